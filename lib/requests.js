@@ -1,0 +1,106 @@
+'use strict';
+
+const { pack, unpack } = require('./packed.js');
+const { settled, shazbotError } = require('./errors.js');
+
+/** @typedef {import('./native').Engine} Engine */
+/** @typedef {import('../index.js').GossipServer} GossipServer */
+
+/**
+ * Answers a gossip message.
+ * @param {Engine} engine
+ * @param {unknown} header
+ * @param {unknown} body
+ * @returns {import('../index.js').GossipMessage}
+ */
+function gossip(engine, header, body) {
+  settled(engine.authorizeGossip(text(header)));
+  const { message, online, offline } = object(body, 'gossip');
+  if (message !== 'gossip') throw invalid('gossip', 'its message is not "gossip"');
+  if (!Array.isArray(online)) throw invalid('gossip', 'its online is not an array');
+  if (offline !== undefined && offline !== null && !Array.isArray(offline)) {
+    throw invalid('gossip', 'its offline is not an array');
+  }
+  settled(engine.gossip(pack(online, offline ?? [])));
+  return { message: 'gossip', ...unpack(settled(engine.list(true))) };
+}
+
+/**
+ * Carries out a control message.
+ * @param {Engine} engine
+ * @param {unknown} header
+ * @param {unknown} body
+ */
+function control(engine, header, body) {
+  if (!settled(engine.isControl(text(header)))) {
+    throw shazbotError({
+      code: 'SHAZBOT_UNAUTHORIZED',
+      status: 401,
+      message: 'Unauthorized: Invalid SHAZBOT_CONTROL_SECRET',
+    });
+  }
+  const { message, online } = object(body, 'control');
+  if (message !== 'control') throw invalid('control', 'its message is not "control"');
+  if (typeof online !== 'boolean') throw invalid('control', 'its online is not a boolean');
+  settled(engine.control(online));
+}
+
+/** @type {WeakMap<Engine, { version: number, online: GossipServer[], offline: GossipServer[] }>} */
+const lastLists = new WeakMap();
+
+/**
+ * The lists, for the caller to keep and to change.
+ * @param {Engine} engine
+ * @param {boolean} withOffline
+ * @returns {import('../index.js').ServerList}
+ */
+function serverList(engine, withOffline) {
+  const version = settled(engine.version());
+  let lists = lastLists.get(engine);
+  if (lists?.version !== version) {
+    lists = { version, ...unpack(settled(engine.list(false))) };
+    lastLists.set(engine, lists);
+  }
+  const online = lists.online.map(copy);
+  return withOffline ? { online, offline: lists.offline.map(copy) } : { online };
+}
+
+/**
+ * Forgets what was kept of an engine that has ended: the next one counts its versions anew.
+ * @param {Engine} engine
+ */
+function forgetLists(engine) {
+  lastLists.delete(engine);
+}
+
+/** @param {GossipServer} server */
+function copy({ baseUrl, monitor, lastUpdate }) {
+  return { baseUrl, monitor, lastUpdate };
+}
+
+/** @param {unknown} header */
+function text(header) {
+  return typeof header === 'string' ? header : '';
+}
+
+/**
+ * @param {unknown} body
+ * @param {string} kind
+ */
+function object(body, kind) {
+  if (typeof body === 'object' && body !== null && !Array.isArray(body)) {
+    return /** @type {Record<string, unknown>} */ (body);
+  }
+  const what = body === null ? 'null' : Array.isArray(body) ? 'an array' : `of type ${typeof body}`;
+  throw invalid(kind, `the body is ${what}, not an object; is a JSON body parser in front of the route?`);
+}
+
+/**
+ * @param {string} kind
+ * @param {string} why
+ */
+function invalid(kind, why) {
+  return shazbotError({ code: 'SHAZBOT_INVALID_MESSAGE', status: 400, message: `Invalid ${kind} message: ${why}` });
+}
+
+module.exports = { control, forgetLists, gossip, serverList };

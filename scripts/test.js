@@ -1,0 +1,45 @@
+'use strict';
+
+// Everything that must hold, one step after the other. `npm test` builds the addon first.
+// SHAZBOT_TEST_ALL=1: a tool that a test needs and that is not there is a failure, not a skip.
+
+const { spawnSync } = require('node:child_process');
+const { readdirSync } = require('node:fs');
+const { join } = require('node:path');
+
+const root = join(__dirname, '..');
+const tests = readdirSync(join(root, '__test__'))
+  .filter((name) => name.endsWith('.test.js'))
+  .map((name) => join('__test__', name));
+
+// Many small cases want an optimised build; one with the addon's settings would take minutes to link.
+const quick = { CARGO_PROFILE_RELEASE_LTO: 'off', CARGO_PROFILE_RELEASE_CODEGEN_UNITS: '16' };
+
+/** @type {[what: string, command: string, args: string[], env?: Record<string, string>][]} */
+const steps = [
+  ['format of the Rust code', 'cargo', ['fmt', '--check']],
+  ['lints of the Rust code', 'cargo', ['clippy', '--all-targets', '--', '-D', 'warnings']],
+  ['the core alone', 'cargo', ['check', '--no-default-features']],
+  ['format and lints of the JavaScript code', 'npx', ['biome', 'check', '--error-on-warnings']],
+  ['types of the JavaScript code', 'npx', ['tsc']],
+  [
+    'tests of the core',
+    'cargo',
+    ['test', '--release', '--no-default-features', '--target-dir', 'target/test'],
+    { ...quick, PROPTEST_CASES: process.env.PROPTEST_CASES ?? '1000000' },
+  ],
+  ['tests of the package', process.execPath, ['--test', '--test-concurrency=2', ...tests]],
+];
+
+if (process.env.SHAZBOT_TEST_ALL === '1') {
+  steps.unshift(['generated types are those committed', 'git', ['diff', '--exit-code', 'lib/native.d.ts']]);
+}
+
+for (const [what, command, args, env] of steps) {
+  console.log(`\n# ${what}\n`);
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } });
+  if (status !== 0) {
+    console.error(`\n${what}: failed${error ? ` (${error.message})` : ''}`);
+    process.exit(1);
+  }
+}

@@ -1,0 +1,203 @@
+//! What Node sees: one class, which `index.js` makes once for each time it is loaded. It takes no decision.
+//!
+//! Refusals are returned, not thrown: an error made here would belong to the realm that loaded the addon, which under
+//! Jest is not the caller's. Lists cross packed: a string, a `Float64Array` and a `Uint8Array` cost a tenth of what as
+//! many objects would.
+
+#![allow(clippy::needless_pass_by_value, reason = "napi hands arguments over by value")]
+
+mod packed;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use napi::bindgen_prelude::{Either, FnArgs, Function, PromiseRaw};
+use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use napi::{Env, JsValue, Status};
+use napi_derive::napi;
+
+use crate::config::{Config, Environment};
+use crate::engine::{Done, Engine, Report};
+use crate::error::Error;
+use crate::message::Entry;
+
+use packed::{Packed, pack, unpack};
+
+/// Reports that wait for a busy event loop; more are dropped.
+const MAX_WAITING_REPORTS: usize = 1_000;
+
+/// Why a call was refused.
+#[napi(object, object_from_js = false)]
+pub struct Failure {
+    pub code: &'static str,
+    pub status: u16,
+    pub message: String,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self {
+            code: error.code(),
+            status: error.status(),
+            message: error.to_string(),
+        }
+    }
+}
+
+type Observe = ThreadsafeFunction<Report, (), FnArgs<(String, String, bool)>, Status, false, true, MAX_WAITING_REPORTS>;
+type Settle = Box<dyn FnOnce(Env) -> napi::Result<Option<Failure>>>;
+type Slot = Mutex<Option<Engine>>;
+
+/// The engine of one load of the package.
+#[napi(js_name = "Engine")]
+pub struct NodeEngine {
+    slot: Arc<Slot>,
+    observe: Arc<Observe>,
+}
+
+#[napi]
+impl NodeEngine {
+    /// `observe` is called with code, text and whether it is a warning.
+    #[napi(constructor)]
+    pub fn new(env: Env, observe: Function<'_, FnArgs<(String, String, bool)>, ()>) -> napi::Result<Self> {
+        let observe = observe
+            .build_threadsafe_function::<Report>()
+            .weak::<true>()
+            .callee_handled::<false>()
+            .max_queue_size::<MAX_WAITING_REPORTS>()
+            .build_callback(|context| {
+                let Report {
+                    code,
+                    message,
+                    is_warning,
+                } = context.value;
+                Ok(FnArgs::from((code.to_owned(), message, is_warning)))
+            })?;
+        let slot = Arc::<Slot>::default();
+        // The engine's thread must not outlive the worker thread that it works for.
+        env.add_env_cleanup_hook(Arc::clone(&slot), |slot| drop(lock(&slot).take()))?;
+        Ok(Self {
+            slot,
+            observe: Arc::new(observe),
+        })
+    }
+
+    /// Starts the engine with the environment; resolves when its first round is over. A running one is left alone.
+    #[napi(ts_return_type = "Promise<Failure | null> | Failure")]
+    pub fn start<'env>(
+        &self,
+        env: &'env Env,
+        #[napi(ts_arg_type = "NodeJS.ProcessEnv")] environment: Environment,
+    ) -> napi::Result<Either<PromiseRaw<'env, Option<Failure>>, Failure>> {
+        let mut slot = lock(&self.slot);
+        if let Some(engine) = slot.as_ref() {
+            return self::promise(env, |started| engine.when_started(started)).map(Either::A);
+        }
+        let config = match Config::from_environment(&environment) {
+            Ok(config) => config,
+            Err(error) => return Ok(Either::B(error.into())),
+        };
+        let observe = Arc::clone(&self.observe);
+        let observer = Box::new(move |report| {
+            // Where the event loop is gone or far behind, nobody listens.
+            observe.call(report, ThreadsafeFunctionCallMode::NonBlocking);
+        });
+        let promise = self::promise(env, |started| *slot = Some(Engine::start(config, observer, started)))?;
+        Ok(Either::A(promise))
+    }
+
+    /// Leaves the cluster; resolves when that is over. Call `end` then.
+    #[napi(ts_return_type = "Promise<Failure | null>")]
+    pub fn leave<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, Option<Failure>>> {
+        promise(env, |left| match lock(&self.slot).as_ref() {
+            Some(engine) => engine.leave(left),
+            None => left(Ok(())),
+        })
+    }
+
+    /// Ends the engine, whatever it does.
+    #[napi]
+    pub fn end(&self) {
+        drop(lock(&self.slot).take());
+    }
+
+    /// Says that the event loop turns.
+    #[napi]
+    pub fn beat(&self) {
+        if let Some(engine) = lock(&self.slot).as_ref() {
+            engine.beat();
+        }
+    }
+
+    /// Whether the engine is started and works.
+    #[napi]
+    pub fn is_working(&self) -> bool {
+        lock(&self.slot).as_ref().is_some_and(Engine::is_working)
+    }
+
+    /// Whether a header is the gossip secret.
+    #[napi]
+    pub fn authorize_gossip(&self, header: String) -> Option<Failure> {
+        failure(self.with(|engine| engine.authorize_gossip(&header)))
+    }
+
+    /// Merges a message.
+    #[napi]
+    pub fn gossip(&self, message: Packed) -> Option<Failure> {
+        failure(self.with(|engine| engine.gossip(unpack(&message))))
+    }
+
+    /// Whether a header is the control secret.
+    #[napi]
+    pub fn is_control(&self, header: String) -> Either<bool, Failure> {
+        either(self.with(|engine| Ok(engine.is_control(&header))))
+    }
+
+    /// Drains this server, or brings it back.
+    #[napi]
+    pub fn control(&self, online: bool) -> Option<Failure> {
+        failure(self.with(|engine| engine.control(online)))
+    }
+
+    /// A number that differs whenever `list` would.
+    #[napi]
+    pub fn version(&self) -> Either<f64, Failure> {
+        either(self.with(|engine| Ok(engine.version()? as f64)))
+    }
+
+    /// Everything known; with what only servers of ours tell each other, if asked for.
+    #[napi]
+    pub fn list(&self, with_lives: bool) -> Either<Packed, Failure> {
+        // Copied out first: making JavaScript values takes longer than the lock may be held.
+        let entries: Result<Vec<Entry>, Error> =
+            self.with(|engine| engine.entries(|entries| entries.cloned().collect()));
+        either(entries.map(|entries| pack(&entries, with_lives)))
+    }
+
+    fn with<R>(&self, act: impl FnOnce(&Engine) -> Result<R, Error>) -> Result<R, Error> {
+        lock(&self.slot).as_ref().map_or(Err(Error::NotStarted), act)
+    }
+}
+
+fn lock(slot: &Slot) -> MutexGuard<'_, Option<Engine>> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn failure(result: Result<(), Error>) -> Option<Failure> {
+    result.err().map(Failure::from)
+}
+
+fn either<T>(result: Result<T, Error>) -> Either<T, Failure> {
+    match result {
+        Ok(value) => Either::A(value),
+        Err(error) => Either::B(error.into()),
+    }
+}
+
+// A promise, and what settles it from any thread.
+fn promise(env: &Env, act: impl FnOnce(Done)) -> napi::Result<PromiseRaw<'_, Option<Failure>>> {
+    let (deferred, promise) = env.create_deferred::<Option<Failure>, Settle>()?;
+    act(Box::new(move |result| {
+        deferred.resolve(Box::new(move |_| Ok(failure(result))));
+    }));
+    Ok(PromiseRaw::new(env.raw(), promise.raw()))
+}

@@ -1,0 +1,208 @@
+//! HTTP as Node's `fetch` would do it: the same trust in certificates, the same proxies.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy, Response, StatusCode};
+use serde_json::Value;
+use url::Url;
+
+use super::report::Report;
+use crate::auth::Secret;
+use crate::config::{Config, Network};
+use crate::message::ServerUrl;
+use crate::protocol::ExchangeError;
+
+/// Largest answer that is read, bytes: what v1 sends of 50 000 servers, twice over.
+const MAX_BODY: usize = 16 << 20;
+/// How long a connection may be idle and still be used: Node closes them after 5 s.
+const IDLE: Duration = Duration::from_secs(4);
+
+/// The two clients: for gossip, which follows no redirect, and for the master list, which may.
+pub struct Http {
+    gossip: Client,
+    list: Client,
+    secret: HeaderValue,
+}
+
+impl Http {
+    /// Builds the clients. Returns with them what an operator should know; the error says which variable is wrong.
+    pub fn new(config: &Config) -> Result<(Self, Vec<Report>), String> {
+        // Fails where it has been done before, by another engine of this process.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut warnings = Vec::new();
+        let certificates = trusted(&config.network, &mut warnings);
+        let builder = |policy| {
+            let mut builder = Client::builder()
+                .user_agent(concat!("clustershazbot/", env!("CARGO_PKG_VERSION")))
+                .pool_idle_timeout(IDLE)
+                .redirect(policy)
+                .tls_certs_only(certificates.clone());
+            if config.network.accept_any_certificate {
+                builder = builder.tls_danger_accept_invalid_certs(true);
+            }
+            let client = proxied(builder, &config.network)?.build();
+            client.map_err(|error| format!("The HTTP client cannot be made: {}", cause(&error)))
+        };
+        if config.network.accept_any_certificate {
+            warnings.push(Report::warning(
+                "SHAZBOT_TLS_UNVERIFIED",
+                "NODE_TLS_REJECT_UNAUTHORIZED is 0: clustershazbot accepts any certificate, and sends its secrets to \
+                 whoever answers"
+                    .into(),
+            ));
+        }
+        let http = Self {
+            gossip: builder(Policy::none())?,
+            list: builder(Policy::default())?,
+            secret: header(&config.secret),
+        };
+        Ok((http, warnings))
+    }
+
+    /// Sends a gossip message and returns the body of the answer.
+    pub async fn gossip(&self, to: &ServerUrl, body: Vec<u8>, timeout: Duration) -> Result<Vec<u8>, ExchangeError> {
+        let request = self
+            .gossip
+            .post(format!("{to}clustershazbot/gossip"))
+            .header(AUTHORIZATION, self.secret.clone())
+            .header(CONTENT_TYPE, "application/json")
+            .timeout(timeout)
+            .body(body);
+        let response = request
+            .send()
+            .await
+            .map_err(|error| ExchangeError::Other(cause(&error)))?;
+        let status = response.status();
+        let body = read(response).await.map_err(ExchangeError::Other)?;
+        if status.is_success() {
+            Ok(body)
+        } else if status == StatusCode::UNAUTHORIZED && is_refused_secret(&body) {
+            Err(ExchangeError::SecretRefused)
+        } else {
+            Err(ExchangeError::Other(format!("it answered {status}")))
+        }
+    }
+
+    /// Reads a master list; one that is not there is empty.
+    pub async fn get_list(&self, url: &Url, timeout: Duration) -> Result<Vec<u8>, String> {
+        let response = self
+            .list
+            .get(url.clone())
+            .timeout(timeout)
+            .send()
+            .await
+            .map_err(|error| cause(&error))?;
+        match response.status() {
+            StatusCode::NOT_FOUND => Ok(Vec::new()),
+            status if status.is_success() => read(response).await,
+            status => Err(format!("the store answered {status}")),
+        }
+    }
+
+    /// Writes a master list.
+    pub async fn put_list(
+        &self,
+        url: &Url,
+        auth: Option<&Secret>,
+        body: Vec<u8>,
+        timeout: Duration,
+    ) -> Result<(), String> {
+        let mut request = self
+            .list
+            .put(url.clone())
+            .header(CONTENT_TYPE, "application/json")
+            .timeout(timeout)
+            .body(body);
+        if let Some(auth) = auth {
+            request = request.header(AUTHORIZATION, header(auth));
+        }
+        let status = request.send().await.map_err(|error| cause(&error))?.status();
+        if status.is_success() {
+            Ok(())
+        } else {
+            Err(format!("the store answered {status}"))
+        }
+    }
+}
+
+// Mozilla's roots, as Node has them built in, and what NODE_EXTRA_CA_CERTS adds.
+fn trusted(network: &Network, warnings: &mut Vec<Report>) -> Vec<Certificate> {
+    let built_in = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
+    let mut trusted: Vec<_> = built_in.filter_map(|der| Certificate::from_der(der).ok()).collect();
+    if let Some(path) = &network.extra_ca_certs {
+        let read = std::fs::read(path).map_err(|error| error.to_string());
+        match read.and_then(|pem| Certificate::from_pem_bundle(&pem).map_err(|error| cause(&error))) {
+            Ok(extra) => trusted.extend(extra),
+            Err(error) => warnings.push(Report::warning(
+                "SHAZBOT_EXTRA_CERTS",
+                format!(
+                    "clustershazbot ignores NODE_EXTRA_CA_CERTS, {}: {error}",
+                    path.display()
+                ),
+            )),
+        }
+    }
+    trusted
+}
+
+fn proxied(builder: ClientBuilder, network: &Network) -> Result<ClientBuilder, String> {
+    // Without this reqwest would obey the proxy variables even where Node does not.
+    let mut builder = builder.no_proxy();
+    let except = || network.no_proxy.as_deref().and_then(NoProxy::from_string);
+    if let Some(url) = &network.http_proxy {
+        let proxy = Proxy::http(url).map_err(|_| "HTTP_PROXY: it is not a URL")?;
+        builder = builder.proxy(proxy.no_proxy(except()));
+    }
+    if let Some(url) = &network.https_proxy {
+        let proxy = Proxy::https(url).map_err(|_| "HTTPS_PROXY: it is not a URL")?;
+        builder = builder.proxy(proxy.no_proxy(except()));
+    }
+    Ok(builder)
+}
+
+fn header(secret: &Secret) -> HeaderValue {
+    // Latin-1, as Node sends and reads headers. The configuration has checked that nothing else is in it.
+    let bytes: Vec<u8> = secret.expose().chars().map(|c| c as u8).collect();
+    let mut value = HeaderValue::from_bytes(&bytes).unwrap_or(HeaderValue::from_static(""));
+    value.set_sensitive(true);
+    value
+}
+
+async fn read(mut response: Response) -> Result<Vec<u8>, String> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| cause(&error))? {
+        if body.len() + chunk.len() > MAX_BODY {
+            return Err(format!("its answer is over {} MiB", MAX_BODY >> 20));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+// v1's Express route answers 401 to every error: only the text tells. Express puts it in `error`, Nest in `message`.
+fn is_refused_secret(body: &[u8]) -> bool {
+    let Ok(body) = serde_json::from_slice::<Value>(body) else {
+        return false;
+    };
+    let text = |name| body.get(name).and_then(Value::as_str);
+    ["error", "message"]
+        .into_iter()
+        .filter_map(text)
+        .any(|text| text.starts_with("Unauthorized: "))
+}
+
+// The innermost cause says what happened; those around it say only that something did. It never names the URL, which
+// may be presigned.
+fn cause(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no answer in time".into();
+    }
+    let mut innermost = error.source();
+    while let Some(source) = innermost.and_then(std::error::Error::source) {
+        innermost = Some(source);
+    }
+    innermost.map_or_else(|| "the request failed".into(), ToString::to_string)
+}

@@ -1,0 +1,288 @@
+//! The core at work: behind one lock, with a thread of its own that sleeps until the next timer and carries out the
+//! core's actions. The lock is held for microseconds, and never across an await.
+
+mod file;
+mod http;
+mod master_list;
+mod report;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use ring::rand::SecureRandom;
+use tokio::sync::Notify;
+use tokio::task::{AbortHandle, JoinSet};
+
+use crate::auth::Secret;
+use crate::clock::{Clock, Now};
+use crate::config::Config;
+use crate::error::Error;
+use crate::message::{Entry, Message, RawEntry, State};
+use crate::protocol::{Action, Core, ExchangeError, Notice};
+
+use http::Http;
+pub use report::Report;
+use report::Reporter;
+
+/// What is called once when a start or a leave is over.
+pub type Done = Box<dyn FnOnce(Result<(), Error>) + Send>;
+/// What is called, on the engine's thread, with what people or programs may want to know.
+pub type Observer = Box<dyn Fn(Report) + Send>;
+
+/// A running server. Ends when it has left, or when it is dropped.
+pub struct Engine {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Engine {
+    /// Starts a server. `started` is called when the first round is over.
+    pub fn start(config: Config, observer: Observer, started: Done) -> Self {
+        let clock = Clock::new();
+        let core = Core::new(config.settings.clone(), clock.now(), random_seed());
+        let shared = Arc::new(Shared {
+            core: Mutex::new(core),
+            clock,
+            secret: config.secret.clone(),
+            control_secret: config.control_secret.clone(),
+            wake: Notify::new(),
+            stop: AtomicBool::new(false),
+            waiting: Mutex::new(Waiting {
+                started: Some(vec![started]),
+                left: Some(Vec::new()),
+            }),
+        });
+        let for_thread = Arc::clone(&shared);
+        let spawned = std::thread::Builder::new()
+            .name("clustershazbot".into())
+            .spawn(move || for_thread.run(config, observer));
+        if spawned.is_err() {
+            shared.finish(&Err(Error::Failed));
+        }
+        Self {
+            shared,
+            thread: spawned.ok(),
+        }
+    }
+
+    /// Calls `started` when the first round is over; at once if it is.
+    pub fn when_started(&self, started: Done) {
+        self.shared.wait(|waiting| &mut waiting.started, started);
+    }
+
+    /// Leaves the cluster, and calls `left` when that is over. The engine has ended then.
+    pub fn leave(&self, left: Done) {
+        self.shared.wait(|waiting| &mut waiting.left, left);
+        // A failed engine has ended, and has called everybody who waits.
+        let _ = self.shared.with_core(Core::handle_leave);
+    }
+
+    /// The program's event loop turns.
+    pub fn beat(&self) {
+        // A failed engine needs no beat.
+        let _ = self.shared.with_core(Core::handle_beat);
+    }
+
+    /// Whether the engine works.
+    pub fn is_working(&self) -> bool {
+        !self.shared.core.is_poisoned() && self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+
+    /// Checks the header of a gossip request.
+    pub fn authorize_gossip(&self, header: &str) -> Result<(), Error> {
+        if self.shared.secret.matches(header) {
+            Ok(())
+        } else {
+            Err(Error::Unauthorized("SHAZBOT_SECRET"))
+        }
+    }
+
+    /// Whether a header is the control secret.
+    pub fn is_control(&self, header: &str) -> bool {
+        self.shared.control_secret.matches(header)
+    }
+
+    /// A peer's message, authorised already. What [`Engine::entries`] returns next is the answer.
+    pub fn gossip<'a>(&self, entries: impl Iterator<Item = (State, RawEntry<'a>)>) -> Result<(), Error> {
+        self.shared.with_core(|core, now| {
+            let message = Message::from_raw(entries, now.wall, |text| core.members().known(text))?;
+            core.handle_gossip(now, message)
+        })?
+    }
+
+    /// A control request, authorised already.
+    pub fn control(&self, online: bool) -> Result<(), Error> {
+        self.shared.with_core(|core, now| core.handle_control(now, online))
+    }
+
+    /// A number that differs whenever [`Engine::entries`] would.
+    pub fn version(&self) -> Result<u64, Error> {
+        self.shared.with_core(|core, _| core.members().version())
+    }
+
+    /// Gives `read` everything known, in the order of the URLs.
+    pub fn entries<R>(&self, read: impl FnOnce(&mut dyn Iterator<Item = &Entry>) -> R) -> Result<R, Error> {
+        self.shared.with_core(|core, _| read(&mut core.members().entries()))
+    }
+}
+
+impl Drop for Engine {
+    // Joined, because Node may unload the code that the thread runs.
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Release);
+        self.shared.wake.notify_one();
+        if let Some(thread) = self.thread.take() {
+            // run() catches its panics.
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Shared {
+    core: Mutex<Core>,
+    clock: Clock,
+    secret: Secret,
+    control_secret: Secret,
+    wake: Notify,
+    stop: AtomicBool,
+    waiting: Mutex<Waiting>,
+}
+
+// None once it is over.
+struct Waiting {
+    started: Option<Vec<Done>>,
+    left: Option<Vec<Done>>,
+}
+
+impl Shared {
+    /// The one way to the core. A panic in it is a defect of ours: the core is not used again, and everybody is told.
+    fn with_core<R>(&self, act: impl FnOnce(&mut Core, Now) -> R) -> Result<R, Error> {
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let mut core = self.core.lock().map_err(|_| Error::Failed)?;
+            let result = act(&mut core, self.clock.now());
+            Ok((result, core.has_output()))
+        }));
+        match outcome {
+            Ok(Ok((result, has_output))) => {
+                if has_output {
+                    self.wake.notify_one();
+                }
+                Ok(result)
+            }
+            Ok(Err(error)) => Err(error),
+            Err(_) => {
+                self.wake.notify_one();
+                Err(Error::Failed)
+            }
+        }
+    }
+
+    fn run(self: Arc<Self>, config: Config, observer: Observer) {
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.map_err(|_| Error::Failed)?;
+            let result = runtime.block_on(Arc::clone(&self).drive(config, observer));
+            // A name look-up under way cannot be interrupted, and nobody waits for it.
+            runtime.shutdown_background();
+            result
+        }));
+        self.finish(&outcome.unwrap_or(Err(Error::Failed)));
+    }
+
+    async fn drive(self: Arc<Self>, config: Config, observer: Observer) -> Result<(), Error> {
+        let mut reporter = Reporter::new(observer);
+        let (http, warnings) = Http::new(&config).map_err(|problem| Error::InvalidConfig(vec![problem]))?;
+        reporter.warn(warnings);
+        let (http, config) = (Arc::new(http), Arc::new(config));
+        let mut tasks = JoinSet::new();
+        let mut list_task: Option<AbortHandle> = None;
+        while !self.stop.load(Ordering::Acquire) {
+            let (actions, notices, wait) = self.with_core(|core, now| {
+                core.handle_timeout(now);
+                let actions: Vec<_> = std::iter::from_fn(|| core.poll_action()).collect();
+                let notices: Vec<_> = std::iter::from_fn(|| core.poll_notice()).collect();
+                let wait = core.poll_timeout().map(|at| at.saturating_sub(now.mono));
+                (actions, notices, wait)
+            })?;
+            for notice in notices {
+                match notice {
+                    Notice::Started => self.end_wait(|waiting| &mut waiting.started, &Ok(())),
+                    Notice::Left => return Ok(()),
+                    notice => reporter.report(notice),
+                }
+            }
+            for action in actions {
+                match action {
+                    Action::Gossip {
+                        id,
+                        to,
+                        message,
+                        timeout,
+                    } => {
+                        let (shared, http) = (Arc::clone(&self), Arc::clone(&http));
+                        tasks.spawn(async move {
+                            let answer = http.gossip(&to, message.to_json(), timeout).await;
+                            let answer = answer.and_then(|body| {
+                                let wall = shared.clock.now().wall;
+                                Message::from_json(&body, wall).map_err(|e| ExchangeError::Other(e.to_string()))
+                            });
+                            shared.with_core(|core, now| core.handle_answer(now, id, answer))
+                        });
+                    }
+                    Action::SyncList { write, timeout } => {
+                        // The core waits for the outcome of the newest only.
+                        if let Some(earlier) = list_task.take() {
+                            earlier.abort();
+                        }
+                        let (shared, http, config) = (Arc::clone(&self), Arc::clone(&http), Arc::clone(&config));
+                        let sync = async move { master_list::sync(&shared, &http, &config, write, timeout).await };
+                        list_task = Some(tasks.spawn(sync));
+                    }
+                }
+            }
+            tokio::select! {
+                () = self.wake.notified() => {}
+                () = tokio::time::sleep(wait.unwrap_or(Duration::MAX)) => {}
+                Some(ended) = tasks.join_next() => match ended {
+                    Err(error) if error.is_panic() => return Err(Error::Failed),
+                    _ => {}
+                },
+            }
+        }
+        Ok(())
+    }
+
+    fn wait(&self, which: impl FnOnce(&mut Waiting) -> &mut Option<Vec<Done>>, done: Done) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(list) = which(&mut waiting) {
+            list.push(done);
+        } else {
+            drop(waiting);
+            done(Ok(()));
+        }
+    }
+
+    fn end_wait(&self, which: impl FnOnce(&mut Waiting) -> &mut Option<Vec<Done>>, result: &Result<(), Error>) {
+        let ended = which(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner)).take();
+        for done in ended.into_iter().flatten() {
+            done(result.clone());
+        }
+    }
+
+    fn finish(&self, result: &Result<(), Error>) {
+        self.end_wait(|waiting| &mut waiting.started, result);
+        self.end_wait(|waiting| &mut waiting.left, &Ok(()));
+    }
+}
+
+fn random_seed() -> u64 {
+    let mut bytes = [0; 8];
+    // Without a source of randomness the clock must do: nothing secret depends on the seed.
+    if ring::rand::SystemRandom::new().fill(&mut bytes).is_err() {
+        return Clock::new().now().wall;
+    }
+    u64::from_ne_bytes(bytes)
+}

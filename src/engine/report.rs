@@ -1,0 +1,99 @@
+//! Notices in words.
+
+use std::collections::BTreeSet;
+
+use super::Observer;
+use crate::message::{Reason, ServerUrl};
+use crate::protocol::{ExchangeError, Notice};
+
+/// How many peers that refuse our secret are named in the life of an engine.
+const MAX_NAMED: usize = 100;
+
+/// Something that people or programs may want to know. It holds no secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// What it is, for programs.
+    pub code: &'static str,
+    /// What it is, for people.
+    pub message: String,
+    /// Whether an operator must do something about it. Once each.
+    pub is_warning: bool,
+}
+
+impl Report {
+    /// Something that an operator must do something about.
+    pub fn warning(code: &'static str, message: String) -> Self {
+        Self {
+            code,
+            message,
+            is_warning: true,
+        }
+    }
+
+    fn log(code: &'static str, message: String) -> Self {
+        Self {
+            code,
+            message,
+            is_warning: false,
+        }
+    }
+}
+
+/// Puts notices into words and hands them on.
+pub struct Reporter {
+    observer: Observer,
+    refused_by: BTreeSet<ServerUrl>,
+}
+
+impl Reporter {
+    pub fn new(observer: Observer) -> Self {
+        Self {
+            observer,
+            refused_by: BTreeSet::new(),
+        }
+    }
+
+    pub fn warn(&self, warnings: Vec<Report>) {
+        warnings.into_iter().for_each(&self.observer);
+    }
+
+    pub fn report(&mut self, notice: Notice) {
+        let report = match notice {
+            // The engine itself acts on these two.
+            Notice::Started | Notice::Left => return,
+            Notice::Online(url) => Report::log("MEMBER_ONLINE", format!("{url} is online")),
+            Notice::Offline { url, reason, author } => {
+                let reason = match reason {
+                    Some(Reason::Failed) => ": it cannot be reached",
+                    Some(Reason::Drained) => ": it was drained",
+                    Some(Reason::Left) => ": it left",
+                    None => "",
+                };
+                let author = author.map(|author| format!(", says {author}")).unwrap_or_default();
+                Report::log("MEMBER_OFFLINE", format!("{url} is offline{reason}{author}"))
+            }
+            Notice::ExchangeFailed(url, ExchangeError::Other(error)) => {
+                Report::log("EXCHANGE_FAILED", format!("gossip with {url} failed: {error}"))
+            }
+            Notice::ExchangeFailed(url, ExchangeError::SecretRefused) => {
+                let message = format!("{url} refuses our SHAZBOT_SECRET: it must be the same on every server");
+                if self.refused_by.len() < MAX_NAMED && self.refused_by.insert(url) {
+                    Report::warning("SHAZBOT_PEER_REFUSED_SECRET", message)
+                } else {
+                    Report::log("EXCHANGE_FAILED", message)
+                }
+            }
+            Notice::ListFailed(error) => Report::log("LIST_FAILED", format!("the master list {error}")),
+            Notice::EntrySkipped(entry) => {
+                let name = if entry.name.is_empty() {
+                    "without a URL"
+                } else {
+                    &entry.name
+                };
+                let message = format!("an entry of a server list is skipped, {name}: {}", entry.reason);
+                Report::warning("SHAZBOT_ENTRY_SKIPPED", message)
+            }
+        };
+        (self.observer)(report);
+    }
+}

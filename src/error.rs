@@ -1,0 +1,70 @@
+//! What callers are told when a request is refused. No error changes any state.
+
+use std::fmt;
+
+/// Why a call was refused. Its text may be shown to the client: it holds no secret and nothing of the state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The header is not the secret of the named variable.
+    Unauthorized(&'static str),
+    /// The body is no message; what is wrong with it.
+    InvalidMessage(String),
+    /// The body is over a limit of size; which one.
+    TooLarge(String),
+    /// More gossip messages a second than any cluster needs.
+    Limit,
+    /// A call that needs the engine came before the start or after the shutdown.
+    NotStarted,
+    /// Every problem of the environment, a sentence each.
+    InvalidConfig(Vec<String>),
+    /// The engine stopped through a defect of its own.
+    Failed,
+}
+
+impl Error {
+    /// The stable code that programs compare.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unauthorized(_) => "SHAZBOT_UNAUTHORIZED",
+            Self::InvalidMessage(_) => "SHAZBOT_INVALID_MESSAGE",
+            Self::TooLarge(_) => "SHAZBOT_TOO_LARGE",
+            Self::Limit => "SHAZBOT_LIMIT",
+            Self::NotStarted => "SHAZBOT_NOT_STARTED",
+            Self::InvalidConfig(_) => "SHAZBOT_INVALID_CONFIG",
+            Self::Failed => "SHAZBOT_FAILED",
+        }
+    }
+
+    /// The HTTP status that says the same.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Unauthorized(_) => 401,
+            Self::InvalidMessage(_) => 400,
+            Self::TooLarge(_) => 413,
+            Self::Limit => 429,
+            Self::NotStarted => 503,
+            Self::InvalidConfig(_) | Self::Failed => 500,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // v1's words: its peers recognise a refused secret by them.
+            Self::Unauthorized(variable) => write!(f, "Unauthorized: Invalid {variable}"),
+            Self::InvalidMessage(why) | Self::TooLarge(why) => f.write_str(why),
+            Self::Limit => f.write_str("Too many gossip messages: at most 1000 a second are handled"),
+            Self::NotStarted => f.write_str("Clustershazbot engine not started"),
+            Self::InvalidConfig(problems) => match problems.as_slice() {
+                [one] => f.write_str(one),
+                many => write!(f, "Invalid configuration:\n  {}", many.join("\n  ")),
+            },
+            Self::Failed => {
+                f.write_str("Clustershazbot engine failed: this is a defect of clustershazbot, please report it")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,24 @@
+//! The engine of the npm package `clustershazbot`: gossip membership over HTTP.
+//!
+//! A pure core decides everything and does no I/O; the layers around it carry out what it decides. Imports go one way:
+//!
+//! `binding` → `engine` → `protocol` → `membership` → `message`, `config`, `auth`, `error`, `clock`
+//!
+//! - [`membership`]: who is known, the merge, the choice of partners, tombstones. Pure.
+//! - [`protocol`]: rounds, probes, the master list, timers. Pure: inputs are `handle_*`, outputs `poll_*`.
+//! - `engine`: the core behind one lock, and the task that carries out its actions over HTTP and files.
+//! - `binding`: what Node sees.
+
+pub mod auth;
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod membership;
+pub mod message;
+pub mod protocol;
+
+#[cfg(feature = "engine")]
+pub mod engine;
+
+#[cfg(feature = "addon")]
+mod binding;

@@ -1,0 +1,66 @@
+//! What comes out of the core: actions to carry out, and notices for people and programs.
+
+use std::time::Duration;
+
+use crate::message::{Message, Reason, ServerUrl, Skipped};
+
+/// An exchange under way.
+pub type ExchangeId = u64;
+
+/// Something to do for the core, which is told the outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Send a gossip message and give the answer to `handle_answer`.
+    Gossip {
+        /// To be given back with the answer.
+        id: ExchangeId,
+        /// To whom.
+        to: ServerUrl,
+        /// What.
+        message: Message,
+        /// After how long it has failed.
+        timeout: Duration,
+    },
+    /// Read the master list, give it to `handle_list`, write what that returns, and say so to `handle_list_written`.
+    SyncList {
+        /// Whether it will be written: then nobody else may write between.
+        write: bool,
+        /// After how long each of reading and writing has failed.
+        timeout: Duration,
+    },
+}
+
+/// Why an exchange failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExchangeError {
+    /// The peer does not accept our secret.
+    SecretRefused,
+    /// Anything else, in words.
+    Other(String),
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The first round is over, whoever was reached.
+    Started,
+    /// The leave is over, whoever has heard of it.
+    Left,
+    /// A server is listed online that was not.
+    Online(ServerUrl),
+    /// A server is listed offline that was not.
+    Offline {
+        /// Which.
+        url: ServerUrl,
+        /// Why, if anybody said so.
+        reason: Option<Reason>,
+        /// Who said so.
+        author: Option<ServerUrl>,
+    },
+    /// An exchange with a server failed.
+    ExchangeFailed(ServerUrl, ExchangeError),
+    /// The master list could not be read or written; why.
+    ListFailed(String),
+    /// An entry was not taken. Once for each.
+    EntrySkipped(Skipped),
+}

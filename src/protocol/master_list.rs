@@ -1,0 +1,269 @@
+//! The master list: where a new server begins, and where each says that it is there.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rand::seq::IteratorRandom;
+
+use super::detector::{GRACE, Purpose};
+use super::event::{Action, Notice};
+use super::timer::Timer;
+use super::{Core, Phase};
+use crate::clock::Now;
+use crate::membership::{audience, supersedes};
+use crate::message::{Entry, Message, ServerUrl, State};
+
+/// After how long reading or writing the list has failed (v1's number); half of it when the program shuts down.
+const LIST_TIMEOUT: Duration = Duration::from_secs(10);
+/// After how many failures a seed is not tried again, and leaves the list.
+const SEED_TRIES: u32 = 2;
+/// How many seeds are tried at a time.
+const SEEDS_AT_A_TIME: usize = 20;
+/// Least time between two accesses to the list, whatever is configured.
+const LEAST_WAIT: Duration = Duration::from_millis(100);
+/// Where the waiting between tries of a list that cannot be read ends.
+const MAX_BACK_OFF: Duration = Duration::from_secs(60);
+
+/// What is known of the master list.
+#[derive(Debug, Default)]
+pub struct MasterList {
+    // Servers that the list names and that are not known to be online. They are no members until they answer.
+    seeds: BTreeMap<ServerUrl, Seed>,
+    rounds_of_seeds: u32,
+    write_next: bool,
+    busy: bool,
+    failures: u32,
+}
+
+#[derive(Debug)]
+struct Seed {
+    entry: Entry,
+    failures: u32,
+    since: Duration,
+}
+
+impl MasterList {
+    /// Whether the list is being read or written.
+    pub fn is_busy(&self) -> bool {
+        self.busy
+    }
+
+    /// Waits no longer for a read or a write under way.
+    pub fn abandon(&mut self) {
+        self.busy = false;
+    }
+
+    /// Notes a server that may be there. A newer word than the last one makes it worth trying anew.
+    pub fn add_seed(&mut self, entry: &Entry, now: Now) {
+        if self
+            .seeds
+            .get(&entry.url)
+            .is_none_or(|seed| supersedes(entry, &seed.entry))
+        {
+            let seed = Seed {
+                entry: entry.clone(),
+                failures: 0,
+                since: now.mono,
+            };
+            self.seeds.insert(entry.url.clone(), seed);
+        }
+    }
+
+    /// A server has answered: it is a member now, by its own word.
+    pub fn seed_answered(&mut self, url: &ServerUrl) {
+        self.seeds.remove(url);
+    }
+
+    /// A server could not be reached.
+    pub fn seed_failed(&mut self, url: &ServerUrl) {
+        if let Some(seed) = self.seeds.get_mut(url) {
+            seed.failures += 1;
+        }
+    }
+
+    // Programs start before they listen: a seed is not given up within its first minute.
+    fn is_given_up(&self, url: &ServerUrl, now: Now) -> bool {
+        self.seeds
+            .get(url)
+            .is_none_or(|seed| seed.failures >= SEED_TRIES && now.mono >= seed.since + GRACE)
+    }
+}
+
+impl Core {
+    pub(super) fn read_list_first(&mut self) {
+        self.list.write_next = false;
+        self.sync_list();
+    }
+
+    pub(super) fn update_list_last(&mut self) {
+        self.list.write_next = true;
+        self.sync_list();
+    }
+
+    pub(super) fn sync_list(&mut self) {
+        let timeout = if self.phase == Phase::Leaving {
+            LIST_TIMEOUT / 2
+        } else {
+            LIST_TIMEOUT
+        };
+        self.list.busy = true;
+        self.actions.push_back(Action::SyncList {
+            write: self.list.write_next,
+            timeout,
+        });
+    }
+
+    /// What reading the list for [`Action::SyncList`] gave. Returns what is to be written, if anything is.
+    pub fn handle_list(&mut self, now: Now, write: bool, list: Result<Message, String>) -> Option<Message> {
+        let list = match list {
+            Ok(list) => list,
+            Err(error) => {
+                self.list_failed(error, now);
+                self.end_bootstrap();
+                return None;
+            }
+        };
+        self.list.failures = 0;
+        self.report(list.skipped);
+        let listed: Vec<_> = list
+            .entries
+            .into_iter()
+            .filter(|entry| entry.state == State::Online)
+            .collect();
+        self.add_seeds(&listed, now);
+        self.meet_seeds(now);
+        if write {
+            return Some(self.joined(listed, now));
+        }
+        let missing = listed.iter().all(|entry| entry.url != self.settings.base_url);
+        self.list_done(missing && self.own().state == State::Online, now);
+        None
+    }
+
+    /// What writing the list for [`Action::SyncList`] gave.
+    pub fn handle_list_written(&mut self, now: Now, result: Result<(), String>) {
+        match result {
+            Ok(()) => self.list_done(false, now),
+            Err(error) => self.list_failed(error, now),
+        }
+    }
+
+    fn add_seeds(&mut self, listed: &[Entry], now: Now) {
+        self.list.rounds_of_seeds = 0;
+        for entry in listed {
+            let known = self.members.get(&entry.url).map(|member| &member.entry);
+            // One that is known to be dead may have started again since.
+            if known.is_none_or(|known| known.state == State::Offline && supersedes(entry, known)) {
+                self.list.add_seed(entry, now);
+            } else {
+                self.list.seeds.remove(&entry.url);
+            }
+        }
+        self.list.seeds.remove(&self.settings.base_url);
+    }
+
+    // The first contact with what the list names; its end is the end of the bootstrap.
+    fn meet_seeds(&mut self, now: Now) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        if self.bootstrap.is_none() {
+            self.schedule_seeds(now);
+            return;
+        }
+        let first = audience(self.list.seeds.values().map(|seed| &seed.entry), &mut self.rng);
+        if first.is_empty() {
+            self.end_bootstrap();
+        }
+        for to in first {
+            let id = self.send(to, Purpose::Contact, now);
+            if let Some(pending) = &mut self.bootstrap {
+                pending.insert(id);
+            }
+        }
+        self.schedule_seeds(now);
+    }
+
+    pub(super) fn schedule_seeds(&mut self, now: Now) {
+        if !self.list.seeds.is_empty() && self.phase == Phase::Running {
+            // At first every second, for a program that does not listen yet; then as seldom as gossip.
+            let wait = Duration::from_secs(1 << self.list.rounds_of_seeds.min(12)).min(self.settings.interval);
+            let wait = wait.mul_f64(self.random_factor(0.9..1.1));
+            self.timers.set(Timer::Seeds, now.mono + wait);
+        }
+    }
+
+    /// Tries some of the seeds that have not answered; all of them by and by while there is nobody else.
+    pub(super) fn try_seeds(&mut self, now: Now) {
+        self.list.rounds_of_seeds += 1;
+        if !self.is_awake(now) {
+            self.schedule_seeds(now);
+            return;
+        }
+        let alone = self.members.is_alone(&self.settings.base_url);
+        let worth = |seed: &Seed| alone || seed.failures < SEED_TRIES || now.mono < seed.since + GRACE;
+        let contacted = |url: &ServerUrl| self.exchanges.values().any(|exchange| exchange.to == *url);
+        let (seeds, rng) = (&self.list.seeds, &mut self.rng);
+        let waiting = seeds
+            .iter()
+            .filter(|(url, seed)| worth(seed) && !contacted(url))
+            .map(|(url, _)| url.clone());
+        for to in waiting.sample(rng, SEEDS_AT_A_TIME) {
+            self.send(to, Purpose::Contact, now);
+        }
+        self.schedule_seeds(now);
+    }
+
+    // The list as it should be: whoever is online to our knowledge, and whoever the list names that we do not know
+    // and have not tried in vain. The dead leave it by that.
+    fn joined(&self, listed: Vec<Entry>, now: Now) -> Message {
+        let mut entries: Vec<_> = self
+            .members
+            .entries()
+            .filter(|it| it.state == State::Online)
+            .cloned()
+            .collect();
+        entries.extend(
+            listed
+                .into_iter()
+                .filter(|entry| !self.list.is_given_up(&entry.url, now)),
+        );
+        Message::new(entries)
+    }
+
+    fn list_done(&mut self, missing: bool, now: Now) {
+        self.list.busy = false;
+        let settings = &self.settings;
+        let (wait, write) = if missing {
+            (Duration::from_secs(1).mul_f64(self.random_factor(0.5..2.0)), true)
+        } else if self.members.is_alone(&settings.base_url) {
+            // Two that started with an empty list may have missed each other.
+            (Duration::from_secs(30).mul_f64(self.random_factor(1.0..2.0)), false)
+        } else {
+            let more = settings.announce_interval;
+            (
+                self.settings.announce_minimum + more.mul_f64(self.random_factor(0.0..1.0)),
+                true,
+            )
+        };
+        self.schedule_list(wait, write, now);
+    }
+
+    fn list_failed(&mut self, error: String, now: Now) {
+        self.list.busy = false;
+        self.list.failures += 1;
+        self.notices.push_back(Notice::ListFailed(error));
+        let wait = Duration::from_secs(1 << self.list.failures.min(12)).min(MAX_BACK_OFF);
+        let wait = wait.mul_f64(self.random_factor(0.5..1.0));
+        self.schedule_list(wait, self.list.write_next, now);
+    }
+
+    fn schedule_list(&mut self, wait: Duration, write: bool, now: Now) {
+        self.list.write_next = write;
+        match self.phase {
+            Phase::Running => self.timers.set(Timer::List, now.mono + wait.max(LEAST_WAIT)),
+            Phase::Leaving if self.exchanges.is_empty() => self.finish_leave(),
+            Phase::Leaving | Phase::Left => {}
+        }
+    }
+}

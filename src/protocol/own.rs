@@ -1,0 +1,108 @@
+//! A server is the authority on itself: its birth, its word against what others say of it, its drain and its leave.
+
+use rand::RngExt;
+
+use super::Core;
+use crate::clock::Now;
+use crate::membership::{join, number, supersedes};
+use crate::message::{Entry, Life, MAX_AHEAD, Reason, State};
+
+/// How far a stamp is raised above our clock to be the newest for v1 peers, ms: two clocks an hour wrong either way.
+/// More would be refused by those of ours whose clock is slow.
+const MAX_RAISE: u64 = 2 * 3_600_000;
+
+impl Core {
+    /// The first entry of a new process. It begins above what an earlier one can have had: at the wall clock.
+    pub(super) fn be_born(&mut self, now: Now) {
+        let life = Life {
+            incarnation: now.wall,
+            instance: self.rng.random(),
+            reason: None,
+            author: None,
+        };
+        let (url, monitor) = (self.settings.base_url.clone(), self.settings.monitor);
+        self.put_own(
+            Entry {
+                url,
+                monitor,
+                state: State::Online,
+                stamp: now.wall,
+                life: Some(life),
+            },
+            now,
+        );
+    }
+
+    /// What we say of ourselves.
+    pub(super) fn own(&self) -> &Entry {
+        // be_born has put it there, and nothing removes it.
+        &self
+            .members
+            .get(&self.settings.base_url)
+            .expect("our own entry is always there")
+            .entry
+    }
+
+    /// Somebody says something of us. What goes beyond our own word is answered when we next vouch for ourselves.
+    pub(super) fn hear_of_self(&mut self, claim: Entry) {
+        let own = self.own();
+        // A v1 peer goes by the stamp alone: another state with a newer stamp wins there.
+        if supersedes(&claim, own) || (claim.state != own.state && claim.stamp >= own.stamp) {
+            self.claim = Some(match self.claim.take() {
+                Some(earlier) => join(earlier, claim),
+                None => claim,
+            });
+        }
+    }
+
+    /// Says that we are as we say, now, and answers what others have said. Not while the program hangs: nobody else
+    /// can know that it does.
+    pub(super) fn vouch(&mut self, now: Now) {
+        if !self.is_awake(now) {
+            return;
+        }
+        let mut own = self.own().clone();
+        if let Some(claim) = self.claim.take() {
+            if supersedes(&claim, &own) {
+                set_incarnation(&mut own, |incarnation| incarnation.max(number(&claim)) + 1);
+            }
+            own.stamp = own.stamp.max((claim.stamp + 1).min(now.wall + MAX_RAISE));
+        }
+        own.stamp = own.stamp.max(now.wall);
+        // Our clock was far ahead and has been set right. Nobody whose clock is right has taken what we said
+        // meanwhile, and nobody would take what builds on it.
+        if own.stamp.max(number(&own)) > now.wall + MAX_AHEAD {
+            own.stamp = now.wall;
+            set_incarnation(
+                &mut own,
+                |old| if old > now.wall + MAX_AHEAD { now.wall } else { old + 1 },
+            );
+        }
+        self.put_own(own, now);
+    }
+
+    /// Goes online or offline by our own will.
+    pub(super) fn declare_self(&mut self, state: State, reason: Option<Reason>, now: Now) {
+        self.vouch(now);
+        let mut own = self.own().clone();
+        own.state = state;
+        own.stamp += 1;
+        set_incarnation(&mut own, |incarnation| incarnation + 1);
+        if let Some(life) = &mut own.life {
+            life.reason = reason;
+            life.author = reason.map(|_| own.url.clone());
+        }
+        self.put_own(own, now);
+    }
+
+    fn put_own(&mut self, own: Entry, now: Now) {
+        let (url, change) = (own.url.clone(), self.members.put(own, now));
+        self.note(url, change);
+    }
+}
+
+fn set_incarnation(own: &mut Entry, change: impl FnOnce(u64) -> u64) {
+    if let Some(life) = &mut own.life {
+        life.incarnation = change(life.incarnation);
+    }
+}

@@ -1,0 +1,52 @@
+//! When the core wants to be called next.
+
+use std::time::Duration;
+
+/// What a moment is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timer {
+    /// The next round of gossip.
+    Round,
+    /// The next try of seeds.
+    Seeds,
+    /// The next read or update of the master list.
+    List,
+    /// The next look for what has expired.
+    Expire,
+    /// The moment at which a leave is over, whoever has heard of it.
+    Leave,
+}
+
+impl Timer {
+    const ALL: [Self; 5] = [Self::Round, Self::Seeds, Self::List, Self::Expire, Self::Leave];
+}
+
+/// At most one moment for each timer, as monotonic time.
+#[derive(Clone, Debug, Default)]
+pub struct Timers([Option<Duration>; Timer::ALL.len()]);
+
+impl Timers {
+    /// Sets a timer, in place of what it was set to.
+    pub fn set(&mut self, timer: Timer, at: Duration) {
+        self.0[timer as usize] = Some(at);
+    }
+
+    /// Stops every timer.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The earliest moment.
+    pub fn next(&self) -> Option<Duration> {
+        self.0.iter().flatten().min().copied()
+    }
+
+    /// Takes a timer that is due.
+    pub fn take_due(&mut self, now: Duration) -> Option<Timer> {
+        let timer = Timer::ALL
+            .into_iter()
+            .find(|timer| self.0[*timer as usize].is_some_and(|at| at <= now))?;
+        self.0[timer as usize] = None;
+        Some(timer)
+    }
+}
