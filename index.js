@@ -8,7 +8,7 @@ const { shazbotError, settled } = require('./lib/errors.js');
 const { Engine } = require('./lib/binary.js');
 
 // One engine for each load of this file: worker threads and Jest's registries have their own, and their own environment.
-const engine = new Engine(observe);
+const engine = new Engine();
 
 /** How often the engine is told that the event loop turns, ms: well below the 5 s after which it would doubt it. */
 const BEAT = 1_000;
@@ -20,7 +20,7 @@ let leaving;
 /** @type {import('./index.js').shazbotStart} */
 const shazbotStart = async () => {
   while (leaving) await leaving;
-  const starting = engine.start({ ...process.env });
+  const starting = engine.start({ ...process.env }, observe);
   if ('code' in starting) throw shazbotError(starting);
   // Not the global function: a test that fakes timers would make the engine believe that the program hangs.
   beat ??= setInterval(() => engine.beat(), BEAT).unref();

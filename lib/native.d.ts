@@ -3,10 +3,12 @@
 
 /** The engine of one load of the package. */
 export declare class Engine {
-  /** `observe` is called with code, text and whether it is a warning. */
-  constructor(observe: (arg0: string, arg1: string, arg2: boolean) => void)
-  /** Starts the engine with the environment; resolves when its first round is over. A running one is left alone. */
-  start(environment: NodeJS.ProcessEnv): Promise<Failure | null> | Failure
+  constructor()
+  /**
+   * Starts the engine with the environment; resolves when its first round is over. One that works is left alone.
+   * `observe` is called with code, text and whether it is a warning.
+   */
+  start(environment: NodeJS.ProcessEnv, observe: (arg0: string, arg1: string, arg2: boolean) => void): Promise<Failure | null> | Failure
   /** Leaves the cluster; resolves when that is over. Call `end` then. */
   leave(): Promise<Failure | null>
   /** Ends the engine, whatever it does. */

@@ -27,9 +27,6 @@ impl Clock {
     /// Both readings.
     pub fn now(&self) -> Now {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now {
-            mono: self.origin.elapsed(),
-            wall: since_epoch.as_millis() as u64,
-        }
+        Now { mono: self.origin.elapsed(), wall: since_epoch.as_millis() as u64 }
     }
 }

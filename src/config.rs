@@ -77,10 +77,7 @@ impl Config {
     /// Reads the variables. An empty one counts as missing, but for `SHAZBOT_MASTER_LIST_UPDATE_AUTH`, where it
     /// means that no header is sent.
     pub fn from_environment(environment: &Environment) -> Result<Self, Error> {
-        let mut reader = Reader {
-            environment,
-            problems: Vec::new(),
-        };
+        let mut reader = Reader { environment, problems: Vec::new() };
         let secret = reader.secret("SHAZBOT_SECRET");
         let control_secret = reader.secret("SHAZBOT_CONTROL_SECRET");
         let base_url = reader.base_url();
@@ -142,10 +139,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn get(&self, name: &str) -> Option<&'a str> {
-        self.environment
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
+        self.environment.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     fn problem(&mut self, name: &str, why: &str) {
@@ -178,9 +172,7 @@ impl<'a> Reader<'a> {
 
     fn base_url(&mut self) -> Option<ServerUrl> {
         let value = self.required("SHAZBOT_BASE_URL")?;
-        ServerUrl::parse(value)
-            .map_err(|why| self.problem("SHAZBOT_BASE_URL", why))
-            .ok()
+        ServerUrl::parse(value).map_err(|why| self.problem("SHAZBOT_BASE_URL", why)).ok()
     }
 
     fn location(&mut self, name: &str) -> Option<Location> {
@@ -285,10 +277,7 @@ mod tests {
             "SHAZBOT_MASTER_LIST_UPDATE",
             "SHAZBOT_MASTER_LIST_UPDATE_AUTH",
         ] {
-            assert_eq!(
-                read(&[(name, None)]).expect_err(name),
-                format!("Environment variable {name} is required")
-            );
+            assert_eq!(read(&[(name, None)]).expect_err(name), format!("Environment variable {name} is required"));
         }
         let error = read(&[("SHAZBOT_SECRET", Some(""))]).expect_err("empty");
         assert_eq!(error, "Environment variable SHAZBOT_SECRET is required");
@@ -308,10 +297,7 @@ mod tests {
         ])
         .expect_err("invalid");
         assert_eq!(error.lines().count(), 9, "{error}");
-        assert!(
-            error.contains("SHAZBOT_GOSSIP_INTERVAL: \"abc\" is not a number of seconds"),
-            "{error}"
-        );
+        assert!(error.contains("SHAZBOT_GOSSIP_INTERVAL: \"abc\" is not a number of seconds"), "{error}");
         assert!(!error.contains("hunter2"), "{error}");
     }
 
@@ -342,10 +328,7 @@ mod tests {
         .expect("valid");
         assert_eq!(config.master_list_update, Location::File("/tmp/list.json".into()));
         assert!(
-            read(&[("SHAZBOT_MASTER_LIST_UPDATE_AUTH", Some(""))])
-                .expect("valid")
-                .master_list_update_auth
-                .is_none()
+            read(&[("SHAZBOT_MASTER_LIST_UPDATE_AUTH", Some(""))]).expect("valid").master_list_update_auth.is_none()
         );
     }
 

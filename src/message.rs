@@ -139,12 +139,7 @@ impl Life {
             _ => None,
         });
         let author = parts.next().map(ServerUrl::parse).transpose().ok()?;
-        Some(Self {
-            incarnation,
-            instance,
-            reason,
-            author,
-        })
+        Some(Self { incarnation, instance, reason, author })
     }
 }
 
@@ -201,28 +196,20 @@ impl RawEntry<'_> {
             return Err("its lastUpdate is not between 0 and 2^53");
         }
         let stamp = stamp as u64;
-        let life = self
-            .life
-            .map(|text| Life::parse(text).ok_or("its shazbot field is malformed"))
-            .transpose()?;
+        let life = self.life.map(|text| Life::parse(text).ok_or("its shazbot field is malformed")).transpose()?;
         let newest = life.as_ref().map_or(stamp, |life| stamp.max(life.incarnation));
         if newest > wall + MAX_AHEAD {
             return Err("it is stamped over 3 h ahead of our clock");
         }
-        Ok(Entry {
-            url,
-            monitor,
-            state,
-            stamp,
-            life,
-        })
+        Ok(Entry { url, monitor, state, stamp, life })
     }
 }
 
 /// An entry that was not taken: its URL, shortened, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Skipped {
-    /// The URL as it came, cut to 200 characters, control characters escaped; empty where it has none.
+    /// The URL as it came, without user name and password, cut to 200 characters, control characters escaped; empty
+    /// where it has none.
     pub name: String,
     /// What is wrong with it.
     pub reason: &'static str,
@@ -240,10 +227,7 @@ pub struct Message {
 impl Message {
     /// A message to send.
     pub fn new(entries: Vec<Entry>) -> Self {
-        Self {
-            entries,
-            skipped: Vec::new(),
-        }
+        Self { entries, skipped: Vec::new() }
     }
 
     /// Checks entries that have been taken out of their message. `wall` is our clock, ms; `known` gives the URL of a
@@ -256,21 +240,12 @@ impl Message {
         let mut message = Self::default();
         for (index, (state, entry)) in raw.into_iter().enumerate() {
             if index >= MAX_ENTRIES {
-                return Err(Error::TooLarge(format!(
-                    "A message holds at most {MAX_ENTRIES} servers"
-                )));
+                return Err(Error::TooLarge(format!("A message holds at most {MAX_ENTRIES} servers")));
             }
             match entry.check(state, wall, &known) {
                 Ok(entry) => message.entries.push(entry),
                 Err(reason) if message.skipped.len() < MAX_NAMED => {
-                    let name = entry
-                        .url
-                        .unwrap_or_default()
-                        .chars()
-                        .take(200)
-                        .flat_map(char::escape_debug)
-                        .collect();
-                    message.skipped.push(Skipped { name, reason });
+                    message.skipped.push(Skipped { name: printable(entry.url.unwrap_or_default()), reason });
                 }
                 Err(_) => {}
             }
@@ -282,9 +257,7 @@ impl Message {
     pub fn from_json(json: &[u8], wall: u64) -> Result<Self, Error> {
         let value = parse_json(json)?;
         if value.get("message").and_then(Value::as_str) != Some("gossip") {
-            return Err(Error::InvalidMessage(
-                "It is no gossip message: its message is not \"gossip\"".into(),
-            ));
+            return Err(Error::InvalidMessage("It is no gossip message: its message is not \"gossip\"".into()));
         }
         Self::from_value(&value, wall, raw_entry)
     }
@@ -317,21 +290,22 @@ impl Message {
 
     /// The body of a gossip request.
     pub fn to_json(&self) -> Vec<u8> {
-        to_json(&Wire {
-            message: Some("gossip"),
-            entries: &self.entries,
-            offline: true,
-        })
+        to_json(&Wire { message: Some("gossip"), entries: &self.entries, offline: true })
     }
 
     /// The body of a master list: the online servers alone.
     pub fn to_master_list(&self) -> Vec<u8> {
-        to_json(&Wire {
-            message: None,
-            entries: &self.entries,
-            offline: false,
-        })
+        to_json(&Wire { message: None, entries: &self.entries, offline: false })
     }
+}
+
+fn printable(url: &str) -> String {
+    // A user name and a password, if that is what stands there.
+    let masked = url.rsplit_once('@').map(|(before, after)| {
+        let scheme = before.split_once("://").map(|(scheme, _)| format!("{scheme}://")).unwrap_or_default();
+        format!("{scheme}***@{after}")
+    });
+    masked.as_deref().unwrap_or(url).chars().take(200).flat_map(char::escape_debug).collect()
 }
 
 fn raw_entry(value: &Value) -> RawEntry<'_> {
@@ -443,26 +417,10 @@ mod tests {
 
     #[test]
     fn a_life_survives_the_wire() {
-        for text in [
-            "1.0",
-            "1800000000000.ffffffff",
-            "7.a.f.http://a.b:1/",
-            "7.a.d.http://a/",
-            "7.a.l",
-            "7.a.f",
-        ] {
+        for text in ["1.0", "1800000000000.ffffffff", "7.a.f.http://a.b:1/", "7.a.d.http://a/", "7.a.l", "7.a.f"] {
             assert_eq!(Life::parse(text).expect(text).to_string(), text);
         }
-        for text in [
-            "",
-            "1",
-            "1.",
-            ".1",
-            "-1.1",
-            "1.g",
-            "1.1.f.nowhere",
-            "99999999999999999999.1",
-        ] {
+        for text in ["", "1", "1.", ".1", "-1.1", "1.g", "1.1.f.nowhere", "99999999999999999999.1"] {
             assert_eq!(Life::parse(text), None, "{text}");
         }
     }
@@ -521,40 +479,33 @@ mod tests {
             (good.replace(":5", ":9007199254740994"), "lastUpdate"),
             (good.replace(":5", &format!(":{}", WALL + MAX_AHEAD + 1)), "3 h"),
             (good.replace(":5", r#":5,"shazbot":7"#), "shazbot"),
-            (
-                good.replace(":5", &format!(r#":5,"shazbot":"{}.1""#, WALL + MAX_AHEAD + 1)),
-                "3 h",
-            ),
+            (good.replace(":5", &format!(r#":5,"shazbot":"{}.1""#, WALL + MAX_AHEAD + 1)), "3 h"),
         ] {
             let message = read(&format!(r#"{{"message":"gossip","online":[{bad},{good}]}}"#)).expect(&bad);
             assert_eq!(message.entries.len(), 1, "{bad}");
-            assert!(
-                message.skipped[0].reason.contains(reason),
-                "{bad}: {:?}",
-                message.skipped
-            );
+            assert!(message.skipped[0].reason.contains(reason), "{bad}: {:?}", message.skipped);
         }
+    }
+
+    #[test]
+    fn the_name_of_a_bad_entry_shows_no_password() {
+        let name = |url: &str| printable(url);
+        assert_eq!(name("http://user:hunter2@a/"), "http://***@a/");
+        assert_eq!(name("user:hunter2@a"), "***@a");
+        assert_eq!(name(&format!("http://{}@a/", "x".repeat(300))), "http://***@a/");
+        assert_eq!(name("http://a/\n"), "http://a/\\n");
     }
 
     #[test]
     fn a_message_of_too_many_entries_is_refused_whole() {
         let entries = std::iter::repeat_n((State::Online, RawEntry::default()), MAX_ENTRIES + 1);
-        assert!(matches!(
-            Message::from_raw(entries, WALL, |_| None),
-            Err(Error::TooLarge(_))
-        ));
+        assert!(matches!(Message::from_raw(entries, WALL, |_| None), Err(Error::TooLarge(_))));
     }
 
     #[test]
     fn a_master_list_written_by_hand_needs_only_base_urls() {
         let read = |json: &str| Message::from_master_list(json.as_bytes(), WALL);
-        assert_eq!(
-            read(r#"{"online":[{"baseUrl":"http://a"}]}"#)
-                .expect("a list")
-                .entries
-                .len(),
-            1
-        );
+        assert_eq!(read(r#"{"online":[{"baseUrl":"http://a"}]}"#).expect("a list").entries.len(), 1);
         assert_eq!(read(" \n"), Ok(Message::default()));
         assert!(read("{}").is_err());
         assert!(read("<html>").is_err());

@@ -35,11 +35,7 @@ pub struct Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self {
-            code: error.code(),
-            status: error.status(),
-            message: error.to_string(),
-        }
+        Self { code: error.code(), status: error.status(), message: error.to_string() }
     }
 }
 
@@ -51,52 +47,45 @@ type Slot = Mutex<Option<Engine>>;
 #[napi(js_name = "Engine")]
 pub struct NodeEngine {
     slot: Arc<Slot>,
-    observe: Arc<Observe>,
 }
 
 #[napi]
 impl NodeEngine {
-    /// `observe` is called with code, text and whether it is a warning.
     #[napi(constructor)]
-    pub fn new(env: Env, observe: Function<'_, FnArgs<(String, String, bool)>, ()>) -> napi::Result<Self> {
-        let observe = observe
-            .build_threadsafe_function::<Report>()
-            .weak::<true>()
-            .callee_handled::<false>()
-            .max_queue_size::<MAX_WAITING_REPORTS>()
-            .build_callback(|context| {
-                let Report {
-                    code,
-                    message,
-                    is_warning,
-                } = context.value;
-                Ok(FnArgs::from((code.to_owned(), message, is_warning)))
-            })?;
+    pub fn new(env: Env) -> napi::Result<Self> {
         let slot = Arc::<Slot>::default();
         // The engine's thread must not outlive the worker thread that it works for.
         env.add_env_cleanup_hook(Arc::clone(&slot), |slot| drop(lock(&slot).take()))?;
-        Ok(Self {
-            slot,
-            observe: Arc::new(observe),
-        })
+        Ok(Self { slot })
     }
 
-    /// Starts the engine with the environment; resolves when its first round is over. A running one is left alone.
+    /// Starts the engine with the environment; resolves when its first round is over. One that works is left alone.
+    /// `observe` is called with code, text and whether it is a warning.
     #[napi(ts_return_type = "Promise<Failure | null> | Failure")]
     pub fn start<'env>(
         &self,
         env: &'env Env,
         #[napi(ts_arg_type = "NodeJS.ProcessEnv")] environment: Environment,
+        observe: Function<'_, FnArgs<(String, String, bool)>, ()>,
     ) -> napi::Result<Either<PromiseRaw<'env, Option<Failure>>, Failure>> {
         let mut slot = lock(&self.slot);
-        if let Some(engine) = slot.as_ref() {
+        if let Some(engine) = slot.as_ref().filter(|engine| engine.is_working()) {
             return self::promise(env, |started| engine.when_started(started)).map(Either::A);
         }
         let config = match Config::from_environment(&environment) {
             Ok(config) => config,
             Err(error) => return Ok(Either::B(error.into())),
         };
-        let observe = Arc::clone(&self.observe);
+        // Made here and not before: as long as it is there, Jest sees an open handle.
+        let observe: Observe = observe
+            .build_threadsafe_function::<Report>()
+            .weak::<true>()
+            .callee_handled::<false>()
+            .max_queue_size::<MAX_WAITING_REPORTS>()
+            .build_callback(|context| {
+                let Report { code, message, is_warning } = context.value;
+                Ok(FnArgs::from((code.to_owned(), message, is_warning)))
+            })?;
         let observer = Box::new(move |report| {
             // Where the event loop is gone or far behind, nobody listens.
             observe.call(report, ThreadsafeFunctionCallMode::NonBlocking);

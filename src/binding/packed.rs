@@ -29,10 +29,7 @@ pub struct Packed {
 
 /// Takes a message apart.
 pub fn unpack(packed: &Packed) -> impl Iterator<Item = (State, RawEntry<'_>)> {
-    let texts = packed
-        .urls
-        .split('\n')
-        .zip(packed.lives.split('\n').chain(std::iter::repeat("")));
+    let texts = packed.urls.split('\n').zip(packed.lives.split('\n').chain(std::iter::repeat("")));
     let numbers = packed.stamps.iter().zip(packed.flags.iter());
     texts.zip(numbers).map(|((url, life), (stamp, flags))| {
         let has = |bit| flags & bit != 0;
@@ -69,10 +66,5 @@ pub fn pack(entries: &[Entry], with_lives: bool) -> Packed {
         );
     }
     let stamps = entries.iter().map(|entry| entry.stamp as f64).collect::<Vec<_>>();
-    Packed {
-        urls,
-        lives,
-        stamps: stamps.into(),
-        flags: flags.into(),
-    }
+    Packed { urls, lives, stamps: stamps.into(), flags: flags.into() }
 }

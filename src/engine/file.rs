@@ -37,6 +37,9 @@ pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     let temporary = beside(path, ".new");
     let mut file = File::create(&temporary)?;
     file.write_all(content)?;
+    if let Ok(old) = fs::metadata(path) {
+        file.set_permissions(old.permissions())?;
+    }
     file.sync_all()?;
     fs::rename(&temporary, path)
 }

@@ -71,10 +71,7 @@ impl Http {
             .header(CONTENT_TYPE, "application/json")
             .timeout(timeout)
             .body(body);
-        let response = request
-            .send()
-            .await
-            .map_err(|error| ExchangeError::Other(cause(&error)))?;
+        let response = request.send().await.map_err(|error| ExchangeError::Other(cause(&error)))?;
         let status = response.status();
         let body = read(response).await.map_err(ExchangeError::Other)?;
         if status.is_success() {
@@ -88,13 +85,7 @@ impl Http {
 
     /// Reads a master list; one that is not there is empty.
     pub async fn get_list(&self, url: &Url, timeout: Duration) -> Result<Vec<u8>, String> {
-        let response = self
-            .list
-            .get(url.clone())
-            .timeout(timeout)
-            .send()
-            .await
-            .map_err(|error| cause(&error))?;
+        let response = self.list.get(url.clone()).timeout(timeout).send().await.map_err(|error| cause(&error))?;
         match response.status() {
             StatusCode::NOT_FOUND => Ok(Vec::new()),
             status if status.is_success() => read(response).await,
@@ -110,21 +101,13 @@ impl Http {
         body: Vec<u8>,
         timeout: Duration,
     ) -> Result<(), String> {
-        let mut request = self
-            .list
-            .put(url.clone())
-            .header(CONTENT_TYPE, "application/json")
-            .timeout(timeout)
-            .body(body);
+        let mut request =
+            self.list.put(url.clone()).header(CONTENT_TYPE, "application/json").timeout(timeout).body(body);
         if let Some(auth) = auth {
             request = request.header(AUTHORIZATION, header(auth));
         }
         let status = request.send().await.map_err(|error| cause(&error))?.status();
-        if status.is_success() {
-            Ok(())
-        } else {
-            Err(format!("the store answered {status}"))
-        }
+        if status.is_success() { Ok(()) } else { Err(format!("the store answered {status}")) }
     }
 }
 
@@ -138,10 +121,7 @@ fn trusted(network: &Network, warnings: &mut Vec<Report>) -> Vec<Certificate> {
             Ok(extra) => trusted.extend(extra),
             Err(error) => warnings.push(Report::warning(
                 "SHAZBOT_EXTRA_CERTS",
-                format!(
-                    "clustershazbot ignores NODE_EXTRA_CA_CERTS, {}: {error}",
-                    path.display()
-                ),
+                format!("clustershazbot ignores NODE_EXTRA_CA_CERTS, {}: {error}", path.display()),
             )),
         }
     }
@@ -188,10 +168,7 @@ fn is_refused_secret(body: &[u8]) -> bool {
         return false;
     };
     let text = |name| body.get(name).and_then(Value::as_str);
-    ["error", "message"]
-        .into_iter()
-        .filter_map(text)
-        .any(|text| text.starts_with("Unauthorized: "))
+    ["error", "message"].into_iter().filter_map(text).any(|text| text.starts_with("Unauthorized: "))
 }
 
 // The innermost cause says what happened; those around it say only that something did. It never names the URL, which

@@ -39,10 +39,7 @@ pub async fn sync(
     if let Some(joined) = shared.with_core(|core, now| core.handle_list(now, write, list))? {
         let json = joined.to_master_list();
         let written = match &config.master_list_update {
-            Location::Http(url) => {
-                http.put_list(url, config.master_list_update_auth.as_ref(), json, timeout)
-                    .await
-            }
+            Location::Http(url) => http.put_list(url, config.master_list_update_auth.as_ref(), json, timeout).await,
             Location::File(path) => file::write(path, &json).map_err(|error| error.to_string()),
         };
         drop(lock);

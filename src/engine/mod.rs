@@ -50,22 +50,16 @@ impl Engine {
             control_secret: config.control_secret.clone(),
             wake: Notify::new(),
             stop: AtomicBool::new(false),
-            waiting: Mutex::new(Waiting {
-                started: Some(vec![started]),
-                left: Some(Vec::new()),
-            }),
+            failed: AtomicBool::new(false),
+            waiting: Mutex::new(Waiting { started: Some(vec![started]), left: Some(Vec::new()) }),
         });
         let for_thread = Arc::clone(&shared);
-        let spawned = std::thread::Builder::new()
-            .name("clustershazbot".into())
-            .spawn(move || for_thread.run(config, observer));
+        let spawned =
+            std::thread::Builder::new().name("clustershazbot".into()).spawn(move || for_thread.run(config, observer));
         if spawned.is_err() {
             shared.finish(&Err(Error::Failed));
         }
-        Self {
-            shared,
-            thread: spawned.ok(),
-        }
+        Self { shared, thread: spawned.ok() }
     }
 
     /// Calls `started` when the first round is over; at once if it is.
@@ -88,16 +82,12 @@ impl Engine {
 
     /// Whether the engine works.
     pub fn is_working(&self) -> bool {
-        !self.shared.core.is_poisoned() && self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+        !self.shared.failed.load(Ordering::Acquire)
     }
 
     /// Checks the header of a gossip request.
     pub fn authorize_gossip(&self, header: &str) -> Result<(), Error> {
-        if self.shared.secret.matches(header) {
-            Ok(())
-        } else {
-            Err(Error::Unauthorized("SHAZBOT_SECRET"))
-        }
+        if self.shared.secret.matches(header) { Ok(()) } else { Err(Error::Unauthorized("SHAZBOT_SECRET")) }
     }
 
     /// Whether a header is the control secret.
@@ -148,6 +138,7 @@ struct Shared {
     control_secret: Secret,
     wake: Notify,
     stop: AtomicBool,
+    failed: AtomicBool,
     waiting: Mutex<Waiting>,
 }
 
@@ -160,24 +151,24 @@ struct Waiting {
 impl Shared {
     /// The one way to the core. A panic in it is a defect of ours: the core is not used again, and everybody is told.
     fn with_core<R>(&self, act: impl FnOnce(&mut Core, Now) -> R) -> Result<R, Error> {
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let mut core = self.core.lock().map_err(|_| Error::Failed)?;
-            let result = act(&mut core, self.clock.now());
-            Ok((result, core.has_output()))
-        }));
-        match outcome {
-            Ok(Ok((result, has_output))) => {
-                if has_output {
-                    self.wake.notify_one();
-                }
-                Ok(result)
-            }
-            Ok(Err(error)) => Err(error),
-            Err(_) => {
-                self.wake.notify_one();
-                Err(Error::Failed)
-            }
+        if self.failed.load(Ordering::Acquire) {
+            return Err(Error::Failed);
         }
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let mut core = self.core.lock().unwrap_or_else(PoisonError::into_inner);
+            let result = act(&mut core, self.clock.now());
+            (result, core.has_output())
+        }));
+        let (result, wake) = if let Ok((result, has_output)) = outcome {
+            (Ok(result), has_output)
+        } else {
+            self.failed.store(true, Ordering::Release);
+            (Err(Error::Failed), true)
+        };
+        if wake {
+            self.wake.notify_one();
+        }
+        result
     }
 
     fn run(self: Arc<Self>, config: Config, observer: Observer) {
@@ -216,12 +207,7 @@ impl Shared {
             }
             for action in actions {
                 match action {
-                    Action::Gossip {
-                        id,
-                        to,
-                        message,
-                        timeout,
-                    } => {
+                    Action::Gossip { id, to, message, timeout } => {
                         let (shared, http) = (Arc::clone(&self), Arc::clone(&http));
                         tasks.spawn(async move {
                             let answer = http.gossip(&to, message.to_json(), timeout).await;
@@ -273,6 +259,9 @@ impl Shared {
     }
 
     fn finish(&self, result: &Result<(), Error>) {
+        if result.is_err() {
+            self.failed.store(true, Ordering::Release);
+        }
         self.end_wait(|waiting| &mut waiting.started, result);
         self.end_wait(|waiting| &mut waiting.left, &Ok(()));
     }

@@ -23,19 +23,11 @@ pub struct Report {
 impl Report {
     /// Something that an operator must do something about.
     pub fn warning(code: &'static str, message: String) -> Self {
-        Self {
-            code,
-            message,
-            is_warning: true,
-        }
+        Self { code, message, is_warning: true }
     }
 
     fn log(code: &'static str, message: String) -> Self {
-        Self {
-            code,
-            message,
-            is_warning: false,
-        }
+        Self { code, message, is_warning: false }
     }
 }
 
@@ -47,10 +39,7 @@ pub struct Reporter {
 
 impl Reporter {
     pub fn new(observer: Observer) -> Self {
-        Self {
-            observer,
-            refused_by: BTreeSet::new(),
-        }
+        Self { observer, refused_by: BTreeSet::new() }
     }
 
     pub fn warn(&self, warnings: Vec<Report>) {
@@ -85,11 +74,7 @@ impl Reporter {
             }
             Notice::ListFailed(error) => Report::log("LIST_FAILED", format!("the master list {error}")),
             Notice::EntrySkipped(entry) => {
-                let name = if entry.name.is_empty() {
-                    "without a URL"
-                } else {
-                    &entry.name
-                };
+                let name = if entry.name.is_empty() { "without a URL" } else { &entry.name };
                 let message = format!("an entry of a server list is skipped, {name}: {}", entry.reason);
                 Report::warning("SHAZBOT_ENTRY_SKIPPED", message)
             }

@@ -22,12 +22,7 @@ pub struct Member {
 impl Member {
     pub(super) fn new(entry: Entry, now: Now) -> Self {
         let reading = (entry.stamp, now.mono);
-        Self {
-            entry,
-            since: now.mono,
-            answered: false,
-            reading,
-        }
+        Self { entry, since: now.mono, answered: false, reading }
     }
 
     pub(super) fn update(&mut self, entry: Entry, now: Now) {

@@ -3,11 +3,18 @@
 
 use crate::message::{Entry, Life, State};
 
-/// The version of a server's life and death that an entry speaks of: the incarnation, or, for v1 servers, which have
-/// none, the stamp. An incarnation begins at the wall clock, so the two compare: a server that was upgraded from v1 is
-/// above its old self, and one that went back to v1 is above its last incarnation as soon as it stamps itself.
+/// The version of a server's life and death that an entry speaks of: the incarnation, which only the server itself
+/// raises, and always above what it was told. Incarnations begin at the wall clock, so they compare with stamps:
+/// - v1 servers have none, and their newest stamp counts. A server that was upgraded from v1 is above its old self, and
+///   one that went back to v1 is above its last incarnation as soon as it stamps itself.
+/// - A death counts at least as its stamp. Otherwise an entry that lost its incarnation on the way, and looks like one
+///   of v1, would be above a death that came after it.
 pub fn number(entry: &Entry) -> u64 {
-    entry.life.as_ref().map_or(entry.stamp, |life| life.incarnation)
+    match (&entry.life, entry.state) {
+        (None, _) => entry.stamp,
+        (Some(life), State::Online) => life.incarnation,
+        (Some(life), State::Offline) => life.incarnation.max(entry.stamp),
+    }
 }
 
 /// Whether an entry says something newer of the same server than another.
@@ -23,13 +30,7 @@ pub fn join(a: Entry, b: Entry) -> Entry {
 // At the same number offline wins; at the same state the newest stamp. What follows only decides between entries that
 // should not both exist, the same way everywhere.
 fn rank(entry: &Entry) -> (u64, State, u64, Option<&Life>, bool) {
-    (
-        number(entry),
-        entry.state,
-        entry.stamp,
-        entry.life.as_ref(),
-        entry.monitor,
-    )
+    (number(entry), entry.state, entry.stamp, entry.life.as_ref(), entry.monitor)
 }
 
 #[cfg(test)]
@@ -41,11 +42,7 @@ mod tests {
 
     fn any_entry() -> impl Strategy<Value = Entry> {
         // Few values each, so that ties are common.
-        let reason = prop::option::of(prop::sample::select(vec![
-            Reason::Failed,
-            Reason::Drained,
-            Reason::Left,
-        ]));
+        let reason = prop::option::of(prop::sample::select(vec![Reason::Failed, Reason::Drained, Reason::Left]));
         let author = prop::option::of(prop::sample::select(vec!["http://a/", "http://b/"]));
         let life = prop::option::of((0u64..4, 0u32..3, reason, author));
         (any::<bool>(), any::<bool>(), 0u64..4, life).prop_map(|(monitor, online, stamp, life)| Entry {
@@ -75,16 +72,19 @@ mod tests {
     }
 
     #[test]
-    fn a_higher_incarnation_wins_whatever_the_stamps_say() {
+    fn the_higher_number_wins_and_offline_where_it_is_the_same() {
         let entry = |state, stamp, incarnation| crate::membership::tests::entry("x", state, stamp, incarnation);
         let (online, offline) = (State::Online, State::Offline);
-        assert!(supersedes(&entry(online, 1, Some(6)), &entry(offline, 9, Some(5))));
+        assert!(supersedes(&entry(online, 1, Some(6)), &entry(online, 9, Some(5))));
         assert!(supersedes(&entry(offline, 1, Some(5)), &entry(online, 9, Some(5))));
+        assert!(supersedes(&entry(online, 10, Some(10)), &entry(offline, 9, Some(5))));
         // v1: the newest stamp, and a tie goes to offline.
         assert!(supersedes(&entry(online, 9, None), &entry(offline, 8, None)));
         assert!(supersedes(&entry(offline, 9, None), &entry(online, 9, None)));
         // Upgraded from v1, and back again.
         assert!(supersedes(&entry(online, 10, Some(10)), &entry(online, 9, None)));
         assert!(supersedes(&entry(online, 20, None), &entry(offline, 19, Some(11))));
+        // An entry that lost its incarnation is no younger than its stamp.
+        assert!(!supersedes(&entry(online, 18, None), &entry(offline, 19, Some(11))));
     }
 }

@@ -138,8 +138,7 @@ impl Members {
     }
 
     fn others<'a>(&'a self, own: &'a ServerUrl, state: State) -> impl Iterator<Item = &'a Entry> {
-        self.entries()
-            .filter(move |entry| entry.state == state && entry.url != *own)
+        self.entries().filter(move |entry| entry.state == state && entry.url != *own)
     }
 }
 
@@ -154,10 +153,7 @@ pub(crate) mod tests {
     pub(crate) const WALL: u64 = 1_800_000_000_000;
 
     pub(crate) fn at(seconds: u64) -> Now {
-        Now {
-            mono: Duration::from_secs(seconds),
-            wall: WALL + seconds * 1000,
-        }
+        Now { mono: Duration::from_secs(seconds), wall: WALL + seconds * 1000 }
     }
 
     pub(crate) fn url(name: &str) -> ServerUrl {
@@ -165,44 +161,30 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn entry(name: &str, state: State, stamp: u64, incarnation: Option<u64>) -> Entry {
-        let life = incarnation.map(|incarnation| Life {
-            incarnation,
-            instance: 1,
-            reason: None,
-            author: None,
-        });
-        Entry {
-            url: url(name),
-            monitor: false,
-            state,
-            stamp,
-            life,
-        }
+        let life = incarnation.map(|incarnation| Life { incarnation, instance: 1, reason: None, author: None });
+        Entry { url: url(name), monitor: false, state, stamp, life }
     }
 
     #[test]
     fn nothing_older_than_a_death_makes_a_server_online() {
         let mut members = Members::default();
-        members.merge(entry("a", State::Online, WALL, Some(5)), at(0));
+        members.merge(entry("a", State::Online, WALL, Some(WALL)), at(0));
         members.declare_dead(&url("a"), &url("b"), at(10));
         // A later stamp at the same incarnation is what v1 peers make of it in their master list.
-        members.merge(entry("a", State::Online, WALL + HOUR, Some(5)), at(11));
+        members.merge(entry("a", State::Online, WALL + HOUR, Some(WALL)), at(11));
+        // One that was stripped of its incarnation on the way.
+        members.merge(entry("a", State::Online, WALL + 9_000, None), at(11));
         assert_eq!(members.get(&url("a")).expect("known").entry.state, State::Offline);
-        members.merge(entry("a", State::Online, WALL + 1, Some(6)), at(12));
+        // The server itself rises above it.
+        members.merge(entry("a", State::Online, WALL + 1, Some(WALL + HOUR)), at(12));
         assert_eq!(members.get(&url("a")).expect("known").entry.state, State::Online);
     }
 
     #[test]
     fn an_online_entry_older_than_20_hours_is_refused() {
         let mut members = Members::default();
-        assert_eq!(
-            members.merge(entry("a", State::Online, WALL - 20 * HOUR - 1, None), at(0)),
-            Change::None
-        );
-        assert_eq!(
-            members.merge(entry("a", State::Online, WALL - 20 * HOUR, None), at(0)),
-            Change::Online
-        );
+        assert_eq!(members.merge(entry("a", State::Online, WALL - 20 * HOUR - 1, None), at(0)), Change::None);
+        assert_eq!(members.merge(entry("a", State::Online, WALL - 20 * HOUR, None), at(0)), Change::Online);
     }
 
     #[test]
@@ -230,10 +212,7 @@ pub(crate) mod tests {
     fn what_was_accepted_while_our_clock_was_ahead_is_met_anew_when_it_is_right() {
         let mut members = Members::default();
         let days = 3 * 24 * HOUR;
-        let wrong = Now {
-            wall: WALL + days,
-            ..at(0)
-        };
+        let wrong = Now { wall: WALL + days, ..at(0) };
         members.merge(entry("a", State::Online, WALL + days, Some(WALL + days)), wrong);
         members.merge(entry("b", State::Online, WALL + days, None), wrong);
         assert_eq!(members.expire(&url("own"), at(1)).len(), 2);
@@ -247,9 +226,6 @@ pub(crate) mod tests {
             members.merge(entry(&format!("s{i}"), State::Online, WALL, None), at(0));
         }
         assert_eq!(members.entries().count(), MAX_SERVERS);
-        assert_eq!(
-            members.merge(entry("s0", State::Online, WALL + 1, None), at(1)),
-            Change::Refreshed
-        );
+        assert_eq!(members.merge(entry("s0", State::Online, WALL + 1, None), at(1)), Change::Refreshed);
     }
 }

@@ -22,9 +22,7 @@ impl Members {
         if rng.random_bool(preferred.min(0.5)) {
             return monitors().choose(rng).map(|entry| entry.url.clone());
         }
-        self.others(own, State::Online)
-            .choose(rng)
-            .map(|entry| entry.url.clone())
+        self.others(own, State::Online).choose(rng).map(|entry| entry.url.clone())
     }
 
     /// Whom to tell of a change of our own: up to 20 random online servers, and all monitors.
@@ -38,11 +36,7 @@ impl Members {
         let dead = || self.others(own, State::Offline).filter(|entry| is_dead(entry));
         let live = self.others(own, State::Online).count();
         let chance = dead().count() as f64 / (live + 1) as f64;
-        if rng.random_bool(chance.min(1.0)) {
-            dead().choose(rng).map(|entry| entry.url.clone())
-        } else {
-            None
-        }
+        if rng.random_bool(chance.min(1.0)) { dead().choose(rng).map(|entry| entry.url.clone()) } else { None }
     }
 
     /// Whether nobody else is online.
@@ -55,20 +49,12 @@ impl Members {
 pub fn audience<'a>(servers: impl Iterator<Item = &'a Entry>, rng: &mut SmallRng) -> Vec<ServerUrl> {
     let (monitors, others): (Vec<_>, Vec<_>) = servers.partition(|entry| entry.monitor);
     let mut chosen: Vec<_> = monitors.into_iter().map(|entry| entry.url.clone()).collect();
-    chosen.extend(
-        others
-            .into_iter()
-            .map(|entry| entry.url.clone())
-            .sample(rng, ANNOUNCE_FANOUT),
-    );
+    chosen.extend(others.into_iter().map(|entry| entry.url.clone()).sample(rng, ANNOUNCE_FANOUT));
     chosen
 }
 
 fn is_dead(entry: &Entry) -> bool {
-    !matches!(
-        entry.life.as_ref().and_then(|life| life.reason),
-        Some(Reason::Left | Reason::Drained)
-    )
+    !matches!(entry.life.as_ref().and_then(|life| life.reason), Some(Reason::Left | Reason::Drained))
 }
 
 #[cfg(test)]
@@ -82,13 +68,7 @@ mod tests {
         let mut members = Members::default();
         for i in 0..servers {
             let monitor = i < monitors;
-            members.merge(
-                Entry {
-                    monitor,
-                    ..entry(&format!("s{i}"), State::Online, WALL, None)
-                },
-                at(0),
-            );
+            members.merge(Entry { monitor, ..entry(&format!("s{i}"), State::Online, WALL, None) }, at(0));
         }
         for i in 0..dead {
             members.merge(entry(&format!("dead{i}"), State::Offline, WALL, None), at(0));
@@ -101,12 +81,8 @@ mod tests {
         let own = url("own");
         let is_monitor =
             |it: Option<ServerUrl>| it.is_some_and(|it| members.get(&it).is_some_and(|it| it.entry.monitor));
-        let monitors = (0..10_000)
-            .filter(|_| is_monitor(members.partner(&own, &mut rng)))
-            .count();
-        let dead = (0..10_000)
-            .filter(|_| members.dead_to_try(&own, &mut rng).is_some())
-            .count();
+        let monitors = (0..10_000).filter(|_| is_monitor(members.partner(&own, &mut rng))).count();
+        let dead = (0..10_000).filter(|_| members.dead_to_try(&own, &mut rng).is_some()).count();
         (monitors, dead)
     }
 

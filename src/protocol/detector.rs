@@ -66,9 +66,7 @@ impl Core {
     }
 
     pub(super) fn retry_probes(&mut self, now: Now) {
-        let (due, waiting) = std::mem::take(&mut self.retries)
-            .into_iter()
-            .partition(|retry| retry.at <= now.mono);
+        let (due, waiting) = std::mem::take(&mut self.retries).into_iter().partition(|retry| retry.at <= now.mono);
         self.retries = waiting;
         for Retry { to, purpose, .. } in due {
             if self.is_online(&to) && self.is_awake(now) {
@@ -89,15 +87,8 @@ impl Core {
                 if let Some(member) = self.members.get(&to) {
                     // Its own clock when the probe began.
                     let own_clock = member.own_clock(began);
-                    let purpose = Purpose::SecondProbe {
-                        first_began: began,
-                        own_clock,
-                    };
-                    self.retries.push(Retry {
-                        at: now.mono + RETRY_AFTER.min(self.settings.interval),
-                        to,
-                        purpose,
-                    });
+                    let purpose = Purpose::SecondProbe { first_began: began, own_clock };
+                    self.retries.push(Retry { at: now.mono + RETRY_AFTER.min(self.settings.interval), to, purpose });
                 }
             }
             Purpose::SecondProbe { first_began, own_clock } => {
@@ -116,9 +107,7 @@ impl Core {
     }
 
     fn is_online(&self, url: &ServerUrl) -> bool {
-        self.members
-            .get(url)
-            .is_some_and(|member| member.entry.state == State::Online)
+        self.members.get(url).is_some_and(|member| member.entry.state == State::Online)
     }
 
     fn is_probing(&self, url: &ServerUrl) -> bool {

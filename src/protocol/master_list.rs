@@ -1,6 +1,6 @@
 //! The master list: where a new server begins, and where each says that it is there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rand::seq::IteratorRandom;
@@ -55,16 +55,8 @@ impl MasterList {
 
     /// Notes a server that may be there. A newer word than the last one makes it worth trying anew.
     pub fn add_seed(&mut self, entry: &Entry, now: Now) {
-        if self
-            .seeds
-            .get(&entry.url)
-            .is_none_or(|seed| supersedes(entry, &seed.entry))
-        {
-            let seed = Seed {
-                entry: entry.clone(),
-                failures: 0,
-                since: now.mono,
-            };
+        if self.seeds.get(&entry.url).is_none_or(|seed| supersedes(entry, &seed.entry)) {
+            let seed = Seed { entry: entry.clone(), failures: 0, since: now.mono };
             self.seeds.insert(entry.url.clone(), seed);
         }
     }
@@ -83,9 +75,7 @@ impl MasterList {
 
     // Programs start before they listen: a seed is not given up within its first minute.
     fn is_given_up(&self, url: &ServerUrl, now: Now) -> bool {
-        self.seeds
-            .get(url)
-            .is_none_or(|seed| seed.failures >= SEED_TRIES && now.mono >= seed.since + GRACE)
+        self.seeds.get(url).is_none_or(|seed| seed.failures >= SEED_TRIES && now.mono >= seed.since + GRACE)
     }
 }
 
@@ -101,16 +91,9 @@ impl Core {
     }
 
     pub(super) fn sync_list(&mut self) {
-        let timeout = if self.phase == Phase::Leaving {
-            LIST_TIMEOUT / 2
-        } else {
-            LIST_TIMEOUT
-        };
+        let timeout = if self.phase == Phase::Leaving { LIST_TIMEOUT / 2 } else { LIST_TIMEOUT };
         self.list.busy = true;
-        self.actions.push_back(Action::SyncList {
-            write: self.list.write_next,
-            timeout,
-        });
+        self.actions.push_back(Action::SyncList { write: self.list.write_next, timeout });
     }
 
     /// What reading the list for [`Action::SyncList`] gave. Returns what is to be written, if anything is.
@@ -125,11 +108,7 @@ impl Core {
         };
         self.list.failures = 0;
         self.report(list.skipped);
-        let listed: Vec<_> = list
-            .entries
-            .into_iter()
-            .filter(|entry| entry.state == State::Online)
-            .collect();
+        let listed: Vec<_> = list.entries.into_iter().filter(|entry| entry.state == State::Online).collect();
         self.add_seeds(&listed, now);
         self.meet_seeds(now);
         if write {
@@ -150,6 +129,9 @@ impl Core {
 
     fn add_seeds(&mut self, listed: &[Entry], now: Now) {
         self.list.rounds_of_seeds = 0;
+        // Or a list that names others each time would make us remember them all.
+        let urls: BTreeSet<_> = listed.iter().map(|entry| &entry.url).collect();
+        self.list.seeds.retain(|url, _| urls.contains(url));
         for entry in listed {
             let known = self.members.get(&entry.url).map(|member| &member.entry);
             // One that is known to be dead may have started again since.
@@ -204,10 +186,7 @@ impl Core {
         let worth = |seed: &Seed| alone || seed.failures < SEED_TRIES || now.mono < seed.since + GRACE;
         let contacted = |url: &ServerUrl| self.exchanges.values().any(|exchange| exchange.to == *url);
         let (seeds, rng) = (&self.list.seeds, &mut self.rng);
-        let waiting = seeds
-            .iter()
-            .filter(|(url, seed)| worth(seed) && !contacted(url))
-            .map(|(url, _)| url.clone());
+        let waiting = seeds.iter().filter(|(url, seed)| worth(seed) && !contacted(url)).map(|(url, _)| url.clone());
         for to in waiting.sample(rng, SEEDS_AT_A_TIME) {
             self.send(to, Purpose::Contact, now);
         }
@@ -217,17 +196,8 @@ impl Core {
     // The list as it should be: whoever is online to our knowledge, and whoever the list names that we do not know
     // and have not tried in vain. The dead leave it by that.
     fn joined(&self, listed: Vec<Entry>, now: Now) -> Message {
-        let mut entries: Vec<_> = self
-            .members
-            .entries()
-            .filter(|it| it.state == State::Online)
-            .cloned()
-            .collect();
-        entries.extend(
-            listed
-                .into_iter()
-                .filter(|entry| !self.list.is_given_up(&entry.url, now)),
-        );
+        let mut entries: Vec<_> = self.members.entries().filter(|it| it.state == State::Online).cloned().collect();
+        entries.extend(listed.into_iter().filter(|entry| !self.list.is_given_up(&entry.url, now)));
         Message::new(entries)
     }
 
@@ -241,10 +211,7 @@ impl Core {
             (Duration::from_secs(30).mul_f64(self.random_factor(1.0..2.0)), false)
         } else {
             let more = settings.announce_interval;
-            (
-                self.settings.announce_minimum + more.mul_f64(self.random_factor(0.0..1.0)),
-                true,
-            )
+            (self.settings.announce_minimum + more.mul_f64(self.random_factor(0.0..1.0)), true)
         };
         self.schedule_list(wait, write, now);
     }

@@ -121,11 +121,7 @@ impl Core {
 
     /// When to call [`Core::handle_timeout`] next, as monotonic time.
     pub fn poll_timeout(&self) -> Option<Duration> {
-        self.retries
-            .iter()
-            .map(|retry| retry.at)
-            .chain(self.timers.next())
-            .min()
+        self.retries.iter().map(|retry| retry.at).chain(self.timers.next()).min()
     }
 
     /// Everybody known.
@@ -177,8 +173,7 @@ impl Core {
                 self.vouch(now);
             }
             Err(error) => {
-                self.notices
-                    .push_back(Notice::ExchangeFailed(exchange.to.clone(), error));
+                self.notices.push_back(Notice::ExchangeFailed(exchange.to.clone(), error));
                 self.list.seed_failed(&exchange.to);
                 self.judge(exchange, now);
             }
@@ -192,11 +187,7 @@ impl Core {
     /// A control request: takes this server out of the online list, or back into it, and tells the others.
     pub fn handle_control(&mut self, now: Now, online: bool) {
         self.handle_beat(now);
-        let (state, reason) = if online {
-            (State::Online, None)
-        } else {
-            (State::Offline, Some(Reason::Drained))
-        };
+        let (state, reason) = if online { (State::Online, None) } else { (State::Offline, Some(Reason::Drained)) };
         if self.phase == Phase::Running && self.own().state != state {
             self.declare_self(state, reason, now);
             self.announce(now);
@@ -245,11 +236,7 @@ impl Core {
             (*since, *count) = (now.mono, 0);
         }
         *count += 1;
-        if *count > INBOUND_PER_SECOND {
-            Err(Error::Limit)
-        } else {
-            Ok(())
-        }
+        if *count > INBOUND_PER_SECOND { Err(Error::Limit) } else { Ok(()) }
     }
 
     fn merge(&mut self, message: Message, now: Now) {
@@ -290,20 +277,8 @@ impl Core {
         let id = self.next_exchange;
         self.next_exchange += 1;
         let message = Message::new(self.members.entries().cloned().collect());
-        self.actions.push_back(Action::Gossip {
-            id,
-            to: to.clone(),
-            message,
-            timeout: detector::EXCHANGE_TIMEOUT,
-        });
-        self.exchanges.insert(
-            id,
-            Exchange {
-                to,
-                purpose,
-                began: now,
-            },
-        );
+        self.actions.push_back(Action::Gossip { id, to: to.clone(), message, timeout: detector::EXCHANGE_TIMEOUT });
+        self.exchanges.insert(id, Exchange { to, purpose, began: now });
         id
     }
 

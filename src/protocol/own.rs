@@ -14,33 +14,15 @@ const MAX_RAISE: u64 = 2 * 3_600_000;
 impl Core {
     /// The first entry of a new process. It begins above what an earlier one can have had: at the wall clock.
     pub(super) fn be_born(&mut self, now: Now) {
-        let life = Life {
-            incarnation: now.wall,
-            instance: self.rng.random(),
-            reason: None,
-            author: None,
-        };
+        let life = Life { incarnation: now.wall, instance: self.rng.random(), reason: None, author: None };
         let (url, monitor) = (self.settings.base_url.clone(), self.settings.monitor);
-        self.put_own(
-            Entry {
-                url,
-                monitor,
-                state: State::Online,
-                stamp: now.wall,
-                life: Some(life),
-            },
-            now,
-        );
+        self.put_own(Entry { url, monitor, state: State::Online, stamp: now.wall, life: Some(life) }, now);
     }
 
     /// What we say of ourselves.
     pub(super) fn own(&self) -> &Entry {
         // be_born has put it there, and nothing removes it.
-        &self
-            .members
-            .get(&self.settings.base_url)
-            .expect("our own entry is always there")
-            .entry
+        &self.members.get(&self.settings.base_url).expect("our own entry is always there").entry
     }
 
     /// Somebody says something of us. What goes beyond our own word is answered when we next vouch for ourselves.
@@ -63,8 +45,10 @@ impl Core {
         }
         let mut own = self.own().clone();
         if let Some(claim) = self.claim.take() {
-            if supersedes(&claim, &own) {
-                set_incarnation(&mut own, |incarnation| incarnation.max(number(&claim)) + 1);
+            // The same state with a newer stamp is what v1 peers make of us in their master list.
+            if (number(&claim), claim.state) > (number(&own), own.state) {
+                let above = number(&own).max(number(&claim)) + 1;
+                set_incarnation(&mut own, above);
             }
             own.stamp = own.stamp.max((claim.stamp + 1).min(now.wall + MAX_RAISE));
         }
@@ -73,10 +57,8 @@ impl Core {
         // meanwhile, and nobody would take what builds on it.
         if own.stamp.max(number(&own)) > now.wall + MAX_AHEAD {
             own.stamp = now.wall;
-            set_incarnation(
-                &mut own,
-                |old| if old > now.wall + MAX_AHEAD { now.wall } else { old + 1 },
-            );
+            let incarnation = own.life.as_ref().map_or(0, |life| life.incarnation);
+            set_incarnation(&mut own, if incarnation > now.wall + MAX_AHEAD { now.wall } else { incarnation + 1 });
         }
         self.put_own(own, now);
     }
@@ -85,9 +67,10 @@ impl Core {
     pub(super) fn declare_self(&mut self, state: State, reason: Option<Reason>, now: Now) {
         self.vouch(now);
         let mut own = self.own().clone();
+        let above = number(&own) + 1;
         own.state = state;
         own.stamp += 1;
-        set_incarnation(&mut own, |incarnation| incarnation + 1);
+        set_incarnation(&mut own, above);
         if let Some(life) = &mut own.life {
             life.reason = reason;
             life.author = reason.map(|_| own.url.clone());
@@ -101,8 +84,8 @@ impl Core {
     }
 }
 
-fn set_incarnation(own: &mut Entry, change: impl FnOnce(u64) -> u64) {
+fn set_incarnation(own: &mut Entry, incarnation: u64) {
     if let Some(life) = &mut own.life {
-        life.incarnation = change(life.incarnation);
+        life.incarnation = incarnation;
     }
 }

@@ -43,9 +43,7 @@ impl Timers {
 
     /// Takes a timer that is due.
     pub fn take_due(&mut self, now: Duration) -> Option<Timer> {
-        let timer = Timer::ALL
-            .into_iter()
-            .find(|timer| self.0[*timer as usize].is_some_and(|at| at <= now))?;
+        let timer = Timer::ALL.into_iter().find(|timer| self.0[*timer as usize].is_some_and(|at| at <= now))?;
         self.0[timer as usize] = None;
         Some(timer)
     }
