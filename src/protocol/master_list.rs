@@ -33,6 +33,7 @@ pub struct MasterList {
     write_next: bool,
     busy: bool,
     failures: u32,
+    next_announce: Duration,
 }
 
 #[derive(Debug)]
@@ -80,7 +81,8 @@ impl MasterList {
 }
 
 impl Core {
-    pub(super) fn read_list_first(&mut self) {
+    pub(super) fn read_list_first(&mut self, now: Now) {
+        self.schedule_announce(now);
         self.list.write_next = false;
         self.sync_list();
     }
@@ -122,7 +124,10 @@ impl Core {
     /// What writing the list for [`Action::SyncList`] gave.
     pub fn handle_list_written(&mut self, now: Now, result: Result<(), String>) {
         match result {
-            Ok(()) => self.list_done(false, now),
+            Ok(()) => {
+                self.schedule_announce(now);
+                self.list_done(false, now);
+            }
             Err(error) => self.list_failed(error, now),
         }
     }
@@ -203,17 +208,23 @@ impl Core {
 
     fn list_done(&mut self, missing: bool, now: Now) {
         self.list.busy = false;
-        let settings = &self.settings;
-        let (wait, write) = if missing {
-            (Duration::from_secs(1).mul_f64(self.random_factor(0.5..2.0)), true)
-        } else if self.members.is_alone(&settings.base_url) {
-            // Two that started with an empty list may have missed each other.
-            (Duration::from_secs(30).mul_f64(self.random_factor(1.0..2.0)), false)
+        if missing {
+            let wait = Duration::from_secs(1).mul_f64(self.random_factor(0.5..2.0));
+            return self.schedule_list(wait, true, now);
+        }
+        let announce = self.list.next_announce.saturating_sub(now.mono);
+        // Two that started with an empty list may have missed each other.
+        let look_again = Duration::from_secs(30).mul_f64(self.random_factor(1.0..2.0));
+        if self.members.is_alone(&self.settings.base_url) && look_again < announce {
+            self.schedule_list(look_again, false, now);
         } else {
-            let more = settings.announce_interval;
-            (self.settings.announce_minimum + more.mul_f64(self.random_factor(0.0..1.0)), true)
-        };
-        self.schedule_list(wait, write, now);
+            self.schedule_list(announce, true, now);
+        }
+    }
+
+    fn schedule_announce(&mut self, now: Now) {
+        let more = self.settings.announce_interval.mul_f64(self.random_factor(0.0..1.0));
+        self.list.next_announce = now.mono + self.settings.announce_minimum + more;
     }
 
     fn list_failed(&mut self, error: String, now: Now) {

@@ -98,7 +98,7 @@ impl Core {
             notices: VecDeque::new(),
         };
         core.be_born(now);
-        core.read_list_first();
+        core.read_list_first(now);
         core.schedule_round(now);
         core.timers.set(Timer::Expire, now.mono + EXPIRY_INTERVAL);
         core

@@ -318,6 +318,27 @@ fn a_server_that_is_missing_from_the_list_announces_itself_within_seconds() {
 }
 
 #[test]
+fn a_server_alone_announces_itself_as_often_as_any_and_looks_at_the_list_between() {
+    let mut server = Server::new("a");
+    server.actions();
+    let mut writes = 0;
+    let mut reads = 0;
+    server.core.handle_list(server.now, false, Ok(Message::default()));
+    for _ in 0..3_600 {
+        for write in syncs(&server.pass(1)) {
+            let own = server.own().clone();
+            if server.core.handle_list(server.now, write, Ok(Message::new(vec![own]))).is_some() {
+                server.core.handle_list_written(server.now, Ok(()));
+                writes += 1;
+            } else {
+                reads += 1;
+            }
+        }
+    }
+    assert!((4..=13).contains(&writes) && (50..=120).contains(&reads), "{writes} {reads}");
+}
+
+#[test]
 fn a_drained_server_does_not_announce_itself() {
     let mut server = Server::new("a");
     server.core.handle_control(server.now, false);
