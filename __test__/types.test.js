@@ -1,0 +1,140 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { readFileSync } = require('node:fs');
+const path = require('node:path');
+const { describe, test } = require('node:test');
+
+const { root, tsc, workDirectory, write } = require('./support/programs.js');
+
+/** @type {Record<string, string>} App in whose directory a compiler of that version is found. */
+const compilers = { 'TypeScript 5': 'nest11', 'TypeScript 6': 'nest12', 'TypeScript 7': 'plain' };
+
+/** @type {[name: string, type: 'commonjs' | 'module', options: object, compiler?: string][]} */
+const settings = [
+  ['CommonJS, node10', 'commonjs', { module: 'commonjs', moduleResolution: 'node10' }, 'TypeScript 5'],
+  ['CommonJS, node16', 'commonjs', { module: 'node16', moduleResolution: 'node16' }],
+  ['CommonJS, nodenext, isolatedModules', 'commonjs', { module: 'nodenext', isolatedModules: true }],
+  ['ES modules, node16, isolatedModules', 'module', { module: 'node16', isolatedModules: true }],
+  ['ES modules, nodenext, verbatimModuleSyntax', 'module', { module: 'nodenext', verbatimModuleSyntax: true }],
+  [
+    'ES modules, bundler, verbatimModuleSyntax',
+    'module',
+    { module: 'esnext', moduleResolution: 'bundler', verbatimModuleSyntax: true },
+  ],
+  ['ES modules, bundler, isolatedModules', 'module', { module: 'preserve', isolatedModules: true }],
+];
+
+const strict = {
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  noUncheckedIndexedAccess: true,
+  lib: ['es2022'],
+  skipDefaultLibCheck: true,
+  target: 'es2022',
+  types: [],
+  noEmit: true,
+};
+
+describe('the types', () => {
+  const checked = readFileSync(path.join(__dirname, 'types.test-d.ts'), 'utf8');
+
+  for (const [compiler, app] of Object.entries(compilers)) {
+    for (const [n, [name, type, options, only = compiler]] of settings.entries()) {
+      if (only !== compiler) continue;
+      test(`hold under ${compiler}: ${name}`, async () => {
+        const directory = workDirectory(`types-${app}-${n}`, app);
+        write(directory, {
+          'package.json': { type },
+          'tsconfig.json': { compilerOptions: { ...strict, ...options }, files: ['types.test-d.ts'] },
+          'types.test-d.ts': checked,
+        });
+        assert.equal(await tsc(directory), '');
+      });
+    }
+
+    test(`hold under ${compiler}: import = require() in CommonJS with verbatimModuleSyntax`, async () => {
+      const directory = workDirectory(`types-${app}-require`, app);
+      const compilerOptions = { ...strict, module: 'nodenext', verbatimModuleSyntax: true };
+      write(directory, {
+        'package.json': { type: 'commonjs' },
+        'tsconfig.json': { compilerOptions, files: ['program.ts'] },
+        'program.ts': `
+          import shazbot = require('clustershazbot');
+          const message: shazbot.GossipMessage = { message: 'gossip', online: [] };
+          const answer: Promise<shazbot.GossipMessage> = shazbot.shazbotGossipRequest('', message);
+          export = answer;
+        `,
+      });
+      assert.equal(await tsc(directory), '');
+    });
+  }
+
+  test('a wrong use is an error: the checks above can fail', async () => {
+    const directory = workDirectory('types-wrong', 'plain');
+    write(directory, {
+      'package.json': { type: 'module' },
+      'tsconfig.json': { compilerOptions: { ...strict, module: 'nodenext' }, files: ['types.test-d.ts'] },
+      'types.test-d.ts': checked.replace('monitor: boolean; lastUpdate', 'monitor: string; lastUpdate'),
+    });
+    assert.match(await tsc(directory), /types\.test-d\.ts\(\d+,\d+\): error TS/);
+  });
+});
+
+describe('what index.d.ts declares is what index.js exports', () => {
+  const declarations = readFileSync(path.join(root, 'index.d.ts'), 'utf8');
+  /** @param {'function' | 'const'} kind */
+  const declared = (kind) =>
+    [...declarations.matchAll(new RegExp(`^export declare ${kind} (\\w+)`, 'gm'))].map(([, name]) => String(name));
+  const functions = declared('function').sort();
+  const names = [...functions, ...declared('const')].sort();
+
+  test('the six functions, and a value for each type of v1', () => {
+    assert.deepEqual(names, [
+      'Config',
+      'ControlMessage',
+      'GossipMessage',
+      'GossipServer',
+      'ServerList',
+      'shazbotControlRequest',
+      'shazbotGetServerList',
+      'shazbotGossipRequest',
+      'shazbotListRequest',
+      'shazbotShutDown',
+      'shazbotStart',
+    ]);
+    const others = declarations.match(/^export (?!declare (function|const)|interface).*/gm);
+    assert.equal(others, null);
+  });
+
+  test('require() gives exactly these', () => {
+    /** @type {Record<string, unknown>} */
+    const exported = require('clustershazbot');
+    assert.deepEqual(Object.keys(exported).sort(), names);
+    for (const name of names) {
+      if (functions.includes(name)) assert.equal(typeof exported[name], 'function');
+      else assert.equal(exported[name], Object, 'what emitDecoratorMetadata would write for an interface');
+    }
+    assert.equal(exported.__esModule, true, 'compilers take named imports from it');
+  });
+
+  test('import gives exactly these as named exports', async () => {
+    const exported = await import('clustershazbot');
+    const found = Object.keys(exported).filter((name) => !['default', '__esModule', 'module.exports'].includes(name));
+    assert.deepEqual(found.sort(), names);
+  });
+
+  test('the functions take as many arguments as declared', () => {
+    const { shazbotStart, shazbotGossipRequest, shazbotListRequest, shazbotControlRequest } = require('clustershazbot');
+    assert.equal(shazbotStart.length, 0);
+    assert.equal(shazbotGossipRequest.length, 2);
+    assert.equal(shazbotListRequest.length, 1);
+    assert.equal(shazbotControlRequest.length, 2);
+  });
+
+  test('the package has no other entry but its package.json', () => {
+    const inner = 'clustershazbot/index.js';
+    assert.throws(() => require(inner), { code: 'ERR_PACKAGE_PATH_NOT_EXPORTED' });
+    assert.equal(require.resolve('clustershazbot/package.json'), path.join(root, 'package.json'));
+  });
+});
