@@ -1,6 +1,6 @@
 'use strict';
 
-const { setInterval, clearInterval } = require('node:timers');
+const { startBeat, stopBeat } = require('./lib/beat.js');
 const { control, forgetLists, gossip, serverList } = require('./lib/requests.js');
 const { registerHappy } = require('./lib/happy.js');
 const { observe } = require('./lib/observe.js');
@@ -10,8 +10,6 @@ const { Engine } = require('./lib/binary.js');
 // One engine for each load of this file: worker threads and Jest's registries have their own, and their own environment.
 const engine = new Engine();
 
-/** How often the engine is told that the event loop turns, ms: well below the 5 s after which it would doubt it. */
-const BEAT = 1_000;
 /** @type {NodeJS.Timeout | undefined} */
 let beat;
 /** @type {Promise<void> | undefined} */
@@ -22,8 +20,7 @@ const shazbotStart = async () => {
   while (leaving) await leaving;
   const starting = engine.start({ ...process.env }, observe);
   if ('code' in starting) throw shazbotError(starting);
-  // Not the global function: a test that fakes timers would make the engine believe that the program hangs.
-  beat ??= setInterval(() => engine.beat(), BEAT).unref();
+  beat ??= startBeat(engine);
   const failure = await starting;
   registerHappy(engine);
   if (failure) {
@@ -48,7 +45,7 @@ async function leave() {
 }
 
 function end() {
-  clearInterval(beat);
+  stopBeat(beat);
   beat = undefined;
   engine.end();
   forgetLists(engine);

@@ -55,7 +55,11 @@ impl NodeEngine {
     pub fn new(env: Env) -> napi::Result<Self> {
         let slot = Arc::<Slot>::default();
         // The engine's thread must not outlive the worker thread that it works for.
-        env.add_env_cleanup_hook(Arc::clone(&slot), |slot| drop(lock(&slot).take()))?;
+        env.add_env_cleanup_hook(Arc::downgrade(&slot), |slot| {
+            if let Some(slot) = slot.upgrade() {
+                drop(lock(&slot).take());
+            }
+        })?;
         Ok(Self { slot })
     }
 
