@@ -1,0 +1,78 @@
+'use strict';
+
+// What version 1 got wrong about the master list. See defects-membership.test.js for the numbers.
+
+const assert = require('node:assert/strict');
+const { existsSync, readdirSync } = require('node:fs');
+const { test } = require('node:test');
+
+const { acquainted, agree, fileList, startServer, startServers } = require('./support/cluster.js');
+const { during } = require('./support/during.js');
+const { startStore } = require('./support/store.js');
+const { until } = require('./support/until.js');
+
+const SLOW = { SHAZBOT_GOSSIP_INTERVAL: '3600' };
+const NO_ANNOUNCE = { SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '86400', SHAZBOT_MASTER_ANNOUNCE_INTERVAL: '1' };
+
+test('a dead server leaves the master list and is not written back (4)', async (t) => {
+  const store = await startStore(t);
+  const announce = { SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '0.5', SHAZBOT_MASTER_ANNOUNCE_INTERVAL: '0.5' };
+  const servers = await startServers(t, 3, { env: { ...store.env, ...announce } });
+  await agree(servers, { online: servers });
+  await until(() => store.servers().length === 3, { what: 'all three are in the master list' });
+  await acquainted(servers);
+  const [victim, ...others] = /** @type {[typeof servers[0], ...typeof servers]} */ (servers);
+  await victim.kill();
+  await until(() => !store.servers().includes(victim.baseUrl), { timeout: 15_000, what: 'it left the master list' });
+  const puts = store.count('PUT');
+  await during(3_000, async () => {
+    assert.ok(!store.servers().includes(victim.baseUrl), 'it stays out of the master list');
+    for (const other of others) assert.deepEqual((await other.view()).offline, [victim.baseUrl]);
+  });
+  assert.ok(store.count('PUT') > puts, 'the list was written meanwhile');
+});
+
+test('ten servers started at once are all in a master list that is a file (13)', async (t) => {
+  const list = fileList(t);
+  await startServers(t, 10, { env: { ...list.env, ...SLOW, ...NO_ANNOUNCE } });
+  await until(() => existsSync(list.file) && list.servers().length === 10, { what: 'all ten are in the list' });
+  await until(() => readdirSync(list.directory).length <= 2, { what: 'no temporary files are left' });
+});
+
+test('a joiner knows what the servers in the master list answered, without waiting for a round (14)', async (t) => {
+  const store = await startStore(t);
+  const env = { ...store.env, ...NO_ANNOUNCE };
+  const servers = await startServers(t, 2, { env });
+  const [one] = /** @type {[typeof servers[0]]} */ (/** @type {unknown} */ (servers));
+  await agree(servers, { online: servers });
+  // The list names only one of them; the joiner can know of the other from that one's answer alone.
+  const { online } = await one.list();
+  store.list = { online: online.filter(({ baseUrl }) => baseUrl === one.baseUrl) };
+  store.faults.PUT = '500';
+  const joiner = await startServer(t, { env: { ...env, ...SLOW } });
+  await agree([joiner], { online: [...servers, joiner] }, { timeout: 3_000 });
+});
+
+test('a master list that could not be read at the start is read again soon (14)', async (t) => {
+  const store = await startStore(t);
+  const env = { ...store.env, ...NO_ANNOUNCE };
+  const [first] = await startServers(t, 1, { env });
+  await until(() => store.servers().length === 1, { what: 'the first server is in the list' });
+  store.faults.GET = '500';
+  const second = await startServer(t, { env: { ...env, ...SLOW } });
+  assert.deepEqual((await second.view()).online, [second.baseUrl]);
+  delete store.faults.GET;
+  await agree(
+    [/** @type {any} */ (first), second],
+    { online: [/** @type {any} */ (first), second] },
+    { timeout: 20_000 },
+  );
+});
+
+test('servers that start with an empty master list find each other within seconds (14)', async (t) => {
+  const store = await startStore(t);
+  // Version 1's own defaults: the next regular announcement is at least five minutes away.
+  const env = { ...store.env, SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '300', SHAZBOT_MASTER_ANNOUNCE_INTERVAL: '600' };
+  const servers = await startServers(t, 3, { env });
+  await agree(servers, { online: servers }, { timeout: 20_000 });
+});

@@ -1,0 +1,130 @@
+'use strict';
+
+// What version 1 got wrong in whom it contacts, when, and what it makes of the answers. See
+// defects-membership.test.js for the numbers.
+
+const assert = require('node:assert/strict');
+const { readFileSync } = require('node:fs');
+const { test } = require('node:test');
+
+const { SECRET, acquainted, agree, fileList, startServer } = require('./support/cluster.js');
+const { during } = require('./support/during.js');
+const { startEngine } = require('./support/engine.js');
+const { startFakePeer } = require('./support/fake-peer.js');
+const { entry, gossip, message } = require('./support/gossip.js');
+const { startNetwork } = require('./support/network.js');
+const { freePorts } = require('./support/ports.js');
+const { until } = require('./support/until.js');
+
+test('a probe that fails after fresh news of the peer arrived does not make it offline (7)', async (t) => {
+  const server = await startServer(t, { env: { ...fileList(t).env, SHAZBOT_GOSSIP_INTERVAL: '2' } });
+  const peer = await startFakePeer(t);
+  await gossip(server.baseUrl, message([peer.entry()]));
+  await until(() => peer.received.length >= 2, { what: 'the server has had answers' });
+
+  // For as long as a probe and its retry take.
+  let bad = Number.POSITIVE_INFINITY;
+  let failures = 0;
+  peer.answer = async () => {
+    if (Date.now() > bad) return peer.alive();
+    if (failures === 0) bad = Date.now() + 4_000;
+    failures += 1;
+    // The probe is under way: now the peer itself speaks, and then the probe fails.
+    await gossip(server.baseUrl, message([peer.entry()]));
+    return 'reset';
+  };
+  await until(() => failures > 0, { what: 'a probe fails' });
+  await during(6_000, async () => {
+    assert.ok((await server.view()).online.includes(peer.baseUrl), 'the peer is listed online');
+  });
+  assert.ok(failures >= 2, 'so does the second one');
+});
+
+test('a peer that answers 200 with no message counts as failed, and the server lives on (9)', async (t) => {
+  const bodies = ['{}', 'null', '"gossip"', '[]', '', '<html></html>', '{"message":"gossip","online":7}'];
+  const server = await startServer(t, { env: fileList(t).env });
+  const peers = await Promise.all(bodies.map(() => startFakePeer(t)));
+  await gossip(server.baseUrl, message(peers.map((peer) => peer.entry())));
+  for (const [n, peer] of peers.entries()) {
+    await until(() => peer.received.length >= 2, { what: 'the server has had answers', timeout: 20_000 });
+    peer.answer = () => ({ body: /** @type {string} */ (bodies[n]) });
+  }
+  for (const [n, peer] of peers.entries()) {
+    await until(async () => (await server.view()).offline.includes(peer.baseUrl), {
+      what: `the peer that answers ${JSON.stringify(bodies[n])} is offline`,
+      timeout: 20_000,
+    });
+  }
+});
+
+test('link-local addresses, where cloud providers keep credentials, are never listed nor contacted (10)', async (t) => {
+  const engine = await startEngine(t, { SHAZBOT_GOSSIP_INTERVAL: '0.1' });
+  const bad = [
+    'http://169.254.169.254/',
+    'http://169.254.1.2:8080/',
+    'http://2852039166/',
+    'http://0xa9fea9fe/',
+    'http://[fe80::1]/',
+    'http://[::ffff:169.254.169.254]/',
+    'http://[::ffff:a9fe:a9fe]/',
+  ];
+  for (const url of bad) {
+    await engine.shazbotGossipRequest(SECRET, message([entry(url)], [entry(`${url}dead/`)]));
+  }
+  const { online, offline } = engine.shazbotGetServerList(true);
+  assert.deepEqual([online.map(({ baseUrl }) => baseUrl), offline], [[engine.baseUrl], []]);
+  if (process.platform !== 'linux') return;
+  await during(2_000, () => assert.doesNotMatch(readFileSync('/proc/self/net/tcp', 'utf8'), /FEA9FEA9|0201FEA9/));
+});
+
+test('further starts, and starts after shutdowns, do not multiply the rounds (12)', async (t) => {
+  const peer = await startFakePeer(t);
+  const engine = await startEngine(t, { SHAZBOT_GOSSIP_INTERVAL: '0.5' });
+  await Promise.all(Array.from({ length: 5 }, () => engine.shazbotStart()));
+  await engine.shazbotGossipRequest(SECRET, message([peer.entry()]));
+  await until(() => peer.received.length >= 1, { what: 'a first round' });
+  const before = peer.received.length;
+  await during(5_000, () => undefined);
+  const rounds = peer.received.length - before;
+  assert.ok(rounds >= 7 && rounds <= 13, `${rounds} exchanges in 5 s at an interval of 0.5 s`);
+});
+
+test('two halves that have called each other offline find together again by themselves (15)', async (t) => {
+  const network = await startNetwork(t);
+  const { env } = fileList(t);
+  // The master list is read at the start and never again: it is no help.
+  const announce = { SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '86400', SHAZBOT_MASTER_ANNOUNCE_INTERVAL: '86400' };
+  const servers = await Promise.all(
+    (await freePorts(4)).map(async (port) => {
+      return startServer(t, { port, env: { ...env, ...announce, ...(await network.attach(port)) } });
+    }),
+  );
+  await agree(servers, { online: servers });
+  await acquainted(servers);
+  assert.ok(network.carried() > 0, 'the exchanges go through the network of the test');
+
+  const left = servers.slice(0, 2);
+  const right = servers.slice(2);
+  const half = new Map(servers.map((server) => [server.port, left.includes(server)]));
+  network.only((from, to) => half.get(from) === half.get(to));
+  await Promise.all([
+    agree(left, { online: left, offline: right }, { what: 'the left half is alone', timeout: 20_000 }),
+    agree(right, { online: right, offline: left }, { what: 'the right half is alone', timeout: 20_000 }),
+  ]);
+  network.heal();
+  await agree(servers, { online: servers }, { what: 'all are together again', timeout: 20_000 });
+});
+
+test('monitors are preferred in the periodic round (19)', async (t) => {
+  const engine = await startEngine(t, { SHAZBOT_GOSSIP_INTERVAL: '0.1' });
+  const monitor = await startFakePeer(t, { monitor: true });
+  const others = await Promise.all(Array.from({ length: 5 }, () => startFakePeer(t)));
+  const peers = [monitor, ...others];
+  await engine.shazbotGossipRequest(SECRET, message(peers.map((peer) => peer.entry())));
+  const all = () => peers.reduce((sum, peer) => sum + peer.received.length, 0);
+  await until(() => all() >= 120, { timeout: 30_000, what: '120 rounds' });
+  // Without preference a sixth; 120 rounds are enough to tell it from a half.
+  const share = monitor.received.length / all();
+  assert.ok(share > 0.3, `the monitor had ${monitor.received.length} of ${all()} exchanges`);
+  for (const other of others) assert.ok(other.received.length > 0, 'the others have their share');
+});

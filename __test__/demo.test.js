@@ -1,0 +1,174 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { spawn, spawnSync } = require('node:child_process');
+const { mkdtempSync, readdirSync, rmSync } = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { after, describe, test } = require('node:test');
+const { until } = require('./support/until.js');
+
+const DEMO = path.join(__dirname, '../scripts/demo.js');
+const STEPS = ['start 1 to 5', 'run on', 'kill 3', 'start 3 again', 'drain 2', 'undrain 2'];
+const SERVERS = [1, 2, 3, 4, 5];
+const CTRL_C = '\x03';
+const ESC = '\x1b';
+
+// Its own folder for temporary files, to see that none is left.
+const folder = mkdtempSync(path.join(os.tmpdir(), 'clustershazbot-demo-test-'));
+/** @type {Set<import('node:child_process').ChildProcess>} */
+const started = new Set();
+
+after(() => {
+  for (const child of started) child.kill('SIGKILL');
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/**
+ * @param {string} command
+ * @param {string[]} args
+ * @param {NodeJS.ProcessEnv} [env]
+ */
+function run(command, args, env) {
+  const child = spawn(command, args, {
+    env: { ...process.env, TMPDIR: folder, ...env },
+    stdio: 'pipe',
+  });
+  started.add(child);
+  const output = { stdout: '', stderr: '' };
+  child.stdout.setEncoding('utf8').on('data', (chunk) => {
+    output.stdout += chunk;
+  });
+  child.stderr.setEncoding('utf8').on('data', (chunk) => {
+    output.stderr += chunk;
+  });
+  const closed = new Promise((resolve) => child.once('close', (code, signal) => resolve(code ?? signal)));
+  return { child, output, closed, pids: () => [...output.stdout.matchAll(/pid (\d+)/g)].map(([, pid]) => Number(pid)) };
+}
+
+/** @param {string[]} args */
+const demo = (...args) => run(process.execPath, [DEMO, ...args]);
+
+/** @param {number} pid */
+function alive(pid) {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+/** @param {number[]} pids */
+function noneLeft(pids) {
+  assert.ok(pids.length >= SERVERS.length, 'the output names the servers that it started');
+  return until(() => !pids.some(alive), { what: `the servers ${pids.join(', ')} have ended` });
+}
+
+function noFileLeft() {
+  assert.deepEqual(readdirSync(folder), []);
+}
+
+describe('npm run demo', () => {
+  test('takes a pipe through all steps, a line a change, and leaves nothing behind', { timeout: 200_000 }, async () => {
+    const { output, closed, pids } = demo();
+    assert.equal(await closed, 0, output.stderr);
+    for (const step of STEPS) assert.match(output.stdout, new RegExp(`✔ ${step}: .*, after \\d+\\.\\d\\d s\n`));
+    for (const viewer of [1, 2, 4, 5]) {
+      assert.match(output.stdout, new RegExp(`server ${viewer}: 3 offline\n`), 'the kill is seen');
+    }
+    for (const viewer of SERVERS) {
+      assert.match(output.stdout, new RegExp(`server ${viewer}: 2 offline\n`), 'the drain is seen, by itself too');
+    }
+    const summary = output.stdout.slice(output.stdout.indexOf('  step '));
+    for (const step of STEPS) assert.match(summary, new RegExp(`✔ ${step} .* \\d+\\.\\d\\d s\n`));
+    assert.match(output.stdout, /Every step came about\./);
+    assert.equal(output.stdout.includes(ESC), false, 'no colour in a pipe');
+    await noneLeft(pids());
+    noFileLeft();
+  });
+
+  test('draws one table in place on a terminal, and keeps it until Ctrl-C', {
+    timeout: 200_000,
+    skip: noTerminal(),
+  }, async () => {
+    const { child, output, closed, pids } = inTerminal({ NO_COLOR: '' });
+    await until(() => output.stdout.includes('Running until Ctrl-C'), { timeout: 190_000, what: 'all steps are done' });
+    child.stdin.write(CTRL_C);
+    assert.equal(await closed, 0, output.stdout);
+    assert.ok(output.stdout.includes(`A\r${ESC}[K`), 'moves up to draw again');
+    assert.ok(output.stdout.includes(`${ESC}[31m○ offline`), 'in red');
+    assert.match(output.stdout, /not running/);
+    const last = output.stdout.slice(output.stdout.lastIndexOf('sees →'));
+    for (const step of STEPS) assert.match(last, new RegExp(`✔.*${step}`), 'the last table stays');
+    assert.ok(
+      output.stdout.lastIndexOf(`${ESC}[?25h`) > output.stdout.lastIndexOf(`${ESC}[?25l`),
+      'the cursor is back',
+    );
+    await noneLeft(pids());
+    noFileLeft();
+  });
+
+  test('obeys NO_COLOR on a terminal', { timeout: 60_000, skip: noTerminal() }, async () => {
+    const { child, output, closed, pids } = inTerminal({ NO_COLOR: '1' });
+    await until(() => output.stdout.includes('● online'), { timeout: 40_000, what: 'a table' });
+    child.stdin.write(CTRL_C);
+    assert.equal(await closed, 130);
+    for (const style of [0, 1, 2, 31, 32, 33, 36]) assert.ok(!output.stdout.includes(`${ESC}[${style}m`), 'no colour');
+    await noneLeft(pids());
+    noFileLeft();
+  });
+
+  test('cleans up when interrupted, with 130', { timeout: 60_000 }, async () => {
+    const { child, output, closed, pids } = demo();
+    await until(() => pids().length >= SERVERS.length, { timeout: 20_000, what: 'five servers run' });
+    child.kill('SIGINT');
+    assert.equal(await closed, 130, output.stderr);
+    await noneLeft(pids());
+    noFileLeft();
+  });
+
+  test('leaves no server behind even when it is killed outright', { timeout: 60_000 }, async () => {
+    const { child, output, closed, pids } = demo();
+    await until(() => output.stdout.includes('✔ start'), { timeout: 40_000, what: 'the servers have met' });
+    child.kill('SIGKILL');
+    await closed;
+    await noneLeft(pids());
+    for (const file of readdirSync(folder)) rmSync(path.join(folder, file), { recursive: true });
+  });
+
+  test('says which server ended by itself, and fails', { timeout: 60_000 }, async () => {
+    const { output, closed, pids } = demo();
+    await until(() => output.stdout.includes('▸ run on'), { timeout: 40_000, what: 'the servers have met' });
+    process.kill(pids()[3], 'SIGKILL');
+    assert.equal(await closed, 1);
+    assert.equal(output.stderr, 'Server 4 ended by itself.\n');
+    assert.match(output.stdout, /✘ run on/);
+    await noneLeft(pids());
+    noFileLeft();
+  });
+
+  test('--help explains itself, an unknown flag is refused with 2', async () => {
+    const help = demo('--help');
+    assert.equal(await help.closed, 0);
+    assert.match(help.output.stdout, /--keep/);
+    const wrong = demo('--wrong');
+    assert.equal(await wrong.closed, 2);
+    assert.match(wrong.output.stderr, /--wrong/);
+  });
+});
+
+/**
+ * Runs the demo with --keep in a pseudo-terminal.
+ *
+ * @param {NodeJS.ProcessEnv} env
+ */
+function inTerminal(env) {
+  const command = `stty cols 100 rows 40; exec '${process.execPath}' '${DEMO}' --keep`;
+  return run('script', ['--quiet', '--return', '--command', command, '/dev/null'], { TERM: 'xterm', ...env });
+}
+
+/** Why there is no pseudo-terminal to be had, or false. */
+function noTerminal() {
+  if (process.env.SHAZBOT_TEST_ALL === '1') return false;
+  return spawnSync('script', ['--version']).status === 0 ? false : "util-linux's script is not installed";
+}

@@ -1,0 +1,284 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { execFile } = require('node:child_process');
+const { existsSync, readdirSync, readFileSync } = require('node:fs');
+const path = require('node:path');
+const { after, describe, test } = require('node:test');
+const { pathToFileURL } = require('node:url');
+const { promisify } = require('node:util');
+const { Project, ROOT, blocks, program, read } = require('./support/documents.js');
+const { request } = require('./support/http.js');
+const { freePorts } = require('./support/ports.js');
+const { until } = require('./support/until.js');
+
+const DOCUMENTS = ['README.md', 'EXAMPLES.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs/errors.md', 'npm/README.md'];
+const NEST = ['clustershazbot.controller.ts', 'clustershazbot.service.ts', 'clustershazbot.module.ts', 'main.ts'];
+const SECRETS = { SHAZBOT_SECRET: 'gossip secret', SHAZBOT_CONTROL_SECRET: 'control secret' };
+const control = { authorization: SECRETS.SHAZBOT_CONTROL_SECRET };
+
+/** @typedef {InstanceType<typeof Project>} UserProject */
+
+/** @type {Set<UserProject>} */
+const projects = new Set();
+after(() => {
+  for (const project of projects) project.remove();
+});
+
+function project() {
+  const made = new Project();
+  projects.add(made);
+  return made;
+}
+
+/** @param {string} baseUrl */
+async function list(baseUrl) {
+  const { status, json } = await request(`${baseUrl}clustershazbot/list`, { headers: control });
+  assert.equal(status, 200);
+  /** @param {{ baseUrl: string }[]} servers */
+  const urls = (servers) => servers.map(({ baseUrl }) => baseUrl).sort();
+  return { online: urls(json.online), offline: urls(json.offline) };
+}
+
+/** @param {string[]} baseUrls */
+function know(...baseUrls) {
+  return until(
+    async () => {
+      for (const baseUrl of baseUrls) assert.deepEqual((await list(baseUrl)).online, [...baseUrls].sort());
+      return true;
+    },
+    { timeout: 20_000, what: 'both servers list both' },
+  );
+}
+
+/**
+ * Runs a program as two servers that must find each other, refuse what is to be refused, and say goodbye.
+ *
+ * @param {UserProject} project
+ * @param {string} file
+ * @param {NodeJS.ProcessEnv} [env]
+ */
+async function runTwice(project, file, env) {
+  const ports = await freePorts(2);
+  const [first, second] = ports.map((port) => `http://127.0.0.1:${port}/`);
+  const servers = ports.map((port) =>
+    project.run(file, {
+      ...SECRETS,
+      SHAZBOT_BASE_URL: `http://127.0.0.1:${port}/`,
+      SHAZBOT_MASTER_LIST: pathToFileURL(path.join(project.folder, 'servers.json')).href,
+      SHAZBOT_GOSSIP_INTERVAL: '0.5',
+      PORT: String(port),
+      ...env,
+    }),
+  );
+  try {
+    await know(first, second);
+    await refuses(first);
+    servers[1].child.kill('SIGTERM');
+    // Nest ends by the signal that it got, once its hooks have run.
+    assert.ok([0, 'SIGTERM'].includes(await servers[1].exit));
+    assert.deepEqual(await list(first), { online: [first], offline: [second] }, 'it said goodbye before it ended');
+    servers[0].child.kill('SIGINT');
+    assert.ok([0, 'SIGINT'].includes(await servers[0].exit));
+  } catch (error) {
+    throw new Error(`${error}\nOutput:\n${servers.map(({ output }) => output).join('\n')}`, { cause: error });
+  }
+  return { first, outputs: servers.map(({ output }) => output) };
+}
+
+/** @param {string} baseUrl */
+async function refuses(baseUrl) {
+  const gossip = { message: 'gossip', online: [] };
+  const authorization = SECRETS.SHAZBOT_SECRET;
+  /** @type {[string, Record<string, string>, object, number][]} */
+  const cases = [
+    ['gossip', { authorization: 'wrong' }, gossip, 401],
+    ['gossip', {}, gossip, 401],
+    ['gossip', { authorization }, { message: 'gossip' }, 400],
+    ['control', { authorization }, { message: 'control', online: false }, 401],
+    ['control', control, { message: 'control', online: 'no' }, 400],
+  ];
+  for (const [route, headers, body, expected] of cases) {
+    const { status, text } = await request(`${baseUrl}clustershazbot/${route}`, { method: 'POST', headers, body });
+    assert.equal(status, expected, `${route} ${JSON.stringify(body)}: ${text}`);
+  }
+}
+
+describe('the programs of the documents', () => {
+  test('README.md: the Express program runs', { timeout: 60_000 }, async () => {
+    const it = project();
+    it.write('express.ts', program('README.md', 'express.ts'));
+    await it.compile('express.ts');
+    await runTwice(it, 'express.js');
+  });
+
+  test('README.md: the Nest module runs, in the application of EXAMPLES.md', { timeout: 60_000 }, async () => {
+    const it = project();
+    it.write('clustershazbot.module.ts', program('README.md', 'clustershazbot.ts'));
+    it.write('main.ts', program('EXAMPLES.md', 'main.ts'));
+    await it.compile('clustershazbot.module.ts', 'main.ts');
+    await runTwice(it, 'main.js');
+  });
+
+  test('EXAMPLES.md: the Nest application runs', { timeout: 60_000 }, async () => {
+    const it = project();
+    for (const file of NEST) it.write(file, program('EXAMPLES.md', file));
+    await it.compile(...NEST);
+    await runTwice(it, 'main.js');
+  });
+
+  test('EXAMPLES.md: the Fastify program runs', { timeout: 60_000 }, async () => {
+    const it = project();
+    it.write('fastify.mjs', program('EXAMPLES.md', 'fastify.mjs'));
+    await runTwice(it, 'fastify.mjs');
+  });
+
+  test('EXAMPLES.md: the Express program with error handling runs', { timeout: 60_000 }, async () => {
+    const it = project();
+    it.write('express.mjs', program('EXAMPLES.md', 'express.mjs'));
+    const { first, outputs } = await runTwice(it, 'express.mjs');
+    assert.match(outputs[1], new RegExp(`${first} is online`), 'it logs who comes');
+  });
+
+  test('EXAMPLES.md: the Express program names what is wrong with its configuration, and ends', async () => {
+    const it = project();
+    it.write('express.mjs', program('EXAMPLES.md', 'express.mjs'));
+    const [port] = await freePorts(1);
+    const wrong = it.run('express.mjs', { ...SECRETS, PORT: String(port), SHAZBOT_GOSSIP_INTERVAL: 'abc' });
+    assert.equal(await wrong.exit, 1);
+    assert.match(wrong.output, /SHAZBOT_BASE_URL/);
+    assert.match(wrong.output, /SHAZBOT_GOSSIP_INTERVAL: "abc" is not a number of seconds/);
+  });
+
+  test('EXAMPLES.md: the workers of the node:cluster program find each other', { timeout: 60_000 }, async () => {
+    const it = project();
+    it.write('cluster.mjs', program('EXAMPLES.md', 'cluster.mjs'));
+    const [shared] = await freePorts(1);
+    const own = await twoPortsInARow();
+    const primary = it.run('cluster.mjs', {
+      ...SECRETS,
+      SHAZBOT_MASTER_LIST: pathToFileURL(path.join(it.folder, 'servers.json')).href,
+      SHAZBOT_GOSSIP_INTERVAL: '0.5',
+      HOST: '127.0.0.1',
+      PORT: String(shared),
+      OWN_PORTS: String(own),
+      WORKERS: '2',
+    });
+    const urls = [own, own + 1].map((port) => `http://127.0.0.1:${port}/`);
+    await know(urls[0], urls[1]).catch((error) => assert.fail(`${error}\nOutput:\n${primary.output}`));
+    await refuses(urls[0]);
+    assert.match((await request(`http://127.0.0.1:${shared}/`)).text, /^worker [01]\n$/);
+    primary.child.kill('SIGTERM');
+    assert.equal(await primary.exit, 0, primary.output);
+  });
+
+  test('EXAMPLES.md: the store for the master list serves a cluster', { timeout: 60_000 }, async () => {
+    const it = project();
+    it.write('master-list.mjs', program('EXAMPLES.md', 'master-list.mjs'));
+    it.write('express.mjs', program('EXAMPLES.md', 'express.mjs'));
+    const [port] = await freePorts(1);
+    const store = it.run('master-list.mjs', { LIST_AUTH: 'store secret', LIST_PORT: String(port) });
+    const url = `http://127.0.0.1:${port}/servers.json`;
+    await until(async () => (await request(url)).status === 200, { what: 'the store listens' });
+    assert.equal((await request(url, { method: 'PUT', body: { online: [] } })).status, 401);
+    const headers = { authorization: 'store secret' };
+    assert.equal((await request(url, { method: 'PUT', headers, body: '{' })).status, 400);
+    await runTwice(it, 'express.mjs', {
+      SHAZBOT_MASTER_LIST: url,
+      SHAZBOT_MASTER_LIST_UPDATE: url,
+      SHAZBOT_MASTER_LIST_UPDATE_AUTH: 'store secret',
+      SHAZBOT_UPDATE_MASTER_LIST_ON_SHUTDOWN: 'true',
+    });
+    assert.deepEqual((await request(url)).json.online, [], 'both took themselves out');
+    store.child.kill('SIGTERM');
+    await store.exit;
+    assert.equal(store.output.trim().split('\n').length, 1, store.output);
+    const left = readdirSync(it.folder).filter((name) => name.startsWith('servers.json.'));
+    assert.deepEqual(left, [], 'no part of a list is left');
+  });
+
+  test('every other JavaScript block is one that Node can read', async () => {
+    const it = project();
+    for (const block of ['README.md', 'EXAMPLES.md'].flatMap(blocks)) {
+      if (!['js', 'ts'].includes(block.language)) continue;
+      assert.ok(block.name, `a block of ${block.document} begins with no file name:\n${block.text}`);
+      if (block.language === 'ts') continue; // compiled above
+      await promisify(execFile)(process.execPath, ['--check', it.write(block.name, block.text)]);
+    }
+  });
+
+  test('every JSON block is JSON', () => {
+    for (const { language, text } of DOCUMENTS.flatMap(blocks)) if (language === 'json') JSON.parse(text);
+  });
+
+  test('examples/express.js is the program of the README in plain JavaScript', () => {
+    /** @param {string} text */
+    const routes = (text) => [...text.matchAll(/app\.\w+\('[^']+'/g)].map(([route]) => route);
+    const plain = readFileSync(path.join(ROOT, 'examples/express.js'), 'utf8');
+    assert.equal(routes(plain).length, 3);
+    assert.deepEqual(routes(plain), routes(program('README.md', 'express.ts')));
+  });
+});
+
+describe('the documents', () => {
+  test('link to files and headings that are there', () => {
+    for (const document of DOCUMENTS) {
+      for (const [, link] of read(document).matchAll(/\]\(([^)\s]+)\)/g)) {
+        if (/^https?:/.test(link)) continue;
+        const [file, heading] = link.split('#');
+        const target = file ? path.join(path.dirname(document), file) : document;
+        assert.ok(existsSync(path.join(ROOT, target)), `${document} links to ${link}`);
+        if (heading) assert.ok(headings(read(target)).includes(heading), `${document} links to ${link}`);
+      }
+    }
+  });
+
+  test('name every variable, function and code that index.d.ts has', () => {
+    const types = read('index.d.ts');
+    const readme = read('README.md');
+    const variables = [...types.matchAll(/^ {2}(SHAZBOT_\w+):/gm)].map(([, name]) => name);
+    assert.equal(variables.length, 11);
+    for (const name of variables) assert.ok(readme.includes(`| \`${name}\` |`), name);
+    const functions = [...types.matchAll(/^export declare function (\w+)/gm)].map(([, name]) => name);
+    assert.equal(functions.length, 6);
+    for (const name of functions) assert.ok(readme.includes(`| \`${name}(`), name);
+    const codes = [...types.matchAll(/'(SHAZBOT_\w+)'/g)].map(([, code]) => code);
+    assert.equal(codes.length, 7);
+    for (const code of codes) assert.ok(read('docs/errors.md').includes(`| \`${code}\` |`), code);
+  });
+
+  test('name every code of a warning or a log record that the engine has', () => {
+    const source = sources('src/engine');
+    const codes = [...source.matchAll(/Report::(?:log|warning)\(\s*"(\w+)"/g)].map(([, code]) => code);
+    assert.ok(codes.length >= 7, `${codes}`);
+    for (const code of new Set(codes)) assert.ok(read('docs/errors.md').includes(`| \`${code}\` |`), code);
+  });
+});
+
+/** @param {string} folder */
+function sources(folder) {
+  const files = readdirSync(path.join(ROOT, folder)).filter((name) => name.endsWith('.rs'));
+  return files.map((name) => readFileSync(path.join(ROOT, folder, name), 'utf8')).join('\n');
+}
+
+/**
+ * The anchors that GitHub gives to the headings of a document.
+ *
+ * @param {string} text
+ */
+function headings(text) {
+  const outside = text.replace(/^```.*?^```$/gms, '');
+  return [...outside.matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
+    title
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+async function twoPortsInARow() {
+  for (;;) {
+    const [first, second] = await freePorts(2);
+    if (second === first + 1) return first;
+  }
+}

@@ -1,0 +1,115 @@
+'use strict';
+
+// The registration with happy-server, which looks for what others put into two global objects.
+
+const assert = require('node:assert/strict');
+const { spawnSync } = require('node:child_process');
+const path = require('node:path');
+const { beforeEach, test } = require('node:test');
+
+const { environment, fileList, urls } = require('./support/cluster.js');
+const { freshEngine, startEngine, withEnvironment } = require('./support/engine.js');
+const { nobody } = require('./support/fake-peer.js');
+const { entry, message } = require('./support/gossip.js');
+const { until } = require('./support/until.js');
+
+const NOT_STARTED = { status: 'error', error: 'Clustershazbot engine not started' };
+
+const happy = /** @type {{ happyServerExtension?: any, happyServerQuickExtension?: any }} */ (globalThis);
+
+beforeEach(() => {
+  delete happy.happyServerExtension;
+  delete happy.happyServerQuickExtension;
+});
+
+/**
+ * Starts an engine without reloading the package.
+ *
+ * @param {import('node:test').TestContext} t
+ * @param {typeof import('..')} engine
+ */
+async function start(t, engine) {
+  const baseUrl = await nobody();
+  const env = { ...environment(baseUrl), ...fileList(t).env, SHAZBOT_GOSSIP_INTERVAL: '3600' };
+  t.after(() => engine.shazbotShutDown());
+  await withEnvironment(env, () => engine.shazbotStart());
+  return baseUrl;
+}
+
+test('registered on import where happy-server was imported before; an error until started', async (t) => {
+  happy.happyServerExtension = {};
+  const engine = freshEngine();
+  assert.deepEqual(happy.happyServerExtension.clustershazbot(), NOT_STARTED);
+
+  const baseUrl = await start(t, engine);
+  const dead = await nobody();
+  await engine.shazbotGossipRequest('the-gossip-secret', message([], [entry(dead)]));
+  const { status, cluster } = happy.happyServerExtension.clustershazbot();
+  assert.equal(status, 'ok');
+  assert.deepEqual([urls(cluster.online), urls(cluster.offline)], [[baseUrl], [dead]]);
+  for (const one of [...cluster.online, ...cluster.offline]) {
+    assert.deepEqual(Object.keys(one).sort(), ['baseUrl', 'lastUpdate', 'monitor']);
+  }
+
+  await engine.shazbotShutDown();
+  assert.deepEqual(happy.happyServerExtension.clustershazbot(), NOT_STARTED);
+});
+
+test('registered within seconds of the import where happy-server is imported after', async () => {
+  freshEngine();
+  happy.happyServerExtension = {};
+  await until(() => happy.happyServerExtension.clustershazbot, { timeout: 4_000, what: 'it is registered' });
+  assert.deepEqual(happy.happyServerExtension.clustershazbot(), NOT_STARTED);
+});
+
+test('registered after the start where happy-server was imported in the meantime', async (t) => {
+  const engine = freshEngine();
+  happy.happyServerExtension = {};
+  const baseUrl = await start(t, engine);
+  assert.deepEqual(urls(happy.happyServerExtension.clustershazbot().cluster.online), [baseUrl]);
+});
+
+test('the quick check is a boolean: false until started, true then, false after the shutdown', async (t) => {
+  happy.happyServerExtension = {};
+  happy.happyServerQuickExtension = {};
+  const engine = freshEngine();
+  assert.equal(happy.happyServerQuickExtension.clustershazbot(), false);
+  await start(t, engine);
+  assert.equal(happy.happyServerQuickExtension.clustershazbot(), true);
+  await engine.shazbotShutDown();
+  assert.equal(happy.happyServerQuickExtension.clustershazbot(), false);
+});
+
+test('the other extensions are left alone, and the lists shown are copies', async (t) => {
+  const other = () => 'other';
+  happy.happyServerExtension = { other };
+  await startEngine(t);
+  assert.equal(happy.happyServerExtension.other, other);
+  happy.happyServerExtension.clustershazbot().cluster.online.length = 0;
+  assert.equal(happy.happyServerExtension.clustershazbot().cluster.online.length, 1);
+});
+
+test('without happy-server nothing is put into the global object', async (t) => {
+  await startEngine(t);
+  assert.equal('happyServerExtension' in globalThis || 'happyServerQuickExtension' in globalThis, false);
+});
+
+test('something else of that name does no harm', async (t) => {
+  for (const odd of ['text', 7, null, true]) {
+    happy.happyServerExtension = odd;
+    happy.happyServerQuickExtension = odd;
+    const engine = freshEngine();
+    await start(t, engine);
+    assert.equal(engine.shazbotGetServerList().online.length, 1);
+    await engine.shazbotShutDown();
+    assert.deepEqual([happy.happyServerExtension, happy.happyServerQuickExtension], [odd, odd]);
+  }
+});
+
+test('the wait for happy-server does not keep a process alive', () => {
+  const root = path.join(__dirname, '..');
+  const since = Date.now();
+  const { status } = spawnSync(process.execPath, ['-e', 'require(process.argv[1])', root], { timeout: 10_000 });
+  assert.equal(status, 0);
+  assert.ok(Date.now() - since < 2_500, `it took ${Date.now() - since} ms`);
+});

@@ -1,0 +1,119 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { describe, test } = require('node:test');
+
+const { CONTROL_SECRET, SECRET, agree, fileList, startServer, startServers } = require('./support/cluster.js');
+const { during } = require('./support/during.js');
+const { nobody, startFakePeer } = require('./support/fake-peer.js');
+const { entry, gossip, message } = require('./support/gossip.js');
+const { startStore } = require('./support/store.js');
+const { until } = require('./support/until.js');
+
+/**
+ * A server that reaches neither its master list nor one of its peers.
+ *
+ * @param {import('node:test').TestContext} t
+ * @param {Record<string, string>} [env]
+ */
+async function lonely(t, env = {}) {
+  const store = await startStore(t);
+  store.faults = { GET: '500', PUT: '500' };
+  const server = await startServer(t, { env: { ...store.env, SHAZBOT_GOSSIP_INTERVAL: '0.2', ...env } });
+  const peer = await startFakePeer(t);
+  const absent = await nobody();
+  await gossip(server.baseUrl, message([peer.entry(), entry(absent)]));
+  await until(() => peer.received.length >= 5, { what: 'some rounds' });
+  await peer.stop();
+  await until(async () => (await server.view()).offline.includes(peer.baseUrl), { what: 'the peer is offline' });
+  return { server, peer };
+}
+
+describe('what is printed', { concurrency: true }, () => {
+  test('nothing, where peers and the master list cannot be reached', async (t) => {
+    const { server } = await lonely(t);
+    await during(1_000, () => undefined);
+    await server.terminate();
+    assert.deepEqual([server.stdout, server.stderr, server.warnings], ['', '', []]);
+  });
+
+  test('nothing, in a healthy cluster that loses a server and gets it back', async (t) => {
+    const servers = await startServers(t, 3, { env: fileList(t).env });
+    await agree(servers, { online: servers });
+    const [one, ...others] = /** @type {[typeof servers[0], ...typeof servers]} */ (servers);
+    await one.terminate();
+    await agree(others, { online: others, offline: [one] });
+    await one.restart();
+    await agree(servers, { online: servers });
+    for (const server of servers) {
+      await server.terminate();
+      assert.deepEqual([server.stdout, server.stderr, server.warnings], ['', '', []]);
+    }
+  });
+
+  test('with NODE_DEBUG=clustershazbot, who was not reached and which list was not read; no secret', async (t) => {
+    const { server, peer } = await lonely(t, { NODE_DEBUG: 'clustershazbot' });
+    await server.terminate();
+    const lines = server.stderr.split('\n').filter((line) => line !== '');
+    assert.ok(lines.length > 0);
+    for (const line of lines) assert.match(line, /^CLUSTERSHAZBOT \d+: /);
+    assert.ok(server.stderr.includes(peer.baseUrl), server.stderr);
+    assert.match(server.stderr, /master list/);
+    for (const secret of [SECRET, CONTROL_SECRET, 'the-update-secret']) assert.ok(!server.stderr.includes(secret));
+    assert.equal(server.stdout, '');
+  });
+});
+
+test('the diagnostics channel clustershazbot:log gets the same as objects with code and message', async (t) => {
+  const { server, peer } = await lonely(t);
+  await until(() => server.logs.some((log) => log.message.includes('master list')), {
+    what: 'the master list is named',
+  });
+  assert.ok(server.logs.some((log) => log.message.includes(peer.baseUrl)));
+  for (const { code, message: text } of server.logs) {
+    assert.match(code, /^[A-Z]+(_[A-Z]+)*$/);
+    for (const secret of [SECRET, CONTROL_SECRET, 'the-update-secret']) assert.ok(!text.includes(secret));
+  }
+});
+
+test('a peer that refuses our secret is one warning, however many rounds meet it', async (t) => {
+  const server = await startServer(t, { env: { ...fileList(t).env, SHAZBOT_GOSSIP_INTERVAL: '0.1' } });
+  const peer = await startFakePeer(t);
+  peer.answer = () => ({ status: 401, body: { error: 'Unauthorized: Invalid SHAZBOT_SECRET' } });
+  await gossip(server.baseUrl, message([peer.entry()]));
+  await until(() => server.warnings.length > 0, { what: 'a warning' });
+  // The peer goes on speaking, so that it is contacted in many rounds.
+  const before = peer.received.length;
+  await until(
+    async () => {
+      await gossip(server.baseUrl, message([peer.entry()]));
+      return peer.received.length >= before + 8;
+    },
+    { what: 'more rounds', timeout: 20_000 },
+  );
+  assert.equal(server.warnings.length, 1, JSON.stringify(server.warnings));
+  assert.match(server.warnings[0]?.code ?? '', /^SHAZBOT_/);
+  assert.ok(server.warnings[0]?.message.includes(peer.baseUrl));
+  assert.ok(!server.warnings[0]?.message.includes(SECRET));
+  assert.match(server.stderr, /SHAZBOT_/, 'it is printed');
+});
+
+test("a 401 whose error does not say that it is the secret's is no such warning", async (t) => {
+  const server = await startServer(t, { env: { ...fileList(t).env, SHAZBOT_GOSSIP_INTERVAL: '0.1' } });
+  const peer = await startFakePeer(t);
+  peer.answer = () => ({ status: 401, body: { error: 'Clustershazbot engine not started' } });
+  await gossip(server.baseUrl, message([peer.entry()]));
+  await until(() => peer.received.length >= 3, { what: 'some rounds' });
+  await during(500, () => assert.deepEqual(server.warnings, []));
+});
+
+test('certificate checks that are switched off are one warning', async (t) => {
+  const env = { ...fileList(t).env, NODE_TLS_REJECT_UNAUTHORIZED: '0' };
+  const server = await startServer(t, { env });
+  const ours = () => server.warnings.filter((warning) => warning.code?.startsWith('SHAZBOT_'));
+  await until(() => ours().length > 0, { what: 'a warning' });
+  await server.order('shutDown');
+  await server.order('start');
+  await during(1_000, () => assert.equal(ours().length, 1));
+  assert.match(ours()[0]?.message ?? '', /NODE_TLS_REJECT_UNAUTHORIZED/);
+});

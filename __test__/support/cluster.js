@@ -1,0 +1,316 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { fork } = require('node:child_process');
+const { mkdtempSync, readFileSync, rmSync } = require('node:fs');
+const { tmpdir } = require('node:os');
+const path = require('node:path');
+const { pathToFileURL } = require('node:url');
+
+const { request } = require('./http.js');
+const { freePorts } = require('./ports.js');
+const { until } = require('./until.js');
+
+const SECRET = 'the-gossip-secret';
+const CONTROL_SECRET = 'the-control-secret';
+
+/**
+ * Whatever runs its functions when the test or the suite is over: a test context, or `{ after }` of node:test.
+ * @typedef {{ after: (cleanup: () => any) => void }} Scope
+ */
+/** @typedef {{ online: string[], offline: string[] }} View base URLs, sorted */
+/**
+ * @typedef {object} ServerOptions
+ * @property {Record<string, string>} [env] over the defaults of {@link environment}
+ * @property {'v1'} [engine] the version 1 peer instead of the package
+ * @property {number} [port] that it listens on
+ * @property {string} [baseUrl] where it is not that port
+ * @property {boolean} [wait] false: do not wait until it is started
+ */
+
+/**
+ * @param {string} baseUrl
+ * @returns {Record<string, string>}
+ */
+function environment(baseUrl) {
+  return {
+    SHAZBOT_SECRET: SECRET,
+    SHAZBOT_CONTROL_SECRET: CONTROL_SECRET,
+    SHAZBOT_BASE_URL: baseUrl,
+    SHAZBOT_GOSSIP_INTERVAL: '0.3',
+    SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '2',
+    SHAZBOT_MASTER_ANNOUNCE_INTERVAL: '1',
+  };
+}
+
+class TestServer {
+  /** @param {ServerOptions & { port: number }} options */
+  constructor({ port, env = {}, engine, baseUrl = `http://127.0.0.1:${port}/` }) {
+    this.port = port;
+    this.baseUrl = baseUrl;
+    this.env = { ...env };
+    this.engine = engine;
+    this.#reset();
+  }
+
+  /** @type {import('node:child_process').ChildProcess | undefined} */
+  child;
+  stdout = '';
+  stderr = '';
+  /** @type {{ name: string, message: string, code?: string }[]} Process warnings. */
+  warnings = [];
+  /** @type {{ code: string, message: string }[]} What came over the diagnostics channel. */
+  logs = [];
+  /** @type {{ message: string, code?: string } | undefined} Why the start was rejected. */
+  refused;
+  listening = false;
+  started = false;
+  /** @type {{ code: number | null, signal: NodeJS.Signals | null } | undefined} */
+  exit;
+  /** @type {Map<number, { resolve: (value: any) => void, reject: (error: Error) => void }>} */
+  #waiting = new Map();
+  #orders = 0;
+
+  #reset() {
+    Object.assign(this, { stdout: '', stderr: '', warnings: [], logs: [] });
+    Object.assign(this, { refused: undefined, listening: false, started: false, exit: undefined });
+  }
+
+  /** Starts the process; does not wait. */
+  launch() {
+    this.#reset();
+    const { PATH = '' } = process.env;
+    const env = {
+      PATH,
+      ...environment(this.baseUrl),
+      ...this.env,
+      TEST_PORT: String(this.port),
+      ...(this.engine === 'v1' ? { TEST_ENGINE: path.join(__dirname, 'v1-peer.js') } : {}),
+    };
+    const child = fork(path.join(__dirname, 'server.js'), {
+      env,
+      execArgv: [],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    this.child = child;
+    child.stdout?.on('data', (chunk) => {
+      this.stdout += chunk;
+    });
+    child.stderr?.on('data', (chunk) => {
+      this.stderr += chunk;
+    });
+    child.on('message', (message) => this.#hear(/** @type {any} */ (message)));
+    child.on('close', (code, signal) => {
+      this.exit = { code, signal };
+      for (const { reject } of this.#waiting.values()) reject(new Error(`${this.baseUrl} ended`));
+      this.#waiting.clear();
+    });
+  }
+
+  /** @param {{ event?: string, id?: number, value?: any, error?: any }} message */
+  #hear({ event, id, value, error }) {
+    if (event === 'warning') this.warnings.push(value);
+    if (event === 'log') this.logs.push(value);
+    if (event === 'listening') this.listening = true;
+    if (event === 'started') this.started = true;
+    if (event === 'refused') this.refused = value;
+    if (id === undefined) return;
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    if (error) waiting?.reject(Object.assign(new Error(error.message), error));
+    else waiting?.resolve(value);
+  }
+
+  async launched() {
+    await until(
+      () => {
+        if (this.refused || this.exit) return true;
+        return this.listening && (this.started || this.env.TEST_START === 'no');
+      },
+      { timeout: 25_000, what: `${this.baseUrl} is started` },
+    );
+    assert.equal(this.refused, undefined, `start of ${this.baseUrl}`);
+    assert.equal(this.exit, undefined, `${this.baseUrl} ended: ${this.stderr}`);
+  }
+
+  /**
+   * Carries out an order of server.js.
+   *
+   * @param {string} order
+   * @param {...any} args
+   * @returns {Promise<any>}
+   */
+  order(order, ...args) {
+    this.#orders += 1;
+    const id = this.#orders;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      this.child?.send({ id, order, args });
+    });
+  }
+
+  /** @param {number} ms for which its event loop stands still */
+  block(ms) {
+    return this.order('block', ms);
+  }
+
+  /** @param {NodeJS.Signals} signal */
+  signal(signal) {
+    if (!this.exit) this.child?.kill(signal);
+  }
+
+  /** SIGKILL; resolves when the process is gone. */
+  async kill() {
+    this.signal('SIGKILL');
+    await this.ended();
+  }
+
+  /** SIGTERM, which server.js answers with a shutdown; resolves with the exit when the process is gone. */
+  async terminate() {
+    this.signal('SIGTERM');
+    return this.ended();
+  }
+
+  /** @param {number} [timeout] in ms */
+  ended(timeout = 20_000) {
+    return until(() => this.exit, { timeout, every: 10, what: `${this.baseUrl} ends` });
+  }
+
+  /** Starts the process again, on the same port. */
+  async restart() {
+    assert.ok(this.exit, 'it ended before');
+    this.launch();
+    await this.launched();
+  }
+
+  get local() {
+    return `http://127.0.0.1:${this.port}/`;
+  }
+
+  /** @param {string} [authorization] */
+  async list(authorization = CONTROL_SECRET) {
+    const { status, json } = await request(`${this.local}clustershazbot/list`, { headers: { authorization } });
+    assert.equal(status, 200);
+    return /** @type {import('../..').ServerList} */ (json);
+  }
+
+  /** @returns {Promise<View>} */
+  async view() {
+    const { online, offline = [] } = await this.list();
+    return { online: urls(online), offline: urls(offline) };
+  }
+
+  /**
+   * @param {boolean} online
+   * @param {string} [authorization]
+   */
+  control(online, authorization = CONTROL_SECRET) {
+    return request(`${this.local}clustershazbot/control`, {
+      method: 'POST',
+      headers: { authorization },
+      body: { message: 'control', online },
+    });
+  }
+
+  async drain() {
+    assert.equal((await this.control(false)).status, 200);
+  }
+
+  async undrain() {
+    assert.equal((await this.control(true)).status, 200);
+  }
+}
+
+/** @param {{ baseUrl: string }[]} entries */
+const urls = (entries) => entries.map((entry) => entry.baseUrl).sort();
+
+/**
+ * Starts servers, at once, and ends them with the scope.
+ *
+ * @param {Scope} scope
+ * @param {number} count
+ * @param {ServerOptions} options
+ */
+async function startServers(scope, count, options) {
+  const ports = await freePorts(count);
+  return Promise.all(ports.map((port) => startServer(scope, { ...options, port })));
+}
+
+/**
+ * @param {Scope} scope
+ * @param {ServerOptions} options
+ */
+async function startServer(scope, { wait = true, ...options }) {
+  const port = options.port ?? /** @type {number} */ ((await freePorts(1))[0]);
+  const server = new TestServer({ ...options, port });
+  scope.after(() => server.kill());
+  server.launch();
+  if (wait) await server.launched();
+  return server;
+}
+
+/**
+ * Waits until each of `servers` lists exactly these, and returns how many ms that took.
+ *
+ * @param {TestServer[]} servers
+ * @param {{ online: TestServer[], offline?: TestServer[] }} expected
+ * @param {{ timeout?: number, what?: string }} [options]
+ */
+async function agree(servers, expected, { timeout = 15_000, what = 'all servers agree' } = {}) {
+  const since = Date.now();
+  const wanted = { online: urls(expected.online), offline: urls(expected.offline ?? []) };
+  await until(
+    async () => {
+      const views = await Promise.all(servers.map((server) => server.view()));
+      for (const [n, view] of views.entries()) assert.deepEqual(view, wanted, `as ${servers[n]?.baseUrl} sees it`);
+      return true;
+    },
+    { timeout, what, every: 100 },
+  );
+  return Date.now() - since;
+}
+
+/**
+ * Waits until each server has been gossiped with a good many times: a server that has not answered yet is not
+ * called dead in its first minute.
+ *
+ * @param {TestServer[]} servers
+ */
+async function acquainted(servers) {
+  for (const server of servers) {
+    await until(async () => (await server.order('gossips')) >= 2 * servers.length, {
+      timeout: 20_000,
+      what: `the others gossip with ${server.baseUrl}`,
+    });
+  }
+}
+
+/**
+ * A master list in a file of its own, which does not exist at first.
+ *
+ * @param {Scope} scope
+ */
+function fileList(scope) {
+  const directory = mkdtempSync(path.join(tmpdir(), 'clustershazbot-'));
+  scope.after(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }));
+  const file = path.join(directory, 'servers.json');
+  return {
+    directory,
+    file,
+    env: { SHAZBOT_MASTER_LIST: pathToFileURL(file).href },
+    /** Base URLs in it, sorted; it must be whole at any moment. */
+    servers: () => urls(JSON.parse(readFileSync(file, 'utf8')).online),
+  };
+}
+
+module.exports = {
+  CONTROL_SECRET,
+  SECRET,
+  acquainted,
+  agree,
+  environment,
+  fileList,
+  startServer,
+  startServers,
+  urls,
+};

@@ -1,0 +1,83 @@
+'use strict';
+
+const path = require('node:path');
+
+const { environment, fileList } = require('./cluster.js');
+const { nobody } = require('./fake-peer.js');
+
+const root = path.join(__dirname, '..', '..');
+
+/**
+ * The package, loaded anew: an engine of its own inside this process.
+ *
+ * @returns {typeof import('../..')}
+ */
+function freshEngine() {
+  for (const file of Object.keys(require.cache)) {
+    const inside = path.relative(root, file);
+    if (inside === 'index.js' || inside.startsWith(`lib${path.sep}`)) delete require.cache[file];
+  }
+  return require('../..');
+}
+
+/**
+ * Calls `work` while `process.env` has these variables, and no other of ours.
+ *
+ * @template T
+ * @param {Record<string, string | undefined>} env
+ * @param {() => T} work what it does before its first await sees them
+ * @returns {T}
+ */
+function withEnvironment(env, work) {
+  const before = { ...process.env };
+  for (const name of Object.keys(process.env)) if (name.startsWith('SHAZBOT_')) delete process.env[name];
+  for (const [name, value] of Object.entries(env)) if (value !== undefined) process.env[name] = value;
+  try {
+    return work();
+  } finally {
+    for (const name of [...Object.keys(env), ...Object.keys(before)]) {
+      const value = before[name];
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+  }
+}
+
+/**
+ * A started engine in this process, with an hour between its rounds unless told otherwise, and no route behind it:
+ * a test speaks with it by calls. It is shut down with the scope.
+ *
+ * @param {import('./cluster.js').Scope} scope
+ * @param {Record<string, string>} [env]
+ */
+async function startEngine(scope, env = {}) {
+  const engine = freshEngine();
+  const baseUrl = env.SHAZBOT_BASE_URL ?? (await nobody());
+  const list = fileList(scope);
+  const all = { ...environment(baseUrl), SHAZBOT_GOSSIP_INTERVAL: '3600', ...list.env, ...env };
+  scope.after(() => engine.shazbotShutDown());
+  await withEnvironment(all, () => engine.shazbotStart());
+  return { ...engine, baseUrl };
+}
+
+/**
+ * The process warnings from now on, which are not printed meanwhile.
+ *
+ * @param {import('./cluster.js').Scope} scope
+ */
+function catchWarnings(scope) {
+  /** @type {(Error & { code?: string })[]} */
+  const warnings = [];
+  const printers = process.listeners('warning');
+  process.removeAllListeners('warning');
+  /** @param {Error} warning */
+  const listener = (warning) => warnings.push(warning);
+  process.on('warning', listener);
+  scope.after(() => {
+    process.off('warning', listener);
+    for (const printer of printers) process.on('warning', printer);
+  });
+  return warnings;
+}
+
+module.exports = { catchWarnings, freshEngine, startEngine, withEnvironment };

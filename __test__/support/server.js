@@ -1,0 +1,121 @@
+'use strict';
+
+// One server of a test cluster, a process of its own: the README's Express program, and besides that the
+// orders that a test gives over IPC.
+
+const diagnostics = require('node:diagnostics_channel');
+const express = require('express');
+
+/** @type {typeof import('../..')} */
+const engine = require(process.env.TEST_ENGINE ?? '../..');
+const { shazbotControlRequest, shazbotGossipRequest, shazbotListRequest, shazbotShutDown, shazbotStart } = engine;
+
+/** @param {object} message */
+const tell = (message) => {
+  if (process.connected) process.send?.(message);
+};
+/** @param {any} error */
+const plain = (error) => ({ message: String(error?.message ?? error), code: error?.code, status: error?.status });
+
+process.on('warning', ({ name, message, ...rest }) => tell({ event: 'warning', value: { name, message, ...rest } }));
+diagnostics.subscribe('clustershazbot:log', (value) => tell({ event: 'log', value }));
+// Without the test there is nobody left to end this process.
+process.on('disconnect', () => process.exit(1));
+
+const app = express();
+let gossips = 0;
+
+// Two ways to mount the routes: as the README does, and without a catch, where Express answers with the
+// status that the error itself carries.
+app.use((/** @type {any} */ req, /** @type {any} */ _res, /** @type {() => void} */ next) => {
+  if (req.path.endsWith('clustershazbot/gossip')) gossips += 1;
+  next();
+});
+app.use(express.json());
+
+app.post('/clustershazbot/gossip', async (/** @type {any} */ req, /** @type {any} */ res) => {
+  try {
+    const auth = req.headers.authorization || '';
+    const result = await shazbotGossipRequest(auth, req.body);
+    res.json(result);
+  } catch (error) {
+    res.status(401).json({ error: plain(error).message });
+  }
+});
+
+app.get('/clustershazbot/list', async (/** @type {any} */ req, /** @type {any} */ res) => {
+  try {
+    const auth = req.headers.authorization || '';
+    const result = await shazbotListRequest(auth);
+    res.json(result);
+  } catch (error) {
+    res.status(500).json({ error: plain(error).message });
+  }
+});
+
+app.post('/clustershazbot/control', async (/** @type {any} */ req, /** @type {any} */ res) => {
+  try {
+    const auth = req.headers.authorization || '';
+    await shazbotControlRequest(auth, req.body);
+    res.json({ success: true });
+  } catch (error) {
+    res.status(401).json({ error: plain(error).message });
+  }
+});
+
+app.post('/plain/clustershazbot/gossip', async (/** @type {any} */ req, /** @type {any} */ res) => {
+  res.json(await shazbotGossipRequest(req.headers.authorization, req.body));
+});
+app.get('/plain/clustershazbot/list', async (/** @type {any} */ req, /** @type {any} */ res) => {
+  res.json(await shazbotListRequest(req.headers.authorization));
+});
+app.post('/plain/clustershazbot/control', async (/** @type {any} */ req, /** @type {any} */ res) => {
+  await shazbotControlRequest(req.headers.authorization, req.body);
+  res.json({ success: true });
+});
+// Express prints an error that reaches its own handler: here that would spoil what a test reads from stderr.
+app.use((/** @type {any} */ error, /** @type {any} */ _req, /** @type {any} */ res, /** @type {any} */ _next) => {
+  res.status(error.status ?? 500).json({ error: error.expose ? error.message : 'Internal Server Error' });
+});
+
+/** @type {Record<string, (...args: any[]) => unknown>} */
+const orders = {
+  start: () => shazbotStart(),
+  shutDown: () => shazbotShutDown(),
+  /** Gossip requests that came in. */
+  gossips: () => gossips,
+  /** @param {'shazbotGetServerList'} name */
+  call: (name, ...args) => engine[name](...args),
+};
+
+process.on('message', async (/** @type {{ id: number, order: string, args: any[] }} */ { id, order, args }) => {
+  if (order === 'block') {
+    // Stops the event loop as a busy one does, without taking a core from the other tests.
+    tell({ id, value: true });
+    setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, args[0]));
+    return;
+  }
+  try {
+    tell({ id, value: await orders[order]?.(...args) });
+  } catch (error) {
+    tell({ id, error: plain(error) });
+  }
+});
+
+for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
+  process.on(signal, async () => {
+    await shazbotShutDown();
+    process.exit(0);
+  });
+}
+
+if (process.env.TEST_START !== 'no') {
+  shazbotStart().then(
+    () => tell({ event: 'started' }),
+    (error) => tell({ event: 'refused', value: plain(error) }),
+  );
+}
+app.listen(Number(process.env.TEST_PORT), '127.0.0.1', (/** @type {Error | undefined} */ error) => {
+  if (error) throw error;
+  tell({ event: 'listening' });
+});
