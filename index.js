@@ -1,10 +1,10 @@
 'use strict';
 
 const { startBeat, stopBeat } = require('./lib/beat.js');
-const { control, forgetLists, gossip, serverList } = require('./lib/requests.js');
+const { control, forgetLists, gossip, list, serverList } = require('./lib/requests.js');
 const { registerHappy } = require('./lib/happy.js');
 const { observe } = require('./lib/observe.js');
-const { shazbotError, settled } = require('./lib/errors.js');
+const { shazbotError } = require('./lib/errors.js');
 const { Engine } = require('./lib/binary.js');
 
 // One engine for each load of this file: worker threads and Jest's registries have their own, and their own environment.
@@ -12,35 +12,57 @@ const engine = new Engine();
 
 /** @type {NodeJS.Timeout | undefined} */
 let beat;
+// What the calls after them wait for or share: the start since the last shutdown, and the last shutdown.
+/** @type {Promise<void> | undefined} */
+let starting;
 /** @type {Promise<void> | undefined} */
 let leaving;
 
 /** @type {import('./index.js').shazbotStart} */
-const shazbotStart = async () => {
-  while (leaving) await leaving;
-  const starting = engine.start({ ...process.env }, observe);
-  if ('code' in starting) throw shazbotError(starting);
-  beat ??= startBeat(engine);
-  const failure = await starting;
-  registerHappy(engine);
+const shazbotStart = () => {
+  if (!starting) {
+    const mine = start({ ...process.env }, leaving).catch((error) => {
+      if (starting === mine) starting = undefined;
+      throw error;
+    });
+    starting = mine;
+  }
+  return starting;
+};
+
+/**
+ * @param {NodeJS.ProcessEnv} environment as it is when start is called, whatever it then waits for
+ * @param {Promise<void> | undefined} before
+ */
+async function start(environment, before) {
+  await before;
+  const started = engine.start(environment, observe);
+  if (!('code' in started)) beat ??= startBeat(engine);
+  const failure = 'code' in started ? started : await started;
   if (failure) {
     end();
     throw shazbotError(failure);
   }
-};
+  registerHappy(engine);
+}
 
 /** @type {import('./index.js').shazbotShutDown} */
 const shazbotShutDown = async () => {
-  leaving ??= leave();
+  if (starting) {
+    starting = undefined;
+    leaving = leave(leaving);
+  }
   await leaving;
 };
 
-async function leave() {
+/** @param {Promise<void> | undefined} before */
+async function leave(before) {
+  // A start that waits for the same shutdown has begun to wait before, and so is under way when this goes on.
+  await before;
   try {
     await engine.leave();
   } finally {
     end();
-    leaving = undefined;
   }
 }
 
@@ -55,10 +77,7 @@ function end() {
 const shazbotGossipRequest = async (authorizationHeader, body) => gossip(engine, authorizationHeader, body);
 
 /** @type {import('./index.js').shazbotListRequest} */
-const shazbotListRequest = async (authorizationHeader) => {
-  const isControl = settled(engine.isControl(typeof authorizationHeader === 'string' ? authorizationHeader : ''));
-  return serverList(engine, isControl);
-};
+const shazbotListRequest = async (authorizationHeader) => list(engine, authorizationHeader);
 
 /** @type {import('./index.js').shazbotControlRequest} */
 const shazbotControlRequest = async (authorizationHeader, message) => control(engine, authorizationHeader, message);

@@ -5,7 +5,7 @@
 export declare class Engine {
   constructor()
   /**
-   * Starts the engine with the environment; resolves when its first round is over. One that works is left alone.
+   * Starts the engine with the environment; resolves when its first round is over. One that is there is left alone.
    * `observe` is called with code, text and whether it is a warning.
    */
   start(environment: NodeJS.ProcessEnv, observe: (arg0: string, arg1: string, arg2: boolean) => void): Promise<Failure | null> | Failure
@@ -19,9 +19,11 @@ export declare class Engine {
   isWorking(): boolean
   /** Whether a header is the gossip secret. */
   authorizeGossip(header: string): Failure | null
+  /** Whether a header is the control secret. */
+  authorizeControl(header: string): Failure | null
   /** Merges a message. */
   gossip(message: Packed): Failure | null
-  /** Whether a header is the control secret. */
+  /** The same, for a request that may have the one or the other. */
   isControl(header: string): boolean | Failure
   /** Drains this server, or brings it back. */
   control(online: boolean): Failure | null

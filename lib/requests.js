@@ -32,17 +32,20 @@ function gossip(engine, header, body) {
  * @param {unknown} body
  */
 function control(engine, header, body) {
-  if (!settled(engine.isControl(text(header)))) {
-    throw shazbotError({
-      code: 'SHAZBOT_UNAUTHORIZED',
-      status: 401,
-      message: 'Unauthorized: Invalid SHAZBOT_CONTROL_SECRET',
-    });
-  }
+  settled(engine.authorizeControl(text(header)));
   const { message, online } = object(body, 'control');
   if (message !== 'control') throw invalid('control', 'its message is not "control"');
   if (typeof online !== 'boolean') throw invalid('control', 'its online is not a boolean');
   settled(engine.control(online));
+}
+
+/**
+ * Answers a request for the list.
+ * @param {Engine} engine
+ * @param {unknown} header
+ */
+function list(engine, header) {
+  return serverList(engine, settled(engine.isControl(text(header))));
 }
 
 /** @type {WeakMap<Engine, { version: number, online: GossipServer[], offline: GossipServer[] }>} */
@@ -103,4 +106,4 @@ function invalid(kind, why) {
   return shazbotError({ code: 'SHAZBOT_INVALID_MESSAGE', status: 400, message: `Invalid ${kind} message: ${why}` });
 }
 
-module.exports = { control, forgetLists, gossip, serverList };
+module.exports = { control, forgetLists, gossip, list, serverList };

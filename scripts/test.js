@@ -10,6 +10,8 @@ const { join } = require('node:path');
 const root = join(__dirname, '..');
 const tests = readdirSync(join(root, '__test__'))
   .filter((name) => name.endsWith('.test.js'))
+  // The longest first, or it would run alone at the end.
+  .sort((a, b) => Number(b === 'stall.test.js') - Number(a === 'stall.test.js'))
   .map((name) => join('__test__', name));
 
 // Many small cases want an optimised build; one with the addon's settings would take minutes to link.
@@ -28,6 +30,7 @@ const steps = [
     ['test', '--release', '--no-default-features', '--target-dir', 'target/test'],
     { ...quick, PROPTEST_CASES: process.env.PROPTEST_CASES ?? '1000000' },
   ],
+  ['tests of the engine', 'cargo', ['test', '--no-default-features', '--features', 'engine', '--lib', 'engine::']],
   ['tests of the package', process.execPath, ['--test', '--test-concurrency=2', ...tests]],
 ];
 

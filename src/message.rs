@@ -3,10 +3,12 @@
 
 use std::borrow::Borrow;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::ser::{SerializeSeq, SerializeStruct, Serializer};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use url::{Host, Url};
 
 use crate::error::Error;
@@ -17,8 +19,9 @@ pub const MAX_URL: usize = 2048;
 pub const MAX_ENTRIES: usize = 50_000;
 /// How far ahead of our clock a stamp may be, ms: two clocks an hour wrong either way, and an hour to spare.
 pub const MAX_AHEAD: u64 = 3 * 3_600_000;
-/// How many skipped entries of one message are named; the others are only counted.
-const MAX_NAMED: usize = 10;
+/// How many skipped entries are named: of one message, and in the life of an engine, lest a peer that invents them
+/// fills the memory.
+pub const MAX_NAMED: usize = 1_000;
 /// The largest integer that a JavaScript number holds exactly.
 const MAX_STAMP: f64 = 9_007_199_254_740_992.0;
 
@@ -45,12 +48,21 @@ impl ServerUrl {
         if url.query().is_some() || url.fragment().is_some() {
             return Err("its URL has a query or a fragment");
         }
-        if url.host().is_some_and(|host| is_link_local(&host)) {
+        let address = match url.host() {
+            Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
+            Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
+            Some(Host::Domain(_)) | None => None,
+        };
+        if address.is_some_and(is_link_local) {
             return Err("its address is link-local, where no server of a cluster is");
         }
         if !url.path().ends_with('/') {
             let path = format!("{}/", url.path());
             url.set_path(&path);
+        }
+        // Normalising may have escaped what was in it.
+        if url.as_str().len() > MAX_URL {
+            return Err("its URL is over 2048 characters");
         }
         Ok(Self(url.as_str().into()))
     }
@@ -61,14 +73,11 @@ impl ServerUrl {
     }
 }
 
-// 169.254.0.0/16 is where clouds answer requests for a machine's credentials.
-fn is_link_local(host: &Host<&str>) -> bool {
-    match host {
-        Host::Domain(_) => false,
-        Host::Ipv4(address) => address.is_link_local(),
-        Host::Ipv6(address) => {
-            address.is_unicast_link_local() || address.to_ipv4_mapped().is_some_and(|v4| v4.is_link_local())
-        }
+/// Whether an address is link-local: 169.254.0.0/16 is where clouds answer requests for a machine's credentials.
+pub fn is_link_local(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
     }
 }
 
@@ -255,11 +264,11 @@ impl Message {
 
     /// Reads the answer of a peer.
     pub fn from_json(json: &[u8], wall: u64) -> Result<Self, Error> {
-        let value = parse_json(json)?;
-        if value.get("message").and_then(Value::as_str) != Some("gossip") {
+        let parts = Parts::of(json)?;
+        if parts.message.is_none_or(|message| message.get() != "\"gossip\"") {
             return Err(Error::InvalidMessage("It is no gossip message: its message is not \"gossip\"".into()));
         }
-        Self::from_value(&value, wall, raw_entry)
+        parts.read(wall, raw_entry)
     }
 
     /// Reads a master list. Nothing at all is an empty list; a server written by hand needs no more than a `baseUrl`.
@@ -267,7 +276,7 @@ impl Message {
         if json.trim_ascii().is_empty() {
             return Ok(Self::default());
         }
-        Self::from_value(&parse_json(json)?, wall, |value| {
+        Parts::of(json)?.read(wall, |value| {
             let raw = raw_entry(value);
             RawEntry {
                 monitor: raw.monitor.or(value.get("monitor").is_none().then_some(false)),
@@ -275,17 +284,6 @@ impl Message {
                 ..raw
             }
         })
-    }
-
-    fn from_value(value: &Value, wall: u64, raw: impl Fn(&Value) -> RawEntry<'_>) -> Result<Self, Error> {
-        let list = |name: &str| match value.get(name) {
-            Some(Value::Array(list)) => Ok(list.as_slice()),
-            None | Some(Value::Null) if name == "offline" => Ok(&[][..]),
-            _ => Err(Error::InvalidMessage(format!("Its {name} is not an array"))),
-        };
-        let online = list("online")?.iter().map(|value| (State::Online, raw(value)));
-        let offline = list("offline")?.iter().map(|value| (State::Offline, raw(value)));
-        Self::from_raw(online.chain(offline), wall, |_| None)
     }
 
     /// The body of a gossip request.
@@ -300,12 +298,49 @@ impl Message {
 }
 
 fn printable(url: &str) -> String {
-    // A user name and a password, if that is what stands there.
+    // A query may be a signature; a user name and a password may stand before an @.
+    let url = url.split(['?', '#']).next().unwrap_or_default();
     let masked = url.rsplit_once('@').map(|(before, after)| {
         let scheme = before.split_once("://").map(|(scheme, _)| format!("{scheme}://")).unwrap_or_default();
         format!("{scheme}***@{after}")
     });
     masked.as_deref().unwrap_or(url).chars().take(200).flat_map(char::escape_debug).collect()
+}
+
+// The parts of a message as the text they are, so that what cannot be decoded spoils its own entry alone.
+#[derive(serde::Deserialize)]
+struct Parts<'a> {
+    #[serde(borrow)]
+    message: Option<&'a RawValue>,
+    #[serde(borrow)]
+    online: Option<&'a RawValue>,
+    #[serde(borrow)]
+    offline: Option<&'a RawValue>,
+}
+
+impl<'a> Parts<'a> {
+    fn of(json: &'a [u8]) -> Result<Self, Error> {
+        // serde would take an array for the fields in their order.
+        if json.trim_ascii_start().first() != Some(&b'{') {
+            return Err(Error::InvalidMessage("It is not a JSON object".into()));
+        }
+        serde_json::from_slice(json).map_err(|error| Error::InvalidMessage(format!("It is not JSON: {error}")))
+    }
+
+    fn read(&self, wall: u64, raw: impl Fn(&Value) -> RawEntry<'_>) -> Result<Message, Error> {
+        let list = |name: &str, part: Option<&'a RawValue>| match part.map(|part| serde_json::from_str(part.get())) {
+            Some(Ok(list)) => Ok(list),
+            None if name == "offline" => Ok(Vec::new()),
+            None | Some(Err(_)) => Err(Error::InvalidMessage(format!("Its {name} is not an array"))),
+        };
+        let values = |list: Vec<&'a RawValue>| -> Vec<Value> {
+            list.into_iter().map(|entry| serde_json::from_str(entry.get()).unwrap_or_default()).collect()
+        };
+        let (online, offline) = (values(list("online", self.online)?), values(list("offline", self.offline)?));
+        let online = online.iter().map(|value| (State::Online, raw(value)));
+        let offline = offline.iter().map(|value| (State::Offline, raw(value)));
+        Message::from_raw(online.chain(offline), wall, |_| None)
+    }
 }
 
 fn raw_entry(value: &Value) -> RawEntry<'_> {
@@ -315,10 +350,6 @@ fn raw_entry(value: &Value) -> RawEntry<'_> {
         stamp: value.get("lastUpdate").and_then(Value::as_f64),
         life: value.get("shazbot").map(|life| life.as_str().unwrap_or_default()),
     }
-}
-
-fn parse_json(json: &[u8]) -> Result<Value, Error> {
-    serde_json::from_slice(json).map_err(|error| Error::InvalidMessage(format!("It is not JSON: {error}")))
 }
 
 fn to_json(wire: &Wire<'_>) -> Vec<u8> {
@@ -393,6 +424,7 @@ mod tests {
     #[test]
     fn urls_that_no_server_has_are_refused() {
         let long = format!("http://a/{}", "x".repeat(MAX_URL));
+        let long_when_escaped = format!("http://a/{}", "é".repeat(MAX_URL / 2));
         for (text, reason) in [
             ("", "not absolute"),
             ("/clustershazbot", "not absolute"),
@@ -409,6 +441,7 @@ mod tests {
             ("http://[fe80::1]/", "link-local"),
             ("http://[::ffff:169.254.169.254]/", "link-local"),
             (&long, "2048"),
+            (&long_when_escaped, "2048"),
         ] {
             let error = ServerUrl::parse(text).expect_err(text);
             assert!(error.contains(reason), "{text}: {error}");
@@ -470,6 +503,7 @@ mod tests {
         let good = r#"{"baseUrl":"http://good/","monitor":false,"lastUpdate":5}"#;
         for (bad, reason) in [
             ("null".to_string(), "baseUrl"),
+            (good.replace("good", r"\ud800"), "baseUrl"),
             ("[]".into(), "baseUrl"),
             (r#"{"baseUrl":7}"#.into(), "baseUrl"),
             (good.replace("http://good/", "gopher://bad/"), "neither"),
@@ -494,6 +528,7 @@ mod tests {
         assert_eq!(name("user:hunter2@a"), "***@a");
         assert_eq!(name(&format!("http://{}@a/", "x".repeat(300))), "http://***@a/");
         assert_eq!(name("http://a/\n"), "http://a/\\n");
+        assert_eq!(name("http://a/?signature=hunter2"), "http://a/");
     }
 
     #[test]

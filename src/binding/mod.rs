@@ -8,6 +8,7 @@
 
 mod packed;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use napi::bindgen_prelude::{Either, FnArgs, Function, PromiseRaw};
@@ -22,8 +23,8 @@ use crate::message::Entry;
 
 use packed::{Packed, pack, unpack};
 
-/// Reports that wait for a busy event loop; more are dropped.
-const MAX_WAITING_REPORTS: usize = 1_000;
+/// Log records that wait for a busy event loop; more are dropped. Warnings, which come once each, are not.
+const MAX_WAITING_RECORDS: usize = 1_000;
 
 /// Why a call was refused.
 #[napi(object, object_from_js = false)]
@@ -39,7 +40,7 @@ impl From<Error> for Failure {
     }
 }
 
-type Observe = ThreadsafeFunction<Report, (), FnArgs<(String, String, bool)>, Status, false, true, MAX_WAITING_REPORTS>;
+type Observe = ThreadsafeFunction<Report, (), FnArgs<(String, String, bool)>, Status, false, true>;
 type Settle = Box<dyn FnOnce(Env) -> napi::Result<Option<Failure>>>;
 type Slot = Mutex<Option<Engine>>;
 
@@ -63,7 +64,7 @@ impl NodeEngine {
         Ok(Self { slot })
     }
 
-    /// Starts the engine with the environment; resolves when its first round is over. One that works is left alone.
+    /// Starts the engine with the environment; resolves when its first round is over. One that is there is left alone.
     /// `observe` is called with code, text and whether it is a warning.
     #[napi(ts_return_type = "Promise<Failure | null> | Failure")]
     pub fn start<'env>(
@@ -73,26 +74,30 @@ impl NodeEngine {
         observe: Function<'_, FnArgs<(String, String, bool)>, ()>,
     ) -> napi::Result<Either<PromiseRaw<'env, Option<Failure>>, Failure>> {
         let mut slot = lock(&self.slot);
-        if let Some(engine) = slot.as_ref().filter(|engine| engine.is_working()) {
+        if let Some(engine) = slot.as_ref() {
             return self::promise(env, |started| engine.when_started(started)).map(Either::A);
         }
         let config = match Config::from_environment(&environment) {
             Ok(config) => config,
             Err(error) => return Ok(Either::B(error.into())),
         };
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let delivered = Arc::clone(&waiting);
         // Made here and not before: as long as it is there, Jest sees an open handle.
-        let observe: Observe = observe
-            .build_threadsafe_function::<Report>()
-            .weak::<true>()
-            .callee_handled::<false>()
-            .max_queue_size::<MAX_WAITING_REPORTS>()
-            .build_callback(|context| {
-                let Report { code, message, is_warning } = context.value;
-                Ok(FnArgs::from((code.to_owned(), message, is_warning)))
-            })?;
-        let observer = Box::new(move |report| {
-            // Where the event loop is gone or far behind, nobody listens.
-            observe.call(report, ThreadsafeFunctionCallMode::NonBlocking);
+        let observe: Observe =
+            observe.build_threadsafe_function::<Report>().weak::<true>().callee_handled::<false>().build_callback(
+                move |context| {
+                    delivered.fetch_sub(1, Ordering::Relaxed);
+                    let Report { code, message, is_warning } = context.value;
+                    Ok(FnArgs::from((code.to_owned(), message, is_warning)))
+                },
+            )?;
+        let observer = Box::new(move |report: Report| {
+            if report.is_warning || waiting.load(Ordering::Relaxed) < MAX_WAITING_RECORDS {
+                waiting.fetch_add(1, Ordering::Relaxed);
+                // Where the event loop is gone, nobody listens.
+                observe.call(report, ThreadsafeFunctionCallMode::NonBlocking);
+            }
         });
         let promise = self::promise(env, |started| *slot = Some(Engine::start(config, observer, started)))?;
         Ok(Either::A(promise))
@@ -133,13 +138,19 @@ impl NodeEngine {
         failure(self.with(|engine| engine.authorize_gossip(&header)))
     }
 
+    /// Whether a header is the control secret.
+    #[napi]
+    pub fn authorize_control(&self, header: String) -> Option<Failure> {
+        failure(self.with(|engine| engine.authorize_control(&header)))
+    }
+
     /// Merges a message.
     #[napi]
     pub fn gossip(&self, message: Packed) -> Option<Failure> {
         failure(self.with(|engine| engine.gossip(unpack(&message))))
     }
 
-    /// Whether a header is the control secret.
+    /// The same, for a request that may have the one or the other.
     #[napi]
     pub fn is_control(&self, header: String) -> Either<bool, Failure> {
         either(self.with(|engine| Ok(engine.is_control(&header))))

@@ -1,22 +1,29 @@
 //! HTTP as Node's `fetch` would do it: the same trust in certificates, the same proxies.
 
 use std::error::Error as _;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy, Response, StatusCode};
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use url::Url;
 
 use super::report::Report;
 use crate::auth::Secret;
 use crate::config::{Config, Network};
-use crate::message::ServerUrl;
+use crate::message::{ServerUrl, is_link_local};
 use crate::protocol::ExchangeError;
 
-/// Largest answer that is read, bytes: what v1 sends of 50 000 servers, twice over.
-const MAX_BODY: usize = 16 << 20;
+/// Largest answer or list that is read, bytes: what v1 sends of 50 000 servers, twice over.
+pub const MAX_BODY: usize = 16 << 20;
+/// Exchanges under way at a time: a leave's 20 and 100 monitors, and some. Each takes a file descriptor of the program.
+const MAX_EXCHANGES: usize = 128;
 /// How long a connection may be idle and still be used: Node closes them after 5 s.
 const IDLE: Duration = Duration::from_secs(4);
 
@@ -25,6 +32,7 @@ pub struct Http {
     gossip: Client,
     list: Client,
     secret: HeaderValue,
+    places: Semaphore,
 }
 
 impl Http {
@@ -34,14 +42,19 @@ impl Http {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut warnings = Vec::new();
         let certificates = trusted(&config.network, &mut warnings);
-        let builder = |policy| {
+        let client = |policy, resolver: Option<Arc<NoLinkLocal>>| {
             let mut builder = Client::builder()
                 .user_agent(concat!("clustershazbot/", env!("CARGO_PKG_VERSION")))
                 .pool_idle_timeout(IDLE)
                 .redirect(policy)
+                // It would show a presigned URL to wherever a redirect leads.
+                .referer(false)
                 .tls_certs_only(certificates.clone());
             if config.network.accept_any_certificate {
                 builder = builder.tls_danger_accept_invalid_certs(true);
+            }
+            if let Some(resolver) = resolver {
+                builder = builder.dns_resolver(resolver);
             }
             let client = proxied(builder, &config.network)?.build();
             client.map_err(|error| format!("The HTTP client cannot be made: {}", cause(&error)))
@@ -55,9 +68,10 @@ impl Http {
             ));
         }
         let http = Self {
-            gossip: builder(Policy::none())?,
-            list: builder(Policy::default())?,
+            gossip: client(Policy::none(), Some(Arc::new(NoLinkLocal)))?,
+            list: client(Policy::default(), None)?,
             secret: header(&config.secret),
+            places: Semaphore::new(MAX_EXCHANGES),
         };
         Ok((http, warnings))
     }
@@ -71,6 +85,8 @@ impl Http {
             .header(CONTENT_TYPE, "application/json")
             .timeout(timeout)
             .body(body);
+        // The semaphore is never closed.
+        let _place = self.places.acquire().await;
         let response = request.send().await.map_err(|error| ExchangeError::Other(cause(&error)))?;
         let status = response.status();
         let body = read(response).await.map_err(ExchangeError::Other)?;
@@ -117,7 +133,7 @@ fn trusted(network: &Network, warnings: &mut Vec<Report>) -> Vec<Certificate> {
     let mut trusted: Vec<_> = built_in.filter_map(|der| Certificate::from_der(der).ok()).collect();
     if let Some(path) = &network.extra_ca_certs {
         let read = std::fs::read(path).map_err(|error| error.to_string());
-        match read.and_then(|pem| Certificate::from_pem_bundle(&pem).map_err(|error| cause(&error))) {
+        match read.and_then(|pem| certificates(&pem).map_err(|error| cause(&error))) {
             Ok(extra) => trusted.extend(extra),
             Err(error) => warnings.push(Report::warning(
                 "SHAZBOT_EXTRA_CERTS",
@@ -126,6 +142,30 @@ fn trusted(network: &Network, warnings: &mut Vec<Report>) -> Vec<Certificate> {
         }
     }
     trusted
+}
+
+// Only a client that is made of them looks into the certificates.
+fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, reqwest::Error> {
+    let certificates = Certificate::from_pem_bundle(pem)?;
+    Client::builder().no_proxy().tls_certs_only(certificates.clone()).build()?;
+    Ok(certificates)
+}
+
+/// Node's own resolver but for link-local addresses, whatever name they hide behind.
+struct NoLinkLocal;
+
+impl Resolve for NoLinkLocal {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let allowed: Vec<_> = found.iter().copied().filter(|address| !is_link_local(address.ip())).collect();
+            if allowed.is_empty() && !found.is_empty() {
+                return Err(io::Error::other("its name leads to a link-local address").into());
+            }
+            let addresses: Addrs = Box::new(allowed.into_iter());
+            Ok(addresses)
+        })
+    }
 }
 
 fn proxied(builder: ClientBuilder, network: &Network) -> Result<ClientBuilder, String> {
@@ -182,4 +222,31 @@ fn cause(error: &reqwest::Error) -> String {
         innermost = Some(source);
     }
     innermost.map_or_else(|| "the request failed".into(), ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
+    }
+
+    #[test]
+    fn a_name_that_leads_to_a_link_local_address_is_not_contacted() {
+        let resolve = |name: &str| run(NoLinkLocal.resolve(name.parse().expect("a name")));
+        assert!(resolve("localhost").is_ok_and(|mut addresses| addresses.next().is_some()));
+        let error = resolve("169.254.169.254").err().expect("refused");
+        assert!(error.to_string().contains("link-local"), "{error}");
+    }
+
+    #[test]
+    fn only_the_words_of_a_refused_secret_are_one() {
+        assert!(is_refused_secret(br#"{"error":"Unauthorized: Invalid SHAZBOT_SECRET"}"#));
+        assert!(is_refused_secret(br#"{"statusCode":401,"message":"Unauthorized: Invalid SHAZBOT_SECRET"}"#));
+        // The README's route answers 401 to every error.
+        assert!(!is_refused_secret(br#"{"error":"Clustershazbot engine not started"}"#));
+        assert!(!is_refused_secret(br#"{"statusCode":401,"message":"Unauthorized"}"#));
+        assert!(!is_refused_secret(b"Unauthorized"));
+    }
 }

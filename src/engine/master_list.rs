@@ -1,50 +1,59 @@
 //! Carries out the reading and writing of the master list.
 
-use std::sync::Arc;
+use std::future::Future;
+use std::io;
 use std::time::Duration;
 
-use super::http::Http;
+use super::http::{Http, MAX_BODY};
 use super::{Shared, file};
 use crate::config::{Config, Location};
 use crate::error::Error;
 use crate::message::Message;
+use crate::protocol::Id;
 
 /// Reads the list, lets the core join it with what it knows, and writes that, if it is to be written. Nothing is
 /// written that has not been read just before.
 pub async fn sync(
-    shared: &Arc<Shared>,
+    shared: &Shared,
     http: &Http,
     config: &Config,
-    write: bool,
-    timeout: Duration,
+    (id, write, timeout): (Id, bool, Duration),
 ) -> Result<(), Error> {
     let mut lock = None;
-    let mut read = Ok(Vec::new());
+    let mut list = Ok(Vec::new());
     if write && let Location::File(path) = &config.master_list_update {
-        match tokio::time::timeout(timeout, file::lock(path)).await {
-            Ok(Ok(held)) => lock = Some(held),
-            Ok(Err(error)) => read = Err(error.to_string()),
-            Err(_) => read = Err("its lock was not to be had in time".into()),
+        match within(timeout, file::lock(path)).await {
+            Ok(held) => lock = Some(held),
+            Err(error) => list = Err(error),
         }
     }
-    if read.is_ok() {
-        read = match &config.master_list {
+    if list.is_ok() {
+        list = match &config.master_list {
             Location::Http(url) => http.get_list(url, timeout).await,
-            Location::File(path) => file::read(path).map_err(|error| error.to_string()),
+            Location::File(path) => within(timeout, file::read(path, MAX_BODY)).await,
         };
     }
     let wall = shared.clock.now().wall;
-    let list = read.and_then(|json| Message::from_master_list(&json, wall).map_err(|error| error.to_string()));
+    let list = list.and_then(|json| Message::from_master_list(&json, wall).map_err(|error| error.to_string()));
     let list = list.map_err(|error| format!("cannot be read: {error}"));
-    if let Some(joined) = shared.with_core(|core, now| core.handle_list(now, write, list))? {
+    if let Some(joined) = shared.with_core(|core, now| core.handle_list(now, id, list))? {
         let json = joined.to_master_list();
-        let written = match &config.master_list_update {
-            Location::Http(url) => http.put_list(url, config.master_list_update_auth.as_ref(), json, timeout).await,
-            Location::File(path) => file::write(path, &json).map_err(|error| error.to_string()),
+        let written = match (&config.master_list_update, lock) {
+            (Location::File(path), Some(lock)) => within(timeout, file::write(path, json, lock)).await,
+            (Location::File(_), None) => Err("its lock is not held".into()),
+            (Location::Http(url), _) => {
+                http.put_list(url, config.master_list_update_auth.as_ref(), json, timeout).await
+            }
         };
-        drop(lock);
         let written = written.map_err(|error| format!("cannot be written: {error}"));
-        shared.with_core(|core, now| core.handle_list_written(now, written))?;
+        shared.with_core(|core, now| core.handle_list_written(now, id, written))?;
     }
     Ok(())
+}
+
+async fn within<T>(timeout: Duration, access: impl Future<Output = io::Result<T>>) -> Result<T, String> {
+    match tokio::time::timeout(timeout, access).await {
+        Ok(result) => result.map_err(|error| error.to_string()),
+        Err(_) => Err("the file did not answer in time".into()),
+    }
 }

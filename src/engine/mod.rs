@@ -1,5 +1,6 @@
 //! The core at work: behind one lock, with a thread of its own that sleeps until the next timer and carries out the
-//! core's actions. The lock is held for microseconds, and never across an await.
+//! core's actions. The lock is held for as long as the core takes, microseconds to a message's size, and never across an
+//! await.
 
 mod file;
 mod http;
@@ -26,6 +27,9 @@ use crate::protocol::{Action, Core, ExchangeError, Notice};
 use http::Http;
 pub use report::Report;
 use report::Reporter;
+
+/// Most threads that look up names or wait for files, for as long as that takes.
+const MAX_BLOCKING_THREADS: usize = 8;
 
 /// What is called once when a start or a leave is over.
 pub type Done = Box<dyn FnOnce(Result<(), Error>) + Send>;
@@ -90,6 +94,11 @@ impl Engine {
         if self.shared.secret.matches(header) { Ok(()) } else { Err(Error::Unauthorized("SHAZBOT_SECRET")) }
     }
 
+    /// Checks the header of a control request.
+    pub fn authorize_control(&self, header: &str) -> Result<(), Error> {
+        if self.is_control(header) { Ok(()) } else { Err(Error::Unauthorized("SHAZBOT_CONTROL_SECRET")) }
+    }
+
     /// Whether a header is the control secret.
     pub fn is_control(&self, header: &str) -> bool {
         self.shared.control_secret.matches(header)
@@ -98,8 +107,10 @@ impl Engine {
     /// A peer's message, authorised already. What [`Engine::entries`] returns next is the answer.
     pub fn gossip<'a>(&self, entries: impl Iterator<Item = (State, RawEntry<'a>)>) -> Result<(), Error> {
         self.shared.with_core(|core, now| {
+            core.admit(now)?;
             let message = Message::from_raw(entries, now.wall, |text| core.members().known(text))?;
-            core.handle_gossip(now, message)
+            core.handle_gossip(now, message);
+            Ok(())
         })?
     }
 
@@ -172,19 +183,24 @@ impl Shared {
     }
 
     fn run(self: Arc<Self>, config: Config, observer: Observer) {
+        let mut reporter = Reporter::new(observer);
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let mut builder = tokio::runtime::Builder::new_current_thread();
+            let runtime = builder.enable_all().max_blocking_threads(MAX_BLOCKING_THREADS).build();
             let runtime = runtime.map_err(|_| Error::Failed)?;
-            let result = runtime.block_on(Arc::clone(&self).drive(config, observer));
+            let result = runtime.block_on(Arc::clone(&self).drive(config, &mut reporter));
             // A name look-up under way cannot be interrupted, and nobody waits for it.
             runtime.shutdown_background();
             result
         }));
-        self.finish(&outcome.unwrap_or(Err(Error::Failed)));
+        let result = outcome.unwrap_or(Err(Error::Failed));
+        if result == Err(Error::Failed) {
+            reporter.failed();
+        }
+        self.finish(&result);
     }
 
-    async fn drive(self: Arc<Self>, config: Config, observer: Observer) -> Result<(), Error> {
-        let mut reporter = Reporter::new(observer);
+    async fn drive(self: Arc<Self>, config: Config, reporter: &mut Reporter) -> Result<(), Error> {
         let (http, warnings) = Http::new(&config).map_err(|problem| Error::InvalidConfig(vec![problem]))?;
         reporter.warn(warnings);
         let (http, config) = (Arc::new(http), Arc::new(config));
@@ -218,13 +234,14 @@ impl Shared {
                             shared.with_core(|core, now| core.handle_answer(now, id, answer))
                         });
                     }
-                    Action::SyncList { write, timeout } => {
-                        // The core waits for the outcome of the newest only.
+                    Action::SyncList { id, write, timeout } => {
+                        // The core waits for the newest only.
                         if let Some(earlier) = list_task.take() {
                             earlier.abort();
                         }
                         let (shared, http, config) = (Arc::clone(&self), Arc::clone(&http), Arc::clone(&config));
-                        let sync = async move { master_list::sync(&shared, &http, &config, write, timeout).await };
+                        let sync =
+                            async move { master_list::sync(&shared, &http, &config, (id, write, timeout)).await };
                         list_task = Some(tasks.spawn(sync));
                     }
                 }

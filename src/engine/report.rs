@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Observer;
+use crate::error::Error;
 use crate::message::{Reason, ServerUrl};
 use crate::protocol::{ExchangeError, Notice};
 
@@ -44,6 +45,10 @@ impl Reporter {
 
     pub fn warn(&self, warnings: Vec<Report>) {
         warnings.into_iter().for_each(&self.observer);
+    }
+
+    pub fn failed(&self) {
+        (self.observer)(Report::warning(Error::Failed.code(), Error::Failed.to_string()));
     }
 
     pub fn report(&mut self, notice: Notice) {

@@ -12,17 +12,17 @@ pub struct Member {
     pub entry: Entry,
     /// Since when this process of it is known to be online, as far as we can tell processes apart.
     pub since: Duration,
-    /// Whether this process of it has ever answered us.
-    pub answered: bool,
-    // A reading of its own clock and when we had it: the one that puts its clock furthest ahead, since a stamp that
-    // came by a long way makes it look slow.
+    /// When this process of it last answered us.
+    pub answered: Option<Duration>,
+    // A reading of its own clock and when we had it: that of its last answer, or a later one that puts its clock further
+    // ahead. One that puts it back came by a long way.
     reading: (u64, Duration),
 }
 
 impl Member {
     pub(super) fn new(entry: Entry, now: Now) -> Self {
         let reading = (entry.stamp, now.mono);
-        Self { entry, since: now.mono, answered: false, reading }
+        Self { entry, since: now.mono, answered: None, reading }
     }
 
     pub(super) fn update(&mut self, entry: Entry, now: Now) {
@@ -35,6 +35,13 @@ impl Member {
             self.reading = (entry.stamp, now.mono);
         }
         self.entry = entry;
+    }
+
+    pub(super) fn answer(&mut self, now: Now) {
+        self.answered = Some(now.mono);
+        if self.entry.state == State::Online {
+            self.reading = (self.entry.stamp, now.mono);
+        }
     }
 
     /// What its own clock shows now, ms since the epoch, as far as we can know: news of it with a greater stamp is

@@ -91,9 +91,9 @@ impl Members {
     }
 
     /// Notes that a server has answered us.
-    pub fn answered(&mut self, url: &ServerUrl) {
+    pub fn answered(&mut self, url: &ServerUrl, now: Now) {
         if let Some(member) = self.map.get_mut(url) {
-            member.answered = true;
+            member.answer(now);
         }
     }
 

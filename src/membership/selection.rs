@@ -9,6 +9,8 @@ use crate::message::{Entry, Reason, ServerUrl, State};
 
 /// How many random servers a bootstrap, a leave or a drain is told to, besides the monitors (v1's number).
 pub const ANNOUNCE_FANOUT: usize = 20;
+/// How many monitors they are told to at most: a cluster in which every server is one must not send N² messages.
+const MAX_MONITORS: usize = 100;
 /// About how many exchanges an interval a monitor bears by being preferred.
 const MONITOR_LOAD: usize = 10;
 
@@ -25,13 +27,13 @@ impl Members {
         self.others(own, State::Online).choose(rng).map(|entry| entry.url.clone())
     }
 
-    /// Whom to tell of a change of our own: up to 20 random online servers, and all monitors.
+    /// Whom to tell of a change of our own: up to 20 random online servers, and the monitors.
     pub fn audience(&self, own: &ServerUrl, rng: &mut SmallRng) -> Vec<ServerUrl> {
         audience(self.others(own, State::Online), rng)
     }
 
-    /// A random dead server to try, in so many of the rounds that each of the living tries about one a round together
-    /// when few are dead. Servers that left or were drained are not dead.
+    /// A random dead server to try, so often that the living together try each of the dead about once a round. Servers
+    /// that left or were drained are not dead.
     pub fn dead_to_try(&self, own: &ServerUrl, rng: &mut SmallRng) -> Option<ServerUrl> {
         let dead = || self.others(own, State::Offline).filter(|entry| is_dead(entry));
         let live = self.others(own, State::Online).count();
@@ -45,10 +47,10 @@ impl Members {
     }
 }
 
-/// Up to 20 random servers of some, and all monitors among them.
+/// Up to 20 random servers of some, and the monitors among them, up to 100.
 pub fn audience<'a>(servers: impl Iterator<Item = &'a Entry>, rng: &mut SmallRng) -> Vec<ServerUrl> {
     let (monitors, others): (Vec<_>, Vec<_>) = servers.partition(|entry| entry.monitor);
-    let mut chosen: Vec<_> = monitors.into_iter().map(|entry| entry.url.clone()).collect();
+    let mut chosen: Vec<_> = monitors.into_iter().map(|entry| entry.url.clone()).sample(rng, MAX_MONITORS);
     chosen.extend(others.into_iter().map(|entry| entry.url.clone()).sample(rng, ANNOUNCE_FANOUT));
     chosen
 }
@@ -108,9 +110,10 @@ mod tests {
     }
 
     #[test]
-    fn an_audience_is_all_monitors_and_twenty_others() {
+    fn an_audience_is_the_monitors_up_to_a_hundred_and_twenty_others() {
         let mut rng = SmallRng::seed_from_u64(1);
         assert_eq!(cluster(100, 30, 5).audience(&url("own"), &mut rng).len(), 50);
+        assert_eq!(cluster(1_000, 500, 5).audience(&url("own"), &mut rng).len(), 120);
         assert_eq!(cluster(5, 0, 5).audience(&url("s0"), &mut rng).len(), 4);
     }
 }

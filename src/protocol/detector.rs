@@ -19,7 +19,14 @@ pub const GRACE: Duration = Duration::from_secs(60);
 pub struct Exchange {
     pub to: ServerUrl,
     pub purpose: Purpose,
-    pub began: Now,
+    pub began: Began,
+}
+
+/// When an exchange began, by our clock and by that of the server it is with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Began {
+    pub mono: Duration,
+    pub own_clock: u64,
 }
 
 /// What follows from a failure of an exchange.
@@ -30,7 +37,7 @@ pub enum Purpose {
     /// A second try.
     Probe,
     /// A verdict on the server, by what is known since the first try began.
-    SecondProbe { first_began: Now, own_clock: u64 },
+    SecondProbe(Began),
 }
 
 /// A second probe that waits for its time.
@@ -38,7 +45,7 @@ pub enum Purpose {
 pub struct Retry {
     pub at: Duration,
     to: ServerUrl,
-    purpose: Purpose,
+    first: Began,
 }
 
 impl Core {
@@ -55,7 +62,7 @@ impl Core {
         if let Some(to) = partner.filter(|url| !self.is_probing(url)) {
             self.send(to, Purpose::Probe, now);
         }
-        if let Some(to) = dead {
+        if let Some(to) = dead.filter(|url| !self.is_contacting(url)) {
             self.send(to, Purpose::Contact, now);
         }
     }
@@ -68,9 +75,9 @@ impl Core {
     pub(super) fn retry_probes(&mut self, now: Now) {
         let (due, waiting) = std::mem::take(&mut self.retries).into_iter().partition(|retry| retry.at <= now.mono);
         self.retries = waiting;
-        for Retry { to, purpose, .. } in due {
-            if self.is_online(&to) && self.is_awake(now) {
-                self.send(to, purpose, now);
+        for Retry { to, first, .. } in due {
+            if self.has_given_no_sign(&to, first) && self.is_awake(now) {
+                self.send(to, Purpose::SecondProbe(first), now);
             }
         }
     }
@@ -84,21 +91,14 @@ impl Core {
         match purpose {
             Purpose::Contact => {}
             Purpose::Probe => {
-                if let Some(member) = self.members.get(&to) {
-                    // Its own clock when the probe began.
-                    let own_clock = member.own_clock(began);
-                    let purpose = Purpose::SecondProbe { first_began: began, own_clock };
-                    self.retries.push(Retry { at: now.mono + RETRY_AFTER.min(self.settings.interval), to, purpose });
-                }
+                let at = now.mono + RETRY_AFTER.min(self.settings.interval);
+                self.retries.push(Retry { at, to, first: began });
             }
-            Purpose::SecondProbe { first_began, own_clock } => {
+            Purpose::SecondProbe(first) => {
                 let Some(member) = self.members.get(&to) else { return };
-                // Whatever it has stamped since the probe began is proof of life, by its own clock; what only arrived
-                // since then is not.
-                let fresher = member.entry.stamp > own_clock;
-                let starting = !member.answered && now.mono < member.since + GRACE;
-                let slept = self.awake_since > first_began.mono;
-                if member.entry.state == State::Online && !fresher && !starting && !slept {
+                let starting = member.answered.is_none() && now.mono < member.since + GRACE;
+                let slept = self.awake_since > first.mono;
+                if self.has_given_no_sign(&to, first) && !starting && !slept {
                     let change = self.members.declare_dead(&to, &self.settings.base_url, now);
                     self.note(to, change);
                 }
@@ -106,8 +106,18 @@ impl Core {
         }
     }
 
-    fn is_online(&self, url: &ServerUrl) -> bool {
-        self.members.get(url).is_some_and(|member| member.entry.state == State::Online)
+    /// Whether a message to a server is on its way.
+    pub(super) fn is_contacting(&self, url: &ServerUrl) -> bool {
+        self.exchanges.values().any(|exchange| exchange.to == *url)
+    }
+
+    // Signs of life are an answer, and whatever it has stamped by its own clock. News that has only arrived since then
+    // is none.
+    fn has_given_no_sign(&self, url: &ServerUrl, since: Began) -> bool {
+        self.members.get(url).is_some_and(|member| {
+            let answered = member.answered.is_some_and(|at| at > since.mono);
+            member.entry.state == State::Online && !answered && member.entry.stamp <= since.own_clock
+        })
     }
 
     fn is_probing(&self, url: &ServerUrl) -> bool {

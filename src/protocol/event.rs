@@ -1,11 +1,12 @@
 //! What comes out of the core: actions to carry out, and notices for people and programs.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::message::{Message, Reason, ServerUrl, Skipped};
 
-/// An exchange under way.
-pub type ExchangeId = u64;
+/// An exchange, or an access to the master list, under way.
+pub type Id = u64;
 
 /// Something to do for the core, which is told the outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,16 +14,18 @@ pub enum Action {
     /// Send a gossip message and give the answer to `handle_answer`.
     Gossip {
         /// To be given back with the answer.
-        id: ExchangeId,
+        id: Id,
         /// To whom.
         to: ServerUrl,
         /// What.
-        message: Message,
+        message: Arc<Message>,
         /// After how long it has failed.
         timeout: Duration,
     },
     /// Read the master list, give it to `handle_list`, write what that returns, and say so to `handle_list_written`.
     SyncList {
+        /// To be given back with each outcome.
+        id: Id,
         /// Whether it will be written: then nobody else may write between.
         write: bool,
         /// After how long each of reading and writing has failed.

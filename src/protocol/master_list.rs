@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use rand::seq::IteratorRandom;
 
-use super::detector::{GRACE, Purpose};
-use super::event::{Action, Notice};
+use super::detector::GRACE;
+use super::event::{Action, Id, Notice};
 use super::timer::Timer;
 use super::{Core, Phase};
 use crate::clock::Now;
@@ -31,7 +31,8 @@ pub struct MasterList {
     seeds: BTreeMap<ServerUrl, Seed>,
     rounds_of_seeds: u32,
     write_next: bool,
-    busy: bool,
+    // The access under way whose outcome counts.
+    current: Option<Id>,
     failures: u32,
     next_announce: Duration,
 }
@@ -46,12 +47,12 @@ struct Seed {
 impl MasterList {
     /// Whether the list is being read or written.
     pub fn is_busy(&self) -> bool {
-        self.busy
+        self.current.is_some()
     }
 
     /// Waits no longer for a read or a write under way.
     pub fn abandon(&mut self) {
-        self.busy = false;
+        self.current = None;
     }
 
     /// Notes a server that may be there. A newer word than the last one makes it worth trying anew.
@@ -59,6 +60,7 @@ impl MasterList {
         if self.seeds.get(&entry.url).is_none_or(|seed| supersedes(entry, &seed.entry)) {
             let seed = Seed { entry: entry.clone(), failures: 0, since: now.mono };
             self.seeds.insert(entry.url.clone(), seed);
+            self.rounds_of_seeds = 0;
         }
     }
 
@@ -94,12 +96,16 @@ impl Core {
 
     pub(super) fn sync_list(&mut self) {
         let timeout = if self.phase == Phase::Leaving { LIST_TIMEOUT / 2 } else { LIST_TIMEOUT };
-        self.list.busy = true;
-        self.actions.push_back(Action::SyncList { write: self.list.write_next, timeout });
+        let id = self.new_id();
+        self.list.current = Some(id);
+        self.actions.push_back(Action::SyncList { id, write: self.list.write_next, timeout });
     }
 
     /// What reading the list for [`Action::SyncList`] gave. Returns what is to be written, if anything is.
-    pub fn handle_list(&mut self, now: Now, write: bool, list: Result<Message, String>) -> Option<Message> {
+    pub fn handle_list(&mut self, now: Now, id: Id, list: Result<Message, String>) -> Option<Message> {
+        if self.list.current != Some(id) {
+            return None;
+        }
         let list = match list {
             Ok(list) => list,
             Err(error) => {
@@ -113,7 +119,7 @@ impl Core {
         let listed: Vec<_> = list.entries.into_iter().filter(|entry| entry.state == State::Online).collect();
         self.add_seeds(&listed, now);
         self.meet_seeds(now);
-        if write {
+        if self.list.write_next {
             return Some(self.joined(listed, now));
         }
         let missing = listed.iter().all(|entry| entry.url != self.settings.base_url);
@@ -122,7 +128,10 @@ impl Core {
     }
 
     /// What writing the list for [`Action::SyncList`] gave.
-    pub fn handle_list_written(&mut self, now: Now, result: Result<(), String>) {
+    pub fn handle_list_written(&mut self, now: Now, id: Id, result: Result<(), String>) {
+        if self.list.current != Some(id) {
+            return;
+        }
         match result {
             Ok(()) => {
                 self.schedule_announce(now);
@@ -133,7 +142,6 @@ impl Core {
     }
 
     fn add_seeds(&mut self, listed: &[Entry], now: Now) {
-        self.list.rounds_of_seeds = 0;
         // Or a list that names others each time would make us remember them all.
         let urls: BTreeSet<_> = listed.iter().map(|entry| &entry.url).collect();
         self.list.seeds.retain(|url, _| urls.contains(url));
@@ -154,24 +162,26 @@ impl Core {
         if self.phase != Phase::Running {
             return;
         }
-        if self.bootstrap.is_none() {
-            self.schedule_seeds(now);
-            return;
-        }
-        let first = audience(self.list.seeds.values().map(|seed| &seed.entry), &mut self.rng);
-        if first.is_empty() {
-            self.end_bootstrap();
-        }
-        for to in first {
-            let id = self.send(to, Purpose::Contact, now);
-            if let Some(pending) = &mut self.bootstrap {
-                pending.insert(id);
+        if self.bootstrap.as_ref().is_some_and(BTreeSet::is_empty) {
+            let first = audience(self.list.seeds.values().map(|seed| &seed.entry), &mut self.rng);
+            let pending: BTreeSet<_> = self.send_all(first, now).into_iter().collect();
+            if pending.is_empty() {
+                self.end_bootstrap();
+            } else {
+                self.bootstrap = Some(pending);
             }
         }
-        self.schedule_seeds(now);
+        self.expect_seeds(now);
     }
 
-    pub(super) fn schedule_seeds(&mut self, now: Now) {
+    /// Has the seeds tried, the first time soon. Leaves a wait that has begun as it is.
+    pub(super) fn expect_seeds(&mut self, now: Now) {
+        if self.list.rounds_of_seeds == 0 || !self.timers.is_set(Timer::Seeds) {
+            self.schedule_seeds(now);
+        }
+    }
+
+    fn schedule_seeds(&mut self, now: Now) {
         if !self.list.seeds.is_empty() && self.phase == Phase::Running {
             // At first every second, for a program that does not listen yet; then as seldom as gossip.
             let wait = Duration::from_secs(1 << self.list.rounds_of_seeds.min(12)).min(self.settings.interval);
@@ -189,12 +199,10 @@ impl Core {
         }
         let alone = self.members.is_alone(&self.settings.base_url);
         let worth = |seed: &Seed| alone || seed.failures < SEED_TRIES || now.mono < seed.since + GRACE;
-        let contacted = |url: &ServerUrl| self.exchanges.values().any(|exchange| exchange.to == *url);
-        let (seeds, rng) = (&self.list.seeds, &mut self.rng);
-        let waiting = seeds.iter().filter(|(url, seed)| worth(seed) && !contacted(url)).map(|(url, _)| url.clone());
-        for to in waiting.sample(rng, SEEDS_AT_A_TIME) {
-            self.send(to, Purpose::Contact, now);
-        }
+        let waiting = self.list.seeds.iter().filter(|(url, seed)| worth(seed) && !self.is_contacting(url));
+        let waiting: Vec<_> = waiting.map(|(url, _)| url.clone()).collect();
+        let chosen = waiting.into_iter().sample(&mut self.rng, SEEDS_AT_A_TIME);
+        self.send_all(chosen, now);
         self.schedule_seeds(now);
     }
 
@@ -207,7 +215,7 @@ impl Core {
     }
 
     fn list_done(&mut self, missing: bool, now: Now) {
-        self.list.busy = false;
+        self.list.current = None;
         if missing {
             let wait = Duration::from_secs(1).mul_f64(self.random_factor(0.5..2.0));
             return self.schedule_list(wait, true, now);
@@ -228,7 +236,7 @@ impl Core {
     }
 
     fn list_failed(&mut self, error: String, now: Now) {
-        self.list.busy = false;
+        self.list.current = None;
         self.list.failures += 1;
         self.notices.push_back(Notice::ListFailed(error));
         let wait = Duration::from_secs(1 << self.list.failures.min(12)).min(MAX_BACK_OFF);

@@ -8,6 +8,7 @@ mod own;
 mod timer;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::rngs::SmallRng;
@@ -17,10 +18,10 @@ use crate::clock::Now;
 use crate::config::Settings;
 use crate::error::Error;
 use crate::membership::{Change, Members};
-use crate::message::{Entry, Message, Reason, ServerUrl, Skipped, State};
+use crate::message::{Entry, MAX_NAMED, Message, Reason, ServerUrl, Skipped, State};
 
-use detector::{Exchange, Purpose, Retry};
-pub use event::{Action, ExchangeError, ExchangeId, Notice};
+use detector::{Began, Exchange, Purpose, Retry};
+pub use event::{Action, ExchangeError, Id, Notice};
 use master_list::MasterList;
 use timer::{Timer, Timers};
 
@@ -35,8 +36,6 @@ const LEAVE_LIMIT: Duration = Duration::from_millis(5_800);
 const LEAVE_LIMIT_WITH_LIST: Duration = Duration::from_millis(11_800);
 /// Gossip messages handled in a second: fifty times what the restart of a large cluster sends to one server.
 const INBOUND_PER_SECOND: u32 = 1_000;
-/// How many skipped entries are reported in the life of an engine, lest a peer that invents them fills the memory.
-const MAX_REPORTED: usize = 1_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -58,11 +57,11 @@ pub struct Core {
     members: Members,
     // The greatest of what others say of us beyond what we say, until we answer it.
     claim: Option<Entry>,
-    exchanges: BTreeMap<ExchangeId, Exchange>,
+    exchanges: BTreeMap<Id, Exchange>,
     retries: Vec<Retry>,
-    next_exchange: ExchangeId,
-    // The exchanges of the bootstrap that have no answer yet; None once started.
-    bootstrap: Option<BTreeSet<ExchangeId>>,
+    next_id: Id,
+    // The exchanges of the bootstrap that have no answer yet; empty before there are any, None once started.
+    bootstrap: Option<BTreeSet<Id>>,
     list: MasterList,
     timers: Timers,
     rng: SmallRng,
@@ -85,7 +84,7 @@ impl Core {
             claim: None,
             exchanges: BTreeMap::new(),
             retries: Vec::new(),
-            next_exchange: 0,
+            next_id: 0,
             bootstrap: Some(BTreeSet::new()),
             list: MasterList::default(),
             timers: Timers::default(),
@@ -151,24 +150,32 @@ impl Core {
         self.last_beat = now.mono;
     }
 
-    /// A peer's message. What [`Core::members`] holds afterwards is the answer to it.
-    pub fn handle_gossip(&mut self, now: Now, message: Message) -> Result<(), Error> {
-        self.admit(now)?;
+    /// Whether one more message may be handled now. Asked before it is even read.
+    pub fn admit(&mut self, now: Now) -> Result<(), Error> {
+        let (since, count) = &mut self.inbound;
+        if now.mono.saturating_sub(*since) >= Duration::from_secs(1) {
+            (*since, *count) = (now.mono, 0);
+        }
+        *count += 1;
+        if *count > INBOUND_PER_SECOND { Err(Error::Limit) } else { Ok(()) }
+    }
+
+    /// A peer's message, admitted. What [`Core::members`] holds afterwards is the answer to it.
+    pub fn handle_gossip(&mut self, now: Now, message: Message) {
         self.handle_beat(now);
         self.merge(message, now);
         self.vouch(now);
-        Ok(())
     }
 
     /// The outcome of [`Action::Gossip`].
-    pub fn handle_answer(&mut self, now: Now, id: ExchangeId, answer: Result<Message, ExchangeError>) {
+    pub fn handle_answer(&mut self, now: Now, id: Id, answer: Result<Message, ExchangeError>) {
         let Some(exchange) = self.exchanges.remove(&id) else {
             return;
         };
         match answer {
             Ok(message) => {
                 self.merge(message, now);
-                self.members.answered(&exchange.to);
+                self.members.answered(&exchange.to, now);
                 self.list.seed_answered(&exchange.to);
                 self.vouch(now);
             }
@@ -199,6 +206,7 @@ impl Core {
         if self.phase != Phase::Running {
             return;
         }
+        self.handle_beat(now);
         self.phase = Phase::Leaving;
         self.timers.clear();
         self.retries.clear();
@@ -230,15 +238,6 @@ impl Core {
         now.mono.saturating_sub(self.last_beat) <= STALL
     }
 
-    fn admit(&mut self, now: Now) -> Result<(), Error> {
-        let (since, count) = &mut self.inbound;
-        if now.mono.saturating_sub(*since) >= Duration::from_secs(1) {
-            (*since, *count) = (now.mono, 0);
-        }
-        *count += 1;
-        if *count > INBOUND_PER_SECOND { Err(Error::Limit) } else { Ok(()) }
-    }
-
     fn merge(&mut self, message: Message, now: Now) {
         self.report(message.skipped);
         for entry in message.entries {
@@ -267,25 +266,42 @@ impl Core {
 
     fn report(&mut self, skipped: Vec<Skipped>) {
         for entry in skipped {
-            if self.reported.len() < MAX_REPORTED && self.reported.insert(entry.clone()) {
+            if self.reported.len() < MAX_NAMED && self.reported.insert(entry.clone()) {
                 self.notices.push_back(Notice::EntrySkipped(entry));
             }
         }
     }
 
-    fn send(&mut self, to: ServerUrl, purpose: Purpose, now: Now) -> ExchangeId {
-        let id = self.next_exchange;
-        self.next_exchange += 1;
-        let message = Message::new(self.members.entries().cloned().collect());
+    fn announce(&mut self, now: Now) {
+        let audience = self.members.audience(&self.settings.base_url, &mut self.rng);
+        self.send_all(audience, now);
+    }
+
+    fn send_all(&mut self, to: Vec<ServerUrl>, now: Now) -> Vec<Id> {
+        let message = self.message();
+        to.into_iter().map(|to| self.send_this(to, Purpose::Contact, Arc::clone(&message), now)).collect()
+    }
+
+    fn send(&mut self, to: ServerUrl, purpose: Purpose, now: Now) {
+        let message = self.message();
+        self.send_this(to, purpose, message, now);
+    }
+
+    fn send_this(&mut self, to: ServerUrl, purpose: Purpose, message: Arc<Message>, now: Now) -> Id {
+        let id = self.new_id();
         self.actions.push_back(Action::Gossip { id, to: to.clone(), message, timeout: detector::EXCHANGE_TIMEOUT });
-        self.exchanges.insert(id, Exchange { to, purpose, began: now });
+        let own_clock = self.members.get(&to).map_or(0, |member| member.own_clock(now));
+        self.exchanges.insert(id, Exchange { to, purpose, began: Began { mono: now.mono, own_clock } });
         id
     }
 
-    fn announce(&mut self, now: Now) {
-        for to in self.members.audience(&self.settings.base_url, &mut self.rng) {
-            self.send(to, Purpose::Contact, now);
-        }
+    fn message(&self) -> Arc<Message> {
+        Arc::new(Message::new(self.members.entries().cloned().collect()))
+    }
+
+    fn new_id(&mut self) -> Id {
+        self.next_id += 1;
+        self.next_id
     }
 
     fn expire(&mut self, now: Now) {
@@ -293,10 +309,10 @@ impl Core {
         for entry in self.members.expire(&self.settings.base_url, now) {
             self.list.add_seed(&entry, now);
         }
-        self.schedule_seeds(now);
+        self.expect_seeds(now);
     }
 
-    fn end_bootstrap_exchange(&mut self, id: ExchangeId) {
+    fn end_bootstrap_exchange(&mut self, id: Id) {
         if let Some(pending) = &mut self.bootstrap
             && pending.remove(&id)
             && pending.is_empty()

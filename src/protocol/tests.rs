@@ -23,6 +23,7 @@ fn settings(name: &str) -> Settings {
 struct Server {
     core: Core,
     now: Now,
+    sync: Id,
 }
 
 impl Server {
@@ -31,7 +32,7 @@ impl Server {
     }
 
     fn with(settings: Settings) -> Self {
-        Self { core: Core::new(settings, at(0), 7), now: at(0) }
+        Self { core: Core::new(settings, at(0), 7), now: at(0), sync: 0 }
     }
 
     /// Lets time pass while the event loop turns, and returns what was to be done meanwhile.
@@ -54,7 +55,31 @@ impl Server {
     }
 
     fn actions(&mut self) -> Vec<Action> {
-        std::iter::from_fn(|| self.core.poll_action()).collect()
+        let actions: Vec<_> = std::iter::from_fn(|| self.core.poll_action()).collect();
+        for action in &actions {
+            if let Action::SyncList { id, .. } = action {
+                self.sync = *id;
+            }
+        }
+        actions
+    }
+
+    /// The outcome of the last read of the master list.
+    fn list(&mut self, list: Result<Message, String>) -> Option<Message> {
+        self.core.handle_list(self.now, self.sync, list)
+    }
+
+    /// An update of the master list that holds this; returns what is written.
+    fn update(&mut self, listed: Vec<Entry>) -> Vec<ServerUrl> {
+        self.core.update_list_last();
+        self.actions();
+        let written = self.list(Ok(Message::new(listed))).expect("an update");
+        self.list_written();
+        written.entries.into_iter().map(|entry| entry.url).collect()
+    }
+
+    fn list_written(&mut self) {
+        self.core.handle_list_written(self.now, self.sync, Ok(()));
     }
 
     fn notices(&mut self) -> Vec<Notice> {
@@ -62,7 +87,7 @@ impl Server {
     }
 
     fn hear(&mut self, entries: Vec<Entry>) {
-        self.core.handle_gossip(self.now, Message::new(entries)).expect("admitted");
+        self.core.handle_gossip(self.now, Message::new(entries));
     }
 
     fn own(&self) -> &Entry {
@@ -98,14 +123,20 @@ impl Server {
         self.actions()
     }
 
+    /// Waits for the next gossip to go out.
+    fn next_gossip(&mut self) -> Id {
+        let sent = std::iter::repeat_with(|| gossips(&self.pass_tenth())).find(|sent| !sent.is_empty());
+        sent.expect("rounds never end")[0].0
+    }
+
     /// A server that has answered once, so that it is not excused as starting.
     fn meet(&mut self, name: &str, incarnation: Option<u64>) {
         self.hear(vec![entry(name, ONLINE, self.now.wall, incarnation)]);
-        self.core.members.answered(&url(name));
+        self.core.members.answered(&url(name), self.now);
     }
 }
 
-fn gossips(actions: &[Action]) -> Vec<(ExchangeId, ServerUrl)> {
+fn gossips(actions: &[Action]) -> Vec<(Id, ServerUrl)> {
     let gossip = |action: &Action| match action {
         Action::Gossip { id, to, .. } => Some((*id, to.clone())),
         Action::SyncList { .. } => None,
@@ -165,7 +196,7 @@ fn a_stamp_stuck_ahead_drops_back_when_the_clock_is_set_right() {
 #[test]
 fn an_incarnation_born_while_the_clock_was_days_ahead_drops_back_too() {
     let wrong = Now { wall: WALL + 72 * HOUR, ..at(0) };
-    let mut server = Server { core: Core::new(settings("a"), wrong, 7), now: at(1) };
+    let mut server = Server { core: Core::new(settings("a"), wrong, 7), now: at(1), sync: 0 };
     server.hear(vec![]);
     assert_eq!(server.own().life.as_ref().map(|life| life.incarnation), Some(WALL + 1_000));
 }
@@ -210,12 +241,39 @@ fn two_failed_probes_list_a_server_offline_and_say_why() {
 fn a_probe_that_began_before_fresh_news_of_the_server_calls_nobody_dead() {
     let mut server = Server::new("a");
     server.meet("b", Some(1));
-    let probe = std::iter::repeat_with(|| gossips(&server.pass_tenth())).find(|sent| !sent.is_empty()).expect("one");
-    server.core.handle_answer(server.now, probe[0].0, Err(ExchangeError::Other("time-out".into())));
+    let probe = server.next_gossip();
+    server.core.handle_answer(server.now, probe, Err(ExchangeError::Other("time-out".into())));
     // It stamped itself a second after the probe began, by its own clock.
     server.hear(vec![entry("b", ONLINE, server.now.wall + 1_000, Some(1))]);
-    let again = std::iter::repeat_with(|| gossips(&server.pass_tenth())).find(|sent| !sent.is_empty()).expect("one");
-    server.core.handle_answer(server.now, again[0].0, Err(ExchangeError::Other("time-out".into())));
+    let again = server.next_gossip();
+    server.core.handle_answer(server.now, again, Err(ExchangeError::Other("time-out".into())));
+    assert_eq!(server.state_of("b"), Some(ONLINE));
+}
+
+#[test]
+fn fresh_news_that_arrives_while_a_probe_is_under_way_counts_too() {
+    let mut server = Server::new("a");
+    server.meet("b", Some(1));
+    let probe = server.next_gossip();
+    server.pass_tenth();
+    server.hear(vec![entry("b", ONLINE, server.now.wall, Some(1))]);
+    server.core.handle_answer(server.now, probe, Err(ExchangeError::Other("time-out".into())));
+    assert_eq!(server.fail_probes_of("b", 10), 0, "there is nothing to ask a second time");
+    assert_eq!(server.state_of("b"), Some(ONLINE));
+}
+
+#[test]
+fn fresh_news_counts_of_a_server_whose_clock_has_stepped_back() {
+    let mut server = Server::new("a");
+    server.hear(vec![entry("b", ONLINE, WALL + HOUR, Some(1))]);
+    server.pass(20);
+    server.hear(vec![entry("b", ONLINE, WALL + HOUR + 1, Some(1))]);
+    // Its own answer says what its clock shows.
+    server.core.members.answered(&url("b"), server.now);
+    let probe = server.next_gossip();
+    server.core.handle_answer(server.now, probe, Err(ExchangeError::Other("time-out".into())));
+    server.hear(vec![entry("b", ONLINE, WALL + HOUR + 60_000, Some(1))]);
+    assert_eq!(server.fail_probes_of("b", 10), 0);
     assert_eq!(server.state_of("b"), Some(ONLINE));
 }
 
@@ -223,8 +281,8 @@ fn a_probe_that_began_before_fresh_news_of_the_server_calls_nobody_dead() {
 fn old_news_that_arrives_late_does_not_save_a_dead_server() {
     let mut server = Server::new("a");
     server.meet("b", Some(1));
-    let probe = std::iter::repeat_with(|| gossips(&server.pass_tenth())).find(|sent| !sent.is_empty()).expect("one");
-    server.core.handle_answer(server.now, probe[0].0, Err(ExchangeError::Other("refused".into())));
+    let probe = server.next_gossip();
+    server.core.handle_answer(server.now, probe, Err(ExchangeError::Other("refused".into())));
     // Stamped before the probe began, heard after.
     server.hear(vec![entry("b", ONLINE, server.now.wall - 10_000, Some(1))]);
     server.fail_probes_of("b", 4);
@@ -245,12 +303,12 @@ fn a_server_that_has_never_answered_is_not_called_dead_in_its_first_minute() {
 fn a_program_whose_event_loop_hangs_neither_stamps_refutes_probes_nor_accuses() {
     let mut server = Server::new("a");
     server.meet("b", Some(1));
-    let probe = std::iter::repeat_with(|| gossips(&server.pass_tenth())).find(|sent| !sent.is_empty()).expect("one");
+    let probe = server.next_gossip();
     server.pass_with(6, false);
     let stamp = server.own().stamp;
-    server.core.handle_answer(server.now, probe[0].0, Err(ExchangeError::Other("time-out".into())));
+    server.core.handle_answer(server.now, probe, Err(ExchangeError::Other("time-out".into())));
     let accusation = Message::new(vec![entry("a", OFFLINE, server.now.wall, Some(WALL))]);
-    let from_b = server.core.send(url("b"), Purpose::Contact, server.now);
+    let from_b = server.core.send_all(vec![url("b")], server.now)[0];
     server.actions();
     server.core.handle_answer(server.now, from_b, Ok(accusation));
     assert_eq!(gossips(&server.pass_with(90, false)), []);
@@ -265,12 +323,12 @@ fn a_program_whose_event_loop_hangs_neither_stamps_refutes_probes_nor_accuses() 
 fn probes_from_before_a_stall_of_our_own_accuse_nobody() {
     let mut server = Server::new("a");
     server.meet("b", Some(1));
-    let probe = std::iter::repeat_with(|| gossips(&server.pass_tenth())).find(|sent| !sent.is_empty()).expect("one");
-    server.core.handle_answer(server.now, probe[0].0, Err(ExchangeError::Other("time-out".into())));
-    let again = std::iter::repeat_with(|| gossips(&server.pass_tenth())).find(|sent| !sent.is_empty()).expect("one");
+    let probe = server.next_gossip();
+    server.core.handle_answer(server.now, probe, Err(ExchangeError::Other("time-out".into())));
+    let again = server.next_gossip();
     server.pass_with(20, false);
     server.core.handle_beat(server.now);
-    server.core.handle_answer(server.now, again[0].0, Err(ExchangeError::Other("time-out".into())));
+    server.core.handle_answer(server.now, again, Err(ExchangeError::Other("time-out".into())));
     assert_eq!(server.state_of("b"), Some(ONLINE));
 }
 
@@ -279,7 +337,7 @@ fn a_bootstrap_ends_when_every_seed_has_answered_or_failed() {
     let mut server = Server::new("a");
     assert_eq!(syncs(&server.actions()), [false]);
     let seeds = ["b", "c"].map(|name| entry(name, ONLINE, WALL, Some(1)));
-    assert_eq!(server.core.handle_list(server.now, false, Ok(Message::new(seeds.into()))), None);
+    assert_eq!(server.list(Ok(Message::new(seeds.into()))), None);
     assert_eq!(server.state_of("b"), None, "a seed is no member");
     let sent = gossips(&server.actions());
     assert_eq!(sent.len(), 2);
@@ -296,12 +354,12 @@ fn a_list_that_cannot_be_read_ends_the_bootstrap_and_is_tried_again_with_back_of
     let mut server = Server::new("a");
     server.actions();
     let mut tries = Vec::new();
-    server.core.handle_list(server.now, false, Err("no answer".into()));
+    server.list(Err("no answer".into()));
     assert!(server.notices().contains(&Notice::Started));
     for second in 0..300 {
         for _ in syncs(&server.pass(1)) {
             tries.push(second);
-            server.core.handle_list(server.now, false, Err("no answer".into()));
+            server.list(Err("no answer".into()));
         }
     }
     assert!(tries[0] <= 2 && (8..16).contains(&tries.len()), "{tries:?}");
@@ -311,9 +369,9 @@ fn a_list_that_cannot_be_read_ends_the_bootstrap_and_is_tried_again_with_back_of
 fn a_server_that_is_missing_from_the_list_announces_itself_within_seconds() {
     let mut server = Server::new("a");
     server.actions();
-    server.core.handle_list(server.now, false, Ok(Message::new(vec![])));
+    server.list(Ok(Message::new(vec![])));
     assert_eq!(syncs(&server.pass(3)), [true]);
-    let written = server.core.handle_list(server.now, true, Ok(Message::new(vec![]))).expect("an update");
+    let written = server.list(Ok(Message::new(vec![]))).expect("an update");
     assert_eq!(written.entries, [server.own().clone()]);
 }
 
@@ -323,12 +381,12 @@ fn a_server_alone_announces_itself_as_often_as_any_and_looks_at_the_list_between
     server.actions();
     let mut writes = 0;
     let mut reads = 0;
-    server.core.handle_list(server.now, false, Ok(Message::default()));
+    server.list(Ok(Message::default()));
     for _ in 0..3_600 {
-        for write in syncs(&server.pass(1)) {
+        for _ in syncs(&server.pass(1)) {
             let own = server.own().clone();
-            if server.core.handle_list(server.now, write, Ok(Message::new(vec![own]))).is_some() {
-                server.core.handle_list_written(server.now, Ok(()));
+            if server.list(Ok(Message::new(vec![own]))).is_some() {
+                server.list_written();
                 writes += 1;
             } else {
                 reads += 1;
@@ -343,7 +401,7 @@ fn a_drained_server_does_not_announce_itself() {
     let mut server = Server::new("a");
     server.core.handle_control(server.now, false);
     server.actions();
-    server.core.handle_list(server.now, false, Ok(Message::new(vec![])));
+    server.list(Ok(Message::new(vec![])));
     assert_eq!(syncs(&server.pass(20)), Vec::<bool>::new());
 }
 
@@ -357,19 +415,16 @@ fn the_dead_leave_the_list_and_strangers_stay_in_it_until_they_were_tried() {
     let dead = entry("dead", ONLINE, server.now.wall + 1, Some(1));
     let stranger = entry("stranger", ONLINE, server.now.wall, Some(1));
     let listed = vec![dead, stranger];
-    let written = server.core.handle_list(server.now, true, Ok(Message::new(listed.clone()))).expect("an update");
-    assert_eq!(written.entries.iter().map(|it| it.url.clone()).collect::<Vec<_>>(), [url("a"), url("stranger")]);
-    server.core.handle_list_written(server.now, Ok(()));
+    assert_eq!(server.update(listed.clone()), [url("a"), url("stranger")]);
     server.fail_probes_of("stranger", 100);
-    let written = server.core.handle_list(server.now, true, Ok(Message::new(listed))).expect("an update");
-    assert_eq!(written.entries.iter().map(|it| it.url.clone()).collect::<Vec<_>>(), [url("a")]);
+    assert_eq!(server.update(listed), [url("a")]);
 }
 
 #[test]
 fn a_server_alone_goes_on_trying_its_seeds() {
     let mut server = Server::new("a");
     server.actions();
-    server.core.handle_list(server.now, false, Ok(Message::new(vec![entry("b", ONLINE, WALL, Some(1))])));
+    server.list(Ok(Message::new(vec![entry("b", ONLINE, WALL, Some(1))])));
     let early = server.fail_probes_of("b", 10);
     assert!((3..=6).contains(&early), "{early}");
     assert!(server.fail_probes_of("b", 600) >= 15);
@@ -394,6 +449,66 @@ fn a_leave_is_told_to_the_others_and_ends_when_they_know() {
 }
 
 #[test]
+fn a_leave_after_a_stall_is_a_leave_all_the_same() {
+    let mut server = Server::new("a");
+    server.meet("b", Some(1));
+    server.pass_with(20, false);
+    let death = entry("a", OFFLINE, server.now.wall, Some(WALL));
+    let from_b = server.core.send_all(vec![url("b")], server.now)[0];
+    server.core.handle_answer(server.now, from_b, Ok(Message::new(vec![death.clone()])));
+    server.core.handle_leave(server.now);
+    assert!(crate::membership::supersedes(server.own(), &death));
+    assert_eq!(server.own().life.as_ref().and_then(|life| life.reason), Some(Reason::Left));
+}
+
+#[test]
+fn a_read_of_the_list_from_before_the_leave_is_not_the_update_of_the_leave() {
+    let mut server = Server::with(Settings { update_list_on_shutdown: true, ..settings("a") });
+    server.actions();
+    let earlier = server.sync;
+    server.core.handle_leave(server.now);
+    server.core.handle_list(server.now, earlier, Ok(Message::default()));
+    assert!(!server.notices().contains(&Notice::Left));
+}
+
+#[test]
+fn the_bootstrap_contacts_its_seeds_once() {
+    let mut server = Server::new("a");
+    server.actions();
+    let seed = entry("b", ONLINE, WALL, Some(1));
+    server.list(Ok(Message::new(vec![seed.clone()])));
+    let first = gossips(&server.actions());
+    assert_eq!(first.len(), 1);
+    server.pass(3);
+    server.list(Ok(Message::new(vec![seed])));
+    server.core.handle_answer(server.now, first[0].0, Err(ExchangeError::Other("time-out".into())));
+    assert!(server.notices().contains(&Notice::Started));
+}
+
+#[test]
+fn seeds_are_tried_less_and_less_often_however_often_the_list_is_read() {
+    let mut server = Server::with(Settings { interval: Duration::from_secs(300), ..settings("a") });
+    let mut tries = Vec::new();
+    for second in 0..3_600 {
+        for action in server.pass(1) {
+            match action {
+                Action::Gossip { id, .. } => {
+                    tries.push(second);
+                    server.core.handle_answer(server.now, id, Err(ExchangeError::Other("refused".into())));
+                }
+                Action::SyncList { .. } => {
+                    let listed = vec![entry("b", ONLINE, WALL, Some(1)), server.own().clone()];
+                    if server.list(Ok(Message::new(listed))).is_some() {
+                        server.list_written();
+                    }
+                }
+            }
+        }
+    }
+    assert!((15..30).contains(&tries.len()) && tries.iter().any(|second| *second > 3_000), "{tries:?}");
+}
+
+#[test]
 fn a_leave_ends_within_six_seconds_whatever_the_others_do() {
     let mut server = Server::new("a");
     server.meet("b", Some(1));
@@ -409,9 +524,9 @@ fn a_leave_with_an_update_takes_the_server_out_of_the_list_within_twelve_seconds
     server.actions();
     server.core.handle_leave(server.now);
     assert_eq!(syncs(&server.actions()), [true]);
-    let written = server.core.handle_list(server.now, true, Ok(Message::new(vec![entry("a", ONLINE, WALL, None)])));
+    let written = server.list(Ok(Message::new(vec![entry("a", ONLINE, WALL, None)])));
     assert_eq!(written, Some(Message::default()));
-    server.core.handle_list_written(server.now, Ok(()));
+    server.list_written();
     assert!(server.notices().contains(&Notice::Left));
     let mut hanging = Server::with(Settings { update_list_on_shutdown: true, ..settings("a") });
     hanging.core.handle_leave(hanging.now);
@@ -423,7 +538,7 @@ fn a_leave_with_an_update_takes_the_server_out_of_the_list_within_twelve_seconds
 fn a_flood_of_messages_is_refused_and_passes() {
     let mut server = Server::new("a");
     let refused = |server: &mut Server| {
-        let results = (0..1_500).map(|_| server.core.handle_gossip(server.now, Message::default()));
+        let results = (0..1_500).map(|_| server.core.admit(server.now));
         results.filter(|result| *result == Err(Error::Limit)).count()
     };
     assert_eq!(refused(&mut server), 500);
@@ -436,7 +551,7 @@ fn a_skipped_entry_is_reported_once() {
     let mut server = Server::new("a");
     for _ in 0..3 {
         let skipped = vec![Skipped { name: "x".into(), reason: "because" }];
-        server.core.handle_gossip(server.now, Message { entries: vec![], skipped }).expect("admitted");
+        server.core.handle_gossip(server.now, Message { entries: vec![], skipped });
     }
     let reported = server.notices().into_iter().filter(|notice| matches!(notice, Notice::EntrySkipped(_)));
     assert_eq!(reported.count(), 1);
@@ -452,11 +567,12 @@ impl Cluster {
     fn new(names: &[&str]) -> Self {
         let mut servers = BTreeMap::new();
         for (seed, name) in names.iter().enumerate() {
-            let mut core = Core::new(settings(name), at(0), seed as u64);
+            let core = Core::new(settings(name), at(0), seed as u64);
             let seeds = names.iter().map(|name| entry(name, ONLINE, WALL, None)).collect();
-            core.poll_action();
-            core.handle_list(at(0), false, Ok(Message::new(seeds)));
-            servers.insert(url(name), Server { core, now: at(0) });
+            let mut server = Server { core, now: at(0), sync: 0 };
+            server.actions();
+            server.list(Ok(Message::new(seeds)));
+            servers.insert(url(name), server);
         }
         Self { servers, cut: |_, _| false }
     }
@@ -473,7 +589,7 @@ impl Cluster {
                     };
                     let answer = match self.servers.get_mut(&to) {
                         Some(peer) if !(self.cut)(&from, &to) => {
-                            peer.core.handle_gossip(peer.now, message).expect("admitted");
+                            peer.core.handle_gossip(peer.now, Arc::unwrap_or_clone(message));
                             Ok(Message::new(peer.core.members().entries().cloned().collect()))
                         }
                         _ => Err(ExchangeError::Other("cut off".into())),

@@ -31,6 +31,11 @@ impl Timers {
         self.0[timer as usize] = Some(at);
     }
 
+    /// Whether a timer is set.
+    pub fn is_set(&self, timer: Timer) -> bool {
+        self.0[timer as usize].is_some()
+    }
+
     /// Stops every timer.
     pub fn clear(&mut self) {
         *self = Self::default();
