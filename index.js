@@ -35,7 +35,8 @@ const shazbotStart = () => {
  * @param {Promise<void> | undefined} before
  */
 async function start(environment, before) {
-  await before;
+  // Without a shutdown to wait for the handlers work at once.
+  if (before) await before;
   const started = engine.start(environment, observe);
   if (!('code' in started)) beat ??= startBeat(engine);
   const failure = 'code' in started ? started : await started;
@@ -52,7 +53,9 @@ const shazbotShutDown = async () => {
     starting = undefined;
     leaving = leave(leaving);
   }
-  await leaving;
+  const last = leaving;
+  await last;
+  if (leaving === last) leaving = undefined;
 };
 
 /** @param {Promise<void> | undefined} before */

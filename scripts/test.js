@@ -5,9 +5,12 @@
 
 const { spawnSync } = require('node:child_process');
 const { readdirSync } = require('node:fs');
-const { join } = require('node:path');
+const { delimiter, dirname, join } = require('node:path');
 
 const root = join(__dirname, '..');
+// The Node that runs npm. What npm calls `node` may be the newer one that some tests install.
+const node = process.env.npm_node_execpath ?? process.execPath;
+const PATH = `${dirname(node)}${delimiter}${process.env.PATH}`;
 const tests = readdirSync(join(root, '__test__'))
   .filter((name) => name.endsWith('.test.js'))
   // The longest first, or it would run alone at the end.
@@ -31,7 +34,7 @@ const steps = [
     { ...quick, PROPTEST_CASES: process.env.PROPTEST_CASES ?? '1000000' },
   ],
   ['tests of the engine', 'cargo', ['test', '--no-default-features', '--features', 'engine', '--lib', 'engine::']],
-  ['tests of the package', process.execPath, ['--test', '--test-concurrency=2', ...tests]],
+  ['tests of the package', node, ['--test', '--test-concurrency=2', ...tests]],
 ];
 
 if (process.env.SHAZBOT_TEST_ALL === '1') {
@@ -40,7 +43,7 @@ if (process.env.SHAZBOT_TEST_ALL === '1') {
 
 for (const [what, command, args, env] of steps) {
   console.log(`\n# ${what}\n`);
-  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } });
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, PATH, ...env } });
   if (status !== 0) {
     console.error(`\n${what}: failed${error ? ` (${error.message})` : ''}`);
     process.exit(1);
