@@ -150,7 +150,7 @@ describe('who is up', { concurrency: 3 }, () => {
     const all = [...servers, told];
     await agree(all, { online: all });
     for (const server of all) await gossip(server.baseUrl, message([fast.entry()]));
-    await until(() => fast.received.length >= 15, { what: 'they have gossiped with it' });
+    await until(() => fast.received.length >= 15, { timeout: 30_000, what: 'they have gossiped with it' });
     await fast.stop();
     for (const server of all) {
       await until(async () => (await server.view()).offline.includes(fast.baseUrl), {

@@ -23,7 +23,7 @@ const quick = { CARGO_PROFILE_RELEASE_LTO: 'off', CARGO_PROFILE_RELEASE_CODEGEN_
 /** @type {[what: string, command: string, args: string[], env?: Record<string, string>][]} */
 const steps = [
   ['format of the Rust code', 'cargo', ['fmt', '--check']],
-  ['lints of the Rust code', 'cargo', ['clippy', '--all-targets', '--', '-D', 'warnings']],
+  ['lints of the Rust code', 'cargo', ['clippy', '--all-targets', '--features', 'sim', '--', '-D', 'warnings']],
   ['the core alone', 'cargo', ['check', '--no-default-features']],
   ['format and lints of the JavaScript code', 'npx', ['biome', 'check', '--error-on-warnings']],
   ['types of the JavaScript code', 'npx', ['tsc']],
@@ -43,7 +43,11 @@ if (process.env.SHAZBOT_TEST_ALL === '1') {
 
 for (const [what, command, args, env] of steps) {
   console.log(`\n# ${what}\n`);
-  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, PATH, ...env } });
+  const { status, error } = spawnSync(command, args, {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, PATH, ...env },
+  });
   if (status !== 0) {
     console.error(`\n${what}: failed${error ? ` (${error.message})` : ''}`);
     process.exit(1);

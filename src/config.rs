@@ -1,6 +1,7 @@
 //! The environment, parsed once at start; every problem is reported at once.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -56,6 +57,19 @@ pub enum Location {
     Http(Url),
     /// On this machine, or on a volume that several share.
     File(PathBuf),
+}
+
+impl fmt::Display for Location {
+    /// For people: without what may be secret in it, user info and query.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Http(url) => {
+                let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+                write!(f, "{}://{}{port}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path())
+            }
+            Self::File(path) => write!(f, "{}", path.display()),
+        }
+    }
 }
 
 /// What Node's `fetch` obeys.
@@ -172,13 +186,13 @@ impl<'a> Reader<'a> {
 
     fn base_url(&mut self) -> Option<ServerUrl> {
         let value = self.required("SHAZBOT_BASE_URL")?;
-        ServerUrl::parse(value).map_err(|why| self.problem("SHAZBOT_BASE_URL", why)).ok()
+        ServerUrl::parse(value).map_err(|why| self.problem("SHAZBOT_BASE_URL", &why.replace("its URL", "the URL"))).ok()
     }
 
     fn location(&mut self, name: &str) -> Option<Location> {
         let value = self.required(name)?;
         let Ok(url) = Url::parse(value) else {
-            self.problem(name, "it is not an absolute URL");
+            self.problem(name, "it is not an absolute URL; a file is written as file:///path/to/list.json");
             return None;
         };
         match url.scheme() {
@@ -330,6 +344,12 @@ mod tests {
         assert!(
             read(&[("SHAZBOT_MASTER_LIST_UPDATE_AUTH", Some(""))]).expect("valid").master_list_update_auth.is_none()
         );
+    }
+
+    #[test]
+    fn a_location_in_words_shows_no_signature() {
+        let config = read(&[]).expect("valid");
+        assert_eq!(config.master_list.to_string(), "https://store/list.json");
     }
 
     #[test]

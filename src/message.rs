@@ -38,7 +38,10 @@ impl ServerUrl {
         if text.chars().any(char::is_control) {
             return Err("its URL has control characters");
         }
-        let mut url = Url::parse(text).map_err(|_| "its URL is not absolute")?;
+        let mut url = Url::parse(text).map_err(|error| match error {
+            url::ParseError::RelativeUrlWithoutBase => "its URL is not absolute",
+            _ => "its URL is malformed",
+        })?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err("its URL is neither http nor https");
         }
@@ -199,8 +202,8 @@ impl RawEntry<'_> {
     fn check(self, state: State, wall: u64, known: impl Fn(&str) -> Option<ServerUrl>) -> Result<Entry, &'static str> {
         let text = self.url.ok_or("it is no object with a baseUrl string")?;
         let url = known(text).map_or_else(|| ServerUrl::parse(text), Ok)?;
-        let monitor = self.monitor.ok_or("its monitor is no boolean")?;
-        let stamp = self.stamp.ok_or("its lastUpdate is no number")?;
+        let monitor = self.monitor.ok_or("its monitor is missing or no boolean")?;
+        let stamp = self.stamp.ok_or("its lastUpdate is missing or no number")?;
         if !(0.0..=MAX_STAMP).contains(&stamp) {
             return Err("its lastUpdate is not between 0 and 2^53");
         }

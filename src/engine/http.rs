@@ -87,7 +87,10 @@ impl Http {
             .body(body);
         // The semaphore is never closed.
         let _place = self.places.acquire().await;
-        let response = request.send().await.map_err(|error| ExchangeError::Other(cause(&error)))?;
+        let response = request.send().await.map_err(|error| {
+            let cause = cause(&error);
+            if error.is_connect() { ExchangeError::NotListening(cause) } else { ExchangeError::Other(cause) }
+        })?;
         let status = response.status();
         let body = read(response).await.map_err(ExchangeError::Other)?;
         if status.is_success() {
@@ -95,7 +98,11 @@ impl Http {
         } else if status == StatusCode::UNAUTHORIZED && is_refused_secret(&body) {
             Err(ExchangeError::SecretRefused)
         } else {
-            Err(ExchangeError::Other(format!("it answered {status}")))
+            let why = error_text(&body).map(|text| format!(": {text}")).unwrap_or_default();
+            let answer = format!("it answered {status}{why}");
+            // A proxy in front of a program that does not listen, or a program whose engine is not started.
+            let not_yet = matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE);
+            Err(if not_yet { ExchangeError::NotListening(answer) } else { ExchangeError::Other(answer) })
         }
     }
 
@@ -202,13 +209,17 @@ async fn read(mut response: Response) -> Result<Vec<u8>, String> {
     Ok(body)
 }
 
-// v1's Express route answers 401 to every error: only the text tells. Express puts it in `error`, Nest in `message`.
+// v1's Express route answers 401 to every error: only the text tells.
 fn is_refused_secret(body: &[u8]) -> bool {
-    let Ok(body) = serde_json::from_slice::<Value>(body) else {
-        return false;
-    };
-    let text = |name| body.get(name).and_then(Value::as_str);
-    ["error", "message"].into_iter().filter_map(text).any(|text| text.starts_with("Unauthorized: "))
+    error_text(body).is_some_and(|text| text.starts_with("Unauthorized: "))
+}
+
+// What an answer gives as the reason, as far as it is worth reading. Express has it in `error`; Nest in `message`, with the
+// status's name in `error`.
+fn error_text(body: &[u8]) -> Option<String> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let text = ["message", "error"].into_iter().find_map(|name| body.get(name)?.as_str())?;
+    Some(text.chars().filter(|c| !c.is_control()).take(200).collect())
 }
 
 // The innermost cause says what happened; those around it say only that something did. It never names the URL, which

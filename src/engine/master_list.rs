@@ -35,7 +35,7 @@ pub async fn sync(
     }
     let wall = shared.clock.now().wall;
     let list = list.and_then(|json| Message::from_master_list(&json, wall).map_err(|error| error.to_string()));
-    let list = list.map_err(|error| format!("cannot be read: {error}"));
+    let list = list.map_err(|error| format!("{} cannot be read: {error}", config.master_list));
     if let Some(joined) = shared.with_core(|core, now| core.handle_list(now, id, list))? {
         let json = joined.to_master_list();
         let written = match (&config.master_list_update, lock) {
@@ -45,7 +45,7 @@ pub async fn sync(
                 http.put_list(url, config.master_list_update_auth.as_ref(), json, timeout).await
             }
         };
-        let written = written.map_err(|error| format!("cannot be written: {error}"));
+        let written = written.map_err(|error| format!("{} cannot be written: {error}", config.master_list_update));
         shared.with_core(|core, now| core.handle_list_written(now, id, written))?;
     }
     Ok(())

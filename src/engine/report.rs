@@ -58,7 +58,7 @@ impl Reporter {
             Notice::Online(url) => Report::log("MEMBER_ONLINE", format!("{url} is online")),
             Notice::Offline { url, reason, author } => {
                 let reason = match reason {
-                    Some(Reason::Failed) => ": it cannot be reached",
+                    Some(Reason::Failed) => ": exchanges with it fail",
                     Some(Reason::Drained) => ": it was drained",
                     Some(Reason::Left) => ": it left",
                     None => "",
@@ -66,7 +66,7 @@ impl Reporter {
                 let author = author.map(|author| format!(", says {author}")).unwrap_or_default();
                 Report::log("MEMBER_OFFLINE", format!("{url} is offline{reason}{author}"))
             }
-            Notice::ExchangeFailed(url, ExchangeError::Other(error)) => {
+            Notice::ExchangeFailed(url, ExchangeError::Other(error) | ExchangeError::NotListening(error)) => {
                 Report::log("EXCHANGE_FAILED", format!("gossip with {url} failed: {error}"))
             }
             Notice::ExchangeFailed(url, ExchangeError::SecretRefused) => {
@@ -78,6 +78,15 @@ impl Reporter {
                 }
             }
             Notice::ListFailed(error) => Report::log("LIST_FAILED", format!("the master list {error}")),
+            Notice::ListUnusable(error) => {
+                let message = format!("the master list {error}. Without it new servers do not find the others");
+                Report::warning("SHAZBOT_LIST_UNUSABLE", message)
+            }
+            Notice::Unreachable { url, by } => {
+                let by = by.map(|by| format!(", says {by}")).unwrap_or_default();
+                let message = format!("others cannot reach this server at its SHAZBOT_BASE_URL, {url}{by}");
+                Report::warning("SHAZBOT_UNREACHABLE", message)
+            }
             Notice::EntrySkipped(entry) => {
                 let name = if entry.name.is_empty() { "without a URL" } else { &entry.name };
                 let message = format!("an entry of a server list is skipped, {name}: {}", entry.reason);

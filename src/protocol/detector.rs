@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::event::ExchangeError;
 use super::timer::Timer;
 use super::{Core, Phase};
 use crate::clock::Now;
@@ -11,7 +12,7 @@ use crate::message::{ServerUrl, State};
 pub const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long after a failed probe the server is tried once more (v1's number), where the interval is not shorter.
 const RETRY_AFTER: Duration = Duration::from_secs(3);
-/// How long a server that has never answered us is not called dead: programs start before they listen.
+/// How long a server that has never answered us is not called dead for refusing: programs start before they listen.
 pub const GRACE: Duration = Duration::from_secs(60);
 
 /// A message on its way and its answer on its way back.
@@ -83,7 +84,7 @@ impl Core {
     }
 
     /// Draws the conclusion from a failed exchange.
-    pub(super) fn judge(&mut self, exchange: Exchange, now: Now) {
+    pub(super) fn judge(&mut self, exchange: Exchange, error: &ExchangeError, now: Now) {
         let Exchange { to, purpose, began } = exchange;
         if self.phase != Phase::Running || !self.is_awake(now) {
             return;
@@ -96,7 +97,8 @@ impl Core {
             }
             Purpose::SecondProbe(first) => {
                 let Some(member) = self.members.get(&to) else { return };
-                let starting = member.answered.is_none() && now.mono < member.since + GRACE;
+                let refused = matches!(error, ExchangeError::NotListening(_));
+                let starting = refused && member.answered.is_none() && now.mono < member.since + GRACE;
                 let slept = self.awake_since > first.mono;
                 if self.has_given_no_sign(&to, first) && !starting && !slept {
                     let change = self.members.declare_dead(&to, &self.settings.base_url, now);

@@ -36,6 +36,8 @@ pub enum Action {
 /// Why an exchange failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExchangeError {
+    /// Nobody listens there, in words.
+    NotListening(String),
     /// The peer does not accept our secret.
     SecretRefused,
     /// Anything else, in words.
@@ -64,6 +66,15 @@ pub enum Notice {
     ExchangeFailed(ServerUrl, ExchangeError),
     /// The master list could not be read or written; why.
     ListFailed(String),
+    /// The master list has failed so many times in a row that somebody must look at it; why. Once.
+    ListUnusable(String),
+    /// Others go on finding that they cannot reach this server, which says each time that it lives. Once.
+    Unreachable {
+        /// The base URL under which they try.
+        url: ServerUrl,
+        /// Who said so last.
+        by: Option<ServerUrl>,
+    },
     /// An entry was not taken. Once for each.
     EntrySkipped(Skipped),
 }

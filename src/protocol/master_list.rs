@@ -19,6 +19,8 @@ const LIST_TIMEOUT: Duration = Duration::from_secs(10);
 const SEED_TRIES: u32 = 2;
 /// How many seeds are tried at a time.
 const SEEDS_AT_A_TIME: usize = 20;
+/// After how many failures in a row somebody must look at the list: about half a minute.
+const MANY_FAILURES: u32 = 6;
 /// Least time between two accesses to the list, whatever is configured.
 const LEAST_WAIT: Duration = Duration::from_millis(100);
 /// Where the waiting between tries of a list that cannot be read ends.
@@ -114,7 +116,6 @@ impl Core {
                 return None;
             }
         };
-        self.list.failures = 0;
         self.report(list.skipped);
         let listed: Vec<_> = list.entries.into_iter().filter(|entry| entry.state == State::Online).collect();
         self.add_seeds(&listed, now);
@@ -216,6 +217,7 @@ impl Core {
 
     fn list_done(&mut self, missing: bool, now: Now) {
         self.list.current = None;
+        self.list.failures = 0;
         if missing {
             let wait = Duration::from_secs(1).mul_f64(self.random_factor(0.5..2.0));
             return self.schedule_list(wait, true, now);
@@ -238,6 +240,9 @@ impl Core {
     fn list_failed(&mut self, error: String, now: Now) {
         self.list.current = None;
         self.list.failures += 1;
+        if self.list.failures == MANY_FAILURES {
+            self.notices.push_back(Notice::ListUnusable(error.clone()));
+        }
         self.notices.push_back(Notice::ListFailed(error));
         let wait = Duration::from_secs(1 << self.list.failures.min(12)).min(MAX_BACK_OFF);
         let wait = wait.mul_f64(self.random_factor(0.5..1.0));

@@ -57,6 +57,8 @@ pub struct Core {
     members: Members,
     // The greatest of what others say of us beyond what we say, until we answer it.
     claim: Option<Entry>,
+    // How often we have answered that we cannot be reached.
+    deaths_answered: u32,
     exchanges: BTreeMap<Id, Exchange>,
     retries: Vec<Retry>,
     next_id: Id,
@@ -82,6 +84,7 @@ impl Core {
             phase: Phase::Running,
             members: Members::default(),
             claim: None,
+            deaths_answered: 0,
             exchanges: BTreeMap::new(),
             retries: Vec::new(),
             next_id: 0,
@@ -180,9 +183,9 @@ impl Core {
                 self.vouch(now);
             }
             Err(error) => {
-                self.notices.push_back(Notice::ExchangeFailed(exchange.to.clone(), error));
                 self.list.seed_failed(&exchange.to);
-                self.judge(exchange, now);
+                self.notices.push_back(Notice::ExchangeFailed(exchange.to.clone(), error.clone()));
+                self.judge(exchange, &error, now);
             }
         }
         self.end_bootstrap_exchange(id);

@@ -2,11 +2,13 @@
 
 use rand::RngExt;
 
-use super::Core;
+use super::{Core, Notice};
 use crate::clock::Now;
 use crate::membership::{join, number, supersedes};
 use crate::message::{Entry, Life, MAX_AHEAD, Reason, State};
 
+/// After how many answers to the same verdict a server doubts that others can reach it.
+const MANY_DEATHS: u32 = 3;
 /// How far a stamp is raised above our clock to be the newest for v1 peers, ms: two clocks an hour wrong either way.
 /// More would be refused by those of ours whose clock is slow.
 const MAX_RAISE: u64 = 2 * 3_600_000;
@@ -49,6 +51,7 @@ impl Core {
             if (number(&claim), claim.state) > (number(&own), own.state) {
                 let above = number(&own).max(number(&claim)) + 1;
                 set_incarnation(&mut own, above);
+                self.doubt(claim.life.as_ref());
             }
             own.stamp = own.stamp.max((claim.stamp + 1).min(now.wall + MAX_RAISE));
         }
@@ -76,6 +79,16 @@ impl Core {
             life.author = reason.map(|_| own.url.clone());
         }
         self.put_own(own, now);
+    }
+
+    // One false death is a hiccup; many are a base URL under which nobody finds us, though we reach the others.
+    fn doubt(&mut self, claimed: Option<&Life>) {
+        let Some(Life { reason: Some(Reason::Failed), author, .. }) = claimed else { return };
+        self.deaths_answered += 1;
+        if self.deaths_answered == MANY_DEATHS {
+            let url = self.settings.base_url.clone();
+            self.notices.push_back(Notice::Unreachable { url, by: author.clone() });
+        }
     }
 
     fn put_own(&mut self, own: Entry, now: Now) {

@@ -105,7 +105,7 @@ impl Server {
             for (id, to) in gossips(&self.pass_tenth()) {
                 let result = if to == url(name) {
                     tries += 1;
-                    Err(ExchangeError::Other("refused".into()))
+                    Err(ExchangeError::NotListening("refused".into()))
                 } else {
                     Ok(Message::default())
                 };
@@ -290,6 +290,30 @@ fn old_news_that_arrives_late_does_not_save_a_dead_server() {
 }
 
 #[test]
+fn a_server_that_answers_with_errors_has_started() {
+    let mut server = Server::new("a");
+    server.hear(vec![entry("b", ONLINE, WALL, Some(1))]);
+    for _ in 0..2 {
+        let probe = server.next_gossip();
+        server.core.handle_answer(server.now, probe, Err(ExchangeError::SecretRefused));
+    }
+    assert_eq!(server.state_of("b"), Some(OFFLINE));
+}
+
+#[test]
+fn a_server_that_others_go_on_calling_dead_says_so_once() {
+    let mut server = Server::new("a");
+    for _ in 0..5 {
+        let incarnation = server.own().life.as_ref().map(|life| life.incarnation);
+        let mut death = entry("a", OFFLINE, server.now.wall, incarnation);
+        death.life = death.life.map(|life| Life { reason: Some(Reason::Failed), author: Some(url("b")), ..life });
+        server.hear(vec![death]);
+    }
+    let doubts = server.notices().into_iter().filter(|notice| matches!(notice, Notice::Unreachable { .. }));
+    assert_eq!(doubts.count(), 1);
+}
+
+#[test]
 fn a_server_that_has_never_answered_is_not_called_dead_in_its_first_minute() {
     let mut server = Server::new("a");
     server.hear(vec![entry("b", ONLINE, WALL, Some(1))]);
@@ -363,6 +387,8 @@ fn a_list_that_cannot_be_read_ends_the_bootstrap_and_is_tried_again_with_back_of
         }
     }
     assert!(tries[0] <= 2 && (8..16).contains(&tries.len()), "{tries:?}");
+    let warnings = server.notices().into_iter().filter(|notice| matches!(notice, Notice::ListUnusable(_)));
+    assert_eq!(warnings.count(), 1);
 }
 
 #[test]
