@@ -1,0 +1,119 @@
+//! What failed exchanges say of a server, and what they do not.
+
+use super::*;
+
+#[test]
+fn a_probe_that_began_before_fresh_news_of_the_server_calls_nobody_dead() {
+    let mut server = Server::new("a");
+    server.meet("b", Some(1));
+    let probe = server.next_gossip();
+    server.core.handle_answer(server.now, probe, Err(ExchangeError::Other("time-out".into())));
+    // It stamped itself a second after the probe began, by its own clock.
+    server.hear(vec![entry("b", ONLINE, server.now.wall + 1_000, Some(1))]);
+    let again = server.next_gossip();
+    server.core.handle_answer(server.now, again, Err(ExchangeError::Other("time-out".into())));
+    assert_eq!(server.state_of("b"), Some(ONLINE));
+}
+
+#[test]
+fn fresh_news_that_arrives_while_a_probe_is_under_way_counts_too() {
+    let mut server = Server::new("a");
+    server.meet("b", Some(1));
+    let probe = server.next_gossip();
+    server.pass_tenth();
+    server.hear(vec![entry("b", ONLINE, server.now.wall, Some(1))]);
+    server.core.handle_answer(server.now, probe, Err(ExchangeError::Other("time-out".into())));
+    assert_eq!(server.fail_probes_of("b", 10), 0, "there is nothing to ask a second time");
+    assert_eq!(server.state_of("b"), Some(ONLINE));
+}
+
+#[test]
+fn fresh_news_counts_of_a_server_whose_clock_has_stepped_back() {
+    let mut server = Server::new("a");
+    server.hear(vec![entry("b", ONLINE, WALL + HOUR, Some(1))]);
+    server.pass(20);
+    server.hear(vec![entry("b", ONLINE, WALL + HOUR + 1, Some(1))]);
+    // Its own answer says what its clock shows.
+    server.core.members.answered(&url("b"), server.now);
+    let probe = server.next_gossip();
+    server.core.handle_answer(server.now, probe, Err(ExchangeError::Other("time-out".into())));
+    server.hear(vec![entry("b", ONLINE, WALL + HOUR + 60_000, Some(1))]);
+    assert_eq!(server.fail_probes_of("b", 10), 0);
+    assert_eq!(server.state_of("b"), Some(ONLINE));
+}
+
+#[test]
+fn old_news_that_arrives_late_does_not_save_a_dead_server() {
+    let mut server = Server::new("a");
+    server.meet("b", Some(1));
+    let probe = server.next_gossip();
+    server.core.handle_answer(server.now, probe, Err(ExchangeError::Other("refused".into())));
+    // Stamped before the probe began, heard after.
+    server.hear(vec![entry("b", ONLINE, server.now.wall - 10_000, Some(1))]);
+    server.fail_probes_of("b", 4);
+    assert_eq!(server.state_of("b"), Some(OFFLINE));
+}
+
+#[test]
+fn a_server_that_answers_with_errors_has_started() {
+    let mut server = Server::new("a");
+    server.hear(vec![entry("b", ONLINE, WALL, Some(1))]);
+    for _ in 0..2 {
+        let probe = server.next_gossip();
+        server.core.handle_answer(server.now, probe, Err(ExchangeError::SecretRefused));
+    }
+    assert_eq!(server.state_of("b"), Some(OFFLINE));
+}
+
+#[test]
+fn a_server_that_has_never_answered_is_not_called_dead_in_its_first_minute() {
+    let mut server = Server::new("a");
+    server.hear(vec![entry("b", ONLINE, WALL, Some(1))]);
+    assert!(server.fail_probes_of("b", 55) >= 2);
+    assert_eq!(server.state_of("b"), Some(ONLINE));
+    server.fail_probes_of("b", 45);
+    assert_eq!(server.state_of("b"), Some(OFFLINE));
+}
+
+#[test]
+fn a_program_whose_event_loop_hangs_neither_stamps_refutes_probes_nor_accuses() {
+    let mut server = Server::new("a");
+    server.meet("b", Some(1));
+    let probe = server.next_gossip();
+    server.pass_with(6, false);
+    let stamp = server.own().stamp;
+    server.core.handle_answer(server.now, probe, Err(ExchangeError::Other("time-out".into())));
+    let accusation = Message::new(vec![entry("a", OFFLINE, server.now.wall, Some(WALL))]);
+    let from_b = server.core.send_all(vec![url("b")], server.now)[0];
+    server.actions();
+    server.core.handle_answer(server.now, from_b, Ok(accusation));
+    assert_eq!(gossips(&server.pass_with(90, false)), []);
+    assert_eq!((server.own().stamp, server.state_of("b")), (stamp, Some(ONLINE)));
+    assert_eq!(server.own().life.as_ref().map(|life| life.incarnation), Some(WALL));
+    // It answers when it is back.
+    server.pass(40);
+    assert!(server.own().life.as_ref().is_some_and(|life| life.incarnation > WALL));
+}
+
+#[test]
+fn probes_from_before_a_stall_of_our_own_accuse_nobody() {
+    let mut server = Server::new("a");
+    server.meet("b", Some(1));
+    let probe = server.next_gossip();
+    server.core.handle_answer(server.now, probe, Err(ExchangeError::Other("time-out".into())));
+    let again = server.next_gossip();
+    server.pass_with(20, false);
+    server.core.handle_beat(server.now);
+    server.core.handle_answer(server.now, again, Err(ExchangeError::Other("time-out".into())));
+    assert_eq!(server.state_of("b"), Some(ONLINE));
+}
+
+#[test]
+fn two_failed_probes_list_a_server_offline_and_say_why() {
+    let mut server = Server::new("a");
+    server.meet("b", Some(1));
+    assert_eq!(server.fail_probes_of("b", 40), 2);
+    let life = server.core.members().get(&url("b")).and_then(|b| b.entry.life.clone()).expect("one of ours");
+    assert_eq!((life.incarnation, life.reason, life.author), (1, Some(Reason::Failed), Some(url("a"))));
+    assert_eq!(server.state_of("b"), Some(OFFLINE));
+}

@@ -1,0 +1,160 @@
+//! A core under test, and its clock.
+
+mod cluster;
+mod detector;
+mod leave;
+mod limits;
+mod master_list;
+mod own;
+
+use super::*;
+use crate::membership::tests::{WALL, at, entry, url};
+use crate::message::Life;
+
+const HOUR: u64 = 3_600_000;
+const OFFLINE: State = State::Offline;
+const ONLINE: State = State::Online;
+
+fn settings(name: &str) -> Settings {
+    Settings {
+        base_url: url(name),
+        monitor: false,
+        interval: Duration::from_secs(30),
+        announce_minimum: Duration::from_secs(300),
+        announce_interval: Duration::from_secs(600),
+        update_list_on_shutdown: false,
+    }
+}
+
+/// One server under test, and its clock.
+struct Server {
+    core: Core,
+    now: Now,
+    sync: Id,
+}
+
+impl Server {
+    fn new(name: &str) -> Self {
+        Self::with(settings(name))
+    }
+
+    fn with(settings: Settings) -> Self {
+        Self { core: Core::new(settings, at(0), 7), now: at(0), sync: 0 }
+    }
+
+    /// Lets time pass while the event loop turns, and returns what was to be done meanwhile.
+    fn pass(&mut self, seconds: u64) -> Vec<Action> {
+        self.pass_with(seconds, true)
+    }
+
+    fn pass_with(&mut self, seconds: u64, beats: bool) -> Vec<Action> {
+        let mut actions = self.actions();
+        for _ in 0..seconds * 10 {
+            self.now.mono += Duration::from_millis(100);
+            self.now.wall += 100;
+            if beats {
+                self.core.handle_beat(self.now);
+            }
+            self.core.handle_timeout(self.now);
+            actions.extend(self.actions());
+        }
+        actions
+    }
+
+    fn actions(&mut self) -> Vec<Action> {
+        let actions: Vec<_> = std::iter::from_fn(|| self.core.poll_action()).collect();
+        for action in &actions {
+            if let Action::SyncList { id, .. } = action {
+                self.sync = *id;
+            }
+        }
+        actions
+    }
+
+    /// The outcome of the last read of the master list.
+    fn list(&mut self, list: Result<Message, String>) -> Option<Message> {
+        self.core.handle_list(self.now, self.sync, list)
+    }
+
+    /// An update of the master list that holds this; returns what is written.
+    fn update(&mut self, listed: Vec<Entry>) -> Vec<ServerUrl> {
+        self.core.update_list_last();
+        self.actions();
+        let written = self.list(Ok(Message::new(listed))).expect("an update");
+        self.list_written();
+        written.entries.into_iter().map(|entry| entry.url).collect()
+    }
+
+    fn list_written(&mut self) {
+        self.core.handle_list_written(self.now, self.sync, Ok(()));
+    }
+
+    fn notices(&mut self) -> Vec<Notice> {
+        std::iter::from_fn(|| self.core.poll_notice()).collect()
+    }
+
+    fn hear(&mut self, entries: Vec<Entry>) {
+        self.core.handle_gossip(self.now, Message::new(entries));
+    }
+
+    fn own(&self) -> &Entry {
+        self.core.own()
+    }
+
+    fn state_of(&self, name: &str) -> Option<State> {
+        self.core.members().get(&url(name)).map(|member| member.entry.state)
+    }
+
+    /// Probes a server until it is tried a second time, every try failing; returns how many there were.
+    fn fail_probes_of(&mut self, name: &str, seconds: u64) -> usize {
+        let mut tries = 0;
+        for _ in 0..seconds * 10 {
+            for (id, to) in gossips(&self.pass_tenth()) {
+                let result = if to == url(name) {
+                    tries += 1;
+                    Err(ExchangeError::NotListening("refused".into()))
+                } else {
+                    Ok(Message::default())
+                };
+                self.core.handle_answer(self.now, id, result);
+            }
+        }
+        tries
+    }
+
+    fn pass_tenth(&mut self) -> Vec<Action> {
+        self.now.mono += Duration::from_millis(100);
+        self.now.wall += 100;
+        self.core.handle_beat(self.now);
+        self.core.handle_timeout(self.now);
+        self.actions()
+    }
+
+    /// Waits for the next gossip to go out.
+    fn next_gossip(&mut self) -> Id {
+        let sent = std::iter::repeat_with(|| gossips(&self.pass_tenth())).find(|sent| !sent.is_empty());
+        sent.expect("rounds never end")[0].0
+    }
+
+    /// A server that has answered once, so that it is not excused as starting.
+    fn meet(&mut self, name: &str, incarnation: Option<u64>) {
+        self.hear(vec![entry(name, ONLINE, self.now.wall, incarnation)]);
+        self.core.members.answered(&url(name), self.now);
+    }
+}
+
+fn gossips(actions: &[Action]) -> Vec<(Id, ServerUrl)> {
+    let gossip = |action: &Action| match action {
+        Action::Gossip { id, to, .. } => Some((*id, to.clone())),
+        Action::SyncList { .. } => None,
+    };
+    actions.iter().filter_map(gossip).collect()
+}
+
+fn syncs(actions: &[Action]) -> Vec<bool> {
+    let sync = |action: &Action| match action {
+        Action::SyncList { write, .. } => Some(*write),
+        Action::Gossip { .. } => None,
+    };
+    actions.iter().filter_map(sync).collect()
+}

@@ -1,0 +1,91 @@
+//! A server is the authority on itself.
+
+use super::*;
+
+#[test]
+fn a_false_death_is_refuted_by_a_higher_incarnation_and_a_newer_stamp() {
+    let mut server = Server::new("a");
+    server.hear(vec![entry("a", OFFLINE, WALL + 5_000, Some(WALL))]);
+    assert_eq!(server.own().state, ONLINE);
+    assert_eq!(server.own().life.as_ref().map(|life| life.incarnation), Some(WALL + 5_001));
+    assert_eq!(server.own().stamp, WALL + 5_001);
+}
+
+#[test]
+fn a_death_that_a_v1_peer_stamped_ahead_of_our_clock_is_refuted_at_once() {
+    let mut server = Server::new("a");
+    server.hear(vec![entry("a", OFFLINE, WALL + HOUR, None)]);
+    assert_eq!((server.own().state, server.own().stamp), (ONLINE, WALL + HOUR + 1));
+    // By the stamp for v1 peers, and by the incarnation for ours.
+    assert!(server.own().life.as_ref().is_some_and(|life| life.incarnation > WALL + HOUR));
+}
+
+#[test]
+fn a_new_process_rises_above_what_peers_remember_of_the_old_one() {
+    let mut server = Server::new("a");
+    // Our clock was set back by an hour between the two.
+    let mut before = entry("a", OFFLINE, WALL + HOUR, Some(WALL + HOUR));
+    before.life = before.life.map(|life| Life { reason: Some(Reason::Left), author: Some(url("a")), ..life });
+    server.hear(vec![before]);
+    assert_eq!(server.own().life.as_ref().map(|life| life.incarnation), Some(WALL + HOUR + 1));
+}
+
+#[test]
+fn a_stamp_stuck_ahead_drops_back_when_the_clock_is_set_right() {
+    let mut server = Server::new("a");
+    let incarnation = server.own().life.as_ref().map(|life| life.incarnation);
+    server.now.wall += 72 * HOUR;
+    server.hear(vec![]);
+    assert_eq!(server.own().stamp, WALL + 72 * HOUR);
+    server.now.wall = WALL + 1_000;
+    server.hear(vec![]);
+    assert_eq!(server.own().stamp, WALL + 1_000);
+    assert!(server.own().life.as_ref().map(|life| life.incarnation) > incarnation);
+}
+
+#[test]
+fn an_incarnation_born_while_the_clock_was_days_ahead_drops_back_too() {
+    let wrong = Now { wall: WALL + 72 * HOUR, ..at(0) };
+    let mut server = Server { core: Core::new(settings("a"), wrong, 7), now: at(1), sync: 0 };
+    server.hear(vec![]);
+    assert_eq!(server.own().life.as_ref().map(|life| life.incarnation), Some(WALL + 1_000));
+}
+
+#[test]
+fn a_drained_server_stays_offline_and_goes_on_gossiping() {
+    let mut server = Server::new("a");
+    server.meet("b", Some(1));
+    server.actions();
+    server.core.handle_control(server.now, false);
+    assert_eq!(gossips(&server.actions()).len(), 1, "the others are told at once");
+    server.hear(vec![entry("a", ONLINE, server.now.wall + 5, Some(WALL))]);
+    assert_eq!(server.own().state, OFFLINE);
+    assert!(!gossips(&server.pass(40)).is_empty());
+    assert!(server.own().stamp > WALL + 20_000, "its tombstone does not expire while it runs");
+    server.core.handle_control(server.now, true);
+    assert_eq!(server.own().state, ONLINE);
+    assert_eq!(server.own().life.as_ref().and_then(|life| life.reason), None);
+}
+
+#[test]
+fn control_for_the_state_that_is_there_changes_nothing() {
+    let mut server = Server::new("a");
+    server.actions();
+    let before = server.own().clone();
+    server.core.handle_control(server.now, true);
+    assert_eq!(server.own(), &before);
+    assert_eq!(server.actions(), []);
+}
+
+#[test]
+fn a_server_that_others_go_on_calling_dead_says_so_once() {
+    let mut server = Server::new("a");
+    for _ in 0..5 {
+        let incarnation = server.own().life.as_ref().map(|life| life.incarnation);
+        let mut death = entry("a", OFFLINE, server.now.wall, incarnation);
+        death.life = death.life.map(|life| Life { reason: Some(Reason::Failed), author: Some(url("b")), ..life });
+        server.hear(vec![death]);
+    }
+    let doubts = server.notices().into_iter().filter(|notice| matches!(notice, Notice::Unreachable { .. }));
+    assert_eq!(doubts.count(), 1);
+}
