@@ -34,7 +34,7 @@ const steps = [
     { ...quick, PROPTEST_CASES: process.env.PROPTEST_CASES ?? '1000000' },
   ],
   ['tests of the engine', 'cargo', ['test', '--no-default-features', '--features', 'engine', '--lib', 'engine::']],
-  ['tests of the package', node, ['--test', '--test-concurrency=2', ...tests]],
+  ['tests of the package', node, ['--test', '--test-concurrency=2', '--test-reporter=spec', ...tests]],
 ];
 
 if (process.env.SHAZBOT_TEST_ALL === '1') {
