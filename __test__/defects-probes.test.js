@@ -17,12 +17,12 @@ const { freePorts } = require('./support/ports.js');
 const { until } = require('./support/until.js');
 
 test('a probe that fails after fresh news of the peer arrived does not make it offline (7)', async (t) => {
-  const server = await startServer(t, { env: { ...fileList(t).env, SHAZBOT_GOSSIP_INTERVAL: '2' } });
+  const server = await startServer(t, { env: { ...fileList(t).env, SHAZBOT_GOSSIP_INTERVAL: '1' } });
   const peer = await startFakePeer(t);
   await gossip(server.baseUrl, message([peer.entry()]));
   await until(() => peer.received.length >= 2, { what: 'the server has had answers' });
 
-  // For as long as a probe and its retry take.
+  // For longer than a probe and its retry take.
   let bad = Number.POSITIVE_INFINITY;
   let failures = 0;
   peer.answer = async () => {

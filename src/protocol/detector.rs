@@ -91,6 +91,8 @@ impl Core {
         }
         match purpose {
             Purpose::Contact => {}
+            // There is nothing to ask a second time.
+            Purpose::Probe if !self.has_given_no_sign(&to, began) => {}
             Purpose::Probe => {
                 let at = now.mono + RETRY_AFTER.min(self.settings.interval);
                 self.retries.push(Retry { at, to, first: began });
