@@ -256,7 +256,7 @@ async function startServer(scope, { wait = true, ...options }) {
  * @param {{ online: TestServer[], offline?: TestServer[] }} expected
  * @param {{ timeout?: number, what?: string }} [options]
  */
-async function agree(servers, expected, { timeout = 15_000, what = 'all servers agree' } = {}) {
+async function agree(servers, expected, { timeout = 25_000, what = 'all servers agree' } = {}) {
   const since = Date.now();
   const wanted = { online: urls(expected.online), offline: urls(expected.offline ?? []) };
   await until(

@@ -12,7 +12,7 @@ const { setTimeout: sleep } = require('node:timers/promises');
  * @param {{ timeout?: number, every?: number, what?: string }} [options] in ms; `what` names the claim in the failure
  * @returns {Promise<Exclude<T, false | null | undefined | 0 | ''>>}
  */
-async function until(check, { timeout = 10_000, every = 50, what = 'the condition' } = {}) {
+async function until(check, { timeout = 20_000, every = 50, what = 'the condition' } = {}) {
   const deadline = Date.now() + timeout;
   const late = Symbol('late');
   /** @type {unknown} */
