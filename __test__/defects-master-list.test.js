@@ -23,6 +23,8 @@ test('a dead server leaves the master list and is not written back (4)', async (
   await acquainted(servers);
   const [victim, ...others] = /** @type {[typeof servers[0], ...typeof servers]} */ (servers);
   await victim.kill();
+  // Whoever does not know of the death yet still writes it in.
+  await agree(others, { online: others, offline: [victim] });
   await until(() => !store.servers().includes(victim.baseUrl), { timeout: 15_000, what: 'it left the master list' });
   const puts = store.count('PUT');
   await during(3_000, async () => {
