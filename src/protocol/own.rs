@@ -50,8 +50,11 @@ impl Core {
             // The same state with a newer stamp is what v1 peers make of us in their master list.
             if (number(&claim), claim.state) > (number(&own), own.state) {
                 let above = number(&own).max(number(&claim)) + 1;
+                // A verdict on what we said before is no new one: several peers may have given it at the same time.
+                if claim.life.as_ref().map(|life| life.incarnation) == own.life.as_ref().map(|life| life.incarnation) {
+                    self.doubt(claim.life.as_ref());
+                }
                 set_incarnation(&mut own, above);
-                self.doubt(claim.life.as_ref());
             }
             own.stamp = own.stamp.max((claim.stamp + 1).min(now.wall + MAX_RAISE));
         }

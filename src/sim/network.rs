@@ -1,9 +1,12 @@
-//! What lies between two servers. Faults compose: a message passes, late, only if every fault lets it.
+//! What lies between two servers.
 
 use std::time::Duration;
 
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
+
+/// How long a message takes, ms.
+const LATENCY: std::ops::RangeInclusive<u64> = 1..=50;
 
 /// A rule on who reaches whom.
 pub type Cut = Box<dyn Fn(usize, usize) -> bool>;
@@ -19,10 +22,6 @@ pub enum Passage {
 
 /// A network.
 pub struct Network {
-    /// How long a message takes, ms: any number between the two.
-    pub latency: (u64, u64),
-    /// The share of messages that are lost.
-    pub loss: f64,
     /// Whether nothing gets from one server to another.
     pub cut: Option<Cut>,
     rng: SmallRng,
@@ -31,13 +30,12 @@ pub struct Network {
 impl Network {
     /// A network without faults: 1 to 50 ms from anywhere to anywhere.
     pub fn new(seed: u64) -> Self {
-        Self { latency: (1, 50), loss: 0.0, cut: None, rng: SmallRng::seed_from_u64(seed) }
+        Self { cut: None, rng: SmallRng::seed_from_u64(seed) }
     }
 
     /// What becomes of a message that is sent now.
     pub fn passage(&mut self, from: usize, to: usize) -> Passage {
-        let latency = Duration::from_millis(self.rng.random_range(self.latency.0..=self.latency.1));
-        let lost = self.rng.random_bool(self.loss);
-        if lost || self.cut.as_ref().is_some_and(|cut| cut(from, to)) { Passage::Lost } else { Passage::After(latency) }
+        let latency = Duration::from_millis(self.rng.random_range(LATENCY));
+        if self.cut.as_ref().is_some_and(|cut| cut(from, to)) { Passage::Lost } else { Passage::After(latency) }
     }
 }

@@ -8,6 +8,7 @@ use crate::message::{ServerUrl, State};
 
 /// The default gossip interval.
 pub const INTERVAL: Duration = Duration::from_secs(30);
+const HOUR: i64 = 3_600_000;
 /// How long a cluster runs before anything happens: long enough that every server has answered some other.
 const SETTLE: Duration = Duration::from_secs(600);
 /// How long a scenario may take.
@@ -20,6 +21,8 @@ pub enum Scenario {
     Join,
     /// A server's process ends without a word.
     Crash,
+    /// The same where every other clock is an hour fast, and the rest an hour slow.
+    Skew,
     /// A server's process stands still.
     Hang,
     /// A server's event loop blocks for ever.
@@ -34,9 +37,10 @@ pub enum Scenario {
 
 impl Scenario {
     /// All of them, by the name that the command line takes.
-    pub const ALL: [(&'static str, Self); 7] = [
+    pub const ALL: [(&'static str, Self); 8] = [
         ("join", Self::Join),
         ("crash", Self::Crash),
+        ("skew", Self::Skew),
         ("hang", Self::Hang),
         ("blocked", Self::Blocked),
         ("leave", Self::Leave),
@@ -57,7 +61,7 @@ pub struct Outcome {
 /// Runs a scenario with `servers` servers.
 pub fn run(scenario: Scenario, servers: usize, seed: u64) -> Outcome {
     let mut world = World::new(seed);
-    let all: Vec<_> = (0..=servers).filter_map(|server| add(&mut world, server)).collect();
+    let all: Vec<_> = (0..=servers).filter_map(|server| add(&mut world, server, scenario)).collect();
     // The one that something happens to: in a join it is the newcomer.
     let (target, old) = (all[servers], &all[..servers]);
     let started = if scenario == Scenario::Join { old } else { &all[1..] };
@@ -71,7 +75,7 @@ pub fn run(scenario: Scenario, servers: usize, seed: u64) -> Outcome {
             wanted = State::Online;
             world.start(target);
         }
-        Scenario::Crash => world.set_health(target, Health::Down),
+        Scenario::Crash | Scenario::Skew => world.set_health(target, Health::Down),
         Scenario::Hang => world.set_health(target, Health::Hung),
         Scenario::Blocked => world.set_health(target, Health::Blocked),
         Scenario::Leave => drop(world.handle(target, crate::protocol::Core::handle_leave)),
@@ -99,9 +103,14 @@ pub fn run(scenario: Scenario, servers: usize, seed: u64) -> Outcome {
     }
 }
 
-fn add(world: &mut World, server: usize) -> Option<usize> {
+fn add(world: &mut World, server: usize, scenario: Scenario) -> Option<usize> {
+    let skew = match scenario {
+        Scenario::Skew if server.is_multiple_of(2) => HOUR,
+        Scenario::Skew => -HOUR,
+        _ => 0,
+    };
     let base_url = ServerUrl::parse(&format!("http://s{server:05}/")).ok()?;
-    Some(world.add(base_url, INTERVAL, 0))
+    Some(world.add(base_url, INTERVAL, skew))
 }
 
 #[cfg(test)]

@@ -78,6 +78,18 @@ fn control_for_the_state_that_is_there_changes_nothing() {
 }
 
 #[test]
+fn one_death_that_many_peers_have_declared_is_one() {
+    let mut server = Server::new("a");
+    for second in 1..=5 {
+        let mut death = entry("a", OFFLINE, server.now.wall + second * 1_000, Some(WALL));
+        death.life = death.life.map(|life| Life { reason: Some(Reason::Failed), author: Some(url("b")), ..life });
+        server.hear(vec![death]);
+    }
+    assert_eq!(server.own().state, ONLINE);
+    assert!(!server.notices().iter().any(|notice| matches!(notice, Notice::Unreachable { .. })));
+}
+
+#[test]
 fn a_server_that_others_go_on_calling_dead_says_so_once() {
     let mut server = Server::new("a");
     for _ in 0..5 {
