@@ -237,6 +237,16 @@ pub struct Message {
 }
 
 impl Message {
+    /// What a version 1 server finds in its lists.
+    pub fn lists(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Whether a server of ours sent it.
+    pub fn is_ours(&self) -> bool {
+        false
+    }
+
     /// A message to send.
     pub fn new(entries: Vec<Entry>) -> Self {
         Self { entries, skipped: Vec::new() }

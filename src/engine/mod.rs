@@ -109,7 +109,7 @@ impl Engine {
         self.shared.with_core(|core, now| {
             core.admit(now)?;
             let message = Message::from_raw(entries, now.wall, |text| core.members().known(text))?;
-            core.handle_gossip(now, message);
+            let _ = core.handle_gossip(now, message);
             Ok(())
         })?
     }
@@ -223,7 +223,7 @@ impl Shared {
             }
             for action in actions {
                 match action {
-                    Action::Gossip { id, to, message, timeout } => {
+                    Action::Gossip { id, to, message, timeout, .. } => {
                         let (shared, http) = (Arc::clone(&self), Arc::clone(&http));
                         tasks.spawn(async move {
                             let answer = http.gossip(&to, message.to_json(), timeout).await;

@@ -69,6 +69,9 @@ impl Reporter {
             Notice::ExchangeFailed(url, ExchangeError::Other(error) | ExchangeError::NotListening(error)) => {
                 Report::log("EXCHANGE_FAILED", format!("gossip with {url} failed: {error}"))
             }
+            Notice::ExchangeFailed(url, ExchangeError::TimedOut) => {
+                Report::log("EXCHANGE_FAILED", format!("gossip with {url} failed: no answer in time"))
+            }
             Notice::ExchangeFailed(url, ExchangeError::SecretRefused) => {
                 let message = format!("{url} refuses our SHAZBOT_SECRET: it must be the same on every server");
                 if self.refused_by.len() < MAX_NAMED && self.refused_by.insert(url) {

@@ -21,6 +21,8 @@ pub enum Action {
         message: Arc<Message>,
         /// After how long it has failed.
         timeout: Duration,
+        /// Whether it needs a connection of its own: an idle one may have been closed by the other side.
+        fresh: bool,
     },
     /// Read the master list, give it to `handle_list`, write what that returns, and say so to `handle_list_written`.
     SyncList {
@@ -38,6 +40,8 @@ pub enum Action {
 pub enum ExchangeError {
     /// Nobody listens there, in words.
     NotListening(String),
+    /// No answer in time.
+    TimedOut,
     /// The peer does not accept our secret.
     SecretRefused,
     /// Anything else, in words.

@@ -131,6 +131,14 @@ impl Core {
         &self.members
     }
 
+    /// Makes it one of a cluster that has run for a while: every one of these servers has answered it. For simulations.
+    #[cfg(any(feature = "sim", test))]
+    pub fn adopt(&mut self, mut members: Members, now: Now) {
+        let own = self.own().clone();
+        members.put(own, now);
+        self.members = members;
+    }
+
     /// What time has brought.
     pub fn handle_timeout(&mut self, now: Now) {
         while let Some(timer) = self.timers.take_due(now.mono) {
@@ -163,11 +171,12 @@ impl Core {
         if *count > INBOUND_PER_SECOND { Err(Error::Limit) } else { Ok(()) }
     }
 
-    /// A peer's message, admitted. What [`Core::members`] holds afterwards is the answer to it.
-    pub fn handle_gossip(&mut self, now: Now, message: Message) {
+    /// A peer's message, admitted. Returns the answer to it.
+    pub fn handle_gossip(&mut self, now: Now, message: Message) -> Message {
         self.handle_beat(now);
         self.merge(message, now);
         self.vouch(now);
+        Message::new(self.members.entries().cloned().collect())
     }
 
     /// The outcome of [`Action::Gossip`].
@@ -292,7 +301,13 @@ impl Core {
 
     fn send_this(&mut self, to: ServerUrl, purpose: Purpose, message: Arc<Message>, now: Now) -> Id {
         let id = self.new_id();
-        self.actions.push_back(Action::Gossip { id, to: to.clone(), message, timeout: detector::EXCHANGE_TIMEOUT });
+        self.actions.push_back(Action::Gossip {
+            id,
+            to: to.clone(),
+            message,
+            timeout: detector::EXCHANGE_TIMEOUT,
+            fresh: false,
+        });
         let own_clock = self.members.get(&to).map_or(0, |member| member.own_clock(now));
         self.exchanges.insert(id, Exchange { to, purpose, began: Began { mono: now.mono, own_clock } });
         id

@@ -264,7 +264,7 @@ impl World {
                     let answer = match end {
                         End::Answered => Ok(Arc::unwrap_or_clone(letter.message)),
                         End::Refused => Err(ExchangeError::NotListening("refused".into())),
-                        End::TimedOut => Err(ExchangeError::Other("no answer in time".into())),
+                        End::TimedOut => Err(ExchangeError::TimedOut),
                     };
                     self.handle(letter.from, |core, now| core.handle_answer(now, letter.id, answer));
                 }
@@ -277,10 +277,8 @@ impl World {
         match self.servers[to].health {
             Health::Up => {
                 let message = Arc::unwrap_or_clone(std::mem::take(&mut letter.message));
-                self.handle(to, |core, now| core.handle_gossip(now, message));
-                let core = self.servers[to].core.as_ref();
-                let entries = core.map(|core| core.members().entries().cloned().collect()).unwrap_or_default();
-                letter.message = Arc::new(Message::new(entries));
+                let answer = self.handle(to, |core, now| core.handle_gossip(now, message));
+                letter.message = Arc::new(answer.unwrap_or_default());
                 self.servers[to].sent += letter.message.to_json().len() as u64;
                 let (at, end) = match self.network.passage(to, letter.from) {
                     Passage::After(latency) if self.now + latency <= deadline => (self.now + latency, End::Answered),
@@ -298,7 +296,7 @@ impl World {
         while let Some(core) = self.servers[server].core.as_mut() {
             while core.poll_notice().is_some() {}
             match core.poll_action() {
-                Some(Action::Gossip { id, to, message, timeout }) => {
+                Some(Action::Gossip { id, to, message, timeout, .. }) => {
                     self.servers[server].sent += message.to_json().len() as u64;
                     self.post(server, id, &to, message, self.now + timeout);
                 }
