@@ -21,16 +21,18 @@ export declare class Engine {
   authorizeGossip(header: string): Failure | null
   /** Whether a header is the control secret. */
   authorizeControl(header: string): Failure | null
-  /** Merges a message. */
-  gossip(message: Packed): Failure | null
+  /** Takes in the lists of a version 1 server, and returns ours. */
+  gossip(message: Packed): Packed | Failure
+  /** Takes in what a server of ours says, and returns the answer. Null where it speaks another protocol. */
+  exchange(message: string): string | null | Failure
   /** The same, for a request that may have the one or the other. */
   isControl(header: string): boolean | Failure
   /** Drains this server, or brings it back. */
   control(online: boolean): Failure | null
   /** A number that differs whenever `list` would. */
   version(): number | Failure
-  /** Everything known; with what only servers of ours tell each other, if asked for. */
-  list(withLives: boolean): Packed | Failure
+  /** Everything known. */
+  list(): Packed | Failure
 }
 export type NodeEngine = Engine
 

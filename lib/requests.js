@@ -15,14 +15,23 @@ const { settled, shazbotError } = require('./errors.js');
  */
 function gossip(engine, header, body) {
   settled(engine.authorizeGossip(text(header)));
-  const { message, online, offline } = object(body, 'gossip');
+  const { message, online, offline, shazbot } = object(body, 'gossip');
   if (message !== 'gossip') throw invalid('gossip', 'its message is not "gossip"');
   if (!Array.isArray(online)) throw invalid('gossip', 'its online is not an array');
   if (offline !== undefined && offline !== null && !Array.isArray(offline)) {
     throw invalid('gossip', 'its offline is not an array');
   }
-  settled(engine.gossip(pack(online, offline ?? [])));
-  return { message: 'gossip', ...unpack(settled(engine.list(true))) };
+  if (typeof shazbot === 'string') {
+    const answer = settled(engine.exchange(shazbot));
+    // Whoever sent that field reads it alone.
+    if (answer !== null) return answerOfOurs(answer);
+  }
+  return { message: 'gossip', ...unpack(settled(engine.gossip(pack(online, offline ?? [])))) };
+}
+
+/** @param {string} shazbot */
+function answerOfOurs(shazbot) {
+  return /** @type {import('../index.js').GossipMessage} */ ({ message: 'gossip', online: [], offline: [], shazbot });
 }
 
 /**
@@ -61,7 +70,7 @@ function serverList(engine, withOffline) {
   const version = settled(engine.version());
   let lists = lastLists.get(engine);
   if (lists?.version !== version) {
-    lists = { version, ...unpack(settled(engine.list(false))) };
+    lists = { version, ...unpack(settled(engine.list())) };
     lastLists.set(engine, lists);
   }
   const online = lists.online.map(copy);

@@ -144,10 +144,16 @@ impl NodeEngine {
         failure(self.with(|engine| engine.authorize_control(&header)))
     }
 
-    /// Merges a message.
+    /// Takes in the lists of a version 1 server, and returns ours.
     #[napi]
-    pub fn gossip(&self, message: Packed) -> Option<Failure> {
-        failure(self.with(|engine| engine.gossip(unpack(&message))))
+    pub fn gossip(&self, message: Packed) -> Either<Packed, Failure> {
+        either(self.with(|engine| engine.gossip(unpack(&message))).map(|entries| pack(&entries, true)))
+    }
+
+    /// Takes in what a server of ours says, and returns the answer. Null where it speaks another protocol.
+    #[napi(ts_return_type = "string | null | Failure")]
+    pub fn exchange(&self, message: String) -> Either<Option<String>, Failure> {
+        either(self.with(|engine| engine.exchange(&message)))
     }
 
     /// The same, for a request that may have the one or the other.
@@ -168,13 +174,13 @@ impl NodeEngine {
         either(self.with(|engine| Ok(engine.version()? as f64)))
     }
 
-    /// Everything known; with what only servers of ours tell each other, if asked for.
+    /// Everything known.
     #[napi]
-    pub fn list(&self, with_lives: bool) -> Either<Packed, Failure> {
+    pub fn list(&self) -> Either<Packed, Failure> {
         // Copied out first: making JavaScript values takes longer than the lock may be held.
         let entries: Result<Vec<Entry>, Error> =
             self.with(|engine| engine.entries(|entries| entries.cloned().collect()));
-        either(entries.map(|entries| pack(&entries, with_lives)))
+        either(entries.map(|entries| pack(&entries, false)))
     }
 
     fn with<R>(&self, act: impl FnOnce(&Engine) -> Result<R, Error>) -> Result<R, Error> {

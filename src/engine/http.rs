@@ -30,6 +30,8 @@ const IDLE: Duration = Duration::from_secs(4);
 /// The two clients: for gossip, which follows no redirect, and for the master list, which may.
 pub struct Http {
     gossip: Client,
+    // The same, but each exchange has a connection of its own.
+    fresh: Client,
     list: Client,
     secret: HeaderValue,
     places: Semaphore,
@@ -42,10 +44,11 @@ impl Http {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut warnings = Vec::new();
         let certificates = trusted(&config.network, &mut warnings);
-        let client = |policy, resolver: Option<Arc<NoLinkLocal>>| {
+        let client = |policy, resolver: Option<Arc<NoLinkLocal>>, idle| {
             let mut builder = Client::builder()
                 .user_agent(concat!("clustershazbot/", env!("CARGO_PKG_VERSION")))
                 .pool_idle_timeout(IDLE)
+                .pool_max_idle_per_host(idle)
                 .redirect(policy)
                 // It would show a presigned URL to wherever a redirect leads.
                 .referer(false)
@@ -68,8 +71,9 @@ impl Http {
             ));
         }
         let http = Self {
-            gossip: client(Policy::none(), Some(Arc::new(NoLinkLocal)))?,
-            list: client(Policy::default(), None)?,
+            gossip: client(Policy::none(), Some(Arc::new(NoLinkLocal)), usize::MAX)?,
+            fresh: client(Policy::none(), Some(Arc::new(NoLinkLocal)), 0)?,
+            list: client(Policy::default(), None, usize::MAX)?,
             secret: header(&config.secret),
             places: Semaphore::new(MAX_EXCHANGES),
         };
@@ -77,9 +81,15 @@ impl Http {
     }
 
     /// Sends a gossip message and returns the body of the answer.
-    pub async fn gossip(&self, to: &ServerUrl, body: Vec<u8>, timeout: Duration) -> Result<Vec<u8>, ExchangeError> {
-        let request = self
-            .gossip
+    pub async fn gossip(
+        &self,
+        to: &ServerUrl,
+        body: Vec<u8>,
+        timeout: Duration,
+        fresh: bool,
+    ) -> Result<Vec<u8>, ExchangeError> {
+        let client = if fresh { &self.fresh } else { &self.gossip };
+        let request = client
             .post(format!("{to}clustershazbot/gossip"))
             .header(AUTHORIZATION, self.secret.clone())
             .header(CONTENT_TYPE, "application/json")
@@ -87,12 +97,9 @@ impl Http {
             .body(body);
         // The semaphore is never closed.
         let _place = self.places.acquire().await;
-        let response = request.send().await.map_err(|error| {
-            let cause = cause(&error);
-            if error.is_connect() { ExchangeError::NotListening(cause) } else { ExchangeError::Other(cause) }
-        })?;
+        let response = request.send().await.map_err(|error| exchange_error(&error))?;
         let status = response.status();
-        let body = read(response).await.map_err(ExchangeError::Other)?;
+        let body = read(response).await?;
         if status.is_success() {
             Ok(body)
         } else if status == StatusCode::UNAUTHORIZED && is_refused_secret(&body) {
@@ -111,7 +118,7 @@ impl Http {
         let response = self.list.get(url.clone()).timeout(timeout).send().await.map_err(|error| cause(&error))?;
         match response.status() {
             StatusCode::NOT_FOUND => Ok(Vec::new()),
-            status if status.is_success() => read(response).await,
+            status if status.is_success() => read(response).await.map_err(|error| error.to_string()),
             status => Err(format!("the store answered {status}")),
         }
     }
@@ -198,11 +205,11 @@ fn header(secret: &Secret) -> HeaderValue {
     value
 }
 
-async fn read(mut response: Response) -> Result<Vec<u8>, String> {
+async fn read(mut response: Response) -> Result<Vec<u8>, ExchangeError> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| cause(&error))? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| exchange_error(&error))? {
         if body.len() + chunk.len() > MAX_BODY {
-            return Err(format!("its answer is over {} MiB", MAX_BODY >> 20));
+            return Err(ExchangeError::Other(format!("its answer is over {} MiB", MAX_BODY >> 20)));
         }
         body.extend_from_slice(&chunk);
     }
@@ -220,6 +227,29 @@ fn error_text(body: &[u8]) -> Option<String> {
     let body: Value = serde_json::from_slice(body).ok()?;
     let text = ["message", "error"].into_iter().find_map(|name| body.get(name)?.as_str())?;
     Some(text.chars().filter(|c| !c.is_control()).take(200).collect())
+}
+
+fn exchange_error(error: &reqwest::Error) -> ExchangeError {
+    if error.is_timeout() {
+        ExchangeError::TimedOut
+    } else if !error.is_connect() {
+        ExchangeError::Other(cause(error))
+    } else if is_refusal(error) {
+        ExchangeError::NotListening(cause(error))
+    } else {
+        ExchangeError::Unreachable(cause(error))
+    }
+}
+
+fn is_refusal(error: &reqwest::Error) -> bool {
+    let mut source = error.source();
+    while let Some(error) = source {
+        if error.downcast_ref::<io::Error>().is_some_and(|it| it.kind() == io::ErrorKind::ConnectionRefused) {
+            return true;
+        }
+        source = error.source();
+    }
+    false
 }
 
 // The innermost cause says what happened; those around it say only that something did. It never names the URL, which

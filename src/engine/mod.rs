@@ -104,13 +104,22 @@ impl Engine {
         self.shared.control_secret.matches(header)
     }
 
-    /// A peer's message, authorised already. What [`Engine::entries`] returns next is the answer.
-    pub fn gossip<'a>(&self, entries: impl Iterator<Item = (State, RawEntry<'a>)>) -> Result<(), Error> {
+    /// The lists of a peer of version 1, authorised already. Returns those that are the answer.
+    pub fn gossip<'a>(&self, entries: impl Iterator<Item = (State, RawEntry<'a>)>) -> Result<Vec<Entry>, Error> {
         self.shared.with_core(|core, now| {
             core.admit(now)?;
             let message = Message::from_raw(entries, now.wall, |text| core.members().known(text))?;
-            let _ = core.handle_gossip(now, message);
-            Ok(())
+            Ok(core.handle_gossip(now, &message).entries)
+        })?
+    }
+
+    /// The field of a message of ours, authorised already. Returns that of the answer; None where it is of a protocol that
+    /// we do not speak.
+    pub fn exchange(&self, text: &str) -> Result<Option<String>, Error> {
+        self.shared.with_core(|core, now| {
+            core.admit(now)?;
+            let message = Message::from_text(text, now.wall, |text| core.members().known(text)).transpose()?;
+            Ok(message.and_then(|message| core.handle_gossip(now, &message).to_text()))
         })?
     }
 
@@ -223,10 +232,10 @@ impl Shared {
             }
             for action in actions {
                 match action {
-                    Action::Gossip { id, to, message, timeout, .. } => {
+                    Action::Gossip { id, to, message, timeout, fresh } => {
                         let (shared, http) = (Arc::clone(&self), Arc::clone(&http));
                         tasks.spawn(async move {
-                            let answer = http.gossip(&to, message.to_json(), timeout).await;
+                            let answer = http.gossip(&to, message.to_json(), timeout, fresh).await;
                             let answer = answer.and_then(|body| {
                                 let wall = shared.clock.now().wall;
                                 Message::from_json(&body, wall).map_err(|e| ExchangeError::Other(e.to_string()))

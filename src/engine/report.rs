@@ -66,12 +66,6 @@ impl Reporter {
                 let author = author.map(|author| format!(", says {author}")).unwrap_or_default();
                 Report::log("MEMBER_OFFLINE", format!("{url} is offline{reason}{author}"))
             }
-            Notice::ExchangeFailed(url, ExchangeError::Other(error) | ExchangeError::NotListening(error)) => {
-                Report::log("EXCHANGE_FAILED", format!("gossip with {url} failed: {error}"))
-            }
-            Notice::ExchangeFailed(url, ExchangeError::TimedOut) => {
-                Report::log("EXCHANGE_FAILED", format!("gossip with {url} failed: no answer in time"))
-            }
             Notice::ExchangeFailed(url, ExchangeError::SecretRefused) => {
                 let message = format!("{url} refuses our SHAZBOT_SECRET: it must be the same on every server");
                 if self.refused_by.len() < MAX_NAMED && self.refused_by.insert(url) {
@@ -79,6 +73,9 @@ impl Reporter {
                 } else {
                     Report::log("EXCHANGE_FAILED", message)
                 }
+            }
+            Notice::ExchangeFailed(url, error) => {
+                Report::log("EXCHANGE_FAILED", format!("gossip with {url} failed: {error}"))
             }
             Notice::ListFailed(error) => Report::log("LIST_FAILED", format!("the master list {error}")),
             Notice::ListUnusable(error) => {

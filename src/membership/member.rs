@@ -1,5 +1,7 @@
-//! What is remembered of one server: what everybody may be told, and what only we know.
+//! What is remembered of one server: what everybody may be told, and what only we know. Ten thousand servers are ten
+//! thousand of these in each of them: times are kept as ms, not as `Duration`.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use crate::clock::Now;
@@ -10,19 +12,20 @@ use crate::message::{Entry, State};
 pub struct Member {
     /// What everybody may be told.
     pub entry: Entry,
-    /// Since when this process of it is known to be online, as far as we can tell processes apart.
-    pub since: Duration,
-    /// When this process of it last answered us.
-    pub answered: Option<Duration>,
-    // A reading of its own clock and when we had it: that of its last answer, or a later one that puts its clock further
-    // ahead. One that puts it back came by a long way.
-    reading: (u64, Duration),
+    // Monotonic ms. Since when this process of it is known, as far as we can tell processes apart; when it last answered
+    // us; when we last heard of it from itself, asked or unasked.
+    since: u64,
+    answered: Option<NonZeroU64>,
+    heard: Option<NonZeroU64>,
+    // How far its own clock is ahead of our monotonic one, by its last answer, or by later news that puts it further
+    // ahead. News that puts it back came by a long way.
+    clock: i64,
 }
 
 impl Member {
     pub(super) fn new(entry: Entry, now: Now) -> Self {
-        let reading = (entry.stamp, now.mono);
-        Self { entry, since: now.mono, answered: None, reading }
+        let clock = clock_of(&entry, now);
+        Self { entry, since: ms(now.mono), answered: None, heard: None, clock }
     }
 
     pub(super) fn update(&mut self, entry: Entry, now: Now) {
@@ -31,24 +34,48 @@ impl Member {
             return;
         }
         // An offline entry is stamped by whoever made it.
-        if entry.state == State::Online && entry.stamp >= self.own_clock(now) {
-            self.reading = (entry.stamp, now.mono);
+        if entry.state == State::Online {
+            self.clock = self.clock.max(clock_of(&entry, now));
         }
         self.entry = entry;
     }
 
+    pub(super) fn refresh(&mut self, stamp: u64, now: Now) {
+        self.entry.stamp = stamp;
+        self.clock = self.clock.max(clock_of(&self.entry, now));
+    }
+
     pub(super) fn answer(&mut self, now: Now) {
-        self.answered = Some(now.mono);
+        self.answered = NonZeroU64::new(ms(now.mono).max(1));
+        self.hear(now);
         if self.entry.state == State::Online {
-            self.reading = (self.entry.stamp, now.mono);
+            self.clock = clock_of(&self.entry, now);
         }
+    }
+
+    pub(super) fn hear(&mut self, now: Now) {
+        self.heard = NonZeroU64::new(ms(now.mono).max(1));
+    }
+
+    /// Since when this process of it is known to be online, as monotonic time.
+    pub fn since(&self) -> Duration {
+        Duration::from_millis(self.since)
+    }
+
+    /// When this process of it last answered us, as monotonic time.
+    pub fn answered(&self) -> Option<Duration> {
+        self.answered.map(|at| Duration::from_millis(at.get()))
+    }
+
+    /// When it last spoke to us, asked or unasked, as monotonic time.
+    pub fn heard(&self) -> Option<Duration> {
+        self.heard.map(|at| Duration::from_millis(at.get()))
     }
 
     /// What its own clock shows now, ms since the epoch, as far as we can know: news of it with a greater stamp is
     /// younger than now, whatever any other clock says.
     pub fn own_clock(&self, now: Now) -> u64 {
-        let (stamp, at) = self.reading;
-        stamp + now.mono.saturating_sub(at).as_millis() as u64
+        ms(now.mono).saturating_add_signed(self.clock)
     }
 
     // v1 servers do not number their processes: one that comes back may be another.
@@ -59,4 +86,13 @@ impl Member {
             _ => true,
         }
     }
+}
+
+fn ms(time: Duration) -> u64 {
+    time.as_millis() as u64
+}
+
+fn clock_of(entry: &Entry, now: Now) -> i64 {
+    // Stamps are below 2^53.
+    entry.stamp.cast_signed() - ms(now.mono).cast_signed()
 }

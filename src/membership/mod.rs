@@ -1,5 +1,6 @@
 //! Who is known, and in which state. Pure: time and random numbers come in with the calls.
 
+mod digest;
 mod member;
 mod merge;
 mod selection;
@@ -7,11 +8,11 @@ mod selection;
 use std::collections::BTreeMap;
 
 use crate::clock::Now;
-use crate::message::{Entry, MAX_AHEAD, Reason, ServerUrl, State};
+use crate::message::{Entry, MAX_AHEAD, Reason, ServerUrl, State, stable_hash};
 
+use digest::contribution;
 pub use member::Member;
 pub use merge::{join, number, supersedes};
-pub use selection::audience;
 
 /// How long a server that is gone is remembered, ms (v1's README: 24 hours). Until then nothing older than its death
 /// makes it online.
@@ -27,57 +28,113 @@ pub const MAX_SERVERS: usize = 50_000;
 pub enum Change {
     /// Nothing that was not known.
     None,
-    /// A newer word on a server whose state stays what it was.
+    /// A newer stamp.
     Refreshed,
+    /// A newer word on a server whose state stays what it was: a refutation, a restart, another stamp of a death.
+    Renewed,
     /// A server is online that was offline or unknown.
     Online,
     /// A server is offline that was online or unknown.
     Offline,
 }
 
-/// Every server known, this one included, in the order of their URLs.
-#[derive(Clone, Debug, Default)]
+// What servers are looked for by.
+#[derive(Clone, Copy)]
+enum Kind {
+    Live,
+    // Failed: neither left nor drained.
+    Dead,
+    // Online, of version 1.
+    Legacy,
+    // Online, a monitor.
+    Monitor,
+}
+
+impl Kind {
+    const COUNT: usize = 4;
+
+    fn of(entry: &Entry) -> [bool; Self::COUNT] {
+        let live = entry.state == State::Online;
+        [live, entry.is_death(), live && entry.life.is_none(), live && entry.monitor]
+    }
+}
+
+/// Every server known, this one included, in an order that all servers share: that of the hashes of their URLs. It is the
+/// ring on which they watch each other, and places in it name servers in a few characters.
+#[derive(Clone, Debug)]
 pub struct Members {
-    map: BTreeMap<ServerUrl, Member>,
+    // By the hash of the URL. Two servers with the same hash do not happen; who makes one up is refused.
+    map: BTreeMap<u64, Member>,
+    // The hashes of those of each kind, in order.
+    of_kind: [Vec<u64>; Kind::COUNT],
+    hash: u64,
+    // No tombstone is stamped before this.
+    oldest_tombstone: u64,
     version: u64,
+}
+
+impl Default for Members {
+    fn default() -> Self {
+        Self { map: BTreeMap::new(), of_kind: Default::default(), hash: 0, oldest_tombstone: u64::MAX, version: 0 }
+    }
 }
 
 impl Members {
     /// Takes what somebody says of a server, if it is newer than what is known and not too old to be taken.
     pub fn merge(&mut self, entry: Entry, now: Now) -> Change {
+        if self.would_take(&entry, now) { self.put(entry, now) } else { Change::None }
+    }
+
+    /// Whether [`Members::merge`] would take it.
+    pub fn would_take(&self, entry: &Entry, now: Now) -> bool {
         let life = match entry.state {
             State::Online => ONLINE_LIFE,
             State::Offline => TOMBSTONE_LIFE,
         };
         if entry.stamp + life < now.wall {
-            return Change::None;
+            return false;
         }
-        match self.map.get(&entry.url) {
-            Some(member) if !supersedes(&entry, &member.entry) => Change::None,
-            None if self.map.len() >= MAX_SERVERS => Change::None,
-            _ => self.put(entry, now),
+        match self.map.get(&entry.url.hash()) {
+            Some(member) => member.entry.url == entry.url && supersedes(entry, &member.entry),
+            None => self.map.len() < MAX_SERVERS,
         }
     }
 
     /// Puts an entry in place of whatever is known: for a server's word on itself.
     pub fn put(&mut self, entry: Entry, now: Now) -> Change {
         self.version += 1;
-        let state = entry.state;
-        let before = self.map.get(&entry.url).map(|member| member.entry.state);
-        match self.map.get_mut(&entry.url) {
+        let (key, state, added) = (entry.url.hash(), entry.state, contribution(&entry));
+        if state == State::Offline {
+            self.oldest_tombstone = self.oldest_tombstone.min(entry.stamp);
+        }
+        let kinds = Kind::of(&entry);
+        let before = self.map.get(&key).map(|member| (member.entry.state, contribution(&member.entry)));
+        match self.map.get_mut(&key) {
             Some(member) => member.update(entry, now),
-            None => drop(self.map.insert(entry.url.clone(), Member::new(entry, now))),
+            None => drop(self.map.insert(key, Member::new(entry, now))),
         }
-        match state {
-            _ if before == Some(state) => Change::Refreshed,
-            State::Online => Change::Online,
-            State::Offline => Change::Offline,
+        self.hash = self.hash.wrapping_add(added).wrapping_sub(before.map_or(0, |(_, removed)| removed));
+        self.index(key, kinds);
+        match (before, state) {
+            (Some((before, removed)), _) if before == state && removed == added => Change::Refreshed,
+            (Some((before, _)), _) if before == state => Change::Renewed,
+            (_, State::Online) => Change::Online,
+            (_, State::Offline) => Change::Offline,
         }
+    }
+
+    /// Takes a newer stamp of an online server, by its place.
+    pub fn refresh(&mut self, place: usize, stamp: u64, now: Now) -> Option<u64> {
+        let key = *self.keys(Kind::Live).get(place)?;
+        let member = self.map.get_mut(&key).filter(|member| stamp > member.entry.stamp)?;
+        member.refresh(stamp, now);
+        self.version += 1;
+        Some(key)
     }
 
     /// Lists a server offline because it could not be reached.
     pub fn declare_dead(&mut self, url: &ServerUrl, author: &ServerUrl, now: Now) -> Change {
-        let Some(member) = self.map.get(url) else {
+        let Some(member) = self.get(url) else {
             return Change::None;
         };
         let mut entry = member.entry.clone();
@@ -92,8 +149,15 @@ impl Members {
 
     /// Notes that a server has answered us.
     pub fn answered(&mut self, url: &ServerUrl, now: Now) {
-        if let Some(member) = self.map.get_mut(url) {
+        if let Some(member) = self.map.get_mut(&url.hash()) {
             member.answer(now);
+        }
+    }
+
+    /// Notes that a server has spoken to us.
+    pub fn heard(&mut self, url: &ServerUrl, now: Now) {
+        if let Some(member) = self.map.get_mut(&url.hash()) {
+            member.hear(now);
         }
     }
 
@@ -102,19 +166,17 @@ impl Members {
     pub fn expire(&mut self, own: &ServerUrl, now: Now) -> Vec<Entry> {
         let ahead = |entry: &Entry| entry.stamp.max(number(entry)) > now.wall + MAX_AHEAD;
         let dead = |entry: &Entry| entry.state == State::Offline && entry.stamp + TOMBSTONE_LIFE < now.wall;
-        let before = self.map.len();
-        let mut strangers = Vec::new();
-        self.map.retain(|url, member| {
-            if url != own && ahead(&member.entry) {
-                strangers.push(member.entry.clone());
-                return false;
-            }
-            url == own || !dead(&member.entry)
-        });
-        if self.map.len() != before {
+        let gone: Vec<_> = self.entries().filter(|it| it.url != *own && (ahead(it) || dead(it))).cloned().collect();
+        for entry in &gone {
+            let key = entry.url.hash();
+            self.map.remove(&key);
+            self.hash = self.hash.wrapping_sub(contribution(entry));
+            self.index(key, [false; Kind::COUNT]);
             self.version += 1;
         }
-        strangers
+        let tombstones = self.entries().filter(|entry| entry.state == State::Offline);
+        self.oldest_tombstone = tombstones.map(|entry| entry.stamp).min().unwrap_or(u64::MAX);
+        gone.into_iter().filter(ahead).collect()
     }
 
     /// A number that differs whenever a list handed out would.
@@ -124,21 +186,38 @@ impl Members {
 
     /// One server.
     pub fn get(&self, url: &ServerUrl) -> Option<&Member> {
-        self.map.get(url)
+        self.map.get(&url.hash()).filter(|member| member.entry.url == *url)
     }
 
     /// The URL of a server that is known under the very same text.
     pub fn known(&self, text: &str) -> Option<ServerUrl> {
-        self.map.get_key_value(text).map(|(url, _)| url.clone())
+        let member = self.map.get(&stable_hash(text.as_bytes()))?;
+        (member.entry.url.as_str() == text).then(|| member.entry.url.clone())
+    }
+
+    /// The server with this hash.
+    pub fn by_key(&self, key: u64) -> Option<&Entry> {
+        self.map.get(&key).map(|member| &member.entry)
+    }
+
+    /// The hashes of the servers of a kind, in order.
+    fn keys(&self, kind: Kind) -> &[u64] {
+        &self.of_kind[kind as usize]
+    }
+
+    fn index(&mut self, key: u64, kinds: [bool; Kind::COUNT]) {
+        for (keys, is_in) in self.of_kind.iter_mut().zip(kinds) {
+            match (keys.binary_search(&key), is_in) {
+                (Err(place), true) => keys.insert(place, key),
+                (Ok(place), false) => drop(keys.remove(place)),
+                (Ok(_), true) | (Err(_), false) => {}
+            }
+        }
     }
 
     /// What is known of each server.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.map.values().map(|member| &member.entry)
-    }
-
-    fn others<'a>(&'a self, own: &'a ServerUrl, state: State) -> impl Iterator<Item = &'a Entry> {
-        self.entries().filter(move |entry| entry.state == state && entry.url != *own)
     }
 }
 

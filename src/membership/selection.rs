@@ -2,61 +2,114 @@
 
 use rand::RngExt;
 use rand::rngs::SmallRng;
-use rand::seq::IteratorRandom;
+use rand::seq::index;
 
-use super::Members;
-use crate::message::{Entry, Reason, ServerUrl, State};
+use super::{Kind, Members};
+use crate::message::{Entry, ServerUrl};
 
-/// How many random servers a bootstrap, a leave or a drain is told to, besides the monitors (v1's number).
+/// How many random servers a leave or a drain is told to, besides the monitors (v1's number).
 pub const ANNOUNCE_FANOUT: usize = 20;
 /// How many monitors they are told to at most: a cluster in which every server is one must not send N² messages.
 const MAX_MONITORS: usize = 100;
 /// About how many exchanges an interval a monitor bears by being preferred.
 const MONITOR_LOAD: usize = 10;
+/// How many servers are looked at to find some of ours: few, where nearly all are of version 1.
+const SEARCHED: usize = 64;
 
 impl Members {
     /// A random online server to gossip with: a monitor in up to half of the draws, but in no more than a monitor of
     /// a large cluster can bear.
     pub fn partner(&self, own: &ServerUrl, rng: &mut SmallRng) -> Option<ServerUrl> {
-        let others = self.others(own, State::Online).count();
-        let monitors = || self.others(own, State::Online).filter(|entry| entry.monitor);
-        let preferred = (MONITOR_LOAD * monitors().count()) as f64 / (others + 1) as f64;
-        if rng.random_bool(preferred.min(0.5)) {
-            return monitors().choose(rng).map(|entry| entry.url.clone());
-        }
-        self.others(own, State::Online).choose(rng).map(|entry| entry.url.clone())
+        let monitors = self.others_of(Kind::Monitor, own);
+        let preferred = (MONITOR_LOAD * monitors) as f64 / self.keys(Kind::Live).len().max(1) as f64;
+        let kind = if rng.random_bool(preferred.min(0.5)) { Kind::Monitor } else { Kind::Live };
+        self.random(kind, own, rng, 1, |_| true).pop()
+    }
+
+    /// Random online servers of ours but some.
+    pub fn helpers(&self, own: &ServerUrl, rng: &mut SmallRng, count: usize, not: &[ServerUrl]) -> Vec<ServerUrl> {
+        self.random(Kind::Live, own, rng, count, |entry| entry.life.is_some() && !not.contains(&entry.url))
+    }
+
+    /// The online servers of ours that follow this one on the ring, nearest first.
+    pub fn successors<'a>(&'a self, own: &'a ServerUrl) -> impl Iterator<Item = &'a ServerUrl> {
+        let (before, after) = self.split_at(Kind::Live, own);
+        self.of_ours(after.iter().chain(before), own)
+    }
+
+    /// The online servers of ours that come before this one on the ring, nearest first.
+    pub fn predecessors<'a>(&'a self, own: &'a ServerUrl) -> impl Iterator<Item = &'a ServerUrl> {
+        let (before, after) = self.split_at(Kind::Live, own);
+        self.of_ours(before.iter().rev().chain(after.iter().rev()), own)
+    }
+
+    /// The online server of version 1 that follows another on the ring.
+    pub fn next_legacy(&self, after: &ServerUrl) -> Option<ServerUrl> {
+        let (before, after) = self.split_at(Kind::Legacy, after);
+        let key = after.iter().chain(before).next()?;
+        self.by_key(*key).map(|entry| entry.url.clone())
     }
 
     /// Whom to tell of a change of our own: up to 20 random online servers, and the monitors.
     pub fn audience(&self, own: &ServerUrl, rng: &mut SmallRng) -> Vec<ServerUrl> {
-        audience(self.others(own, State::Online), rng)
+        let mut chosen = self.random(Kind::Monitor, own, rng, MAX_MONITORS, |_| true);
+        chosen.extend(self.random(Kind::Live, own, rng, ANNOUNCE_FANOUT, |entry| !entry.monitor));
+        chosen
     }
 
     /// A random dead server to try, so often that the living together try each of the dead about once a round. Servers
     /// that left or were drained are not dead.
     pub fn dead_to_try(&self, own: &ServerUrl, rng: &mut SmallRng) -> Option<ServerUrl> {
-        let dead = || self.others(own, State::Offline).filter(|entry| is_dead(entry));
-        let live = self.others(own, State::Online).count();
-        let chance = dead().count() as f64 / (live + 1) as f64;
-        if rng.random_bool(chance.min(1.0)) { dead().choose(rng).map(|entry| entry.url.clone()) } else { None }
+        let live = self.others_of(Kind::Live, own);
+        let chance = self.others_of(Kind::Dead, own) as f64 / (live + 1) as f64;
+        if rng.random_bool(chance.min(1.0)) { self.random(Kind::Dead, own, rng, 1, |_| true).pop() } else { None }
     }
 
     /// Whether nobody else is online.
     pub fn is_alone(&self, own: &ServerUrl) -> bool {
-        self.others(own, State::Online).next().is_none()
+        self.others_of(Kind::Live, own) == 0
     }
-}
 
-/// Up to 20 random servers of some, and the monitors among them, up to 100.
-pub fn audience<'a>(servers: impl Iterator<Item = &'a Entry>, rng: &mut SmallRng) -> Vec<ServerUrl> {
-    let (monitors, others): (Vec<_>, Vec<_>) = servers.partition(|entry| entry.monitor);
-    let mut chosen: Vec<_> = monitors.into_iter().map(|entry| entry.url.clone()).sample(rng, MAX_MONITORS);
-    chosen.extend(others.into_iter().map(|entry| entry.url.clone()).sample(rng, ANNOUNCE_FANOUT));
-    chosen
-}
+    /// The place of an online server among all that are.
+    pub fn place(&self, key: u64) -> Option<usize> {
+        self.keys(Kind::Live).binary_search(&key).ok()
+    }
 
-fn is_dead(entry: &Entry) -> bool {
-    !matches!(entry.life.as_ref().and_then(|life| life.reason), Some(Reason::Left | Reason::Drained))
+    fn others_of(&self, kind: Kind, own: &ServerUrl) -> usize {
+        let keys = self.keys(kind);
+        keys.len() - usize::from(keys.binary_search(&own.hash()).is_ok())
+    }
+
+    fn random(
+        &self,
+        kind: Kind,
+        own: &ServerUrl,
+        rng: &mut SmallRng,
+        count: usize,
+        fits: impl Fn(&Entry) -> bool,
+    ) -> Vec<ServerUrl> {
+        let keys = self.keys(kind);
+        let entries = index::sample(rng, keys.len(), keys.len().min(SEARCHED.max(2 * count))).into_iter();
+        let entries = entries.filter_map(|place| self.by_key(keys[place]));
+        let fitting = entries.filter(|entry| entry.url != *own && fits(entry));
+        fitting.take(count).map(|entry| entry.url.clone()).collect()
+    }
+
+    fn split_at(&self, kind: Kind, url: &ServerUrl) -> (&[u64], &[u64]) {
+        let keys = self.keys(kind);
+        let place = keys.partition_point(|key| *key < url.hash());
+        let after = place + usize::from(keys.get(place) == Some(&url.hash()));
+        (&keys[..place], &keys[after..])
+    }
+
+    fn of_ours<'a>(
+        &'a self,
+        keys: impl Iterator<Item = &'a u64>,
+        own: &'a ServerUrl,
+    ) -> impl Iterator<Item = &'a ServerUrl> {
+        let entries = keys.filter_map(|key| self.by_key(*key));
+        entries.filter(|entry| entry.life.is_some() && entry.url != *own).map(|entry| &entry.url)
+    }
 }
 
 #[cfg(test)]
@@ -65,6 +118,7 @@ mod tests {
 
     use super::*;
     use crate::membership::tests::{WALL, at, entry, url};
+    use crate::message::State;
 
     fn cluster(servers: usize, monitors: usize, dead: usize) -> Members {
         let mut members = Members::default();

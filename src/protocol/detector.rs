@@ -1,56 +1,72 @@
-//! Rounds of gossip, each a probe of the partner; and what failed probes say of a server.
+//! Who is up: rounds of gossip, each exchange of which is a probe; silence that is noticed; and what is done about a server
+//! that does not answer, before it is listed offline.
+//!
+//! After SWIM (Das, Gupta, Motivala 2002) with a ring for the choice of whom to probe: every server is probed by the two
+//! that come before it, so that the time until a death is noticed does not depend on the number of servers. What follows
+//! a failed probe is not broadcast: suspicions that everybody hears of melt down where many exchanges are lost.
 
 use std::time::Duration;
 
+use super::Core;
 use super::event::ExchangeError;
+use super::exchange::{Began, Purpose};
 use super::timer::Timer;
-use super::{Core, Phase};
 use crate::clock::Now;
-use crate::message::{ServerUrl, State};
+use crate::message::{MAX_ASKED, Ours, ServerUrl, State};
 
-/// After how long an exchange has failed (v1's number).
-pub const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long after a failed probe the server is tried once more (v1's number), where the interval is not shorter.
-const RETRY_AFTER: Duration = Duration::from_secs(3);
+/// How many servers that follow on the ring are probed in each round.
+const SUCCESSORS: usize = 2;
+/// How many others are asked to try a server that does not answer: first some, then more. Nine out of eleven must fail by
+/// chance where a fifth of all exchanges is lost, along with four tries of our own.
+const HELPERS: [usize; 2] = [3, 8];
+/// The longest time in which a probe must be answered (v1's number); a shorter interval makes it shorter.
+const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(5);
+const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a message may take to go there and back, besides the time that somebody waits for an answer.
+const TRAVEL: Duration = Duration::from_millis(500);
+/// How long we wait for others' tries where everybody is refused, which is known at once: least, and by the interval.
+const REFUSED_WAIT: Duration = Duration::from_millis(300);
+const REFUSED_SHARE: u32 = 30;
+/// After how many intervals without a word of its own a server that should probe us is probed: its rounds are at most 1.1
+/// apart.
+const SILENCE: f64 = 1.1;
 /// How long a server that has never answered us is not called dead for refusing: programs start before they listen.
 pub const GRACE: Duration = Duration::from_secs(60);
+/// Servers that we are trying for others at one time.
+const MAX_FAVOURS: usize = 32;
 
-/// A message on its way and its answer on its way back.
+/// A server has not answered; others are asked whether they reach it.
 #[derive(Debug)]
-pub struct Exchange {
-    pub to: ServerUrl,
-    pub purpose: Purpose,
-    pub began: Began,
+pub struct Suspicion {
+    began: Began,
+    /// When the present step is over.
+    pub deadline: Duration,
+    step: usize,
+    failures: Failures,
 }
 
-/// When an exchange began, by our clock and by that of the server it is with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Began {
-    pub mono: Duration,
-    pub own_clock: u64,
+/// What every failure so far has been.
+#[derive(Clone, Copy, Debug)]
+struct Failures {
+    // Refused: others are, at once.
+    refused: bool,
+    // Nothing came back: it may be us.
+    silent: bool,
 }
 
-/// What follows from a failure of an exchange.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// Nothing: a seed, a dead server that is tried, somebody who is told something.
-    Contact,
-    /// A second try.
-    Probe,
-    /// A verdict on the server, by what is known since the first try began.
-    SecondProbe(Began),
-}
-
-/// A second probe that waits for its time.
-#[derive(Debug)]
-pub struct Retry {
-    pub at: Duration,
-    to: ServerUrl,
-    first: Began,
+impl Failures {
+    fn of(error: &ExchangeError) -> Self {
+        match error {
+            ExchangeError::NotListening(_) => Self { refused: true, silent: false },
+            ExchangeError::TimedOut | ExchangeError::Unreachable(_) => Self { refused: false, silent: true },
+            ExchangeError::SecretRefused | ExchangeError::Other(_) => Self { refused: false, silent: false },
+        }
+    }
 }
 
 impl Core {
-    /// Gossips with a random server, and besides with a dead one now and then: a partition heals by that.
+    /// Gossips with those who follow on the ring, with a random server, and with a dead one now and then: a partition heals
+    /// by that.
     pub(super) fn round(&mut self, now: Now) {
         self.schedule_round(now);
         if !self.is_awake(now) {
@@ -58,10 +74,18 @@ impl Core {
         }
         self.vouch(now);
         let own = &self.settings.base_url;
-        let partner = self.members.partner(own, &mut self.rng);
+        let mut chosen: Vec<_> = self.members.successors(own).take(SUCCESSORS).cloned().collect();
+        // Those of version 1 probe nobody on the ring, and are probed in turn.
+        if let Some(legacy) = self.members.next_legacy(&self.last_legacy) {
+            self.last_legacy = legacy.clone();
+            chosen.push(legacy);
+        }
+        chosen.extend(self.members.partner(own, &mut self.rng));
         let dead = self.members.dead_to_try(own, &mut self.rng);
-        if let Some(to) = partner.filter(|url| !self.is_probing(url)) {
-            self.send(to, Purpose::Probe, now);
+        for (place, to) in chosen.iter().enumerate() {
+            if !chosen[..place].contains(to) {
+                self.probe(to.clone(), now);
+            }
         }
         if let Some(to) = dead.filter(|url| !self.is_contacting(url)) {
             self.send(to, Purpose::Contact, now);
@@ -73,59 +97,165 @@ impl Core {
         self.timers.set(Timer::Round, now.mono + wait);
     }
 
-    pub(super) fn retry_probes(&mut self, now: Now) {
-        let (due, waiting) = std::mem::take(&mut self.retries).into_iter().partition(|retry| retry.at <= now.mono);
-        self.retries = waiting;
-        for Retry { to, first, .. } in due {
-            if self.has_given_no_sign(&to, first) && self.is_awake(now) {
-                self.send(to, Purpose::SecondProbe(first), now);
+    /// Probes those who should have probed us and have not.
+    pub(super) fn notice_silence(&mut self, now: Now) {
+        let patience = self.settings.interval.mul_f64(SILENCE);
+        let own = &self.settings.base_url;
+        let watchers = self.members.predecessors(own).take(SUCCESSORS);
+        let last_word = |url: &ServerUrl| {
+            self.members.get(url).map_or(now.mono, |member| member.heard().unwrap_or_else(|| member.since()))
+        };
+        let (mut silent, mut next) = (Vec::new(), now.mono + patience / 4);
+        for url in watchers {
+            let due = last_word(url) + patience;
+            if due <= now.mono {
+                silent.push(url.clone());
+            } else {
+                next = next.min(due);
+            }
+        }
+        self.timers.set(Timer::Silence, next.max(now.mono + patience / 20));
+        if self.is_awake(now) {
+            for url in silent {
+                self.probe(url, now);
             }
         }
     }
 
-    /// Draws the conclusion from a failed exchange.
-    pub(super) fn judge(&mut self, exchange: Exchange, error: &ExchangeError, now: Now) {
-        let Exchange { to, purpose, began } = exchange;
-        if self.phase != Phase::Running || !self.is_awake(now) {
+    fn probe(&mut self, to: ServerUrl, now: Now) {
+        if !self.is_probing(&to) {
+            self.send(to, Purpose::Probe, now);
+        }
+    }
+
+    /// A rumour that a server refuses to take is as good as a probe; one that is lost says nothing.
+    pub(super) fn probe_if_refused(&mut self, to: ServerUrl, error: &ExchangeError, now: Now) {
+        if matches!(error, ExchangeError::NotListening(_)) {
+            self.probe(to, now);
+        }
+    }
+
+    /// A probe has failed: tries again on a new connection, and asks others to.
+    pub(super) fn suspect(&mut self, to: &ServerUrl, began: Began, error: &ExchangeError, now: Now) {
+        let Some(member) = self.members.get(to) else { return };
+        let not_there = matches!(error, ExchangeError::NotListening(_) | ExchangeError::Unreachable(_));
+        let starting = not_there && member.answered().is_none() && now.mono < member.since() + GRACE;
+        if starting || !self.has_given_no_sign(to, began) || self.suspicions.contains_key(to) {
             return;
         }
-        match purpose {
-            Purpose::Contact => {}
-            // There is nothing to ask a second time.
-            Purpose::Probe if !self.has_given_no_sign(&to, began) => {}
-            Purpose::Probe => {
-                let at = now.mono + RETRY_AFTER.min(self.settings.interval);
-                self.retries.push(Retry { at, to, first: began });
-            }
-            Purpose::SecondProbe(first) => {
-                let Some(member) = self.members.get(&to) else { return };
-                let refused = matches!(error, ExchangeError::NotListening(_));
-                let starting = refused && member.answered.is_none() && now.mono < member.since + GRACE;
-                let slept = self.awake_since > first.mono;
-                if self.has_given_no_sign(&to, first) && !starting && !slept {
-                    let change = self.members.declare_dead(&to, &self.settings.base_url, now);
-                    self.note(to, change);
-                }
+        self.suspicions
+            .insert(to.clone(), Suspicion { began, deadline: now.mono, step: 0, failures: Failures::of(error) });
+        self.ask_others(to, now);
+    }
+
+    /// A further try has failed.
+    pub(super) fn confirm(&mut self, to: &ServerUrl, error: &ExchangeError) {
+        if let Some(suspicion) = self.suspicions.get_mut(to) {
+            let Failures { refused, silent } = Failures::of(error);
+            suspicion.failures.refused &= refused;
+            suspicion.failures.silent &= silent;
+        }
+    }
+
+    /// What time has brought to those who are suspected.
+    pub(super) fn settle_suspicions(&mut self, now: Now) {
+        let due: Vec<_> =
+            self.suspicions.iter().filter(|(_, it)| it.deadline <= now.mono).map(|(url, _)| url.clone()).collect();
+        for url in due {
+            let Some(Suspicion { began, step, failures, .. }) = self.suspicions.get(&url) else { continue };
+            let (began, step, failures) = (*began, *step, *failures);
+            if !self.has_given_no_sign(&url, began) || !self.is_working(now) {
+                self.suspicions.remove(&url);
+            } else if step < HELPERS.len() {
+                self.ask_others(&url, now);
+            } else if failures.silent && self.is_in_doubt(began, now) {
+                let again = now.mono + self.settings.interval / 4;
+                self.send_on(url.clone(), Purpose::Confirm, true, now);
+                self.set_deadline(&url, again);
+            } else {
+                let change = self.members.declare_dead(&url, &self.settings.base_url, now);
+                self.suspicions.remove(&url);
+                self.note(url, change, now);
             }
         }
     }
 
-    /// Whether a message to a server is on its way.
-    pub(super) fn is_contacting(&self, url: &ServerUrl) -> bool {
-        self.exchanges.values().any(|exchange| exchange.to == *url)
+    // Where nobody at all has answered us meanwhile, it may be us: then nobody is accused for two more rounds.
+    fn is_in_doubt(&self, began: Began, now: Now) -> bool {
+        self.last_answer < began.mono
+            && now.mono < began.mono + 2 * self.settings.interval + 3 * self.exchange_timeout()
+    }
+
+    fn ask_others(&mut self, url: &ServerUrl, now: Now) {
+        let Some(suspicion) = self.suspicions.get_mut(url) else { return };
+        let (step, refused) = (suspicion.step, suspicion.failures.refused);
+        suspicion.step += 1;
+        let wait = if refused {
+            REFUSED_WAIT.max(self.settings.interval / REFUSED_SHARE)
+        } else {
+            self.short_timeout() + TRAVEL
+        };
+        self.set_deadline(url, now.mono + wait);
+        self.send_on(url.clone(), Purpose::Confirm, true, now);
+        let own = &self.settings.base_url;
+        let helpers = self.members.helpers(own, &mut self.rng, HELPERS[step], std::slice::from_ref(url));
+        for to in helpers {
+            let ours = Ours { asked: vec![url.clone()], ..Ours::default() };
+            self.tell(to, Purpose::Push, Vec::new(), ours, now);
+        }
+    }
+
+    fn set_deadline(&mut self, url: &ServerUrl, deadline: Duration) {
+        if let Some(suspicion) = self.suspicions.get_mut(url) {
+            suspicion.deadline = deadline;
+        }
+    }
+
+    /// Somebody asks whether we reach some servers.
+    pub(super) fn try_for(&mut self, asker: &ServerUrl, whom: &[ServerUrl], now: Now) {
+        let favours = self.exchanges.values().filter(|it| matches!(it.purpose, Purpose::Favour(_))).count();
+        for url in whom.iter().take(MAX_ASKED.min(MAX_FAVOURS.saturating_sub(favours))) {
+            // A stranger is nobody whom we would be sent to.
+            if *url != self.settings.base_url && self.members.get(url).is_some() && self.is_awake(now) {
+                self.send(url.clone(), Purpose::Favour(asker.clone()), now);
+            }
+        }
+    }
+
+    /// Tells whoever asked that we reach a server.
+    pub(super) fn report(&mut self, reached: &ServerUrl, asker: ServerUrl, now: Now) {
+        let entry = self.members.get(reached).map(|member| member.entry.clone());
+        let ours = Ours { reached: vec![reached.clone()], ..Ours::default() };
+        self.tell(asker, Purpose::Report, entry.into_iter().collect(), ours, now);
+    }
+
+    /// Others reach these servers.
+    pub(super) fn others_reach(&mut self, reached: &[ServerUrl]) {
+        self.suspicions.retain(|url, _| !reached.contains(url));
+    }
+
+    /// After how long an exchange has failed.
+    pub(super) fn exchange_timeout(&self) -> Duration {
+        self.settings.interval.clamp(SHORTEST_TIMEOUT, EXCHANGE_TIMEOUT)
+    }
+
+    /// The same for one that others wait for.
+    pub(super) fn short_timeout(&self) -> Duration {
+        self.exchange_timeout() * 4 / 5
     }
 
     // Signs of life are an answer, and whatever it has stamped by its own clock. News that has only arrived since then
     // is none.
     fn has_given_no_sign(&self, url: &ServerUrl, since: Began) -> bool {
         self.members.get(url).is_some_and(|member| {
-            let answered = member.answered.is_some_and(|at| at > since.mono);
+            let answered = member.answered().is_some_and(|at| at > since.mono);
             member.entry.state == State::Online && !answered && member.entry.stamp <= since.own_clock
         })
     }
 
     fn is_probing(&self, url: &ServerUrl) -> bool {
-        let on_its_way = |exchange: &Exchange| exchange.to == *url && exchange.purpose != Purpose::Contact;
-        self.exchanges.values().any(on_its_way) || self.retries.iter().any(|retry| retry.to == *url)
+        let is_probe = |purpose: &Purpose| matches!(purpose, Purpose::Probe | Purpose::Confirm);
+        self.suspicions.contains_key(url)
+            || self.exchanges.values().any(|exchange| exchange.to == *url && is_probe(&exchange.purpose))
     }
 }

@@ -1,5 +1,6 @@
 //! What comes out of the core: actions to carry out, and notices for people and programs.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,12 +41,24 @@ pub enum Action {
 pub enum ExchangeError {
     /// Nobody listens there, in words.
     NotListening(String),
+    /// It cannot be reached for another reason, in words: no such name, no route. It may be our own network.
+    Unreachable(String),
     /// No answer in time.
     TimedOut,
     /// The peer does not accept our secret.
     SecretRefused,
     /// Anything else, in words.
     Other(String),
+}
+
+impl fmt::Display for ExchangeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotListening(why) | Self::Unreachable(why) | Self::Other(why) => f.write_str(why),
+            Self::TimedOut => f.write_str("no answer in time"),
+            Self::SecretRefused => f.write_str("it refuses our SHAZBOT_SECRET"),
+        }
+    }
 }
 
 /// Something that happened.

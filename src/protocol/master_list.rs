@@ -7,18 +7,23 @@ use rand::seq::IteratorRandom;
 
 use super::detector::GRACE;
 use super::event::{Action, Id, Notice};
+use super::exchange::Purpose;
 use super::timer::Timer;
 use super::{Core, Phase};
 use crate::clock::Now;
-use crate::membership::{audience, supersedes};
+use crate::membership::{number, supersedes};
 use crate::message::{Entry, Message, ServerUrl, State};
 
 /// After how long reading or writing the list has failed (v1's number); half of it when the program shuts down.
 const LIST_TIMEOUT: Duration = Duration::from_secs(10);
 /// After how many failures a seed is not tried again, and leaves the list.
 const SEED_TRIES: u32 = 2;
-/// How many seeds are tried at a time.
-const SEEDS_AT_A_TIME: usize = 20;
+/// How many seeds are tried at a time: few, since one that answers names all others; more by one that knows nobody. A
+/// thousand servers that start at once bear it.
+const SEEDS_AT_A_TIME: usize = 5;
+const SEEDS_WHEN_ALONE: usize = 20;
+/// Servers that are called back before they are listed, beyond which none is remembered.
+const MAX_CANDIDATES: usize = 1_000;
 /// After how many failures in a row somebody must look at the list: about half a minute.
 const MANY_FAILURES: u32 = 6;
 /// Least time between two accesses to the list, whatever is configured.
@@ -29,7 +34,8 @@ const MAX_BACK_OFF: Duration = Duration::from_secs(60);
 /// What is known of the master list.
 #[derive(Debug, Default)]
 pub struct MasterList {
-    // Servers that the list names and that are not known to be online. They are no members until they answer.
+    // Servers that the list names, or that call themselves alive, and that are not known to be online. They are no members
+    // until they answer.
     seeds: BTreeMap<ServerUrl, Seed>,
     rounds_of_seeds: u32,
     write_next: bool,
@@ -42,6 +48,8 @@ pub struct MasterList {
 #[derive(Debug)]
 struct Seed {
     entry: Entry,
+    // Whether the list names it.
+    listed: bool,
     failures: u32,
     since: Duration,
 }
@@ -57,10 +65,24 @@ impl MasterList {
         self.current = None;
     }
 
-    /// Notes a server that may be there. A newer word than the last one makes it worth trying anew.
+    /// Notes a server that may be there.
     pub fn add_seed(&mut self, entry: &Entry, now: Now) {
-        if self.seeds.get(&entry.url).is_none_or(|seed| supersedes(entry, &seed.entry)) {
-            let seed = Seed { entry: entry.clone(), failures: 0, since: now.mono };
+        self.add(entry, true, now);
+    }
+
+    /// The same of one that says itself that it is there, or is said to be by a server of version 1.
+    pub fn add_candidate(&mut self, entry: &Entry, now: Now) {
+        if self.seeds.len() < MAX_CANDIDATES || self.seeds.contains_key(&entry.url) {
+            self.add(entry, false, now);
+        }
+    }
+
+    // A newer life than the last one makes it worth trying anew.
+    fn add(&mut self, entry: &Entry, listed: bool, now: Now) {
+        let known = self.seeds.get(&entry.url);
+        let listed = listed || known.is_some_and(|seed| seed.listed);
+        if known.is_none_or(|seed| number(entry) > number(&seed.entry)) {
+            let seed = Seed { entry: entry.clone(), listed, failures: 0, since: now.mono };
             self.seeds.insert(entry.url.clone(), seed);
             self.rounds_of_seeds = 0;
         }
@@ -76,6 +98,10 @@ impl MasterList {
         if let Some(seed) = self.seeds.get_mut(url) {
             seed.failures += 1;
         }
+    }
+
+    fn forget_candidates(&mut self, now: Now) {
+        self.seeds.retain(|_, it| it.listed || it.failures < SEED_TRIES || now.mono < it.since + GRACE);
     }
 
     // Programs start before they listen: a seed is not given up within its first minute.
@@ -98,7 +124,8 @@ impl Core {
 
     pub(super) fn sync_list(&mut self) {
         let timeout = if self.phase == Phase::Leaving { LIST_TIMEOUT / 2 } else { LIST_TIMEOUT };
-        let id = self.new_id();
+        self.next_id += 1;
+        let id = self.next_id;
         self.list.current = Some(id);
         self.actions.push_back(Action::SyncList { id, write: self.list.write_next, timeout });
     }
@@ -116,7 +143,7 @@ impl Core {
                 return None;
             }
         };
-        self.report(list.skipped);
+        self.report_skipped(&list.skipped);
         let listed: Vec<_> = list.entries.into_iter().filter(|entry| entry.state == State::Online).collect();
         self.add_seeds(&listed, now);
         self.meet_seeds(now);
@@ -145,7 +172,7 @@ impl Core {
     fn add_seeds(&mut self, listed: &[Entry], now: Now) {
         // Or a list that names others each time would make us remember them all.
         let urls: BTreeSet<_> = listed.iter().map(|entry| &entry.url).collect();
-        self.list.seeds.retain(|url, _| urls.contains(url));
+        self.list.seeds.retain(|url, seed| !seed.listed || urls.contains(url));
         for entry in listed {
             let known = self.members.get(&entry.url).map(|member| &member.entry);
             // One that is known to be dead may have started again since.
@@ -164,8 +191,8 @@ impl Core {
             return;
         }
         if self.bootstrap.as_ref().is_some_and(BTreeSet::is_empty) {
-            let first = audience(self.list.seeds.values().map(|seed| &seed.entry), &mut self.rng);
-            let pending: BTreeSet<_> = self.send_all(first, now).into_iter().collect();
+            let first = self.list.seeds.keys().cloned().sample(&mut self.rng, SEEDS_AT_A_TIME);
+            let pending: BTreeSet<_> = first.into_iter().map(|to| self.send(to, Purpose::Contact, now)).collect();
             if pending.is_empty() {
                 self.end_bootstrap();
             } else {
@@ -202,8 +229,11 @@ impl Core {
         let worth = |seed: &Seed| alone || seed.failures < SEED_TRIES || now.mono < seed.since + GRACE;
         let waiting = self.list.seeds.iter().filter(|(url, seed)| worth(seed) && !self.is_contacting(url));
         let waiting: Vec<_> = waiting.map(|(url, _)| url.clone()).collect();
-        let chosen = waiting.into_iter().sample(&mut self.rng, SEEDS_AT_A_TIME);
-        self.send_all(chosen, now);
+        let count = if alone { SEEDS_WHEN_ALONE } else { SEEDS_AT_A_TIME };
+        for to in waiting.into_iter().sample(&mut self.rng, count) {
+            self.send(to, Purpose::Contact, now);
+        }
+        self.list.forget_candidates(now);
         self.schedule_seeds(now);
     }
 

@@ -3,12 +3,16 @@
 
 mod detector;
 mod event;
+mod exchange;
+mod hearing;
 mod master_list;
 mod own;
+mod rumours;
+mod sync;
 mod timer;
+mod tokens;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
 use rand::rngs::SmallRng;
@@ -17,13 +21,16 @@ use rand::{RngExt, SeedableRng};
 use crate::clock::Now;
 use crate::config::Settings;
 use crate::error::Error;
-use crate::membership::{Change, Members};
-use crate::message::{Entry, MAX_NAMED, Message, Reason, ServerUrl, Skipped, State};
+use crate::membership::Members;
+use crate::message::{Digest, Entry, MAX_NAMED, Message, Ours, Reason, ServerUrl, Skipped, State};
 
-use detector::{Began, Exchange, Purpose, Retry};
+use detector::Suspicion;
 pub use event::{Action, ExchangeError, Id, Notice};
+use exchange::{Exchange, Purpose};
+use hearing::Voice;
 use master_list::MasterList;
 use timer::{Timer, Timers};
+use tokens::Tokens;
 
 /// After how long without a sign of the event loop the program counts as hung. Longer than a garbage collection or a
 /// synchronous start-up task should take, shorter than the two time-outs after which others call a server dead.
@@ -36,6 +43,12 @@ const LEAVE_LIMIT: Duration = Duration::from_millis(5_800);
 const LEAVE_LIMIT_WITH_LIST: Duration = Duration::from_millis(11_800);
 /// Gossip messages handled in a second: fifty times what the restart of a large cluster sends to one server.
 const INBOUND_PER_SECOND: u32 = 1_000;
+/// How far the wall clock may go its own way between two looks at it before we doubt how much time has passed.
+const CLOCK_JUMP: u64 = 5_000;
+/// Rumours are pushed at this rate, messages a second, and so many at once; servers that others call dead are checked at
+/// this. Together they keep a server below 20 messages a second when half of a large cluster restarts.
+const PUSHES: (u32, u32) = (12, 4);
+const CHECKS: (u32, u32) = (6, 3);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -60,8 +73,21 @@ pub struct Core {
     // How often we have answered that we cannot be reached.
     deaths_answered: u32,
     exchanges: BTreeMap<Id, Exchange>,
-    retries: Vec<Retry>,
     next_id: Id,
+    // Servers that do not answer us, until it is settled.
+    suspicions: BTreeMap<ServerUrl, Suspicion>,
+    // Deaths that others tell of and that we look into before we list them.
+    claims: BTreeMap<ServerUrl, Entry>,
+    rumours: BTreeSet<ServerUrl>,
+    pushes: Tokens,
+    checks: Tokens,
+    // Pairs of digests, ours and another's, that an exchange did not make one.
+    futile: VecDeque<(Digest, Digest)>,
+    // The hashes of servers whose stamps were learned last.
+    recent: VecDeque<u64>,
+    // The server of version 1 that was probed last in its turn.
+    last_legacy: ServerUrl,
+    last_answer: Duration,
     // The exchanges of the bootstrap that have no answer yet; empty before there are any, None once started.
     bootstrap: Option<BTreeSet<Id>>,
     list: MasterList,
@@ -70,6 +96,8 @@ pub struct Core {
     last_beat: Duration,
     // When the program last came back from a stall: exchanges from before say nothing about others.
     awake_since: Duration,
+    // How far the wall clock is ahead of the monotonic one, ms.
+    clock_ahead: u64,
     inbound: (Duration, u32),
     reported: BTreeSet<Skipped>,
     actions: VecDeque<Action>,
@@ -79,6 +107,7 @@ pub struct Core {
 impl Core {
     /// A server that starts now. `seed` decides every random choice.
     pub fn new(settings: Settings, now: Now, seed: u64) -> Self {
+        let last_legacy = settings.base_url.clone();
         let mut core = Self {
             settings,
             phase: Phase::Running,
@@ -86,14 +115,23 @@ impl Core {
             claim: None,
             deaths_answered: 0,
             exchanges: BTreeMap::new(),
-            retries: Vec::new(),
             next_id: 0,
+            suspicions: BTreeMap::new(),
+            claims: BTreeMap::new(),
+            rumours: BTreeSet::new(),
+            pushes: Tokens::new(PUSHES.0, PUSHES.1, now.mono),
+            checks: Tokens::new(CHECKS.0, CHECKS.1, now.mono),
+            futile: VecDeque::new(),
+            recent: VecDeque::new(),
+            last_legacy,
+            last_answer: now.mono,
             bootstrap: Some(BTreeSet::new()),
             list: MasterList::default(),
             timers: Timers::default(),
             rng: SmallRng::seed_from_u64(seed),
             last_beat: now.mono,
             awake_since: now.mono,
+            clock_ahead: now.wall.wrapping_sub(now.mono.as_millis() as u64),
             inbound: (now.mono, 0),
             reported: BTreeSet::new(),
             actions: VecDeque::new(),
@@ -102,6 +140,7 @@ impl Core {
         core.be_born(now);
         core.read_list_first(now);
         core.schedule_round(now);
+        core.timers.set(Timer::Silence, now.mono + core.settings.interval);
         core.timers.set(Timer::Expire, now.mono + EXPIRY_INTERVAL);
         core
     }
@@ -123,7 +162,7 @@ impl Core {
 
     /// When to call [`Core::handle_timeout`] next, as monotonic time.
     pub fn poll_timeout(&self) -> Option<Duration> {
-        self.retries.iter().map(|retry| retry.at).chain(self.timers.next()).min()
+        self.suspicions.values().map(|suspicion| suspicion.deadline).chain(self.timers.next()).min()
     }
 
     /// Everybody known.
@@ -136,29 +175,58 @@ impl Core {
     pub fn adopt(&mut self, mut members: Members, now: Now) {
         let own = self.own().clone();
         members.put(own, now);
+        let urls: Vec<_> = members.entries().map(|entry| entry.url.clone()).collect();
+        urls.iter().for_each(|url| members.answered(url, now));
         self.members = members;
+        self.list = MasterList::default();
+        self.rumours.clear();
+        self.end_bootstrap();
     }
 
     /// What time has brought.
     pub fn handle_timeout(&mut self, now: Now) {
+        self.look_at_clocks(now);
         while let Some(timer) = self.timers.take_due(now.mono) {
             match timer {
                 Timer::Round => self.round(now),
+                Timer::Silence => self.notice_silence(now),
+                Timer::Rumours => self.push_rumours(now),
+                Timer::Checks => self.check_claims(now),
                 Timer::Seeds => self.try_seeds(now),
                 Timer::List => self.sync_list(),
                 Timer::Expire => self.expire(now),
                 Timer::Leave => self.finish_leave(),
             }
         }
-        self.retry_probes(now);
+        self.settle_suspicions(now);
     }
 
     /// The program's event loop turns. Without this the server vouches for nobody, itself included.
     pub fn handle_beat(&mut self, now: Now) {
+        self.look_at_clocks(now);
         if !self.is_awake(now) {
-            self.awake_since = now.mono;
+            self.doubt_ourselves(now);
         }
         self.last_beat = now.mono;
+        if !self.claims.is_empty() && !self.timers.is_set(Timer::Checks) {
+            self.check_claims(now);
+        }
+    }
+
+    // A machine that was suspended may not count the time in its monotonic clock.
+    fn look_at_clocks(&mut self, now: Now) {
+        let ahead = now.wall.wrapping_sub(now.mono.as_millis() as u64);
+        let moved = ahead.wrapping_sub(self.clock_ahead).cast_signed().unsigned_abs();
+        self.clock_ahead = ahead;
+        if moved > CLOCK_JUMP {
+            self.doubt_ourselves(now);
+        }
+    }
+
+    // What failed until now says nothing about others.
+    fn doubt_ourselves(&mut self, now: Now) {
+        self.awake_since = now.mono;
+        self.suspicions.clear();
     }
 
     /// Whether one more message may be handled now. Asked before it is even read.
@@ -172,35 +240,23 @@ impl Core {
     }
 
     /// A peer's message, admitted. Returns the answer to it.
-    pub fn handle_gossip(&mut self, now: Now, message: Message) -> Message {
+    pub fn handle_gossip(&mut self, now: Now, message: &Message) -> Message {
         self.handle_beat(now);
-        self.merge(message, now);
+        let from = message.ours.as_ref().and_then(|ours| ours.from.clone());
+        self.hear_all(message, from.as_ref(), Voice::Itself, now);
+        if let Some(from) = &from {
+            self.members.heard(from, now);
+        }
         self.vouch(now);
-        Message::new(self.members.entries().cloned().collect())
-    }
-
-    /// The outcome of [`Action::Gossip`].
-    pub fn handle_answer(&mut self, now: Now, id: Id, answer: Result<Message, ExchangeError>) {
-        let Some(exchange) = self.exchanges.remove(&id) else {
-            return;
+        let Some(ours) = &message.ours else {
+            return Message::new(self.members.entries().cloned().collect());
         };
-        match answer {
-            Ok(message) => {
-                self.merge(message, now);
-                self.members.answered(&exchange.to, now);
-                self.list.seed_answered(&exchange.to);
-                self.vouch(now);
-            }
-            Err(error) => {
-                self.list.seed_failed(&exchange.to);
-                self.notices.push_back(Notice::ExchangeFailed(exchange.to.clone(), error.clone()));
-                self.judge(exchange, &error, now);
-            }
+        self.others_reach(&ours.reached);
+        if let Some(from) = &from {
+            self.try_for(from, &ours.asked, now);
         }
-        self.end_bootstrap_exchange(id);
-        if self.phase == Phase::Leaving && self.exchanges.is_empty() && !self.list.is_busy() {
-            self.finish_leave();
-        }
+        let said = message.entries.iter().find(|entry| Some(&entry.url) == from.as_ref());
+        self.answer(said, ours, now)
     }
 
     /// A control request: takes this server out of the online list, or back into it, and tells the others.
@@ -221,7 +277,8 @@ impl Core {
         self.handle_beat(now);
         self.phase = Phase::Leaving;
         self.timers.clear();
-        self.retries.clear();
+        self.suspicions.clear();
+        self.claims.clear();
         self.exchanges.clear();
         self.list.abandon();
         self.end_bootstrap();
@@ -234,7 +291,11 @@ impl Core {
             LEAVE_LIMIT
         };
         self.timers.set(Timer::Leave, now.mono + limit);
-        if self.exchanges.is_empty() && !self.list.is_busy() {
+        self.finish_leave_if_told();
+    }
+
+    fn finish_leave_if_told(&mut self) {
+        if self.phase == Phase::Leaving && self.exchanges.is_empty() && !self.list.is_busy() {
             self.finish_leave();
         }
     }
@@ -250,76 +311,25 @@ impl Core {
         now.mono.saturating_sub(self.last_beat) <= STALL
     }
 
-    fn merge(&mut self, message: Message, now: Now) {
-        self.report(message.skipped);
-        for entry in message.entries {
-            if entry.url == self.settings.base_url {
-                self.hear_of_self(entry);
-            } else {
-                let url = entry.url.clone();
-                let change = self.members.merge(entry, now);
-                self.note(url, change);
-            }
-        }
+    /// Whether it goes on, and its program with it: then it may judge others.
+    fn is_working(&self, now: Now) -> bool {
+        self.phase == Phase::Running && self.is_awake(now)
     }
 
-    fn note(&mut self, url: ServerUrl, change: Change) {
-        match change {
-            Change::None | Change::Refreshed => {}
-            Change::Online => self.notices.push_back(Notice::Online(url)),
-            Change::Offline => {
-                let life = self.members.get(&url).and_then(|member| member.entry.life.as_ref());
-                let reason = life.and_then(|life| life.reason);
-                let author = life.and_then(|life| life.author.clone());
-                self.notices.push_back(Notice::Offline { url, reason, author });
-            }
-        }
-    }
-
-    fn report(&mut self, skipped: Vec<Skipped>) {
+    fn report_skipped(&mut self, skipped: &[Skipped]) {
         for entry in skipped {
             if self.reported.len() < MAX_NAMED && self.reported.insert(entry.clone()) {
-                self.notices.push_back(Notice::EntrySkipped(entry));
+                self.notices.push_back(Notice::EntrySkipped(entry.clone()));
             }
         }
     }
 
+    // Our own drain, its end, or our leave: it is told more widely than a rumour, and no further by us.
     fn announce(&mut self, now: Now) {
-        let audience = self.members.audience(&self.settings.base_url, &mut self.rng);
-        self.send_all(audience, now);
-    }
-
-    fn send_all(&mut self, to: Vec<ServerUrl>, now: Now) -> Vec<Id> {
-        let message = self.message();
-        to.into_iter().map(|to| self.send_this(to, Purpose::Contact, Arc::clone(&message), now)).collect()
-    }
-
-    fn send(&mut self, to: ServerUrl, purpose: Purpose, now: Now) {
-        let message = self.message();
-        self.send_this(to, purpose, message, now);
-    }
-
-    fn send_this(&mut self, to: ServerUrl, purpose: Purpose, message: Arc<Message>, now: Now) -> Id {
-        let id = self.new_id();
-        self.actions.push_back(Action::Gossip {
-            id,
-            to: to.clone(),
-            message,
-            timeout: detector::EXCHANGE_TIMEOUT,
-            fresh: false,
-        });
-        let own_clock = self.members.get(&to).map_or(0, |member| member.own_clock(now));
-        self.exchanges.insert(id, Exchange { to, purpose, began: Began { mono: now.mono, own_clock } });
-        id
-    }
-
-    fn message(&self) -> Arc<Message> {
-        Arc::new(Message::new(self.members.entries().cloned().collect()))
-    }
-
-    fn new_id(&mut self) -> Id {
-        self.next_id += 1;
-        self.next_id
+        self.rumours.remove(&self.settings.base_url);
+        for to in self.members.audience(&self.settings.base_url, &mut self.rng) {
+            self.tell(to, Purpose::Push, Vec::new(), Ours::default(), now);
+        }
     }
 
     fn expire(&mut self, now: Now) {

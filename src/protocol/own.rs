@@ -96,7 +96,7 @@ impl Core {
 
     fn put_own(&mut self, own: Entry, now: Now) {
         let (url, change) = (own.url.clone(), self.members.put(own, now));
-        self.note(url, change);
+        self.note(url, change, now);
     }
 }
 

@@ -7,6 +7,12 @@ use std::time::Duration;
 pub enum Timer {
     /// The next round of gossip.
     Round,
+    /// The next look for servers that should have spoken to us.
+    Silence,
+    /// The next telling on of rumours.
+    Rumours,
+    /// The next try of servers that somebody calls dead.
+    Checks,
     /// The next try of seeds.
     Seeds,
     /// The next read or update of the master list.
@@ -18,7 +24,8 @@ pub enum Timer {
 }
 
 impl Timer {
-    const ALL: [Self; 5] = [Self::Round, Self::Seeds, Self::List, Self::Expire, Self::Leave];
+    const ALL: [Self; 8] =
+        [Self::Round, Self::Silence, Self::Rumours, Self::Checks, Self::Seeds, Self::List, Self::Expire, Self::Leave];
 }
 
 /// At most one moment for each timer, as monotonic time.
@@ -29,6 +36,12 @@ impl Timers {
     /// Sets a timer, in place of what it was set to.
     pub fn set(&mut self, timer: Timer, at: Duration) {
         self.0[timer as usize] = Some(at);
+    }
+
+    /// Sets a timer, unless it is set to an earlier moment.
+    pub fn set_earlier(&mut self, timer: Timer, at: Duration) {
+        let moment = &mut self.0[timer as usize];
+        *moment = Some(moment.map_or(at, |set| set.min(at)));
     }
 
     /// Whether a timer is set.

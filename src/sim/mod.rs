@@ -276,8 +276,7 @@ impl World {
         let to = letter.to;
         match self.servers[to].health {
             Health::Up => {
-                let message = Arc::unwrap_or_clone(std::mem::take(&mut letter.message));
-                let answer = self.handle(to, |core, now| core.handle_gossip(now, message));
+                let answer = self.handle(to, |core, now| core.handle_gossip(now, &letter.message));
                 letter.message = Arc::new(answer.unwrap_or_default());
                 self.servers[to].sent += letter.message.to_json().len() as u64;
                 let (at, end) = match self.network.passage(to, letter.from) {

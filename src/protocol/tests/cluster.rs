@@ -35,10 +35,7 @@ impl Cluster {
                         continue;
                     };
                     let answer = match self.servers.get_mut(&to) {
-                        Some(peer) if !(self.cut)(&from, &to) => {
-                            peer.core.handle_gossip(peer.now, Arc::unwrap_or_clone(message));
-                            Ok(Message::new(peer.core.members().entries().cloned().collect()))
-                        }
+                        Some(peer) if !(self.cut)(&from, &to) => Ok(peer.core.handle_gossip(peer.now, &message)),
                         _ => Err(ExchangeError::Other("cut off".into())),
                     };
                     let Some(server) = self.servers.get_mut(&from) else {

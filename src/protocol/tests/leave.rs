@@ -26,7 +26,7 @@ fn a_leave_after_a_stall_is_a_leave_all_the_same() {
     server.meet("b", Some(1));
     server.pass_with(20, false);
     let death = entry("a", OFFLINE, server.now.wall, Some(WALL));
-    let from_b = server.core.send_all(vec![url("b")], server.now)[0];
+    let from_b = server.core.send(url("b"), Purpose::Contact, server.now);
     server.core.handle_answer(server.now, from_b, Ok(Message::new(vec![death.clone()])));
     server.core.handle_leave(server.now);
     assert!(crate::membership::supersedes(server.own(), &death));

@@ -19,7 +19,7 @@ fn a_skipped_entry_is_reported_once() {
     let mut server = Server::new("a");
     for _ in 0..3 {
         let skipped = vec![Skipped { name: "x".into(), reason: "because" }];
-        server.core.handle_gossip(server.now, Message { entries: vec![], skipped });
+        server.core.handle_gossip(server.now, &Message { skipped, ..Message::default() });
     }
     let reported = server.notices().into_iter().filter(|notice| matches!(notice, Notice::EntrySkipped(_)));
     assert_eq!(reported.count(), 1);

@@ -2,10 +2,14 @@
 
 mod cluster;
 mod detector;
+mod hearing;
 mod leave;
 mod limits;
 mod master_list;
 mod own;
+mod rumours;
+mod suspicion;
+mod sync;
 
 use super::*;
 use crate::membership::tests::{WALL, at, entry, url};
@@ -94,7 +98,7 @@ impl Server {
     }
 
     fn hear(&mut self, entries: Vec<Entry>) {
-        self.core.handle_gossip(self.now, Message::new(entries));
+        self.core.handle_gossip(self.now, &Message::new(entries));
     }
 
     fn own(&self) -> &Entry {
@@ -107,19 +111,59 @@ impl Server {
 
     /// Probes a server until it is tried a second time, every try failing; returns how many there were.
     fn fail_probes_of(&mut self, name: &str, seconds: u64) -> usize {
+        self.fail_probes(&[name], seconds, &ExchangeError::NotListening("refused".into()))
+    }
+
+    /// Lets every exchange with these fail and every other succeed; returns how many failed.
+    fn fail_probes(&mut self, names: &[&str], seconds: u64, error: &ExchangeError) -> usize {
         let mut tries = 0;
         for _ in 0..seconds * 10 {
             for (id, to) in gossips(&self.pass_tenth()) {
-                let result = if to == url(name) {
+                let result = if names.iter().any(|name| url(name) == to) {
                     tries += 1;
-                    Err(ExchangeError::NotListening("refused".into()))
+                    Err(error.clone())
                 } else {
-                    Ok(Message::default())
+                    Ok(self.nod(&to))
                 };
                 self.core.handle_answer(self.now, id, result);
             }
         }
         tries
+    }
+
+    /// The answer of a server that has nothing to say.
+    fn nod(&self, from: &ServerUrl) -> Message {
+        let known = self.core.members().get(from).map(|member| member.entry.clone());
+        known.map_or_else(Message::default, |entry| Message::of_ours(entry, None, Ours::default()))
+    }
+
+    /// Lets a few seconds pass in which every exchange succeeds: rumours of what was met are told.
+    fn settle(&mut self) {
+        self.fail_probes(&[], 5, &ExchangeError::TimedOut);
+    }
+
+    /// A message of a server of ours, which says these things of others. Returns the answer.
+    fn hear_ours(&mut self, from: &Entry, others: Vec<Entry>, ours: Ours) -> Message {
+        self.core.handle_gossip(self.now, &Message::of_ours(from.clone(), others, ours))
+    }
+
+    /// The same as an answer.
+    fn answered(&mut self, id: Id, from: &Entry, others: Vec<Entry>, ours: Ours) {
+        self.core.handle_answer(self.now, id, Ok(Message::of_ours(from.clone(), others, ours)));
+    }
+
+    /// What is sent until one message fits.
+    fn sent_until(&mut self, fits: impl Fn(&Message) -> bool) -> (Id, ServerUrl, Message) {
+        for _ in 0..3_000 {
+            for action in self.pass_tenth() {
+                if let Action::Gossip { id, to, message, .. } = action
+                    && fits(&message)
+                {
+                    return (id, to, Message::clone(&message));
+                }
+            }
+        }
+        panic!("no such message within five minutes");
     }
 
     fn pass_tenth(&mut self) -> Vec<Action> {

@@ -1,0 +1,125 @@
+//! All that is listed, in a number, and in a number for each of some buckets: what servers compare instead of lists.
+
+use super::{Members, number};
+use crate::message::{Digest, Entry, MAX_BUCKETS, State, stable_hash};
+
+/// About how many servers share a bucket: what a difference in one of them costs.
+const BUCKET: usize = 16;
+
+impl Members {
+    /// The digest of all that is listed, without tombstones stamped before `cutoff`. Kept up to date at each change.
+    pub fn digest(&self, cutoff: u64) -> Digest {
+        let mut hash = self.hash;
+        if cutoff > self.oldest_tombstone {
+            let left_out = self.entries().filter(|entry| !counts(entry, cutoff));
+            hash = left_out.fold(hash, |hash, entry| hash.wrapping_sub(contribution(entry)));
+        }
+        Digest { hash, cutoff }
+    }
+
+    /// How many buckets to compare in: so many that a difference costs little, and all of them fit in a message.
+    pub fn bucket_count(&self) -> usize {
+        (self.map.len() / BUCKET).next_power_of_two().clamp(4, MAX_BUCKETS)
+    }
+
+    /// The hashes of so many buckets, a power of two, 24 bits each.
+    pub fn buckets(&self, count: usize, cutoff: u64) -> Vec<u32> {
+        let mut buckets = vec![0u64; count];
+        for entry in self.entries().filter(|entry| counts(entry, cutoff)) {
+            let bucket = &mut buckets[bucket_of(entry, count)];
+            *bucket = bucket.wrapping_add(contribution(entry));
+        }
+        buckets.into_iter().map(|hash| (hash >> 40) as u32).collect()
+    }
+
+    /// Everything in some buckets. Begins with the bucket `first` and goes round, so that several servers that are asked
+    /// for more than fits in a message do not all answer with the same part.
+    pub fn in_buckets<'a>(&'a self, wanted: &'a [bool], first: usize, cutoff: u64) -> impl Iterator<Item = &'a Entry> {
+        let count = wanted.len().next_power_of_two().max(2);
+        let numbers = (0..wanted.len()).map(move |number| (number + first) % wanted.len());
+        let in_bucket = move |number: usize| {
+            let shift = 64 - count.trailing_zeros();
+            let (low, high) = ((number as u64) << shift, ((number as u64 + 1) << shift).wrapping_sub(1));
+            self.map.range(low..=high).map(|(_, member)| &member.entry)
+        };
+        numbers.filter(|number| wanted[*number]).flat_map(in_bucket).filter(move |entry| counts(entry, cutoff))
+    }
+}
+
+fn counts(entry: &Entry, cutoff: u64) -> bool {
+    entry.state == State::Online || entry.stamp >= cutoff
+}
+
+fn bucket_of(entry: &Entry, count: usize) -> usize {
+    (entry.url.hash() >> (64 - count.trailing_zeros())) as usize
+}
+
+/// What an entry adds to the digest: what matters, not heartbeats. Of a v1 server that is online every stamp is one.
+pub(super) fn contribution(entry: &Entry) -> u64 {
+    let life = entry.life.as_ref();
+    let (state, version) = match (entry.state, life) {
+        (State::Online, None) => (0, 0),
+        (State::Online, Some(life)) => (1, life.incarnation),
+        (State::Offline, _) => (2, number(entry)),
+    };
+    let mut bytes = [0; 22];
+    bytes[..8].copy_from_slice(&entry.url.hash().to_le_bytes());
+    bytes[8..16].copy_from_slice(&version.to_le_bytes());
+    bytes[16..20].copy_from_slice(&life.map_or(0, |life| life.instance).to_le_bytes());
+    bytes[20] = state;
+    bytes[21] = u8::from(entry.monitor);
+    stable_hash(&bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Now;
+    use crate::membership::TOMBSTONE_LIFE;
+    use crate::membership::tests::{WALL, at, entry, url};
+
+    fn filled(order: impl Iterator<Item = u64>) -> Members {
+        let mut members = Members::default();
+        for i in order {
+            let state = if i.is_multiple_of(5) { State::Offline } else { State::Online };
+            members.merge(entry(&format!("s{i}"), state, WALL + i, Some(WALL + i)), at(0));
+        }
+        members
+    }
+
+    #[test]
+    fn the_digest_is_the_same_in_whatever_order_things_were_learned_and_whatever_the_heartbeats() {
+        let (one, mut other) = (filled(0..100), filled((0..100).rev()));
+        assert_eq!(one.digest(0), other.digest(0));
+        other.merge(entry("s1", State::Online, WALL + 50_000, Some(WALL + 1)), at(50));
+        assert_eq!(one.digest(0), other.digest(0));
+        other.merge(entry("s1", State::Online, WALL + 50_000, Some(WALL + 2)), at(50));
+        assert_ne!(one.digest(0), other.digest(0));
+    }
+
+    #[test]
+    fn only_the_buckets_that_differ_are_to_be_exchanged() {
+        let (one, mut other) = (filled(0..500), filled(0..500));
+        other.declare_dead(&url("s7"), &url("s8"), at(3));
+        let count = one.bucket_count();
+        let (mine, theirs) = (one.buckets(count, 0), other.buckets(count, 0));
+        let wanted: Vec<_> = mine.iter().zip(&theirs).map(|(mine, theirs)| mine != theirs).collect();
+        assert_eq!(wanted.iter().filter(|wanted| **wanted).count(), 1);
+        let given: Vec<_> = other.in_buckets(&wanted, 5, 0).collect();
+        assert!(given.iter().any(|entry| entry.url == url("s7")) && given.len() < 60, "{}", given.len());
+        assert_eq!(one.in_buckets(&vec![true; count], 3, 0).count(), 500);
+    }
+
+    #[test]
+    fn tombstones_that_somebody_may_have_forgotten_do_not_count() {
+        let mut one = filled(1..50);
+        let other = one.clone();
+        let cutoff = WALL + 10_000;
+        one.merge(entry("old", State::Offline, WALL + 5_000, Some(WALL)), at(6));
+        assert_ne!(one.digest(0), other.digest(0));
+        assert_eq!(one.digest(cutoff), other.digest(cutoff));
+        // Forgetting it is the same.
+        one.expire(&url("own"), Now { wall: WALL + 6_000 + TOMBSTONE_LIFE, ..at(7) });
+        assert_eq!(one.digest(cutoff), other.digest(cutoff));
+    }
+}

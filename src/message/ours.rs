@@ -1,0 +1,367 @@
+//! What servers of ours tell each other: the field `shazbot` of a gossip message, one string, which crosses the boundary
+//! to JavaScript for next to nothing. It carries everything; a message that has it is read from it alone.
+//!
+//! Words with a space between; no normalised URL has a space or a `>`, and none of it needs escaping in JSON. The first
+//! word is `2`, the protocol. The first letter of the others says what they are; a letter that is not known is passed
+//! over, so that a later version may add some:
+//!
+//! | word | what it says |
+//! |---|---|
+//! | `e<state><stamp>><url>[><life>]` | an entry; the state is `o` online, `x` offline, a capital of a monitor. The first is the sender's own, `s` in place of `e` |
+//! | `d<hash>.<cutoff>` | the hash, hexadecimal, over all that the sender lists, but for tombstones stamped before the cut-off |
+//! | `a<base>.<ages>` | stamps of online servers by their place in the order of the hashes of their URLs |
+//! | `b<hashes>` | the hashes of the sender's buckets, 6 hexadecimal digits each |
+//! | `w<bits>` | the buckets whose entries are asked for, hexadecimal |
+//! | `m` | there is more to tell than fits |
+//! | `q<url>` | please try to reach this server |
+//! | `r<url>` | this server was reached |
+
+use std::fmt::Write;
+use std::iter::Peekable;
+use std::str::Chars;
+
+use super::{Entry, MAX_ENTRIES, Message, RawEntry, ServerUrl, State};
+use crate::error::Error;
+
+/// Most stamps that one message carries by their place: three exchanges an interval then keep the stamps of a hundred
+/// servers fresh.
+pub const MAX_AGES: usize = 48;
+/// Most buckets of a digest.
+pub const MAX_BUCKETS: usize = 1_024;
+/// Most servers that one message asks to have tried.
+pub const MAX_ASKED: usize = 4;
+/// Stamps go by place in units of this many ms.
+const AGE_UNIT: u64 = 128;
+/// The characters of a number to the base of 64.
+const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+/// The oldest stamp relative to the newest that goes by place, in units: 18 bits, about 9 hours.
+const MAX_AGE: u64 = (1 << 18) - 1;
+
+/// What a message of ours carries besides entries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ours {
+    /// Who sent it; None where its own entry is not acceptable.
+    pub from: Option<ServerUrl>,
+    /// What the sender lists, in a number.
+    pub digest: Option<Digest>,
+    /// Stamps by place. They mean nothing where the digests differ.
+    pub ages: Vec<Age>,
+    /// The hashes of the sender's buckets: the answer to another digest.
+    pub buckets: Vec<u32>,
+    /// Which buckets the sender asks for. Empty: none.
+    pub wanted: Vec<bool>,
+    /// Whether there was more to tell of the buckets asked for.
+    pub more: bool,
+    /// Servers that the receiver is asked to try.
+    pub asked: Vec<ServerUrl>,
+    /// Servers that the sender was asked to try, and has reached.
+    pub reached: Vec<ServerUrl>,
+}
+
+/// All that a server lists, in a number that is the same where the lists are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Digest {
+    /// The number.
+    pub hash: u64,
+    /// Tombstones stamped before this, ms, are left out: somebody's clock may have expired them.
+    pub cutoff: u64,
+}
+
+/// A stamp of an online server, by its place among all that are online.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Age {
+    /// Its place in the order of the hashes of the URLs.
+    pub place: usize,
+    /// Its stamp, ms, rounded down to a unit.
+    pub stamp: u64,
+}
+
+impl Message {
+    /// The field that servers of ours read, if this is a message of ours.
+    pub fn to_text(&self) -> Option<String> {
+        let ours = self.ours.as_ref()?;
+        let mut text = String::with_capacity(64 + 100 * self.entries.len());
+        text.push('2');
+        for entry in &self.entries {
+            let tag = if ours.from.as_ref() == Some(&entry.url) { 's' } else { 'e' };
+            put(&mut text, format_args!(" {tag}{}", state_letter(entry)));
+            put(&mut text, format_args!("{}>{}", entry.stamp, entry.url));
+            if let Some(life) = &entry.life {
+                put(&mut text, format_args!(">{life}"));
+            }
+        }
+        if let Some(Digest { hash, cutoff }) = ours.digest {
+            put(&mut text, format_args!(" d{hash:x}.{cutoff}"));
+        }
+        put_ages(&mut text, &ours.ages);
+        if !ours.buckets.is_empty() {
+            text.push_str(" b");
+            ours.buckets.iter().for_each(|hash| put(&mut text, format_args!("{:06x}", hash & 0xff_ffff)));
+        }
+        if !ours.wanted.is_empty() {
+            text.push_str(" w");
+            for bits in ours.wanted.chunks(4) {
+                let bits = bits.iter().enumerate().fold(0, |sum, (bit, wanted)| sum | (u32::from(*wanted) << bit));
+                put(&mut text, format_args!("{bits:x}"));
+            }
+        }
+        if ours.more {
+            text.push_str(" m");
+        }
+        ours.asked.iter().for_each(|url| put(&mut text, format_args!(" q{url}")));
+        ours.reached.iter().for_each(|url| put(&mut text, format_args!(" r{url}")));
+        Some(text)
+    }
+
+    /// Reads the field. None: it is of a protocol that we do not speak, and the message counts as one of version 1.
+    /// `wall` is our clock, ms; `known` gives the URL of a server that is known under the very same text.
+    pub fn from_text(text: &str, wall: u64, known: impl Fn(&str) -> Option<ServerUrl>) -> Option<Result<Self, Error>> {
+        let mut words = text.split(' ');
+        if words.next() != Some("2") {
+            return None;
+        }
+        let (mut message, mut ours) = (Self::default(), Ours::default());
+        for word in words {
+            let Some(tag) = word.chars().next() else { continue };
+            let rest = &word[tag.len_utf8()..];
+            let good = match tag {
+                's' | 'e' if message.entries.len() + message.skipped.len() >= MAX_ENTRIES => {
+                    return Some(Err(Error::TooLarge(format!("A message holds at most {MAX_ENTRIES} servers"))));
+                }
+                's' | 'e' => {
+                    let before = message.entries.len();
+                    message.take_word(rest, wall, &known);
+                    if tag == 's' && ours.from.is_none() {
+                        ours.from = message.entries.get(before).map(|entry| entry.url.clone());
+                    }
+                    true
+                }
+                'd' => parse_digest(rest).map(|digest| ours.digest = Some(digest)).is_some(),
+                'a' => parse_ages(rest).map(|ages| ours.ages = ages).is_some(),
+                'b' => parse_buckets(rest).map(|buckets| ours.buckets = buckets).is_some(),
+                'w' => parse_wanted(rest).map(|wanted| ours.wanted = wanted).is_some(),
+                'm' => {
+                    ours.more = true;
+                    true
+                }
+                'q' => put_url(&mut ours.asked, rest, &known),
+                'r' => put_url(&mut ours.reached, rest, &known),
+                _ => true,
+            };
+            if !good {
+                let why = format!("Invalid gossip message: its shazbot field is malformed at the word {tag:?}");
+                return Some(Err(Error::InvalidMessage(why)));
+            }
+        }
+        message.ours = Some(ours);
+        Some(Ok(message))
+    }
+
+    fn take_word(&mut self, word: &str, wall: u64, known: impl Fn(&str) -> Option<ServerUrl>) {
+        let mut parts = word.splitn(3, '>');
+        let head = parts.next().unwrap_or_default();
+        let letter = head.chars().next().unwrap_or(' ');
+        let entry = RawEntry {
+            url: parts.next(),
+            monitor: matches!(letter, 'o' | 'x' | 'O' | 'X').then_some(letter.is_ascii_uppercase()),
+            stamp: head[letter.len_utf8().min(head.len())..].parse::<u64>().ok().map(|stamp| stamp as f64),
+            life: parts.next(),
+        };
+        let state = if letter.eq_ignore_ascii_case(&'o') { State::Online } else { State::Offline };
+        self.take(state, entry, wall, known);
+    }
+}
+
+// Writing to a string does not fail.
+fn put(text: &mut String, what: std::fmt::Arguments<'_>) {
+    let _ = text.write_fmt(what);
+}
+
+fn state_letter(entry: &Entry) -> char {
+    let letter = match entry.state {
+        State::Online => 'o',
+        State::Offline => 'x',
+    };
+    if entry.monitor { letter.to_ascii_uppercase() } else { letter }
+}
+
+fn put_url(urls: &mut Vec<ServerUrl>, text: &str, known: impl Fn(&str) -> Option<ServerUrl>) -> bool {
+    if urls.len() < MAX_ASKED {
+        urls.extend(known(text).or_else(|| ServerUrl::parse(text).ok()));
+    }
+    true
+}
+
+fn parse_digest(text: &str) -> Option<Digest> {
+    let (hash, cutoff) = text.split_once('.')?;
+    Some(Digest { hash: u64::from_str_radix(hash, 16).ok()?, cutoff: cutoff.parse().ok()? })
+}
+
+fn parse_buckets(text: &str) -> Option<Vec<u32>> {
+    let (chunks, rest) = text.as_bytes().as_chunks::<6>();
+    if !rest.is_empty() || !is_bucket_count(chunks.len()) {
+        return None;
+    }
+    let hash = |chunk: &[u8; 6]| u32::from_str_radix(std::str::from_utf8(chunk).ok()?, 16).ok();
+    chunks.iter().map(hash).collect()
+}
+
+fn parse_wanted(text: &str) -> Option<Vec<bool>> {
+    if !is_bucket_count(text.len() * 4) {
+        return None;
+    }
+    let digits = text.chars().map(|digit| digit.to_digit(16)).collect::<Option<Vec<_>>>()?;
+    Some(digits.into_iter().flat_map(|digit| (0..4).map(move |bit| digit & (1 << bit) != 0)).collect())
+}
+
+fn is_bucket_count(count: usize) -> bool {
+    count.is_power_of_two() && (4..=MAX_BUCKETS).contains(&count)
+}
+
+// The places in their order, each as the distance from the one before, 5 bits a character with the lowest first, and
+// the age in 3 characters.
+fn put_ages(text: &mut String, ages: &[Age]) {
+    let Some(base) = ages.iter().map(|age| age.stamp / AGE_UNIT).max() else { return };
+    put(text, format_args!(" a{base}."));
+    let mut sorted: Vec<_> = ages.iter().filter(|age| base - age.stamp / AGE_UNIT <= MAX_AGE).collect();
+    sorted.sort_by_key(|age| age.place);
+    let mut digit = |value: u64| text.push(char::from(DIGITS[(value & 63) as usize]));
+    let mut next = 0;
+    for age in sorted {
+        let mut gap = age.place as u64 - next;
+        while gap >= 32 {
+            digit(32 | (gap & 31));
+            gap >>= 5;
+        }
+        digit(gap);
+        let units = base - age.stamp / AGE_UNIT;
+        [units >> 12, units >> 6, units].into_iter().for_each(&mut digit);
+        next = age.place as u64 + 1;
+    }
+}
+
+fn parse_ages(text: &str) -> Option<Vec<Age>> {
+    let (base, ages) = text.split_once('.')?;
+    let base: u64 = base.parse().ok().filter(|base| *base <= u64::MAX / AGE_UNIT)?;
+    let mut chars = ages.chars().peekable();
+    let (mut found, mut next) = (Vec::new(), 0);
+    while chars.peek().is_some() && found.len() < MAX_AGES {
+        let place = next + parse_gap(&mut chars)?;
+        let units = (0..3).try_fold(0, |sum, _| Some(sum << 6 | digit(&mut chars)?))?;
+        found.push(Age { place: place as usize, stamp: base.checked_sub(units)? * AGE_UNIT });
+        next = place + 1;
+    }
+    Some(found)
+}
+
+fn parse_gap(chars: &mut Peekable<Chars<'_>>) -> Option<u64> {
+    let mut gap = 0;
+    // More than 4 characters is no place among the servers that anybody remembers.
+    for shift in [0, 5, 10, 15] {
+        let value = digit(chars)?;
+        gap |= (value & 31) << shift;
+        if value < 32 {
+            return Some(gap);
+        }
+    }
+    None
+}
+
+fn digit(chars: &mut Peekable<Chars<'_>>) -> Option<u64> {
+    let wanted = u8::try_from(chars.next()?).ok()?;
+    DIGITS.iter().position(|digit| *digit == wanted).map(|value| value as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::{Life, Reason};
+    use super::*;
+
+    const WALL: u64 = 1_800_000_000_000;
+
+    fn read(text: &str) -> Option<Result<Message, Error>> {
+        Message::from_text(text, WALL, |_| None)
+    }
+
+    fn any_url() -> impl Strategy<Value = ServerUrl> {
+        "[a-z]{1,8}(/[a-z;,.!~|]{1,5})?".prop_map(|name| ServerUrl::parse(&format!("http://{name}")).expect("valid"))
+    }
+
+    fn any_entry() -> impl Strategy<Value = Entry> {
+        let life = prop::option::of((0..WALL, any::<u32>(), prop::option::of(any_url())));
+        (any_url(), any::<bool>(), any::<bool>(), 0..WALL, life).prop_map(|(url, monitor, online, stamp, life)| Entry {
+            url,
+            monitor,
+            state: if online { State::Online } else { State::Offline },
+            stamp,
+            life: life.map(|(incarnation, instance, author)| Life {
+                incarnation,
+                instance,
+                reason: author.as_ref().map(|_| Reason::Failed),
+                author,
+            }),
+        })
+    }
+
+    fn any_ours() -> impl Strategy<Value = Ours> {
+        let ages = prop::collection::btree_map(0usize..40_000, WALL - 30_000_000..WALL, 0..MAX_AGES);
+        let bits = (2u32..10).prop_flat_map(|power| prop::collection::vec(any::<bool>(), 1usize << power));
+        let buckets = (2u32..10).prop_flat_map(|power| prop::collection::vec(0u32..1 << 24, 1usize << power));
+        let urls = || prop::collection::vec(any_url(), 0..MAX_ASKED);
+        let digest = prop::option::of((any::<u64>(), 0..WALL));
+        (ages, bits, buckets, urls(), urls(), digest, any::<bool>()).prop_map(
+            |(ages, wanted, buckets, asked, reached, digest, more)| Ours {
+                from: None,
+                digest: digest.map(|(hash, cutoff)| Digest { hash, cutoff }),
+                ages: ages.into_iter().map(|(place, stamp)| Age { place, stamp: stamp & !(AGE_UNIT - 1) }).collect(),
+                buckets,
+                wanted,
+                more,
+                asked,
+                reached,
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn what_we_send_is_what_we_read(own in any_entry(), others in prop::collection::vec(any_entry(), 0..5), ours in any_ours()) {
+            prop_assume!(others.iter().all(|entry| entry.url != own.url));
+            let message = Message::of_ours(own, others, ours);
+            let text = message.to_text().expect("ours");
+            prop_assert_eq!(read(&text), Some(Ok(message)));
+        }
+
+        #[test]
+        fn whatever_comes_in_does_no_harm(text in "2( [sedabwmqr][ -~]{0,40}){0,8}|\\PC{0,60}") {
+            let _ = read(&text);
+        }
+    }
+
+    #[test]
+    fn a_word_that_a_later_version_adds_is_passed_over_and_another_protocol_is_not_read() {
+        assert_eq!(read("2 zebra m").and_then(Result::ok).and_then(|it| it.ours).map(|it| it.more), Some(true));
+        assert_eq!(read("3 m"), None);
+        assert_eq!(read(""), None);
+    }
+
+    #[test]
+    fn a_sender_that_is_not_acceptable_spoils_only_its_own_entry() {
+        let message = read("2 so99>http://user@a/ eo5>http://b/").expect("protocol 2").expect("a message");
+        assert_eq!((message.entries.len(), message.skipped.len()), (1, 1));
+        assert_eq!(message.ours.and_then(|ours| ours.from), None);
+    }
+
+    #[test]
+    fn malformed_words_are_refused_whole() {
+        for text in
+            ["2 d5", "2 dx.5", "2 a5", "2 a5.A", "2 b12345", "2 b000000000000000000", "2 w1ff", "2 wzz", "2 a1.____"]
+        {
+            assert!(matches!(read(text), Some(Err(Error::InvalidMessage(_)))), "{text}");
+        }
+    }
+}

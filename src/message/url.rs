@@ -1,0 +1,170 @@
+//! Base URLs of servers, checked and normalised.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::Hasher;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use siphasher::sip::SipHasher13;
+use url::{Host, Url};
+
+/// Most characters of a base URL: what servers, proxies and browsers commonly accept.
+pub const MAX_URL: usize = 2048;
+
+/// The base URL of a server, normalised, so that aliases of one server are one. Ends in `/`.
+#[derive(Clone)]
+pub struct ServerUrl(Arc<Named>);
+
+// One allocation, one pointer: a server of ten thousand keeps ten thousand of these.
+struct Named {
+    hash: u64,
+    text: Box<str>,
+}
+
+/// A hash that is the same on every machine and in every version: servers compare what they make of it.
+pub fn stable_hash(bytes: &[u8]) -> u64 {
+    let mut hasher = SipHasher13::new();
+    hasher.write(bytes);
+    hasher.finish()
+}
+
+impl ServerUrl {
+    /// Checks and normalises a base URL; the error says what is wrong with it, without repeating it.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        if text.chars().count() > MAX_URL {
+            return Err("its URL is over 2048 characters");
+        }
+        if text.chars().any(char::is_control) {
+            return Err("its URL has control characters");
+        }
+        let mut url = Url::parse(text).map_err(|error| match error {
+            url::ParseError::RelativeUrlWithoutBase => "its URL is not absolute",
+            _ => "its URL is malformed",
+        })?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err("its URL is neither http nor https");
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("its URL has a user name or a password");
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err("its URL has a query or a fragment");
+        }
+        let address = match url.host() {
+            Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
+            Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
+            Some(Host::Domain(_)) | None => None,
+        };
+        if address.is_some_and(is_link_local) {
+            return Err("its address is link-local, where no server of a cluster is");
+        }
+        if !url.path().ends_with('/') {
+            let path = format!("{}/", url.path());
+            url.set_path(&path);
+        }
+        // Normalising may have escaped what was in it.
+        if url.as_str().len() > MAX_URL {
+            return Err("its URL is over 2048 characters");
+        }
+        let text: Box<str> = url.as_str().into();
+        Ok(Self(Arc::new(Named { hash: stable_hash(text.as_bytes()), text })))
+    }
+
+    /// The URL, ending in `/`.
+    pub fn as_str(&self) -> &str {
+        &self.0.text
+    }
+
+    /// Its place in the order that all servers share: on the ring, in the buckets of a digest.
+    pub fn hash(&self) -> u64 {
+        self.0.hash
+    }
+}
+
+/// Whether an address is link-local: 169.254.0.0/16 is where clouds answer requests for a machine's credentials.
+pub fn is_link_local(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    }
+}
+
+impl PartialEq for ServerUrl {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0.text == other.0.text
+    }
+}
+
+impl Eq for ServerUrl {}
+
+impl PartialOrd for ServerUrl {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ServerUrl {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.text.cmp(&other.0.text)
+    }
+}
+
+impl fmt::Display for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.text)
+    }
+}
+
+impl fmt::Debug for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aliases_of_one_server_are_one() {
+        let url = |text| ServerUrl::parse(text).expect(text);
+        for alias in ["http://a:80", "http://A/", "HTTP://a:80/", "http://a/."] {
+            assert_eq!(url(alias).as_str(), "http://a/");
+        }
+        assert_eq!(url("https://a:3000/app").as_str(), "https://a:3000/app/");
+    }
+
+    #[test]
+    fn the_shared_order_is_the_same_in_every_version() {
+        // Servers of different versions compare digests made of it: never change this number.
+        assert_eq!(ServerUrl::parse("http://a/").expect("valid").hash(), 10_215_502_573_201_906_603);
+    }
+
+    #[test]
+    fn urls_that_no_server_has_are_refused() {
+        let long = format!("http://a/{}", "x".repeat(MAX_URL));
+        let long_when_escaped = format!("http://a/{}", "é".repeat(MAX_URL / 2));
+        for (text, reason) in [
+            ("", "not absolute"),
+            ("/clustershazbot", "not absolute"),
+            ("ftp://a/", "neither http nor https"),
+            ("file:///etc/passwd", "neither http nor https"),
+            ("http://user@a/", "user name"),
+            ("http://:pass@a/", "password"),
+            ("http://a/\u{0}", "control"),
+            ("http://a/\n", "control"),
+            ("http://a/?q", "query"),
+            ("http://a/#f", "fragment"),
+            ("http://169.254.169.254/", "link-local"),
+            ("http://2852039166/", "link-local"),
+            ("http://[fe80::1]/", "link-local"),
+            ("http://[::ffff:169.254.169.254]/", "link-local"),
+            (&long, "2048"),
+            (&long_when_escaped, "2048"),
+        ] {
+            let error = ServerUrl::parse(text).expect_err(text);
+            assert!(error.contains(reason), "{text}: {error}");
+        }
+    }
+}

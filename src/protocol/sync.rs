@@ -1,0 +1,172 @@
+//! Making two lists the same: digests, and where they differ, what differs. And stamps, so that everybody knows how fresh
+//! what it knows is.
+
+use std::collections::BTreeMap;
+
+use rand::RngExt;
+
+use super::Core;
+use super::exchange::Purpose;
+use crate::clock::Now;
+use crate::membership::{TOMBSTONE_LIFE, supersedes};
+use crate::message::{Age, Digest, Entry, MAX_AGES, MAX_AHEAD, Message, Ours, ServerUrl, State};
+
+/// Most bytes of entries in one message: with what else is in it, and what JSON adds, below the 90 kB that we hold
+/// ourselves to, and so below the 100 kB that Express takes.
+pub const MAX_ENTRY_BYTES: usize = 80_000;
+/// Tombstones that have less than this to live, ms, are left out of digests: clocks may be two hours apart, and an hour
+/// to spare.
+const NEAR_EXPIRY: u64 = 3 * 3_600_000;
+/// Pairs of digests that are known not to become one.
+const MAX_FUTILE: usize = 16;
+/// Stamps that were learned last and are remembered as such.
+const MAX_RECENT: usize = 4 * MAX_AGES;
+/// After how many intervals a stamp that a v1 server holds is old enough to be worth the bytes.
+const STALE: u64 = 2;
+
+impl Core {
+    /// Our entry, our digest, the freshest stamps, and what we hold of the receiver if it may want to correct it.
+    pub(super) fn usual_message(&mut self, to: &ServerUrl, now: Now) -> Message {
+        let held = self.members.get(to).map(|member| &member.entry).filter(|entry| entry.state == State::Offline);
+        let view: Vec<_> = self.claims.get(to).or(held).cloned().into_iter().collect();
+        let digest = Some(self.members.digest(now.wall.saturating_sub(TOMBSTONE_LIFE - NEAR_EXPIRY)));
+        let ours = Ours { digest, ages: self.ages(), ..Ours::default() };
+        Message::of_ours(self.own().clone(), view, ours)
+    }
+
+    /// The answer to a server of ours, once its message is taken in.
+    pub(super) fn answer(&mut self, said: Option<&Entry>, ours: &Ours, now: Now) -> Message {
+        let mut answer = Ours::default();
+        let mut others = Vec::new();
+        // What we hold of it, where that goes beyond what it says of itself.
+        if let Some(said) = said {
+            let held = self.members.get(&said.url).map(|member| &member.entry);
+            let held = self.claims.get(&said.url).or(held).filter(|held| supersedes(held, said));
+            others.extend(held.cloned());
+        }
+        if let Some(theirs) = ours.digest {
+            let mine = self.members.digest(theirs.cutoff);
+            if mine == theirs {
+                self.take_ages(&ours.ages, now);
+                (answer.digest, answer.ages) = (Some(mine), self.ages());
+            } else if !self.futile.contains(&(mine, theirs)) {
+                answer.digest = Some(mine);
+                answer.buckets = self.members.buckets(self.members.bucket_count(), theirs.cutoff);
+            }
+        }
+        if !ours.wanted.is_empty() {
+            let first = self.rng.random_range(0..ours.wanted.len());
+            let cutoff = ours.digest.map_or(0, |digest| digest.cutoff);
+            let (entries, more) = fitting(self.members.in_buckets(&ours.wanted, first, cutoff));
+            others.extend(entries);
+            answer.more = more;
+        }
+        Message::of_ours(self.own().clone(), others, answer)
+    }
+
+    /// An answer has come: goes on where its sender lists something else than we do.
+    pub(super) fn compare(&mut self, with: ServerUrl, answer: Message, now: Now) {
+        let Some(ours) = answer.ours else {
+            return self.teach(with, &answer.entries, now);
+        };
+        let Some(theirs) = ours.digest else { return };
+        let mine = self.members.digest(theirs.cutoff);
+        if mine == theirs {
+            return self.take_ages(&ours.ages, now);
+        }
+        if ours.buckets.is_empty() || self.futile.contains(&(mine, theirs)) {
+            return;
+        }
+        let buckets = self.members.buckets(ours.buckets.len(), theirs.cutoff);
+        let wanted: Vec<_> = buckets.iter().zip(&ours.buckets).map(|(mine, theirs)| mine != theirs).collect();
+        let first = self.rng.random_range(0..wanted.len());
+        let (entries, _) = fitting(self.members.in_buckets(&wanted, first, theirs.cutoff));
+        let ours = Ours { digest: None, wanted, ..Ours::default() };
+        self.tell(with, Purpose::Repair(mine, theirs), entries, ours, now);
+    }
+
+    /// What differed has been exchanged. Where there is more, others are asked for it: not all from one.
+    pub(super) fn end_repair(
+        &mut self,
+        pair: (Digest, Digest),
+        with: &ServerUrl,
+        answer: &Message,
+        learned: bool,
+        now: Now,
+    ) {
+        if !learned {
+            if self.futile.len() == MAX_FUTILE {
+                self.futile.pop_front();
+            }
+            self.futile.push_back(pair);
+        } else if answer.ours.as_ref().is_some_and(|ours| ours.more) {
+            let next = self.members.helpers(&self.settings.base_url, &mut self.rng, 1, &[]).pop();
+            self.send(next.unwrap_or_else(|| with.clone()), Purpose::Contact, now);
+        }
+    }
+
+    // A v1 server's full answer is its digest: it is sent what it lacks, as it reads it.
+    fn teach(&mut self, to: ServerUrl, known: &[Entry], now: Now) {
+        // A drained v1 server stands in both its lists: the later one, offline, counts.
+        let theirs: BTreeMap<_, _> = known.iter().map(|entry| (&entry.url, entry)).collect();
+        let stale = STALE * self.settings.interval.as_millis() as u64;
+        let own = &self.settings.base_url;
+        let lacks = |entry: &&Entry| match theirs.get(&entry.url) {
+            // It has been told of us already.
+            _ if entry.url == *own => false,
+            None => entry.stamp + TOMBSTONE_LIFE > now.wall,
+            Some(known) if known.state != entry.state => supersedes(entry, known),
+            Some(known) => entry.state == State::Online && entry.stamp > known.stamp + stale,
+        };
+        let (lacking, _) = fitting(self.members.entries().filter(lacks));
+        if !lacking.is_empty() {
+            self.send_this(to, Purpose::Push, Message::new(lacking).into(), false, now);
+        }
+    }
+
+    /// A stamp has been learned.
+    pub(super) fn learned_age(&mut self, key: u64) {
+        if self.recent.len() == MAX_RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(key);
+    }
+
+    // The stamps that were learned last: newest stamps first would favour fast clocks.
+    fn ages(&self) -> Vec<Age> {
+        let mut ages = BTreeMap::new();
+        for key in self.recent.iter().rev() {
+            if let Some(place) = self.members.place(*key)
+                && let Some(entry) = self.members.by_key(*key)
+            {
+                ages.insert(place, entry.stamp);
+            }
+            if ages.len() == MAX_AGES {
+                break;
+            }
+        }
+        ages.into_iter().map(|(place, stamp)| Age { place, stamp }).collect()
+    }
+
+    fn take_ages(&mut self, ages: &[Age], now: Now) {
+        let own = self.members.place(self.settings.base_url.hash());
+        for age in ages.iter().filter(|age| age.stamp <= now.wall + MAX_AHEAD && Some(age.place) != own) {
+            if let Some(key) = self.members.refresh(age.place, age.stamp, now) {
+                self.learned_age(key);
+            }
+        }
+    }
+}
+
+// As many entries as fit in a message, and whether there are more.
+fn fitting<'a>(mut entries: impl Iterator<Item = &'a Entry>) -> (Vec<Entry>, bool) {
+    let (mut taken, mut bytes) = (Vec::new(), 0);
+    for entry in entries.by_ref() {
+        bytes += entry.size();
+        taken.push(entry.clone());
+        if bytes >= MAX_ENTRY_BYTES {
+            return (taken, entries.next().is_some());
+        }
+    }
+    (taken, false)
+}

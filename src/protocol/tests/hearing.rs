@@ -1,0 +1,121 @@
+//! Others' words: taken, or looked into first.
+
+use super::*;
+
+fn death(name: &str, stamp: u64, incarnation: u64) -> Entry {
+    let life = Life { incarnation, instance: 1, reason: Some(Reason::Failed), author: Some(url("x")) };
+    Entry { life: Some(life), ..entry(name, OFFLINE, stamp, None) }
+}
+
+fn other() -> Entry {
+    entry("other", ONLINE, WALL, Some(1))
+}
+
+#[test]
+fn a_death_that_another_tells_of_is_listed_at_once_where_we_know_no_better() {
+    let mut server = Server::new("a");
+    server.hear(vec![entry("b", ONLINE, WALL, Some(5))]);
+    server.hear_ours(&other(), vec![death("b", WALL + 1, 5)], Ours::default());
+    assert_eq!(server.state_of("b"), Some(OFFLINE));
+}
+
+#[test]
+fn a_server_that_has_just_spoken_to_us_is_looked_for_before_it_is_called_dead() {
+    for (answers, state) in [(true, ONLINE), (false, OFFLINE)] {
+        let mut server = Server::new("a");
+        server.meet("b", Some(5));
+        server.actions();
+        server.hear_ours(&other(), vec![death("b", WALL + 1, 5)], Ours::default());
+        assert_eq!(server.state_of("b"), Some(ONLINE));
+        let sent = server.actions();
+        let Action::Gossip { id, to, message, .. } = &sent[0] else { panic!("{sent:?}") };
+        assert_eq!(*to, url("b"));
+        assert!(message.entries.contains(&death("b", WALL + 1, 5)), "it is told what is said of it");
+        if answers {
+            server.answered(*id, &entry("b", ONLINE, WALL + 2, Some(WALL + 2)), vec![], Ours::default());
+        } else {
+            server.core.handle_answer(server.now, *id, Err(ExchangeError::TimedOut));
+            let again = gossips(&server.actions());
+            server.core.handle_answer(server.now, again[0].0, Err(ExchangeError::TimedOut));
+        }
+        assert_eq!(server.state_of("b"), Some(state));
+        assert!(server.core.claims.is_empty());
+    }
+}
+
+#[test]
+fn a_death_from_the_other_side_of_a_partition_is_looked_into_where_the_server_has_stamped_itself_since() {
+    let mut server = Server::new("a");
+    server.hear(vec![entry("b", ONLINE, WALL, Some(5))]);
+    server.pass(120);
+    server.hear_ours(&other(), vec![entry("b", ONLINE, WALL + 100_000, Some(5))], Ours::default());
+    server.hear_ours(&other(), vec![death("b", WALL + 50_000, 5)], Ours::default());
+    assert_eq!(server.state_of("b"), Some(ONLINE));
+}
+
+#[test]
+fn a_server_that_left_is_listed_at_once() {
+    let mut server = Server::new("a");
+    server.meet("b", Some(5));
+    let mut left = death("b", WALL + 1, 6);
+    left.life = left.life.map(|life| Life { reason: Some(Reason::Left), author: Some(url("b")), ..life });
+    server.hear_ours(&other(), vec![left], Ours::default());
+    assert_eq!(server.state_of("b"), Some(OFFLINE));
+}
+
+#[test]
+fn nobody_dead_is_revived_by_its_own_word_alone() {
+    let mut server = Server::new("a");
+    server.hear_ours(&other(), vec![death("b", WALL, 5)], Ours::default());
+    server.actions();
+    let alive = entry("b", ONLINE, WALL + 10, Some(WALL + 10));
+    let answer = server.hear_ours(&alive, vec![], Ours::default());
+    assert!(!answer.entries.contains(&death("b", WALL, 5)), "its word goes beyond what we hold of it");
+    assert_eq!(server.state_of("b"), Some(OFFLINE));
+    let call = gossips(&server.actions());
+    assert_eq!(call[0].1, url("b"), "it is called back");
+    server.answered(call[0].0, &alive, vec![], Ours::default());
+    assert_eq!(server.state_of("b"), Some(ONLINE));
+}
+
+#[test]
+fn a_server_that_cannot_be_called_back_stays_offline_whatever_it_says() {
+    let mut server = Server::new("a");
+    server.hear_ours(&other(), vec![death("b", WALL, 5)], Ours::default());
+    for i in 1..40 {
+        let incarnation = WALL + i * 10;
+        let alive = entry("b", ONLINE, server.now.wall, Some(incarnation));
+        server.hear_ours(&alive, vec![], Ours::default());
+        server.fail_probes_of("b", 30);
+        assert_eq!(server.state_of("b"), Some(OFFLINE));
+    }
+}
+
+#[test]
+fn another_server_of_ours_is_believed_that_a_dead_one_is_back() {
+    let mut server = Server::new("a");
+    server.hear_ours(&other(), vec![death("b", WALL, 5)], Ours::default());
+    server.hear_ours(&other(), vec![entry("b", ONLINE, WALL + 10, Some(WALL + 10))], Ours::default());
+    assert_eq!(server.state_of("b"), Some(ONLINE));
+}
+
+#[test]
+fn a_sender_that_is_called_dead_is_told_so() {
+    let mut server = Server::new("a");
+    server.hear_ours(&other(), vec![death("b", WALL, 5)], Ours::default());
+    let answer = server.hear_ours(&entry("b", ONLINE, WALL + 1, Some(5)), vec![], Ours::default());
+    assert!(answer.entries.contains(&death("b", WALL, 5)));
+}
+
+#[test]
+fn a_flood_of_claims_is_looked_into_at_a_bounded_rate() {
+    let mut server = Server::new("a");
+    for i in 0..500 {
+        server.meet(&format!("s{i}"), Some(5));
+    }
+    server.actions();
+    let deaths = (0..500).map(|i| death(&format!("s{i}"), WALL + 1, 5)).collect();
+    server.hear_ours(&other(), deaths, Ours::default());
+    let sent = gossips(&server.pass(10)).len();
+    assert!((20..60).contains(&sent), "{sent}");
+}

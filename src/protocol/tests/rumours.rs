@@ -1,0 +1,89 @@
+//! Changes are told on at once.
+
+use super::*;
+
+fn with_others(count: usize) -> Server {
+    let mut server = Server::new("a");
+    for i in 0..count {
+        server.meet(&format!("s{i}"), Some(1));
+    }
+    // Those were rumours too.
+    server.settle();
+    server
+}
+
+fn tell(server: &mut Server, name: &str) {
+    let from = entry("s1", ONLINE, WALL, Some(1));
+    server.hear_ours(&from, vec![entry(name, ONLINE, WALL, Some(1))], Ours::default());
+}
+
+#[test]
+fn news_goes_to_the_next_on_the_ring_and_to_three_others_in_one_message_and_once() {
+    let mut server = with_others(20);
+    tell(&mut server, "new1");
+    tell(&mut server, "new2");
+    let sent = server.pass_tenth().into_iter().chain(server.pass_tenth());
+    let sent: Vec<_> = sent
+        .filter_map(|action| match action {
+            Action::Gossip { to, message, .. } => Some((to, message)),
+            Action::SyncList { .. } => None,
+        })
+        .collect();
+    assert_eq!(sent.len(), 4);
+    let next = server.core.members.successors(&url("a")).next().cloned();
+    assert_eq!(Some(&sent[0].0), next.as_ref());
+    let told: Vec<_> = sent[1].1.entries.iter().map(|entry| entry.url.clone()).collect();
+    assert_eq!(told, [url("a"), url("new1"), url("new2")]);
+    // The same news again is none.
+    tell(&mut server, "new1");
+    assert!(server.core.rumours.is_empty());
+}
+
+#[test]
+fn heartbeats_are_no_rumours() {
+    let mut server = with_others(20);
+    let from = entry("s1", ONLINE, WALL + 1, Some(1));
+    server.hear_ours(&from, vec![entry("s2", ONLINE, WALL + 9, Some(1))], Ours::default());
+    assert!(server.core.rumours.is_empty());
+}
+
+#[test]
+fn where_the_next_on_the_ring_fails_the_one_after_is_told() {
+    let mut server = with_others(20);
+    tell(&mut server, "new");
+    let ring: Vec<_> = server.core.members.successors(&url("a")).take(4).cloned().collect();
+    let mut sent: VecDeque<_> = gossips(&server.pass(1)).into();
+    for to in &ring[..3] {
+        let (id, told) = sent.pop_front().expect("one more is told");
+        assert_eq!(told, *to);
+        // The random ones take it.
+        sent.drain(..).for_each(|(id, _)| server.core.handle_answer(server.now, id, Ok(Message::default())));
+        server.core.handle_answer(server.now, id, Err(ExchangeError::TimedOut));
+        sent.extend(gossips(&server.actions()));
+    }
+    assert!(sent.is_empty(), "then it is left to the digests");
+}
+
+#[test]
+fn a_storm_of_news_makes_a_bounded_number_of_messages() {
+    let mut server = with_others(50);
+    let mut sent = 0;
+    for i in 0..600 {
+        tell(&mut server, &format!("new{i}"));
+        sent += gossips(&server.pass_tenth()).len();
+    }
+    // A minute: 12 at once and 4 a second, and two rounds.
+    assert!((200..280).contains(&sent), "{sent}");
+    assert!(server.core.rumours.len() < 20);
+}
+
+#[test]
+fn a_refutation_waits_for_nobody() {
+    let mut server = with_others(20);
+    let accuser = entry("s1", ONLINE, WALL + 1, Some(1));
+    let mut death = entry("a", OFFLINE, server.now.wall, Some(WALL));
+    death.life = death.life.map(|life| Life { reason: Some(Reason::Failed), author: Some(url("s1")), ..life });
+    server.hear_ours(&accuser, vec![death], Ours::default());
+    server.core.handle_timeout(server.now);
+    assert_eq!(gossips(&server.actions()).len(), 4);
+}
