@@ -51,7 +51,7 @@ fn counts(entry: &Entry, cutoff: u64) -> bool {
 }
 
 fn bucket_of(entry: &Entry, count: usize) -> usize {
-    (entry.url.hash() >> (64 - count.trailing_zeros())) as usize
+    (entry.url.key() >> (64 - count.trailing_zeros())) as usize
 }
 
 /// What an entry adds to the digest: what matters, not heartbeats. Of a v1 server that is online every stamp is one.
@@ -63,7 +63,7 @@ pub(super) fn contribution(entry: &Entry) -> u64 {
         (State::Offline, _) => (2, number(entry)),
     };
     let mut bytes = [0; 22];
-    bytes[..8].copy_from_slice(&entry.url.hash().to_le_bytes());
+    bytes[..8].copy_from_slice(&entry.url.key().to_le_bytes());
     bytes[8..16].copy_from_slice(&version.to_le_bytes());
     bytes[16..20].copy_from_slice(&life.map_or(0, |life| life.instance).to_le_bytes());
     bytes[20] = state;

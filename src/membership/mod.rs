@@ -94,7 +94,7 @@ impl Members {
         if entry.stamp + life < now.wall {
             return false;
         }
-        match self.map.get(&entry.url.hash()) {
+        match self.map.get(&entry.url.key()) {
             Some(member) => member.entry.url == entry.url && supersedes(entry, &member.entry),
             None => self.map.len() < MAX_SERVERS,
         }
@@ -103,7 +103,7 @@ impl Members {
     /// Puts an entry in place of whatever is known: for a server's word on itself.
     pub fn put(&mut self, entry: Entry, now: Now) -> Change {
         self.version += 1;
-        let (key, state, added) = (entry.url.hash(), entry.state, contribution(&entry));
+        let (key, state, added) = (entry.url.key(), entry.state, contribution(&entry));
         if state == State::Offline {
             self.oldest_tombstone = self.oldest_tombstone.min(entry.stamp);
         }
@@ -149,14 +149,14 @@ impl Members {
 
     /// Notes that a server has answered us.
     pub fn answered(&mut self, url: &ServerUrl, now: Now) {
-        if let Some(member) = self.map.get_mut(&url.hash()) {
+        if let Some(member) = self.map.get_mut(&url.key()) {
             member.answer(now);
         }
     }
 
     /// Notes that a server has spoken to us.
     pub fn heard(&mut self, url: &ServerUrl, now: Now) {
-        if let Some(member) = self.map.get_mut(&url.hash()) {
+        if let Some(member) = self.map.get_mut(&url.key()) {
             member.hear(now);
         }
     }
@@ -168,7 +168,7 @@ impl Members {
         let dead = |entry: &Entry| entry.state == State::Offline && entry.stamp + TOMBSTONE_LIFE < now.wall;
         let gone: Vec<_> = self.entries().filter(|it| it.url != *own && (ahead(it) || dead(it))).cloned().collect();
         for entry in &gone {
-            let key = entry.url.hash();
+            let key = entry.url.key();
             self.map.remove(&key);
             self.hash = self.hash.wrapping_sub(contribution(entry));
             self.index(key, [false; Kind::COUNT]);
@@ -186,7 +186,7 @@ impl Members {
 
     /// One server.
     pub fn get(&self, url: &ServerUrl) -> Option<&Member> {
-        self.map.get(&url.hash()).filter(|member| member.entry.url == *url)
+        self.map.get(&url.key()).filter(|member| member.entry.url == *url)
     }
 
     /// The URL of a server that is known under the very same text.

@@ -77,7 +77,7 @@ impl Members {
 
     fn others_of(&self, kind: Kind, own: &ServerUrl) -> usize {
         let keys = self.keys(kind);
-        keys.len() - usize::from(keys.binary_search(&own.hash()).is_ok())
+        keys.len() - usize::from(keys.binary_search(&own.key()).is_ok())
     }
 
     fn random(
@@ -97,8 +97,8 @@ impl Members {
 
     fn split_at(&self, kind: Kind, url: &ServerUrl) -> (&[u64], &[u64]) {
         let keys = self.keys(kind);
-        let place = keys.partition_point(|key| *key < url.hash());
-        let after = place + usize::from(keys.get(place) == Some(&url.hash()));
+        let place = keys.partition_point(|key| *key < url.key());
+        let after = place + usize::from(keys.get(place) == Some(&url.key()));
         (&keys[..place], &keys[after..])
     }
 

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
-use std::hash::Hasher;
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub struct ServerUrl(Arc<Named>);
 
 // One allocation, one pointer: a server of ten thousand keeps ten thousand of these.
 struct Named {
-    hash: u64,
+    key: u64,
     text: Box<str>,
 }
 
@@ -68,7 +68,7 @@ impl ServerUrl {
             return Err("its URL is over 2048 characters");
         }
         let text: Box<str> = url.as_str().into();
-        Ok(Self(Arc::new(Named { hash: stable_hash(text.as_bytes()), text })))
+        Ok(Self(Arc::new(Named { key: stable_hash(text.as_bytes()), text })))
     }
 
     /// The URL, ending in `/`.
@@ -77,8 +77,8 @@ impl ServerUrl {
     }
 
     /// Its place in the order that all servers share: on the ring, in the buckets of a digest.
-    pub fn hash(&self) -> u64 {
-        self.0.hash
+    pub fn key(&self) -> u64 {
+        self.0.key
     }
 }
 
@@ -97,6 +97,12 @@ impl PartialEq for ServerUrl {
 }
 
 impl Eq for ServerUrl {}
+
+impl Hash for ServerUrl {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0.key);
+    }
+}
 
 impl PartialOrd for ServerUrl {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
@@ -138,7 +144,7 @@ mod tests {
     #[test]
     fn the_shared_order_is_the_same_in_every_version() {
         // Servers of different versions compare digests made of it: never change this number.
-        assert_eq!(ServerUrl::parse("http://a/").expect("valid").hash(), 10_215_502_573_201_906_603);
+        assert_eq!(ServerUrl::parse("http://a/").expect("valid").key(), 10_215_502_573_201_906_603);
     }
 
     #[test]

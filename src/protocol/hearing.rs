@@ -79,7 +79,7 @@ impl Core {
         let (url, is_online) = (entry.url.clone(), entry.state == State::Online);
         let change = self.members.merge(entry, now);
         if is_online && change != Change::None {
-            self.learned_age(url.hash());
+            self.learned_age(url.key());
         }
         self.note(url, change, now);
         change

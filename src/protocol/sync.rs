@@ -149,7 +149,7 @@ impl Core {
     }
 
     fn take_ages(&mut self, ages: &[Age], now: Now) {
-        let own = self.members.place(self.settings.base_url.hash());
+        let own = self.members.place(self.settings.base_url.key());
         for age in ages.iter().filter(|age| age.stamp <= now.wall + MAX_AHEAD && Some(age.place) != own) {
             if let Some(key) = self.members.refresh(age.place, age.stamp, now) {
                 self.learned_age(key);
