@@ -26,7 +26,7 @@ const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
 const TRAVEL: Duration = Duration::from_millis(500);
 /// How long we wait for others' tries where everybody is refused, which is known at once: least, and by the interval.
 const REFUSED_WAIT: Duration = Duration::from_millis(300);
-const REFUSED_SHARE: u32 = 30;
+const REFUSED_SHARE: u32 = 50;
 /// After how many intervals without a word of its own a server that should probe us is probed: its rounds are at most 1.1
 /// apart.
 const SILENCE: f64 = 1.1;
@@ -175,7 +175,9 @@ impl Core {
             } else {
                 let change = self.members.declare_dead(&url, &self.settings.base_url, now);
                 self.suspicions.remove(&url);
-                self.note(url, change, now);
+                if self.note(&url, change) {
+                    self.spread(url, now);
+                }
             }
         }
     }

@@ -82,7 +82,8 @@ impl Core {
         let Exchange { to, purpose, .. } = exchange;
         self.last_answer = now.mono;
         self.list.seed_answered(&to);
-        let learned = self.hear_all(&answer, Some(&to), Voice::Reached, now);
+        let bulk = matches!(purpose, Purpose::Repair(..));
+        let learned = self.hear_all(&answer, Some(&to), Voice::Reached, bulk, now);
         self.members.answered(&to, now);
         self.suspicions.remove(&to);
         if purpose == Purpose::Check {
@@ -95,8 +96,13 @@ impl Core {
             Purpose::Contact | Purpose::Probe | Purpose::Confirm | Purpose::Check if self.is_working(now) => {
                 self.compare(to, answer, now);
             }
-            Purpose::Contact | Purpose::Probe | Purpose::Confirm | Purpose::Check => {}
-            Purpose::Report | Purpose::Ring(_) | Purpose::Push => {}
+            Purpose::Contact
+            | Purpose::Probe
+            | Purpose::Confirm
+            | Purpose::Check
+            | Purpose::Report
+            | Purpose::Ring(_)
+            | Purpose::Push => {}
         }
     }
 

@@ -32,18 +32,31 @@ enum Verdict {
 }
 
 impl Core {
-    /// Takes in what a message says of servers; `sender` is who spoke. Returns whether any of it was news.
-    pub(super) fn hear_all(&mut self, message: &Message, sender: Option<&ServerUrl>, voice: Voice, now: Now) -> bool {
+    /// Takes in what a message says of servers; `sender` is who spoke. Returns whether any of it was news. What comes in
+    /// bulk is told no further: whoever else lacks it finds so by its digest.
+    pub(super) fn hear_all(
+        &mut self,
+        message: &Message,
+        sender: Option<&ServerUrl>,
+        voice: Voice,
+        bulk: bool,
+        now: Now,
+    ) -> bool {
         self.report_skipped(&message.skipped);
         let rest = if message.is_ours() { Voice::Hearsay } else { Voice::Legacy };
         let mut news = false;
         for entry in &message.entries {
             let voice = if sender == Some(&entry.url) { voice } else { rest };
-            news |= self.hear(entry, voice, now);
+            let changed = self.hear(entry, voice, now);
+            if changed && !(bulk && voice == Voice::Hearsay) {
+                self.spread(entry.url.clone(), now);
+            }
+            news |= changed;
         }
         news
     }
 
+    // Returns whether it was news: more than a stamp.
     fn hear(&mut self, entry: &Entry, voice: Voice, now: Now) -> bool {
         if entry.url == self.settings.base_url {
             self.hear_of_self(entry.clone());
@@ -58,7 +71,7 @@ impl Core {
             (Some(known), State::Offline) => self.judge_death(known, entry, voice, now),
         };
         match verdict {
-            Verdict::Take => self.take(entry.clone(), now) != Change::Refreshed,
+            Verdict::Take => self.take(entry.clone(), now),
             Verdict::CallBack => {
                 self.call_back(entry, now);
                 false
@@ -74,34 +87,33 @@ impl Core {
         }
     }
 
-    /// Takes a word as it is, and passes on what is news.
-    pub(super) fn take(&mut self, entry: Entry, now: Now) -> Change {
+    // Takes a word as it is.
+    fn take(&mut self, entry: Entry, now: Now) -> bool {
         let (url, is_online) = (entry.url.clone(), entry.state == State::Online);
         let change = self.members.merge(entry, now);
         if is_online && change != Change::None {
             self.learned_age(url.key());
         }
-        self.note(url, change, now);
-        change
+        self.note(&url, change)
     }
 
-    /// Says what has changed, and passes it on.
-    pub(super) fn note(&mut self, url: ServerUrl, change: Change, now: Now) {
+    /// Says what has changed. Returns whether it is worth telling others.
+    pub(super) fn note(&mut self, url: &ServerUrl, change: Change) -> bool {
         match change {
-            Change::None | Change::Refreshed => return,
+            Change::None | Change::Refreshed => return false,
             Change::Renewed => {}
             Change::Online => self.notices.push_back(Notice::Online(url.clone())),
             Change::Offline => {
-                let life = self.members.get(&url).and_then(|member| member.entry.life.as_ref());
+                let life = self.members.get(url).and_then(|member| member.entry.life.as_ref());
                 let reason = life.and_then(|life| life.reason);
                 let author = life.and_then(|life| life.author.clone());
                 self.notices.push_back(Notice::Offline { url: url.clone(), reason, author });
             }
         }
-        if self.members.get(&url).is_some_and(|member| member.entry.state == State::Online) {
-            self.list.seed_answered(&url);
+        if self.members.get(url).is_some_and(|member| member.entry.state == State::Online) {
+            self.list.seed_answered(url);
         }
-        self.spread(url, now);
+        true
     }
 
     // A death is taken at once where the server says so itself, by leaving or by being drained, and where we find the same.
@@ -139,8 +151,10 @@ impl Core {
 
     /// A server that somebody calls dead does not answer us either.
     pub(super) fn believe(&mut self, url: &ServerUrl, now: Now) {
-        if let Some(claim) = self.claims.remove(url) {
-            self.take(claim, now);
+        if let Some(claim) = self.claims.remove(url)
+            && self.take(claim, now)
+        {
+            self.spread(url.clone(), now);
         }
     }
 

@@ -20,7 +20,7 @@ const LIST_TIMEOUT: Duration = Duration::from_secs(10);
 const SEED_TRIES: u32 = 2;
 /// How many seeds are tried at a time: few, since one that answers names all others; more by one that knows nobody. A
 /// thousand servers that start at once bear it.
-const SEEDS_AT_A_TIME: usize = 5;
+const SEEDS_AT_A_TIME: usize = 3;
 const SEEDS_WHEN_ALONE: usize = 20;
 /// Servers that are called back before they are listed, beyond which none is remembered.
 const MAX_CANDIDATES: usize = 1_000;

@@ -47,7 +47,7 @@ const INBOUND_PER_SECOND: u32 = 1_000;
 const CLOCK_JUMP: u64 = 5_000;
 /// Rumours are pushed at this rate, messages a second, and so many at once; servers that others call dead are checked at
 /// this. Together they keep a server below 20 messages a second when half of a large cluster restarts.
-const PUSHES: (u32, u32) = (12, 4);
+const PUSHES: (u32, u32) = (8, 4);
 const CHECKS: (u32, u32) = (6, 3);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -243,7 +243,8 @@ impl Core {
     pub fn handle_gossip(&mut self, now: Now, message: &Message) -> Message {
         self.handle_beat(now);
         let from = message.ours.as_ref().and_then(|ours| ours.from.clone());
-        self.hear_all(message, from.as_ref(), Voice::Itself, now);
+        let bulk = message.ours.as_ref().is_some_and(|ours| !ours.wanted.is_empty());
+        self.hear_all(message, from.as_ref(), Voice::Itself, bulk, now);
         if let Some(from) = &from {
             self.members.heard(from, now);
         }

@@ -96,7 +96,9 @@ impl Core {
 
     fn put_own(&mut self, own: Entry, now: Now) {
         let (url, change) = (own.url.clone(), self.members.put(own, now));
-        self.note(url, change, now);
+        if self.note(&url, change) {
+            self.spread(url, now);
+        }
     }
 }
 
