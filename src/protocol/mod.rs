@@ -47,7 +47,7 @@ const INBOUND_PER_SECOND: u32 = 1_000;
 const CLOCK_JUMP: u64 = 5_000;
 /// Rumours are pushed at this rate, messages a second, and so many at once; servers that others call dead are checked at
 /// this. Together they keep a server below 20 messages a second when half of a large cluster restarts.
-const PUSHES: (u32, u32) = (8, 4);
+const PUSHES: (u32, u32) = (6, 3);
 const CHECKS: (u32, u32) = (6, 3);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,7 +176,9 @@ impl Core {
         let own = self.own().clone();
         members.put(own, now);
         let urls: Vec<_> = members.entries().map(|entry| entry.url.clone()).collect();
-        urls.iter().for_each(|url| members.answered(url, now));
+        for url in &urls {
+            members.answered(url, now);
+        }
         self.members = members;
         self.list = MasterList::default();
         self.rumours.clear();
