@@ -29,7 +29,7 @@ pub const MAX_AGES: usize = 48;
 /// Most buckets of a digest.
 pub const MAX_BUCKETS: usize = 1_024;
 /// Most servers that one message asks to have tried.
-pub const MAX_ASKED: usize = 4;
+const MAX_ASKED: usize = 4;
 /// Stamps go by place in units of this many ms.
 const AGE_UNIT: u64 = 128;
 /// The characters of a number to the base of 64.

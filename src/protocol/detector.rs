@@ -12,7 +12,7 @@ use super::event::ExchangeError;
 use super::exchange::{Began, Purpose};
 use super::timer::Timer;
 use crate::clock::Now;
-use crate::message::{MAX_ASKED, Ours, ServerUrl, State};
+use crate::message::{Ours, ServerUrl, State};
 
 /// How many servers that follow on the ring are probed in each round.
 const SUCCESSORS: usize = 2;
@@ -32,8 +32,6 @@ const REFUSED_SHARE: u32 = 50;
 const SILENCE: f64 = 1.1;
 /// How long a server that has never answered us is not called dead for refusing: programs start before they listen.
 pub const GRACE: Duration = Duration::from_secs(60);
-/// Servers that we are trying for others at one time.
-const MAX_FAVOURS: usize = 32;
 
 /// A server has not answered; others are asked whether they reach it.
 #[derive(Debug)]
@@ -215,10 +213,10 @@ impl Core {
 
     /// Somebody asks whether we reach some servers.
     pub(super) fn try_for(&mut self, asker: &ServerUrl, whom: &[ServerUrl], now: Now) {
-        let favours = self.exchanges.values().filter(|it| matches!(it.purpose, Purpose::Favour(_))).count();
-        for url in whom.iter().take(MAX_ASKED.min(MAX_FAVOURS.saturating_sub(favours))) {
+        for url in whom {
             // A stranger is nobody whom we would be sent to.
-            if *url != self.settings.base_url && self.members.get(url).is_some() && self.is_awake(now) {
+            let is_known = *url != self.settings.base_url && self.members.get(url).is_some();
+            if is_known && self.is_working(now) && self.favours.take(1, now.mono).is_ok() {
                 self.send(url.clone(), Purpose::Favour(asker.clone()), now);
             }
         }

@@ -45,10 +45,11 @@ const LEAVE_LIMIT_WITH_LIST: Duration = Duration::from_millis(11_800);
 const INBOUND_PER_SECOND: u32 = 1_000;
 /// How far the wall clock may go its own way between two looks at it before we doubt how much time has passed.
 const CLOCK_JUMP: u64 = 5_000;
-/// Rumours are pushed at this rate, messages a second, and so many at once; servers that others call dead are checked at
-/// this. Together they keep a server below 20 messages a second when half of a large cluster restarts.
+/// So many rumours are pushed at once, and so many a second after that; so many servers that others call dead are checked;
+/// so many are tried for others. It keeps a server near 20 messages a second when a large cluster restarts.
 const PUSHES: (u32, u32) = (6, 3);
 const CHECKS: (u32, u32) = (6, 3);
+const FAVOURS: (u32, u32) = (12, 6);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -81,6 +82,7 @@ pub struct Core {
     rumours: BTreeSet<ServerUrl>,
     pushes: Tokens,
     checks: Tokens,
+    favours: Tokens,
     // Pairs of digests, ours and another's, that an exchange did not make one.
     futile: VecDeque<(Digest, Digest)>,
     // The hashes of servers whose stamps were learned last.
@@ -121,6 +123,7 @@ impl Core {
             rumours: BTreeSet::new(),
             pushes: Tokens::new(PUSHES.0, PUSHES.1, now.mono),
             checks: Tokens::new(CHECKS.0, CHECKS.1, now.mono),
+            favours: Tokens::new(FAVOURS.0, FAVOURS.1, now.mono),
             futile: VecDeque::new(),
             recent: VecDeque::new(),
             last_legacy,
