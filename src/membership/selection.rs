@@ -65,6 +65,11 @@ impl Members {
         if rng.random_bool(chance.min(1.0)) { self.random(Kind::Dead, own, rng, 1, |_| true).pop() } else { None }
     }
 
+    /// How many are online, at least one.
+    pub fn live(&self) -> usize {
+        self.keys(Kind::Live).len().max(1)
+    }
+
     /// Whether nobody else is online.
     pub fn is_alone(&self, own: &ServerUrl) -> bool {
         self.others_of(Kind::Live, own) == 0

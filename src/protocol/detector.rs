@@ -88,6 +88,7 @@ impl Core {
         if let Some(to) = dead.filter(|url| !self.is_contacting(url)) {
             self.send(to, Purpose::Contact, now);
         }
+        self.try_lost_seed(now);
     }
 
     pub(super) fn schedule_round(&mut self, now: Now) {
@@ -200,6 +201,10 @@ impl Core {
         let own = &self.settings.base_url;
         let helpers = self.members.helpers(own, &mut self.rng, HELPERS[step], std::slice::from_ref(url));
         for to in helpers {
+            // Where so many are suspected, whoever is asked already answers for our own connection.
+            if self.asks.take(1, now.mono).is_err() {
+                break;
+            }
             let ours = Ours { asked: vec![url.clone()], ..Ours::default() };
             self.tell(to, Purpose::Push, Vec::new(), ours, now);
         }

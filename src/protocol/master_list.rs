@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use rand::RngExt;
 use rand::seq::IteratorRandom;
 
 use super::detector::GRACE;
@@ -235,6 +236,19 @@ impl Core {
         }
         self.list.forget_candidates(now);
         self.schedule_seeds(now);
+    }
+
+    /// Tries one of the seeds that were given up, about as often as one of the dead: while two parts of a cluster were
+    /// cut off from each other they may have started anew, and then they know each other from the list alone.
+    pub(super) fn try_lost_seed(&mut self, now: Now) {
+        let lost = self.list.seeds.keys().filter(|url| self.list.is_given_up(url, now) && !self.is_contacting(url));
+        let lost: Vec<_> = lost.cloned().collect();
+        let chance = lost.len() as f64 / self.members.live() as f64;
+        if self.rng.random_bool(chance.min(1.0))
+            && let Some(to) = lost.into_iter().choose(&mut self.rng)
+        {
+            self.send(to, Purpose::Contact, now);
+        }
     }
 
     // The list as it should be: whoever is online to our knowledge, and whoever the list names that we do not know

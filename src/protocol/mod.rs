@@ -46,9 +46,10 @@ const INBOUND_PER_SECOND: u32 = 1_000;
 /// How far the wall clock may go its own way between two looks at it before we doubt how much time has passed.
 const CLOCK_JUMP: u64 = 5_000;
 /// So many rumours are pushed at once, and so many a second after that; so many servers that others call dead are checked;
-/// so many are tried for others. It keeps a server near 20 messages a second when a large cluster restarts.
+/// others are asked so often to try a server; so many are tried for others. It keeps a server near 20 messages a second when a large cluster restarts.
 const PUSHES: (u32, u32) = (6, 3);
 const CHECKS: (u32, u32) = (6, 3);
+const ASKS: (u32, u32) = (22, 11);
 const FAVOURS: (u32, u32) = (12, 6);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +83,7 @@ pub struct Core {
     rumours: BTreeSet<ServerUrl>,
     pushes: Tokens,
     checks: Tokens,
+    asks: Tokens,
     favours: Tokens,
     // Pairs of digests, ours and another's, that an exchange did not make one.
     futile: VecDeque<(Digest, Digest)>,
@@ -123,6 +125,7 @@ impl Core {
             rumours: BTreeSet::new(),
             pushes: Tokens::new(PUSHES.0, PUSHES.1, now.mono),
             checks: Tokens::new(CHECKS.0, CHECKS.1, now.mono),
+            asks: Tokens::new(ASKS.0, ASKS.1, now.mono),
             favours: Tokens::new(FAVOURS.0, FAVOURS.1, now.mono),
             futile: VecDeque::new(),
             recent: VecDeque::new(),
