@@ -243,8 +243,10 @@ impl Core {
     pub(super) fn try_lost_seed(&mut self, now: Now) {
         let lost = self.list.seeds.keys().filter(|url| self.list.is_given_up(url, now) && !self.is_contacting(url));
         let lost: Vec<_> = lost.cloned().collect();
-        let chance = lost.len() as f64 / self.members.live() as f64;
-        if self.rng.random_bool(chance.min(1.0))
+        let chance = (lost.len() as f64 / self.members.live() as f64).min(1.0);
+        // One that is alone goes on with all its seeds anyway.
+        if !self.members.is_alone(&self.settings.base_url)
+            && self.rng.random_bool(chance)
             && let Some(to) = lost.into_iter().choose(&mut self.rng)
         {
             self.send(to, Purpose::Contact, now);
