@@ -25,6 +25,7 @@ const CONTROL_SECRET = 'the-control-secret';
  * @property {'v1'} [engine] the version 1 peer instead of the package
  * @property {number} [port] that it listens on
  * @property {string} [baseUrl] where it is not that port
+ * @property {import('./halves.js').Place} [place] a network of its own, where it is not this one
  * @property {boolean} [wait] false: do not wait until it is started
  */
 
@@ -45,11 +46,12 @@ function environment(baseUrl) {
 
 class TestServer {
   /** @param {ServerOptions & { port: number }} options */
-  constructor({ port, env = {}, engine, baseUrl = `http://127.0.0.1:${port}/` }) {
+  constructor({ port, env = {}, engine, place, baseUrl = `http://${place?.host ?? '127.0.0.1'}:${port}/` }) {
     this.port = port;
     this.baseUrl = baseUrl;
     this.env = { ...env };
     this.engine = engine;
+    this.place = place;
     this.#reset();
   }
 
@@ -61,6 +63,8 @@ class TestServer {
   warnings = [];
   /** @type {{ code: string, message: string }[]} What came over the diagnostics channel. */
   logs = [];
+  /** @type {((log: { code: string, message: string }, at: number) => void) | undefined} Hears them as they come. */
+  onLog;
   /** @type {{ message: string, code?: string } | undefined} Why the start was rejected. */
   refused;
   listening = false;
@@ -85,11 +89,14 @@ class TestServer {
       ...environment(this.baseUrl),
       ...this.env,
       TEST_PORT: String(this.port),
+      ...(this.place ? { TEST_HOST: this.place.host } : {}),
       ...(this.engine === 'v1' ? { TEST_ENGINE: path.join(__dirname, 'v1-peer.js') } : {}),
     };
+    const [execPath, ...execArgv] = [...(this.place?.enter ?? []), process.execPath];
     const child = fork(path.join(__dirname, 'server.js'), {
       env,
-      execArgv: [],
+      execPath,
+      execArgv,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     this.child = child;
@@ -107,10 +114,13 @@ class TestServer {
     });
   }
 
-  /** @param {{ event?: string, id?: number, value?: any, error?: any }} message */
-  #hear({ event, id, value, error }) {
+  /** @param {{ event?: string, id?: number, value?: any, error?: any, at?: number }} message */
+  #hear({ event, id, value, error, at = 0 }) {
     if (event === 'warning') this.warnings.push(value);
-    if (event === 'log') this.logs.push(value);
+    if (event === 'log') {
+      this.logs.push(value);
+      this.onLog?.(value, at);
+    }
     if (event === 'listening') this.listening = true;
     if (event === 'started') this.started = true;
     if (event === 'refused') this.refused = value;
@@ -196,7 +206,9 @@ class TestServer {
 
   /** @returns {Promise<View>} */
   async view() {
-    const { online, offline = [] } = await this.list();
+    // No route leads into another network, but its parent's channel does.
+    const list = this.place ? await this.order('call', 'shazbotGetServerList', true) : await this.list();
+    const { online, offline = [] } = /** @type {import('../..').ServerList} */ (list);
     return { online: urls(online), offline: urls(offline) };
   }
 
@@ -212,12 +224,18 @@ class TestServer {
     });
   }
 
-  async drain() {
-    assert.equal((await this.control(false)).status, 200);
+  drain() {
+    return this.#setOnline(false);
   }
 
-  async undrain() {
-    assert.equal((await this.control(true)).status, 200);
+  undrain() {
+    return this.#setOnline(true);
+  }
+
+  /** @param {boolean} online */
+  async #setOnline(online) {
+    if (this.place) await this.order('call', 'shazbotControlRequest', CONTROL_SECRET, { message: 'control', online });
+    else assert.equal((await this.control(online)).status, 200);
   }
 }
 
@@ -249,24 +267,30 @@ async function startServer(scope, { wait = true, ...options }) {
   return server;
 }
 
+/** @typedef {{ online: TestServer[], offline?: TestServer[] }} Expected */
+
+/**
+ * Each of `servers` lists exactly these now.
+ *
+ * @param {TestServer[]} servers
+ * @param {Expected} expected
+ */
+async function assertAgreed(servers, expected) {
+  const wanted = { online: urls(expected.online), offline: urls(expected.offline ?? []) };
+  const views = await Promise.all(servers.map((server) => server.view()));
+  for (const [n, view] of views.entries()) assert.deepEqual(view, wanted, `as ${servers[n]?.baseUrl} sees it`);
+}
+
 /**
  * Waits until each of `servers` lists exactly these, and returns how many ms that took.
  *
  * @param {TestServer[]} servers
- * @param {{ online: TestServer[], offline?: TestServer[] }} expected
- * @param {{ timeout?: number, what?: string }} [options]
+ * @param {Expected} expected
+ * @param {{ timeout?: number, what?: string, every?: number }} [options]
  */
-async function agree(servers, expected, { timeout = 25_000, what = 'all servers agree' } = {}) {
+async function agree(servers, expected, { timeout = 25_000, what = 'all servers agree', every = 100 } = {}) {
   const since = Date.now();
-  const wanted = { online: urls(expected.online), offline: urls(expected.offline ?? []) };
-  await until(
-    async () => {
-      const views = await Promise.all(servers.map((server) => server.view()));
-      for (const [n, view] of views.entries()) assert.deepEqual(view, wanted, `as ${servers[n]?.baseUrl} sees it`);
-      return true;
-    },
-    { timeout, what, every: 100 },
-  );
+  await until(() => assertAgreed(servers, expected).then(() => true), { timeout, what, every });
   return Date.now() - since;
 }
 
@@ -275,11 +299,12 @@ async function agree(servers, expected, { timeout = 25_000, what = 'all servers 
  * called dead in its first minute.
  *
  * @param {TestServer[]} servers
+ * @param {{ timeout?: number }} [options] in ms, for each of them
  */
-async function acquainted(servers) {
+async function acquainted(servers, { timeout = 20_000 } = {}) {
   for (const server of servers) {
     await until(async () => (await server.order('gossips')) >= 2 * servers.length, {
-      timeout: 20_000,
+      timeout,
       what: `the others gossip with ${server.baseUrl}`,
     });
   }
@@ -308,6 +333,7 @@ module.exports = {
   SECRET,
   acquainted,
   agree,
+  assertAgreed,
   environment,
   fileList,
   startServer,

@@ -18,7 +18,10 @@ const tell = (message) => {
 const plain = (error) => ({ message: String(error?.message ?? error), code: error?.code, status: error?.status });
 
 process.on('warning', ({ name, message, ...rest }) => tell({ event: 'warning', value: { name, message, ...rest } }));
-diagnostics.subscribe('clustershazbot:log', (value) => tell({ event: 'log', value }));
+diagnostics.subscribe('clustershazbot:log', (value) => {
+  // On one machine the clocks of all processes are one.
+  tell({ event: 'log', value, at: Date.now() });
+});
 // Without the test there is nobody left to end this process.
 process.on('disconnect', () => process.exit(1));
 
@@ -115,7 +118,8 @@ if (process.env.TEST_START !== 'no') {
     (error) => tell({ event: 'refused', value: plain(error) }),
   );
 }
-app.listen(Number(process.env.TEST_PORT), '127.0.0.1', (/** @type {Error | undefined} */ error) => {
+const { TEST_PORT, TEST_HOST = '127.0.0.1' } = process.env;
+app.listen(Number(TEST_PORT), TEST_HOST, (/** @type {Error | undefined} */ error) => {
   if (error) throw error;
   tell({ event: 'listening' });
 });

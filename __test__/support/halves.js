@@ -1,0 +1,85 @@
+'use strict';
+
+// Network namespaces, and not proxies that refuse to carry: a server that is killed refuses connections and a cut
+// link swallows them, as they do in earnest, and an exchange costs no more than it does without. On this machine's
+// own network nothing changes, and every exchange stays inside it.
+
+const { execFileSync, spawn, spawnSync } = require('node:child_process');
+
+/**
+ * A network that processes run in.
+ *
+ * @typedef {object} Place
+ * @property {string} host its address
+ * @property {string[]} enter the command, with arguments, that runs a command in it, under the same pid
+ */
+
+// Where a user may own networks of his own this needs no rights; root may have them where users may not.
+const OWN = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'];
+const ENTER = OWN.length === 0 ? ['--net'] : ['--user', '--preserve-credentials', '--net'];
+// Addresses of documentation: no network that the machine is in has them.
+const HOSTS = /** @type {const} */ (['192.0.2.1', '192.0.2.2']);
+
+const PATH = `${process.env.PATH}:/usr/sbin:/sbin`;
+const options = { env: { ...process.env, PATH }, stdio: /** @type {const} */ ('pipe') };
+
+const tried = spawnSync('unshare', [...OWN, '--net', 'ip', 'link', 'add', 'name', 'link0', 'type', 'veth'], options);
+/** Why no network can be divided here, if none can. */
+const missing =
+  process.env.SHAZBOT_TEST_ALL !== '1' && tried.status !== 0
+    ? `no network namespaces: ${String(tried.error?.message ?? tried.stderr).trim()}`
+    : false;
+
+/**
+ * Two networks, joined by one link.
+ *
+ * @param {import('./cluster.js').Scope} scope
+ */
+async function startHalves(scope) {
+  const left = await hold(scope, ['unshare', ...OWN, '--net']);
+  const right = await hold(scope, [...enter(left), 'unshare', '--net']);
+  /** @param {number} pid @param {string[]} args */
+  const ip = (pid, ...args) => {
+    const [command, ...before] = enter(pid);
+    execFileSync(/** @type {string} */ (command), [...before, 'ip', ...args], options);
+  };
+  ip(left, 'link', 'add', 'name', 'link0', 'type', 'veth', 'peer', 'name', 'link0', 'netns', String(right));
+  for (const [n, pid] of [left, right].entries()) {
+    ip(pid, 'address', 'add', `${HOSTS[n]}/24`, 'dev', 'link0');
+    for (const device of ['lo', 'link0']) ip(pid, 'link', 'set', device, 'up');
+  }
+  /** @returns {Place} */
+  const place = (/** @type {number} */ pid, /** @type {string} */ host) => ({ host, enter: enter(pid) });
+  return {
+    places: /** @type {const} */ ([place(left, HOSTS[0]), place(right, HOSTS[1])]),
+    /** The right half is told that it has no network; what the left half sends is lost without a word. */
+    cut: () => ip(right, 'link', 'set', 'link0', 'down'),
+    mend: () => ip(right, 'link', 'set', 'link0', 'up'),
+  };
+}
+
+/** @param {number} pid of a process in the network */
+const enter = (pid) => ['nsenter', '--target', String(pid), ...ENTER];
+
+/**
+ * Keeps a network in being: it has no name that could be left behind, and is gone with the last process in it.
+ *
+ * @param {import('./cluster.js').Scope} scope
+ * @param {string[]} command that makes it
+ * @returns {Promise<number>} pid of a process in it
+ */
+async function hold(scope, [command = '', ...args]) {
+  // cat ends with this process, however that ends.
+  const child = spawn(command, [...args, 'cat'], { ...options, stdio: ['pipe', 'pipe', 'inherit'] });
+  scope.after(() => child.stdin.end());
+  // An echo says that cat runs, so that the network is there.
+  child.stdin.write('.');
+  await new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', () => reject(new Error(`${command} made no network`)));
+    child.stdout.once('data', resolve);
+  });
+  return /** @type {number} */ (child.pid);
+}
+
+module.exports = { missing, startHalves };
