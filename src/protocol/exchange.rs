@@ -82,8 +82,8 @@ impl Core {
         let Exchange { to, purpose, .. } = exchange;
         self.last_answer = now.mono;
         self.list.seed_answered(&to);
-        let bulk = matches!(purpose, Purpose::Repair(..));
-        let learned = self.hear_all(&answer, Some(&to), Voice::Reached, bulk, now);
+        let is_repair = matches!(purpose, Purpose::Repair(..));
+        let learned = self.hear_all(&answer, Some(&to), Voice::Reached, is_repair, now);
         self.members.answered(&to, now);
         self.suspicions.remove(&to);
         if purpose == Purpose::Check {

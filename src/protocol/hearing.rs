@@ -9,6 +9,10 @@ use crate::clock::Now;
 use crate::membership::{Change, Member, supersedes};
 use crate::message::{Entry, Message, Ours, ServerUrl, State};
 
+/// News of so many servers at most is told on even where it comes from a repair: a rumour may have been overtaken by it,
+/// and whoever follows on the ring waits for that.
+const FEW: usize = 32;
+
 /// How somebody's word on a server came to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Voice {
@@ -32,28 +36,32 @@ enum Verdict {
 }
 
 impl Core {
-    /// Takes in what a message says of servers; `sender` is who spoke. Returns whether any of it was news. What comes in
-    /// bulk is told no further: whoever else lacks it finds so by its digest.
+    /// Takes in what a message says of servers; `sender` is who spoke. Returns whether any of it was news. Much that comes
+    /// from a repair is told no further: whoever else lacks it finds so by its digest.
     pub(super) fn hear_all(
         &mut self,
         message: &Message,
         sender: Option<&ServerUrl>,
         voice: Voice,
-        bulk: bool,
+        is_repair: bool,
         now: Now,
     ) -> bool {
         self.report_skipped(&message.skipped);
         let rest = if message.is_ours() { Voice::Hearsay } else { Voice::Legacy };
-        let mut news = false;
+        let mut news = Vec::new();
         for entry in &message.entries {
             let voice = if sender == Some(&entry.url) { voice } else { rest };
-            let changed = self.hear(entry, voice, now);
-            if changed && !(bulk && voice == Voice::Hearsay) {
-                self.spread(entry.url.clone(), now);
+            if self.hear(entry, voice, now) {
+                news.push(entry.url.clone());
             }
-            news |= changed;
         }
-        news
+        let learned = !news.is_empty();
+        if !is_repair || news.len() <= FEW {
+            for url in news {
+                self.spread(url, now);
+            }
+        }
+        learned
     }
 
     // Returns whether it was news: more than a stamp.

@@ -251,8 +251,8 @@ impl Core {
     pub fn handle_gossip(&mut self, now: Now, message: &Message) -> Message {
         self.handle_beat(now);
         let from = message.ours.as_ref().and_then(|ours| ours.from.clone());
-        let bulk = message.ours.as_ref().is_some_and(|ours| !ours.wanted.is_empty());
-        self.hear_all(message, from.as_ref(), Voice::Itself, bulk, now);
+        let is_repair = message.ours.as_ref().is_some_and(|ours| !ours.wanted.is_empty());
+        self.hear_all(message, from.as_ref(), Voice::Itself, is_repair, now);
         if let Some(from) = &from {
             self.members.heard(from, now);
         }
