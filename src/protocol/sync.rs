@@ -74,7 +74,9 @@ impl Core {
         if mine == theirs {
             return self.take_ages(&ours.ages, now);
         }
-        if ours.buckets.is_empty() || self.futile.contains(&(mine, theirs)) {
+        // One at a time: what the first brings may be all that differs from the others.
+        let is_repairing = self.exchanges.values().any(|exchange| matches!(exchange.purpose, Purpose::Repair(..)));
+        if ours.buckets.is_empty() || is_repairing || self.futile.contains(&(mine, theirs)) {
             return;
         }
         let buckets = self.members.buckets(ours.buckets.len(), theirs.cutoff);
