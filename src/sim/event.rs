@@ -8,7 +8,7 @@ use rand::RngExt;
 
 use super::meter::{ANSWER_HEADERS, Change, REQUEST_HEADERS};
 use super::network::{Direction, Packet, Passage};
-use super::{BEAT, Health, LOOKED_AT_ALWAYS, Node, World};
+use super::{BEAT, Health, Kind, LOOKED_AT_ALWAYS, Node, World, v1};
 use crate::message::{Entry, Message, Reason, ServerUrl};
 use crate::protocol::{Action, ExchangeError, Id, Notice};
 
@@ -338,11 +338,13 @@ impl World {
 
     // Counts a body that is sent; returns its length.
     fn measure(&mut self, server: usize, message: &Message, headers: u64) -> u64 {
-        let json = message.to_json();
         if self.trace.is_some() {
-            self.hash(&json);
+            self.hash(&message.to_json());
         }
-        let bytes = json.len() as u64;
+        let bytes = match self.servers[server].kind {
+            Kind::Ours => message.to_json().len() as u64,
+            Kind::V1 => v1::length(message),
+        };
         self.meter.sent(server, bytes, headers, self.now);
         if let Some(invariants) = &mut self.invariants {
             invariants.sent(server, self.servers[server].kind, bytes, self.now);

@@ -11,6 +11,7 @@ mod cluster;
 mod event;
 pub mod fuzz;
 pub mod invariants;
+mod list;
 mod meter;
 pub mod network;
 mod node;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
+use super::list::List;
 use crate::clock::Now;
 use crate::config::Settings;
 use crate::membership::audience;
@@ -42,8 +43,8 @@ enum Reading {
 #[derive(Debug)]
 pub struct V1 {
     settings: Settings,
-    online: BTreeMap<ServerUrl, Entry>,
-    offline: BTreeMap<ServerUrl, Entry>,
+    online: List,
+    offline: List,
     // Its own offline entry is the object that it stamps, because it was drained or shuts down.
     is_drained: bool,
     is_leaving: bool,
@@ -63,8 +64,8 @@ impl V1 {
     pub fn new(settings: Settings, now: Now, seed: u64) -> Self {
         let mut it = Self {
             settings,
-            online: BTreeMap::new(),
-            offline: BTreeMap::new(),
+            online: List::default(),
+            offline: List::default(),
             is_drained: false,
             is_leaving: false,
             exchanges: BTreeMap::new(),
@@ -84,7 +85,7 @@ impl V1 {
 
     /// Gives it the list of a cluster that has run for a while.
     pub fn adopt(&mut self, entries: &[Entry], now: Now) {
-        self.merge(entries.to_vec());
+        self.merge(entries);
         self.stamp_own(now);
     }
 
@@ -110,7 +111,7 @@ impl V1 {
 
     /// Both its lists.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.online.values().chain(self.offline.values())
+        self.online.entries().iter().chain(self.offline.entries())
     }
 
     /// What time has brought.
@@ -133,7 +134,7 @@ impl V1 {
 
     /// A peer's message; returns the answer.
     pub fn handle_gossip(&mut self, now: Now, message: &Message) -> Message {
-        self.merge(message.lists().to_vec());
+        self.merge(message.lists());
         self.stamp_own(now);
         self.message()
     }
@@ -142,7 +143,7 @@ impl V1 {
     pub fn handle_answer(&mut self, now: Now, id: Id, answer: Result<Message, ExchangeError>) {
         let Some((to, purpose)) = self.exchanges.remove(&id) else { return };
         match (purpose, answer) {
-            (Purpose::First | Purpose::Second, Ok(message)) => self.merge(message.lists().to_vec()),
+            (Purpose::First | Purpose::Second, Ok(message)) => self.merge(message.lists()),
             (Purpose::First, Err(_)) => self.retries.push((now.mono + RETRY_AFTER, to)),
             (Purpose::Second, Err(_)) => self.move_offline(&to, now),
             (Purpose::Tell, _) => {}
@@ -183,7 +184,7 @@ impl V1 {
     pub fn handle_list(&mut self, now: Now, list: Result<Message, String>) -> Option<Message> {
         // A failed read is logged, and what follows it follows all the same: an upload then truncates the list.
         if let Ok(list) = list {
-            self.merge(list.entries);
+            self.merge(&list.entries);
         }
         if self.is_leaving {
             return None;
@@ -199,38 +200,38 @@ impl V1 {
             Reading::Announce => {
                 self.stamp_own(now);
                 self.schedule_list(now);
-                Some(Message::new(self.online.values().cloned().collect()))
+                Some(Message::new(self.online.entries().to_vec()))
             }
         }
     }
 
     // Newest wins, but for what each branch says; nothing of it commutes.
-    fn merge(&mut self, entries: Vec<Entry>) {
+    fn merge(&mut self, entries: &[Entry]) {
         for entry in entries {
-            let url = entry.url.clone();
-            let was = self.online.contains_key(&url);
-            match entry.state {
-                State::Online => match self.online.get_mut(&url) {
-                    Some(known) if known.stamp >= entry.stamp => {}
-                    Some(known) => *known = entry,
-                    None => {
-                        // However much newer the offline entry is.
-                        self.offline.remove(&url);
-                        self.is_drained &= url != self.settings.base_url;
-                        self.online.insert(url.clone(), entry);
-                    }
-                },
-                State::Offline => {
-                    let is_newer = |known: Option<&Entry>| known.is_none_or(|known| known.stamp <= entry.stamp);
-                    if is_newer(self.online.get(&url)) {
-                        self.online.remove(&url);
-                        if is_newer(self.offline.get(&url)) {
-                            self.offline.insert(url.clone(), entry);
-                        }
+            let known = self.online.get_mut(&entry.url);
+            match (entry.state, known) {
+                (State::Online, Some(known)) => {
+                    if entry.stamp > known.stamp {
+                        *known = entry.clone();
                     }
                 }
+                (State::Online, None) => {
+                    // However much newer the offline entry is.
+                    self.offline.remove(&entry.url);
+                    self.is_drained &= entry.url != self.settings.base_url;
+                    self.online.put(entry.clone());
+                    self.note(entry.url.clone(), false);
+                }
+                (State::Offline, Some(known)) if known.stamp > entry.stamp => {}
+                (State::Offline, known) => {
+                    let was = known.is_some();
+                    self.online.remove(&entry.url);
+                    if self.offline.get(&entry.url).is_none_or(|known| known.stamp <= entry.stamp) {
+                        self.offline.put(entry.clone());
+                    }
+                    self.note(entry.url.clone(), was);
+                }
             }
-            self.note(url, was);
         }
     }
 
@@ -240,7 +241,8 @@ impl V1 {
         let url = self.settings.base_url.clone();
         let monitor = self.settings.monitor;
         let own = Entry { url: url.clone(), monitor, state: State::Online, stamp: now.wall, life: None };
-        let was = self.online.insert(url.clone(), own).is_some();
+        let was = self.online.contains(&url);
+        self.online.put(own);
         if self.is_drained {
             if let Some(offline) = self.offline.get_mut(&url) {
                 offline.stamp = now.wall;
@@ -263,13 +265,13 @@ impl V1 {
         if self.online.get(url).is_some_and(|entry| entry.stamp <= now.wall)
             && let Some(entry) = self.online.remove(url)
         {
-            self.offline.insert(url.clone(), Entry { state: State::Offline, stamp: now.wall, ..entry });
+            self.offline.put(Entry { state: State::Offline, stamp: now.wall, ..entry });
             self.note(url.clone(), true);
         }
     }
 
     fn note(&mut self, url: ServerUrl, was: bool) {
-        match (was, self.online.contains_key(&url)) {
+        match (was, self.online.contains(&url)) {
             (false, true) => self.notices.push_back(Notice::Online(url)),
             (true, false) => self.notices.push_back(Notice::Offline { url, reason: None, author: None }),
             (true, true) | (false, false) => {}
@@ -278,20 +280,22 @@ impl V1 {
 
     fn round(&mut self, now: Now) {
         self.schedule_round(now);
-        self.offline.retain(|_, entry| entry.stamp + OFFLINE_LIFE >= now.wall);
+        self.offline.retain(|entry| entry.stamp + OFFLINE_LIFE >= now.wall);
         self.stamp_own(now);
         let own = &self.settings.base_url;
-        let others = self.online.len() - usize::from(self.online.contains_key(own));
+        let others = self.online.entries().len() - usize::from(self.online.contains(own));
         if others > 0 {
             let chosen = self.rng.random_range(0..others);
-            if let Some(to) = self.online.keys().filter(|url| *url != own).nth(chosen).cloned() {
+            if let Some(to) =
+                self.online.entries().iter().map(|entry| &entry.url).filter(|url| *url != own).nth(chosen).cloned()
+            {
                 self.send(to, Purpose::First);
             }
         }
     }
 
     fn tell_targets(&mut self) {
-        let others = self.online.values().filter(|entry| entry.url != self.settings.base_url);
+        let others = self.online.entries().iter().filter(|entry| entry.url != self.settings.base_url);
         for to in audience(others, &mut self.rng) {
             self.send(to, Purpose::Tell);
         }
@@ -322,5 +326,92 @@ impl V1 {
     fn schedule_list(&mut self, now: Now) {
         let more = self.settings.announce_interval.mul_f64(self.rng.random_range(0.0..1.0));
         self.next_list = Some(now.mono + self.settings.announce_minimum + more);
+    }
+}
+
+/// The length of a message as JSON, without writing it: its whole state is what version 1 sends each time.
+pub fn length(message: &Message) -> u64 {
+    let digits = |number: u64| u64::from(number.checked_ilog10().unwrap_or_default()) + 1;
+    let of_entry = |entry: &Entry| {
+        let life = entry.life.as_ref().map_or(0, |life| r#","shazbot":"""#.len() + life.to_string().len());
+        let rest = r#"{"baseUrl":"","monitor":,"lastUpdate":}"#.len() + if entry.monitor { 4 } else { 5 };
+        (rest + life + entry.url.as_str().len()) as u64 + digits(entry.stamp)
+    };
+    let count = |state| message.entries.iter().filter(|entry| entry.state == state).count() as u64;
+    let commas = count(State::Online).saturating_sub(1) + count(State::Offline).saturating_sub(1);
+    let around = r#"{"message":"gossip","online":[],"offline":[]}"#.len() as u64;
+    around + commas + message.entries.iter().map(of_entry).sum::<u64>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Life, Reason};
+    use crate::sim::cluster::settings;
+
+    fn at(ms: u64) -> Now {
+        Now { mono: Duration::from_millis(ms), wall: 1_800_000_000_000 + ms }
+    }
+
+    fn url(server: usize) -> ServerUrl {
+        settings(server, Duration::from_secs(30)).expect("valid").base_url
+    }
+
+    fn v1(server: usize) -> V1 {
+        V1::new(settings(server, Duration::from_secs(30)).expect("valid"), at(0), 1)
+    }
+
+    fn entry(server: usize, state: State, stamp: u64) -> Entry {
+        Entry { url: url(server), monitor: false, state, stamp: at(stamp).wall, life: None }
+    }
+
+    fn hear(v1: &mut V1, now: u64, entries: Vec<Entry>) -> Vec<(ServerUrl, State, u64)> {
+        let answer = v1.handle_gossip(at(now), &Message::new(entries));
+        answer.entries.into_iter().map(|entry| (entry.url, entry.state, entry.stamp - at(0).wall)).collect()
+    }
+
+    #[test]
+    fn a_stale_online_entry_erases_a_newer_offline_one() {
+        let mut it = v1(0);
+        let lists = hear(&mut it, 10, vec![entry(1, State::Online, 1), entry(1, State::Offline, 9)]);
+        assert_eq!(lists, [(url(0), State::Online, 10), (url(1), State::Offline, 9)]);
+        let lists = hear(&mut it, 11, vec![entry(1, State::Online, 2)]);
+        assert_eq!(lists, [(url(0), State::Online, 11), (url(1), State::Online, 2)]);
+    }
+
+    #[test]
+    fn a_drained_server_that_is_gossiped_with_stands_in_both_lists_with_equal_stamps() {
+        let mut it = v1(0);
+        it.handle_control(at(5), false);
+        assert_eq!(it.entry(&url(0)).map(|own| own.state), Some(State::Offline));
+        assert_eq!(hear(&mut it, 9, vec![]), [(url(0), State::Online, 9), (url(0), State::Offline, 9)]);
+    }
+
+    #[test]
+    fn a_server_called_offline_by_a_fast_clock_stands_in_both_lists_until_its_own_has_caught_up() {
+        let mut it = v1(0);
+        let both = hear(&mut it, 10, vec![entry(0, State::Offline, 100)]);
+        assert_eq!(both, [(url(0), State::Online, 10), (url(0), State::Offline, 100)]);
+        assert_eq!(hear(&mut it, 101, vec![]), [(url(0), State::Online, 101)]);
+    }
+
+    #[test]
+    fn an_entry_stamped_in_the_future_cannot_be_moved_offline() {
+        let mut it = v1(0);
+        hear(&mut it, 10, vec![entry(1, State::Online, 100)]);
+        it.move_offline(&url(1), at(50));
+        assert_eq!(it.entry(&url(1)).map(|it| it.state), Some(State::Online));
+        it.move_offline(&url(1), at(100));
+        assert_eq!(it.entry(&url(1)).map(|it| it.state), Some(State::Offline));
+    }
+
+    #[test]
+    fn the_length_of_a_message_is_that_of_its_json() {
+        let life = Life { incarnation: 7, instance: 0xbeef, reason: Some(Reason::Failed), author: Some(url(3)) };
+        let with = Entry { life: Some(life), monitor: true, ..entry(2, State::Offline, 7) };
+        for entries in [vec![], vec![entry(1, State::Online, 5), with.clone(), entry(3, State::Online, 0), with]] {
+            let message = Message::new(entries);
+            assert_eq!(length(&message), message.to_json().len() as u64);
+        }
     }
 }
