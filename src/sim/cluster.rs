@@ -95,6 +95,7 @@ fn make(world: &mut World, servers: &[usize]) {
     world.store.write(entries);
 }
 
-fn listed(url: ServerUrl) -> Entry {
+/// An entry of a list that is there before the cluster is.
+pub fn listed(url: ServerUrl) -> Entry {
     Entry { url, monitor: false, state: State::Online, stamp: EPOCH, life: None }
 }

@@ -156,15 +156,15 @@ impl World {
         }
     }
 
-    // The message reaches the program, which answers, also to somebody who waits no more.
+    // The message reaches the program, also that of somebody who waits no more: it has been sent.
     fn give(&mut self, mut letter: Letter) {
         let to = letter.to;
         self.meter.arrived(letter.bytes, REQUEST_HEADERS);
         let message = Arc::unwrap_or_clone(std::mem::take(&mut letter.message));
         let answer = self.handle(to, |node, now| node.handle_gossip(now, message)).unwrap_or_default();
-        letter.bytes = self.measure(to, &answer, ANSWER_HEADERS);
-        letter.message = Arc::new(answer);
         if !letter.given_up {
+            letter.bytes = self.measure(to, &answer, ANSWER_HEADERS);
+            letter.message = Arc::new(answer);
             self.reply(letter, End::Answered);
         }
     }

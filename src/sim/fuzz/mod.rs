@@ -1,17 +1,22 @@
 //! Random schedules of faults. Every invariant is looked at after each event; when the faults stop, all must soon be
 //! right.
 
+mod op;
+
 use std::time::Duration;
 
 use rand::RngExt;
 use rand::seq::IndexedRandom;
 
-use super::cluster::{settings, start_within};
+use super::cluster::{listed, settings, start_within};
 use super::invariants::{Invariants, Violation};
 use super::report::{Seeds, for_each_seed, threads};
 use super::store::Condition;
-use super::{EPOCH, Health, Kind, World, network};
-use crate::message::{Entry, Life, Message, Reason, State};
+use super::{Health, Kind, World};
+use crate::config::Settings;
+use crate::message::{Entry, Reason, State};
+
+use op::Op;
 
 /// How soon all must be right when the faults stop: a list that could not be read is tried again within a minute and two
 /// that found it empty look again within another; then what was learned has to get around.
@@ -22,50 +27,6 @@ const STAYS: u32 = 5;
 const HOUR: i64 = 3_600_000;
 /// How many wrong entries are named.
 const NAMED: usize = 5;
-
-/// What is done to a cluster at random.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Op {
-    Kill,
-    Restart,
-    RestartLater,
-    LateListen,
-    Hang,
-    Stall,
-    Gone,
-    Leave,
-    Drain,
-    Partition,
-    OneWay,
-    Loss,
-    Slow,
-    Clock,
-    Store,
-    FalseDeath,
-    TakeOver,
-}
-
-impl Op {
-    const ALL: [Self; 17] = [
-        Self::Kill,
-        Self::Restart,
-        Self::RestartLater,
-        Self::LateListen,
-        Self::Hang,
-        Self::Stall,
-        Self::Gone,
-        Self::Leave,
-        Self::Drain,
-        Self::Partition,
-        Self::OneWay,
-        Self::Loss,
-        Self::Slow,
-        Self::Clock,
-        Self::Store,
-        Self::FalseDeath,
-        Self::TakeOver,
-    ];
-}
 
 /// What ends a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +46,8 @@ struct Schedule {
     has_v1: bool,
     has_skew: bool,
     interval: Duration,
+    // What servers have said, to be said once more.
+    said: Vec<Entry>,
 }
 
 /// Runs schedules and prints what was violated; returns whether nothing was.
@@ -116,6 +79,7 @@ pub fn run(seed: u64) -> Vec<Violation> {
         let most = if schedule.world.rng.random_bool(0.3) { 2.0 } else { 120.0 };
         let wait = Duration::from_secs_f64(schedule.world.rng.random_range(0.0..most));
         schedule.pass(wait);
+        schedule.remember();
         if let Some(op) = Op::ALL.choose(&mut schedule.world.rng).copied() {
             schedule.apply(op);
         }
@@ -134,21 +98,19 @@ impl Schedule {
         for server in 0..servers {
             let kind = if has_v1 && world.rng.random_bool(0.3) { Kind::V1 } else { Kind::Ours };
             let skew = if has_skew { world.rng.random_range(-HOUR..=HOUR) } else { 0 };
-            world.add(settings(server, interval)?, kind, skew);
+            let (monitor, update_list_on_shutdown) = (world.rng.random_bool(0.1), world.rng.random_bool(0.3));
+            let settings = Settings { monitor, update_list_on_shutdown, ..settings(server, interval)? };
+            world.add(settings, kind, skew);
         }
         world.invariants = Some(Box::new(Invariants::new(servers)));
         // A cluster that begins, or one of which there is a list already.
         if world.rng.random_bool(0.5) {
-            let entry = |server: usize| {
-                let url = world.url(server).clone();
-                Entry { url, monitor: false, state: State::Online, stamp: EPOCH, life: None }
-            };
-            let entries = (0..servers).map(entry).collect();
+            let entries = (0..servers).map(|server| listed(world.url(server).clone())).collect();
             world.store.write(entries);
         }
         let all: Vec<_> = (0..servers).collect();
         start_within(&mut world, &all, interval);
-        Some(Self { world, ends: Vec::new(), has_v1, has_skew, interval })
+        Some(Self { world, ends: Vec::new(), has_v1, has_skew, interval, said: Vec::new() })
     }
 
     // Lets time pass, and faults end when their time has come.
@@ -191,109 +153,16 @@ impl Schedule {
         own.and_then(|own| own.life.as_ref()).is_some_and(|life| life.reason == Some(Reason::Drained))
     }
 
+    fn remember(&mut self) {
+        let servers = self.world.servers().len();
+        let (by, about) = (self.world.rng.random_range(0..servers), self.world.rng.random_range(0..servers));
+        let node = self.world.servers()[by].node.as_ref();
+        self.said.extend(node.and_then(|node| node.entry(self.world.url(about))).cloned());
+    }
+
     fn later(&mut self, range: std::ops::Range<f64>, end: End) {
         let wait = Duration::from_secs_f64(self.world.rng.random_range(range));
         self.ends.push((self.world.now() + wait, end));
-    }
-
-    fn apply(&mut self, op: Op) {
-        let servers = self.world.servers().len();
-        let server = self.world.rng.random_range(0..servers);
-        let other = (server + self.world.rng.random_range(1..servers)) % servers;
-        match op {
-            Op::Kill => self.world.set_health(server, Health::Down),
-            Op::Restart => self.world.start(server),
-            Op::RestartLater => {
-                self.world.set_health(server, Health::Down);
-                self.later(0.0..300.0, End::Start(server));
-            }
-            Op::LateListen => {
-                self.world.set_listens(server, false);
-                self.world.start(server);
-                self.later(0.0..50.0, End::Listen(server));
-            }
-            Op::Hang => {
-                self.world.set_health(server, Health::Hung);
-                self.later(0.0..180.0, End::Resume(server));
-            }
-            Op::Stall => {
-                self.world.set_health(server, Health::Blocked);
-                self.later(0.0..120.0, End::Resume(server));
-            }
-            Op::Gone => {
-                self.world.set_health(server, Health::Gone);
-                self.later(0.0..600.0, End::Start(server));
-            }
-            Op::Leave => {
-                if self.world.servers()[server].is_up() {
-                    self.world.leave(server);
-                    self.later(0.0..600.0, End::Start(server));
-                }
-            }
-            Op::Drain => {
-                if self.world.lives(server) {
-                    self.world.control(server, false);
-                    self.later(0.0..600.0, End::Undrain(server));
-                }
-            }
-            Op::Partition => {
-                let sides: Vec<_> = (0..servers).map(|_| self.world.rng.random_bool(0.5)).collect();
-                let number = self.world.network.add(network::partition(move |it| sides[it]));
-                self.later(0.0..600.0, End::Rule(number));
-            }
-            Op::OneWay => {
-                let number = self.world.network.add(network::one_way(server, other));
-                self.later(0.0..600.0, End::Rule(number));
-            }
-            Op::Loss => {
-                let share = self.world.rng.random_range(0.0..0.5);
-                let number = self.world.network.add(network::loss(share));
-                self.later(0.0..600.0, End::Rule(number));
-            }
-            Op::Slow => {
-                let most = Duration::from_secs_f64(self.world.rng.random_range(0.0..6.0));
-                let number = self.world.network.add(network::slow(server, most));
-                self.later(0.0..600.0, End::Rule(number));
-            }
-            Op::Clock => {
-                if self.has_skew {
-                    let skew = self.world.rng.random_range(-HOUR..=HOUR);
-                    self.world.set_clock(server, skew);
-                }
-            }
-            Op::Store => {
-                let conditions = [Condition::Failing, Condition::Slow];
-                self.world.store.condition =
-                    conditions.choose(&mut self.world.rng).copied().unwrap_or(Condition::Failing);
-                self.later(0.0..600.0, End::Store);
-            }
-            Op::FalseDeath => self.say_dead(server, other),
-            Op::TakeOver => {
-                if self.has_v1 && self.world.rng.random_bool(0.3) {
-                    let kind = if self.world.rng.random_bool(0.5) { Kind::V1 } else { Kind::Ours };
-                    self.world.set_health(server, Health::Down);
-                    self.world.set_kind(server, kind);
-                }
-                // Another host has another clock.
-                let skew = if self.has_skew { self.world.rng.random_range(-HOUR..=HOUR) } else { 0 };
-                self.world.set_clock(server, skew);
-                self.world.start(server);
-            }
-        }
-    }
-
-    fn say_dead(&mut self, server: usize, to: usize) {
-        let author = self.world.rng.random_range(0..self.world.servers().len());
-        let author = self.world.url(author).clone();
-        let it = &self.world.servers()[server];
-        if !self.world.lives(server) || !self.world.servers()[to].is_up() {
-            return;
-        }
-        let Some(own) = it.node.as_ref().and_then(|node| node.entry(&it.settings.base_url)).cloned() else { return };
-        let stamp = self.world.now_of(server).wall.max(own.stamp);
-        let life = own.life.map(|life| Life { reason: Some(Reason::Failed), author: Some(author), ..life });
-        let death = Entry { state: State::Offline, stamp, life, ..own };
-        self.world.handle(to, |node, now| node.handle_gossip(now, Message::new(vec![death])));
     }
 
     // Whatever ended for good stays so.
