@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::report::{Report, Seeds};
+use super::report::{Report, Seeds, Spread};
 use super::scenario::{INTERVAL, Scenario, Setup};
 use crate::clock::Clock;
 
@@ -25,13 +25,23 @@ enum Figure {
 
 impl Figure {
     fn of(self, report: &Report) -> f64 {
+        let spread = self.spread(report);
         match self {
-            Self::Time(share) => report.time.percentile(share),
-            Self::Wrong => report.wrong as f64,
-            Self::Bytes => report.bytes,
-            Self::Pushes => report.pushes.mean(),
-            Self::Max(name) => report.extra(name).map_or(f64::NAN, super::report::Spread::max),
-            Self::Mean(name) => report.extra(name).map_or(f64::NAN, super::report::Spread::mean),
+            Self::Time(share) => spread.map(|it| it.percentile(share)),
+            Self::Wrong => spread.map(Spread::sum),
+            Self::Max(_) => spread.map(Spread::max),
+            Self::Bytes | Self::Pushes | Self::Mean(_) => spread.map(Spread::mean),
+        }
+        .unwrap_or(f64::NAN)
+    }
+
+    fn spread(self, report: &Report) -> Option<&Spread> {
+        match self {
+            Self::Time(_) => Some(&report.time),
+            Self::Wrong => Some(&report.wrong),
+            Self::Bytes => Some(&report.bytes),
+            Self::Pushes => Some(&report.pushes),
+            Self::Max(name) | Self::Mean(name) => report.extra(name),
         }
     }
 
@@ -148,7 +158,9 @@ pub fn run(slow: bool, json: bool, print: fn(&str)) -> bool {
                 print(&line);
             }
             if !holds {
-                missed.push(line);
+                let worst = figure.spread(&report).and_then(Spread::worst);
+                let replay = worst.map_or(String::new(), |seed| format!("\n       {}", report.replay(seed)));
+                missed.push(format!("{line}{replay}"));
             }
         }
         if json {

@@ -1,5 +1,6 @@
 //! The command line: `npm run sim -- …`.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use super::report::{Report, Seeds};
@@ -121,10 +122,9 @@ fn at_least(least: u64, option: &str, text: &str) -> Result<u64, String> {
     if it < least { Err(format!("{option} is at least {least}")) } else { Ok(it) }
 }
 
-/// Prints a line.
-#[allow(clippy::print_stdout, reason = "it is a command")]
+/// Prints a line. Whoever reads may stop before the end, as `head` does.
 pub fn print_line(line: &str) {
-    println!("{line}");
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 #[cfg(test)]

@@ -55,19 +55,23 @@ pub fn threads(servers: usize) -> usize {
 
 /// A figure over many seeds.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Spread(Vec<f64>);
+pub struct Spread {
+    // Ascending, each with its seed.
+    figures: Vec<(f64, u64)>,
+}
 
 impl Spread {
     /// Of some figures; what never came about is infinite.
-    pub fn new(mut figures: Vec<f64>) -> Self {
-        figures.sort_by(f64::total_cmp);
-        Self(figures)
+    pub fn new(figures: impl IntoIterator<Item = (f64, u64)>) -> Self {
+        let mut figures: Vec<_> = figures.into_iter().collect();
+        figures.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+        Self { figures }
     }
 
     /// The least figure that this share of all does not exceed.
     pub fn percentile(&self, share: f64) -> f64 {
-        let index = ((self.0.len() as f64 * share).ceil() as usize).saturating_sub(1);
-        self.0.get(index).copied().unwrap_or(f64::NAN)
+        let index = ((self.figures.len() as f64 * share).ceil() as usize).saturating_sub(1);
+        self.figures.get(index).map_or(f64::NAN, |(figure, _)| *figure)
     }
 
     /// The greatest.
@@ -77,7 +81,17 @@ impl Spread {
 
     /// The average.
     pub fn mean(&self) -> f64 {
-        self.0.iter().sum::<f64>() / self.0.len() as f64
+        self.sum() / self.figures.len() as f64
+    }
+
+    /// All together.
+    pub fn sum(&self) -> f64 {
+        self.figures.iter().map(|(figure, _)| figure).sum()
+    }
+
+    /// The seed of the greatest.
+    pub fn worst(&self) -> Option<u64> {
+        self.figures.last().map(|(_, seed)| *seed)
     }
 
     fn json(&self) -> Value {
@@ -102,10 +116,10 @@ pub struct Report {
     pub time: Spread,
     /// Seeds in which that never came about.
     pub unfinished: Vec<u64>,
-    /// Entries that were wrong in the end or became so again, in all seeds together.
-    pub wrong: u64,
+    /// Entries that were wrong in the end or became so again.
+    pub wrong: Spread,
     /// Bytes by server and second, sent and received.
-    pub bytes: f64,
+    pub bytes: Spread,
     /// Exchanges by server from the event until all knew.
     pub pushes: Spread,
     /// What else the scenario measures.
@@ -121,22 +135,22 @@ impl Report {
 
     fn sum_up(setup: &Setup, seeds: Seeds, outcomes: &[Outcome]) -> Self {
         let timed = setup.scenario.is_timed();
-        let seconds = |outcome: &Outcome| outcome.known.map_or(f64::INFINITY, |known| known.as_secs_f64());
+        let spread = |figure: &dyn Fn(&Outcome) -> Option<f64>| {
+            Spread::new(outcomes.iter().zip(seeds.first..).filter_map(|(it, seed)| Some((figure(it)?, seed))))
+        };
+        let seconds = |outcome: &Outcome| Some(outcome.known.map_or(f64::INFINITY, |known| known.as_secs_f64()));
         let unfinished = |(seed, outcome): (u64, &Outcome)| (timed && outcome.known.is_none()).then_some(seed);
         let names = outcomes.first().map(|outcome| outcome.extra.iter().map(|(name, _)| *name)).into_iter().flatten();
-        let figures = |name| {
-            let figure =
-                |outcome: &Outcome| outcome.extra.iter().find(|(it, _)| *it == name).map(|(_, figure)| *figure);
-            Spread::new(outcomes.iter().filter_map(figure).collect())
-        };
+        let figures =
+            |name| spread(&|outcome| outcome.extra.iter().find(|(it, _)| *it == name).map(|(_, figure)| *figure));
         Self {
             setup: *setup,
             seeds,
-            time: Spread::new(if timed { outcomes.iter().map(seconds).collect() } else { Vec::new() }),
+            time: if timed { spread(&seconds) } else { Spread::default() },
             unfinished: (seeds.first..).zip(outcomes).filter_map(unfinished).collect(),
-            wrong: outcomes.iter().map(|outcome| outcome.wrong).sum(),
-            bytes: outcomes.iter().map(|outcome| outcome.bytes_per_second).sum::<f64>() / outcomes.len().max(1) as f64,
-            pushes: Spread::new(outcomes.iter().map(|outcome| outcome.pushes).collect()),
+            wrong: spread(&|outcome| Some(outcome.wrong as f64)),
+            bytes: spread(&|outcome| Some(outcome.bytes_per_second)),
+            pushes: spread(&|outcome| Some(outcome.pushes)),
             extra: names.map(|name| (name, figures(name))).collect(),
         }
     }
@@ -160,8 +174,8 @@ impl Report {
             "masterList": self.setup.list,
             "seconds": self.setup.scenario.is_timed().then(|| self.time.json()),
             "unfinished": self.unfinished,
-            "wrongEntries": self.wrong,
-            "bytesPerServerAndSecond": round(self.bytes),
+            "wrongEntries": self.wrong.sum(),
+            "bytesPerServerAndSecond": round(self.bytes.mean()),
             "pushesPerServer": self.pushes.json(),
             "extra": extra,
         });
@@ -170,7 +184,7 @@ impl Report {
             object["ratio"] = json!({
                 "p50": round(v1.time.percentile(0.5) / self.time.percentile(0.5)),
                 "p95": round(v1.time.percentile(0.95) / self.time.percentile(0.95)),
-                "bytes": round(v1.bytes / self.bytes),
+                "bytes": round(v1.bytes.mean() / self.bytes.mean()),
             });
         }
         object
@@ -204,12 +218,15 @@ impl Report {
                 line(name, &|it| it.time.percentile(share));
             }
         }
-        line("wrong entries", &|it| it.wrong as f64);
-        line("bytes/server/s", &|it| it.bytes);
+        line("wrong entries", &|it| it.wrong.sum());
+        line("bytes/server/s", &|it| it.bytes.mean());
         line("pushes/server", &|it| it.pushes.mean());
         for (name, _) in &self.extra {
             line(&format!("{name} p50"), &|it| it.extra(name).map_or(f64::NAN, |spread| spread.percentile(0.5)));
             line(&format!("{name} max"), &|it| it.extra(name).map_or(f64::NAN, Spread::max));
+        }
+        if let (true, Some(seed)) = (self.unfinished.is_empty(), self.time.worst()) {
+            let _ = writeln!(text, "slowest: {}", self.replay(seed));
         }
         for seed in self.unfinished.iter().take(10) {
             let _ = writeln!(text, "never came about: {}", self.replay(*seed));
@@ -263,9 +280,10 @@ mod tests {
 
     #[test]
     fn a_percentile_is_the_least_figure_that_so_many_do_not_exceed() {
-        let spread = Spread::new((1..=100).map(f64::from).rev().collect());
+        let spread = Spread::new((1..=100).rev().map(|it| (f64::from(it), 0)));
         assert_eq!([0.5, 0.99, 1.0].map(|share| spread.percentile(share).to_string()), ["50", "99", "100"]);
-        assert_eq!(Spread::new(vec![1.0, f64::INFINITY]).json()["max"], Value::Null);
+        assert_eq!(Spread::new([(f64::INFINITY, 8), (1.0, 7)]).json()["max"], Value::Null);
+        assert_eq!(Spread::new([(f64::INFINITY, 8), (1.0, 7)]).worst(), Some(8));
     }
 
     #[test]
