@@ -8,7 +8,7 @@ use rand::RngExt;
 
 use super::meter::{ANSWER_HEADERS, Change, REQUEST_HEADERS};
 use super::network::{Direction, Packet, Passage};
-use super::{BEAT, Health, Kind, LOOKED_AT_ALWAYS, Node, World, v1};
+use super::{BEAT, Health, Kind, LOOKED_AT_ALWAYS, Node, World, list};
 use crate::message::{Entry, Message, Reason, ServerUrl};
 use crate::protocol::{Action, ExchangeError, Id, Notice};
 
@@ -343,7 +343,7 @@ impl World {
         }
         let bytes = match self.servers[server].kind {
             Kind::Ours => message.to_json().len() as u64,
-            Kind::V1 => v1::length(message),
+            Kind::V1 => list::length(message),
         };
         self.meter.sent(server, bytes, headers, self.now);
         if let Some(invariants) = &mut self.invariants {

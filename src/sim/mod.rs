@@ -329,3 +329,6 @@ impl World {
         self.servers[server].process == process && self.servers[server].node.is_some()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -329,24 +329,9 @@ impl V1 {
     }
 }
 
-/// The length of a message as JSON, without writing it: its whole state is what version 1 sends each time.
-pub fn length(message: &Message) -> u64 {
-    let digits = |number: u64| u64::from(number.checked_ilog10().unwrap_or_default()) + 1;
-    let of_entry = |entry: &Entry| {
-        let life = entry.life.as_ref().map_or(0, |life| r#","shazbot":"""#.len() + life.to_string().len());
-        let rest = r#"{"baseUrl":"","monitor":,"lastUpdate":}"#.len() + if entry.monitor { 4 } else { 5 };
-        (rest + life + entry.url.as_str().len()) as u64 + digits(entry.stamp)
-    };
-    let count = |state| message.entries.iter().filter(|entry| entry.state == state).count() as u64;
-    let commas = count(State::Online).saturating_sub(1) + count(State::Offline).saturating_sub(1);
-    let around = r#"{"message":"gossip","online":[],"offline":[]}"#.len() as u64;
-    around + commas + message.entries.iter().map(of_entry).sum::<u64>()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Life, Reason};
     use crate::sim::cluster::settings;
 
     fn at(ms: u64) -> Now {
@@ -403,15 +388,5 @@ mod tests {
         assert_eq!(it.entry(&url(1)).map(|it| it.state), Some(State::Online));
         it.move_offline(&url(1), at(100));
         assert_eq!(it.entry(&url(1)).map(|it| it.state), Some(State::Offline));
-    }
-
-    #[test]
-    fn the_length_of_a_message_is_that_of_its_json() {
-        let life = Life { incarnation: 7, instance: 0xbeef, reason: Some(Reason::Failed), author: Some(url(3)) };
-        let with = Entry { life: Some(life), monitor: true, ..entry(2, State::Offline, 7) };
-        for entries in [vec![], vec![entry(1, State::Online, 5), with.clone(), entry(3, State::Online, 0), with]] {
-            let message = Message::new(entries);
-            assert_eq!(length(&message), message.to_json().len() as u64);
-        }
     }
 }
