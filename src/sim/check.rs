@@ -59,6 +59,23 @@ impl Figure {
 
 use Figure::{Bytes, Max, Mean, Pushes, Time, Wrong};
 
+/// Which rows of the table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rows {
+    /// Those at 10 000 servers, instead of all others.
+    pub slow: bool,
+    /// Those of one scenario alone.
+    pub scenario: Option<Scenario>,
+    /// Those of so many servers alone.
+    pub servers: Option<usize>,
+}
+
+impl Rows {
+    fn contains(self, setup: &Setup) -> bool {
+        self.scenario.is_none_or(|it| it == setup.scenario) && self.servers.is_none_or(|it| it == setup.servers)
+    }
+}
+
 /// One run and what must hold of it.
 struct Row {
     setup: Setup,
@@ -143,10 +160,13 @@ fn slow_rows() -> Vec<Row> {
 }
 
 /// Runs them and prints each figure; returns whether all hold.
-pub fn run(slow: bool, json: bool, print: fn(&str)) -> bool {
+pub fn run(which: Rows, json: bool, print: fn(&str)) -> bool {
     let mut missed = Vec::new();
     let mut objects = Vec::new();
-    for row in if slow { slow_rows() } else { rows() } {
+    for row in if which.slow { slow_rows() } else { rows() } {
+        if !which.contains(&row.setup) {
+            continue;
+        }
         let clock = Clock::new();
         let report = Report::of(&row.setup, Seeds { first: 0, count: row.seeds });
         let name = describe(&row.setup);

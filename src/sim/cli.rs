@@ -3,13 +3,15 @@
 use std::io::Write as _;
 use std::time::Duration;
 
+use super::check::{self, Rows};
+use super::fuzz;
 use super::report::{Report, Seeds};
 use super::scenario::{Scenario, Setup};
-use super::{check, fuzz};
 
 /// Up to how many servers version 1's policy is run for comparison.
 const V1_UP_TO: usize = 300;
-/// How many seeds of a scenario are run where nothing is said, and how many schedules of faults.
+/// How many servers, seeds of a scenario and schedules of faults are run where nothing is said.
+const SERVERS: usize = 10;
 const SEEDS: u64 = 20;
 const SCHEDULES: u64 = 100;
 
@@ -17,7 +19,7 @@ const SCHEDULES: u64 = 100;
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Task {
     Scenario { setup: Setup, compare: bool },
-    Check { slow: bool },
+    Check(Rows),
     Fuzz,
 }
 
@@ -32,15 +34,15 @@ pub struct Options {
 impl Options {
     /// Reads the command line; an error says what is wrong with it.
     pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let (mut task, mut scenario, mut servers, mut count, mut first) = (None, Scenario::Crash, 10, None, None);
+        let (mut task, mut scenario, mut servers, mut count, mut first) = (None, None, None, None, None);
         let (mut interval, mut v1, mut compare, mut json) = (None, None, true, false);
-        let (mut skewed, mut list) = (false, true);
+        let (mut skewed, mut list, mut check, mut slow) = (false, true, false, false);
         let mut arguments = arguments.peekable();
         while let Some(option) = arguments.next() {
             let mut value = || arguments.next().ok_or(format!("{option} needs a value"));
             match option.as_str() {
-                "--check" => task = Some(Task::Check { slow: false }),
-                "--slow" => task = Some(Task::Check { slow: true }),
+                "--check" => check = true,
+                "--slow" => (check, slow) = (true, true),
                 "--fuzz" => {
                     task = Some(Task::Fuzz);
                     let seeds = arguments.next_if(|next| !next.starts_with("--"));
@@ -48,9 +50,9 @@ impl Options {
                 }
                 "--scenario" => {
                     let name = value()?;
-                    scenario = Scenario::find(&name).ok_or(format!("there is no scenario {name}"))?;
+                    scenario = Some(Scenario::find(&name).ok_or(format!("there is no scenario {name}"))?);
                 }
-                "--n" => servers = at_least(2, &option, &value()?)? as usize,
+                "--n" => servers = Some(at_least(2, &option, &value()?)? as usize),
                 "--seeds" => count = Some(at_least(1, &option, &value()?)?),
                 "--seed" => first = Some(number(&option, &value()?)?),
                 "--interval" => interval = Some(Duration::from_secs(at_least(1, &option, &value()?)?)),
@@ -65,7 +67,10 @@ impl Options {
                 _ => return Err(format!("there is no option {option}")),
             }
         }
-        let setup = Setup::new(scenario, servers);
+        if check {
+            task = Some(Task::Check(Rows { slow, scenario, servers }));
+        }
+        let setup = Setup::new(scenario.unwrap_or(Scenario::Crash), servers.unwrap_or(SERVERS));
         let setup = Setup {
             interval: interval.unwrap_or(setup.interval),
             v1: v1.unwrap_or(setup.v1),
@@ -81,7 +86,7 @@ impl Options {
     pub fn run(&self) -> bool {
         match self.task {
             Task::Scenario { setup, compare } => self.run_scenario(&setup, compare),
-            Task::Check { slow } => check::run(slow, self.json, print_line),
+            Task::Check(rows) => check::run(rows, self.json, print_line),
             Task::Fuzz => fuzz::run_all(self.seeds, print_line),
         }
     }
@@ -106,7 +111,8 @@ pub fn usage() -> String {
         "usage: npm run sim -- --scenario NAME --n N --seeds S [--v1 SHARE] [--interval SECONDS] [--skew] [--no-list]
                    [--no-v1] [--json]
        npm run sim -- --scenario NAME … --seed K    one seed alone
-       npm run sim -- --check [--json]              the figures that must hold; --slow: those at 10 000 servers
+       npm run sim -- --check [--json]              the figures that must hold; --slow: those at 10 000 servers;
+                                                    with --scenario or --n only some of them
        npm run sim -- --fuzz [SEEDS]                random schedules of faults; --fuzz --seed K: one of them
 scenarios: {}",
         names.join(" ")
