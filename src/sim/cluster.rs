@@ -18,6 +18,8 @@ const INTERVALS: u32 = 10;
 const MORE: Duration = Duration::from_secs(3600);
 /// How many intervals a made one runs before anything happens to it.
 const INTERVALS_MADE: u32 = 2;
+/// How much older than the beginning a list is that is there before, ms. Clocks are up to an hour slow.
+const OLDER: u64 = 2 * 3_600_000;
 
 /// Settings of a server of the simulator.
 pub fn settings(server: usize, interval: Duration) -> Option<Settings> {
@@ -95,7 +97,7 @@ fn make(world: &mut World, servers: &[usize]) {
     world.store.write(entries);
 }
 
-/// An entry of a list that is there before the cluster is.
+/// An entry of a list that is there before the cluster is: older than what any clock shows.
 pub fn listed(url: ServerUrl) -> Entry {
-    Entry { url, monitor: false, state: State::Online, stamp: EPOCH, life: None }
+    Entry { url, monitor: false, state: State::Online, stamp: EPOCH - OLDER, life: None }
 }

@@ -46,8 +46,8 @@ struct Known {
 struct Seen {
     // Every incarnation that processes at this base URL have had.
     had: BTreeSet<u64>,
-    // The number of its own word when it was drained or left, while that holds.
-    ended: Option<u64>,
+    // The number of its own word when it was drained or left, and of its process, while that holds.
+    ended: Option<(u64, u32)>,
     // What it lists, by server.
     list: Vec<Option<Known>>,
     messages: Rate,
@@ -135,7 +135,10 @@ impl Invariants {
         }
         let seen = &mut self.seen[server];
         seen.had.extend(own.life.as_ref().map(|life| life.incarnation));
-        seen.ended = (own.state == State::Offline).then(|| number(own));
+        seen.ended = match &own.life {
+            Some(life) if own.state == State::Offline => Some((number(own), life.instance)),
+            Some(_) | None => None,
+        };
     }
 
     fn look_at_entry(&mut self, world: &World, by: usize, about: usize, entry: &Entry) {
@@ -150,14 +153,17 @@ impl Invariants {
             let what = format!("server {by} lists {about} online at {}, which it never had", life.incarnation);
             self.violated("no invented incarnation", world.now(), what);
         }
+        // One that lost its incarnation has only its stamp, whatever number we give it.
         if let Some(before) = before
             && before.state == State::Offline
-            && known.number <= before.number
+            && (known.number <= before.number || (entry.life.is_none() && known.stamp <= before.stamp))
         {
             let what = format!("server {by} lists {about} online at {} after {}", known.number, before.number);
             self.violated("no resurrection", world.now(), what);
         }
-        if let Some(ended) = self.seen[about].ended
+        // An earlier process, whose clock was ahead, is another matter: until it hears of that, this one is below it.
+        if let (Some((ended, instance)), Some(life)) = (self.seen[about].ended, &entry.life)
+            && life.instance == instance
             && known.number > ended
         {
             let what = format!("server {by} lists {about} online at {}, ended at {ended}", known.number);
