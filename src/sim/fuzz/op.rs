@@ -169,6 +169,7 @@ impl Schedule {
             _ => self.world.servers().iter().map(|it| listed(it.settings.base_url.clone())).collect(),
         };
         self.world.store.write(entries);
+        self.edited = Some(self.world.now());
     }
 
     // A third party's word that a server has failed which is well.
