@@ -154,6 +154,12 @@ impl Members {
         }
     }
 
+    /// Notes the same of every server. For simulations.
+    #[cfg(any(feature = "sim", test))]
+    pub fn all_answered(&mut self, now: Now) {
+        self.map.values_mut().for_each(|member| member.answer(now));
+    }
+
     /// Notes that a server has spoken to us.
     pub fn heard(&mut self, url: &ServerUrl, now: Now) {
         if let Some(member) = self.map.get_mut(&url.key()) {

@@ -29,6 +29,8 @@ const MAX_CANDIDATES: usize = 1_000;
 const MANY_FAILURES: u32 = 6;
 /// Least time between two accesses to the list, whatever is configured.
 const LEAST_WAIT: Duration = Duration::from_millis(100);
+/// How soon a server that is alone looks at the list again, at least.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// Where the waiting between tries of a list that cannot be read ends.
 const MAX_BACK_OFF: Duration = Duration::from_secs(60);
 
@@ -270,11 +272,21 @@ impl Core {
         }
         let announce = self.list.next_announce.saturating_sub(now.mono);
         // Two that started with an empty list may have missed each other.
-        let look_again = Duration::from_secs(30).mul_f64(self.random_factor(1.0..2.0));
+        let look_again = LOOK_AGAIN.mul_f64(self.random_factor(1.0..2.0));
         if self.members.is_alone(&self.settings.base_url) && look_again < announce {
             self.schedule_list(look_again, false, now);
         } else {
             self.schedule_list(announce, true, now);
+        }
+    }
+
+    /// Whoever finds itself alone looks whether the list names anybody by now, and does not wait for its next update.
+    pub(super) fn look_at_list_if_alone(&mut self, now: Now) {
+        if self.members.is_alone(&self.settings.base_url) && !self.list.is_busy() && self.phase == Phase::Running {
+            let wait = LOOK_AGAIN.mul_f64(self.random_factor(0.0..1.0));
+            if self.timers.set_earlier(Timer::List, now.mono + wait.max(LEAST_WAIT)) {
+                self.list.write_next = false;
+            }
         }
     }
 

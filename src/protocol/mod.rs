@@ -176,15 +176,11 @@ impl Core {
         &self.members
     }
 
-    /// Makes it one of a cluster that has run for a while: every one of these servers has answered it. For simulations.
+    /// Makes it one of a cluster that has run for a while. For simulations.
     #[cfg(any(feature = "sim", test))]
     pub fn adopt(&mut self, mut members: Members, now: Now) {
         let own = self.own().clone();
         members.put(own, now);
-        let urls: Vec<_> = members.entries().map(|entry| entry.url.clone()).collect();
-        for url in &urls {
-            members.answered(url, now);
-        }
         self.members = members;
         self.list = MasterList::default();
         self.rumours.clear();
@@ -343,6 +339,7 @@ impl Core {
 
     fn expire(&mut self, now: Now) {
         self.timers.set(Timer::Expire, now.mono + EXPIRY_INTERVAL);
+        self.look_at_list_if_alone(now);
         for entry in self.members.expire(&self.settings.base_url, now) {
             self.list.add_seed(&entry, now);
         }

@@ -34,7 +34,9 @@ impl Core {
     /// Tells rumours on.
     pub(super) fn push_rumours(&mut self, now: Now) {
         let own = &self.settings.base_url;
-        let Some(next) = self.members.successors(own).next().cloned() else {
+        // Not the one that the news is about: it would not tell it on.
+        let next = self.members.successors(own).find(|url| !self.rumours.contains(*url));
+        let Some(next) = next.or_else(|| self.members.successors(own).next()).cloned() else {
             return self.rumours.clear();
         };
         let mut targets = vec![next];

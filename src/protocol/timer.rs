@@ -38,10 +38,13 @@ impl Timers {
         self.0[timer as usize] = Some(at);
     }
 
-    /// Sets a timer, unless it is set to an earlier moment.
-    pub fn set_earlier(&mut self, timer: Timer, at: Duration) {
-        let moment = &mut self.0[timer as usize];
-        *moment = Some(moment.map_or(at, |set| set.min(at)));
+    /// Sets a timer, unless it is set to an earlier moment. Returns whether it did.
+    pub fn set_earlier(&mut self, timer: Timer, at: Duration) -> bool {
+        let is_earlier = self.0[timer as usize].is_none_or(|set| at < set);
+        if is_earlier {
+            self.set(timer, at);
+        }
+        is_earlier
     }
 
     /// Whether a timer is set.

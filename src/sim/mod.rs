@@ -1,12 +1,27 @@
-//! A cluster in one thread: the real core of every server, virtual clocks, a network whose faults are chosen. A run is a
-//! seed, and the same seed gives the same run.
+//! A cluster in one thread: the real core of every server, virtual clocks, a network whose faults compose, a store of
+//! the master list, servers of version 1 beside ours. A run is a seed, and the same seed gives the same run.
+//!
+//! - [`World`]: the servers, and time. What is done to them, and who lists whom wrongly.
+//! - [`scenario`]: what can happen to a cluster, and what is measured of it; [`report`] sums up many seeds.
+//! - [`check`]: the figures that must hold. [`fuzz`]: random schedules of faults under the [`invariants`].
 
-mod network;
+pub mod check;
+pub mod cli;
+mod cluster;
+mod event;
+pub mod fuzz;
+pub mod invariants;
+mod list;
+mod meter;
+pub mod network;
+mod node;
+pub mod report;
 pub mod scenario;
+pub mod store;
+mod v1;
+mod wanted;
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
-use std::sync::Arc;
+use std::collections::{BinaryHeap, HashMap};
 use std::time::Duration;
 
 use rand::rngs::SmallRng;
@@ -14,108 +29,51 @@ use rand::{RngExt, SeedableRng};
 
 use crate::clock::Now;
 use crate::config::Settings;
-use crate::message::{Entry, Message, ServerUrl, State};
-use crate::protocol::{Action, Core, ExchangeError, Id};
+use crate::message::{ServerUrl, State};
+use crate::protocol::Core;
 
-pub use network::Network;
-use network::Passage;
+use event::{Event, Letter, Scheduled};
+use invariants::Invariants;
+pub use meter::{ANSWER_HEADERS, Change, Meter, REQUEST_HEADERS, Rate};
+use network::Network;
+pub use node::{Health, Kind, Node, Server};
+use store::Store;
+use v1::V1;
+use wanted::Wanted;
 
 /// Wall time at which every run begins, ms since the epoch.
 const EPOCH: u64 = 1_800_000_000_000;
 /// How often a program's event loop says that it turns: as `lib/beat.js` does.
 const BEAT: Duration = Duration::from_secs(1);
-
-/// What a server's process does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Health {
-    /// It works.
-    Up,
-    /// Its event loop is blocked: connections are taken, and nothing is answered, but the engine's thread goes on.
-    Blocked,
-    /// The whole process stands still.
-    Hung,
-    /// There is no process: connections are refused.
-    Down,
-}
+/// Up to how many wrong entries of a list are looked at whenever its server has done anything. An entry may change
+/// without a notice, as when it expires.
+const LOOKED_AT_ALWAYS: u32 = 4;
+/// How many entries are looked at once more before all lists count as right.
+const LOOKED_AT_LAST: usize = 20_000_000;
 
 /// A cluster at a moment.
 pub struct World {
     now: Duration,
-    queue: BinaryHeap<Reverse<(Duration, u64, Event)>>,
+    queue: BinaryHeap<Scheduled>,
     events: u64,
     servers: Vec<Server>,
-    by_url: BTreeMap<ServerUrl, usize>,
+    // Looked up, never iterated: its order is not that of a seed.
+    by_url: HashMap<ServerUrl, usize>,
     /// Whatever lies between the servers.
     pub network: Network,
-    store: Vec<Entry>,
-    rng: SmallRng,
+    /// Where the master list is.
+    pub store: Store,
+    /// What has been counted.
+    pub meter: Meter,
+    /// Random numbers for whoever does something to the cluster.
+    pub rng: SmallRng,
     wanted: Wanted,
-    wrong: BTreeSet<usize>,
-}
-
-struct Server {
-    settings: Settings,
-    core: Option<Core>,
-    health: Health,
-    // Events for an earlier process of it are void.
-    process: u32,
-    wake_at: Option<Duration>,
-    /// How far its wall clock is off, ms.
-    skew: i64,
-    sent: u64,
-}
-
-/// How servers should be listed, and by whom.
-#[derive(Default)]
-pub struct Wanted {
-    /// The state that each should have.
-    pub states: BTreeMap<ServerUrl, State>,
-    /// Servers whose lists do not count.
-    pub except: BTreeSet<usize>,
-}
-
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Event {
-    Wake { server: usize, process: u32 },
-    Beat { server: usize, process: u32 },
-    Request { letter: Letter, deadline: Duration },
-    Answer { letter: Letter, end: End },
-}
-
-/// How an exchange ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum End {
-    Answered,
-    Refused,
-    TimedOut,
-}
-
-/// An exchange on its way, there or back.
-#[derive(Debug)]
-struct Letter {
-    from: usize,
-    process: u32,
-    id: Id,
-    to: usize,
-    message: Arc<Message>,
-}
-
-// Events are ordered by time and number, so what they hold never decides.
-impl PartialEq for Letter {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-impl Eq for Letter {}
-impl PartialOrd for Letter {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Letter {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.from, self.id).cmp(&(other.from, other.id))
-    }
+    /// What has changed in the lists, while it is written down.
+    pub changes: Option<Vec<Change>>,
+    /// Whoever checks what every server does.
+    pub invariants: Option<Box<Invariants>>,
+    // A hash of all that happened, while it is asked for.
+    trace: Option<u64>,
 }
 
 impl World {
@@ -127,76 +85,123 @@ impl World {
             queue: BinaryHeap::new(),
             events: 0,
             servers: Vec::new(),
-            by_url: BTreeMap::new(),
+            by_url: HashMap::new(),
             network: Network::new(rng.random()),
-            store: Vec::new(),
+            store: Store::new(),
+            meter: Meter::default(),
             rng,
             wanted: Wanted::default(),
-            wrong: BTreeSet::new(),
+            changes: None,
+            invariants: None,
+            trace: None,
         }
     }
 
     /// Adds a server that is not started yet, its wall clock `skew` ms ahead; returns its number.
-    pub fn add(&mut self, base_url: ServerUrl, interval: Duration, skew: i64) -> usize {
+    pub fn add(&mut self, settings: Settings, kind: Kind, skew: i64) -> usize {
         let server = self.servers.len();
-        self.by_url.insert(base_url.clone(), server);
-        let settings = Settings {
-            base_url,
-            monitor: false,
-            interval,
-            announce_minimum: Duration::from_secs(300),
-            announce_interval: Duration::from_secs(600),
-            update_list_on_shutdown: false,
-        };
-        self.servers.push(Server {
-            settings,
-            core: None,
-            health: Health::Down,
-            process: 0,
-            wake_at: None,
-            skew,
-            sent: 0,
-        });
+        self.by_url.insert(settings.base_url.clone(), server);
+        self.servers.push(Server::new(settings, kind, skew));
+        self.meter.each.push(Rate::default());
         server
     }
 
-    /// Starts a server, or starts it again.
+    /// Starts a server, or starts it again: another process at the same base URL.
     pub fn start(&mut self, server: usize) {
         let (now, seed) = (self.now_of(server), self.rng.random());
+        if self.servers[server].node.is_some() {
+            self.set_health(server, Health::Down);
+        }
         let it = &mut self.servers[server];
-        it.core = Some(Core::new(it.settings.clone(), now, seed));
+        let settings = it.settings.clone();
+        it.node = Some(match it.kind {
+            Kind::Ours => Node::Ours(Box::new(Core::new(settings, now, seed))),
+            Kind::V1 => Node::V1(Box::new(V1::new(settings, now, seed))),
+        });
         (it.health, it.process, it.wake_at) = (Health::Up, it.process + 1, None);
-        let process = it.process;
-        self.push(self.now + BEAT, Event::Beat { server, process });
+        (it.last_input, it.born, it.told) = (self.now, self.now, State::Online);
+        if let Some(invariants) = &mut self.invariants {
+            invariants.started(server);
+        }
+        self.look_at_all(server);
         self.after(server);
     }
 
-    /// Changes what a server's process does. One that is down is started by [`World::start`].
+    /// Changes what a server's process does. One that is down or gone is started by [`World::start`].
     pub fn set_health(&mut self, server: usize, health: Health) {
-        self.servers[server].health = health;
-        if health == Health::Down {
-            self.servers[server].core = None;
-        } else {
-            self.handle(server, Core::handle_beat);
+        if self.servers[server].node.is_none() {
+            // A host may vanish, or come back, without any process on it.
+            if matches!(health, Health::Gone | Health::Down) {
+                self.servers[server].health = health;
+            }
+            return;
         }
+        self.beat(server);
+        // Version 1 has no thread beside its event loop.
+        let health = match (health, self.servers[server].kind) {
+            (Health::Blocked, Kind::V1) => Health::Hung,
+            _ => health,
+        };
+        let before = std::mem::replace(&mut self.servers[server].health, health);
+        match health {
+            Health::Down | Health::Gone => self.end(server, health),
+            Health::Up if matches!(before, Health::Blocked | Health::Hung) => self.resume(server),
+            Health::Up | Health::Blocked | Health::Hung => {}
+        }
+        self.look_at_all(server);
+    }
+
+    /// A control request to a server.
+    pub fn control(&mut self, server: usize, online: bool) {
+        self.servers[server].told = if online { State::Online } else { State::Offline };
+        self.handle(server, |node, now| node.handle_control(now, online));
+    }
+
+    /// Has a server's program shut down. Its process ends when it has told the others.
+    pub fn leave(&mut self, server: usize) {
+        self.servers[server].told = State::Offline;
+        self.handle(server, Node::handle_leave);
+    }
+
+    /// Sets a server's wall clock to another time: `skew` ms ahead of the right one.
+    pub fn set_clock(&mut self, server: usize, skew: i64) {
+        self.servers[server].skew = skew;
+    }
+
+    /// Whether a server takes connections.
+    pub fn set_listens(&mut self, server: usize, listens: bool) {
+        self.servers[server].listens = listens;
+    }
+
+    /// What a server runs when it is next started.
+    pub fn set_kind(&mut self, server: usize, kind: Kind) {
+        self.servers[server].kind = kind;
     }
 
     /// Gives a server an input.
-    pub fn handle<R>(&mut self, server: usize, input: impl FnOnce(&mut Core, Now) -> R) -> Option<R> {
+    pub fn handle<R>(&mut self, server: usize, input: impl FnOnce(&mut Node, Now) -> R) -> Option<R> {
+        self.beat(server);
         let now = self.now_of(server);
-        let result = self.servers[server].core.as_mut().map(|core| input(core, now));
+        let it = &mut self.servers[server];
+        it.last_input = now.mono;
+        let result = it.node.as_mut().map(|node| input(node, now));
         self.after(server);
         result
     }
 
-    /// The base URL of a server.
-    pub fn url(&self, server: usize) -> ServerUrl {
-        self.servers[server].settings.base_url.clone()
+    /// The servers, by their numbers.
+    pub fn servers(&self) -> &[Server] {
+        &self.servers
     }
 
-    /// Bytes of all bodies that a server has sent.
-    pub fn bytes_sent(&self, server: usize) -> u64 {
-        self.servers[server].sent
+    /// The number of a server.
+    pub fn find(&self, url: &ServerUrl) -> Option<usize> {
+        self.by_url.get(url).copied()
+    }
+
+    /// The base URL of a server.
+    pub fn url(&self, server: usize) -> &ServerUrl {
+        &self.servers[server].settings.base_url
     }
 
     /// Time since the world began.
@@ -204,161 +209,126 @@ impl World {
         self.now
     }
 
-    /// Sets how servers should be listed from now on.
-    pub fn want(&mut self, wanted: Wanted) {
-        self.wanted = wanted;
-        self.wrong.clear();
+    /// Both clocks of a server.
+    pub fn now_of(&self, server: usize) -> Now {
+        let wall = EPOCH + self.now.as_millis() as u64;
+        Now { mono: self.now, wall: wall.saturating_add_signed(self.servers[server].skew) }
+    }
+
+    /// Whether a server works and can be reached, and has not been told to be offline.
+    pub fn lives(&self, server: usize) -> bool {
+        let it = &self.servers[server];
+        it.is_up() && it.listens && it.told == State::Online
+    }
+
+    /// Sets how servers should be listed from now on, and whose lists matter: of those only the ones that are up.
+    pub fn want(&mut self, targets: &[(usize, State)], observer: impl Fn(usize) -> bool) {
+        self.wanted = Wanted::new(self.servers.len(), targets, observer);
         for server in 0..self.servers.len() {
-            self.look_at(server);
+            self.look_at_all(server);
         }
     }
 
-    /// How many servers list something else than what is wanted.
-    pub fn wrong(&self) -> usize {
-        self.wrong.len()
+    /// Changes how one server should be listed.
+    pub fn expect(&mut self, server: usize, state: State) {
+        self.wanted.put(server, state);
+        for observer in 0..self.servers.len() {
+            self.look_at(observer, server);
+        }
+    }
+
+    /// Who lists whom wrongly.
+    pub fn wanted(&self) -> &Wanted {
+        &self.wanted
+    }
+
+    /// Begins a hash of all that happens, bodies included.
+    pub fn start_trace(&mut self) {
+        self.trace = Some(0xcbf2_9ce4_8422_2325);
+    }
+
+    /// The hash of all that has happened.
+    pub fn trace(&self) -> Option<u64> {
+        self.trace
+    }
+
+    /// Lets time pass by so much.
+    pub fn pass(&mut self, time: Duration) {
+        self.run(self.now + time, false);
     }
 
     /// Lets time pass until then, or until every list is as wanted if `until_right`. Returns whether they all are.
     pub fn run(&mut self, end: Duration, until_right: bool) -> bool {
-        while !(until_right && self.wrong.is_empty()) {
-            match self.queue.peek() {
-                Some(Reverse((at, ..))) if *at <= end => {}
-                Some(_) | None => {
-                    self.now = end;
-                    break;
-                }
+        loop {
+            if until_right && self.wanted.wrong_lists() == 0 && self.are_all_right() {
+                return true;
             }
-            if let Some(Reverse((at, _, event))) = self.queue.pop() {
+            if self.queue.peek().is_none_or(|next| next.at > end) {
+                self.now = end;
+                return self.wanted.wrong_lists() == 0;
+            }
+            if let Some(Scheduled { at, event, .. }) = self.queue.pop() {
                 self.now = at;
                 self.happen(event);
             }
         }
-        self.wrong.is_empty()
     }
 
-    fn happen(&mut self, event: Event) {
-        match event {
-            Event::Wake { server, process } => {
-                if self.is_current(server, process) && self.servers[server].wake_at == Some(self.now) {
-                    self.servers[server].wake_at = None;
-                    if self.servers[server].health == Health::Hung {
-                        // It goes on where it stood when it is resumed.
-                        self.push(self.now + BEAT, Event::Wake { server, process });
-                        self.servers[server].wake_at = Some(self.now + BEAT);
-                    } else {
-                        self.handle(server, Core::handle_timeout);
-                    }
-                }
-            }
-            Event::Beat { server, process } => {
-                if self.is_current(server, process) {
-                    if self.servers[server].health == Health::Up {
-                        self.handle(server, Core::handle_beat);
-                    }
-                    self.push(self.now + BEAT, Event::Beat { server, process });
-                }
-            }
-            Event::Request { letter, deadline } => self.deliver(letter, deadline),
-            Event::Answer { letter, end } => {
-                if self.is_current(letter.from, letter.process) {
-                    let answer = match end {
-                        End::Answered => Ok(Arc::unwrap_or_clone(letter.message)),
-                        End::Refused => Err(ExchangeError::NotListening("refused".into())),
-                        End::TimedOut => Err(ExchangeError::TimedOut),
-                    };
-                    self.handle(letter.from, |core, now| core.handle_answer(now, letter.id, answer));
-                }
+    fn are_all_right(&mut self) -> bool {
+        if self.servers.len() * self.wanted.targets.len() <= LOOKED_AT_LAST {
+            for server in 0..self.servers.len() {
+                self.look_at_all(server);
             }
         }
+        self.wanted.wrong_lists() == 0
     }
 
-    fn deliver(&mut self, mut letter: Letter, deadline: Duration) {
-        let to = letter.to;
-        match self.servers[to].health {
-            Health::Up => {
-                let answer = self.handle(to, |core, now| core.handle_gossip(now, &letter.message));
-                letter.message = Arc::new(answer.unwrap_or_default());
-                self.servers[to].sent += letter.message.to_json().len() as u64;
-                let (at, end) = match self.network.passage(to, letter.from) {
-                    Passage::After(latency) if self.now + latency <= deadline => (self.now + latency, End::Answered),
-                    Passage::After(_) | Passage::Lost => (deadline, End::TimedOut),
-                };
-                self.push(at, Event::Answer { letter, end });
+    fn look_at_all(&mut self, server: usize) {
+        if !self.wanted.is_observer(server) {
+            return;
+        }
+        if !self.servers[server].is_up() {
+            self.wanted.clear(server);
+            return;
+        }
+        for index in 0..self.wanted.targets.len() {
+            self.look_at(server, self.wanted.targets[index]);
+        }
+    }
+
+    fn look_at(&mut self, server: usize, target: usize) {
+        let it = &self.servers[server];
+        if let (Some(wanted), true, true) = (self.wanted.state(target), self.wanted.is_observer(server), it.is_up()) {
+            let wrong = it.node.as_ref().is_some_and(|node| node.state(self.url(target)) != wanted);
+            self.wanted.set(server, target, wrong);
+        }
+    }
+
+    // The beats since the last input, as one: that is the same to whoever only wants to know when the last one was, and
+    // does without 10 000 events a second.
+    fn beat(&mut self, server: usize) {
+        let Now { mono, wall } = self.now_of(server);
+        let it = &mut self.servers[server];
+        let since_last = Duration::from_nanos((mono.saturating_sub(it.born).as_nanos() % BEAT.as_nanos()) as u64);
+        let last = mono.saturating_sub(since_last);
+        if it.health == Health::Up && last > it.last_input {
+            let wall = wall.saturating_sub(since_last.as_millis() as u64);
+            if let Some(node) = &mut it.node {
+                node.handle_beat(Now { mono: last, wall });
             }
-            Health::Blocked | Health::Hung => self.push(deadline, Event::Answer { letter, end: End::TimedOut }),
-            Health::Down => self.push(self.now, Event::Answer { letter, end: End::Refused }),
-        }
-    }
-
-    // Carries out what a server wants done.
-    fn after(&mut self, server: usize) {
-        while let Some(core) = self.servers[server].core.as_mut() {
-            while core.poll_notice().is_some() {}
-            match core.poll_action() {
-                Some(Action::Gossip { id, to, message, timeout, .. }) => {
-                    self.servers[server].sent += message.to_json().len() as u64;
-                    self.post(server, id, &to, message, self.now + timeout);
-                }
-                Some(Action::SyncList { id, .. }) => self.sync_list(server, id),
-                None => break,
-            }
-        }
-        let process = self.servers[server].process;
-        let wake_at = self.servers[server].core.as_ref().and_then(Core::poll_timeout).map(|at| at.max(self.now));
-        if let Some(at) = wake_at
-            && self.servers[server].wake_at != Some(at)
-        {
-            self.servers[server].wake_at = Some(at);
-            self.push(at, Event::Wake { server, process });
-        }
-        self.look_at(server);
-    }
-
-    fn post(&mut self, from: usize, id: Id, to: &ServerUrl, message: Arc<Message>, deadline: Duration) {
-        let process = self.servers[from].process;
-        let Some(&to) = self.by_url.get(to) else { return };
-        let letter = Letter { from, process, id, to, message };
-        match self.network.passage(from, to) {
-            Passage::After(latency) => self.push(self.now + latency, Event::Request { letter, deadline }),
-            Passage::Lost => self.push(deadline, Event::Answer { letter, end: End::TimedOut }),
-        }
-    }
-
-    fn sync_list(&mut self, server: usize, id: Id) {
-        let now = self.now_of(server);
-        let list = Message::new(self.store.clone());
-        let Some(core) = self.servers[server].core.as_mut() else { return };
-        if let Some(joined) = core.handle_list(now, id, Ok(list)) {
-            self.store = joined.entries;
-            core.handle_list_written(now, id, Ok(()));
-        }
-    }
-
-    fn look_at(&mut self, server: usize) {
-        let wrong = self.servers[server].health == Health::Up
-            && !self.wanted.except.contains(&server)
-            && self.servers[server].core.as_ref().is_some_and(|core| {
-                let state = |url| core.members().get(url).map_or(State::Offline, |member| member.entry.state);
-                self.wanted.states.iter().any(|(url, wanted)| state(url) != *wanted)
-            });
-        if wrong {
-            self.wrong.insert(server);
-        } else {
-            self.wrong.remove(&server);
+            it.last_input = last;
         }
     }
 
     fn push(&mut self, at: Duration, event: Event) {
         self.events += 1;
-        self.queue.push(Reverse((at, self.events, event)));
+        self.queue.push(Scheduled { at, number: self.events, event });
     }
 
     fn is_current(&self, server: usize, process: u32) -> bool {
-        self.servers[server].process == process && self.servers[server].core.is_some()
-    }
-
-    fn now_of(&self, server: usize) -> Now {
-        let wall = EPOCH + self.now.as_millis() as u64;
-        Now { mono: self.now, wall: wall.saturating_add_signed(self.servers[server].skew) }
+        self.servers[server].process == process && self.servers[server].node.is_some()
     }
 }
+
+#[cfg(test)]
+mod tests;

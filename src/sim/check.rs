@@ -1,0 +1,213 @@
+//! The figures that must hold: the targets, as a table.
+
+use std::time::Duration;
+
+use super::report::{Report, Seeds, Spread};
+use super::scenario::{INTERVAL, Scenario, Setup};
+use crate::clock::Clock;
+
+/// Which figure of a report.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Figure {
+    /// Seconds until all know: the percentile, as a share.
+    Time(f64),
+    /// Wrong entries.
+    Wrong,
+    /// Bytes by server and second.
+    Bytes,
+    /// Exchanges by server until all know, on average.
+    Pushes,
+    /// The greatest of a figure of its own.
+    Max(&'static str),
+    /// The average of one.
+    Mean(&'static str),
+}
+
+impl Figure {
+    fn of(self, report: &Report) -> f64 {
+        let spread = self.spread(report);
+        match self {
+            Self::Time(share) => spread.map(|it| it.percentile(share)),
+            Self::Wrong => spread.map(Spread::sum),
+            Self::Max(_) => spread.map(Spread::max),
+            Self::Bytes | Self::Pushes | Self::Mean(_) => spread.map(Spread::mean),
+        }
+        .unwrap_or(f64::NAN)
+    }
+
+    fn spread(self, report: &Report) -> Option<&Spread> {
+        match self {
+            Self::Time(_) => Some(&report.time),
+            Self::Wrong => Some(&report.wrong),
+            Self::Bytes => Some(&report.bytes),
+            Self::Pushes => Some(&report.pushes),
+            Self::Max(name) | Self::Mean(name) => report.extra(name),
+        }
+    }
+
+    fn name(self) -> String {
+        match self {
+            Self::Time(share) => format!("p{:.0} s", share * 100.0),
+            Self::Wrong => "wrong entries".into(),
+            Self::Bytes => "bytes/server/s".into(),
+            Self::Pushes => "pushes/server".into(),
+            Self::Max(name) => format!("{name} max"),
+            Self::Mean(name) => format!("{name} mean"),
+        }
+    }
+}
+
+use Figure::{Bytes, Max, Mean, Pushes, Time, Wrong};
+
+/// Which rows of the table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rows {
+    /// Those at 10 000 servers, instead of all others.
+    pub slow: bool,
+    /// Those of one scenario alone.
+    pub scenario: Option<Scenario>,
+    /// Those of so many servers alone.
+    pub servers: Option<usize>,
+}
+
+impl Rows {
+    fn contains(self, setup: &Setup) -> bool {
+        self.scenario.is_none_or(|it| it == setup.scenario) && self.servers.is_none_or(|it| it == setup.servers)
+    }
+}
+
+/// One run and what must hold of it.
+struct Row {
+    setup: Setup,
+    seeds: u64,
+    figures: &'static [(Figure, f64)],
+}
+
+const SKEWED: bool = true;
+
+fn row(scenario: Scenario, servers: usize, seeds: u64, figures: &'static [(Figure, f64)]) -> Row {
+    Row { setup: Setup::new(scenario, servers), seeds, figures }
+}
+
+fn fast(scenario: Scenario, servers: usize, seeds: u64, figures: &'static [(Figure, f64)]) -> Row {
+    let setup = Setup { interval: Duration::from_secs(2), ..Setup::new(scenario, servers) };
+    Row { setup, seeds, figures }
+}
+
+// Of killed servers, silent ones, and those whose own word everybody takes.
+const KILLED: &[(Figure, f64)] = &[(Time(0.5), 8.0), (Time(0.99), 25.0), (Wrong, 0.0), (Max("revivals"), 0.0)];
+const SILENT: &[(Figure, f64)] = &[(Time(0.99), 45.0), (Wrong, 0.0), (Max("revivals"), 0.0)];
+const BLOCKED: &[(Figure, f64)] = &[(Time(0.99), 60.0), (Wrong, 0.0)];
+const SAID: &[(Figure, f64)] = &[(Time(0.99), 1.0), (Wrong, 0.0)];
+const SAID_AT_10_000: &[(Figure, f64)] = &[(Time(1.0), 1.5), (Pushes, 8.0), (Wrong, 0.0)];
+const REFUTED: &[(Figure, f64)] = &[(Time(0.99), 1.0), (Wrong, 0.0), (Max("unraised"), 0.0)];
+const HEALED: &[(Figure, f64)] = &[(Time(1.0), 35.0), (Max("own_side"), 0.0), (Wrong, 0.0)];
+const LOSS: &[(Figure, f64)] = &[(Mean("false_deaths_per_hour"), 0.1), (Bytes, 1_000.0)];
+const QUIET: &[(Figure, f64)] = &[(Bytes, 300.0), (Max("false_deaths"), 0.0), (Max("largest_body"), 90_000.0)];
+
+fn rows() -> Vec<Row> {
+    let skewed = |row: Row| Row { setup: Setup { skewed: SKEWED, ..row.setup }, ..row };
+    vec![
+        row(Scenario::Crash, 10, 300, KILLED),
+        row(Scenario::Crash, 100, 200, KILLED),
+        row(Scenario::Crash, 1_000, 20, KILLED),
+        row(Scenario::Hang, 100, 100, SILENT),
+        row(Scenario::Hang, 1_000, 10, SILENT),
+        row(Scenario::Gone, 100, 100, SILENT),
+        row(Scenario::Gone, 1_000, 10, SILENT),
+        row(Scenario::Blocked, 100, 100, BLOCKED),
+        row(Scenario::Join, 100, 100, SAID),
+        row(Scenario::Leave, 100, 100, SAID),
+        row(Scenario::Drain, 100, 100, SAID),
+        row(Scenario::Refute, 100, 100, REFUTED),
+        fast(Scenario::Crash, 12, 100, &[(Time(0.5), 1.5), (Wrong, 0.0), (Max("revivals"), 0.0)]),
+        fast(Scenario::Leave, 12, 100, &[(Time(0.5), 0.1), (Wrong, 0.0)]),
+        fast(Scenario::Hang, 12, 100, &[(Time(0.5), 10.0), (Wrong, 0.0)]),
+        row(Scenario::Partition, 4, 30, HEALED),
+        row(Scenario::Partition, 10, 30, HEALED),
+        row(Scenario::Partition, 100, 5, HEALED),
+        skewed(row(Scenario::Partition, 10, 30, HEALED)),
+        skewed(row(Scenario::Partition, 100, 5, HEALED)),
+        row(Scenario::Unreachable, 10, 10, &[(Max("flips_per_hour"), 2.0)]),
+        row(Scenario::Unreachable, 100, 2, &[(Max("flips_per_hour"), 2.0)]),
+        row(Scenario::Stall, 10, 200, &[(Mean("called_dead"), 0.01)]),
+        row(Scenario::Stall, 100, 100, &[(Mean("called_dead"), 0.01)]),
+        fast(Scenario::Stall, 12, 200, &[(Mean("called_dead"), 0.01)]),
+        row(Scenario::Loss, 100, 4, LOSS),
+        row(Scenario::Loss, 1_000, 1, LOSS),
+        row(Scenario::Age, 100, 2, &[(Max("age_p99"), 8.0)]),
+        row(Scenario::RestartAll, 1_000, 2, &[(Time(1.0), 40.0), (Max("peak"), 20.0), (Wrong, 0.0)]),
+        row(Scenario::Skew, 100, 50, &[(Time(0.99), 25.0), (Max("false_deaths"), 0.0), (Wrong, 0.0)]),
+        row(Scenario::Mixed, 20, 20, &[(Time(0.99), 25.0), (Wrong, 0.0), (Max("revivals"), 0.0)]),
+        row(Scenario::Idle, 100, 2, QUIET),
+        row(Scenario::Idle, 1_000, 1, QUIET),
+        row(Scenario::OneWay, 20, 20, &[(Max("false_deaths"), 0.0), (Wrong, 0.0)]),
+        row(Scenario::LateListen, 20, 50, &[(Max("called_dead"), 0.0), (Wrong, 0.0)]),
+        row(Scenario::RollingRestart, 20, 10, &[(Max("wrong_share"), 0.0), (Wrong, 0.0)]),
+        row(Scenario::Churn, 20, 10, &[(Time(1.0), 60.0), (Wrong, 0.0)]),
+    ]
+}
+
+fn slow_rows() -> Vec<Row> {
+    vec![
+        row(Scenario::Join, 10_000, 1, SAID_AT_10_000),
+        row(Scenario::Leave, 10_000, 1, SAID_AT_10_000),
+        row(Scenario::Drain, 10_000, 1, SAID_AT_10_000),
+        row(Scenario::Refute, 10_000, 1, &[(Time(1.0), 1.5), (Wrong, 0.0)]),
+        row(Scenario::Crash, 10_000, 3, &[(Time(1.0), 25.0), (Wrong, 0.0), (Max("revivals"), 0.0)]),
+        row(Scenario::Idle, 10_000, 1, QUIET),
+    ]
+}
+
+/// Runs them and prints each figure; returns whether all hold.
+pub fn run(which: Rows, json: bool, print: fn(&str)) -> bool {
+    let mut missed = Vec::new();
+    let mut objects = Vec::new();
+    for row in if which.slow { slow_rows() } else { rows() } {
+        if !which.contains(&row.setup) {
+            continue;
+        }
+        let clock = Clock::new();
+        let report = Report::of(&row.setup, Seeds { first: 0, count: row.seeds });
+        let name = describe(&row.setup);
+        for (figure, bound) in row.figures {
+            let it = figure.of(&report);
+            let holds = it <= *bound;
+            let line = format!("{} {name:<34}{:<28}{it:>10.2}  ≤ {bound}", mark(holds), figure.name());
+            if !json {
+                print(&line);
+            }
+            if !holds {
+                let worst = figure.spread(&report).and_then(Spread::worst);
+                let replay = worst.map_or(String::new(), |seed| format!("\n       {}", report.replay(seed)));
+                missed.push(format!("{line}{replay}"));
+            }
+        }
+        if json {
+            objects.push(report.json(None));
+        } else {
+            print(&format!("     {:.1} s on this machine", clock.now().mono.as_secs_f64()));
+        }
+    }
+    if json {
+        print(&serde_json::json!({ "rows": objects, "missed": missed }).to_string());
+    } else if missed.is_empty() {
+        print("all hold");
+    } else {
+        print(&format!("{} missed:\n{}", missed.len(), missed.join("\n")));
+    }
+    missed.is_empty()
+}
+
+fn mark(holds: bool) -> &'static str {
+    if holds { "ok  " } else { "MISS" }
+}
+
+fn describe(setup: &Setup) -> String {
+    let interval = match setup.interval {
+        INTERVAL => String::new(),
+        other => format!(" every {} s", other.as_secs()),
+    };
+    let skewed = if setup.skewed { " ±1 h" } else { "" };
+    format!("{} n={}{interval}{skewed}", setup.scenario.name(), setup.servers)
+}

@@ -1,0 +1,198 @@
+//! One server of a cluster: its process, of either kind, its clock and its health.
+
+use std::time::Duration;
+
+use super::v1::V1;
+use super::{Event, Letter};
+use crate::clock::Now;
+use crate::config::Settings;
+use crate::message::{Entry, Message, ServerUrl, State};
+use crate::protocol::{Action, Core, ExchangeError, Id, Notice};
+
+/// What a server runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// This package.
+    Ours,
+    /// Version 1.0.0, in TypeScript.
+    V1,
+}
+
+/// What a server's process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// It works.
+    Up,
+    /// Its event loop is blocked: connections are taken, requests wait, and the engine's thread goes on.
+    Blocked,
+    /// The whole process stands still: connections are taken, requests wait.
+    Hung,
+    /// The host has vanished: what is sent to it is lost.
+    Gone,
+    /// There is no process: connections are refused.
+    Down,
+}
+
+/// The process of a server.
+pub enum Node {
+    /// The real core.
+    Ours(Box<Core>),
+    /// Version 1's policy.
+    V1(Box<V1>),
+}
+
+impl Node {
+    /// What it lists of a server.
+    pub fn entry(&self, url: &ServerUrl) -> Option<&Entry> {
+        match self {
+            Self::Ours(core) => core.members().get(url).map(|member| &member.entry),
+            Self::V1(v1) => v1.entry(url),
+        }
+    }
+
+    /// Whether it lists a server online. One that it does not know is not.
+    pub fn state(&self, url: &ServerUrl) -> State {
+        self.entry(url).map_or(State::Offline, |entry| entry.state)
+    }
+
+    /// All that it lists.
+    pub fn entries(&self) -> Box<dyn Iterator<Item = &Entry> + '_> {
+        match self {
+            Self::Ours(core) => Box::new(core.members().entries()),
+            Self::V1(v1) => Box::new(v1.entries()),
+        }
+    }
+
+    /// A control request.
+    pub fn handle_control(&mut self, now: Now, online: bool) {
+        match self {
+            Self::Ours(core) => core.handle_control(now, online),
+            Self::V1(v1) => v1.handle_control(now, online),
+        }
+    }
+
+    /// The program shuts down.
+    pub fn handle_leave(&mut self, now: Now) {
+        match self {
+            Self::Ours(core) => core.handle_leave(now),
+            Self::V1(v1) => v1.handle_leave(now),
+        }
+    }
+
+    /// A peer's message; returns the answer.
+    pub fn handle_gossip(&mut self, now: Now, message: &Message) -> Message {
+        match self {
+            Self::Ours(core) => core.handle_gossip(now, message),
+            Self::V1(v1) => v1.handle_gossip(now, message),
+        }
+    }
+
+    pub(super) fn handle_answer(&mut self, now: Now, id: Id, answer: Result<Message, ExchangeError>) {
+        match self {
+            Self::Ours(core) => core.handle_answer(now, id, answer),
+            Self::V1(v1) => v1.handle_answer(now, id, answer),
+        }
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Now) {
+        match self {
+            Self::Ours(core) => core.handle_timeout(now),
+            Self::V1(v1) => v1.handle_timeout(now),
+        }
+    }
+
+    pub(super) fn handle_beat(&mut self, now: Now) {
+        match self {
+            Self::Ours(core) => core.handle_beat(now),
+            Self::V1(_) => {}
+        }
+    }
+
+    pub(super) fn handle_list(&mut self, now: Now, id: Id, list: Result<Message, String>) -> Option<Message> {
+        match self {
+            Self::Ours(core) => core.handle_list(now, id, list),
+            Self::V1(v1) => v1.handle_list(now, list),
+        }
+    }
+
+    pub(super) fn handle_list_written(&mut self, now: Now, id: Id, result: Result<(), String>) {
+        match self {
+            Self::Ours(core) => core.handle_list_written(now, id, result),
+            // It logs a failure, and does nothing about it.
+            Self::V1(_) => {}
+        }
+    }
+
+    pub(super) fn poll_action(&mut self) -> Option<Action> {
+        match self {
+            Self::Ours(core) => core.poll_action(),
+            Self::V1(v1) => v1.poll_action(),
+        }
+    }
+
+    pub(super) fn poll_notice(&mut self) -> Option<Notice> {
+        match self {
+            Self::Ours(core) => core.poll_notice(),
+            Self::V1(v1) => v1.poll_notice(),
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Duration> {
+        match self {
+            Self::Ours(core) => core.poll_timeout(),
+            Self::V1(v1) => v1.poll_timeout(),
+        }
+    }
+}
+
+/// A server: what stays when its process ends, and the process.
+pub struct Server {
+    /// Its configuration.
+    pub settings: Settings,
+    /// What it runs when it is next started, or runs now.
+    pub kind: Kind,
+    /// Its process, if there is one.
+    pub node: Option<Node>,
+    /// What that does.
+    pub health: Health,
+    /// Whether it takes connections at its base URL: not before it listens, and not where its base URL is wrong.
+    pub listens: bool,
+    /// What it was last told to be.
+    pub told: State,
+    /// How far its wall clock is off, ms.
+    pub skew: i64,
+    // Events for an earlier process are void.
+    pub(super) process: u32,
+    pub(super) wake_at: Option<Duration>,
+    // The last input and the phase of the beats, a beat a second.
+    pub(super) last_input: Duration,
+    pub(super) born: Duration,
+    // Requests that wait for the event loop, and whatever waits for the whole process.
+    pub(super) waiting: Vec<Letter>,
+    pub(super) deferred: Vec<Event>,
+}
+
+impl Server {
+    pub(super) fn new(settings: Settings, kind: Kind, skew: i64) -> Self {
+        Self {
+            settings,
+            kind,
+            node: None,
+            health: Health::Down,
+            listens: true,
+            told: State::Offline,
+            skew,
+            process: 0,
+            wake_at: None,
+            last_input: Duration::ZERO,
+            born: Duration::ZERO,
+            waiting: Vec::new(),
+            deferred: Vec::new(),
+        }
+    }
+
+    /// Whether it has a process that is not at a standstill.
+    pub fn is_up(&self) -> bool {
+        self.health == Health::Up && self.node.is_some()
+    }
+}

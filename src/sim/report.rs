@@ -1,0 +1,294 @@
+//! Many seeds of one scenario, summed up, as text and as JSON.
+
+use std::fmt::Write as _;
+use std::num::NonZero;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use serde_json::{Map, Value, json};
+
+use super::scenario::{Outcome, Setup, run};
+
+/// Above how many servers one world has the machine's memory for itself.
+const ALONE_ABOVE: usize = 5_000;
+
+/// Some seeds, the first and how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seeds {
+    /// The first.
+    pub first: u64,
+    /// How many.
+    pub count: u64,
+}
+
+/// Calls something for each seed, on all cores; the results are in the order of the seeds.
+pub fn for_each_seed<R: Send>(seeds: Seeds, threads: usize, work: impl Fn(u64) -> R + Sync) -> Vec<R> {
+    let next = AtomicU64::new(0);
+    let results = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    if index >= seeds.count {
+                        return;
+                    }
+                    let result = work(seeds.first + index);
+                    // Poisoned by a panic, which goes on its way when the scope ends.
+                    if let Ok(mut results) = results.lock() {
+                        results.push((index, result));
+                    }
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_default();
+    results.sort_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// How many threads worlds of so many servers may have.
+pub fn threads(servers: usize) -> usize {
+    if servers > ALONE_ABOVE { 1 } else { thread::available_parallelism().map_or(1, NonZero::get) }
+}
+
+/// A figure over many seeds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Spread {
+    // Ascending, each with its seed.
+    figures: Vec<(f64, u64)>,
+}
+
+impl Spread {
+    /// Of some figures; what never came about is infinite.
+    pub fn new(figures: impl IntoIterator<Item = (f64, u64)>) -> Self {
+        let mut figures: Vec<_> = figures.into_iter().collect();
+        figures.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+        Self { figures }
+    }
+
+    /// The least figure that this share of all does not exceed.
+    pub fn percentile(&self, share: f64) -> f64 {
+        let index = ((self.figures.len() as f64 * share).ceil() as usize).saturating_sub(1);
+        self.figures.get(index).map_or(f64::NAN, |(figure, _)| *figure)
+    }
+
+    /// The greatest.
+    pub fn max(&self) -> f64 {
+        self.percentile(1.0)
+    }
+
+    /// The average.
+    pub fn mean(&self) -> f64 {
+        self.sum() / self.figures.len() as f64
+    }
+
+    /// All together.
+    pub fn sum(&self) -> f64 {
+        self.figures.iter().map(|(figure, _)| figure).sum()
+    }
+
+    /// The seed of the greatest.
+    pub fn worst(&self) -> Option<u64> {
+        self.figures.last().map(|(_, seed)| *seed)
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "mean": round(self.mean()),
+            "p50": round(self.percentile(0.5)),
+            "p95": round(self.percentile(0.95)),
+            "p99": round(self.percentile(0.99)),
+            "max": round(self.max()),
+        })
+    }
+}
+
+/// What many seeds gave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// Of what.
+    pub setup: Setup,
+    /// Of which seeds.
+    pub seeds: Seeds,
+    /// Seconds until every list was right.
+    pub time: Spread,
+    /// Seeds in which that never came about.
+    pub unfinished: Vec<u64>,
+    /// Entries that were wrong in the end or became so again.
+    pub wrong: Spread,
+    /// Bytes by server and second, sent and received.
+    pub bytes: Spread,
+    /// Exchanges by server from the event until all knew.
+    pub pushes: Spread,
+    /// What else the scenario measures.
+    pub extra: Vec<(&'static str, Spread)>,
+}
+
+impl Report {
+    /// Runs a scenario with each of the seeds.
+    pub fn of(setup: &Setup, seeds: Seeds) -> Self {
+        let outcomes = for_each_seed(seeds, threads(setup.servers), |seed| run(setup, seed));
+        Self::sum_up(setup, seeds, &outcomes)
+    }
+
+    fn sum_up(setup: &Setup, seeds: Seeds, outcomes: &[Outcome]) -> Self {
+        let timed = setup.scenario.is_timed();
+        let spread = |figure: &dyn Fn(&Outcome) -> Option<f64>| {
+            Spread::new(outcomes.iter().zip(seeds.first..).filter_map(|(it, seed)| Some((figure(it)?, seed))))
+        };
+        let seconds = |outcome: &Outcome| Some(outcome.known.map_or(f64::INFINITY, |known| known.as_secs_f64()));
+        let unfinished = |(seed, outcome): (u64, &Outcome)| (timed && outcome.known.is_none()).then_some(seed);
+        let names = outcomes.first().map(|outcome| outcome.extra.iter().map(|(name, _)| *name)).into_iter().flatten();
+        let figures =
+            |name| spread(&|outcome| outcome.extra.iter().find(|(it, _)| *it == name).map(|(_, figure)| *figure));
+        Self {
+            setup: *setup,
+            seeds,
+            time: if timed { spread(&seconds) } else { Spread::default() },
+            unfinished: (seeds.first..).zip(outcomes).filter_map(unfinished).collect(),
+            wrong: spread(&|outcome| Some(outcome.wrong as f64)),
+            bytes: spread(&|outcome| Some(outcome.bytes_per_second)),
+            pushes: spread(&|outcome| Some(outcome.pushes)),
+            extra: names.map(|name| (name, figures(name))).collect(),
+        }
+    }
+
+    /// A figure that only this scenario has.
+    pub fn extra(&self, name: &str) -> Option<&Spread> {
+        self.extra.iter().find(|(it, _)| *it == name).map(|(_, spread)| spread)
+    }
+
+    /// All of it, as one object.
+    pub fn json(&self, v1: Option<&Self>) -> Value {
+        let extra: Map<_, _> = self.extra.iter().map(|(name, it)| ((*name).to_owned(), it.json())).collect();
+        let mut object = json!({
+            "scenario": self.setup.scenario.name(),
+            "n": self.setup.servers,
+            "firstSeed": self.seeds.first,
+            "seeds": self.seeds.count,
+            "interval": self.setup.interval.as_secs_f64(),
+            "v1Share": self.setup.v1,
+            "skewed": self.setup.skewed,
+            "masterList": self.setup.list,
+            "seconds": self.setup.scenario.is_timed().then(|| self.time.json()),
+            "unfinished": self.unfinished,
+            "wrongEntries": self.wrong.sum(),
+            "bytesPerServerAndSecond": round(self.bytes.mean()),
+            "pushesPerServer": self.pushes.json(),
+            "extra": extra,
+        });
+        if let Some(v1) = v1 {
+            object["v1"] = v1.json(None);
+            object["ratio"] = json!({
+                "p50": round(v1.time.percentile(0.5) / self.time.percentile(0.5)),
+                "p95": round(v1.time.percentile(0.95) / self.time.percentile(0.95)),
+                "bytes": round(v1.bytes.mean() / self.bytes.mean()),
+            });
+        }
+        object
+    }
+
+    /// All of it, for people.
+    pub fn text(&self, v1: Option<&Self>) -> String {
+        let mut text = format!(
+            "{}: {} servers, {} seeds from {}, interval {} s\n",
+            self.setup.scenario.name(),
+            self.setup.servers,
+            self.seeds.count,
+            self.seeds.first,
+            self.setup.interval.as_secs_f64(),
+        );
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "{:<28}{:>14}{}",
+            "",
+            if self.setup.v1 < 1.0 { "ours" } else { "v1" },
+            v1.map_or(String::new(), |_| head())
+        );
+        let mut line = |name: &str, of: &dyn Fn(&Self) -> f64| {
+            let (ours, theirs) = (of(self), v1.map(of));
+            let theirs = theirs.map_or(String::new(), |it| format!("{:>14}{:>9}", figure(it), figure(it / ours)));
+            let _ = writeln!(text, "{name:<28}{:>14}{theirs}", figure(ours));
+        };
+        if self.setup.scenario.is_timed() {
+            for (name, share) in [("p50 s", 0.5), ("p95 s", 0.95), ("p99 s", 0.99), ("max s", 1.0)] {
+                line(name, &|it| it.time.percentile(share));
+            }
+        }
+        line("wrong entries", &|it| it.wrong.sum());
+        line("bytes/server/s", &|it| it.bytes.mean());
+        line("pushes/server", &|it| it.pushes.mean());
+        for (name, _) in &self.extra {
+            line(&format!("{name} p50"), &|it| it.extra(name).map_or(f64::NAN, |spread| spread.percentile(0.5)));
+            line(&format!("{name} max"), &|it| it.extra(name).map_or(f64::NAN, Spread::max));
+        }
+        if let (true, Some(seed)) = (self.unfinished.is_empty(), self.time.worst()) {
+            let _ = writeln!(text, "slowest: {}", self.replay(seed));
+        }
+        for seed in self.unfinished.iter().take(10) {
+            let _ = writeln!(text, "never came about: {}", self.replay(*seed));
+        }
+        text
+    }
+
+    /// The command that runs one seed again.
+    pub fn replay(&self, seed: u64) -> String {
+        let Setup { scenario, servers, interval, v1, skewed, list } = self.setup;
+        let default = Setup::new(scenario, servers);
+        let mut command = format!("npm run sim -- --scenario {} --n {servers} --seed {seed}", scenario.name());
+        if interval != default.interval {
+            let _ = write!(command, " --interval {}", interval.as_secs_f64());
+        }
+        if (v1 - default.v1).abs() > f64::EPSILON {
+            let _ = write!(command, " --v1 {v1}");
+        }
+        if skewed != default.skewed {
+            command.push_str(" --skew");
+        }
+        if list != default.list {
+            command.push_str(" --no-list");
+        }
+        command
+    }
+}
+
+fn head() -> String {
+    format!("{:>14}{:>9}", "v1", "v1/ours")
+}
+
+fn figure(it: f64) -> String {
+    if it.is_finite() {
+        format!("{it:.2}")
+    } else if it.is_nan() {
+        "-".into()
+    } else {
+        "∞".into()
+    }
+}
+
+// To thousandths; what never came about is null.
+fn round(figure: f64) -> Value {
+    json!((figure * 1000.0).round() / 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_is_the_least_figure_that_so_many_do_not_exceed() {
+        let spread = Spread::new((1..=100).rev().map(|it| (f64::from(it), 0)));
+        assert_eq!([0.5, 0.99, 1.0].map(|share| spread.percentile(share).to_string()), ["50", "99", "100"]);
+        assert_eq!(Spread::new([(f64::INFINITY, 8), (1.0, 7)]).json()["max"], Value::Null);
+        assert_eq!(Spread::new([(f64::INFINITY, 8), (1.0, 7)]).worst(), Some(8));
+    }
+
+    #[test]
+    fn results_are_in_the_order_of_the_seeds() {
+        let seeds = Seeds { first: 7, count: 50 };
+        assert_eq!(for_each_seed(seeds, 4, |seed| seed), (7..57).collect::<Vec<_>>());
+    }
+}
