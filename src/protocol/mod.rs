@@ -47,7 +47,7 @@ const INBOUND_PER_SECOND: u32 = 1_000;
 const CLOCK_JUMP: u64 = 5_000;
 /// So many rumours are pushed at once, and so many a second after that; so many servers that others call dead are checked;
 /// others are asked so often to try a server; so many are tried for others. It keeps a server near 20 messages a second when a large cluster restarts.
-const PUSHES: (u32, u32) = (6, 3);
+const PUSHES: (u32, u32) = (8, 2);
 const CHECKS: (u32, u32) = (6, 3);
 const ASKS: (u32, u32) = (22, 11);
 const FAVOURS: (u32, u32) = (12, 6);
@@ -123,10 +123,10 @@ impl Core {
             suspicions: BTreeMap::new(),
             claims: BTreeMap::new(),
             rumours: BTreeSet::new(),
-            pushes: Tokens::new(PUSHES.0, PUSHES.1, now.mono),
-            checks: Tokens::new(CHECKS.0, CHECKS.1, now.mono),
-            asks: Tokens::new(ASKS.0, ASKS.1, now.mono),
-            favours: Tokens::new(FAVOURS.0, FAVOURS.1, now.mono),
+            pushes: Tokens::new(PUSHES, now.mono),
+            checks: Tokens::new(CHECKS, now.mono),
+            asks: Tokens::new(ASKS, now.mono),
+            favours: Tokens::new(FAVOURS, now.mono),
             futile: VecDeque::new(),
             recent: VecDeque::new(),
             last_legacy,

@@ -12,7 +12,7 @@ use crate::clock::Now;
 use crate::message::{Message, Ours, ServerUrl};
 
 /// How long rumours are collected before they are told on together: long enough to make one message of a storm's many.
-const BATCH: Duration = Duration::from_millis(100);
+const BATCH: Duration = Duration::from_millis(60);
 /// How many random servers are told, besides the next on the ring.
 const FANOUT: usize = 3;
 /// How many of those that follow on the ring are tried.

@@ -12,10 +12,10 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// A full bucket.
-    pub fn new(burst: u32, rate: u32, now: Duration) -> Self {
+    /// Half full: when all servers start at once, each has more to hear than to say.
+    pub fn new((burst, rate): (u32, u32), now: Duration) -> Self {
         let burst = f64::from(burst);
-        Self { burst, rate: f64::from(rate), level: burst, at: now }
+        Self { burst, rate: f64::from(rate), level: burst / 2.0, at: now }
     }
 
     /// Takes so many, if they are there; else says when they will be.

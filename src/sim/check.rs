@@ -110,7 +110,7 @@ fn rows() -> Vec<Row> {
     vec![
         row(Scenario::Crash, 10, 300, KILLED),
         row(Scenario::Crash, 100, 200, KILLED),
-        row(Scenario::Crash, 1_000, 20, KILLED),
+        row(Scenario::Crash, 1_000, 80, KILLED),
         row(Scenario::Hang, 100, 100, SILENT),
         row(Scenario::Hang, 1_000, 10, SILENT),
         row(Scenario::Gone, 100, 100, SILENT),
