@@ -27,7 +27,7 @@ const MAX_EXCHANGES: usize = 128;
 /// How long a connection may be idle and still be used: Node closes them after 5 s.
 const IDLE: Duration = Duration::from_secs(4);
 
-/// The two clients: for gossip, which follows no redirect, and for the master list, which may.
+/// The clients: for gossip, which follows no redirect, and for the master list, which may.
 pub struct Http {
     gossip: Client,
     // The same, but each exchange has a connection of its own.
@@ -109,7 +109,7 @@ impl Http {
             let answer = format!("it answered {status}{why}");
             // A proxy in front of a program that does not listen, or a program whose engine is not started.
             let not_yet = matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE);
-            Err(if not_yet { ExchangeError::NotListening(answer) } else { ExchangeError::Other(answer) })
+            Err(if not_yet { ExchangeError::Unreachable(answer) } else { ExchangeError::Other(answer) })
         }
     }
 

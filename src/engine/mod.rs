@@ -133,7 +133,7 @@ impl Engine {
         self.shared.with_core(|core, _| core.members().version())
     }
 
-    /// Gives `read` everything known, in the order of the URLs.
+    /// Gives `read` everything known, in the order of the hashes of the URLs.
     pub fn entries<R>(&self, read: impl FnOnce(&mut dyn Iterator<Item = &Entry>) -> R) -> Result<R, Error> {
         self.shared.with_core(|core, _| read(&mut core.members().entries()))
     }

@@ -60,7 +60,9 @@ pub(super) fn contribution(entry: &Entry) -> u64 {
     let (state, version) = match (entry.state, life) {
         (State::Online, None) => (0, 0),
         (State::Online, Some(life)) => (1, life.incarnation),
-        (State::Offline, _) => (2, number(entry)),
+        // A drained v1 server stamps itself anew at each exchange.
+        (State::Offline, None) => (2, entry.stamp >> 22),
+        (State::Offline, Some(_)) => (2, number(entry)),
     };
     let mut bytes = [0; 22];
     bytes[..8].copy_from_slice(&entry.url.key().to_le_bytes());

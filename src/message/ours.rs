@@ -15,6 +15,7 @@
 //! | `m` | there is more to tell than fits |
 //! | `q<url>` | please try to reach this server |
 //! | `r<url>` | this server was reached |
+//! | `u` | the receiver does not answer, as far as the sender can tell, and should speak up |
 
 use std::fmt::Write;
 use std::iter::Peekable;
@@ -52,6 +53,8 @@ pub struct Ours {
     pub wanted: Vec<bool>,
     /// Whether there was more to tell of the buckets asked for.
     pub more: bool,
+    /// Whether the receiver does not seem to answer, and should speak up.
+    pub suspected: bool,
     /// Servers that the receiver is asked to try.
     pub asked: Vec<ServerUrl>,
     /// Servers that the sender was asked to try, and has reached.
@@ -108,6 +111,9 @@ impl Message {
         if ours.more {
             text.push_str(" m");
         }
+        if ours.suspected {
+            text.push_str(" u");
+        }
         ours.asked.iter().for_each(|url| put(&mut text, format_args!(" q{url}")));
         ours.reached.iter().for_each(|url| put(&mut text, format_args!(" r{url}")));
         Some(text)
@@ -142,6 +148,10 @@ impl Message {
                 'w' => parse_wanted(rest).map(|wanted| ours.wanted = wanted).is_some(),
                 'm' => {
                     ours.more = true;
+                    true
+                }
+                'u' => {
+                    ours.suspected = true;
                     true
                 }
                 'q' => put_url(&mut ours.asked, rest, &known),
@@ -319,6 +329,7 @@ mod tests {
                 buckets,
                 wanted,
                 more,
+                suspected: !more,
                 asked,
                 reached,
             },
@@ -337,7 +348,7 @@ mod tests {
         }
 
         #[test]
-        fn whatever_comes_in_does_no_harm(text in "2( [sedabwmqr][ -~]{0,40}){0,8}|\\PC{0,60}") {
+        fn whatever_comes_in_does_no_harm(text in "2( [sedabwmuqr][ -~]{0,40}){0,8}|\\PC{0,60}") {
             let _ = read(&text);
         }
     }

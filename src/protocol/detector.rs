@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::Core;
 use super::event::ExchangeError;
 use super::exchange::{Began, Purpose};
+use super::hearing::News;
 use super::timer::Timer;
 use crate::clock::Now;
 use crate::message::{Ours, ServerUrl, State};
@@ -24,7 +25,8 @@ const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(5);
 const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a message may take to go there and back, besides the time that somebody waits for an answer.
 const TRAVEL: Duration = Duration::from_millis(500);
-/// How long we wait for others' tries where everybody is refused, which is known at once: least, and by the interval.
+/// How long we wait for others' tries where everybody is refused, which is known at once: least, and by the interval; the
+/// second time twice as long.
 const REFUSED_WAIT: Duration = Duration::from_millis(300);
 const REFUSED_SHARE: u32 = 100;
 /// After how many intervals without a word of its own a server that should probe us is probed: its rounds are at most 1.1
@@ -41,6 +43,8 @@ pub struct Suspicion {
     pub deadline: Duration,
     step: usize,
     failures: Failures,
+    // Who has been asked.
+    helpers: Vec<ServerUrl>,
 }
 
 /// What every failure so far has been.
@@ -142,8 +146,10 @@ impl Core {
         if starting || !self.has_given_no_sign(to, began) || self.suspicions.contains_key(to) {
             return;
         }
-        self.suspicions
-            .insert(to.clone(), Suspicion { began, deadline: now.mono, step: 0, failures: Failures::of(error) });
+        self.suspicions.insert(
+            to.clone(),
+            Suspicion { began, deadline: now.mono, step: 0, failures: Failures::of(error), helpers: Vec::new() },
+        );
         self.ask_others(to, now);
     }
 
@@ -174,7 +180,7 @@ impl Core {
             } else {
                 let change = self.members.declare_dead(&url, &self.settings.base_url, now);
                 self.suspicions.remove(&url);
-                if self.note(&url, change) {
+                if self.note(&url, change) == News::Rumour {
                     self.spread(url, now);
                 }
             }
@@ -192,7 +198,7 @@ impl Core {
         let (step, refused) = (suspicion.step, suspicion.failures.refused);
         suspicion.step += 1;
         let wait = if refused {
-            REFUSED_WAIT.max(self.settings.interval / REFUSED_SHARE)
+            (step as u32 + 1) * REFUSED_WAIT.max(self.settings.interval / REFUSED_SHARE)
         } else {
             self.short_timeout() + TRAVEL
         };
@@ -204,6 +210,9 @@ impl Core {
             // Where so many are suspected, whoever is asked already answers for our own connection.
             if self.asks.take(1, now.mono).is_err() {
                 break;
+            }
+            if let Some(suspicion) = self.suspicions.get_mut(url) {
+                suspicion.helpers.push(to.clone());
             }
             let ours = Ours { asked: vec![url.clone()], ..Ours::default() };
             self.tell(to, Purpose::Push, Vec::new(), ours, now);
@@ -234,9 +243,16 @@ impl Core {
         self.tell(asker, Purpose::Report, entry.into_iter().collect(), ours, now);
     }
 
-    /// Others reach these servers.
-    pub(super) fn others_reach(&mut self, reached: &[ServerUrl]) {
-        self.suspicions.retain(|url, _| !reached.contains(url));
+    /// Another reaches these servers. Whoever was not asked may speak of an earlier time.
+    pub(super) fn others_reach(&mut self, by: &ServerUrl, reached: &[ServerUrl]) {
+        self.suspicions.retain(|url, suspicion| !(reached.contains(url) && suspicion.helpers.contains(by)));
+    }
+
+    /// Another cannot hear us: our answers may be what does not reach it.
+    pub(super) fn speak_up(&mut self, to: &ServerUrl, now: Now) {
+        if self.is_working(now) && self.favours.take(1, now.mono).is_ok() {
+            self.send(to.clone(), Purpose::Contact, now);
+        }
     }
 
     /// After how long an exchange has failed.
@@ -249,9 +265,10 @@ impl Core {
         self.exchange_timeout() * 4 / 5
     }
 
-    // Signs of life are an answer, and whatever it has stamped by its own clock. News that has only arrived since then
+    /// Whether a server has given no sign of life since.
+    // Signs are an answer, and whatever it has stamped by its own clock. News that has only arrived since then
     // is none.
-    fn has_given_no_sign(&self, url: &ServerUrl, since: Began) -> bool {
+    pub(super) fn has_given_no_sign(&self, url: &ServerUrl, since: Began) -> bool {
         self.members.get(url).is_some_and(|member| {
             let answered = member.answered().is_some_and(|at| at > since.mono);
             member.entry.state == State::Online && !answered && member.entry.stamp <= since.own_clock

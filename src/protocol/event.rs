@@ -41,7 +41,8 @@ pub enum Action {
 pub enum ExchangeError {
     /// Nobody listens there, in words.
     NotListening(String),
-    /// It cannot be reached for another reason, in words: no such name, no route. It may be our own network.
+    /// It cannot be reached for another reason, in words: no such name, no route, a proxy or a program that is not ready. It
+    /// may be our own network.
     Unreachable(String),
     /// No answer in time.
     TimedOut,

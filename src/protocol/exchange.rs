@@ -7,7 +7,7 @@ use super::event::{Action, ExchangeError, Id};
 use super::hearing::Voice;
 use super::{Core, Notice};
 use crate::clock::Now;
-use crate::message::{Digest, Entry, Message, Ours, ServerUrl};
+use crate::message::{Entry, Message, Ours, ServerUrl};
 
 /// A message on its way and its answer on its way back.
 #[derive(Debug)]
@@ -46,8 +46,8 @@ pub enum Purpose {
     Ring(u32),
     /// Rumours for anybody.
     Push,
-    /// What differs between our list and the other; both digests.
-    Repair(Digest, Digest),
+    /// What differs between our list and the other; the hashes of both.
+    Repair(u64, u64),
 }
 
 impl Purpose {
@@ -63,6 +63,7 @@ impl Purpose {
 impl Core {
     /// The outcome of [`Action::Gossip`].
     pub fn handle_answer(&mut self, now: Now, id: Id, answer: Result<Message, ExchangeError>) {
+        self.look_at_clocks(now);
         let Some(exchange) = self.exchanges.remove(&id) else {
             return;
         };
@@ -107,18 +108,22 @@ impl Core {
     }
 
     fn failed(&mut self, exchange: Exchange, error: &ExchangeError, now: Now) {
-        if !self.is_working(now) {
+        let Exchange { to, purpose, began, message, fresh } = exchange;
+        // What began before we stood still says nothing about others.
+        if !self.is_working(now) || began.mono < self.awake_since {
             return;
         }
-        let Exchange { to, purpose, began, message, fresh } = exchange;
         if purpose.is_worth_a_second_try() && !fresh {
-            self.send_this(to, purpose, message, true, now);
+            let again = self.send_this(to, purpose, message, true, now);
+            if let Some(exchange) = self.exchanges.get_mut(&again) {
+                exchange.began = began;
+            }
             return;
         }
         match purpose {
             Purpose::Probe => self.suspect(&to, began, error, now),
             Purpose::Confirm => self.confirm(&to, error),
-            Purpose::Check => self.believe(&to, now),
+            Purpose::Check => self.believe(&to, began, now),
             Purpose::Ring(tries) => {
                 self.pass_on(&to, tries, message, now);
                 self.probe_if_refused(to, error, now);
@@ -135,7 +140,10 @@ impl Core {
 
     /// The same, on a connection of its own if `fresh`.
     pub(super) fn send_on(&mut self, to: ServerUrl, purpose: Purpose, fresh: bool, now: Now) -> Id {
-        let message = self.usual_message(&to, now);
+        let mut message = self.usual_message(&to, now);
+        if let Some(ours) = &mut message.ours {
+            ours.suspected = purpose == Purpose::Confirm;
+        }
         self.send_this(to, purpose, Arc::new(message), fresh, now)
     }
 

@@ -1,10 +1,12 @@
 //! What is made of others' words: taken, or looked into first.
 
-use rand::seq::IteratorRandom;
+use std::collections::BTreeSet;
 
-use super::exchange::Purpose;
+use rand::seq::SliceRandom;
+
+use super::exchange::{Began, Purpose};
 use super::timer::Timer;
-use super::{Core, Notice};
+use super::{Core, Notice, Phase};
 use crate::clock::Now;
 use crate::membership::{Change, Member, supersedes};
 use crate::message::{Entry, Message, Ours, ServerUrl, State};
@@ -12,6 +14,8 @@ use crate::message::{Entry, Message, Ours, ServerUrl, State};
 /// News of so many servers at most is told on even where it comes from a repair: a rumour may have been overtaken by it,
 /// and whoever follows on the ring waits for that.
 const FEW: usize = 32;
+/// Servers of which it is remembered that news of them was told on, beyond which it is not.
+const MAX_RENEWED: usize = 1_000;
 
 /// How somebody's word on a server came to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +28,17 @@ pub(super) enum Voice {
     Hearsay,
     /// A version 1 server says so: of itself or of another, which its messages do not tell apart.
     Legacy,
+}
+
+/// What a word on a server is to others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// Nothing new, or a stamp.
+    None,
+    /// New to us; digests will find who lacks it.
+    Quiet,
+    /// To be told on.
+    Rumour,
 }
 
 /// What to do with a word that is news to us.
@@ -48,30 +63,34 @@ impl Core {
     ) -> bool {
         self.report_skipped(&message.skipped);
         let rest = if message.is_ours() { Voice::Hearsay } else { Voice::Legacy };
-        let mut news = Vec::new();
+        let (mut learned, mut rumours) = (false, Vec::new());
         for entry in &message.entries {
-            let voice = if sender == Some(&entry.url) { voice } else { rest };
-            if self.hear(entry, voice, now) {
-                news.push(entry.url.clone());
+            let is_sender = sender == Some(&entry.url);
+            if is_sender && !message.is_ours() && is_others_word(entry, message) {
+                continue;
+            }
+            let news = self.hear(entry, if is_sender { voice } else { rest }, now);
+            learned |= news != News::None;
+            if news == News::Rumour {
+                rumours.push(entry.url.clone());
             }
         }
-        let learned = !news.is_empty();
-        if !is_repair || news.len() <= FEW {
-            for url in news {
+        if !is_repair || rumours.len() <= FEW {
+            for url in rumours {
                 self.spread(url, now);
             }
         }
+        self.check_claims(now);
         learned
     }
 
-    // Returns whether it was news: more than a stamp.
-    fn hear(&mut self, entry: &Entry, voice: Voice, now: Now) -> bool {
+    fn hear(&mut self, entry: &Entry, voice: Voice, now: Now) -> News {
         if entry.url == self.settings.base_url {
             self.hear_of_self(entry.clone());
-            return false;
+            return News::None;
         }
         if !self.members.would_take(entry, now) {
-            return false;
+            return News::None;
         }
         let verdict = match (self.members.get(&entry.url), entry.state) {
             (None, _) => Verdict::Take,
@@ -82,33 +101,50 @@ impl Core {
             Verdict::Take => self.take(entry.clone(), now),
             Verdict::CallBack => {
                 self.call_back(entry, now);
-                false
+                News::None
             }
             Verdict::Check => {
                 let claim = self.claims.entry(entry.url.clone()).or_insert_with(|| entry.clone());
                 if supersedes(entry, claim) {
                     *claim = entry.clone();
                 }
-                self.check_claims(now);
-                false
+                News::None
             }
         }
     }
 
     // Takes a word as it is.
-    fn take(&mut self, entry: Entry, now: Now) -> bool {
+    fn take(&mut self, entry: Entry, now: Now) -> News {
         let (url, is_online) = (entry.url.clone(), entry.state == State::Online);
+        let reason = |core: &Self| core.members.get(&url)?.entry.life.as_ref()?.reason;
+        let before = reason(self);
         let change = self.members.merge(entry, now);
         if is_online && change != Change::None {
             self.learned_age(url.key());
         }
-        self.note(&url, change)
+        let is_another_death = change == Change::Renewed && !is_online && reason(self) == before;
+        match self.note(&url, change) {
+            News::Rumour if is_another_death || (change == Change::Renewed && !self.may_renew(&url, now)) => {
+                News::Quiet
+            }
+            news => news,
+        }
     }
 
-    /// Says what has changed. Returns whether it is worth telling others.
-    pub(super) fn note(&mut self, url: &ServerUrl, change: Change) -> bool {
+    // Two processes with one base URL contradict each other for ever: nobody passes that on more than once an interval.
+    fn may_renew(&mut self, url: &ServerUrl, now: Now) -> bool {
+        let last = self.renewed.get(url).copied();
+        let may = last.is_none_or(|at| now.mono >= at + self.settings.interval) && self.renewed.len() < MAX_RENEWED;
+        if may {
+            self.renewed.insert(url.clone(), now.mono);
+        }
+        may
+    }
+
+    /// Says what has changed, and whether others are to be told.
+    pub(super) fn note(&mut self, url: &ServerUrl, change: Change) -> News {
         match change {
-            Change::None | Change::Refreshed => return false,
+            Change::None | Change::Refreshed => return News::None,
             Change::Renewed => {}
             Change::Online => self.notices.push_back(Notice::Online(url.clone())),
             Change::Offline => {
@@ -121,7 +157,7 @@ impl Core {
         if self.members.get(url).is_some_and(|member| member.entry.state == State::Online) {
             self.list.seed_answered(url);
         }
-        true
+        News::Rumour
     }
 
     // A death is taken at once where the server says so itself, by leaving or by being drained, and where we find the same.
@@ -144,11 +180,16 @@ impl Core {
     /// Tries servers that somebody calls dead, as many at a time as the bound on messages allows. Each is told what is
     /// said of it, so that one try of one server makes it answer to all.
     pub(super) fn check_claims(&mut self, now: Now) {
+        if self.claims.is_empty() || !self.is_working(now) {
+            return;
+        }
         let members = &self.members;
         self.claims.retain(|_, claim| members.would_take(claim, now));
-        while self.is_working(now) {
-            let waiting: Vec<_> = self.claims.keys().filter(|url| !self.is_checking(url)).cloned().collect();
-            let Some(url) = waiting.into_iter().choose(&mut self.rng) else { return };
+        let checks = self.exchanges.values().filter(|exchange| exchange.purpose == Purpose::Check);
+        let under_way: BTreeSet<_> = checks.map(|exchange| &exchange.to).collect();
+        let mut waiting: Vec<_> = self.claims.keys().filter(|url| !under_way.contains(url)).cloned().collect();
+        waiting.shuffle(&mut self.rng);
+        for url in waiting {
             if let Err(later) = self.checks.take(1, now.mono) {
                 return self.timers.set(Timer::Checks, later);
             }
@@ -157,27 +198,33 @@ impl Core {
         }
     }
 
-    /// A server that somebody calls dead does not answer us either.
-    pub(super) fn believe(&mut self, url: &ServerUrl, now: Now) {
-        if let Some(claim) = self.claims.remove(url)
-            && self.take(claim, now)
-        {
+    /// A server that somebody calls dead does not answer us either, since `began`. Unless it has spoken to us meanwhile.
+    pub(super) fn believe(&mut self, url: &ServerUrl, began: Began, now: Now) {
+        let Some(claim) = self.claims.remove(url) else { return };
+        let has_spoken = self.members.get(url).and_then(Member::heard).is_some_and(|at| at > began.mono);
+        if !has_spoken && self.has_given_no_sign(url, began) && self.take(claim, now) == News::Rumour {
             self.spread(url.clone(), now);
         }
     }
 
     // Until it answers it is no member, as a seed is none.
     fn call_back(&mut self, entry: &Entry, now: Now) {
+        if self.phase != Phase::Running {
+            return;
+        }
         self.list.add_candidate(entry, now);
         if !self.is_contacting(&entry.url) && self.is_awake(now) && self.checks.take(1, now.mono).is_ok() {
             self.send(entry.url.clone(), Purpose::Contact, now);
         }
         self.expect_seeds(now);
     }
+}
 
-    fn is_checking(&self, url: &ServerUrl) -> bool {
-        self.exchanges.values().any(|exchange| exchange.to == *url && exchange.purpose == Purpose::Check)
-    }
+// A v1 server that was drained stands in both its lists with one stamp. With a later one it only passes on what others
+// say of it.
+fn is_others_word(entry: &Entry, message: &Message) -> bool {
+    let own = message.entries.iter().find(|it| it.url == entry.url && it.state == State::Online);
+    entry.state == State::Offline && own.is_some_and(|own| own.stamp < entry.stamp)
 }
 
 fn judge_life(known: &Member, entry: &Entry, voice: Voice) -> Verdict {

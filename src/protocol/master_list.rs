@@ -88,6 +88,8 @@ impl MasterList {
             let seed = Seed { entry: entry.clone(), listed, failures: 0, since: now.mono };
             self.seeds.insert(entry.url.clone(), seed);
             self.rounds_of_seeds = 0;
+        } else if let Some(seed) = self.seeds.get_mut(&entry.url) {
+            seed.listed = listed;
         }
     }
 

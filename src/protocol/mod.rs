@@ -22,7 +22,7 @@ use crate::clock::Now;
 use crate::config::Settings;
 use crate::error::Error;
 use crate::membership::Members;
-use crate::message::{Digest, Entry, MAX_NAMED, Message, Ours, Reason, ServerUrl, Skipped, State};
+use crate::message::{Entry, MAX_NAMED, Message, Ours, Reason, ServerUrl, Skipped, State};
 
 use detector::Suspicion;
 pub use event::{Action, ExchangeError, Id, Notice};
@@ -81,12 +81,14 @@ pub struct Core {
     // Deaths that others tell of and that we look into before we list them.
     claims: BTreeMap<ServerUrl, Entry>,
     rumours: BTreeSet<ServerUrl>,
+    // When news of servers whose state stayed the same was told on last.
+    renewed: BTreeMap<ServerUrl, Duration>,
     pushes: Tokens,
     checks: Tokens,
     asks: Tokens,
     favours: Tokens,
-    // Pairs of digests, ours and another's, that an exchange did not make one.
-    futile: VecDeque<(Digest, Digest)>,
+    // Pairs of hashes of lists, ours and another's, that an exchange did not make one.
+    futile: VecDeque<(u64, u64)>,
     // The hashes of servers whose stamps were learned last.
     recent: VecDeque<u64>,
     // The server of version 1 that was probed last in its turn.
@@ -123,6 +125,7 @@ impl Core {
             suspicions: BTreeMap::new(),
             claims: BTreeMap::new(),
             rumours: BTreeSet::new(),
+            renewed: BTreeMap::new(),
             pushes: Tokens::new(PUSHES, now.mono),
             checks: Tokens::new(CHECKS, now.mono),
             asks: Tokens::new(ASKS, now.mono),
@@ -256,9 +259,12 @@ impl Core {
         let Some(ours) = &message.ours else {
             return Message::new(self.members.entries().cloned().collect());
         };
-        self.others_reach(&ours.reached);
         if let Some(from) = &from {
+            self.others_reach(from, &ours.reached);
             self.try_for(from, &ours.asked, now);
+            if ours.suspected {
+                self.speak_up(from, now);
+            }
         }
         let said = message.entries.iter().find(|entry| Some(&entry.url) == from.as_ref());
         self.answer(said, ours, now)
@@ -284,6 +290,7 @@ impl Core {
         self.timers.clear();
         self.suspicions.clear();
         self.claims.clear();
+        self.rumours.clear();
         self.exchanges.clear();
         self.list.abandon();
         self.end_bootstrap();
@@ -339,6 +346,7 @@ impl Core {
 
     fn expire(&mut self, now: Now) {
         self.timers.set(Timer::Expire, now.mono + EXPIRY_INTERVAL);
+        self.renewed.retain(|_, at| now.mono < *at + self.settings.interval);
         self.look_at_list_if_alone(now);
         for entry in self.members.expire(&self.settings.base_url, now) {
             self.list.add_seed(&entry, now);

@@ -2,6 +2,7 @@
 
 use rand::RngExt;
 
+use super::hearing::News;
 use super::{Core, Notice};
 use crate::clock::Now;
 use crate::membership::{join, number, supersedes};
@@ -9,6 +10,11 @@ use crate::message::{Entry, Life, MAX_AHEAD, Reason, State};
 
 /// After how many answers to the same verdict a server doubts that others can reach it.
 const MANY_DEATHS: u32 = 3;
+/// How old the stamp of a drained server gets, ms: a tombstone lives 24 h.
+const DRAINED_STAMP: u64 = 3_600_000;
+/// How far ahead of our clock a leave is stamped, ms, besides two intervals: for as long others may find us dead that
+/// have not heard of it.
+const LEAVE_AHEAD: u64 = 10_000;
 /// How far a stamp is raised above our clock to be the newest for v1 peers, ms: two clocks an hour wrong either way.
 /// More would be refused by those of ours whose clock is slow.
 const MAX_RAISE: u64 = 2 * 3_600_000;
@@ -58,7 +64,10 @@ impl Core {
             }
             own.stamp = own.stamp.max((claim.stamp + 1).min(now.wall + MAX_RAISE));
         }
-        own.stamp = own.stamp.max(now.wall);
+        // Of a drained server every stamp is news to others: it is stamped anew only lest it expires.
+        if own.state == State::Online || own.stamp + DRAINED_STAMP < now.wall {
+            own.stamp = own.stamp.max(now.wall);
+        }
         // Our clock was far ahead and has been set right. Nobody whose clock is right has taken what we said
         // meanwhile, and nobody would take what builds on it.
         if own.stamp.max(number(&own)) > now.wall + MAX_AHEAD {
@@ -76,6 +85,10 @@ impl Core {
         let above = number(&own) + 1;
         own.state = state;
         own.stamp += 1;
+        if reason == Some(Reason::Left) {
+            // Whoever has not heard of it yet finds us dead, and stamps that by our clock: the leave is the later word.
+            own.stamp += LEAVE_AHEAD + 2 * self.settings.interval.as_millis() as u64;
+        }
         set_incarnation(&mut own, above);
         if let Some(life) = &mut own.life {
             life.reason = reason;
@@ -96,7 +109,7 @@ impl Core {
 
     fn put_own(&mut self, own: Entry, now: Now) {
         let (url, change) = (own.url.clone(), self.members.put(own, now));
-        if self.note(&url, change) {
+        if self.note(&url, change) == News::Rumour {
             self.spread(url, now);
         }
     }

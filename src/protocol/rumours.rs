@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Core;
 use super::exchange::Purpose;
 use super::sync::MAX_ENTRY_BYTES;
 use super::timer::Timer;
+use super::{Core, Phase};
 use crate::clock::Now;
 use crate::message::{Message, Ours, ServerUrl};
 
@@ -23,6 +23,9 @@ const MAX_WAITING: usize = 5_000;
 impl Core {
     /// Something has changed.
     pub(super) fn spread(&mut self, url: ServerUrl, now: Now) {
+        if self.phase != Phase::Running {
+            return;
+        }
         // Our own word waits for nobody: as much as is known goes with it.
         let wait = if url == self.settings.base_url { Duration::ZERO } else { BATCH };
         if self.rumours.len() < MAX_WAITING {
@@ -33,6 +36,9 @@ impl Core {
 
     /// Tells rumours on.
     pub(super) fn push_rumours(&mut self, now: Now) {
+        if self.rumours.is_empty() {
+            return;
+        }
         let own = &self.settings.base_url;
         // Not the one that the news is about: it would not tell it on.
         let next = self.members.successors(own).find(|url| !self.rumours.contains(*url));

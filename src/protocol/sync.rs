@@ -9,7 +9,7 @@ use super::Core;
 use super::exchange::Purpose;
 use crate::clock::Now;
 use crate::membership::{TOMBSTONE_LIFE, supersedes};
-use crate::message::{Age, Digest, Entry, MAX_AGES, MAX_AHEAD, Message, Ours, ServerUrl, State};
+use crate::message::{Age, Entry, MAX_AGES, MAX_AHEAD, Message, Ours, ServerUrl, State};
 
 /// Most bytes of entries in one message: with what else is in it, and what JSON adds, below the 90 kB that we hold
 /// ourselves to, and so below the 100 kB that Express takes.
@@ -44,12 +44,12 @@ impl Core {
             let held = self.claims.get(&said.url).or(held).filter(|held| supersedes(held, said));
             others.extend(held.cloned());
         }
-        if let Some(theirs) = ours.digest {
+        if let Some(theirs) = ours.digest.filter(|_| ours.wanted.is_empty()) {
             let mine = self.members.digest(theirs.cutoff);
             if mine == theirs {
                 self.take_ages(&ours.ages, now);
                 (answer.digest, answer.ages) = (Some(mine), self.ages());
-            } else if !self.futile.contains(&(mine, theirs)) {
+            } else if !self.futile.contains(&(mine.hash, theirs.hash)) {
                 answer.digest = Some(mine);
                 answer.buckets = self.members.buckets(self.members.bucket_count(), theirs.cutoff);
             }
@@ -76,26 +76,19 @@ impl Core {
         }
         // One at a time: what the first brings may be all that differs from the others.
         let is_repairing = self.exchanges.values().any(|exchange| matches!(exchange.purpose, Purpose::Repair(..)));
-        if ours.buckets.is_empty() || is_repairing || self.futile.contains(&(mine, theirs)) {
+        if ours.buckets.is_empty() || is_repairing || self.futile.contains(&(mine.hash, theirs.hash)) {
             return;
         }
         let buckets = self.members.buckets(ours.buckets.len(), theirs.cutoff);
         let wanted: Vec<_> = buckets.iter().zip(&ours.buckets).map(|(mine, theirs)| mine != theirs).collect();
         let first = self.rng.random_range(0..wanted.len());
         let (entries, _) = fitting(self.members.in_buckets(&wanted, first, theirs.cutoff));
-        let ours = Ours { digest: None, wanted, ..Ours::default() };
-        self.tell(with, Purpose::Repair(mine, theirs), entries, ours, now);
+        let ours = Ours { digest: Some(mine), wanted, ..Ours::default() };
+        self.tell(with, Purpose::Repair(mine.hash, theirs.hash), entries, ours, now);
     }
 
     /// What differed has been exchanged. Where there is more, others are asked for it: not all from one.
-    pub(super) fn end_repair(
-        &mut self,
-        pair: (Digest, Digest),
-        with: &ServerUrl,
-        answer: &Message,
-        learned: bool,
-        now: Now,
-    ) {
+    pub(super) fn end_repair(&mut self, pair: (u64, u64), with: &ServerUrl, answer: &Message, learned: bool, now: Now) {
         if !learned {
             if self.futile.len() == MAX_FUTILE {
                 self.futile.pop_front();

@@ -24,7 +24,7 @@ fn a_server_that_has_just_spoken_to_us_is_looked_for_before_it_is_called_dead() 
     for (answers, state) in [(true, ONLINE), (false, OFFLINE)] {
         let mut server = Server::new("a");
         server.meet("b", Some(5));
-        server.actions();
+        server.settle();
         server.hear_ours(&other(), vec![death("b", WALL + 1, 5)], Ours::default());
         assert_eq!(server.state_of("b"), Some(ONLINE));
         let sent = server.actions();
@@ -118,4 +118,84 @@ fn a_flood_of_claims_is_looked_into_at_a_bounded_rate() {
     server.hear_ours(&other(), deaths, Ours::default());
     let sent = gossips(&server.pass(10)).len();
     assert!((20..60).contains(&sent), "{sent}");
+}
+
+#[test]
+fn a_message_full_of_deaths_takes_no_longer_than_its_length() {
+    let mut server = Server::new("a");
+    let names: Vec<_> = (0..20_000).map(|i| format!("s{i}")).collect();
+    server.hear(names.iter().map(|name| entry(name, ONLINE, WALL, Some(5))).collect());
+    let began = crate::clock::Clock::new();
+    server.hear(names.iter().map(|name| death(name, WALL + 1, 5)).collect());
+    // Quadratic it would be minutes.
+    assert!(began.now().mono < Duration::from_secs(5));
+    assert_eq!(server.core.claims.len(), 20_000);
+}
+
+#[test]
+fn a_server_that_speaks_while_it_is_looked_for_is_not_called_dead() {
+    let mut server = Server::new("a");
+    server.meet("b", Some(5));
+    server.settle();
+    server.hear_ours(&other(), vec![death("b", server.now.wall, 5)], Ours::default());
+    let check = gossips(&server.actions())[0].0;
+    server.pass(1);
+    server.core.handle_answer(server.now, check, Err(ExchangeError::TimedOut));
+    server.hear_ours(&entry("b", ONLINE, server.now.wall, Some(server.now.wall)), vec![], Ours::default());
+    server.fail_probes(&["b"], 1, &ExchangeError::TimedOut);
+    assert_eq!(server.state_of("b"), Some(ONLINE));
+}
+
+#[test]
+fn a_leave_is_the_later_word_where_others_find_the_server_dead_meanwhile() {
+    let mut leaver = Server::new("b");
+    leaver.core.handle_leave(leaver.now);
+    let mut server = Server::new("a");
+    server.hear_ours(&entry("b", ONLINE, WALL, Some(WALL)), vec![], Ours::default());
+    server.hear_ours(&other(), vec![leaver.own().clone()], Ours::default());
+    server.hear_ours(&other(), vec![death("b", WALL + 20_000, WALL)], Ours::default());
+    let held = server.core.members().get(&url("b")).expect("known");
+    assert_eq!(held.entry.life.as_ref().and_then(|life| life.reason), Some(Reason::Left));
+}
+
+#[test]
+fn a_second_death_of_the_same_server_is_no_rumour() {
+    let mut server = Server::new("a");
+    server.hear_ours(&other(), vec![death("b", WALL, 5)], Ours::default());
+    server.settle();
+    server.hear_ours(&other(), vec![death("b", WALL + 500, 5)], Ours::default());
+    assert!(server.core.rumours.is_empty());
+}
+
+#[test]
+fn two_processes_that_contradict_each_other_are_no_endless_rumour() {
+    let mut server = Server::new("a");
+    server.meet("b", Some(1));
+    server.settle();
+    let mut rumours = 0;
+    for i in 0..60 {
+        let mut twin = entry("b", ONLINE, server.now.wall, Some(2 + i));
+        twin.life = twin.life.map(|life| Life { instance: 7 + (i % 2) as u32, ..life });
+        server.hear_ours(&twin, vec![], Ours::default());
+        rumours += server.core.rumours.len();
+        server.fail_probes(&[], 1, &ExchangeError::TimedOut);
+    }
+    assert!((1..=3).contains(&rumours), "{rumours}");
+}
+
+#[test]
+fn a_v1_server_that_passes_on_its_own_death_lives() {
+    let mut server = Server::new("a");
+    server.meet("b", None);
+    server.settle();
+    let id = server.core.send(url("b"), Purpose::Probe, server.now);
+    let now = server.now.wall;
+    let both = vec![entry("b", ONLINE, now, None), entry("b", OFFLINE, now + HOUR, None)];
+    server.core.handle_answer(server.now, id, Ok(Message::new(both)));
+    assert_eq!(server.state_of("b"), Some(ONLINE));
+    // One stamp in both is a drain.
+    let id = server.core.send(url("b"), Purpose::Probe, server.now);
+    let both = vec![entry("b", ONLINE, now + 1, None), entry("b", OFFLINE, now + 1, None)];
+    server.core.handle_answer(server.now, id, Ok(Message::new(both)));
+    assert_eq!(server.state_of("b"), Some(OFFLINE));
 }

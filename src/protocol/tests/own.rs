@@ -60,8 +60,12 @@ fn a_drained_server_stays_offline_and_goes_on_gossiping() {
     assert_eq!(gossips(&server.actions()).len(), 1, "the others are told at once");
     server.hear(vec![entry("a", ONLINE, server.now.wall + 5, Some(WALL))]);
     assert_eq!(server.own().state, OFFLINE);
+    let stamp = server.own().stamp;
     assert!(!gossips(&server.pass(40)).is_empty());
-    assert!(server.own().stamp > WALL + 20_000, "its tombstone does not expire while it runs");
+    assert_eq!(server.own().stamp, stamp, "every stamp of it would be news");
+    server.now.wall += 2 * HOUR;
+    server.hear(vec![]);
+    assert!(server.own().stamp > WALL + HOUR, "its tombstone does not expire while it runs");
     server.core.handle_control(server.now, true);
     assert_eq!(server.own().state, ONLINE);
     assert_eq!(server.own().life.as_ref().and_then(|life| life.reason), None);

@@ -54,8 +54,10 @@ fn a_server_that_does_not_answer_in_time_has_more_time_than_a_stall_of_ten_secon
 #[test]
 fn a_server_that_another_reaches_is_not_called_dead() {
     let mut server = suspicious(20, ExchangeError::TimedOut);
+    let (_, helper, _) = server.sent_until(asks("b"));
+    let helper = server.core.members().get(&helper).expect("known").entry.clone();
     let ours = Ours { reached: vec![url("b")], ..Ours::default() };
-    server.hear_ours(&entry("other1", ONLINE, WALL, Some(1)), vec![], ours);
+    server.hear_ours(&helper, vec![], ours);
     server.fail_probes(&["b"], 12, &ExchangeError::TimedOut);
     assert_eq!(server.state_of("b"), Some(ONLINE));
 }
@@ -172,4 +174,51 @@ fn a_version_1_server_is_probed_in_its_turn() {
         }
     }
     assert_eq!(probed.len(), 10);
+}
+
+#[test]
+fn what_began_before_a_stall_of_our_own_accuses_nobody() {
+    let mut server = suspicious(20, ExchangeError::TimedOut);
+    let probe = server.core.send(url("other1"), Purpose::Probe, server.now);
+    server.now.mono += Duration::from_secs(60);
+    server.now.wall += 60_000;
+    server.core.handle_beat(server.now);
+    server.core.handle_answer(server.now, probe, Err(ExchangeError::TimedOut));
+    assert!(server.core.suspicions.is_empty());
+}
+
+#[test]
+fn eight_more_are_asked_where_the_first_three_were_no_help() {
+    let mut server = suspicious(30, ExchangeError::TimedOut);
+    let mut asked = 0;
+    for action in server.pass(5) {
+        asked += usize::from(matches!(action, Action::Gossip { message, .. } if asks("b")(&message)));
+    }
+    assert_eq!(asked, 3 + 8);
+}
+
+#[test]
+fn a_suspect_is_told_and_speaks_up() {
+    let mut server = suspicious(3, ExchangeError::TimedOut);
+    let (_, to, _) = server.sent_until(|message| message.ours.as_ref().is_some_and(|ours| ours.suspected));
+    assert_eq!(to, url("b"));
+    let mut suspect = Server::new("b");
+    suspect.meet("a", Some(1));
+    suspect.settle();
+    let ours = Ours { suspected: true, ..Ours::default() };
+    suspect.hear_ours(&entry("a", ONLINE, WALL, Some(1)), vec![], ours);
+    assert_eq!(gossips(&suspect.actions()).first().map(|(_, to)| to.clone()), Some(url("a")));
+}
+
+#[test]
+fn a_flood_of_questions_makes_a_bounded_number_of_tries() {
+    let mut server = Server::new("a");
+    server.meet("b", Some(1));
+    server.meet("asker", Some(1));
+    server.settle();
+    for _ in 0..500 {
+        let ours = Ours { asked: vec![url("b"); 4], ..Ours::default() };
+        server.hear_ours(&entry("asker", ONLINE, WALL, Some(1)), vec![], ours);
+    }
+    assert!(gossips(&server.actions()).len() <= 12);
 }

@@ -86,6 +86,8 @@ fn a_repair_that_changes_nothing_is_not_repeated() {
     other.core.members.put(old, other.now);
     for _ in 0..2 {
         converse(&mut one, &mut other);
+        one.pass(1);
+        other.pass(1);
     }
     one.actions();
     one.core.send(url("b"), Purpose::Contact, one.now);
@@ -112,4 +114,21 @@ fn a_version_1_server_is_sent_what_its_full_answer_lacks() {
     let told: BTreeSet<_> = message.lists().iter().map(|entry| entry.url.clone()).collect();
     assert_eq!((to, told), (&url("b"), BTreeSet::from([url("d")])));
     assert!(!message.is_ours());
+}
+
+#[test]
+fn where_there_is_more_than_fits_another_is_asked_for_it() {
+    let (mut one, mut other) = (Server::new("a"), knowing("b", 0..3_000));
+    one.actions();
+    one.core.send(url("b"), Purpose::Contact, one.now);
+    let mut asked = BTreeSet::new();
+    for _ in 0..3 {
+        for action in one.actions() {
+            let Action::Gossip { id, to, message, .. } = action else { continue };
+            asked.insert(to);
+            let answer = other.core.handle_gossip(other.now, &message);
+            one.core.handle_answer(one.now, id, Ok(answer));
+        }
+    }
+    assert_eq!(asked.len(), 2, "{asked:?}");
 }
