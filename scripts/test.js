@@ -18,8 +18,10 @@ const tests = readdirSync(join(root, '__test__'))
   .sort((a, b) => Number(first.includes(b)) - Number(first.includes(a)))
   .map((name) => join('__test__', name));
 
-// Many small cases want an optimised build; one with the addon's settings would take minutes to link.
-const quick = { CARGO_PROFILE_RELEASE_LTO: 'off', CARGO_PROFILE_RELEASE_CODEGEN_UNITS: '16' };
+// The simulator's random schedules of faults: a few in every run, 10 000 before a release.
+const schedules = process.env.SHAZBOT_TEST_SCHEDULES ?? '300';
+const sim = ['run', '--quiet', '--profile', 'quick', '--no-default-features', '--features', 'sim', '--bin', 'sim'];
+const apart = ['--target-dir', 'target/test'];
 
 /** @type {[what: string, command: string, args: string[], env?: Record<string, string>][]} */
 const steps = [
@@ -31,9 +33,11 @@ const steps = [
   [
     'tests of the core',
     'cargo',
-    ['test', '--release', '--no-default-features', '--target-dir', 'target/test'],
-    { ...quick, PROPTEST_CASES: process.env.PROPTEST_CASES ?? '1000000' },
+    ['test', '--profile', 'quick', '--no-default-features', ...apart],
+    { PROPTEST_CASES: process.env.PROPTEST_CASES ?? '1000000' },
   ],
+  ['figures that must hold, simulated', 'cargo', [...sim, ...apart, '--', '--check']],
+  ['random schedules of faults, simulated', 'cargo', [...sim, ...apart, '--', '--fuzz', schedules]],
   ['tests of the engine', 'cargo', ['test', '--no-default-features', '--features', 'engine', '--lib', 'engine::']],
   ['tests of the package', node, ['--test', '--test-concurrency=2', '--test-reporter=spec', ...tests]],
 ];

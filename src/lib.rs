@@ -4,8 +4,9 @@
 //!
 //! `binding` → `engine` → `protocol` → `membership` → `message`, `config`, `auth`, `error`, `clock`
 //!
-//! - [`membership`]: who is known, the merge, the choice of partners, tombstones. Pure.
-//! - [`protocol`]: rounds, probes, the master list, timers. Pure: inputs are `handle_*`, outputs `poll_*`.
+//! - [`membership`]: who is known, the merge, the ring, digests, tombstones. Pure.
+//! - [`protocol`]: probes and suspicion, rumours, repair, the master list, timers. Pure: inputs are `handle_*`, outputs
+//!   `poll_*`.
 //! - `engine`: the core behind one lock, and the task that carries out its actions over HTTP and files.
 //! - `binding`: what Node sees.
 

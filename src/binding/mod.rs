@@ -156,7 +156,7 @@ impl NodeEngine {
         either(self.with(|engine| engine.exchange(&message)))
     }
 
-    /// The same, for a request that may have the one or the other.
+    /// Whether a header is the control secret, for a request that need not have it.
     #[napi]
     pub fn is_control(&self, header: String) -> Either<bool, Failure> {
         either(self.with(|engine| Ok(engine.is_control(&header))))

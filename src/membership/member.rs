@@ -57,7 +57,7 @@ impl Member {
         self.heard = NonZeroU64::new(ms(now.mono).max(1));
     }
 
-    /// Since when this process of it is known to be online, as monotonic time.
+    /// Since when this process of it is known, as monotonic time.
     pub fn since(&self) -> Duration {
         Duration::from_millis(self.since)
     }

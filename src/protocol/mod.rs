@@ -33,7 +33,7 @@ use timer::{Timer, Timers};
 use tokens::Tokens;
 
 /// After how long without a sign of the event loop the program counts as hung. Longer than a garbage collection or a
-/// synchronous start-up task should take, shorter than the two time-outs after which others call a server dead.
+/// synchronous start-up task should take, shorter than what others wait before they call a silent server dead.
 const STALL: Duration = Duration::from_secs(5);
 /// How often what has expired is looked for: tombstones live 24 h, a minute more does not matter.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(60);

@@ -1,4 +1,4 @@
-//! A bound on how many messages a second a server begins, whatever happens to the cluster.
+//! A bound on how many messages of a kind a server begins, whatever happens to the cluster or comes from a peer.
 
 use std::time::Duration;
 
