@@ -36,7 +36,7 @@ impl Options {
     pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let (mut task, mut scenario, mut servers, mut count, mut first) = (None, None, None, None, None);
         let (mut interval, mut v1, mut compare, mut json) = (None, None, true, false);
-        let (mut skewed, mut list, mut check, mut slow) = (false, true, false, false);
+        let (mut skewed, mut list, mut check, mut slow, mut loss) = (false, true, false, false, None);
         let mut arguments = arguments.peekable();
         while let Some(option) = arguments.next() {
             let mut value = || arguments.next().ok_or(format!("{option} needs a value"));
@@ -56,10 +56,8 @@ impl Options {
                 "--seeds" => count = Some(at_least(1, &option, &value()?)?),
                 "--seed" => first = Some(number(&option, &value()?)?),
                 "--interval" => interval = Some(Duration::from_secs(at_least(1, &option, &value()?)?)),
-                "--v1" => {
-                    let share: f64 = number(&option, &value()?)?;
-                    v1 = Some(Some(share).filter(|it| (0.0..=1.0).contains(it)).ok_or("--v1 is a share, 0 to 1")?);
-                }
+                "--v1" => v1 = Some(share(&option, &value()?)?),
+                "--loss" => loss = Some(share(&option, &value()?)?),
                 "--skew" => skewed = true,
                 "--no-list" => list = false,
                 "--no-v1" => compare = false,
@@ -71,11 +69,15 @@ impl Options {
             task = Some(Task::Check(Rows { slow, scenario, servers }));
         }
         let setup = Setup::new(scenario.unwrap_or(Scenario::Crash), servers.unwrap_or(SERVERS));
+        if loss.is_some() && setup.scenario != Scenario::Loss {
+            return Err("--loss is for the scenario loss".into());
+        }
         let setup = Setup {
             interval: interval.unwrap_or(setup.interval),
             v1: v1.unwrap_or(setup.v1),
             skewed: skewed || setup.skewed,
             list: list && setup.list,
+            loss: loss.unwrap_or(setup.loss),
             ..setup
         };
         let seeds = first.map_or(Seeds { first: 0, count: count.unwrap_or(SEEDS) }, |first| Seeds { first, count: 1 });
@@ -109,7 +111,7 @@ pub fn usage() -> String {
     let names: Vec<_> = Scenario::ALL.iter().map(|(name, _)| *name).collect();
     format!(
         "usage: npm run sim -- --scenario NAME --n N --seeds S [--v1 SHARE] [--interval SECONDS] [--skew] [--no-list]
-                   [--no-v1] [--json]
+                   [--no-v1] [--loss SHARE] [--json]
        npm run sim -- --scenario NAME … --seed K    one seed alone
        npm run sim -- --check [--json]              the figures that must hold; --slow: those at 10 000 servers;
                                                     with --scenario or --n only some of them
@@ -121,6 +123,11 @@ scenarios: {}",
 
 fn number<T: std::str::FromStr>(option: &str, text: &str) -> Result<T, String> {
     text.parse().map_err(|_| format!("{option} {text} is not understood"))
+}
+
+fn share(option: &str, text: &str) -> Result<f64, String> {
+    let it: f64 = number(option, text)?;
+    if (0.0..=1.0).contains(&it) { Ok(it) } else { Err(format!("{option} is a share, 0 to 1")) }
 }
 
 fn at_least(least: u64, option: &str, text: &str) -> Result<u64, String> {
@@ -143,12 +150,16 @@ mod tests {
 
     #[test]
     fn a_failure_is_replayed_by_the_command_that_it_prints() {
-        let setup = Setup { skewed: true, v1: 0.25, list: false, ..Setup::new(Scenario::Partition, 12) };
-        let report = Report::of(&setup, Seeds { first: 4, count: 0 });
-        let command = report.replay(4);
-        let options = parse(command.strip_prefix("npm run sim -- ").expect("its beginning")).expect(&command);
-        assert_eq!(options.task, Task::Scenario { setup, compare: true });
-        assert_eq!(options.seeds, Seeds { first: 4, count: 1 });
+        for setup in [
+            Setup { skewed: true, v1: 0.25, list: false, ..Setup::new(Scenario::Partition, 12) },
+            Setup { loss: 0.05, ..Setup::new(Scenario::Loss, 12) },
+        ] {
+            let report = Report::of(&setup, Seeds { first: 4, count: 0 });
+            let command = report.replay(4);
+            let options = parse(command.strip_prefix("npm run sim -- ").expect("its beginning")).expect(&command);
+            assert_eq!(options.task, Task::Scenario { setup, compare: true });
+            assert_eq!(options.seeds, Seeds { first: 4, count: 1 });
+        }
     }
 
     #[test]
@@ -159,6 +170,8 @@ mod tests {
             ("--n", "--n needs a value"),
             ("--seeds many", "--seeds many is not understood"),
             ("--v1 2", "share"),
+            ("--scenario loss --loss 20", "share"),
+            ("--scenario crash --loss 0.2", "for the scenario loss"),
             ("--else", "no option --else"),
         ] {
             assert!(parse(line).expect_err(line).contains(problem), "{line}");

@@ -5,6 +5,10 @@ use std::process::ExitCode;
 use clustershazbot::sim::cli::{Options, print_line, usage};
 
 fn main() -> ExitCode {
+    if std::env::args().skip(1).any(|option| option == "--help") {
+        print_line(&usage());
+        return ExitCode::SUCCESS;
+    }
     match Options::parse(std::env::args().skip(1)) {
         Ok(options) if options.run() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,

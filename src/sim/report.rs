@@ -8,7 +8,7 @@ use std::thread;
 
 use serde_json::{Map, Value, json};
 
-use super::scenario::{Outcome, Setup, run};
+use super::scenario::{Outcome, Scenario, Setup, run};
 
 /// Above how many servers one world has the machine's memory for itself.
 const ALONE_ABOVE: usize = 5_000;
@@ -172,7 +172,9 @@ impl Report {
             "v1Share": self.setup.v1,
             "skewed": self.setup.skewed,
             "masterList": self.setup.list,
+            "lossShare": (self.setup.scenario == Scenario::Loss).then_some(self.setup.loss),
             "seconds": self.setup.scenario.is_timed().then(|| self.time.json()),
+            "slowestSeed": self.time.worst(),
             "unfinished": self.unfinished,
             "wrongEntries": self.wrong.sum(),
             "bytesPerServerAndSecond": round(self.bytes.mean()),
@@ -236,7 +238,7 @@ impl Report {
 
     /// The command that runs one seed again.
     pub fn replay(&self, seed: u64) -> String {
-        let Setup { scenario, servers, interval, v1, skewed, list } = self.setup;
+        let Setup { scenario, servers, interval, v1, skewed, list, loss } = self.setup;
         let default = Setup::new(scenario, servers);
         let mut command = format!("npm run sim -- --scenario {} --n {servers} --seed {seed}", scenario.name());
         if interval != default.interval {
@@ -250,6 +252,9 @@ impl Report {
         }
         if list != default.list {
             command.push_str(" --no-list");
+        }
+        if (loss - default.loss).abs() > f64::EPSILON {
+            let _ = write!(command, " --loss {loss}");
         }
         command
     }

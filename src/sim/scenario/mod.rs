@@ -15,6 +15,8 @@ pub const INTERVAL: Duration = Duration::from_secs(30);
 const LIMIT: Duration = Duration::from_secs(4 * 3600);
 /// The same where all servers are of version 1.
 const V1_LIMIT: Duration = Duration::from_secs(6 * 3600);
+/// Which share of exchanges is lost.
+const LOST: f64 = 0.2;
 /// For how many intervals lists are watched after all were right, for entries that become wrong again.
 const WATCH: u32 = 5;
 
@@ -50,7 +52,7 @@ pub enum Scenario {
     /// The event loop of a server is blocked for 10 s (5 s at an interval of 2 s). No time: `called_dead` is 1 if
     /// anybody listed it offline within five intervals.
     Stall,
-    /// A fifth of all exchanges is lost, for 4 h, above 100 servers for 1 h. No time: `false_deaths_per_hour` counts live
+    /// A fifth of all exchanges is lost, or `--loss`, for 4 h, above 100 servers for 1 h. No time: `false_deaths_per_hour` counts live
     /// servers called offline in the whole cluster, each life of one once.
     Loss,
     /// All that one server sends to another is lost for an hour. The time counts from the end of it. `false_deaths`:
@@ -139,6 +141,8 @@ pub struct Setup {
     pub skewed: bool,
     /// Whether there is a master list once the cluster has come about; until then there is.
     pub list: bool,
+    /// Which share of exchanges [`Scenario::Loss`] loses.
+    pub loss: f64,
 }
 
 impl Setup {
@@ -146,7 +150,7 @@ impl Setup {
     pub fn new(scenario: Scenario, servers: usize) -> Self {
         let v1 = if scenario == Scenario::Mixed { 0.5 } else { 0.0 };
         let (skewed, list) = (scenario == Scenario::Skew, scenario != Scenario::Partition);
-        Self { scenario, servers, interval: INTERVAL, v1, skewed, list }
+        Self { scenario, servers, interval: INTERVAL, v1, skewed, list, loss: LOST }
     }
 }
 

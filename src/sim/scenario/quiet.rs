@@ -13,8 +13,6 @@ const HOUR: Duration = Duration::from_secs(3600);
 const HOURS: u32 = 4;
 /// Up to how many servers a cluster is small.
 const SMALL: usize = 100;
-/// Which share of exchanges is lost.
-const LOST: f64 = 0.2;
 const INTERVALS_IDLE: u32 = 20;
 /// At how many moments ages are read, an interval apart.
 const MOMENTS: u32 = 10;
@@ -52,7 +50,7 @@ pub fn stall(stage: &mut Stage) -> Outcome {
 pub fn loss(stage: &mut Stage) -> Outcome {
     stage.settle();
     let hours = if stage.setup.servers <= SMALL { HOURS } else { 1 };
-    stage.world.network.add(network::loss(LOST));
+    stage.world.network.add(network::loss(stage.setup.loss));
     stage.begin();
     stage.world.pass(HOUR * hours);
     let mut outcome = stage.untimed();

@@ -1,0 +1,99 @@
+'use strict';
+
+// How long until all know, simulated: docs/convergence.md and its plots.
+
+const { mkdirSync, readFileSync, writeFileSync } = require('node:fs');
+const { totalmem } = require('node:os');
+const { join, resolve } = require('node:path');
+const { parseArgs } = require('node:util');
+
+const { document } = require('./convergence/document.js');
+const { figures } = require('./convergence/figures.js');
+const { plan } = require('./convergence/plan.js');
+const { Results, argumentsOf, build, simulate } = require('./convergence/simulator.js');
+const { targets } = require('./convergence/targets.js');
+
+const HELP = `npm run report [-- --quick --up-to N --out DIR --save FILE --load FILE]
+
+Runs the simulator at sizes from 3 to 10 000 servers and writes convergence.md with its plots, convergence/*.svg.
+
+  --out DIR    where to, instead of docs
+  --quick      few seeds, 100 servers at most: under a minute, to see that it works
+  --up-to N    no cluster of more than N servers
+  --save FILE  keep what the simulator printed
+  --load FILE  take it from there and simulate nothing: to work on the text and the plots
+
+Takes about ten minutes on two cores. 10 000 servers want 14 GB of memory.
+`;
+
+/** Of memory that a cluster above 3 000 servers wants, bytes. */
+const MEMORY = 14 * 2 ** 30;
+
+/** @typedef {import('./convergence/simulator.js').Result} Result */
+
+/** @param {{ quick?: boolean, upTo?: number }} of @returns {Promise<Result[]>} */
+async function simulateAll(of) {
+  const runs = plan(of);
+  // It would be killed after all the others have run.
+  if (runs.some(({ n }) => n > 3000) && totalmem() < MEMORY) {
+    throw new Error('10 000 servers want 14 GB of memory; --up-to 3000 does without them');
+  }
+  const simulator = await build();
+  const results = [];
+  for (const run of runs) {
+    progress(`${results.length + 1} of ${runs.length}: ${argumentsOf(run.kind, run).join(' ')}`);
+    // One after the other: each has all cores.
+    results.push(await simulate(simulator, run));
+  }
+  progress('');
+  return results;
+}
+
+/** @param {string} text */
+function progress(text) {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+}
+
+/** @param {ReturnType<typeof options>} options */
+async function main({ quick, upTo, out, save, load }) {
+  const list = load === undefined ? await simulateAll({ quick, upTo }) : JSON.parse(readFileSync(load, 'utf8'));
+  if (save !== undefined) writeFileSync(save, JSON.stringify(list));
+  const results = new Results(list);
+  const drawn = figures(results);
+  mkdirSync(join(out, 'convergence'), { recursive: true });
+  for (const { name, svg } of drawn) writeFileSync(join(out, 'convergence', `${name}.svg`), svg);
+  const file = join(out, 'convergence.md');
+  writeFileSync(file, document(results, drawn, targets(results)));
+  console.log(file);
+}
+
+function options() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        quick: { type: 'boolean' },
+        'up-to': { type: 'string' },
+        out: { type: 'string', default: join(__dirname, '..', 'docs') },
+        save: { type: 'string' },
+        load: { type: 'string' },
+        help: { type: 'boolean' },
+      },
+    });
+    const upTo = values['up-to'] === undefined ? undefined : Number(values['up-to']);
+    if (upTo !== undefined && !(upTo >= 3)) throw new Error('--up-to takes a number, 3 at least');
+    return { ...values, upTo, out: resolve(values.out) };
+  } catch (error) {
+    console.error(`${/** @type {Error} */ (error).message}\n\n${HELP}`);
+    process.exit(2);
+  }
+}
+
+const given = options();
+if (given.help) {
+  process.stdout.write(HELP);
+} else {
+  main(given).catch((error) => {
+    console.error(error);
+    process.exit(1);
+  });
+}

@@ -1,0 +1,255 @@
+'use strict';
+
+// The plots of the report: what each shows, of which runs.
+
+const { draw } = require('./plot.js');
+const { LOSSES, v1, v1WithList } = require('./plan.js');
+const { V1_LIMIT, count, figure, limitOf, markdown, seconds } = require('./text.js');
+const { argumentsOf } = require('./simulator.js');
+
+/** @typedef {import('./simulator.js').Kind} Kind */
+/** @typedef {import('./simulator.js').Report} Report */
+/** @typedef {import('./simulator.js').Result} Result */
+/** @typedef {InstanceType<typeof import('./simulator.js').Results>} Results */
+/**
+ * @typedef {object} Series
+ * @property {string} name
+ * @property {string} who the column of seeds that it belongs to
+ * @property {string} color
+ * @property {boolean} [dashed]
+ * @property {Result[]} results
+ * @property {(result: Result) => number} x
+ * @property {(report: Report) => number | null | undefined} y null: it never came
+ */
+/**
+ * @typedef {object} Figure
+ * @property {string} name of the file, without its end
+ * @property {string} svg
+ * @property {string} title
+ * @property {string[]} commands
+ * @property {string} table in Markdown
+ */
+
+// Apart for the colour-blind too, and on white.
+const BLUE = '#0969da';
+const RED = '#cf3c0a';
+const GREEN = '#1a7f5a';
+const PURPLE = '#8250df';
+
+// Half decades, from the smallest cluster to the largest.
+const SIZES = [3, 10, 30, 100, 300, 1000, 3000, 10_000];
+const SERVERS = { name: 'servers', min: 2.4, max: 12_500, ticks: SIZES, log: true, label: count };
+
+/** @param {number} from @param {number} to powers of ten @param {string} name */
+function decades(from, to, name) {
+  const ticks = Array.from({ length: to - from + 1 }, (_, n) => Number(`1e${from + n}`));
+  return { name, min: Number(`1e${from}`), max: Number(`1e${to}`), ticks, log: true, label: figure };
+}
+
+/**
+ * Lines of two percentiles.
+ *
+ * @param {Results} results
+ * @param {Kind} kind
+ * @param {string} who
+ * @param {string} color
+ * @returns {Series[]}
+ */
+function percentiles(results, kind, who, color) {
+  const of = { who, color, results: results.of(kind), x: servers };
+  return [
+    { ...of, name: `${who}, p50`, y: ({ seconds }) => seconds?.p50 },
+    { ...of, name: `${who}, p99`, dashed: true, y: ({ seconds }) => seconds?.p99 },
+  ];
+}
+
+/** @param {Result} result */
+const servers = ({ run }) => run.n;
+
+/**
+ * @param {string} name
+ * @param {Omit<import('./plot.js').Plot, 'lines'>} plot
+ * @param {Series[]} series
+ * @param {(y: number | null | undefined, kind: Kind) => string} [cell]
+ * @returns {Figure}
+ */
+function compose(name, plot, series, cell = seconds) {
+  const there = series.filter(({ results }) => results.length > 0);
+  const lines = there.map((it) => ({
+    name: it.name,
+    color: it.color,
+    dashed: it.dashed,
+    points: it.results.map((result) => {
+      const y = it.y(result.report) ?? undefined;
+      const never = y === undefined;
+      // An axis of decades has no zero: that is its lowest line.
+      return { x: it.x(result), y: Math.max(y ?? limitOf(result.run.kind), plot.y.min), never };
+    }),
+  }));
+  const kinds = new Map(there.flatMap((it) => it.results.map(({ run }) => [command(run.kind), run.kind])));
+  const commands = [...kinds.keys()];
+  return { name, title: plot.title, svg: draw({ ...plot, lines }), commands, table: table(plot, there, cell) };
+}
+
+/** @param {Kind} kind */
+const command = (kind) =>
+  `npm run sim -- ${argumentsOf(kind.loss === undefined ? kind : { ...kind, loss: undefined }).join(' ')}${
+    kind.loss === undefined ? '' : ' --loss SHARE'
+  }`;
+
+/**
+ * @param {Omit<import('./plot.js').Plot, 'lines'>} plot
+ * @param {Series[]} series
+ * @param {(y: number | null | undefined, kind: Kind) => string} cell
+ */
+function table({ x }, series, cell) {
+  const positions = [...new Set(series.flatMap((it) => it.results.map(it.x)))].sort((a, b) => a - b);
+  const groups = [...new Set(series.map(({ who }) => who))];
+  const head = [x.name, ...groups.flatMap((who) => [`seeds, ${who}`, ...of(who).map(({ name }) => name)])];
+  /** @param {string} who */
+  function of(who) {
+    return series.filter((it) => it.who === who);
+  }
+  const rows = positions.map((position) => [
+    (x.label ?? String)(position),
+    ...groups.flatMap((who) => {
+      const found = of(who).map((it) => ({ it, result: it.results.find((one) => it.x(one) === position) }));
+      const shown = found.map(({ it, result }) => (result ? cell(it.y(result.report), result.run.kind) : '–'));
+      return [String(found[0]?.result?.run.seeds ?? '–'), ...shown];
+    }),
+  ]);
+  return markdown(head, rows);
+}
+
+/**
+ * All plots, by their names.
+ *
+ * @param {Results} results
+ */
+function figures(results) {
+  const givenUp = { y: V1_LIMIT, text: 'given up after 6 h; ▲ not within 6 h' };
+  const killed = compose(
+    'killed',
+    {
+      title: 'A server is killed: until all others know',
+      subtitle: 'Simulated time, interval 30 s. Version 1 without master list: with one it never settles',
+      x: SERVERS,
+      y: decades(0, 5, 'seconds until all know'),
+      marks: [givenUp, { y: 25, text: 'target: p99 ≤ 25 s' }],
+    },
+    [
+      ...percentiles(results, { scenario: 'crash' }, 'ours', BLUE),
+      ...percentiles(results, v1('crash'), 'version 1', RED),
+    ],
+  );
+  const said = compose(
+    'said',
+    {
+      title: 'A server joins, leaves, is drained, or denies its death: until all know',
+      subtitle: 'Simulated time, interval 30 s, latency 1 to 50 ms. The 99th percentile',
+      x: SERVERS,
+      y: { name: 'seconds until all know, p99', min: 0, max: 1.6, ticks: [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5] },
+      marks: [{ y: 1, text: 'target: p99 ≤ 1 s at 100 servers' }],
+    },
+    /** @type {const} */ ([
+      ['join', BLUE],
+      ['leave', RED],
+      ['drain', GREEN],
+      ['refute', PURPLE],
+    ]).map(([scenario, color]) => {
+      const y = (/** @type {Report} */ { seconds }) => seconds?.p99;
+      // As fast as a leave: one line would hide the other.
+      const dashed = scenario === 'drain';
+      return { name: scenario, who: scenario, color, dashed, results: results.of({ scenario }), x: servers, y };
+    }),
+  );
+  const hung = compose(
+    'hung',
+    {
+      title: 'A server hangs: until all others know',
+      subtitle: 'Simulated time, interval 30 s. Connections are accepted, nothing answers',
+      x: SERVERS,
+      y: { name: 'seconds until all know', min: 0, max: 60, ticks: [0, 10, 20, 30, 40, 50, 60] },
+      marks: [{ y: 45, text: 'target: p99 ≤ 45 s' }],
+    },
+    percentiles(results, { scenario: 'hang' }, 'ours', BLUE),
+  );
+  return [killed, said, hung, lost(results), healed(results), idle(results)];
+}
+
+/** @param {Results} results */
+function lost(results) {
+  const y = (/** @type {Report} */ { extra }) => extra.false_deaths_per_hour?.mean;
+  const x = (/** @type {Result} */ { run }) => (run.kind.loss ?? 0) * 100;
+  const of = (/** @type {(loss: number) => Kind} */ kind) => LOSSES.flatMap((loss) => results.of(kind(loss)));
+  const ours = of((loss) => ({ scenario: 'loss', loss }));
+  const n = ours[0]?.run.n ?? 0;
+  const vertical = decades(-2, 4, `false deaths an hour, of ${n} servers`);
+  return compose(
+    'loss',
+    {
+      title: `Exchanges are lost: how many of ${n} live servers are called dead`,
+      subtitle: 'Simulated time, interval 30 s, 4 h for each seed. The whole cluster together, on average',
+      x: { name: 'exchanges lost, %', min: 0, max: 42, ticks: LOSSES.map((loss) => loss * 100) },
+      y: { ...vertical, label: (value) => (value === vertical.min ? 'none' : figure(value)) },
+      marks: [{ y: 0.1, text: 'target at 20 %: < 0.1', at: 'Middle' }],
+    },
+    [
+      { name: 'ours', who: 'ours', color: BLUE, results: ours, x, y },
+      { name: 'version 1', who: 'version 1', color: RED, results: of((loss) => v1('loss', { loss })), x, y },
+    ],
+    (value) => figure(value ?? 0),
+  );
+}
+
+/** @param {Results} results */
+function healed(results) {
+  const of = { x: servers, y: (/** @type {Report} */ { seconds }) => seconds?.max };
+  return compose(
+    'partition',
+    {
+      title: 'A half is cut off from the other for an hour: until all lists are right again',
+      subtitle: 'Simulated time from the end of the cut, interval 30 s, no master list. The slowest seed',
+      x: SERVERS,
+      y: decades(0, 5, 'seconds from the end of the cut'),
+      marks: [
+        { y: V1_LIMIT, text: 'given up after 6 h; ▲ not within 6 h' },
+        { y: 35, text: 'target: ≤ 35 s' },
+      ],
+    },
+    [
+      { ...of, name: 'ours', who: 'ours', color: BLUE, results: results.of({ scenario: 'partition' }) },
+      {
+        ...of,
+        name: 'ours, clocks ±1 h',
+        who: 'clocks ±1 h',
+        color: GREEN,
+        dashed: true,
+        results: results.of({ scenario: 'partition', skew: true }),
+      },
+      { ...of, name: 'version 1', who: 'version 1', color: RED, results: results.of(v1WithList('partition')) },
+    ],
+  );
+}
+
+/** @param {Results} results */
+function idle(results) {
+  const of = { x: servers, y: (/** @type {Report} */ report) => report.bytesPerServerAndSecond };
+  return compose(
+    'idle',
+    {
+      title: 'Nothing happens: what gossip costs a server',
+      subtitle: 'Simulated. Sent and received, HTTP headers included; TLS, TCP and the master list not. Interval 30 s',
+      x: SERVERS,
+      y: decades(1, 4, 'bytes a second, of one server'),
+      marks: [{ y: 300, text: 'target: ≤ 300 bytes a second' }],
+    },
+    [
+      { ...of, name: 'ours', who: 'ours', color: BLUE, results: results.of({ scenario: 'idle' }) },
+      { ...of, name: 'version 1', who: 'version 1', color: RED, results: results.of(v1('idle')) },
+    ],
+    (value) => figure(value ?? 0),
+  );
+}
+
+module.exports = { figures };
