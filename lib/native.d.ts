@@ -25,7 +25,7 @@ export declare class Engine {
   gossip(message: Packed): Packed | Failure
   /** Takes in what a server of ours says, and returns the answer. Null where it speaks another protocol. */
   exchange(message: string): string | null | Failure
-  /** The same, for a request that may have the one or the other. */
+  /** Whether a header is the control secret, for a request that need not have it. */
   isControl(header: string): boolean | Failure
   /** Drains this server, or brings it back. */
   control(online: boolean): Failure | null

@@ -27,7 +27,7 @@ const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
 const TRAVEL: Duration = Duration::from_millis(500);
 /// How long we wait for others' tries where everybody is refused, which is known at once: least, and by the interval; the
 /// second time twice as long.
-const REFUSED_WAIT: Duration = Duration::from_millis(300);
+const REFUSED_WAIT: Duration = Duration::from_millis(100);
 const REFUSED_SHARE: u32 = 100;
 /// After how many intervals without a word of its own a server that should probe us is probed: its rounds are at most 1.1
 /// apart.
