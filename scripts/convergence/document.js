@@ -57,14 +57,15 @@ ${shown('killed')}
 
 Version 1 is shown without its master list, which favours it: with the list it never settles, because each announce
 brings dead servers back. Even without, a server that has not heard yet revives the dead one in the lists of those that
-have. Its lists are not always right for good when they are right for the first time, which is when the time ends.
+have. The time ends when all lists are right for the first time; those of version 1 may become wrong again.
 
 ## What a server says of itself
 
 ${shown('said')}
 
 Joining, leaving, draining and denying a death are a server's own word: nobody has to find out, the news only has to
-spread. "Join" ends when all others list the new server.
+spread. "Join" ends when all others list the new server. Among 3 servers it is 0 s to deny a death: whoever is told of it
+has just heard from the dead, and does not list it.
 
 ## A server hangs
 
@@ -85,7 +86,7 @@ two lost exchanges in a row, each time on its own account.
 
 ${shown('partition')}
 
-Small clusters of version 1 never heal: each side has forgotten the other, and there is nobody left to ask. Larger ones
+Small clusters of version 1 do not heal: each side has forgotten the other, and there is nobody left to ask. Larger ones
 do heal, by the defect that revives the dead: in an hour not every list has forgotten every server of the other side.
 On the way it calls live servers dead on their own side, which the second table below counts.
 
@@ -103,8 +104,8 @@ With few seeds a percentile is rough: \`npm run sim -- --check\` decides.
 
 ${targets.timed}
 
-Time in seconds until all know. "v1/ours" compares the medians. Version 1 is run without master list, but for a join,
-where the new server needs it.
+Time in seconds until all know. "v1/ours" compares the medians. Version 1 is run without master list, but where a new
+server needs it to find the others: when one joins, and when one cannot be reached.
 
 ${targets.counted}
 

@@ -3,7 +3,7 @@
 // The plots of the report: what each shows, of which runs.
 
 const { draw } = require('./plot.js');
-const { LOSSES, v1, v1WithList } = require('./plan.js');
+const { LOSSES, v1 } = require('./plan.js');
 const { V1_LIMIT, count, figure, limitOf, markdown, seconds } = require('./text.js');
 const { argumentsOf } = require('./simulator.js');
 
@@ -35,6 +35,10 @@ const BLUE = '#0969da';
 const RED = '#cf3c0a';
 const GREEN = '#1a7f5a';
 const PURPLE = '#8250df';
+
+// A percentile of fewer seeds says so little that it is drawn pale.
+const FEW = 10;
+const PALE = `Pale: fewer than ${FEW} seeds`;
 
 // Half decades, from the smallest cluster to the largest.
 const SIZES = [3, 10, 30, 100, 300, 1000, 3000, 10_000];
@@ -83,7 +87,8 @@ function compose(name, plot, series, cell = seconds) {
       const y = it.y(result.report) ?? undefined;
       const never = y === undefined;
       // An axis of decades has no zero: that is its lowest line.
-      return { x: it.x(result), y: Math.max(y ?? limitOf(result.run.kind), plot.y.min), never };
+      const pale = cell === seconds && result.run.seeds < FEW;
+      return { x: it.x(result), y: Math.max(y ?? limitOf(result.run.kind), plot.y.min), never, pale };
     }),
   }));
   const kinds = new Map(there.flatMap((it) => it.results.map(({ run }) => [command(run.kind), run.kind])));
@@ -132,7 +137,7 @@ function figures(results) {
     'killed',
     {
       title: 'A server is killed: until all others know',
-      subtitle: 'Simulated time, interval 30 s. Version 1 without master list: with one it never settles',
+      subtitle: `Simulated time, interval 30 s. Version 1 without master list: with one it never settles. ${PALE}`,
       x: SERVERS,
       y: decades(0, 5, 'seconds until all know'),
       marks: [givenUp, { y: 25, text: 'target: p99 ≤ 25 s' }],
@@ -146,10 +151,13 @@ function figures(results) {
     'said',
     {
       title: 'A server joins, leaves, is drained, or denies its death: until all know',
-      subtitle: 'Simulated time, interval 30 s, latency 1 to 50 ms. The 99th percentile',
+      subtitle: `Simulated time, interval 30 s, latency 1 to 50 ms. The 99th percentile. ${PALE}`,
       x: SERVERS,
-      y: { name: 'seconds until all know, p99', min: 0, max: 1.6, ticks: [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5] },
-      marks: [{ y: 1, text: 'target: p99 ≤ 1 s at 100 servers' }],
+      y: { name: 'seconds until all know, p99', min: 0, max: 1.75, ticks: [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5] },
+      marks: [
+        { y: 1, text: 'target: p99 ≤ 1 s at 100 servers', at: 'Start' },
+        { y: 1.5, text: 'target: p99 ≤ 1.5 s at 10 000 servers' },
+      ],
     },
     /** @type {const} */ ([
       ['join', BLUE],
@@ -167,7 +175,7 @@ function figures(results) {
     'hung',
     {
       title: 'A server hangs: until all others know',
-      subtitle: 'Simulated time, interval 30 s. Connections are accepted, nothing answers',
+      subtitle: `Simulated time, interval 30 s. Connections are accepted, nothing answers. ${PALE}`,
       x: SERVERS,
       y: { name: 'seconds until all know', min: 0, max: 60, ticks: [0, 10, 20, 30, 40, 50, 60] },
       marks: [{ y: 45, text: 'target: p99 ≤ 45 s' }],
@@ -209,7 +217,7 @@ function healed(results) {
     'partition',
     {
       title: 'A half is cut off from the other for an hour: until all lists are right again',
-      subtitle: 'Simulated time from the end of the cut, interval 30 s, no master list. The slowest seed',
+      subtitle: `Simulated time from the end of the cut, interval 30 s, no master list. The slowest seed. ${PALE}`,
       x: SERVERS,
       y: decades(0, 5, 'seconds from the end of the cut'),
       marks: [
@@ -227,7 +235,7 @@ function healed(results) {
         dashed: true,
         results: results.of({ scenario: 'partition', skew: true }),
       },
-      { ...of, name: 'version 1', who: 'version 1', color: RED, results: results.of(v1WithList('partition')) },
+      { ...of, name: 'version 1', who: 'version 1', color: RED, results: results.of(v1('partition')) },
     ],
   );
 }

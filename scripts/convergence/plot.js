@@ -10,6 +10,7 @@ const HEIGHT = 440;
 const FONT = 'system-ui, -apple-system, Roboto, Helvetica, Arial, sans-serif';
 const INK = '#24292f';
 const FAINT = '#d0d7de';
+const PALE = 0.35;
 
 /**
  * @typedef {object} Axis
@@ -25,7 +26,7 @@ const FAINT = '#d0d7de';
  * @property {string} name
  * @property {string} color
  * @property {boolean} [dashed]
- * @property {{ x: number, y: number, never?: boolean }[]} points `never`: it lies somewhere above
+ * @property {{ x: number, y: number, never?: boolean, pale?: boolean }[]} points `never`: it lies somewhere above
  */
 /** @typedef {{ y: number, text: string, at?: 'Start' | 'Middle' | 'End' }} Mark `at`: where its text is */
 /**
@@ -106,8 +107,9 @@ function series({ name, color, dashed = false, points }, marks) {
     symbol: dashed ? 'emptyCircle' : 'circle',
     symbolSize: 7,
     lineStyle: { width: 2, type: dashed ? 'dashed' : 'solid' },
-    data: points.map(({ x, y, never }) => ({
+    data: points.map(({ x, y, never, pale }) => ({
       value: [x, y],
+      ...(pale ? { itemStyle: { opacity: PALE } } : {}),
       ...(never ? { symbol: 'triangle', symbolSize: 12 } : {}),
     })),
     markLine: {

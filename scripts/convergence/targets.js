@@ -69,7 +69,7 @@ const TIMED = [
     kind: { scenario: 'partition' },
     sizes: [4, 10, 100],
     target: { max: 35 },
-    v1: v1WithList('partition'),
+    v1: v1('partition'),
   },
   {
     what: 'the same, clocks ±1 h',
@@ -109,7 +109,7 @@ const COUNTED = [
     figure: extra('own_side', 'max'),
     most: 0,
     unit: '',
-    v1: v1WithList('partition'),
+    v1: v1('partition'),
   },
   {
     what: 'flips of a server that cannot be reached, most of any seed',
@@ -252,7 +252,8 @@ function timed(results, row, n) {
 function ratio(ours, theirs) {
   const [our, their] = [ours, theirs].map(({ report }) => report.seconds?.p50);
   if (typeof our !== 'number') return '–';
-  return typeof their === 'number' ? figure(their / our) : `> ${figure(V1_LIMIT / our)}`;
+  const rounded = (/** @type {number} */ value) => figure(Number(value.toPrecision(2)));
+  return typeof their === 'number' ? rounded(their / our) : `> ${rounded(V1_LIMIT / our)}`;
 }
 
 /** @param {Results} results @param {Counted} row @param {number} n @returns {string[][]} */
