@@ -8,13 +8,16 @@ export interface GossipServer {
   lastUpdate: number;
 }
 
-/** The servers that are up and, where asked for and allowed, those that are not. */
+/** The servers that are up and, where asked for and allowed, those that are not; their order means nothing. */
 export interface ServerList {
   online: GossipServer[];
   offline?: GossipServer[];
 }
 
-/** The body of `POST clustershazbot/gossip`, and its answer. */
+/**
+ * The body of `POST clustershazbot/gossip`, and its answer. Between servers of version 2 a further field, `shazbot`,
+ * carries what the lists do not: pass both on whole.
+ */
 export interface GossipMessage extends ServerList {
   message: 'gossip';
 }
@@ -40,7 +43,7 @@ export interface Config {
   SHAZBOT_MASTER_LIST_UPDATE: string;
   /** `Authorization` header of the master list's update; empty for none. */
   SHAZBOT_MASTER_LIST_UPDATE_AUTH: string;
-  /** Seconds between two rounds of gossip: 0.1 to 3600, default 30. */
+  /** Seconds between two rounds of gossip, the same on all servers: 0.1 to 3600, default 30. Time-outs follow it. */
   SHAZBOT_GOSSIP_INTERVAL: number;
   /** Least seconds between two updates of the master list: up to 86400, default 300. */
   SHAZBOT_MASTER_ANNOUNCE_MINIMUM: number;
@@ -74,8 +77,8 @@ export interface ShazbotError extends Error {
 }
 
 /**
- * Starts the engine with the configuration in `process.env`: reads the master list, gossips with the servers
- * in it, then goes on by itself. Resolves when that first round is over, whoever was reached; a further call
+ * Starts the engine with the configuration in `process.env`: reads the master list, gossips with some of the
+ * servers in it, then goes on by itself. Resolves when that first round is over, whoever was reached; a further call
  * while running resolves too. Rejects with `SHAZBOT_INVALID_CONFIG`, which names every variable that is wrong.
  */
 export declare function shazbotStart(): Promise<void>;
