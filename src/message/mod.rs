@@ -105,10 +105,10 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// About how many bytes it takes in a message, at most.
+    /// About how many bytes it takes in a message, at most: as JSON, for a version 1 server.
     pub fn size(&self) -> usize {
         let author = self.life.as_ref().and_then(|life| life.author.as_ref());
-        70 + self.url.as_str().len() + author.map_or(0, |author| author.as_str().len())
+        100 + self.url.as_str().len() + author.map_or(0, |author| author.as_str().len())
     }
 
     /// Whether it says that a server is dead, and not that it left or was drained.
