@@ -64,8 +64,8 @@ have. The time ends when all lists are right for the first time; those of versio
 ${shown('said')}
 
 Joining, leaving, draining and denying a death are a server's own word: nobody has to find out, the news only has to
-spread. "Join" ends when all others list the new server. Among 3 servers it is 0 s to deny a death: whoever is told of it
-has just heard from the dead, and does not list it.
+spread. "Join" ends when all others list the new server. Among 3 servers a death takes 0 s
+to deny: nobody ever listed it.
 
 ## A server hangs
 
