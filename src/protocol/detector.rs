@@ -265,9 +265,8 @@ impl Core {
         self.exchange_timeout() * 4 / 5
     }
 
-    /// Whether a server has given no sign of life since.
-    // Signs are an answer, and whatever it has stamped by its own clock. News that has only arrived since then
-    // is none.
+    /// Whether a server has given no sign of life since. Signs are an answer, and whatever it has stamped by its own clock;
+    /// news that has only arrived since then is none.
     pub(super) fn has_given_no_sign(&self, url: &ServerUrl, since: Began) -> bool {
         self.members.get(url).is_some_and(|member| {
             let answered = member.answered().is_some_and(|at| at > since.mono);
