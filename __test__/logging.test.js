@@ -1,10 +1,12 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const { existsSync } = require('node:fs');
 const { describe, test } = require('node:test');
 
 const { CONTROL_SECRET, SECRET, agree, fileList, startServer, startServers } = require('./support/cluster.js');
 const { during } = require('./support/during.js');
+const { catchWarnings, startEngine } = require('./support/engine.js');
 const { nobody, startFakePeer } = require('./support/fake-peer.js');
 const { entry, gossip, message } = require('./support/gossip.js');
 const { startStore } = require('./support/store.js');
@@ -105,6 +107,25 @@ test("a 401 whose error does not say that it is the secret's is no such warning"
   await gossip(server.baseUrl, message([peer.entry()]));
   await until(() => peer.received.length >= 3, { what: 'some rounds' });
   await during(500, () => assert.deepEqual(server.warnings, []));
+});
+
+test('a server whose base URL leads elsewhere is called dead by the others, stays so, and warns once', async (t) => {
+  const list = fileList(t);
+  const env = { ...list.env, SHAZBOT_GOSSIP_INTERVAL: '0.5' };
+  const others = await startServers(t, 2, { env });
+  await until(() => existsSync(list.file) && list.servers().length === 2, { what: 'the others are in the list' });
+  const elsewhere = await startFakePeer(t, { answer: () => ({ status: 404, body: 'Not Found' }) });
+  const warnings = catchWarnings(t);
+  await startEngine(t, { ...env, SHAZBOT_BASE_URL: elsewhere.baseUrl });
+  const isDead = async () => (await others[0]?.view())?.offline.includes(elsewhere.baseUrl);
+  await until(isDead, { what: 'the others call it dead' });
+  const unreachable = () => warnings.filter((warning) => warning.code === 'SHAZBOT_UNREACHABLE');
+  await until(() => unreachable().length > 0, { what: 'it warns' });
+  assert.ok(unreachable()[0]?.message.includes(elsewhere.baseUrl), unreachable()[0]?.message);
+  await during(2_000, async () => {
+    assert.equal(unreachable().length, 1);
+    assert.ok(await isDead(), 'it stays so');
+  });
 });
 
 test('certificate checks that are switched off are one warning', async (t) => {

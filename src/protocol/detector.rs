@@ -35,6 +35,10 @@ const SILENCE: f64 = 1.1;
 /// How long a server that has never answered us is not called dead for refusing: programs start before they listen.
 pub const GRACE: Duration = Duration::from_secs(60);
 
+/// How often a server that speaks is spared though it does not answer: it may just have come back, or we had asked too
+/// early. One that goes on speaking, and never answers, has a wrong base URL.
+const SPARED: u32 = 2;
+
 /// A server has not answered; others are asked whether they reach it.
 #[derive(Debug)]
 pub struct Suspicion {
@@ -75,6 +79,7 @@ impl Core {
             return;
         }
         self.vouch(now);
+        self.doubt_our_url(now);
         let own = &self.settings.base_url;
         let mut chosen: Vec<_> = self.members.successors(own).take(SUCCESSORS).cloned().collect();
         // Those of version 1 probe nobody on the ring, and are probed in turn.
@@ -143,7 +148,7 @@ impl Core {
         let Some(member) = self.members.get(to) else { return };
         let not_there = matches!(error, ExchangeError::NotListening(_) | ExchangeError::Unreachable(_));
         let starting = not_there && member.answered().is_none() && now.mono < member.since() + GRACE;
-        if starting || !self.has_given_no_sign(to, began) || self.suspicions.contains_key(to) {
+        if starting || self.suspicions.contains_key(to) || self.is_excused(to, began) {
             return;
         }
         self.suspicions.insert(
@@ -169,7 +174,7 @@ impl Core {
         for url in due {
             let Some(Suspicion { began, step, failures, .. }) = self.suspicions.get(&url) else { continue };
             let (began, step, failures) = (*began, *step, *failures);
-            if !self.has_given_no_sign(&url, began) || !self.is_working(now) {
+            if self.is_excused(&url, began) || !self.is_working(now) {
                 self.suspicions.remove(&url);
             } else if step < HELPERS.len() {
                 self.ask_others(&url, now);
@@ -265,13 +270,20 @@ impl Core {
         self.exchange_timeout() * 4 / 5
     }
 
-    /// Whether a server has given no sign of life since. Signs are an answer, and whatever it has stamped by its own clock;
-    /// news that has only arrived since then is none.
-    pub(super) fn has_given_no_sign(&self, url: &ServerUrl, since: Began) -> bool {
-        self.members.get(url).is_some_and(|member| {
-            let answered = member.answered().is_some_and(|at| at > since.mono);
-            member.entry.state == State::Online && !answered && member.entry.stamp <= since.own_clock
-        })
+    /// Whether a server need not be called dead though it has not answered now: it has answered since, or is not listed
+    /// online, or speaks, be it to us or by a stamp of its own clock, and has not been spared too often.
+    pub(super) fn is_excused(&mut self, url: &ServerUrl, since: Began) -> bool {
+        let Some(member) = self.members.get(url) else { return true };
+        if member.entry.state == State::Offline || member.answered().is_some_and(|at| at > since.mono) {
+            return true;
+        }
+        let speaks = member.heard().is_some_and(|at| at > since.mono) || member.entry.stamp > since.own_clock;
+        if !speaks {
+            return false;
+        }
+        let times = self.spared.entry(url.clone()).or_default();
+        *times += 1;
+        *times <= SPARED
     }
 
     fn is_probing(&self, url: &ServerUrl) -> bool {

@@ -86,7 +86,7 @@ pub enum Notice {
     ListFailed(String),
     /// The master list has failed so many times in a row that somebody must look at it; why. Once.
     ListUnusable(String),
-    /// Others go on finding that they cannot reach this server, which says each time that it lives. Once.
+    /// Others call this server dead and have not spoken to it since, though they answer it. Once.
     Unreachable {
         /// The base URL under which they try.
         url: ServerUrl,

@@ -87,6 +87,7 @@ impl Core {
         let learned = self.hear_all(&answer, Some(&to), Voice::Reached, is_repair, now);
         self.members.answered(&to, now);
         self.suspicions.remove(&to);
+        self.spared.remove(&to);
         if purpose == Purpose::Check {
             self.claims.remove(&to);
         }

@@ -198,11 +198,10 @@ impl Core {
         }
     }
 
-    /// A server that somebody calls dead does not answer us either, since `began`. Unless it has spoken to us meanwhile.
+    /// A server that somebody calls dead does not answer us either, since `began`.
     pub(super) fn believe(&mut self, url: &ServerUrl, began: Began, now: Now) {
         let Some(claim) = self.claims.remove(url) else { return };
-        let has_spoken = self.members.get(url).and_then(Member::heard).is_some_and(|at| at > began.mono);
-        if !has_spoken && self.has_given_no_sign(url, began) && self.take(claim, now) == News::Rumour {
+        if !self.is_excused(url, began) && self.take(claim, now) == News::Rumour {
             self.spread(url.clone(), now);
         }
     }

@@ -29,6 +29,7 @@ pub use event::{Action, ExchangeError, Id, Notice};
 use exchange::{Exchange, Purpose};
 use hearing::Voice;
 use master_list::MasterList;
+use own::UrlDoubt;
 use timer::{Timer, Timers};
 use tokens::Tokens;
 
@@ -72,12 +73,13 @@ pub struct Core {
     members: Members,
     // The greatest of what others say of us beyond what we say, until we answer it.
     claim: Option<Entry>,
-    // How often we have answered that we cannot be reached.
-    deaths_answered: u32,
+    url_doubt: UrlDoubt,
     exchanges: BTreeMap<Id, Exchange>,
     next_id: Id,
     // Servers that do not answer us, until it is settled.
     suspicions: BTreeMap<ServerUrl, Suspicion>,
+    // How often a server that does not answer us has been spared, since it last did.
+    spared: BTreeMap<ServerUrl, u32>,
     // Deaths that others tell of and that we look into before we list them.
     claims: BTreeMap<ServerUrl, Entry>,
     rumours: BTreeSet<ServerUrl>,
@@ -119,10 +121,11 @@ impl Core {
             phase: Phase::Running,
             members: Members::default(),
             claim: None,
-            deaths_answered: 0,
+            url_doubt: UrlDoubt::None,
             exchanges: BTreeMap::new(),
             next_id: 0,
             suspicions: BTreeMap::new(),
+            spared: BTreeMap::new(),
             claims: BTreeMap::new(),
             rumours: BTreeSet::new(),
             renewed: BTreeMap::new(),
@@ -249,6 +252,9 @@ impl Core {
     /// A peer's message, admitted. Returns the answer to it.
     pub fn handle_gossip(&mut self, now: Now, message: &Message) -> Message {
         self.handle_beat(now);
+        if matches!(self.url_doubt, UrlDoubt::Unheard { .. }) {
+            self.url_doubt = UrlDoubt::None;
+        }
         let from = message.ours.as_ref().and_then(|ours| ours.from.clone());
         let is_repair = message.ours.as_ref().is_some_and(|ours| !ours.wanted.is_empty());
         self.hear_all(message, from.as_ref(), Voice::Itself, is_repair, now);
@@ -351,6 +357,8 @@ impl Core {
         for entry in self.members.expire(&self.settings.base_url, now) {
             self.list.add_seed(&entry, now);
         }
+        let members = &self.members;
+        self.spared.retain(|url, _| members.get(url).is_some());
         self.expect_seeds(now);
     }
 

@@ -1,15 +1,18 @@
 //! A server is the authority on itself: its birth, its word against what others say of it, its drain and its leave.
 
+use std::time::Duration;
+
 use rand::RngExt;
 
 use super::hearing::News;
 use super::{Core, Notice};
 use crate::clock::Now;
 use crate::membership::{join, number, supersedes};
-use crate::message::{Entry, Life, MAX_AHEAD, Reason, State};
+use crate::message::{Entry, Life, MAX_AHEAD, Reason, ServerUrl, State};
 
-/// After how many answers to the same verdict a server doubts that others can reach it.
-const MANY_DEATHS: u32 = 3;
+/// For how many intervals after its own death a server may be left alone by all others before it doubts that they can
+/// reach it: one that is listed again is probed in each of them. With v1 peers, who choose at random, ten are needed.
+const UNHEARD: u32 = 10;
 /// How old the stamp of a drained server gets, ms: a tombstone lives 24 h.
 const DRAINED_STAMP: u64 = 3_600_000;
 /// How far ahead of our clock a leave is stamped, ms, besides two intervals: for as long others may find us dead that
@@ -18,6 +21,18 @@ const LEAVE_AHEAD: u64 = 10_000;
 /// How far a stamp is raised above our clock to be the newest for v1 peers, ms: two clocks an hour wrong either way.
 /// More would be refused by those of ours whose clock is slow.
 const MAX_RAISE: u64 = 2 * 3_600_000;
+
+/// Whether others find us at our base URL.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum UrlDoubt {
+    None,
+    /// They have called us dead, and nobody has spoken to us since.
+    Unheard {
+        since: Duration,
+        by: Option<ServerUrl>,
+    },
+    Said,
+}
 
 impl Core {
     /// The first entry of a new process. It begins above what an earlier one can have had: at the wall clock.
@@ -56,9 +71,9 @@ impl Core {
             // The same state with a newer stamp is what v1 peers make of us in their master list.
             if (number(&claim), claim.state) > (number(&own), own.state) {
                 let above = number(&own).max(number(&claim)) + 1;
-                // A verdict on what we said before is no new one: several peers may have given it at the same time.
-                if claim.life.as_ref().map(|life| life.incarnation) == own.life.as_ref().map(|life| life.incarnation) {
-                    self.doubt(claim.life.as_ref());
+                if claim.is_death() && self.url_doubt == UrlDoubt::None {
+                    let by = claim.life.as_ref().and_then(|life| life.author.clone());
+                    self.url_doubt = UrlDoubt::Unheard { since: now.mono, by };
                 }
                 set_incarnation(&mut own, above);
             }
@@ -97,13 +112,17 @@ impl Core {
         self.put_own(own, now);
     }
 
-    // One false death is a hiccup; many are a base URL under which nobody finds us, though we reach the others.
-    fn doubt(&mut self, claimed: Option<&Life>) {
-        let Some(Life { reason: Some(Reason::Failed), author, .. }) = claimed else { return };
-        self.deaths_answered += 1;
-        if self.deaths_answered == MANY_DEATHS {
-            let url = self.settings.base_url.clone();
-            self.notices.push_back(Notice::Unreachable { url, by: author.clone() });
+    /// Others call us dead, and do not change their mind although we speak to them and are answered: they find nobody
+    /// at our base URL. Whoever is listed again hears of the others soon, which ends the doubt.
+    pub(super) fn doubt_our_url(&mut self, now: Now) {
+        let patience = UNHEARD * self.settings.interval;
+        let is_answered = now.mono < self.last_answer + 2 * self.settings.interval;
+        if let UrlDoubt::Unheard { since, by } = &self.url_doubt
+            && is_answered
+            && now.mono >= *since + patience
+        {
+            self.notices.push_back(Notice::Unreachable { url: self.settings.base_url.clone(), by: by.clone() });
+            self.url_doubt = UrlDoubt::Said;
         }
     }
 

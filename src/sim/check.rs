@@ -104,6 +104,7 @@ const SAID: &[(Figure, f64)] = &[(Time(0.99), 1.0), (Wrong, 0.0)];
 const SAID_AT_10_000: &[(Figure, f64)] = &[(Time(1.0), 1.5), (Pushes, 8.0), (Wrong, 0.0)];
 const REFUTED: &[(Figure, f64)] = &[(Time(0.99), 1.0), (Wrong, 0.0), (Max("unraised"), 0.0)];
 const HEALED: &[(Figure, f64)] = &[(Time(1.0), 35.0), (Max("own_side"), 0.0), (Wrong, 0.0)];
+const UNREACHABLE: &[(Figure, f64)] = &[(Max("flips_per_hour"), 2.0), (Max("still_online"), 0.0)];
 const LOSS: &[(Figure, f64)] = &[(Mean("false_deaths_per_hour"), 0.1), (Bytes, 1_000.0)];
 const QUIET: &[(Figure, f64)] = &[(Bytes, 300.0), (Max("false_deaths"), 0.0), (Max("largest_body"), 90_000.0)];
 
@@ -130,8 +131,9 @@ fn rows() -> Vec<Row> {
         row(Scenario::Partition, 100, 5, HEALED),
         skewed(row(Scenario::Partition, 10, 30, HEALED)),
         skewed(row(Scenario::Partition, 100, 5, HEALED)),
-        row(Scenario::Unreachable, 10, 10, &[(Max("flips_per_hour"), 2.0)]),
-        row(Scenario::Unreachable, 100, 2, &[(Max("flips_per_hour"), 2.0)]),
+        row(Scenario::Unreachable, 10, 10, UNREACHABLE),
+        row(Scenario::Unreachable, 100, 3, UNREACHABLE),
+        fast(Scenario::Unreachable, 12, 4, UNREACHABLE),
         row(Scenario::Stall, 10, 200, &[(Mean("called_dead"), 0.01)]),
         row(Scenario::Stall, 100, 100, &[(Mean("called_dead"), 0.01)]),
         fast(Scenario::Stall, 12, 200, &[(Mean("called_dead"), 0.01)]),

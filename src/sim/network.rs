@@ -105,6 +105,12 @@ pub fn one_way(from: usize, to: usize) -> Rule {
     Box::new(move |packet, _| if (packet.from, packet.to) == (from, to) { Verdict::Drop } else { Verdict::Pass })
 }
 
+/// Nobody's request gets to this server; its own are answered.
+pub fn deaf(server: usize) -> Rule {
+    let is_lost = move |packet: Packet| packet.direction == Direction::Request && packet.to == server;
+    Box::new(move |packet, _| if is_lost(packet) { Verdict::Drop } else { Verdict::Pass })
+}
+
 /// An exchange is lost with this probability: as often its request as its answer.
 pub fn loss(probability: f64) -> Rule {
     let request = probability / 2.0;

@@ -28,6 +28,20 @@ fn fresh_news_that_arrives_while_a_probe_is_under_way_counts_too() {
 }
 
 #[test]
+fn a_server_that_goes_on_speaking_and_never_answers_is_called_dead_in_the_end() {
+    let mut server = Server::new("a");
+    server.meet("b", Some(1));
+    for round in 0..6 {
+        assert!(round > 2 || server.state_of("b") == Some(ONLINE), "it is spared at first");
+        for _ in 0..30 {
+            server.fail_probes(&["b"], 1, &ExchangeError::Other("it answered 404".into()));
+            server.hear_ours(&entry("b", ONLINE, server.now.wall, Some(1)), vec![], Ours::default());
+        }
+    }
+    assert_eq!(server.state_of("b"), Some(OFFLINE));
+}
+
+#[test]
 fn fresh_news_counts_of_a_server_whose_clock_has_stepped_back() {
     let mut server = Server::new("a");
     server.hear(vec![entry("b", ONLINE, WALL + HOUR, Some(1))]);

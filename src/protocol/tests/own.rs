@@ -81,27 +81,49 @@ fn control_for_the_state_that_is_there_changes_nothing() {
     assert_eq!(server.actions(), []);
 }
 
-#[test]
-fn one_death_that_many_peers_have_declared_is_one() {
+fn death_of(server: &Server) -> Entry {
+    let incarnation = server.own().life.as_ref().map(|life| life.incarnation);
+    let mut death = entry("a", OFFLINE, server.now.wall, incarnation);
+    death.life = death.life.map(|life| Life { reason: Some(Reason::Failed), author: Some(url("b")), ..life });
+    death
+}
+
+/// A server that b has called dead, which it has answered.
+fn called_dead() -> Server {
     let mut server = Server::new("a");
-    for second in 1..=5 {
-        let mut death = entry("a", OFFLINE, server.now.wall + second * 1_000, Some(WALL));
-        death.life = death.life.map(|life| Life { reason: Some(Reason::Failed), author: Some(url("b")), ..life });
-        server.hear(vec![death]);
-    }
+    server.hear(vec![entry("b", ONLINE, WALL, Some(WALL)), entry("c", ONLINE, WALL, Some(WALL))]);
+    server.settle();
+    server.hear(vec![death_of(&server)]);
     assert_eq!(server.own().state, ONLINE);
-    assert!(!server.notices().iter().any(|notice| matches!(notice, Notice::Unreachable { .. })));
+    server
+}
+
+fn doubts(server: &mut Server) -> Vec<Notice> {
+    server.notices().into_iter().filter(|notice| matches!(notice, Notice::Unreachable { .. })).collect()
 }
 
 #[test]
-fn a_server_that_others_go_on_calling_dead_says_so_once() {
-    let mut server = Server::new("a");
-    for _ in 0..5 {
-        let incarnation = server.own().life.as_ref().map(|life| life.incarnation);
-        let mut death = entry("a", OFFLINE, server.now.wall, incarnation);
-        death.life = death.life.map(|life| Life { reason: Some(Reason::Failed), author: Some(url("b")), ..life });
-        server.hear(vec![death]);
-    }
-    let doubts = server.notices().into_iter().filter(|notice| matches!(notice, Notice::Unreachable { .. }));
-    assert_eq!(doubts.count(), 1);
+fn a_server_called_dead_to_which_nobody_has_spoken_since_doubts_its_base_url_once() {
+    let mut server = called_dead();
+    server.fail_probes(&[], 9 * 30, &ExchangeError::TimedOut);
+    assert_eq!(doubts(&mut server), []);
+    server.fail_probes(&[], 60, &ExchangeError::TimedOut);
+    assert_eq!(doubts(&mut server), [Notice::Unreachable { url: url("a"), by: Some(url("b")) }]);
+    server.fail_probes(&[], 1_000, &ExchangeError::TimedOut);
+    assert_eq!(doubts(&mut server), []);
+}
+
+#[test]
+fn a_server_called_dead_to_which_somebody_has_spoken_since_does_not_doubt_its_base_url() {
+    let mut server = called_dead();
+    server.hear(vec![]);
+    server.fail_probes(&[], 1_000, &ExchangeError::TimedOut);
+    assert_eq!(doubts(&mut server), []);
+}
+
+#[test]
+fn a_server_called_dead_whom_nobody_answers_does_not_doubt_its_base_url() {
+    let mut server = called_dead();
+    server.fail_probes(&["b", "c"], 1_000, &ExchangeError::TimedOut);
+    assert_eq!(doubts(&mut server), []);
 }

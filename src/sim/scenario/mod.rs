@@ -38,8 +38,9 @@ pub enum Scenario {
     Hang,
     /// A server's event loop blocks for ever. `revivals` as above.
     Blocked,
-    /// A server runs for 4 h, gossips, and nobody can connect to its base URL. No time: `flips_per_hour` is how often one
-    /// other server changed its mind about it.
+    /// A server runs for 4 h, gossips, and its base URL leads to where nobody listens or nobody answers. No time:
+    /// `flips_per_hour` is how often one other server changed its mind about it, `still_online` in how many lists it is
+    /// online at the end.
     Unreachable,
     /// A server shuts down. `revivals` as above.
     Leave,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rand::RngExt;
+
 use super::super::{Health, network};
 use super::stage::Stage;
 use super::{Outcome, WATCH};
@@ -23,12 +25,20 @@ pub fn unreachable(stage: &mut Stage) -> Outcome {
     stage.world.store.only = stage.world.store.only.map(|_| target);
     let observer = stage.old.iter().copied().find(|server| stage.counts(*server)).unwrap_or(stage.old[0]);
     stage.begin();
-    stage.world.set_listens(target, false);
+    // What its base URL leads to refuses, or never answers.
+    if stage.world.rng.random_bool(0.5) {
+        stage.world.set_listens(target, false);
+    } else {
+        stage.world.network.add(network::deaf(target));
+    }
     stage.world.start(target);
     stage.world.pass(HOUR * HOURS);
     let flips = stage.changes().iter().filter(|it| it.by == observer && it.about == target).count();
+    stage.want(target, State::Offline);
+    let still_online = stage.world.wanted().wrong_entries();
     let mut outcome = stage.untimed();
     outcome.extra.push(("flips_per_hour", flips as f64 / f64::from(HOURS)));
+    outcome.extra.push(("still_online", still_online as f64));
     outcome
 }
 
