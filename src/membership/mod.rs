@@ -221,6 +221,11 @@ impl Members {
         }
     }
 
+    /// What is known of each server, from the first whose hash is not less than this one, round to those before it.
+    pub fn from(&self, key: u64) -> impl Iterator<Item = &Entry> {
+        self.map.range(key..).chain(self.map.range(..key)).map(|(_, member)| &member.entry)
+    }
+
     /// What is known of each server.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.map.values().map(|member| &member.entry)

@@ -105,10 +105,14 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// About how many bytes it takes in a message, at most: as JSON, for a version 1 server.
+    /// How many bytes it takes in a message, at most: as JSON, for a version 1 server.
     pub fn size(&self) -> usize {
-        let author = self.life.as_ref().and_then(|life| life.author.as_ref());
-        100 + self.url.as_str().len() + author.map_or(0, |author| author.as_str().len())
+        let digits = |number: u64| number.checked_ilog10().map_or(1, |log| log as usize + 1);
+        let life = self.life.as_ref().map_or(0, |life| {
+            let author = life.author.as_ref().map_or(0, |author| author.as_str().len());
+            r#","shazbot":".ffffffff.f.""#.len() + digits(life.incarnation) + author
+        });
+        r#"{"baseUrl":"","monitor":false,"lastUpdate":},"#.len() + self.url.as_str().len() + digits(self.stamp) + life
     }
 
     /// Whether it says that a server is dead, and not that it left or was drained.

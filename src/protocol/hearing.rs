@@ -143,9 +143,12 @@ impl Core {
 
     /// Says what has changed, and whether others are to be told.
     pub(super) fn note(&mut self, url: &ServerUrl, change: Change) -> News {
+        if matches!(change, Change::None | Change::Refreshed) {
+            return News::None;
+        }
+        self.changed(url);
         match change {
-            Change::None | Change::Refreshed => return News::None,
-            Change::Renewed => {}
+            Change::None | Change::Refreshed | Change::Renewed => {}
             Change::Online => self.notices.push_back(Notice::Online(url.clone())),
             Change::Offline => {
                 let life = self.members.get(url).and_then(|member| member.entry.life.as_ref());

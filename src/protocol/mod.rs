@@ -93,6 +93,10 @@ pub struct Core {
     futile: VecDeque<(u64, u64)>,
     // The hashes of servers whose stamps were learned last.
     recent: VecDeque<u64>,
+    // The hashes of servers of which something else changed last.
+    changed: VecDeque<u64>,
+    // With which of all hashes the next answer to a version 1 server begins.
+    legacy_turn: u64,
     // The server of version 1 that was probed last in its turn.
     last_legacy: ServerUrl,
     last_answer: Duration,
@@ -135,6 +139,8 @@ impl Core {
             favours: Tokens::new(FAVOURS, now.mono),
             futile: VecDeque::new(),
             recent: VecDeque::new(),
+            changed: VecDeque::new(),
+            legacy_turn: 0,
             last_legacy,
             last_answer: now.mono,
             bootstrap: Some(BTreeSet::new()),
@@ -263,7 +269,7 @@ impl Core {
         }
         self.vouch(now);
         let Some(ours) = &message.ours else {
-            return Message::new(self.members.entries().cloned().collect());
+            return self.answer_legacy();
         };
         if let Some(from) = &from {
             self.others_reach(from, &ours.reached);

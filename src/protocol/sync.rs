@@ -1,7 +1,7 @@
 //! Making two lists the same: digests, and where they differ, what differs. And stamps, so that everybody knows how fresh
 //! what it knows is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand::RngExt;
 
@@ -14,6 +14,10 @@ use crate::message::{Age, Entry, MAX_AGES, MAX_AHEAD, Message, Ours, ServerUrl, 
 /// Most bytes of entries in one message: with what else is in it, and what JSON adds, below the 90 kB that we hold
 /// ourselves to, and so below the 100 kB that Express takes.
 pub const MAX_ENTRY_BYTES: usize = 80_000;
+/// The same of a message that holds nothing else, for a version 1 server.
+const MAX_LEGACY_BYTES: usize = 89_000;
+/// Changes that are remembered as the last, for version 1 servers: as many as fit in half a message.
+const MAX_CHANGED: usize = MAX_LEGACY_BYTES / 2 / 80;
 /// Tombstones that have less than this to live, ms, are left out of digests: clocks may be two hours apart, and an hour
 /// to spare.
 const NEAR_EXPIRY: u64 = 3 * 3_600_000;
@@ -62,6 +66,30 @@ impl Core {
             answer.more = more;
         }
         Message::of_ours(self.own().clone(), others, answer)
+    }
+
+    /// The answer to a version 1 server: everything, as far as it fits; what changed last first, the rest in turns.
+    pub(super) fn answer_legacy(&mut self) -> Message {
+        let own = self.settings.base_url.key();
+        let changed = self.changed.iter().rev().filter_map(|key| self.members.by_key(*key));
+        let mut taken = BTreeSet::from([own]);
+        let mut bytes = self.own().size();
+        let mut entries = vec![self.own().clone()];
+        let mut take = |entry: &Entry, most: usize| {
+            let fits = bytes + entry.size() <= most;
+            if fits && taken.insert(entry.url.key()) {
+                bytes += entry.size();
+                entries.push(entry.clone());
+            }
+            fits
+        };
+        // Half of the room is left to the others, or a storm of changes would leave them out for as long as it lasts.
+        let _ = changed.take_while(|entry| take(entry, MAX_LEGACY_BYTES / 2)).count();
+        let rest = self.members.from(self.legacy_turn).take_while(|entry| take(entry, MAX_LEGACY_BYTES));
+        if let Some(last) = rest.last() {
+            self.legacy_turn = last.url.key().wrapping_add(1);
+        }
+        Message::new(entries)
     }
 
     /// An answer has come: goes on where its sender lists something else than we do.
@@ -117,6 +145,14 @@ impl Core {
         if !lacking.is_empty() {
             self.send_this(to, Purpose::Push, Message::new(lacking).into(), false, now);
         }
+    }
+
+    /// What is listed of a server has changed.
+    pub(super) fn changed(&mut self, url: &ServerUrl) {
+        if self.changed.len() == MAX_CHANGED {
+            self.changed.pop_front();
+        }
+        self.changed.push_back(url.key());
     }
 
     /// A stamp has been learned.

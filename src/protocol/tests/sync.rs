@@ -117,6 +117,45 @@ fn a_version_1_server_is_sent_what_its_full_answer_lacks() {
 }
 
 #[test]
+fn the_answer_to_a_version_1_server_is_everything_where_it_fits() {
+    let mut server = knowing("a", 0..500);
+    let answer = server.core.handle_gossip(server.now, &Message::new(vec![]));
+    assert_eq!(answer.entries.len(), 501);
+}
+
+#[test]
+fn answers_to_version_1_servers_are_at_most_90_kb_begin_with_what_changed_last_and_get_to_everything() {
+    let mut server = knowing("a", 0..5_000);
+    server.hear(vec![entry("server-7", ONLINE, WALL + 1, Some(2))]);
+    let mut told = BTreeSet::new();
+    for _ in 0..12 {
+        let answer = server.core.handle_gossip(server.now, &Message::new(vec![]));
+        let bytes = answer.to_json().len();
+        assert!((80_000..90_000).contains(&bytes), "{bytes} bytes");
+        assert_eq!(answer.entries[1].url, url("server-7"));
+        let urls: BTreeSet<_> = answer.entries.iter().map(|entry| entry.url.clone()).collect();
+        assert_eq!(urls.len(), answer.entries.len(), "each once");
+        told.extend(urls);
+    }
+    assert_eq!(told.len(), 5_001);
+}
+
+#[test]
+fn the_size_of_an_entry_is_what_it_takes_in_a_message() {
+    for (name, author) in [("a", None), ("b", Some(url("a.server.with.a.longer.name:3000")))] {
+        for incarnation in [None, Some((1 << 53) - 1)] {
+            let mut it = entry(name, OFFLINE, (1 << 53) - 1, incarnation);
+            if let Some(life) = &mut it.life {
+                (life.instance, life.reason, life.author) = (u32::MAX, Some(Reason::Left), author.clone());
+            }
+            let alone = Message::new(vec![it.clone()]).to_json().len();
+            let two = Message::new(vec![it.clone(), it.clone()]).to_json().len();
+            assert!((two - alone..two - alone + 3).contains(&it.size()), "{} of {}", it.size(), two - alone);
+        }
+    }
+}
+
+#[test]
 fn where_there_is_more_than_fits_another_is_asked_for_it() {
     let (mut one, mut other) = (Server::new("a"), knowing("b", 0..3_000));
     one.actions();
