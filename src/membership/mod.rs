@@ -123,13 +123,19 @@ impl Members {
         }
     }
 
+    /// The stamps of the online servers from a place on, the first after the last.
+    pub fn stamps_from(&self, place: usize) -> impl Iterator<Item = u64> {
+        let (before, after) = self.keys(Kind::Live).split_at(place);
+        after.iter().chain(before).filter_map(|key| self.by_key(*key)).map(|entry| entry.stamp)
+    }
+
     /// Takes a newer stamp of an online server, by its place.
-    pub fn refresh(&mut self, place: usize, stamp: u64, now: Now) -> Option<u64> {
-        let key = *self.keys(Kind::Live).get(place)?;
-        let member = self.map.get_mut(&key).filter(|member| stamp > member.entry.stamp)?;
-        member.refresh(stamp, now);
-        self.version += 1;
-        Some(key)
+    pub fn refresh(&mut self, place: usize, stamp: u64, now: Now) {
+        let Some(key) = self.keys(Kind::Live).get(place).copied() else { return };
+        if let Some(member) = self.map.get_mut(&key).filter(|member| stamp > member.entry.stamp) {
+            member.refresh(stamp, now);
+            self.version += 1;
+        }
     }
 
     /// Lists a server offline because it could not be reached.

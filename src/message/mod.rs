@@ -9,7 +9,7 @@ use std::fmt;
 
 use crate::error::Error;
 
-pub use ours::{Age, Digest, MAX_AGES, MAX_BUCKETS, Ours};
+pub use ours::{Ages, Digest, MAX_AGES, MAX_BUCKETS, Ours};
 pub use url::{ServerUrl, is_link_local, stable_hash};
 
 /// Most entries of one message or list: twice the largest cluster we are built for, its dead included.

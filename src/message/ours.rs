@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `e<state><stamp>><url>[><life>]` | an entry; the state is `o` online, `x` offline, a capital of a monitor. The first is the sender's own, `s` in place of `e` |
 //! | `d<hash>.<cutoff>` | the hash, hexadecimal, over all that the sender lists, but for tombstones stamped before the cut-off |
-//! | `a<base>.<ages>` | stamps of online servers by their place in the order of the hashes of their URLs |
+//! | `a<base>.<place>.<ages>` | stamps of online servers that follow each other in the order of the hashes of their URLs, from this place on |
 //! | `b<hashes>` | the hashes of the sender's buckets, 6 hexadecimal digits each |
 //! | `w<bits>` | the buckets whose entries are asked for, hexadecimal |
 //! | `m` | there is more to tell than fits |
@@ -18,15 +18,13 @@
 //! | `u` | the receiver does not answer, as far as the sender can tell, and should speak up |
 
 use std::fmt::Write;
-use std::iter::Peekable;
-use std::str::Chars;
 
 use super::{Entry, MAX_ENTRIES, Message, RawEntry, ServerUrl, State};
 use crate::error::Error;
 
 /// Most stamps that one message carries by their place: three exchanges an interval then keep the stamps of a hundred
 /// servers fresh.
-pub const MAX_AGES: usize = 48;
+pub const MAX_AGES: usize = 64;
 /// Most buckets of a digest.
 pub const MAX_BUCKETS: usize = 1_024;
 /// Most servers that one message asks to have tried.
@@ -35,7 +33,7 @@ const MAX_ASKED: usize = 4;
 const AGE_UNIT: u64 = 128;
 /// The characters of a number to the base of 64.
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-/// The oldest stamp relative to the newest that goes by place, in units: 18 bits, about 9 hours.
+/// How much older than the newest a stamp is that is not told any more, in units: 18 bits, about 9 hours.
 const MAX_AGE: u64 = (1 << 18) - 1;
 
 /// What a message of ours carries besides entries.
@@ -46,7 +44,7 @@ pub struct Ours {
     /// What the sender lists, in a number.
     pub digest: Option<Digest>,
     /// Stamps by place. They mean nothing where the digests differ.
-    pub ages: Vec<Age>,
+    pub ages: Ages,
     /// The hashes of the sender's buckets: the answer to another digest.
     pub buckets: Vec<u32>,
     /// Which buckets the sender asks for. Empty: none.
@@ -70,13 +68,13 @@ pub struct Digest {
     pub cutoff: u64,
 }
 
-/// A stamp of an online server, by its place among all that are online.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Age {
-    /// Its place in the order of the hashes of the URLs.
-    pub place: usize,
-    /// Its stamp, ms, rounded down to a unit.
-    pub stamp: u64,
+/// Stamps of online servers that follow each other in the order of the hashes of their URLs, the first after the last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ages {
+    /// The place of the first of them among all that are online.
+    pub first: usize,
+    /// Their stamps, ms, rounded down to a unit. None: too old to be told.
+    pub stamps: Vec<Option<u64>>,
 }
 
 impl Message {
@@ -228,58 +226,35 @@ fn is_bucket_count(count: usize) -> bool {
     count.is_power_of_two() && (4..=MAX_BUCKETS).contains(&count)
 }
 
-// The places in their order, each as the distance from the one before, 5 bits a character with the lowest first, and
-// the age in 3 characters.
-fn put_ages(text: &mut String, ages: &[Age]) {
-    let Some(base) = ages.iter().map(|age| age.stamp / AGE_UNIT).max() else { return };
-    put(text, format_args!(" a{base}."));
-    let mut sorted: Vec<_> = ages.iter().filter(|age| base - age.stamp / AGE_UNIT <= MAX_AGE).collect();
-    sorted.sort_by_key(|age| age.place);
-    let mut digit = |value: u64| text.push(char::from(DIGITS[(value & 63) as usize]));
-    let mut next = 0;
-    for age in sorted {
-        let mut gap = age.place as u64 - next;
-        while gap >= 32 {
-            digit(32 | (gap & 31));
-            gap >>= 5;
+// The newest stamp, the first place, and how much older each is, in 3 characters of 6 bits.
+fn put_ages(text: &mut String, ages: &Ages) {
+    let units = |stamp: &u64| stamp / AGE_UNIT;
+    let Some(base) = ages.stamps.iter().flatten().map(units).max() else { return };
+    put(text, format_args!(" a{base}.{}.", ages.first));
+    for stamp in &ages.stamps {
+        let age = stamp.as_ref().map_or(MAX_AGE, |stamp| (base - units(stamp)).min(MAX_AGE));
+        for part in [age >> 12, age >> 6, age] {
+            text.push(char::from(DIGITS[(part & 63) as usize]));
         }
-        digit(gap);
-        let units = base - age.stamp / AGE_UNIT;
-        [units >> 12, units >> 6, units].into_iter().for_each(&mut digit);
-        next = age.place as u64 + 1;
     }
 }
 
-fn parse_ages(text: &str) -> Option<Vec<Age>> {
-    let (base, ages) = text.split_once('.')?;
+fn parse_ages(text: &str) -> Option<Ages> {
+    let (base, rest) = text.split_once('.')?;
+    let (first, ages) = rest.split_once('.')?;
     let base: u64 = base.parse().ok().filter(|base| *base <= u64::MAX / AGE_UNIT)?;
-    let mut chars = ages.chars().peekable();
-    let (mut found, mut next) = (Vec::new(), 0);
-    while chars.peek().is_some() && found.len() < MAX_AGES {
-        let place = next + parse_gap(&mut chars)?;
-        let units = (0..3).try_fold(0, |sum, _| Some(sum << 6 | digit(&mut chars)?))?;
-        found.push(Age { place: place as usize, stamp: base.checked_sub(units)? * AGE_UNIT });
-        next = place + 1;
-    }
-    Some(found)
+    let (ages, []) = ages.as_bytes().as_chunks::<3>() else { return None };
+    let stamp = |age: &[u8; 3]| {
+        let age = age.iter().try_fold(0, |sum, character| Some(sum << 6 | digit(*character)?))?;
+        // What a peer makes older than time itself is as good as too old.
+        Some(base.checked_sub(age).filter(|_| age < MAX_AGE).map(|units| units * AGE_UNIT))
+    };
+    let stamps = ages.iter().take(MAX_AGES).map(stamp).collect::<Option<Vec<_>>>()?;
+    Some(Ages { first: first.parse().ok()?, stamps })
 }
 
-fn parse_gap(chars: &mut Peekable<Chars<'_>>) -> Option<u64> {
-    let mut gap = 0;
-    // More than 4 characters is no place among the servers that anybody remembers.
-    for shift in [0, 5, 10, 15] {
-        let value = digit(chars)?;
-        gap |= (value & 31) << shift;
-        if value < 32 {
-            return Some(gap);
-        }
-    }
-    None
-}
-
-fn digit(chars: &mut Peekable<Chars<'_>>) -> Option<u64> {
-    let wanted = u8::try_from(chars.next()?).ok()?;
-    DIGITS.iter().position(|digit| *digit == wanted).map(|value| value as u64)
+fn digit(character: u8) -> Option<u64> {
+    DIGITS.iter().position(|digit| *digit == character).map(|value| value as u64)
 }
 
 #[cfg(test)]
@@ -316,7 +291,8 @@ mod tests {
     }
 
     fn any_ours() -> impl Strategy<Value = Ours> {
-        let ages = prop::collection::btree_map(0usize..40_000, WALL - 30_000_000..WALL, 0..MAX_AGES);
+        let stamp = prop::option::weighted(0.9, (WALL - 30_000_000..WALL).prop_map(|stamp| stamp & !(AGE_UNIT - 1)));
+        let ages = (0usize..40_000, prop::collection::vec(stamp, 0..MAX_AGES));
         let bits = (2u32..10).prop_flat_map(|power| prop::collection::vec(any::<bool>(), 1usize << power));
         let buckets = (2u32..10).prop_flat_map(|power| prop::collection::vec(0u32..1 << 24, 1usize << power));
         let urls = || prop::collection::vec(any_url(), 0..MAX_ASKED);
@@ -325,7 +301,11 @@ mod tests {
             |(ages, wanted, buckets, asked, reached, digest, more)| Ours {
                 from: None,
                 digest: digest.map(|(hash, cutoff)| Digest { hash, cutoff }),
-                ages: ages.into_iter().map(|(place, stamp)| Age { place, stamp: stamp & !(AGE_UNIT - 1) }).collect(),
+                ages: if ages.1.iter().any(Option::is_some) {
+                    Ages { first: ages.0, stamps: ages.1 }
+                } else {
+                    Ages::default()
+                },
                 buckets,
                 wanted,
                 more,
@@ -369,9 +349,19 @@ mod tests {
 
     #[test]
     fn malformed_words_are_refused_whole() {
-        for text in
-            ["2 d5", "2 dx.5", "2 a5", "2 a5.A", "2 b12345", "2 b000000000000000000", "2 w1ff", "2 wzz", "2 a1.____"]
-        {
+        for text in [
+            "2 d5",
+            "2 dx.5",
+            "2 a5",
+            "2 a5.A",
+            "2 a5.0.AA",
+            "2 a5.x.AAA",
+            "2 a5.0.AA!",
+            "2 b12345",
+            "2 b000000000000000000",
+            "2 w1ff",
+            "2 wzz",
+        ] {
             assert!(matches!(read(text), Some(Err(Error::InvalidMessage(_)))), "{text}");
         }
     }

@@ -119,9 +119,6 @@ impl Core {
         let reason = |core: &Self| core.members.get(&url)?.entry.life.as_ref()?.reason;
         let before = reason(self);
         let change = self.members.merge(entry, now);
-        if is_online && change != Change::None {
-            self.learned_age(url.key());
-        }
         let is_another_death = change == Change::Renewed && !is_online && reason(self) == before;
         match self.note(&url, change) {
             News::Rumour if is_another_death || (change == Change::Renewed && !self.may_renew(&url, now)) => {

@@ -91,8 +91,6 @@ pub struct Core {
     favours: Tokens,
     // Pairs of hashes of lists, ours and another's, that an exchange did not make one.
     futile: VecDeque<(u64, u64)>,
-    // The hashes of servers whose stamps were learned last.
-    recent: VecDeque<u64>,
     // The hashes of servers of which something else changed last.
     changed: VecDeque<u64>,
     // With which of all hashes the next answer to a version 1 server begins.
@@ -138,7 +136,6 @@ impl Core {
             asks: Tokens::new(ASKS, now.mono),
             favours: Tokens::new(FAVOURS, now.mono),
             futile: VecDeque::new(),
-            recent: VecDeque::new(),
             changed: VecDeque::new(),
             legacy_turn: 0,
             last_legacy,

@@ -9,7 +9,7 @@ use super::Core;
 use super::exchange::Purpose;
 use crate::clock::Now;
 use crate::membership::{TOMBSTONE_LIFE, supersedes};
-use crate::message::{Age, Entry, MAX_AGES, MAX_AHEAD, Message, Ours, ServerUrl, State};
+use crate::message::{Ages, Entry, MAX_AGES, MAX_AHEAD, Message, Ours, ServerUrl, State};
 
 /// Most bytes of entries in one message: with what else is in it, and what JSON adds, below the 90 kB that we hold
 /// ourselves to, and so below the 100 kB that Express takes.
@@ -23,13 +23,11 @@ const MAX_CHANGED: usize = MAX_LEGACY_BYTES / 2 / 80;
 const NEAR_EXPIRY: u64 = 3 * 3_600_000;
 /// Pairs of digests that are known not to become one.
 const MAX_FUTILE: usize = 16;
-/// Stamps that were learned last and are remembered as such.
-const MAX_RECENT: usize = 4 * MAX_AGES;
 /// After how many intervals a stamp that a v1 server holds is old enough to be worth the bytes.
 const STALE: u64 = 2;
 
 impl Core {
-    /// Our entry, our digest, the freshest stamps, and what we hold of the receiver if it may want to correct it.
+    /// Our entry, our digest, some stamps, and what we hold of the receiver if it may want to correct it.
     pub(super) fn usual_message(&mut self, to: &ServerUrl, now: Now) -> Message {
         let held = self.members.get(to).map(|member| &member.entry).filter(|entry| entry.state == State::Offline);
         let view: Vec<_> = self.claims.get(to).or(held).cloned().into_iter().collect();
@@ -155,35 +153,19 @@ impl Core {
         self.changed.push_back(url.key());
     }
 
-    /// A stamp has been learned.
-    pub(super) fn learned_age(&mut self, key: u64) {
-        if self.recent.len() == MAX_RECENT {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(key);
+    // A stretch of the ring somewhere: what everybody knows best, or learned last, most others know already.
+    fn ages(&mut self) -> Ages {
+        let first = self.rng.random_range(0..self.members.live());
+        Ages { first, stamps: self.members.stamps_from(first).take(MAX_AGES).map(Some).collect() }
     }
 
-    // The stamps that were learned last: newest stamps first would favour fast clocks.
-    fn ages(&self) -> Vec<Age> {
-        let mut ages = BTreeMap::new();
-        for key in self.recent.iter().rev() {
-            if let Some(place) = self.members.place(*key)
-                && let Some(entry) = self.members.by_key(*key)
-            {
-                ages.insert(place, entry.stamp);
-            }
-            if ages.len() == MAX_AGES {
-                break;
-            }
-        }
-        ages.into_iter().map(|(place, stamp)| Age { place, stamp }).collect()
-    }
-
-    fn take_ages(&mut self, ages: &[Age], now: Now) {
+    fn take_ages(&mut self, ages: &Ages, now: Now) {
+        let live = self.members.live();
         let own = self.members.place(self.settings.base_url.key());
-        for age in ages.iter().filter(|age| age.stamp <= now.wall + MAX_AHEAD && Some(age.place) != own) {
-            if let Some(key) = self.members.refresh(age.place, age.stamp, now) {
-                self.learned_age(key);
+        for (stamp, place) in ages.stamps.iter().zip(ages.first % live..) {
+            let place = place % live;
+            if let Some(stamp) = stamp.filter(|stamp| *stamp <= now.wall + MAX_AHEAD && Some(place) != own) {
+                self.members.refresh(place, stamp, now);
             }
         }
     }

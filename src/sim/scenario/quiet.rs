@@ -81,8 +81,9 @@ pub fn idle(stage: &mut Stage) -> Outcome {
 
 pub fn age(stage: &mut Stage) -> Outcome {
     stage.settle();
-    // What the start has brought is over by then.
-    stage.world.pass(stage.setup.interval * INTERVALS_IDLE);
+    // What the start has brought is over by then: stamps take longer the more servers there are.
+    let settled = INTERVALS_IDLE + stage.setup.servers as u32 / 10;
+    stage.world.pass(stage.setup.interval * settled);
     stage.begin();
     let mut ages = Vec::new();
     for _ in 0..MOMENTS {
