@@ -12,9 +12,9 @@ use crate::clock::Now;
 use crate::message::{Message, Ours, ServerUrl};
 
 /// How long rumours are collected before they are told on together: long enough to make one message of a storm's many.
-const BATCH: Duration = Duration::from_millis(60);
+const BATCH: Duration = Duration::from_millis(40);
 /// How many random servers are told, besides the next on the ring.
-const FANOUT: usize = 3;
+const FANOUT: usize = 2;
 /// How many of those that follow on the ring are tried.
 const MAX_TRIES: u32 = 3;
 /// Rumours that wait; those beyond are left to the digests.
