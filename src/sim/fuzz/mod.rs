@@ -195,7 +195,8 @@ impl Schedule {
         let targets: Vec<_> = (0..ours.len()).filter(is_ours).map(|server| (server, state(server))).collect();
         self.world.want(&targets, |server| ours[server]);
         if let Some(edited) = self.edited {
-            self.world.run((edited + LIST_MENDED).max(self.world.now()), true);
+            // A version 1 server that reads the dead in it lists them online, whenever that is.
+            self.world.run((edited + LIST_MENDED).max(self.world.now()), !self.has_v1);
         }
         self.name_wrong("all right when faults stop");
         self.world.pass(self.interval * STAYS);
