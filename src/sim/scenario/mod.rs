@@ -11,7 +11,8 @@ use stage::Stage;
 
 /// The default gossip interval.
 pub const INTERVAL: Duration = Duration::from_secs(30);
-/// How long it may take until all is right: before a run is given up.
+/// How long it may take until all is right, before a run is given up. At longer intervals than the default as many
+/// times longer.
 const LIMIT: Duration = Duration::from_secs(4 * 3600);
 /// The same where all servers are of version 1.
 const V1_LIMIT: Duration = Duration::from_secs(6 * 3600);
@@ -231,6 +232,15 @@ mod tests {
                 let outcome = run(&Setup::new(scenario, 8), seed);
                 assert_eq!(outcome.known.is_some(), scenario.is_timed(), "{name} with seed {seed}");
             }
+        }
+    }
+
+    #[test]
+    fn a_run_at_the_longest_interval_is_not_given_up() {
+        let setup = Setup { interval: Duration::from_secs(3600), ..Setup::new(Scenario::Crash, 5) };
+        assert_eq!(Stage::new(&setup, 0).limit(), setup.interval * 480);
+        for seed in 0..5 {
+            assert!(run(&setup, seed).known.is_some(), "seed {seed}");
         }
     }
 }

@@ -9,7 +9,7 @@ use rand::seq::SliceRandom;
 use super::super::cluster::{self, settle};
 use super::super::store::Condition;
 use super::super::{Change, Kind, World};
-use super::{LIMIT, Outcome, Scenario, Setup, V1_LIMIT, WATCH};
+use super::{INTERVAL, LIMIT, Outcome, Scenario, Setup, V1_LIMIT, WATCH};
 use crate::message::State;
 
 const HOUR: i64 = 3_600_000;
@@ -99,7 +99,8 @@ impl Stage {
 
     /// When a run is given up.
     pub fn limit(&self) -> Duration {
-        self.world.now() + if self.setup.v1 >= 1.0 { V1_LIMIT } else { LIMIT }
+        let limit = if self.setup.v1 >= 1.0 { V1_LIMIT } else { LIMIT };
+        self.world.now() + limit.mul_f64(self.setup.interval.div_duration_f64(INTERVAL).max(1.0))
     }
 
     /// Waits until all lists are right, and then for a while whether they stay so. The time counts from `began`.
