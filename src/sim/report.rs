@@ -86,6 +86,9 @@ impl Spread {
 
     /// All together.
     pub fn sum(&self) -> f64 {
+        if self.figures.is_empty() {
+            return f64::NAN;
+        }
         self.figures.iter().map(|(figure, _)| figure).sum()
     }
 
@@ -134,23 +137,21 @@ impl Report {
     }
 
     fn sum_up(setup: &Setup, seeds: Seeds, outcomes: &[Outcome]) -> Self {
-        let timed = setup.scenario.is_timed();
         let spread = |figure: &dyn Fn(&Outcome) -> Option<f64>| {
             Spread::new(outcomes.iter().zip(seeds.first..).filter_map(|(it, seed)| Some((figure(it)?, seed))))
         };
-        let seconds = |outcome: &Outcome| Some(outcome.known.map_or(f64::INFINITY, |known| known.as_secs_f64()));
-        let unfinished = |(seed, outcome): (u64, &Outcome)| (timed && outcome.known.is_none()).then_some(seed);
+        let time = spread(&|outcome| outcome.known);
         let names = outcomes.first().map(|outcome| outcome.extra.iter().map(|(name, _)| *name)).into_iter().flatten();
         let figures =
             |name| spread(&|outcome| outcome.extra.iter().find(|(it, _)| *it == name).map(|(_, figure)| *figure));
         Self {
             setup: *setup,
             seeds,
-            time: if timed { spread(&seconds) } else { Spread::default() },
-            unfinished: (seeds.first..).zip(outcomes).filter_map(unfinished).collect(),
-            wrong: spread(&|outcome| Some(outcome.wrong as f64)),
+            unfinished: time.figures.iter().filter(|(it, _)| it.is_infinite()).map(|(_, seed)| *seed).collect(),
+            time,
+            wrong: spread(&|outcome| outcome.wrong.map(|wrong| wrong as f64)),
             bytes: spread(&|outcome| Some(outcome.bytes_per_second)),
-            pushes: spread(&|outcome| Some(outcome.pushes)),
+            pushes: spread(&|outcome| outcome.pushes),
             extra: names.map(|name| (name, figures(name))).collect(),
         }
     }
@@ -173,7 +174,7 @@ impl Report {
             "skewed": self.setup.skewed,
             "masterList": self.setup.list,
             "lossShare": (self.setup.scenario == Scenario::Loss).then_some(self.setup.loss),
-            "seconds": self.setup.scenario.is_timed().then(|| self.time.json()),
+            "seconds": self.time.worst().map(|_| self.time.json()),
             "slowestSeed": self.time.worst(),
             "unfinished": self.unfinished,
             "wrongEntries": self.wrong.sum(),
@@ -212,12 +213,16 @@ impl Report {
         );
         let mut line = |name: &str, of: &dyn Fn(&Self) -> f64| {
             let (ours, theirs) = (of(self), v1.map(of));
-            let theirs = theirs.map_or(String::new(), |it| format!("{:>14}{:>9}", figure(it), figure(it / ours)));
+            let ratio = |it: f64| if ours == 0.0 { f64::NAN } else { it / ours };
+            let theirs = theirs.map_or(String::new(), |it| format!("{:>14}{:>9}", figure(it), figure(ratio(it))));
             let _ = writeln!(text, "{name:<28}{:>14}{theirs}", figure(ours));
         };
         if self.setup.scenario.is_timed() {
             for (name, share) in [("p50 s", 0.5), ("p95 s", 0.95), ("p99 s", 0.99), ("max s", 1.0)] {
                 line(name, &|it| it.time.percentile(share));
+            }
+            if (self.time.figures.len() as u64) < self.seeds.count {
+                line("seeds with a time", &|it| it.time.figures.len() as f64);
             }
         }
         line("wrong entries", &|it| it.wrong.sum());
@@ -295,5 +300,15 @@ mod tests {
     fn results_are_in_the_order_of_the_seeds() {
         let seeds = Seeds { first: 7, count: 50 };
         assert_eq!(for_each_seed(seeds, 4, |seed| seed), (7..57).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_was_not_measured_is_no_figure() {
+        let report = Report::of(&Setup::new(Scenario::Refute, 3), Seeds { first: 0, count: 2 });
+        let text = report.text(Some(&report));
+        assert!(text.contains(&format!("p50 s{:>37}{:>14}{:>9}\n", "-", "-", "-")), "{text}");
+        assert!(text.contains(&format!("wrong entries{:>29}{:>14}{:>9}\n", "0.00", "0.00", "-")), "{text}");
+        assert!(!text.contains("slowest"), "{text}");
+        assert_eq!(report.json(None)["seconds"], Value::Null);
     }
 }

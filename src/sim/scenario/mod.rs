@@ -159,14 +159,15 @@ impl Setup {
 /// What one run gave.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
-    /// How long until every list was right; None if it did not come about, or no time is measured.
-    pub known: Option<Duration>,
-    /// Entries that never became right, or did not stay so.
-    pub wrong: u64,
+    /// Seconds until every list was right, infinite if it did not come about; None if no time is measured.
+    pub known: Option<f64>,
+    /// Entries that never became right, or did not stay so, where that is measured.
+    pub wrong: Option<u64>,
     /// Bytes that one server sent and received in a second, headers included, on average since the event.
     pub bytes_per_second: f64,
-    /// Exchanges begun between the event and the time that all knew, by server, beyond those of the settled cluster.
-    pub pushes: f64,
+    /// Exchanges begun between the event and the time that all knew, by server, beyond those of the settled cluster,
+    /// where that is measured.
+    pub pushes: Option<f64>,
     /// What else the scenario measures.
     pub extra: Vec<(&'static str, f64)>,
     /// A hash of all that happened, bodies included, if it was asked for.
@@ -230,9 +231,16 @@ mod tests {
         for (name, scenario) in Scenario::ALL {
             for seed in 0..3 {
                 let outcome = run(&Setup::new(scenario, 8), seed);
-                assert_eq!(outcome.known.is_some(), scenario.is_timed(), "{name} with seed {seed}");
+                let is_timed = scenario.is_timed() && !outcome.extra.contains(&("took", 0.0));
+                assert_eq!(outcome.known.map(f64::is_finite), is_timed.then_some(true), "{name} with seed {seed}");
             }
         }
+    }
+
+    #[test]
+    fn a_false_death_that_no_list_took_has_no_time() {
+        assert_eq!(run(&Setup::new(Scenario::Refute, 3), 0).known, None);
+        assert!(run(&Setup::new(Scenario::Refute, 20), 0).known.is_some());
     }
 
     #[test]
@@ -240,7 +248,7 @@ mod tests {
         let setup = Setup { interval: Duration::from_secs(3600), ..Setup::new(Scenario::Crash, 5) };
         assert_eq!(Stage::new(&setup, 0).limit(), setup.interval * 480);
         for seed in 0..5 {
-            assert!(run(&setup, seed).known.is_some(), "seed {seed}");
+            assert!(run(&setup, seed).known.is_some_and(f64::is_finite), "seed {seed}");
         }
     }
 }

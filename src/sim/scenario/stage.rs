@@ -127,7 +127,8 @@ impl Stage {
             wrong += self.changes().iter().filter(is_wrong).count() as u64;
         }
         let bytes_per_second = self.bytes_per_second();
-        Outcome { known, wrong, bytes_per_second, pushes, ..Outcome::default() }
+        let known = Some(known.map_or(f64::INFINITY, |known| known.as_secs_f64()));
+        Outcome { known, wrong: Some(wrong), bytes_per_second, pushes: Some(pushes), ..Outcome::default() }
     }
 
     /// The outcome of a scenario without a time.
