@@ -9,7 +9,7 @@ use rand::seq::SliceRandom;
 use super::super::cluster::{self, settle};
 use super::super::store::Condition;
 use super::super::{Change, Kind, World};
-use super::{INTERVAL, LIMIT, Outcome, Scenario, Setup, V1_LIMIT, WATCH};
+use super::{INTERVAL, LIMIT, Outcome, Setup, V1_LIMIT, WATCH};
 use crate::message::State;
 
 const HOUR: i64 = 3_600_000;
@@ -32,14 +32,8 @@ pub struct Stage {
 impl Stage {
     pub fn new(setup: &Setup, seed: u64) -> Self {
         let mut world = World::new(seed);
-        let spare = match setup.scenario {
-            Scenario::Join | Scenario::LateListen | Scenario::Unreachable => 1,
-            Scenario::Churn => setup.servers.div_ceil(4),
-            _ => 0,
-        };
-        let total = setup.servers + spare;
-        let mut kinds = vec![Kind::Ours; total];
-        kinds[..(total as f64 * setup.v1).round() as usize].fill(Kind::V1);
+        let (spare, (v1, ours)) = (setup.spare(), setup.kinds());
+        let mut kinds = [vec![Kind::V1; v1], vec![Kind::Ours; ours]].concat();
         kinds.shuffle(&mut world.rng);
         let all: Vec<_> = kinds.into_iter().enumerate().filter_map(|it| add(&mut world, setup, it)).collect();
         let mut order = all.clone();
