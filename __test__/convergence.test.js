@@ -91,4 +91,9 @@ describe('the report of how long it takes until all know', () => {
   test('an option that is not understood is said', async () => {
     await assert.rejects(report('--up-to', 'many'), { code: 2, stderr: /--up-to takes a number/ });
   });
+
+  test('a file that is not there is said without a stack', async () => {
+    const none = path.join(folder(), 'none.json');
+    await assert.rejects(report('--load', none), { code: 2, stderr: /^ENOENT: .*none\.json'\n$/ });
+  });
 });

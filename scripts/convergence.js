@@ -94,7 +94,7 @@ function options() {
     if (upTo !== undefined && !(upTo >= 3)) throw new Error('--up-to takes a number, 3 at least');
     return { ...values, upTo, out: resolve(values.out) };
   } catch (error) {
-    console.error(`${/** @type {Error} */ (error).message}\n\n${HELP}`);
+    console.error(`${/** @type {Error} */ (error).message}\nsee npm run report -- --help`);
     process.exit(2);
   }
 }
@@ -104,7 +104,9 @@ if (given.help) {
   process.stdout.write(HELP);
 } else {
   main(given).catch((error) => {
-    console.error(error);
-    process.exit(1);
+    // A file or the memory that is not there says all in its message; a defect of ours needs its stack.
+    const isDefect = !['Error', 'SyntaxError'].includes(error.name);
+    console.error(isDefect ? error : error.message);
+    process.exit(isDefect ? 1 : 2);
   });
 }

@@ -64,8 +64,8 @@ have. The time ends when all lists are right for the first time; those of versio
 ${shown('said')}
 
 Joining, leaving, draining and denying a death are a server's own word: nobody has to find out, the news only has to
-spread. "Join" ends when all others list the new server. Among 3 servers a death takes 0 s
-to deny: nobody ever listed it.
+spread. "Join" ends when all others list the new server. A false death that nobody listed has no time: among 3 servers
+all look before they list it.
 
 ## A server hangs
 

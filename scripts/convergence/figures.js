@@ -19,7 +19,7 @@ const { argumentsOf } = require('./simulator.js');
  * @property {boolean} [dashed]
  * @property {Result[]} results
  * @property {(result: Result) => number} x
- * @property {(report: Report) => number | null | undefined} y null: it never came
+ * @property {(report: Report) => number | null | undefined} y null: it never came; undefined: there is none
  */
 /**
  * @typedef {object} Figure
@@ -83,9 +83,10 @@ function compose(name, plot, series, cell = seconds) {
     name: it.name,
     color: it.color,
     dashed: it.dashed,
-    points: it.results.map((result) => {
-      const y = it.y(result.report) ?? undefined;
-      const never = y === undefined;
+    points: it.results.flatMap((result) => {
+      const y = it.y(result.report);
+      if (y === undefined) return [];
+      const never = y === null;
       // An axis of decades has no zero: that is its lowest line.
       const pale = cell === seconds && result.run.seeds < FEW;
       return { x: it.x(result), y: Math.max(y ?? limitOf(result.run.kind), plot.y.min), never, pale };

@@ -21,7 +21,7 @@ const FEATURES = ['--no-default-features', '--features', 'sim', '--bin', 'sim', 
 /** @typedef {{ mean: number | null, p50: number | null, p99: number | null, max: number | null }} Spread */
 /**
  * @typedef {object} Report what the simulator prints, as far as it is used here; a time that never came is null
- * @property {Spread | null} seconds
+ * @property {Spread | null} seconds null: there was nothing to measure
  * @property {number | null} slowestSeed
  * @property {number[]} unfinished
  * @property {number} bytesPerServerAndSecond

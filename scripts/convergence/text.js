@@ -24,13 +24,14 @@ function figure(value) {
 const limitOf = ({ v1 }) => (v1 ? V1_LIMIT : LIMIT);
 
 /**
- * Seconds; what never came is not hidden.
+ * Seconds; what never came, null, is not hidden.
  *
  * @param {number | null | undefined} value
  * @param {import('./simulator.js').Kind} kind
  */
 function seconds(value, kind) {
-  return value === null || value === undefined ? `> ${limitOf(kind) / 3600} h` : `${figure(value)} s`;
+  if (value === undefined) return '–';
+  return value === null ? `> ${limitOf(kind) / 3600} h` : `${figure(value)} s`;
 }
 
 /** @param {string[]} head @param {string[][]} rows */

@@ -1,6 +1,9 @@
 //! The figures that must hold: the targets, as a table.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
+
+use serde_json::json;
 
 use super::report::{Report, Seeds, Spread};
 use super::scenario::{INTERVAL, Scenario, Setup};
@@ -47,6 +50,7 @@ impl Figure {
 
     fn name(self) -> String {
         match self {
+            Self::Time(1.0) => "max s".into(),
             Self::Time(share) => format!("p{:.0} s", share * 100.0),
             Self::Wrong => "wrong entries".into(),
             Self::Bytes => "bytes/server/s".into(),
@@ -71,6 +75,26 @@ pub struct Rows {
 }
 
 impl Rows {
+    /// An error if there are none.
+    pub fn some(self) -> Result<Self, String> {
+        if !self.list().is_empty() {
+            return Ok(self);
+        }
+        let all = Self { slow: self.slow, ..Self::default() }.list();
+        let there = Scenario::ALL.iter().filter_map(|(name, scenario, _)| {
+            let sizes = all.iter().map(|row| row.setup).filter(|it| it.scenario == *scenario).map(|it| it.servers);
+            let sizes: Vec<_> = sizes.collect::<BTreeSet<_>>().iter().map(usize::to_string).collect();
+            (!sizes.is_empty()).then(|| format!("{name} {}", sizes.join(" ")))
+        });
+        Err(format!("nothing to check there: by scenario and --n there are {}", there.collect::<Vec<_>>().join(", ")))
+    }
+
+    fn list(self) -> Vec<Row> {
+        let mut rows = if self.slow { slow_rows() } else { rows() };
+        rows.retain(|row| self.contains(&row.setup));
+        rows
+    }
+
     fn contains(self, setup: &Setup) -> bool {
         self.scenario.is_none_or(|it| it == setup.scenario) && self.servers.is_none_or(|it| it == setup.servers)
     }
@@ -164,37 +188,39 @@ fn slow_rows() -> Vec<Row> {
 }
 
 /// Runs them and prints each figure; returns whether all hold.
-pub fn run(which: Rows, json: bool, print: fn(&str)) -> bool {
+pub fn run(which: Rows, as_json: bool, print: fn(&str)) -> bool {
     let mut missed = Vec::new();
     let mut objects = Vec::new();
-    for row in if which.slow { slow_rows() } else { rows() } {
-        if !which.contains(&row.setup) {
-            continue;
-        }
+    for row in which.list() {
         let clock = Clock::new();
-        let report = Report::of(&row.setup, Seeds { first: 0, count: row.seeds });
-        let name = describe(&row.setup);
+        let seeds = Seeds { first: 0, count: row.seeds };
+        let report = Report::of(&row.setup, seeds);
+        let name = describe(&row.setup, seeds);
+        let mut figures = Vec::new();
         for (figure, bound) in row.figures {
             let it = figure.of(&report);
             let holds = it <= *bound;
-            let line = format!("{} {name:<34}{:<28}{it:>10.2}  ≤ {bound}", mark(holds), figure.name());
-            if !json {
+            let line = format!("{} {name:<38}{:<28}{it:>10.2}  ≤ {bound}", mark(holds), figure.name());
+            if !as_json {
                 print(&line);
             }
+            figures.push(json!({ "figure": figure.name(), "value": it, "bound": bound, "holds": holds }));
             if !holds {
                 let worst = figure.spread(&report).and_then(Spread::worst);
-                let replay = worst.map_or(String::new(), |seed| format!("\n       {}", report.replay(seed)));
+                let replay = worst.map_or(String::new(), |seed| format!("\n       {}", row.setup.replay(seed, false)));
                 missed.push(format!("{line}{replay}"));
             }
         }
-        if json {
-            objects.push(report.json(None));
+        if as_json {
+            let mut object = report.json(None);
+            object["figures"] = figures.into();
+            objects.push(object);
         } else {
             print(&format!("     {:.1} s on this machine", clock.now().mono.as_secs_f64()));
         }
     }
-    if json {
-        print(&serde_json::json!({ "rows": objects, "missed": missed }).to_string());
+    if as_json {
+        print(&json!({ "rows": objects, "missed": missed }).to_string());
     } else if missed.is_empty() {
         print("all hold");
     } else {
@@ -207,11 +233,11 @@ fn mark(holds: bool) -> &'static str {
     if holds { "ok  " } else { "MISS" }
 }
 
-fn describe(setup: &Setup) -> String {
+fn describe(setup: &Setup, seeds: Seeds) -> String {
     let interval = match setup.interval {
         INTERVAL => String::new(),
         other => format!(" every {} s", other.as_secs()),
     };
     let skewed = if setup.skewed { " ±1 h" } else { "" };
-    format!("{} n={}{interval}{skewed}", setup.scenario.name(), setup.servers)
+    format!("{} n={}{interval}{skewed}, {seeds}", setup.scenario.name(), setup.servers)
 }

@@ -1,102 +1,204 @@
 //! The command line: `npm run sim -- …`.
 
-use std::io::Write as _;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
+use std::ops::RangeBounds;
+use std::process;
+use std::str::FromStr;
 use std::time::Duration;
 
 use super::check::{self, Rows};
 use super::fuzz;
 use super::report::{Report, Seeds};
-use super::scenario::{Scenario, Setup};
+use super::scenario::{FIGURES, Scenario, Setup};
 
-/// Up to how many servers version 1's policy is run for comparison.
-const V1_UP_TO: usize = 300;
 /// How many servers, seeds of a scenario and schedules of faults are run where nothing is said.
 const SERVERS: usize = 10;
 const SEEDS: u64 = 20;
 const SCHEDULES: u64 = 100;
+/// What JSON can say exactly.
+const MOST: u64 = 1 << 53;
+
+/// What there is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Run,
+    Check,
+    Fuzz,
+}
+
+use Mode::{Check, Fuzz, Run};
+
+impl Mode {
+    const ALL: [(Self, &str); 3] = [(Run, "a scenario"), (Check, "--check"), (Fuzz, "--fuzz")];
+}
+
+/// Each option: its name, its value if it has one (in brackets where it may be left out), what it is for, and its help.
+const OPTIONS: [(&str, &str, &[Mode], &str); 14] = [
+    ("--check", "", &[Check], "the figures that must hold; with --scenario or --n some of them"),
+    ("--slow", "", &[Check], "those at 10 000 servers instead"),
+    ("--fuzz", "[N]", &[Fuzz], "random schedules of faults, with the seeds from 0 on; 100 if not given"),
+    ("--scenario", "NAME", &[Run, Check], "what happens, see below; crash if not given"),
+    ("--n", "N", &[Run, Check], "servers, 2 to 10 000, which take 13 GB of memory; 10 if not given"),
+    ("--seeds", "N", &[Run], "how many runs, with the seeds from 0 on; 20 if not given"),
+    ("--seed", "K", &[Run, Fuzz], "the run with this seed alone"),
+    ("--interval", "S", &[Run], "gossip interval in seconds, 0.1 to 3600; 30 if not given"),
+    ("--v1", "SHARE", &[Run], "of the servers that is of version 1, 0 to 1; 0 if not given, 0.5 in mixed"),
+    ("--skew", "", &[Run], "clocks are an hour wrong, every other one either way"),
+    ("--no-list", "", &[Run], "no master list once the cluster has come about; with one, version 1 never settles"),
+    ("--loss", "SHARE", &[Run], "of exchanges that the scenario loss loses, 0 to below 1; 0.2 if not given"),
+    ("--no-v1", "", &[Run], "do not run version 1 beside, as is done up to 300 servers, with the same list and seeds"),
+    ("--json", "", &[Run, Check], "JSON instead of text: npm run --silent sim -- --json | jq"),
+];
+/// Options that exclude each other.
+const EXCLUSIVE: [(&str, &str); 2] = [("--check", "--fuzz"), ("--seeds", "--seed")];
+
+/// The options that are given, by their names.
+struct Given(BTreeMap<&'static str, String>);
+
+impl Given {
+    fn read(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut arguments = arguments.peekable();
+        let mut given = BTreeMap::new();
+        while let Some(argument) = arguments.next() {
+            let (name, value) =
+                argument.split_once('=').map_or((&*argument, None), |(name, value)| (name, Some(value.to_owned())));
+            let option = OPTIONS.iter().find(|(known, ..)| *known == name);
+            let &(name, wants, ..) = option.ok_or_else(|| format!("there is no option {name}"))?;
+            let value = value.or_else(|| arguments.next_if(|next| !wants.is_empty() && !next.starts_with("--")));
+            if value.is_some() && wants.is_empty() {
+                return Err(format!("{name} takes no value"));
+            }
+            if value.is_none() && !wants.is_empty() && !wants.starts_with('[') {
+                return Err(format!("{name} needs a value"));
+            }
+            if given.insert(name, value.unwrap_or_default()).is_some() {
+                return Err(format!("{name} is given twice"));
+            }
+        }
+        Ok(Self(given))
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    fn number<T: FromStr + PartialOrd>(&self, name: &str, range: impl RangeBounds<T>) -> Result<Option<T>, String> {
+        let Some(text) = self.0.get(name) else { return Ok(None) };
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        let help = OPTIONS.iter().find(|(known, ..)| *known == name).map_or("", |(.., help)| help);
+        number.map(Some).ok_or_else(|| format!("{name} {text} is not possible: {help}"))
+    }
+
+    /// What there is to do. An error names an option that is not for it.
+    fn mode(&self) -> Result<Mode, String> {
+        if let Some((one, other)) = EXCLUSIVE.iter().find(|(one, other)| self.has(one) && self.has(other)) {
+            return Err(format!("{one} does not go with {other}"));
+        }
+        let mode = if self.has("--check") {
+            Check
+        } else if self.has("--fuzz") {
+            Fuzz
+        } else {
+            Run
+        };
+        for (name, _, modes, _) in OPTIONS.iter().filter(|(name, ..)| self.has(name)) {
+            if !modes.contains(&mode) {
+                let named: Vec<_> =
+                    Mode::ALL.iter().filter(|(it, _)| modes.contains(it)).map(|(_, name)| *name).collect();
+                return Err(format!("{name} is for {}", named.join(" or ")));
+            }
+        }
+        Ok(mode)
+    }
+
+    fn scenario(&self) -> Result<Option<Scenario>, String> {
+        let find = |name: &String| Scenario::find(name).ok_or_else(|| format!("there is no scenario {name}"));
+        self.0.get("--scenario").map(find).transpose()
+    }
+
+    fn seeds(&self, count: Option<u64>, default: u64) -> Result<Seeds, String> {
+        Ok(match self.number("--seed", 0..=MOST)? {
+            Some(first) => Seeds { first, count: 1 },
+            None => Seeds { first: 0, count: count.unwrap_or(default) },
+        })
+    }
+
+    fn setup(&self, servers: Option<usize>) -> Result<Setup, String> {
+        let setup = Setup::new(self.scenario()?.unwrap_or(Scenario::Crash), servers.unwrap_or(SERVERS));
+        if self.has("--loss") && setup.scenario != Scenario::Loss {
+            return Err("--loss is for the scenario loss".into());
+        }
+        let setup = Setup {
+            interval: self.number("--interval", 0.1..=3600.0)?.map_or(setup.interval, Duration::from_secs_f64),
+            v1: self.number("--v1", 0.0..=1.0)?.unwrap_or(setup.v1),
+            skewed: self.has("--skew") || setup.skewed,
+            list: !self.has("--no-list") && setup.list,
+            loss: self.number("--loss", 0.0..1.0)?.unwrap_or(setup.loss),
+            ..setup
+        };
+        let (v1, ours) = setup.kinds();
+        if setup.v1 < 1.0 && ours < 2 {
+            return Err(format!("of {} servers {ours} would be of ours: 2 at least, or --v1 1", v1 + ours));
+        }
+        if setup.scenario == Scenario::Mixed && v1 == 0 {
+            return Err("the scenario mixed needs a server of version 1".into());
+        }
+        if setup.scenario == Scenario::Refute && setup.servers < 3 {
+            return Err("the scenario refute needs 3 servers: who says it, of whom, to whom".into());
+        }
+        Ok(setup)
+    }
+}
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Task {
-    Scenario { setup: Setup, compare: bool },
+    Scenario { setup: Setup, seeds: Seeds, compare: bool },
     Check(Rows),
-    Fuzz,
+    Fuzz(Seeds),
 }
 
 /// The command line, read.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Options {
     task: Task,
-    seeds: Seeds,
     json: bool,
 }
 
 impl Options {
     /// Reads the command line; an error says what is wrong with it.
     pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let (mut task, mut scenario, mut servers, mut count, mut first) = (None, None, None, None, None);
-        let (mut interval, mut v1, mut compare, mut json) = (None, None, true, false);
-        let (mut skewed, mut list, mut check, mut slow, mut loss) = (false, true, false, false, None);
-        let mut arguments = arguments.peekable();
-        while let Some(option) = arguments.next() {
-            let mut value = || arguments.next().ok_or(format!("{option} needs a value"));
-            match option.as_str() {
-                "--check" => check = true,
-                "--slow" => (check, slow) = (true, true),
-                "--fuzz" => {
-                    task = Some(Task::Fuzz);
-                    let seeds = arguments.next_if(|next| !next.starts_with("--"));
-                    count = Some(seeds.map_or(Ok(SCHEDULES), |text| number(&option, &text))?);
-                }
-                "--scenario" => {
-                    let name = value()?;
-                    scenario = Some(Scenario::find(&name).ok_or(format!("there is no scenario {name}"))?);
-                }
-                "--n" => servers = Some(at_least(2, &option, &value()?)? as usize),
-                "--seeds" => count = Some(at_least(1, &option, &value()?)?),
-                "--seed" => first = Some(number(&option, &value()?)?),
-                "--interval" => interval = Some(Duration::from_secs(at_least(1, &option, &value()?)?)),
-                "--v1" => v1 = Some(share(&option, &value()?)?),
-                "--loss" => loss = Some(share(&option, &value()?)?),
-                "--skew" => skewed = true,
-                "--no-list" => list = false,
-                "--no-v1" => compare = false,
-                "--json" => json = true,
-                _ => return Err(format!("there is no option {option}")),
-            }
-        }
-        if check {
-            task = Some(Task::Check(Rows { slow, scenario, servers }));
-        }
-        let setup = Setup::new(scenario.unwrap_or(Scenario::Crash), servers.unwrap_or(SERVERS));
-        if loss.is_some() && setup.scenario != Scenario::Loss {
-            return Err("--loss is for the scenario loss".into());
-        }
-        let setup = Setup {
-            interval: interval.unwrap_or(setup.interval),
-            v1: v1.unwrap_or(setup.v1),
-            skewed: skewed || setup.skewed,
-            list: list && setup.list,
-            loss: loss.unwrap_or(setup.loss),
-            ..setup
+        let given = Given::read(arguments)?;
+        let mode = given.mode()?;
+        let servers = given.number("--n", 2..=10_000)?;
+        let task = match mode {
+            Run => Task::Scenario {
+                setup: given.setup(servers)?,
+                seeds: given.seeds(given.number("--seeds", 1..=MOST)?, SEEDS)?,
+                compare: !given.has("--no-v1"),
+            },
+            Check => Task::Check(Rows { slow: given.has("--slow"), scenario: given.scenario()?, servers }.some()?),
+            Fuzz if given.0["--fuzz"].is_empty() => Task::Fuzz(given.seeds(None, SCHEDULES)?),
+            Fuzz if given.has("--seed") => return Err("--fuzz N does not go with --seed".into()),
+            Fuzz => Task::Fuzz(given.seeds(given.number("--fuzz", 1..=MOST)?, SCHEDULES)?),
         };
-        let seeds = first.map_or(Seeds { first: 0, count: count.unwrap_or(SEEDS) }, |first| Seeds { first, count: 1 });
-        Ok(Self { task: task.unwrap_or(Task::Scenario { setup, compare }), seeds, json })
+        Ok(Self { task, json: given.has("--json") })
     }
 
     /// Does what is asked for and prints it; returns whether all is as it should be.
     pub fn run(&self) -> bool {
         match self.task {
-            Task::Scenario { setup, compare } => self.run_scenario(&setup, compare),
+            Task::Scenario { setup, seeds, compare } => self.run_scenario(&setup, seeds, compare),
             Task::Check(rows) => check::run(rows, self.json, print_line),
-            Task::Fuzz => fuzz::run_all(self.seeds, print_line),
+            Task::Fuzz(seeds) => fuzz::run_all(seeds, print_line),
         }
     }
 
-    fn run_scenario(&self, setup: &Setup, compare: bool) -> bool {
-        let report = Report::of(setup, self.seeds);
-        let compare = compare && setup.v1 < 1.0 && setup.servers <= V1_UP_TO;
-        let v1 = compare.then(|| Report::of(&Setup { v1: 1.0, ..*setup }, self.seeds));
+    fn run_scenario(&self, setup: &Setup, seeds: Seeds, compare: bool) -> bool {
+        let report = Report::of(setup, seeds);
+        let v1 = (compare && setup.is_comparable()).then(|| Report::of(&Setup { v1: 1.0, ..*setup }, seeds));
         if self.json {
             print_line(&report.json(v1.as_ref()).to_string());
         } else {
@@ -108,36 +210,54 @@ impl Options {
 
 /// How it is called.
 pub fn usage() -> String {
-    let names: Vec<_> = Scenario::ALL.iter().map(|(name, _)| *name).collect();
-    format!(
-        "usage: npm run sim -- --scenario NAME --n N --seeds S [--v1 SHARE] [--interval SECONDS] [--skew] [--no-list]
-                   [--no-v1] [--loss SHARE] [--json]
-       npm run sim -- --scenario NAME … --seed K    one seed alone
-       npm run sim -- --check [--json]              the figures that must hold; --slow: those at 10 000 servers;
-                                                    with --scenario or --n only some of them
-       npm run sim -- --fuzz [SEEDS]                random schedules of faults; --fuzz --seed K: one of them
-scenarios: {}",
-        names.join(" ")
-    )
-}
-
-fn number<T: std::str::FromStr>(option: &str, text: &str) -> Result<T, String> {
-    text.parse().map_err(|_| format!("{option} {text} is not understood"))
-}
-
-fn share(option: &str, text: &str) -> Result<f64, String> {
-    let it: f64 = number(option, text)?;
-    if (0.0..=1.0).contains(&it) { Ok(it) } else { Err(format!("{option} is a share, 0 to 1")) }
-}
-
-fn at_least(least: u64, option: &str, text: &str) -> Result<u64, String> {
-    let it = number(option, text)?;
-    if it < least { Err(format!("{option} is at least {least}")) } else { Ok(it) }
+    let mut text = String::from("usage:");
+    // Writing to a string cannot fail.
+    for (mode, own) in Mode::ALL {
+        text.push_str("\n  npm run sim --");
+        for (name, value, ..) in OPTIONS.iter().filter(|(_, _, modes, _)| modes.contains(&mode)) {
+            let option = format!("{name} {value}");
+            let option = option.trim_end();
+            let _ = if *name == own { write!(text, " {option}") } else { write!(text, " [{option}]") };
+        }
+    }
+    text.push_str("\noptions:\n");
+    for (name, value, _, help) in OPTIONS {
+        let _ = writeln!(text, "  {:<18}{help}", format!("{name} {value}"));
+    }
+    text.push_str("scenarios, timed from what happens unless said:\n");
+    for (name, _, line) in Scenario::ALL {
+        let _ = writeln!(text, "  {name:<18}{line}");
+    }
+    let _ = write!(
+        text,
+        "figures, of every scenario:{FIGURES}\n\
+         exit codes: 0; 1 if a figure or an invariant does not hold, or a run never came about; 2 if the command is wrong;\n\
+         101 if a run panicked, which is a defect: the command that runs it again is printed"
+    );
+    text
 }
 
 /// Prints a line. Whoever reads may stop before the end, as `head` does.
 pub fn print_line(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{line}");
+    match writeln!(io::stdout(), "{line}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            print_problem(&format!("the output cannot be written: {error}"));
+            process::exit(1);
+        }
+        Ok(()) | Err(_) => {}
+    }
+}
+
+/// Says what is wrong.
+pub fn print_problem(problem: &str) {
+    let _ = writeln!(io::stderr(), "{problem}");
+}
+
+/// Shows on a terminal how far it is, in place of what was shown before.
+pub fn show_progress(text: &str) {
+    if io::stderr().is_terminal() {
+        let _ = write!(io::stderr(), "\r\x1b[K{text}");
+    }
 }
 
 #[cfg(test)]
@@ -148,36 +268,96 @@ mod tests {
         Options::parse(line.split_whitespace().map(str::to_owned))
     }
 
+    fn task(line: &str) -> Task {
+        parse(line).expect(line).task
+    }
+
     #[test]
     fn a_failure_is_replayed_by_the_command_that_it_prints() {
         for setup in [
             Setup { skewed: true, v1: 0.25, list: false, ..Setup::new(Scenario::Partition, 12) },
-            Setup { loss: 0.05, ..Setup::new(Scenario::Loss, 12) },
+            Setup { loss: 0.05, interval: Duration::from_millis(2500), ..Setup::new(Scenario::Loss, 12) },
         ] {
-            let report = Report::of(&setup, Seeds { first: 4, count: 0 });
-            let command = report.replay(4);
-            let options = parse(command.strip_prefix("npm run sim -- ").expect("its beginning")).expect(&command);
-            assert_eq!(options.task, Task::Scenario { setup, compare: true });
-            assert_eq!(options.seeds, Seeds { first: 4, count: 1 });
+            for compare in [true, false] {
+                let command = setup.replay(4, compare);
+                let line = command.strip_prefix("npm run sim -- ").expect("its beginning");
+                assert_eq!(task(line), Task::Scenario { setup, seeds: Seeds { first: 4, count: 1 }, compare });
+            }
         }
     }
 
     #[test]
-    fn what_is_not_understood_is_named() {
+    fn what_is_wrong_is_named() {
         for (line, problem) in [
             ("--scenario nothing", "no scenario nothing"),
-            ("--n 1", "--n is at least 2"),
+            ("--n 1", "--n 1 is not possible"),
+            ("--n 20000", "13 GB"),
             ("--n", "--n needs a value"),
-            ("--seeds many", "--seeds many is not understood"),
-            ("--v1 2", "share"),
-            ("--scenario loss --loss 20", "share"),
+            ("--n --json", "--n needs a value"),
+            ("--n=", "not possible"),
+            ("--seeds many", "--seeds many is not possible"),
+            ("--seeds 0", "not possible"),
+            ("--fuzz 0", "not possible"),
+            ("--v1 2", "0 to 1"),
+            ("--v1 NaN", "0 to 1"),
+            ("--interval 0.05", "0.1 to 3600"),
+            ("--scenario loss --loss 1", "below 1"),
             ("--scenario crash --loss 0.2", "for the scenario loss"),
             ("--else", "no option --else"),
+            ("--json=yes", "--json takes no value"),
+            ("5", "no option 5"),
         ] {
             assert!(parse(line).expect_err(line).contains(problem), "{line}");
         }
-        let fuzz = |line| parse(line).map(|options| (options.task, options.seeds));
-        assert_eq!(fuzz("--fuzz 7"), Ok((Task::Fuzz, Seeds { first: 0, count: 7 })));
-        assert_eq!(fuzz("--fuzz --seed 7"), Ok((Task::Fuzz, Seeds { first: 7, count: 1 })));
+    }
+
+    #[test]
+    fn an_option_that_would_do_nothing_is_an_error() {
+        for (line, problem) in [
+            ("--check --seeds 5", "--seeds is for a scenario"),
+            ("--check --v1=1", "--v1 is for a scenario"),
+            ("--fuzz --n 5", "--n is for a scenario or --check"),
+            ("--fuzz --json", "--json is for a scenario or --check"),
+            ("--slow", "--slow is for --check"),
+            ("--check --fuzz", "--check does not go with --fuzz"),
+            ("--seed 1 --seeds 2", "--seeds does not go with --seed"),
+            ("--fuzz 5 --seed 5", "--fuzz N does not go with --seed"),
+            ("--n 5 --n 6", "--n is given twice"),
+            ("--check --n 7", "crash 10 12 100 1000"),
+            ("--check --slow --scenario hang", "idle 10000"),
+        ] {
+            let found = parse(line).expect_err(line);
+            assert!(found.contains(problem), "{line}: {found}");
+        }
+    }
+
+    #[test]
+    fn a_cluster_in_which_there_is_nothing_to_measure_is_an_error() {
+        for (line, problem) in [
+            ("--scenario crash --n 5 --v1 0.9", "of 5 servers 0 would be of ours"),
+            ("--scenario mixed --n 2", "of ours"),
+            ("--scenario mixed --v1 0", "needs a server of version 1"),
+            ("--scenario refute --n 2", "needs 3 servers"),
+        ] {
+            let found = parse(line).expect_err(line);
+            assert!(found.contains(problem), "{line}: {found}");
+        }
+        for (name, ..) in Scenario::ALL {
+            let least = if matches!(*name, "refute" | "mixed") { 4 } else { 2 };
+            let line = format!("--scenario {name} --n {least} --seeds 1 --no-v1");
+            let Task::Scenario { setup, seeds, .. } = task(&line) else { panic!("{line}") };
+            assert_eq!(Report::of(&setup, seeds).unfinished, [0_u64; 0], "{line}");
+        }
+    }
+
+    #[test]
+    fn an_option_has_its_value_after_a_space_or_an_equals_sign() {
+        assert_eq!(parse("--n=7 --json --v1=0.5"), parse("--v1 0.5 --n 7 --json"));
+        assert_eq!(task("--fuzz 7"), Task::Fuzz(Seeds { first: 0, count: 7 }));
+        assert_eq!(task("--fuzz=7"), task("--fuzz 7"));
+        assert_eq!(task("--fuzz --seed 7"), Task::Fuzz(Seeds { first: 7, count: 1 }));
+        assert_eq!(task("--fuzz"), Task::Fuzz(Seeds { first: 0, count: SCHEDULES }));
+        let rows = Rows { slow: true, scenario: Some(Scenario::Crash), servers: Some(10_000) };
+        assert_eq!(task("--check --slow --scenario crash --n 10000"), Task::Check(rows));
     }
 }

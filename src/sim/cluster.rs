@@ -13,8 +13,10 @@ use crate::message::{Entry, Message, ServerUrl, State};
 /// Up to how many servers a cluster comes about as a real one does. A larger one is made: to let 10 000 meet takes 10^8
 /// merges.
 const MADE_ABOVE: usize = 300;
-/// How many intervals a cluster has to come about, and how many more if it has not. Version 1 takes long.
+/// How many intervals a cluster has to come about, and how many more, an hour at least, if it has not. Version 1 takes
+/// long.
 const INTERVALS: u32 = 10;
+const MORE_INTERVALS: u32 = 120;
 const MORE: Duration = Duration::from_secs(3600);
 /// How many intervals a made one runs before anything happens to it.
 const INTERVALS_MADE: u32 = 2;
@@ -52,7 +54,7 @@ pub fn settle(world: &mut World, servers: &[usize], interval: Duration) {
         world.pass((interval * INTERVALS).max(Duration::from_secs(60)));
         let targets: Vec<_> = servers.iter().map(|server| (*server, State::Online)).collect();
         world.want(&targets, |_| true);
-        world.run(world.now() + MORE, true);
+        world.run(world.now() + MORE.max(interval * MORE_INTERVALS), true);
     }
     // What happens next happens at any time of a round.
     let phase = world.rng.random_range(0.0..1.0);

@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use clustershazbot::sim::cli::{Options, print_line, usage};
+use clustershazbot::sim::cli::{Options, print_line, print_problem, usage};
 
 fn main() -> ExitCode {
-    if std::env::args().skip(1).any(|option| option == "--help") {
+    if std::env::args().skip(1).any(|option| option == "--help" || option == "-h") {
         print_line(&usage());
         return ExitCode::SUCCESS;
     }
@@ -13,8 +13,8 @@ fn main() -> ExitCode {
         Ok(options) if options.run() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(problem) => {
-            print_line(&format!("{problem}\n{}", usage()));
-            ExitCode::FAILURE
+            print_problem(&format!("{problem}\nsee npm run sim -- --help"));
+            ExitCode::from(2)
         }
     }
 }

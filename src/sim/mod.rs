@@ -45,6 +45,8 @@ use wanted::Wanted;
 const EPOCH: u64 = 1_800_000_000_000;
 /// How often a program's event loop says that it turns: as `lib/beat.js` does.
 const BEAT: Duration = Duration::from_secs(1);
+/// How many of them count as one where nothing else happens: less than the core takes for a stall.
+const BEATS_AS_ONE: u32 = 4;
 /// Up to how many wrong entries of a list are looked at whenever its server has done anything. An entry may change
 /// without a notice, as when it expires.
 const LOOKED_AT_ALWAYS: u32 = 4;
@@ -165,6 +167,7 @@ impl World {
 
     /// Sets a server's wall clock to another time: `skew` ms ahead of the right one.
     pub fn set_clock(&mut self, server: usize, skew: i64) {
+        self.beat(server);
         self.servers[server].skew = skew;
     }
 
@@ -304,19 +307,20 @@ impl World {
         }
     }
 
-    // The beats since the last input, as one: that is the same to whoever only wants to know when the last one was, and
-    // does without 10 000 events a second.
+    // The beats since the last input, as few as do not look like a stall: that is the same to whoever only wants to know
+    // when the last one was, and does without 10 000 events a second.
     fn beat(&mut self, server: usize) {
         let Now { mono, wall } = self.now_of(server);
         let it = &mut self.servers[server];
         let since_last = Duration::from_nanos((mono.saturating_sub(it.born).as_nanos() % BEAT.as_nanos()) as u64);
         let last = mono.saturating_sub(since_last);
-        if it.health == Health::Up && last > it.last_input {
-            let wall = wall.saturating_sub(since_last.as_millis() as u64);
+        while it.health == Health::Up && last > it.last_input {
+            let at = last.min(it.last_input + BEAT * BEATS_AS_ONE);
+            let wall = wall.saturating_sub(mono.saturating_sub(at).as_millis() as u64);
             if let Some(node) = &mut it.node {
-                node.handle_beat(Now { mono: last, wall });
+                node.handle_beat(Now { mono: at, wall });
             }
-            it.last_input = last;
+            it.last_input = at;
         }
     }
 

@@ -1,13 +1,15 @@
 //! Many seeds of one scenario, summed up, as text and as JSON.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::num::NonZero;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use serde_json::{Map, Value, json};
 
+use super::cli::print_problem;
 use super::scenario::{Outcome, Scenario, Setup, run};
 
 /// Above how many servers one world has the machine's memory for itself.
@@ -22,8 +24,20 @@ pub struct Seeds {
     pub count: u64,
 }
 
-/// Calls something for each seed, on all cores; the results are in the order of the seeds.
-pub fn for_each_seed<R: Send>(seeds: Seeds, threads: usize, work: impl Fn(u64) -> R + Sync) -> Vec<R> {
+impl fmt::Display for Seeds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} seed{}", self.count, if self.count == 1 { "" } else { "s" })
+    }
+}
+
+/// Calls something for each seed, on all cores; the results are in the order of the seeds. If it panics, the command that
+/// runs the seed again is printed.
+pub fn for_each_seed<R: Send>(
+    seeds: Seeds,
+    threads: usize,
+    work: impl Fn(u64) -> R + Sync,
+    replay: impl Fn(u64) -> String + Sync,
+) -> Vec<R> {
     let next = AtomicU64::new(0);
     let results = Mutex::new(Vec::new());
     thread::scope(|scope| {
@@ -34,7 +48,13 @@ pub fn for_each_seed<R: Send>(seeds: Seeds, threads: usize, work: impl Fn(u64) -
                     if index >= seeds.count {
                         return;
                     }
-                    let result = work(seeds.first + index);
+                    let seed = seeds.first + index;
+                    let result = panic::catch_unwind(AssertUnwindSafe(|| work(seed))).unwrap_or_else(|panic| {
+                        // Nobody waits for the seeds that are left.
+                        next.store(seeds.count, Ordering::Relaxed);
+                        print_problem(&format!("it panicked: {}", replay(seed)));
+                        panic::resume_unwind(panic)
+                    });
                     // Poisoned by a panic, which goes on its way when the scope ends.
                     if let Ok(mut results) = results.lock() {
                         results.push((index, result));
@@ -86,6 +106,9 @@ impl Spread {
 
     /// All together.
     pub fn sum(&self) -> f64 {
+        if self.figures.is_empty() {
+            return f64::NAN;
+        }
         self.figures.iter().map(|(figure, _)| figure).sum()
     }
 
@@ -129,28 +152,27 @@ pub struct Report {
 impl Report {
     /// Runs a scenario with each of the seeds.
     pub fn of(setup: &Setup, seeds: Seeds) -> Self {
-        let outcomes = for_each_seed(seeds, threads(setup.servers), |seed| run(setup, seed));
+        let replay = |seed| setup.replay(seed, false);
+        let outcomes = for_each_seed(seeds, threads(setup.servers), |seed| run(setup, seed), replay);
         Self::sum_up(setup, seeds, &outcomes)
     }
 
     fn sum_up(setup: &Setup, seeds: Seeds, outcomes: &[Outcome]) -> Self {
-        let timed = setup.scenario.is_timed();
         let spread = |figure: &dyn Fn(&Outcome) -> Option<f64>| {
             Spread::new(outcomes.iter().zip(seeds.first..).filter_map(|(it, seed)| Some((figure(it)?, seed))))
         };
-        let seconds = |outcome: &Outcome| Some(outcome.known.map_or(f64::INFINITY, |known| known.as_secs_f64()));
-        let unfinished = |(seed, outcome): (u64, &Outcome)| (timed && outcome.known.is_none()).then_some(seed);
+        let time = spread(&|outcome| outcome.known);
         let names = outcomes.first().map(|outcome| outcome.extra.iter().map(|(name, _)| *name)).into_iter().flatten();
         let figures =
             |name| spread(&|outcome| outcome.extra.iter().find(|(it, _)| *it == name).map(|(_, figure)| *figure));
         Self {
             setup: *setup,
             seeds,
-            time: if timed { spread(&seconds) } else { Spread::default() },
-            unfinished: (seeds.first..).zip(outcomes).filter_map(unfinished).collect(),
-            wrong: spread(&|outcome| Some(outcome.wrong as f64)),
+            unfinished: time.figures.iter().filter(|(it, _)| it.is_infinite()).map(|(_, seed)| *seed).collect(),
+            time,
+            wrong: spread(&|outcome| outcome.wrong.map(|wrong| wrong as f64)),
             bytes: spread(&|outcome| Some(outcome.bytes_per_second)),
-            pushes: spread(&|outcome| Some(outcome.pushes)),
+            pushes: spread(&|outcome| outcome.pushes),
             extra: names.map(|name| (name, figures(name))).collect(),
         }
     }
@@ -173,7 +195,7 @@ impl Report {
             "skewed": self.setup.skewed,
             "masterList": self.setup.list,
             "lossShare": (self.setup.scenario == Scenario::Loss).then_some(self.setup.loss),
-            "seconds": self.setup.scenario.is_timed().then(|| self.time.json()),
+            "seconds": self.time.worst().map(|_| self.time.json()),
             "slowestSeed": self.time.worst(),
             "unfinished": self.unfinished,
             "wrongEntries": self.wrong.sum(),
@@ -194,30 +216,27 @@ impl Report {
 
     /// All of it, for people.
     pub fn text(&self, v1: Option<&Self>) -> String {
-        let mut text = format!(
-            "{}: {} servers, {} seeds from {}, interval {} s\n",
-            self.setup.scenario.name(),
-            self.setup.servers,
-            self.seeds.count,
-            self.seeds.first,
-            self.setup.interval.as_secs_f64(),
-        );
+        let mut text = self.head();
         // Writing to a string cannot fail.
         let _ = writeln!(
             text,
             "{:<28}{:>14}{}",
             "",
             if self.setup.v1 < 1.0 { "ours" } else { "v1" },
-            v1.map_or(String::new(), |_| head())
+            v1.map_or(String::new(), |_| format!("{:>14}{:>9}", "v1", "v1/ours"))
         );
         let mut line = |name: &str, of: &dyn Fn(&Self) -> f64| {
             let (ours, theirs) = (of(self), v1.map(of));
-            let theirs = theirs.map_or(String::new(), |it| format!("{:>14}{:>9}", figure(it), figure(it / ours)));
+            let ratio = |it: f64| if ours == 0.0 { f64::NAN } else { it / ours };
+            let theirs = theirs.map_or(String::new(), |it| format!("{:>14}{:>9}", figure(it), figure(ratio(it))));
             let _ = writeln!(text, "{name:<28}{:>14}{theirs}", figure(ours));
         };
         if self.setup.scenario.is_timed() {
             for (name, share) in [("p50 s", 0.5), ("p95 s", 0.95), ("p99 s", 0.99), ("max s", 1.0)] {
                 line(name, &|it| it.time.percentile(share));
+            }
+            if (self.time.figures.len() as u64) < self.seeds.count {
+                line("seeds with a time", &|it| it.time.figures.len() as f64);
             }
         }
         line("wrong entries", &|it| it.wrong.sum());
@@ -228,40 +247,37 @@ impl Report {
             line(&format!("{name} max"), &|it| it.extra(name).map_or(f64::NAN, Spread::max));
         }
         if let (true, Some(seed)) = (self.unfinished.is_empty(), self.time.worst()) {
-            let _ = writeln!(text, "slowest: {}", self.replay(seed));
+            let _ = writeln!(text, "slowest: {}", self.setup.replay(seed, v1.is_some()));
         }
         for seed in self.unfinished.iter().take(10) {
-            let _ = writeln!(text, "never came about: {}", self.replay(*seed));
+            let _ = writeln!(text, "never came about: {}", self.setup.replay(*seed, v1.is_some()));
         }
         text
     }
 
-    /// The command that runs one seed again.
-    pub fn replay(&self, seed: u64) -> String {
+    fn head(&self) -> String {
         let Setup { scenario, servers, interval, v1, skewed, list, loss } = self.setup;
-        let default = Setup::new(scenario, servers);
-        let mut command = format!("npm run sim -- --scenario {} --n {servers} --seed {seed}", scenario.name());
-        if interval != default.interval {
-            let _ = write!(command, " --interval {}", interval.as_secs_f64());
+        let mut text = format!("{}: {servers} servers", scenario.name());
+        // Writing to a string cannot fail.
+        if self.setup.spare() > 0 {
+            let _ = write!(text, " and {} to join", self.setup.spare());
         }
-        if (v1 - default.v1).abs() > f64::EPSILON {
-            let _ = write!(command, " --v1 {v1}");
+        if v1 > 0.0 {
+            let _ = write!(text, ", {} of version 1", self.setup.kinds().0);
         }
-        if skewed != default.skewed {
-            command.push_str(" --skew");
+        let _ = write!(text, ", {} from {}, interval {} s", self.seeds, self.seeds.first, interval.as_secs_f64());
+        if skewed {
+            text.push_str(", skewed");
         }
-        if list != default.list {
-            command.push_str(" --no-list");
+        if !list {
+            text.push_str(", without a list");
         }
-        if (loss - default.loss).abs() > f64::EPSILON {
-            let _ = write!(command, " --loss {loss}");
+        if scenario == Scenario::Loss {
+            let _ = write!(text, ", loss {loss}");
         }
-        command
+        text.push('\n');
+        text
     }
-}
-
-fn head() -> String {
-    format!("{:>14}{:>9}", "v1", "v1/ours")
 }
 
 fn figure(it: f64) -> String {
@@ -281,6 +297,8 @@ fn round(figure: f64) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -294,6 +312,41 @@ mod tests {
     #[test]
     fn results_are_in_the_order_of_the_seeds() {
         let seeds = Seeds { first: 7, count: 50 };
-        assert_eq!(for_each_seed(seeds, 4, |seed| seed), (7..57).collect::<Vec<_>>());
+        assert_eq!(for_each_seed(seeds, 4, |seed| seed, |_| String::new()), (7..57).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_run_that_panics_names_its_seed() {
+        let named = Mutex::new(Vec::new());
+        let replay = |seed| {
+            named.lock().expect("no panic in here").push(seed);
+            format!("seed {seed} panics to be seen")
+        };
+        let run = || for_each_seed(Seeds { first: 0, count: 50 }, 1, |seed| assert_ne!(seed, 9), replay);
+        assert!(panic::catch_unwind(AssertUnwindSafe(run)).is_err());
+        assert_eq!(named.into_inner().expect("no panic in there"), [9]);
+    }
+
+    #[test]
+    fn the_head_says_what_is_not_as_usual() {
+        let head = |setup, count| Report::sum_up(&setup, Seeds { first: 3, count }, &[]).head();
+        let mixed = Setup { skewed: true, list: false, ..Setup::new(Scenario::Mixed, 20) };
+        assert_eq!(
+            head(mixed, 5),
+            "mixed: 20 servers, 10 of version 1, 5 seeds from 3, interval 30 s, skewed, without a list\n"
+        );
+        let join = Setup { interval: Duration::from_millis(500), ..Setup::new(Scenario::Join, 4) };
+        assert_eq!(head(join, 1), "join: 4 servers and 1 to join, 1 seed from 3, interval 0.5 s\n");
+        assert!(head(Setup::new(Scenario::Loss, 4), 1).ends_with(", loss 0.2\n"));
+    }
+
+    #[test]
+    fn what_was_not_measured_is_no_figure() {
+        let report = Report::of(&Setup::new(Scenario::Refute, 3), Seeds { first: 0, count: 2 });
+        let text = report.text(Some(&report));
+        assert!(text.contains(&format!("p50 s{:>37}{:>14}{:>9}\n", "-", "-", "-")), "{text}");
+        assert!(text.contains(&format!("wrong entries{:>29}{:>14}{:>9}\n", "0.00", "0.00", "-")), "{text}");
+        assert!(!text.contains("slowest"), "{text}");
+        assert_eq!(report.json(None)["seconds"], Value::Null);
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use rand::RngExt;
 use rand::seq::IndexedRandom;
 
+use super::cli::show_progress;
 use super::cluster::{listed, settings, start_within};
 use super::invariants::{Invariants, Violation};
 use super::report::{Seeds, for_each_seed, threads};
@@ -29,8 +30,9 @@ const LIST_MENDED: Duration = Duration::from_secs(2 * 900);
 /// How many intervals it must stay so.
 const STAYS: u32 = 5;
 const HOUR: i64 = 3_600_000;
-/// After how many schedules what they violated is printed.
+/// After how many schedules at most what they violated is printed, and which share of all.
 const PRINTED_AFTER: u64 = 200;
+const SHARES: u64 = 10;
 /// How many wrong entries are named.
 const NAMED: usize = 5;
 
@@ -60,20 +62,29 @@ struct Schedule {
 /// Runs schedules and prints what was violated; returns whether nothing was.
 pub fn run_all(seeds: Seeds, print: fn(&str)) -> bool {
     let end = seeds.first + seeds.count;
+    let step = seeds.count.div_ceil(SHARES).min(PRINTED_AFTER);
     let mut failed = 0;
-    for first in (seeds.first..end).step_by(PRINTED_AFTER as usize) {
-        let some = Seeds { first, count: PRINTED_AFTER.min(end - first) };
-        for (seed, violations) in (first..).zip(for_each_seed(some, threads(0), run)) {
+    for first in (seeds.first..end).step_by(step as usize) {
+        show_progress(&format!("{} of {} schedules", first - seeds.first, seeds.count));
+        let some = Seeds { first, count: step.min(end - first) };
+        let outcomes = for_each_seed(some, threads(0), run, replay);
+        show_progress("");
+        for (seed, violations) in (first..).zip(outcomes) {
             failed += u64::from(!violations.is_empty());
             let mut named = BTreeSet::new();
             // One of each kind says enough.
             for violation in violations.iter().filter(|it| named.insert(it.invariant)) {
-                print(&format!("{violation}\n  npm run sim -- --fuzz --seed {seed}"));
+                print(&format!("{violation}\n  {}", replay(seed)));
             }
         }
     }
-    print(&format!("{failed} of {} schedules violate an invariant", seeds.count));
+    let Seeds { first, count } = seeds;
+    print(&format!("seeds {first} to {}: {failed} of {count} schedules violate an invariant", end - 1));
     failed == 0
+}
+
+fn replay(seed: u64) -> String {
+    format!("npm run sim -- --fuzz --seed {seed}")
 }
 
 /// Runs one schedule; returns what was violated.
@@ -226,7 +237,7 @@ mod tests {
     #[test]
     fn no_invariant_is_violated() {
         for seed in 0..20 {
-            assert_eq!(run(seed), [], "npm run sim -- --fuzz --seed {seed}");
+            assert_eq!(run(seed), [], "{}", replay(seed));
         }
     }
 }

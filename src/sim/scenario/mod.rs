@@ -5,120 +5,98 @@ mod one;
 mod quiet;
 mod stage;
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use stage::Stage;
 
 /// The default gossip interval.
 pub const INTERVAL: Duration = Duration::from_secs(30);
-/// How long it may take until all is right: before a run is given up.
+/// How long it may take until all is right, before a run is given up. At longer intervals than the default as many
+/// times longer.
 const LIMIT: Duration = Duration::from_secs(4 * 3600);
 /// The same where all servers are of version 1.
 const V1_LIMIT: Duration = Duration::from_secs(6 * 3600);
 /// Which share of exchanges is lost.
 const LOST: f64 = 0.2;
+/// Up to how many servers version 1's policy is run for comparison.
+const V1_UP_TO: usize = 300;
 /// For how many intervals lists are watched after all were right, for entries that become wrong again.
 const WATCH: u32 = 5;
 
-/// Something that happens to a cluster. Unless it says otherwise the time is that from the event until every list of
-/// every other live server is right about it (in a mixed cluster: of every server of ours). "Wrong" are the entries that
-/// never became right and those that became wrong again within five intervals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scenario {
-    /// A new server starts. `own_list`: from there until its own list is complete too, s.
-    Join,
-    /// A new server starts, and listens 5 to 30 s later. The time counts from when it listens. `called_dead`: how often
-    /// it was by then and after.
-    LateListen,
-    /// A server's process ends without a word. `revivals`: how often anybody listed it online again.
-    Crash,
-    /// A server's host vanishes: what is sent to it is lost. `revivals` as above.
-    Gone,
-    /// A server's process stands still for ever. `revivals` as above.
-    Hang,
-    /// A server's event loop blocks for ever. `revivals` as above.
-    Blocked,
-    /// A server runs for 4 h, gossips, and its base URL leads to where nobody listens or nobody answers. No time:
-    /// `flips_per_hour` is how often one other server changed its mind about it, `still_online` in how many lists it is
-    /// online at the end.
-    Unreachable,
-    /// A server shuts down. `revivals` as above.
-    Leave,
-    /// A server is drained. `revivals` as above.
-    Drain,
-    /// One server is told that another, which is well, has failed. The time is that until the last list that had it
-    /// offline has it online again; `took`: how many lists had it offline; `unraised`: 1 if any had, and its incarnation
-    /// is no higher now.
-    Refute,
-    /// The event loop of a server is blocked for 10 s (5 s at an interval of 2 s). No time: `called_dead` is 1 if
-    /// anybody listed it offline within five intervals.
-    Stall,
-    /// A fifth of all exchanges is lost, or `--loss`, for 4 h, above 100 servers for 1 h. No time: `false_deaths_per_hour` counts live
-    /// servers called offline in the whole cluster, each life of one once.
-    Loss,
-    /// All that one server sends to another is lost for an hour. The time counts from the end of it. `false_deaths`:
-    /// live servers called offline at any time.
-    OneWay,
-    /// A random half is cut off from the other for an hour, without a master list. The time counts from the end of the
-    /// cut. `own_side`: live servers listed offline on their own side after it.
-    Partition,
-    /// All servers end at once, and start again each within one second, with the master list as it was. The time counts
-    /// from the end, until every list is complete. `peak`: messages that a server sent in the busiest second, on
-    /// average; `worst_peak`: of any server in any second.
-    RestartAll,
-    /// Each server in turn, 50 at most, leaves and starts again 5 s later. The time counts from the last start;
-    /// `wrong_share`: of all entries 5 s after each start.
-    RollingRestart,
-    /// For an hour servers end, start again, leave or join, one twice an interval on average. The time counts from the
-    /// end of it; `wrong_share`: of all entries at random moments before.
-    Churn,
-    /// [`Scenario::Crash`], where clocks are an hour wrong either way, and for twenty intervals before a clock a
-    /// quarter of an interval steps to another error. `false_deaths`: live servers called offline.
-    Skew,
-    /// Half of the servers are of version 1, or `--v1`. A server of ours is killed; then one of version 1: `v1_killed`
-    /// is the time for that, `revivals` as above.
-    Mixed,
-    /// Nothing happens for twenty intervals. No time. `false_deaths`: live servers called offline.
-    Idle,
-    /// Nothing happens. No time: `age_p99` is the 99th percentile over all pairs of servers, at ten moments, of the age
-    /// of `lastUpdate`, in intervals; `age_max` the greatest.
-    Age,
+/// What is measured, by the names that reports have for it.
+pub const FIGURES: &str = "
+  p50 s to max s        simulated time from the event until every list of every other live server is right about it,
+                        over the seeds; where both versions run, until the lists of ours are. -: nothing measured;
+                        ∞: not within 4 h (version 1: 6 h), or 480 intervals (720) where that is longer
+  wrong entries         those that never became right, or became wrong again within five intervals: sum over the seeds
+  bytes/server/s        that a server sent and received since the event, headers included: mean over the seeds
+  pushes/server         exchanges begun until all knew, less those of the settled cluster: mean over the seeds
+and of some scenarios, the median and the greatest of the seeds:
+  own_list              s until the new server's own list is complete too
+  called_dead           late-listen: how often it was listed offline; stall: 1 if anybody did within five intervals
+  revivals              how often anybody listed it online again; v1_revivals: the one of version 1
+  v1_killed             s, for the server of version 1
+  flips_per_hour        how often one other server changed its mind about it
+  still_online          lists that have it online at the end
+  took                  lists that had it offline: where none had, there was nothing to deny, and there is no time
+  unraised              1 if any had, and its incarnation is no higher now
+  false_deaths          live servers called offline, each life of one once; false_deaths_per_hour the same
+  own_side              live servers listed offline on their own side after the cut
+  peak                  messages that a server sent in the busiest second, on average; worst_peak: any server in any
+  wrong_share           0 to 1, of all entries: 5 s after each start (rolling-restart), at random moments (churn)
+  age_p99, age_max      age of lastUpdate over all pairs of servers at ten moments, in intervals
+  largest_body          bytes";
+
+// A scenario has one line, which is its documentation and its help.
+macro_rules! scenarios {
+    ($($name:literal $scenario:ident $line:literal)*) => {
+        /// Something that happens to a cluster.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Scenario {
+            $(#[doc = $line] $scenario,)*
+        }
+
+        impl Scenario {
+            /// All of them, by the name that the command line takes, with what happens.
+            pub const ALL: &[(&str, Self, &str)] = &[$(($name, Self::$scenario, $line),)*];
+        }
+    };
+}
+
+scenarios! {
+    "join" Join "a new server starts"
+    "late-listen" LateListen "a new server starts, and listens 5 to 30 s later: timed from then"
+    "crash" Crash "a server's process ends without a word"
+    "gone" Gone "a server's host vanishes: what is sent to it is lost"
+    "hang" Hang "a server's process stands still for ever"
+    "blocked" Blocked "a server's event loop blocks for ever"
+    "unreachable" Unreachable "a server runs for 4 h, and nobody listens or answers at its base URL: no time"
+    "leave" Leave "a server shuts down"
+    "drain" Drain "a server is drained"
+    "refute" Refute "one is told that another has failed, which is well: until the last that believed it does not"
+    "stall" Stall "a server's event loop blocks for 10 s, or 5 s at an interval of 2 s and less: no time"
+    "loss" Loss "a fifth of exchanges, or --loss, is lost for 4 h, above 100 servers for 1 h: no time"
+    "one-way" OneWay "all that one server sends to another is lost for an hour: timed from the end of it"
+    "partition" Partition "a random half is cut off for an hour, without a master list: timed from the end of it"
+    "restart-all" RestartAll "all end at once and start again within 1 s, with the list as it was: timed from the end"
+    "rolling-restart" RollingRestart "one by one, 50 at most, leave and start again 5 s later: timed from the last start"
+    "churn" Churn "twice an interval one ends, leaves, joins or starts again, for an hour: timed from the end of it"
+    "skew" Skew "crash, clocks an hour wrong, and stepping for twenty intervals before, one each quarter of an interval"
+    "mixed" Mixed "half of the servers, or --v1, are of version 1: one of ours is killed, then one of theirs"
+    "idle" Idle "nothing happens for twenty intervals: no time"
+    "age" Age "nothing happens, and the age of entries is read: no time"
 }
 
 impl Scenario {
-    /// All of them, by the name that the command line takes.
-    pub const ALL: [(&'static str, Self); 21] = [
-        ("join", Self::Join),
-        ("late-listen", Self::LateListen),
-        ("crash", Self::Crash),
-        ("gone", Self::Gone),
-        ("hang", Self::Hang),
-        ("blocked", Self::Blocked),
-        ("unreachable", Self::Unreachable),
-        ("leave", Self::Leave),
-        ("drain", Self::Drain),
-        ("refute", Self::Refute),
-        ("stall", Self::Stall),
-        ("loss", Self::Loss),
-        ("one-way", Self::OneWay),
-        ("partition", Self::Partition),
-        ("restart-all", Self::RestartAll),
-        ("rolling-restart", Self::RollingRestart),
-        ("churn", Self::Churn),
-        ("skew", Self::Skew),
-        ("mixed", Self::Mixed),
-        ("idle", Self::Idle),
-        ("age", Self::Age),
-    ];
-
     /// The scenario of a name.
     pub fn find(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|(known, _)| *known == name).map(|(_, scenario)| scenario)
+        Self::ALL.iter().find(|(known, ..)| *known == name).map(|(_, scenario, _)| *scenario)
     }
 
     /// Its name.
     pub fn name(self) -> &'static str {
-        Self::ALL.into_iter().find(|(_, scenario)| *scenario == self).map_or("", |(name, _)| name)
+        Self::ALL.iter().find(|(_, scenario, _)| *scenario == self).map_or("", |(name, ..)| name)
     }
 
     /// Whether a time is measured.
@@ -153,19 +131,68 @@ impl Setup {
         let (skewed, list) = (scenario == Scenario::Skew, scenario != Scenario::Partition);
         Self { scenario, servers, interval: INTERVAL, v1, skewed, list, loss: LOST }
     }
+
+    /// How many servers may join besides.
+    pub fn spare(&self) -> usize {
+        match self.scenario {
+            Scenario::Join | Scenario::LateListen | Scenario::Unreachable => 1,
+            Scenario::Churn => self.servers.div_ceil(4),
+            _ => 0,
+        }
+    }
+
+    /// How many servers are of version 1, and how many of ours, those that may join included.
+    pub fn kinds(&self) -> (usize, usize) {
+        let total = self.servers + self.spare();
+        let v1 = (total as f64 * self.v1).round() as usize;
+        (v1, total - v1)
+    }
+
+    /// Whether version 1's policy can be run for comparison.
+    pub fn is_comparable(&self) -> bool {
+        self.v1 < 1.0 && self.servers <= V1_UP_TO
+    }
+
+    /// The command that runs one seed again, beside version 1 or not.
+    pub fn replay(&self, seed: u64, compare: bool) -> String {
+        let Self { scenario, servers, interval, v1, skewed, list, loss } = *self;
+        let default = Self::new(scenario, servers);
+        let mut command = format!("npm run sim -- --scenario {} --n {servers} --seed {seed}", scenario.name());
+        // Writing to a string cannot fail.
+        if interval != default.interval {
+            let _ = write!(command, " --interval {}", interval.as_secs_f64());
+        }
+        if (v1 - default.v1).abs() > f64::EPSILON {
+            let _ = write!(command, " --v1 {v1}");
+        }
+        if skewed != default.skewed {
+            command.push_str(" --skew");
+        }
+        if list != default.list {
+            command.push_str(" --no-list");
+        }
+        if (loss - default.loss).abs() > f64::EPSILON {
+            let _ = write!(command, " --loss {loss}");
+        }
+        if !compare && self.is_comparable() {
+            command.push_str(" --no-v1");
+        }
+        command
+    }
 }
 
 /// What one run gave.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
-    /// How long until every list was right; None if it did not come about, or no time is measured.
-    pub known: Option<Duration>,
-    /// Entries that never became right, or did not stay so.
-    pub wrong: u64,
+    /// Seconds until every list was right, infinite if it did not come about; None if no time is measured.
+    pub known: Option<f64>,
+    /// Entries that never became right, or did not stay so, where that is measured.
+    pub wrong: Option<u64>,
     /// Bytes that one server sent and received in a second, headers included, on average since the event.
     pub bytes_per_second: f64,
-    /// Exchanges begun between the event and the time that all knew, by server, beyond those of the settled cluster.
-    pub pushes: f64,
+    /// Exchanges begun between the event and the time that all knew, by server, beyond those of the settled cluster,
+    /// where that is measured.
+    pub pushes: Option<f64>,
     /// What else the scenario measures.
     pub extra: Vec<(&'static str, f64)>,
     /// A hash of all that happened, bodies included, if it was asked for.
@@ -216,8 +243,8 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_run_byte_for_byte() {
-        for (name, scenario) in Scenario::ALL {
-            let setup = Setup { v1: 0.3, ..Setup::new(scenario, 6) };
+        for (name, scenario, _) in Scenario::ALL {
+            let setup = Setup { v1: 0.3, ..Setup::new(*scenario, 6) };
             let (once, again) = (run_traced(&setup, 3), run_traced(&setup, 3));
             assert_eq!(once, again, "{name}");
             assert_ne!(once.trace, run_traced(&setup, 4).trace, "{name}");
@@ -226,11 +253,27 @@ mod tests {
 
     #[test]
     fn every_scenario_comes_to_rest() {
-        for (name, scenario) in Scenario::ALL {
+        for (name, scenario, _) in Scenario::ALL {
             for seed in 0..3 {
-                let outcome = run(&Setup::new(scenario, 8), seed);
-                assert_eq!(outcome.known.is_some(), scenario.is_timed(), "{name} with seed {seed}");
+                let outcome = run(&Setup::new(*scenario, 8), seed);
+                let is_timed = scenario.is_timed() && !outcome.extra.contains(&("took", 0.0));
+                assert_eq!(outcome.known.map(f64::is_finite), is_timed.then_some(true), "{name} with seed {seed}");
             }
+        }
+    }
+
+    #[test]
+    fn a_false_death_that_no_list_took_has_no_time() {
+        assert_eq!(run(&Setup::new(Scenario::Refute, 3), 0).known, None);
+        assert!(run(&Setup::new(Scenario::Refute, 20), 0).known.is_some());
+    }
+
+    #[test]
+    fn a_run_at_the_longest_interval_is_not_given_up() {
+        let setup = Setup { interval: Duration::from_secs(3600), ..Setup::new(Scenario::Crash, 5) };
+        assert_eq!(Stage::new(&setup, 0).limit(), setup.interval * 480);
+        for seed in 0..5 {
+            assert!(run(&setup, seed).known.is_some_and(f64::is_finite), "seed {seed}");
         }
     }
 }

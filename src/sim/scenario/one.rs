@@ -34,13 +34,12 @@ pub fn join(stage: &mut Stage) -> Outcome {
     let is_complete = stage.world.wanted().wrong_lists() == 0;
     let last = stage.changes().iter().filter(|it| it.by == target && it.online).map(|it| it.at).max();
     let own = if is_complete {
-        last.unwrap_or(began)
+        Some(last.unwrap_or(began))
     } else {
         let limit = stage.limit();
-        stage.world.run(limit, true);
-        stage.world.now()
+        stage.world.run(limit, true).then(|| stage.world.now())
     };
-    outcome.extra.push(("own_list", own.saturating_sub(began).as_secs_f64()));
+    outcome.extra.push(("own_list", own.map_or(f64::INFINITY, |own| own.saturating_sub(began).as_secs_f64())));
     outcome
 }
 
@@ -109,8 +108,7 @@ pub fn mixed(stage: &mut Stage) -> Outcome {
         stage.world.set_health(v1, Health::Down);
         stage.want(v1, State::Offline);
         let second = stage.measure(stage.world.now());
-        let never = stage.limit().saturating_sub(stage.world.now());
-        outcome.extra.push(("v1_killed", second.known.unwrap_or(never).as_secs_f64()));
+        outcome.extra.extend(second.known.map(|known| ("v1_killed", known)));
         outcome.extra.push(("v1_revivals", stage.revivals(v1)));
     }
     outcome
@@ -160,13 +158,18 @@ pub fn refute(stage: &mut Stage) -> Outcome {
     let about = |online: bool| stage.changes().iter().filter(move |it| it.about == target && it.online == online);
     let took = about(false).count();
     let last = about(true).map(|it| it.at).max();
-    let known = is_right.then(|| last.unwrap_or(began).saturating_sub(began));
+    let known = match last {
+        _ if !is_right => Some(f64::INFINITY),
+        Some(last) => Some(last.saturating_sub(began).as_secs_f64()),
+        // Nobody had it offline.
+        None => None,
+    };
     let incarnation = |entry: &Entry| entry.life.as_ref().map(|life| life.incarnation);
     let it = stage.world.servers()[target].node.as_ref();
     let now = it.and_then(|node| node.entry(stage.world.url(target)));
     let raised = now.and_then(incarnation) > incarnation(&own);
     let mut outcome = Outcome { known, ..stage.untimed() };
-    outcome.wrong = stage.world.wanted().wrong_entries();
+    outcome.wrong = Some(stage.world.wanted().wrong_entries());
     stage.world.pass(stage.setup.interval * WATCH);
     outcome.extra = vec![("took", took as f64), ("unraised", f64::from(u8::from(took > 0 && !raised)))];
     outcome

@@ -9,7 +9,7 @@ use rand::seq::SliceRandom;
 use super::super::cluster::{self, settle};
 use super::super::store::Condition;
 use super::super::{Change, Kind, World};
-use super::{LIMIT, Outcome, Scenario, Setup, V1_LIMIT, WATCH};
+use super::{INTERVAL, LIMIT, Outcome, Setup, V1_LIMIT, WATCH};
 use crate::message::State;
 
 const HOUR: i64 = 3_600_000;
@@ -32,14 +32,8 @@ pub struct Stage {
 impl Stage {
     pub fn new(setup: &Setup, seed: u64) -> Self {
         let mut world = World::new(seed);
-        let spare = match setup.scenario {
-            Scenario::Join | Scenario::LateListen | Scenario::Unreachable => 1,
-            Scenario::Churn => setup.servers.div_ceil(4),
-            _ => 0,
-        };
-        let total = setup.servers + spare;
-        let mut kinds = vec![Kind::Ours; total];
-        kinds[..(total as f64 * setup.v1).round() as usize].fill(Kind::V1);
+        let (spare, (v1, ours)) = (setup.spare(), setup.kinds());
+        let mut kinds = [vec![Kind::V1; v1], vec![Kind::Ours; ours]].concat();
         kinds.shuffle(&mut world.rng);
         let all: Vec<_> = kinds.into_iter().enumerate().filter_map(|it| add(&mut world, setup, it)).collect();
         let mut order = all.clone();
@@ -99,7 +93,8 @@ impl Stage {
 
     /// When a run is given up.
     pub fn limit(&self) -> Duration {
-        self.world.now() + if self.setup.v1 >= 1.0 { V1_LIMIT } else { LIMIT }
+        let limit = if self.setup.v1 >= 1.0 { V1_LIMIT } else { LIMIT };
+        self.world.now() + limit.mul_f64(self.setup.interval.div_duration_f64(INTERVAL).max(1.0))
     }
 
     /// Waits until all lists are right, and then for a while whether they stay so. The time counts from `began`.
@@ -126,7 +121,8 @@ impl Stage {
             wrong += self.changes().iter().filter(is_wrong).count() as u64;
         }
         let bytes_per_second = self.bytes_per_second();
-        Outcome { known, wrong, bytes_per_second, pushes, ..Outcome::default() }
+        let known = Some(known.map_or(f64::INFINITY, |known| known.as_secs_f64()));
+        Outcome { known, wrong: Some(wrong), bytes_per_second, pushes: Some(pushes), ..Outcome::default() }
     }
 
     /// The outcome of a scenario without a time.
