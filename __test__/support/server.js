@@ -4,6 +4,8 @@
 // orders that a test gives over IPC.
 
 const diagnostics = require('node:diagnostics_channel');
+const { readFileSync } = require('node:fs');
+const { performance } = require('node:perf_hooks');
 const express = require('express');
 
 /** @type {typeof import('../..')} */
@@ -27,11 +29,19 @@ process.on('disconnect', () => process.exit(1));
 
 const app = express();
 let gossips = 0;
+/** @type {{ status: number, request: number, answer: number }[]} Gossip that was answered, the bodies in bytes. */
+const exchanges = [];
 
 // Two ways to mount the routes: as the README does, and without a catch, where Express answers with the
 // status that the error itself carries.
-app.use((/** @type {any} */ req, /** @type {any} */ _res, /** @type {() => void} */ next) => {
-  if (req.path.endsWith('clustershazbot/gossip')) gossips += 1;
+app.use((/** @type {any} */ req, /** @type {any} */ res, /** @type {() => void} */ next) => {
+  if (req.path.endsWith('clustershazbot/gossip')) {
+    gossips += 1;
+    res.on('finish', () => {
+      const [request, answer] = [req.headers['content-length'], res.getHeader('content-length')].map(Number);
+      exchanges.push({ status: res.statusCode, request, answer });
+    });
+  }
   next();
 });
 app.use(express.json());
@@ -81,12 +91,24 @@ app.use((/** @type {any} */ error, /** @type {any} */ _req, /** @type {any} */ r
   res.status(error.status ?? 500).json({ error: error.expose ? error.message : 'Internal Server Error' });
 });
 
+function cpuTime() {
+  try {
+    return Number.parseInt(readFileSync('/proc/thread-self/schedstat', 'utf8'), 10) / 1e6;
+  } catch {
+    return undefined;
+  }
+}
+
 /** @type {Record<string, (...args: any[]) => unknown>} */
 const orders = {
   start: () => shazbotStart(),
   shutDown: () => shazbotShutDown(),
   /** Gossip requests that came in. */
   gossips: () => gossips,
+  /** What has been answered since this was asked last. */
+  exchanges: () => exchanges.splice(0),
+  /** What this thread has used of its time and of the processor; the latter, in ms, is told by Linux alone. */
+  usage: () => ({ loop: performance.eventLoopUtilization(), cpu: cpuTime() }),
   /** @param {'shazbotGetServerList'} name */
   call: (name, ...args) => engine[name](...args),
 };
