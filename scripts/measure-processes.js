@@ -9,7 +9,9 @@ const { CONTROL_SECRET } = require('../__test__/support/cluster.js');
 const { entry, gossip, message } = require('../__test__/support/gossip.js');
 const { freePorts } = require('../__test__/support/ports.js');
 const { until } = require('../__test__/support/until.js');
-const { Cluster, LIMIT, cleanUp, close } = require('./measure-processes/cluster.js');
+const { cleanUpAtExit, close } = require('./measure/scope.js');
+const { printTable } = require('./measure/table.js');
+const { Cluster, LIMIT } = require('./measure-processes/cluster.js');
 
 const HELP = `npm run measure:processes [-- --json --only 12|100 --repeat N]
 
@@ -244,30 +246,17 @@ function line({ servers, interval, what, times, missed, target }) {
 }
 
 function table() {
-  const lines = [['servers, interval', 'one', 'times', 'median', 'p99', 'target'], ...rows.map(line)];
-  const widths = lines[0]?.map((_, n) => Math.max(...lines.map((cells) => cells[n]?.length ?? 0))) ?? [];
-  for (const cells of lines) {
-    const padded = cells.map((cell, n) => cell.padEnd(widths[n] ?? 0));
-    console.log(padded.join('  ').trimEnd());
-  }
+  printTable([['servers, interval', 'one', 'times', 'median', 'p99', 'target'], ...rows.map(line)]);
 }
 
 /** @param {{ json: boolean, only?: string, repeat?: number }} options */
 async function main({ json, only, repeat }) {
+  cleanUpAtExit();
   process.on('exit', () => {
-    // A server that is stopped would not notice that this process has ended.
-    cleanUp();
     progress('');
     if (json) console.log(JSON.stringify(rows, undefined, 2));
     else if (rows.length > 0) table();
   });
-  for (const [signal, code] of /** @type {const} */ ([
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-    ['SIGHUP', 129],
-  ])) {
-    process.on(signal, () => process.exit(code));
-  }
   try {
     for (const [name, run] of /** @type {const} */ ([
       ['12', twelve],
