@@ -36,7 +36,7 @@ async function startPair(scope, count, why) {
     return why === 'left' ? { ...other, shazbot: `${other.lastUpdate}.1.l` } : other;
   });
   await Promise.all(servers.map(({ baseUrl }) => tell(baseUrl, 'offline', others)));
-  return new Pair(servers, count);
+  return new Pair(servers, count, why);
 }
 
 class Pair {
@@ -46,10 +46,12 @@ class Pair {
   /**
    * @param {TestServers} servers
    * @param {number} count of the others
+   * @param {Why} why
    */
-  constructor(servers, count) {
+  constructor(servers, count, why) {
     this.servers = servers;
     this.count = count;
+    this.why = why;
   }
 
   /** Everything that both have answered so far, each in its order. */

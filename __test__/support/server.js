@@ -76,6 +76,11 @@ app.post('/clustershazbot/control', async (/** @type {any} */ req, /** @type {an
   }
 });
 
+/** What the program is there for: a request that has nothing to do with gossip. */
+app.get('/ordinary', (/** @type {any} */ _req, /** @type {any} */ res) => {
+  res.json({ id: 1, name: 'an ordinary answer', tags: ['small', 'json'] });
+});
+
 app.post('/plain/clustershazbot/gossip', async (/** @type {any} */ req, /** @type {any} */ res) => {
   res.json(await shazbotGossipRequest(req.headers.authorization, req.body));
 });
