@@ -2,16 +2,17 @@
 
 // How long it takes until all know, measured on real Express processes.
 
-const { spawnSync } = require('node:child_process');
-const { join } = require('node:path');
 const { parseArgs } = require('node:util');
 const { setTimeout: sleep } = require('node:timers/promises');
 
 const { CONTROL_SECRET } = require('../__test__/support/cluster.js');
-const { entry, gossip, message } = require('../__test__/support/gossip.js');
+const { gossip, heldOf, message } = require('../__test__/support/gossip.js');
 const { freePorts } = require('../__test__/support/ports.js');
 const { until } = require('../__test__/support/until.js');
-const { Cluster, LIMIT, cleanUp, close } = require('./measure-processes/cluster.js');
+const { build } = require('./measure/build.js');
+const { cleanUpAtExit, close } = require('./measure/scope.js');
+const { printTable } = require('./measure/table.js');
+const { Cluster, LIMIT } = require('./measure-processes/cluster.js');
 
 const HELP = `npm run measure:processes [-- --json --only 12|100 --repeat N]
 
@@ -196,9 +197,13 @@ async function hundred(repeat = 20) {
   const denied = async () => {
     const dead = draw(servers);
     const told = draw(cluster.others(dead));
+    const author = draw(cluster.others(dead).filter((server) => server !== told));
+    const [it, by] = await Promise.all([dead, author].map(({ baseUrl }) => heldOf(told.baseUrl, baseUrl)));
     const since = Date.now();
-    // A death as a server of version 1 declares it.
-    await gossip(told.baseUrl, message([], [entry(dead.baseUrl)]));
+    // As one of ours tells it: a death that a server of version 1 declares is looked into before it is listed.
+    const own = `so${since}>${author.baseUrl}>${by?.online?.shazbot}`;
+    const death = `ex${since}>${dead.baseUrl}>${it?.online?.shazbot}.f.${author.baseUrl}`;
+    await gossip(told.baseUrl, { ...message(), shazbot: `2 ${own} ${death}` });
     return cluster.rest(cluster.others(dead), [dead], true, since);
   };
 
@@ -248,40 +253,18 @@ function line({ servers, interval, what, times, missed, target }) {
 }
 
 function table() {
-  const lines = [['servers, interval', 'one', 'times', 'median', 'p99', 'target'], ...rows.map(line)];
-  const widths = lines[0]?.map((_, n) => Math.max(...lines.map((cells) => cells[n]?.length ?? 0))) ?? [];
-  for (const cells of lines) {
-    const padded = cells.map((cell, n) => cell.padEnd(widths[n] ?? 0));
-    console.log(padded.join('  ').trimEnd());
-  }
-}
-
-function build() {
-  // What it says is no part of the figures.
-  const { status } = spawnSync('npm', ['run', '--silent', 'build'], {
-    cwd: join(__dirname, '..'),
-    stdio: ['ignore', process.stderr, 'inherit'],
-  });
-  if (status !== 0) throw new Error('the addon could not be built');
+  printTable([['servers, interval', 'one', 'times', 'median', 'p99', 'target'], ...rows.map(line)]);
 }
 
 /** @param {{ json: boolean, only?: string, repeat?: number }} options */
 async function main({ json, only, repeat }) {
   build();
+  cleanUpAtExit();
   process.on('exit', () => {
-    // A server that is stopped would not notice that this process has ended.
-    cleanUp();
     progress('');
     if (json) console.log(JSON.stringify(rows, undefined, 2));
     else if (rows.length > 0) table();
   });
-  for (const [signal, code] of /** @type {const} */ ([
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-    ['SIGHUP', 129],
-  ])) {
-    process.on(signal, () => process.exit(code));
-  }
   try {
     for (const [name, run] of /** @type {const} */ ([
       ['12', twelve],

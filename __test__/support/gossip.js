@@ -1,5 +1,7 @@
 'use strict';
 
+const assert = require('node:assert/strict');
+
 const { SECRET } = require('./cluster.js');
 const { request } = require('./http.js');
 
@@ -34,6 +36,23 @@ function gossip(url, body, { authorization = SECRET } = {}) {
   return request(`${url}clustershazbot/gossip`, { method: 'POST', headers: { authorization }, body });
 }
 
+/** Servers in a message: Express refuses bodies over 100 kB. */
+const PART = 500;
+
+/**
+ * Tells a server of others, in messages as version 1 servers send them.
+ *
+ * @param {string} url base URL
+ * @param {'online' | 'offline'} state
+ * @param {unknown[]} entries
+ */
+async function tell(url, state, entries) {
+  for (let n = 0; n < entries.length; n += PART) {
+    const { status, text } = await gossip(url, { ...message(), [state]: entries.slice(n, n + PART) });
+    assert.equal(status, 200, text);
+  }
+}
+
 /**
  * What a server holds of another, with the fields that only servers see. Asked for as a version 1 peer asks, to
  * which a server answers with all it has.
@@ -49,4 +68,4 @@ async function heldOf(url, about) {
   return { online: find(json?.online), offline: find(json?.offline) };
 }
 
-module.exports = { entry, gossip, heldOf, message };
+module.exports = { entry, gossip, heldOf, message, tell };

@@ -4,6 +4,8 @@
 // orders that a test gives over IPC.
 
 const diagnostics = require('node:diagnostics_channel');
+const { readFileSync } = require('node:fs');
+const { performance } = require('node:perf_hooks');
 const express = require('express');
 
 /** @type {typeof import('../..')} */
@@ -27,11 +29,19 @@ process.on('disconnect', () => process.exit(1));
 
 const app = express();
 let gossips = 0;
+/** @type {{ status: number, request: number, answer: number }[]} Gossip that was answered, the bodies in bytes. */
+const exchanges = [];
 
 // Two ways to mount the routes: as the README does, and without a catch, where Express answers with the
 // status that the error itself carries.
-app.use((/** @type {any} */ req, /** @type {any} */ _res, /** @type {() => void} */ next) => {
-  if (req.path.endsWith('clustershazbot/gossip')) gossips += 1;
+app.use((/** @type {any} */ req, /** @type {any} */ res, /** @type {() => void} */ next) => {
+  if (req.path.endsWith('clustershazbot/gossip')) {
+    gossips += 1;
+    res.on('finish', () => {
+      const [request, answer] = [req.headers['content-length'], res.getHeader('content-length')].map(Number);
+      exchanges.push({ status: res.statusCode, request, answer });
+    });
+  }
   next();
 });
 app.use(express.json());
@@ -66,6 +76,11 @@ app.post('/clustershazbot/control', async (/** @type {any} */ req, /** @type {an
   }
 });
 
+/** What the program is there for: a request that has nothing to do with gossip. */
+app.get('/ordinary', (/** @type {any} */ _req, /** @type {any} */ res) => {
+  res.json({ id: 1, name: 'an ordinary answer', tags: ['small', 'json'] });
+});
+
 app.post('/plain/clustershazbot/gossip', async (/** @type {any} */ req, /** @type {any} */ res) => {
   res.json(await shazbotGossipRequest(req.headers.authorization, req.body));
 });
@@ -81,12 +96,24 @@ app.use((/** @type {any} */ error, /** @type {any} */ _req, /** @type {any} */ r
   res.status(error.status ?? 500).json({ error: error.expose ? error.message : 'Internal Server Error' });
 });
 
+function cpuTime() {
+  try {
+    return Number.parseInt(readFileSync('/proc/thread-self/schedstat', 'utf8'), 10) / 1e6;
+  } catch {
+    return undefined;
+  }
+}
+
 /** @type {Record<string, (...args: any[]) => unknown>} */
 const orders = {
   start: () => shazbotStart(),
   shutDown: () => shazbotShutDown(),
   /** Gossip requests that came in. */
   gossips: () => gossips,
+  /** What has been answered since this was asked last. */
+  exchanges: () => exchanges.splice(0),
+  /** What this thread has used of its time and of the processor; the latter, in ms, is told by Linux alone. */
+  usage: () => ({ loop: performance.eventLoopUtilization(), cpu: cpuTime() }),
   /** @param {'shazbotGetServerList'} name */
   call: (name, ...args) => engine[name](...args),
 };

@@ -4,6 +4,7 @@ const { setTimeout: sleep } = require('node:timers/promises');
 
 const { assertAgreed, fileList, startServer } = require('../../__test__/support/cluster.js');
 const { freePorts } = require('../../__test__/support/ports.js');
+const { scope } = require('../measure/scope.js');
 
 /** @typedef {Awaited<ReturnType<typeof startServer>>} Server */
 
@@ -13,9 +14,6 @@ const BATCH = 10;
 const LIMIT = 120_000;
 /** Nothing new for so long, and all lists right: the cluster is at rest, ms. */
 const QUIET = 1_000;
-/** @type {(() => unknown)[]} */
-const cleanups = [];
-const scope = { after: (/** @type {() => unknown} */ cleanup) => void cleanups.unshift(cleanup) };
 
 /**
  * Servers, and what each has said of the others. They are asked nothing while something is measured: each tells over
@@ -118,13 +116,4 @@ class Cluster {
   }
 }
 
-/** All that can be done at once: processes get their signal, files go. */
-function cleanUp() {
-  for (const cleanup of cleanups) cleanup();
-}
-
-async function close() {
-  for (const cleanup of cleanups.splice(0)) await cleanup();
-}
-
-module.exports = { Cluster, LIMIT, cleanUp, close };
+module.exports = { Cluster, LIMIT };

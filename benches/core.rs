@@ -1,0 +1,355 @@
+//! What the core costs, by the number of servers it knows: `npm run bench:core`. Built as the package is, for size.
+//!
+//! What happens in every exchange is to stay the same from one column of servers to the next; what reads a whole list is
+//! to grow with it, and no faster.
+
+#![allow(clippy::wildcard_imports, reason = "the groups share all that is above them")]
+
+use std::time::Duration;
+
+use divan::{Bencher, black_box};
+
+use clustershazbot::clock::Now;
+use clustershazbot::config::Settings;
+use clustershazbot::membership::{Members, TOMBSTONE_LIFE};
+use clustershazbot::message::{Ages, Entry, Life, MAX_AGES, Message, Ours, RawEntry, Reason, ServerUrl, State};
+use clustershazbot::protocol::Core;
+
+/// How many servers are known.
+const SERVERS: [usize; 4] = [10, 100, 1_000, 10_000];
+const WALL: u64 = 1_800_000_000_000;
+const HOUR: u64 = 3_600_000;
+/// Tombstones stamped before this count in no digest.
+const CUTOFF: u64 = WALL + 3 * HOUR - TOMBSTONE_LIFE;
+/// The unit in which stamps go by place, ms.
+const UNIT: u64 = 128;
+
+fn main() {
+    divan::main();
+}
+
+/// Which version the servers are of.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Ours,
+    V1,
+}
+
+fn url(server: usize) -> ServerUrl {
+    ServerUrl::parse(&format!("http://server-{server:05}:3000/")).expect("a base URL")
+}
+
+fn entry(server: usize, kind: Kind) -> Entry {
+    let life = Life { incarnation: WALL, instance: 0x1234_5678, reason: None, author: None };
+    let life = (kind == Kind::Ours).then_some(life);
+    Entry { url: url(server), monitor: false, state: State::Online, stamp: WALL, life }
+}
+
+fn entries(servers: usize, kind: Kind) -> Vec<Entry> {
+    (0..servers).map(|server| entry(server, kind)).collect()
+}
+
+/// One that is known, stamped so many ms later.
+fn later(entry: &Entry, ms: u64) -> Entry {
+    Entry { stamp: entry.stamp + ms, ..entry.clone() }
+}
+
+/// One that is known, called dead.
+fn dead(entry: &Entry) -> Entry {
+    let life = entry.life.clone().map(|life| Life { reason: Some(Reason::Failed), author: Some(url(0)), ..life });
+    Entry { state: State::Offline, life, ..entry.clone() }
+}
+
+fn members(entries: &[Entry]) -> Members {
+    let mut members = Members::default();
+    merge_all(&mut members, entries.to_vec());
+    members
+}
+
+fn merge_all(members: &mut Members, entries: Vec<Entry>) {
+    for entry in entries {
+        members.merge(entry, now(0));
+    }
+}
+
+fn now(ms: u64) -> Now {
+    Now { mono: Duration::from_millis(ms), wall: WALL + ms }
+}
+
+/// Numbers that only rise: every message is later than the one before.
+fn rising() -> impl FnMut() -> u64 {
+    let mut last = 0;
+    move || {
+        last += 1;
+        last
+    }
+}
+
+#[divan::bench_group]
+mod merge {
+    use super::*;
+
+    /// A whole list in which every stamp is new, as version 1 servers send it.
+    #[divan::bench(args = SERVERS)]
+    fn all_stamps_are_new(bencher: Bencher<'_, '_>, servers: usize) {
+        let known = entries(servers, Kind::V1);
+        let (mut members, mut ms) = (members(&known), rising());
+        let message = || {
+            let ms = ms();
+            known.iter().map(|entry| later(entry, ms)).collect::<Vec<_>>()
+        };
+        bencher.with_inputs(message).bench_local_values(|message| merge_all(&mut members, message));
+    }
+
+    /// A whole list in which one stamp is new.
+    #[divan::bench(args = SERVERS)]
+    fn one_stamp_is_new(bencher: Bencher<'_, '_>, servers: usize) {
+        let known = entries(servers, Kind::V1);
+        let (mut members, mut ms) = (members(&known), rising());
+        let message = || {
+            let mut message = known.clone();
+            message[servers / 2].stamp += ms();
+            message
+        };
+        bencher.with_inputs(message).bench_local_values(|message| merge_all(&mut members, message));
+    }
+}
+
+#[divan::bench_group]
+mod digest {
+    use super::*;
+
+    /// A server restarts: the digest follows.
+    #[divan::bench(args = SERVERS)]
+    fn update_by_a_restart(bencher: Bencher<'_, '_>, servers: usize) {
+        let known = entries(servers, Kind::Ours);
+        let (mut members, mut ms) = (members(&known), rising());
+        let restarted = || {
+            let mut entry = known[servers / 2].clone();
+            entry.life.as_mut().expect("ours").incarnation += ms();
+            entry
+        };
+        bencher.with_inputs(restarted).bench_local_values(|entry| members.put(entry, now(0)));
+    }
+
+    /// A server dies and comes back, which changes the lists by which others are chosen.
+    #[divan::bench(args = SERVERS)]
+    fn update_by_a_death_and_back(bencher: Bencher<'_, '_>, servers: usize) {
+        let known = entries(servers, Kind::Ours);
+        let mut members = members(&known);
+        let alive = &known[servers / 2];
+        bencher.with_inputs(|| (dead(alive), alive.clone())).bench_local_values(|(dead, alive)| {
+            members.put(dead, now(0));
+            members.put(alive, now(0))
+        });
+    }
+
+    #[divan::bench(args = SERVERS)]
+    fn read(bencher: Bencher<'_, '_>, servers: usize) {
+        let members = members(&entries(servers, Kind::Ours));
+        bencher.bench_local(|| members.digest(black_box(CUTOFF)));
+    }
+
+    /// One tombstone is older than digests count.
+    #[divan::bench(args = SERVERS)]
+    fn read_with_an_old_tombstone(bencher: Bencher<'_, '_>, servers: usize) {
+        let mut members = members(&entries(servers, Kind::Ours));
+        members.put(Entry { stamp: CUTOFF - 1, ..dead(&entry(servers, Kind::V1)) }, now(0));
+        bencher.bench_local(|| members.digest(black_box(CUTOFF)));
+    }
+
+    /// What two servers do whose digests differ.
+    #[divan::bench(args = SERVERS)]
+    fn compare_in_buckets(bencher: Bencher<'_, '_>, servers: usize) {
+        let known = entries(servers, Kind::Ours);
+        let one = members(&known);
+        let mut other = one.clone();
+        other.put(dead(&known[servers / 2]), now(0));
+        let count = one.bucket_count();
+        let theirs = other.buckets(count, CUTOFF);
+        bencher.bench_local(|| {
+            let mine = one.buckets(count, black_box(CUTOFF));
+            let wanted: Vec<_> = mine.iter().zip(&theirs).map(|(mine, theirs)| mine != theirs).collect();
+            one.in_buckets(&wanted, 0, CUTOFF).cloned().collect::<Vec<_>>()
+        });
+    }
+}
+
+#[divan::bench_group]
+mod choice {
+    use rand::SeedableRng;
+    use rand::rngs::SmallRng;
+
+    use super::*;
+
+    /// Half of the servers are dead.
+    fn half_dead(servers: usize, kind: Kind) -> Members {
+        let known = entries(servers, kind);
+        let state = |(n, entry): (usize, &Entry)| if n % 2 == 0 { entry.clone() } else { dead(entry) };
+        members(&known.iter().enumerate().map(state).collect::<Vec<_>>())
+    }
+
+    fn rng() -> SmallRng {
+        SmallRng::seed_from_u64(1)
+    }
+
+    #[divan::bench(args = SERVERS)]
+    fn partner(bencher: Bencher<'_, '_>, servers: usize) {
+        let (members, own, mut rng) = (half_dead(servers, Kind::Ours), url(0), rng());
+        bencher.bench_local(|| members.partner(&own, &mut rng));
+    }
+
+    #[divan::bench(args = SERVERS)]
+    fn helpers(bencher: Bencher<'_, '_>, servers: usize) {
+        let (members, own, mut rng) = (half_dead(servers, Kind::Ours), url(0), rng());
+        bencher.bench_local(|| members.helpers(&own, &mut rng, 3, &[]));
+    }
+
+    #[divan::bench(args = SERVERS)]
+    fn dead_to_try(bencher: Bencher<'_, '_>, servers: usize) {
+        let (members, own, mut rng) = (half_dead(servers, Kind::Ours), url(0), rng());
+        bencher.bench_local(|| members.dead_to_try(&own, &mut rng));
+    }
+
+    #[divan::bench(args = SERVERS)]
+    fn successors(bencher: Bencher<'_, '_>, servers: usize) {
+        let (members, own) = (half_dead(servers, Kind::Ours), url(0));
+        bencher.bench_local(|| members.successors(&own).take(2).cloned().collect::<Vec<_>>());
+    }
+
+    /// The first server that was upgraded from version 1.
+    #[divan::bench(args = SERVERS)]
+    fn successors_among_version_1(bencher: Bencher<'_, '_>, servers: usize) {
+        let (members, own) = (half_dead(servers, Kind::V1), url(0));
+        bencher.bench_local(|| members.successors(&own).take(2).cloned().collect::<Vec<_>>());
+    }
+}
+
+/// A server that knows so many others.
+fn core(known: &[Entry]) -> Core {
+    let settings = Settings {
+        base_url: url(99_999),
+        monitor: false,
+        interval: Duration::from_secs(30),
+        announce_minimum: Duration::from_secs(300),
+        announce_interval: Duration::from_secs(600),
+        update_list_on_shutdown: false,
+    };
+    let mut core = Core::new(settings, now(0), 1);
+    core.adopt(members(known), now(0));
+    core
+}
+
+/// What a server of ours sends that knows the same as this one: itself, its digest, and the freshest stamps.
+fn idle_message(members: &Members, sender: &Entry) -> Message {
+    let live = members.live();
+    let ages = Ages { first: 0, stamps: vec![Some(WALL / UNIT * UNIT); live.min(MAX_AGES)] };
+    let ours = Ours { digest: Some(members.digest(CUTOFF)), ages, ..Ours::default() };
+    Message::of_ours(sender.clone(), None, ours)
+}
+
+/// The same, so many units of time later.
+fn idle_later(message: &Message, units: u64) -> Message {
+    let mut message = message.clone();
+    message.entries[0].stamp += units * UNIT;
+    let ours = message.ours.as_mut().expect("ours");
+    ours.ages.stamps.iter_mut().flatten().for_each(|stamp| *stamp += units * UNIT);
+    message
+}
+
+#[divan::bench_group]
+mod wire {
+    use super::*;
+
+    #[divan::bench(args = SERVERS)]
+    fn encode_idle(bencher: Bencher<'_, '_>, servers: usize) {
+        let known = entries(servers, Kind::Ours);
+        let message = idle_message(&members(&known), &known[0]);
+        bencher.bench_local(|| black_box(&message).to_text());
+    }
+
+    #[divan::bench(args = SERVERS)]
+    fn parse_idle(bencher: Bencher<'_, '_>, servers: usize) {
+        let known = entries(servers, Kind::Ours);
+        let members = members(&known);
+        let text = idle_message(&members, &known[0]).to_text().expect("ours");
+        bencher.bench_local(|| Message::from_text(black_box(&text), WALL, |text| members.known(text)));
+    }
+
+    #[divan::bench(args = SERVERS)]
+    fn encode_version_1(bencher: Bencher<'_, '_>, servers: usize) {
+        let message = Message::new(entries(servers, Kind::V1));
+        bencher.bench_local(|| black_box(&message).to_json());
+    }
+
+    #[divan::bench(args = SERVERS)]
+    fn parse_version_1(bencher: Bencher<'_, '_>, servers: usize) {
+        let json = Message::new(entries(servers, Kind::V1)).to_json();
+        bencher.bench_local(|| Message::from_json(black_box(&json), WALL));
+    }
+
+    /// The same as it comes from JavaScript, which has parsed the JSON.
+    #[divan::bench(args = SERVERS)]
+    fn check_version_1(bencher: Bencher<'_, '_>, servers: usize) {
+        let known = entries(servers, Kind::V1);
+        let members = members(&known);
+        let raw: Vec<_> = known.iter().map(|it| (it.state, raw(it))).collect();
+        bencher.bench_local(|| Message::from_raw(black_box(raw.iter().copied()), WALL, |text| members.known(text)));
+    }
+
+    fn raw(entry: &Entry) -> RawEntry<'_> {
+        RawEntry {
+            url: Some(entry.url.as_str()),
+            monitor: Some(entry.monitor),
+            stamp: Some(entry.stamp as f64),
+            life: None,
+        }
+    }
+}
+
+/// A message that came in, and the answer to it.
+#[divan::bench_group]
+mod handle_gossip {
+    use super::*;
+
+    fn idle(bencher: Bencher<'_, '_>, known: &[Entry]) {
+        let mut core = core(known);
+        let message = idle_message(core.members(), &known[0]);
+        let answer = core.handle_gossip(now(0), &message).ours.expect("ours");
+        assert!(answer.digest.is_some() && answer.buckets.is_empty(), "they know the same");
+        let mut units = rising();
+        let message = || {
+            let units = units();
+            (units, idle_later(&message, units))
+        };
+        bencher
+            .with_inputs(message)
+            .bench_local_refs(|(units, message)| core.handle_gossip(now(*units * UNIT), message));
+    }
+
+    /// Of a server of ours that knows the same.
+    #[divan::bench(args = SERVERS)]
+    fn idle_of_ours(bencher: Bencher<'_, '_>, servers: usize) {
+        idle(bencher, &entries(servers, Kind::Ours));
+    }
+
+    /// The same, where one tombstone is older than digests count.
+    #[divan::bench(args = SERVERS)]
+    fn idle_of_ours_with_an_old_tombstone(bencher: Bencher<'_, '_>, servers: usize) {
+        let mut known = entries(servers, Kind::Ours);
+        known.push(Entry { stamp: CUTOFF - 1, ..dead(&entry(servers, Kind::V1)) });
+        idle(bencher, &known);
+    }
+
+    /// Of a version 1 server: its whole list, every stamp new, and ours back.
+    #[divan::bench(args = SERVERS)]
+    fn whole_list_of_version_1(bencher: Bencher<'_, '_>, servers: usize) {
+        let known = entries(servers, Kind::V1);
+        let (mut core, mut ms) = (core(&known), rising());
+        let message = || {
+            let ms = ms();
+            (ms, Message::new(known.iter().map(|entry| later(entry, ms)).collect()))
+        };
+        bencher.with_inputs(message).bench_local_refs(|(ms, message)| core.handle_gossip(now(*ms), message));
+    }
+}

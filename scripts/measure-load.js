@@ -1,0 +1,150 @@
+'use strict';
+
+// What gossip does to a server's ordinary requests: ours, and one of version 1 in plain JavaScript, side by side.
+
+const { fork } = require('node:child_process');
+const { once } = require('node:events');
+const path = require('node:path');
+
+const { fileList, startServer } = require('../__test__/support/cluster.js');
+const { nobody } = require('../__test__/support/fake-peer.js');
+const { entry, tell } = require('../__test__/support/gossip.js');
+const { startStore } = require('../__test__/support/store.js');
+const { run } = require('./measure/run.js');
+const { scope } = require('./measure/scope.js');
+const { printTable } = require('./measure/table.js');
+const { used } = require('./measure/usage.js');
+const { idle, whole } = require('./measure-load/gossips.js');
+const { steadily } = require('./measure-load/steadily.js');
+
+const MEMBERS = 1_000;
+/** Exchanges a second. */
+const GOSSIPS = 50;
+/** Ordinary requests a second. */
+const REQUESTS = 400;
+/** About how long a phase takes, ms, before the next one's turn comes: what else the machine does is to hit all alike. */
+const TURN = 10_000;
+const WARM_UP = 3_000;
+const NONE = 'none';
+
+const HELP = `npm run measure:load [-- --json --seconds N]
+
+Starts Express servers that know ${MEMBERS} others, sends each ${REQUESTS} ordinary requests a second, and measures how long those
+take, from the moment that each was due: without gossip, and with ${GOSSIPS} exchanges a second, each on its own connection.
+  ours      the package: idle exchanges with others of ours, and whole lists of version 1 servers
+  version 1 the same in plain JavaScript: maps that hold what came in, nothing copied
+What is measured takes turns of ten seconds. p50, p99, the use of the event loop and the time of its thread on the
+processor (on Linux) are medians of the turns, max is of all. "an exchange" is the time on the processor that an
+exchange adds.
+
+  --json       print the figures of each turn, in ms
+  --seconds N  how long each is measured, instead of 60: takes five times as long
+  --help       show this
+`;
+
+/**
+ * @typedef {object} Phase
+ * @property {string} engine
+ * @property {string} gossip
+ * @property {Awaited<ReturnType<typeof startServer>>} server
+ * @property {import('./measure-load/gossips.js').Gossip} [send]
+ * @property {Turn[]} turns
+ */
+/** @typedef {{ p50: number, p99: number, max: number, utilization: number, ran: number, exchanges: number, bytes: number }} Turn */
+
+/** @returns {Promise<Phase[]>} */
+async function prepare() {
+  // Rounds would find out that the others are made up.
+  const env = {
+    SHAZBOT_GOSSIP_INTERVAL: '3600',
+    SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '3600',
+    SHAZBOT_MASTER_ANNOUNCE_INTERVAL: '3600',
+  };
+  const base = await nobody();
+  const legacy = Array.from({ length: MEMBERS }, (_, n) => entry(`${base}server-${n}/`));
+  const modern = legacy.map((one) => ({ ...one, shazbot: `${one.lastUpdate}.1` }));
+  const [among, mixed, v1] = await Promise.all([
+    startServer(scope, { env: { ...env, ...fileList(scope).env } }),
+    startServer(scope, { env: { ...env, ...fileList(scope).env } }),
+    startServer(scope, { env: { ...env, ...(await startStore(scope)).env }, engine: 'v1' }),
+  ]);
+  await tell(among.baseUrl, 'online', modern);
+  await tell(mixed.baseUrl, 'online', legacy);
+  await tell(v1.baseUrl, 'online', legacy);
+  const [first] = modern;
+  return [
+    { engine: 'ours', gossip: NONE, server: among, turns: [] },
+    { engine: 'ours', gossip: 'idle, ours', server: among, send: await idle(among.baseUrl, first), turns: [] },
+    { engine: 'ours', gossip: 'whole lists', server: mixed, send: whole(mixed.baseUrl, legacy), turns: [] },
+    { engine: 'version 1', gossip: NONE, server: v1, turns: [] },
+    { engine: 'version 1', gossip: 'whole lists', server: v1, send: whole(v1.baseUrl, legacy), turns: [] },
+  ];
+}
+
+/**
+ * @param {import('node:child_process').ChildProcess} requests
+ * @param {Phase} phase
+ * @param {number} ms
+ * @returns {Promise<Turn>}
+ */
+async function turn(requests, { server, send }, ms) {
+  const before = await server.order('usage');
+  requests.send({ url: `${server.baseUrl}ordinary`, rate: REQUESTS, ms });
+  const [[latencies], answers] = await Promise.all([
+    once(requests, 'message'),
+    send ? steadily(GOSSIPS, ms, send) : [],
+  ]);
+  const { utilization, ran } = used(before, await server.order('usage'));
+  latencies.sort((/** @type {number} */ a, /** @type {number} */ b) => a - b);
+  const at = (/** @type {number} */ share) => latencies[Math.ceil(share * latencies.length) - 1];
+  const bytes = Math.max(0, ...answers);
+  return { p50: at(0.5), p99: at(0.99), max: at(1), utilization, ran: ran / ms, exchanges: answers.length, bytes };
+}
+
+/** @param {number} seconds for each phase */
+async function measure(seconds) {
+  const phases = await prepare();
+  const requests = fork(path.join(__dirname, 'measure-load', 'requests.js'));
+  scope.after(() => requests.kill());
+  // What went wrong there has been printed.
+  requests.on('exit', (code) => code && process.exit(1));
+  for (const phase of phases) await turn(requests, phase, WARM_UP);
+  const rounds = Math.ceil((seconds * 1000) / TURN);
+  for (let round = 0; round < rounds; round++) {
+    for (const phase of phases) phase.turns.push(await turn(requests, phase, (seconds * 1000) / rounds));
+  }
+  return phases.map(({ engine, gossip, turns }) => ({ engine, gossip, turns }));
+}
+
+/** @typedef {Awaited<ReturnType<typeof measure>>[0]} Row */
+
+/** @param {number[]} numbers */
+const median = (numbers) => numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
+/** @param {Row} row @param {keyof Turn} what */
+const middle = ({ turns }, what) => median(turns.map((turn) => turn[what]));
+
+/** @param {Row[]} rows */
+function table(rows) {
+  const ms = (/** @type {number} */ number) => `${number.toFixed(2)} ms`;
+  const percent = (/** @type {number} */ number) => `${(100 * number).toFixed(1)} %`;
+  printTable([
+    ['engine', 'gossip', 'answer', 'p50', 'p99', 'max', 'event loop', 'processor', 'an exchange'],
+    ...rows.map((row) => {
+      const bare = rows.find(({ engine, gossip }) => engine === row.engine && gossip === NONE) ?? row;
+      const added = (1000 * (middle(row, 'ran') - middle(bare, 'ran'))) / GOSSIPS;
+      return [
+        row.engine,
+        row.gossip,
+        row === bare ? '–' : `${middle(row, 'bytes')} B`,
+        ms(middle(row, 'p50')),
+        ms(middle(row, 'p99')),
+        ms(Math.max(...row.turns.map(({ max }) => max))),
+        percent(middle(row, 'utilization')),
+        percent(middle(row, 'ran')),
+        row === bare ? '–' : ms(added),
+      ];
+    }),
+  ]);
+}
+
+run(HELP, measure, table);

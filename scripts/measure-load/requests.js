@@ -1,0 +1,34 @@
+'use strict';
+
+// Ordinary requests to a server, from a process of their own: what measures must not wait for what gossips.
+
+const http = require('node:http');
+const { performance } = require('node:perf_hooks');
+
+const { steadily } = require('./steadily.js');
+
+process.on('disconnect', () => process.exit());
+process.on('message', async (/** @type {{ url: string, rate: number, ms: number }} */ { url, rate, ms }) => {
+  const agent = new http.Agent({ keepAlive: true });
+  const latencies = await steadily(rate, ms, async (due) => {
+    await get(url, agent);
+    return performance.now() - due;
+  });
+  agent.destroy();
+  process.send?.(latencies);
+});
+
+/**
+ * @param {string} url
+ * @param {http.Agent} agent
+ * @returns {Promise<void>}
+ */
+function get(url, agent) {
+  return new Promise((resolve, reject) => {
+    const request = http.get(url, { agent }, (answer) => {
+      if (answer.statusCode !== 200) reject(new Error(`${url} answered ${answer.statusCode}`));
+      answer.resume().on('end', resolve);
+    });
+    request.on('error', reject);
+  });
+}
