@@ -138,6 +138,21 @@ impl Members {
         }
     }
 
+    /// Takes a heartbeat: what says nothing of an online server but that its stamp is newer, as nearly all of a whole list
+    /// does. Returns whether it was one.
+    pub fn refresh_if_same(&mut self, entry: &Entry, now: Now) -> bool {
+        let Some(member) = self.map.get_mut(&entry.url.key()) else { return false };
+        let known = &member.entry;
+        let is_same = (known.state, entry.state) == (State::Online, State::Online)
+            && (known.monitor, &known.life) == (entry.monitor, &entry.life)
+            && known.url == entry.url;
+        if is_same && entry.stamp > known.stamp && entry.stamp + ONLINE_LIFE >= now.wall {
+            member.refresh(entry.stamp, now);
+            self.version += 1;
+        }
+        is_same
+    }
+
     /// Lists a server offline because it could not be reached.
     pub fn declare_dead(&mut self, url: &ServerUrl, author: &ServerUrl, now: Now) -> Change {
         let Some(member) = self.get(url) else {

@@ -89,7 +89,7 @@ impl Core {
             self.hear_of_self(entry.clone());
             return News::None;
         }
-        if !self.members.would_take(entry, now) {
+        if self.members.refresh_if_same(entry, now) || !self.members.would_take(entry, now) {
             return News::None;
         }
         let verdict = match (self.members.get(&entry.url), entry.state) {

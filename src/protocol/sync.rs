@@ -1,7 +1,7 @@
 //! Making two lists the same: digests, and where they differ, what differs. And stamps, so that everybody knows how fresh
 //! what it knows is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rand::RngExt;
 
@@ -69,22 +69,23 @@ impl Core {
     /// The answer to a version 1 server: everything, as far as it fits; what changed last first, the rest in turns.
     pub(super) fn answer_legacy(&mut self) -> Message {
         let own = self.settings.base_url.key();
-        let changed = self.changed.iter().rev().filter_map(|key| self.members.by_key(*key));
-        let mut taken = BTreeSet::from([own]);
-        let mut bytes = self.own().size();
-        let mut entries = vec![self.own().clone()];
+        let changed = self.changed.iter().rev().filter(|key| **key != own);
+        let first: Vec<_> = [own].iter().chain(changed).filter_map(|key| self.members.by_key(*key)).collect();
+        let (mut entries, mut bytes) = (Vec::with_capacity(self.members.live()), 0);
         let mut take = |entry: &Entry, most: usize| {
-            let fits = bytes + entry.size() <= most;
-            if fits && taken.insert(entry.url.key()) {
-                bytes += entry.size();
+            bytes += entry.size();
+            if bytes <= most {
                 entries.push(entry.clone());
             }
-            fits
+            bytes <= most
         };
         // Half of the room is left to the others, or a storm of changes would leave them out for as long as it lasts.
-        let _ = changed.take_while(|entry| take(entry, MAX_LEGACY_BYTES / 2)).count();
-        let rest = self.members.from(self.legacy_turn).take_while(|entry| take(entry, MAX_LEGACY_BYTES));
-        if let Some(last) = rest.last() {
+        let taken = first.iter().take_while(|entry| take(entry, MAX_LEGACY_BYTES / 2)).count();
+        let mut taken: Vec<_> = first[..taken].iter().map(|entry| entry.url.key()).collect();
+        taken.sort_unstable();
+        let rest = self.members.from(self.legacy_turn);
+        let rest = rest.filter(|entry| taken.binary_search(&entry.url.key()).is_err());
+        if let Some(last) = rest.take_while(|entry| take(entry, MAX_LEGACY_BYTES)).last() {
             self.legacy_turn = last.url.key().wrapping_add(1);
         }
         Message::new(entries)
@@ -147,10 +148,12 @@ impl Core {
 
     /// What is listed of a server has changed.
     pub(super) fn changed(&mut self, url: &ServerUrl) {
+        let key = url.key();
+        self.changed.retain(|other| *other != key);
         if self.changed.len() == MAX_CHANGED {
             self.changed.pop_front();
         }
-        self.changed.push_back(url.key());
+        self.changed.push_back(key);
     }
 
     // A stretch of the ring somewhere: what everybody knows best, or learned last, most others know already.
