@@ -18,7 +18,7 @@ and measures what answering an exchange costs a server:
   event loop    how long the event loop was busy, Express included, with whatever took its core meanwhile
   processor     how long its thread ran: what other programs do is not in it; on Linux
 each as it is and relative to that with no other server. Those that left are only remembered; the dead are tried,
-one a second and server, and each try that fails is a log record, which these servers hand on.
+one a second and server, and each try that fails is a log record too.
 
   --json       print the figures in bytes and ms
   --seconds N  how long is measured, instead of 60
