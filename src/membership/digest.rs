@@ -9,11 +9,8 @@ const BUCKET: usize = 16;
 impl Members {
     /// The digest of all that is listed, without tombstones stamped before `cutoff`. Kept up to date at each change.
     pub fn digest(&self, cutoff: u64) -> Digest {
-        let mut hash = self.hash;
-        if cutoff > self.oldest_tombstone {
-            let left_out = self.entries().filter(|entry| !counts(entry, cutoff));
-            hash = left_out.fold(hash, |hash, entry| hash.wrapping_sub(contribution(entry)));
-        }
+        let left_out = self.tombstones.range(..(cutoff, 0)).filter_map(|(_, key)| self.by_key(*key));
+        let hash = left_out.fold(self.hash, |hash, entry| hash.wrapping_sub(contribution(entry)));
         Digest { hash, cutoff }
     }
 

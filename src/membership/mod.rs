@@ -5,7 +5,7 @@ mod member;
 mod merge;
 mod selection;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clock::Now;
 use crate::message::{Entry, MAX_AHEAD, Reason, ServerUrl, State, stable_hash};
@@ -61,22 +61,16 @@ impl Kind {
 
 /// Every server known, this one included, in an order that all servers share: that of the hashes of their URLs. It is the
 /// ring on which they watch each other, and places in it name servers in a few characters.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Members {
     // By the hash of the URL. Two servers with the same hash do not happen; who makes one up is refused.
     map: BTreeMap<u64, Member>,
     // The hashes of those of each kind, in order.
     of_kind: [Vec<u64>; Kind::COUNT],
     hash: u64,
-    // No tombstone is stamped before this.
-    oldest_tombstone: u64,
+    // Stamps and hashes of the offline.
+    tombstones: BTreeSet<(u64, u64)>,
     version: u64,
-}
-
-impl Default for Members {
-    fn default() -> Self {
-        Self { map: BTreeMap::new(), of_kind: Default::default(), hash: 0, oldest_tombstone: u64::MAX, version: 0 }
-    }
 }
 
 impl Members {
@@ -104,11 +98,14 @@ impl Members {
     pub fn put(&mut self, entry: Entry, now: Now) -> Change {
         self.version += 1;
         let (key, state, added) = (entry.url.key(), entry.state, contribution(&entry));
-        if state == State::Offline {
-            self.oldest_tombstone = self.oldest_tombstone.min(entry.stamp);
-        }
         let kinds = Kind::of(&entry);
-        let before = self.map.get(&key).map(|member| (member.entry.state, contribution(&member.entry)));
+        let before = self.map.get(&key).map(|member| {
+            self.tombstones.remove(&(member.entry.stamp, key));
+            (member.entry.state, contribution(&member.entry))
+        });
+        if state == State::Offline {
+            self.tombstones.insert((entry.stamp, key));
+        }
         match self.map.get_mut(&key) {
             Some(member) => member.update(entry, now),
             None => drop(self.map.insert(key, Member::new(entry, now))),
@@ -197,12 +194,11 @@ impl Members {
         for entry in &gone {
             let key = entry.url.key();
             self.map.remove(&key);
+            self.tombstones.remove(&(entry.stamp, key));
             self.hash = self.hash.wrapping_sub(contribution(entry));
             self.index(key, [false; Kind::COUNT]);
             self.version += 1;
         }
-        let tombstones = self.entries().filter(|entry| entry.state == State::Offline);
-        self.oldest_tombstone = tombstones.map(|entry| entry.stamp).min().unwrap_or(u64::MAX);
         gone.into_iter().filter(ahead).collect()
     }
 
