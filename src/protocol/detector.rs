@@ -37,7 +37,7 @@ pub const GRACE: Duration = Duration::from_secs(60);
 
 /// How often a server that speaks is spared though it does not answer: it may just have come back, or we had asked too
 /// early. One that goes on speaking, and never answers, has a wrong base URL.
-const SPARED: u32 = 2;
+const SPARED: u32 = 5;
 
 /// A server has not answered; others are asked whether they reach it.
 #[derive(Debug)]
