@@ -51,6 +51,10 @@ impl ServerUrl {
         if url.query().is_some() || url.fragment().is_some() {
             return Err("its URL has a query or a fragment");
         }
+        // Everywhere else it is escaped; sizes of messages are reckoned as if nothing needed that in JSON.
+        if url.as_str().contains('"') {
+            return Err("its URL is malformed");
+        }
         let address = match url.host() {
             Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
             Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
@@ -158,6 +162,7 @@ mod tests {
             ("file:///etc/passwd", "neither http nor https"),
             ("http://user@a/", "user name"),
             ("http://:pass@a/", "password"),
+            ("http://a\"b/", "malformed"),
             ("http://a/\u{0}", "control"),
             ("http://a/\n", "control"),
             ("http://a/?q", "query"),

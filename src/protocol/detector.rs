@@ -250,7 +250,12 @@ impl Core {
 
     /// Another reaches these servers. Whoever was not asked may speak of an earlier time.
     pub(super) fn others_reach(&mut self, by: &ServerUrl, reached: &[ServerUrl]) {
-        self.suspicions.retain(|url, suspicion| !(reached.contains(url) && suspicion.helpers.contains(by)));
+        for url in reached {
+            if self.suspicions.get(url).is_some_and(|suspicion| suspicion.helpers.contains(by)) {
+                self.suspicions.remove(url);
+                self.spared.remove(url);
+            }
+        }
     }
 
     /// Another cannot hear us: our answers may be what does not reach it.
@@ -283,7 +288,8 @@ impl Core {
         }
         let times = self.spared.entry(url.clone()).or_default();
         *times += 1;
-        *times <= SPARED
+        // Where nobody answers us it is we who reach nobody, for as long as others speak to us.
+        *times <= SPARED || self.last_answer <= since.mono
     }
 
     fn is_probing(&self, url: &ServerUrl) -> bool {

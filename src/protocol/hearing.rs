@@ -146,7 +146,10 @@ impl Core {
         self.changed(url);
         match change {
             Change::None | Change::Refreshed | Change::Renewed => {}
-            Change::Online => self.notices.push_back(Notice::Online(url.clone())),
+            Change::Online => {
+                self.spared.remove(url);
+                self.notices.push_back(Notice::Online(url.clone()));
+            }
             Change::Offline => {
                 let life = self.members.get(url).and_then(|member| member.entry.life.as_ref());
                 let reason = life.and_then(|life| life.reason);

@@ -255,9 +255,6 @@ impl Core {
     /// A peer's message, admitted. Returns the answer to it.
     pub fn handle_gossip(&mut self, now: Now, message: &Message) -> Message {
         self.handle_beat(now);
-        if matches!(self.url_doubt, UrlDoubt::Unheard { .. }) {
-            self.url_doubt = UrlDoubt::None;
-        }
         let from = message.ours.as_ref().and_then(|ours| ours.from.clone());
         let is_repair = message.ours.as_ref().is_some_and(|ours| !ours.wanted.is_empty());
         self.hear_all(message, from.as_ref(), Voice::Itself, is_repair, now);
@@ -265,6 +262,9 @@ impl Core {
             self.members.heard(from, now);
         }
         self.vouch(now);
+        if matches!(self.url_doubt, UrlDoubt::Unheard { .. }) {
+            self.url_doubt = UrlDoubt::None;
+        }
         let Some(ours) = &message.ours else {
             return self.answer_legacy();
         };

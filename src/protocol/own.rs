@@ -117,7 +117,10 @@ impl Core {
     pub(super) fn doubt_our_url(&mut self, now: Now) {
         let patience = UNHEARD * self.settings.interval;
         let is_answered = now.mono < self.last_answer + 2 * self.settings.interval;
+        // To a drained server nobody speaks.
+        let is_listed = self.own().state == State::Online;
         if let UrlDoubt::Unheard { since, by } = &self.url_doubt
+            && is_listed
             && is_answered
             && now.mono >= *since + patience
         {

@@ -71,7 +71,7 @@ impl Core {
         let own = self.settings.base_url.key();
         let changed = self.changed.iter().rev().filter(|key| **key != own);
         let first: Vec<_> = [own].iter().chain(changed).filter_map(|key| self.members.by_key(*key)).collect();
-        let (mut entries, mut bytes) = (Vec::with_capacity(self.members.live()), 0);
+        let (mut entries, mut bytes) = (Vec::new(), 0);
         let mut take = |entry: &Entry, most: usize| {
             bytes += entry.size();
             if bytes <= most {

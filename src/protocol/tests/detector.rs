@@ -31,6 +31,7 @@ fn fresh_news_that_arrives_while_a_probe_is_under_way_counts_too() {
 fn a_server_that_goes_on_speaking_and_never_answers_is_called_dead_in_the_end() {
     let mut server = Server::new("a");
     server.meet("b", Some(1));
+    server.meet("c", Some(1));
     for round in 0..10 {
         assert!(round > 5 || server.state_of("b") == Some(ONLINE), "it is spared at first");
         for _ in 0..30 {
@@ -39,6 +40,21 @@ fn a_server_that_goes_on_speaking_and_never_answers_is_called_dead_in_the_end() 
         }
     }
     assert_eq!(server.state_of("b"), Some(OFFLINE));
+}
+
+#[test]
+fn a_server_that_reaches_nobody_calls_nobody_dead_that_speaks_to_it() {
+    let mut server = Server::new("a");
+    for name in ["b", "c"] {
+        server.meet(name, Some(1));
+    }
+    for _ in 0..600 {
+        server.fail_probes(&["b", "c"], 1, &ExchangeError::TimedOut);
+        for name in ["b", "c"] {
+            server.hear_ours(&entry(name, ONLINE, server.now.wall, Some(1)), vec![], Ours::default());
+        }
+    }
+    assert_eq!((server.state_of("b"), server.state_of("c")), (Some(ONLINE), Some(ONLINE)));
 }
 
 #[test]

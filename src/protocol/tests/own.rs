@@ -93,7 +93,9 @@ fn called_dead() -> Server {
     let mut server = Server::new("a");
     server.hear(vec![entry("b", ONLINE, WALL, Some(WALL)), entry("c", ONLINE, WALL, Some(WALL))]);
     server.settle();
-    server.hear(vec![death_of(&server)]);
+    let (id, to, _) = server.sent_until(|_| true);
+    let from = server.core.members().get(&to).expect("known").entry.clone();
+    server.answered(id, &from, vec![death_of(&server)], Ours::default());
     assert_eq!(server.own().state, ONLINE);
     server
 }
