@@ -74,6 +74,31 @@ test('the lists handed out are copies: changing one changes nothing in the engin
 /** @param {{ baseUrl: string }[]} entries */
 const urls = (entries) => entries.map(({ baseUrl }) => baseUrl).sort();
 
+test('whatever the news, the next list has it, and those handed out before stay as they were', async (t) => {
+  const { engine, alive, dead } = await withLists(t);
+  const list = () => engine.shazbotGetServerList(true);
+  const stampOf = (/** @type {string} */ baseUrl, { online, offline = [] } = list()) =>
+    [...online, ...offline].find((one) => one.baseUrl === baseUrl)?.lastUpdate;
+  const tell = (/** @type {any[]} */ online, /** @type {any[]} */ offline = []) =>
+    engine.shazbotGossipRequest(SECRET, message(online, offline));
+
+  const first = list();
+  const before = structuredClone(first);
+  const fresh = entry(alive, -5_000);
+  await tell([fresh]);
+  assert.equal(stampOf(alive), fresh.lastUpdate, 'a newer stamp');
+  const [added, left] = [await nobody(), await nobody()];
+  await tell([entry(added)], [entry(left)]);
+  assert.deepEqual(urls(list().online), [engine.baseUrl, alive, added].sort(), 'another server');
+  assert.deepEqual(urls(list().offline ?? []), [dead, left].sort(), 'another that is gone');
+  const later = [entry(alive, -6_000), entry(added, -7_000)];
+  await tell(later);
+  for (const { baseUrl, lastUpdate } of later) assert.equal(stampOf(baseUrl), lastUpdate, 'stamps after that');
+  await tell([{ ...entry(alive, -8_000), monitor: true }]);
+  assert.deepEqual(urls(list().online.filter(({ monitor }) => monitor)), [alive], 'a monitor');
+  assert.deepEqual(first, before);
+});
+
 test('a message that the caller changes after the call changes nothing in the engine (20)', async (t) => {
   const { engine, alive, dead } = await withLists(t);
   const told = message([entry(alive, -1_000)], [entry(dead, -1_000)]);

@@ -32,7 +32,12 @@ export declare class Engine {
   /** A number that differs whenever `list` would. */
   version(): number | Failure
   /** Everything known. */
-  list(): Packed | Failure
+  list(): List | Failure
+  /**
+   * Whether all but the stamps is still as in the list that came with this digest. Then its stamps are brought up to
+   * date: written over, because to make and collect an array costs three times what is in it.
+   */
+  refresh(digest: number, online: Float64Array, offline: Float64Array): boolean | Failure
 }
 export type NodeEngine = Engine
 
@@ -41,6 +46,14 @@ export interface Failure {
   code: string
   status: number
   message: string
+}
+
+/** The servers that callers are told of. */
+export interface List {
+  /** The same as long as all of it but the stamps is. */
+  digest: number
+  online: Servers
+  offline: Servers
 }
 
 /** Servers, the same number of parts in each field. */
@@ -53,4 +66,14 @@ export interface Packed {
   stamps: Float64Array
   /** The bits above. */
   flags: Uint8Array
+}
+
+/** Some of them, the same number of parts in each field. */
+export interface Servers {
+  /** Base URLs, joined by line feeds. */
+  urls: string
+  /** The bits above. */
+  flags: Uint8Array
+  /** The `lastUpdate` fields. */
+  stamps: Float64Array
 }

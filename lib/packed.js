@@ -52,7 +52,7 @@ function oneLine(text) {
 }
 
 /**
- * Makes the servers of a list that the engine has packed.
+ * Makes the lists of a message that the engine has packed.
  * @param {Packed} packed
  * @returns {{ online: WireServer[], offline: WireServer[] }}
  */
@@ -70,4 +70,4 @@ function unpack({ urls, lives, stamps, flags }) {
   return lists;
 }
 
-module.exports = { pack, unpack };
+module.exports = { MONITOR, pack, unpack };

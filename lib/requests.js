@@ -1,6 +1,6 @@
 'use strict';
 
-const { pack, unpack } = require('./packed.js');
+const { MONITOR, pack, unpack } = require('./packed.js');
 const { settled, shazbotError } = require('./errors.js');
 
 /** @typedef {import('./native').Engine} Engine */
@@ -57,7 +57,10 @@ function list(engine, header) {
   return serverList(engine, settled(engine.isControl(text(header))));
 }
 
-/** @type {WeakMap<Engine, { version: number, online: GossipServer[], offline: GossipServer[] }>} */
+/** Of each server its URL, its bits and its stamp. @typedef {{ urls: string[], flags: Uint8Array, stamps: Float64Array }} Servers */
+/** @typedef {{ version: number, digest: number, online: Servers, offline: Servers }} Lists */
+
+/** @type {WeakMap<Engine, Lists>} What was last heard of each engine. */
 const lastLists = new WeakMap();
 
 /**
@@ -67,14 +70,48 @@ const lastLists = new WeakMap();
  * @returns {import('../index.js').ServerList}
  */
 function serverList(engine, withOffline) {
+  const { online, offline } = latest(engine);
+  return withOffline ? { online: objects(online), offline: objects(offline) } : { online: objects(online) };
+}
+
+/**
+ * @param {Engine} engine
+ * @returns {Lists}
+ */
+function latest(engine) {
   const version = settled(engine.version());
-  let lists = lastLists.get(engine);
-  if (lists?.version !== version) {
-    lists = { version, ...unpack(settled(engine.list())) };
-    lastLists.set(engine, lists);
+  const last = lastLists.get(engine);
+  if (last?.version === version) return last;
+  // Stamps become newer all the time, and seldom does anything else change.
+  if (last && settled(engine.refresh(last.digest, last.online.stamps, last.offline.stamps))) {
+    last.version = version;
+    return last;
   }
-  const online = lists.online.map(copy);
-  return withOffline ? { online, offline: lists.offline.map(copy) } : { online };
+  const { digest, online, offline } = settled(engine.list());
+  const lists = { version, digest, online: split(online), offline: split(offline) };
+  lastLists.set(engine, lists);
+  return lists;
+}
+
+/**
+ * @param {import('./native').Servers} servers
+ * @returns {Servers}
+ */
+function split({ urls, ...rest }) {
+  return { urls: urls === '' ? [] : urls.split('\n'), ...rest };
+}
+
+/**
+ * @param {Servers} servers
+ * @returns {GossipServer[]}
+ */
+function objects({ urls, flags, stamps }) {
+  // An array that grows, or that has holes at first, takes longer to fill and to stringify.
+  const list = /** @type {any[]} */ (urls.slice());
+  for (let i = 0; i < urls.length; i++) {
+    list[i] = { baseUrl: urls[i], monitor: (flags[i] & MONITOR) !== 0, lastUpdate: stamps[i] };
+  }
+  return list;
 }
 
 /**
@@ -83,11 +120,6 @@ function serverList(engine, withOffline) {
  */
 function forgetLists(engine) {
   lastLists.delete(engine);
-}
-
-/** @param {GossipServer} server */
-function copy({ baseUrl, monitor, lastUpdate }) {
-  return { baseUrl, monitor, lastUpdate };
 }
 
 /** @param {unknown} header */

@@ -11,7 +11,7 @@ mod packed;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use napi::bindgen_prelude::{Either, FnArgs, Function, PromiseRaw};
+use napi::bindgen_prelude::{Either, Float64ArraySlice, FnArgs, Function, PromiseRaw};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, JsValue, Status};
 use napi_derive::napi;
@@ -19,9 +19,9 @@ use napi_derive::napi;
 use crate::config::{Config, Environment};
 use crate::engine::{Done, Engine, Report};
 use crate::error::Error;
-use crate::message::Entry;
+use crate::message::State;
 
-use packed::{Packed, pack, unpack};
+use packed::{List, Packed, number, pack, unpack};
 
 /// Log records that wait for a busy event loop; more are dropped. Warnings, which come once each, are not.
 const MAX_WAITING_RECORDS: usize = 1_000;
@@ -147,7 +147,7 @@ impl NodeEngine {
     /// Takes in the lists of a version 1 server, and returns ours.
     #[napi]
     pub fn gossip(&self, message: Packed) -> Either<Packed, Failure> {
-        either(self.with(|engine| engine.gossip(unpack(&message))).map(|entries| pack(&entries, true)))
+        either(self.with(|engine| engine.gossip(unpack(&message))).map(|entries| pack(&entries)))
     }
 
     /// Takes in what a server of ours says, and returns the answer. Null where it speaks another protocol.
@@ -176,11 +176,38 @@ impl NodeEngine {
 
     /// Everything known.
     #[napi]
-    pub fn list(&self) -> Either<Packed, Failure> {
-        // Copied out first: making JavaScript values takes longer than the lock may be held.
-        let entries: Result<Vec<Entry>, Error> =
-            self.with(|engine| engine.entries(|entries| entries.cloned().collect()));
-        either(entries.map(|entries| pack(&entries, false)))
+    pub fn list(&self) -> Either<List, Failure> {
+        // No JavaScript value is made yet: that takes longer than the lock may be held.
+        either(self.with(|engine| engine.entries(|digest, entries| List::of(digest, entries))))
+    }
+
+    /// Whether all but the stamps is still as in the list that came with this digest. Then its stamps are brought up to
+    /// date: written over, because to make and collect an array costs three times what is in it.
+    #[napi]
+    #[allow(unsafe_code, reason = "napi writes to an array of JavaScript only so")]
+    pub fn refresh(
+        &self,
+        digest: f64,
+        mut online: Float64ArraySlice<'_>,
+        mut offline: Float64ArraySlice<'_>,
+    ) -> Either<bool, Failure> {
+        // SAFETY: lib/requests.js has them from `list`, two different ones that no other thread sees, and it waits.
+        let (online, offline) = unsafe { (online.as_mut(), offline.as_mut()) };
+        either(self.with(|engine| {
+            engine.entries(|now, entries| {
+                let is_same = number(now).total_cmp(&digest).is_eq();
+                if is_same {
+                    let (mut online, mut offline) = (online.iter_mut(), offline.iter_mut());
+                    for entry in entries {
+                        let next = if entry.state == State::Online { online.next() } else { offline.next() };
+                        if let Some(stamp) = next {
+                            *stamp = entry.stamp as f64;
+                        }
+                    }
+                }
+                is_same
+            })
+        }))
     }
 
     fn with<R>(&self, act: impl FnOnce(&Engine) -> Result<R, Error>) -> Result<R, Error> {

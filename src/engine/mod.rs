@@ -133,9 +133,10 @@ impl Engine {
         self.shared.with_core(|core, _| core.members().version())
     }
 
-    /// Gives `read` everything known, in the order of the hashes of the URLs.
-    pub fn entries<R>(&self, read: impl FnOnce(&mut dyn Iterator<Item = &Entry>) -> R) -> Result<R, Error> {
-        self.shared.with_core(|core, _| read(&mut core.members().entries()))
+    /// Gives `read` everything known, in the order of the hashes of the URLs, and a number that is the same as long as
+    /// all of it but the stamps is.
+    pub fn entries<R>(&self, read: impl FnOnce(u64, &mut dyn Iterator<Item = &Entry>) -> R) -> Result<R, Error> {
+        self.shared.with_core(|core, _| read(core.members().digest(0).hash, &mut core.members().entries()))
     }
 }
 
