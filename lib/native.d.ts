@@ -22,7 +22,7 @@ export declare class Engine {
   /** Whether a header is the control secret. */
   authorizeControl(header: string): Failure | null
   /** Takes in the lists of a version 1 server, and returns ours. */
-  gossip(message: Packed): Packed | Failure
+  gossip(message: Packed): Answer | Failure
   /** Takes in what a server of ours says, and returns the answer. Null where it speaks another protocol. */
   exchange(message: string): string | null | Failure
   /** Whether a header is the control secret, for a request that need not have it. */
@@ -32,7 +32,7 @@ export declare class Engine {
   /** A number that differs whenever `list` would. */
   version(): number | Failure
   /** Everything known. */
-  list(): List | Failure
+  list(): Lists | Failure
   /**
    * Whether all but the stamps is still as in the list that came with this digest. Then its stamps are brought up to
    * date: written over, because to make and collect an array costs three times what is in it.
@@ -41,6 +41,12 @@ export declare class Engine {
 }
 export type NodeEngine = Engine
 
+/** The lists that are the answer to a version 1 server. */
+export interface Answer {
+  online: Servers
+  offline: Servers
+}
+
 /** Why a call was refused. */
 export interface Failure {
   code: string
@@ -48,15 +54,15 @@ export interface Failure {
   message: string
 }
 
-/** The servers that callers are told of. */
-export interface List {
-  /** The same as long as all of it but the stamps is. */
+/** The lists that callers are told of. */
+export interface Lists {
+  /** The same as long as all but the stamps is. */
   digest: number
   online: Servers
   offline: Servers
 }
 
-/** Servers, the same number of parts in each field. */
+/** What a version 1 server says, the same number of parts in each field. */
 export interface Packed {
   /** Base URLs, joined by line feeds. */
   urls: string
@@ -68,10 +74,15 @@ export interface Packed {
   flags: Uint8Array
 }
 
-/** Some of them, the same number of parts in each field. */
+/**
+ * Some servers, the same number of parts in each field. Strings are in a JSON array: what is parsed from it is stringified
+ * faster than what is cut from a longer string.
+ */
 export interface Servers {
-  /** Base URLs, joined by line feeds. */
+  /** Base URLs. */
   urls: string
+  /** The `shazbot` fields, null where there is none. None where they are not told. */
+  lives?: string
   /** The bits above. */
   flags: Uint8Array
   /** The `lastUpdate` fields. */

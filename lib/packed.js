@@ -52,22 +52,32 @@ function oneLine(text) {
 }
 
 /**
- * Makes the lists of a message that the engine has packed.
- * @param {Packed} packed
- * @returns {{ online: WireServer[], offline: WireServer[] }}
+ * Servers as they are kept, and as they are made: of each its URL, its bits, its stamp, and what servers of ours say besides.
+ * @typedef {{ urls: string[], lives?: (string | null)[], flags: Uint8Array, stamps: Float64Array }} Servers
  */
-function unpack({ urls, lives, stamps, flags }) {
-  /** @type {{ online: WireServer[], offline: WireServer[] }} */
-  const lists = { online: [], offline: [] };
-  const eachUrl = urls.split('\n');
-  const eachLife = lives.split('\n');
-  for (let i = 0; i < flags.length; i++) {
-    /** @type {WireServer} */
-    const server = { baseUrl: eachUrl[i], monitor: (flags[i] & MONITOR) !== 0, lastUpdate: stamps[i] };
-    if ((flags[i] & HAS_LIFE) !== 0) server.shazbot = eachLife[i];
-    lists[(flags[i] & OFFLINE) !== 0 ? 'offline' : 'online'].push(server);
-  }
-  return lists;
+
+/**
+ * @param {import('./native').Servers} servers
+ * @returns {Servers}
+ */
+function unpack({ urls, lives, flags, stamps }) {
+  return { urls: JSON.parse(urls), lives: lives && JSON.parse(lives), flags, stamps };
 }
 
-module.exports = { MONITOR, pack, unpack };
+/**
+ * Makes servers, for the caller to keep and to change.
+ * @param {Servers} servers
+ * @returns {WireServer[]}
+ */
+function objects({ urls, lives, flags, stamps }) {
+  // An array that grows, or that has holes at first, takes longer to fill and to stringify.
+  const list = /** @type {any[]} */ (urls.slice());
+  for (let i = 0; i < urls.length; i++) {
+    list[i] = { baseUrl: urls[i], monitor: (flags[i] & MONITOR) !== 0, lastUpdate: stamps[i] };
+    const life = lives?.[i];
+    if (life) list[i].shazbot = life;
+  }
+  return list;
+}
+
+module.exports = { objects, pack, unpack };

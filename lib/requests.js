@@ -1,6 +1,6 @@
 'use strict';
 
-const { MONITOR, pack, unpack } = require('./packed.js');
+const { objects, pack, unpack } = require('./packed.js');
 const { settled, shazbotError } = require('./errors.js');
 
 /** @typedef {import('./native').Engine} Engine */
@@ -26,7 +26,8 @@ function gossip(engine, header, body) {
     // Whoever sent that field reads it alone.
     if (answer !== null) return answerOfOurs(answer);
   }
-  return { message: 'gossip', ...unpack(settled(engine.gossip(pack(online, offline ?? [])))) };
+  const answer = settled(engine.gossip(pack(online, offline ?? [])));
+  return { message: 'gossip', online: objects(unpack(answer.online)), offline: objects(unpack(answer.offline)) };
 }
 
 /** @param {string} shazbot */
@@ -57,7 +58,7 @@ function list(engine, header) {
   return serverList(engine, settled(engine.isControl(text(header))));
 }
 
-/** Of each server its URL, its bits and its stamp. @typedef {{ urls: string[], flags: Uint8Array, stamps: Float64Array }} Servers */
+/** @typedef {import('./packed.js').Servers} Servers */
 /** @typedef {{ version: number, digest: number, online: Servers, offline: Servers }} Lists */
 
 /** @type {WeakMap<Engine, Lists>} What was last heard of each engine. */
@@ -88,30 +89,9 @@ function latest(engine) {
     return last;
   }
   const { digest, online, offline } = settled(engine.list());
-  const lists = { version, digest, online: split(online), offline: split(offline) };
+  const lists = { version, digest, online: unpack(online), offline: unpack(offline) };
   lastLists.set(engine, lists);
   return lists;
-}
-
-/**
- * @param {import('./native').Servers} servers
- * @returns {Servers}
- */
-function split({ urls, ...rest }) {
-  return { urls: urls === '' ? [] : urls.split('\n'), ...rest };
-}
-
-/**
- * @param {Servers} servers
- * @returns {GossipServer[]}
- */
-function objects({ urls, flags, stamps }) {
-  // An array that grows, or that has holes at first, takes longer to fill and to stringify.
-  const list = /** @type {any[]} */ (urls.slice());
-  for (let i = 0; i < urls.length; i++) {
-    list[i] = { baseUrl: urls[i], monitor: (flags[i] & MONITOR) !== 0, lastUpdate: stamps[i] };
-  }
-  return list;
 }
 
 /**

@@ -21,7 +21,7 @@ use crate::engine::{Done, Engine, Report};
 use crate::error::Error;
 use crate::message::State;
 
-use packed::{List, Packed, number, pack, unpack};
+use packed::{Answer, Lists, Packed, number, unpack};
 
 /// Log records that wait for a busy event loop; more are dropped. Warnings, which come once each, are not.
 const MAX_WAITING_RECORDS: usize = 1_000;
@@ -146,8 +146,8 @@ impl NodeEngine {
 
     /// Takes in the lists of a version 1 server, and returns ours.
     #[napi]
-    pub fn gossip(&self, message: Packed) -> Either<Packed, Failure> {
-        either(self.with(|engine| engine.gossip(unpack(&message))).map(|entries| pack(&entries)))
+    pub fn gossip(&self, message: Packed) -> Either<Answer, Failure> {
+        either(self.with(|engine| engine.gossip(unpack(&message))).map(|entries| Answer::of(&entries)))
     }
 
     /// Takes in what a server of ours says, and returns the answer. Null where it speaks another protocol.
@@ -176,9 +176,9 @@ impl NodeEngine {
 
     /// Everything known.
     #[napi]
-    pub fn list(&self) -> Either<List, Failure> {
+    pub fn list(&self) -> Either<Lists, Failure> {
         // No JavaScript value is made yet: that takes longer than the lock may be held.
-        either(self.with(|engine| engine.entries(|digest, entries| List::of(digest, entries))))
+        either(self.with(|engine| engine.entries(|digest, entries| Lists::of(digest, entries))))
     }
 
     /// Whether all but the stamps is still as in the list that came with this digest. Then its stamps are brought up to

@@ -1,11 +1,10 @@
 //! Lists as they cross the boundary.
 
-use std::fmt::Write;
-
 use napi::bindgen_prelude::{Float64Array, Uint8Array};
 use napi_derive::napi;
+use serde::{Serialize, Serializer};
 
-use crate::message::{Entry, RawEntry, State};
+use crate::message::{Entry, Life, RawEntry, State};
 
 // The same bits are in lib/packed.js.
 const MONITOR: u8 = 1;
@@ -14,8 +13,8 @@ const HAS_URL: u8 = 4;
 const HAS_MONITOR: u8 = 8;
 const HAS_LIFE: u8 = 16;
 
-/// Servers, the same number of parts in each field.
-#[napi(object)]
+/// What a version 1 server says, the same number of parts in each field.
+#[napi(object, object_to_js = false)]
 pub struct Packed {
     /// Base URLs, joined by line feeds.
     pub urls: String,
@@ -43,53 +42,58 @@ pub fn unpack(packed: &Packed) -> impl Iterator<Item = (State, RawEntry<'_>)> {
     })
 }
 
-/// Puts a message together.
-pub fn pack(entries: &[Entry]) -> Packed {
-    let mut lives = String::new();
-    for (index, entry) in entries.iter().enumerate() {
-        if index > 0 {
-            lives.push('\n');
-        }
-        if let Some(life) = &entry.life {
-            // Writing to a string does not fail.
-            let _ = write!(lives, "{life}");
-        }
-    }
-    let has_life = |entry: &Entry| if entry.life.is_some() { HAS_LIFE } else { 0 };
-    let flags = entries.iter().map(|entry| flags(entry) | has_life(entry)).collect::<Vec<_>>();
-    let stamps = entries.iter().map(|entry| entry.stamp as f64).collect::<Vec<_>>();
-    Packed { urls: joined(entries.iter()), lives, stamps: stamps.into(), flags: flags.into() }
+/// The lists that are the answer to a version 1 server.
+#[napi(object, object_from_js = false)]
+pub struct Answer {
+    pub online: Servers,
+    pub offline: Servers,
 }
 
-/// The servers that callers are told of.
+/// The lists that callers are told of.
 #[napi(object, object_from_js = false)]
-pub struct List {
-    /// The same as long as all of it but the stamps is.
+pub struct Lists {
+    /// The same as long as all but the stamps is.
     pub digest: f64,
     pub online: Servers,
     pub offline: Servers,
 }
 
-/// Some of them, the same number of parts in each field.
+/// Some servers, the same number of parts in each field. Strings are in a JSON array: what is parsed from it is stringified
+/// faster than what is cut from a longer string.
 #[napi(object, object_from_js = false)]
 pub struct Servers {
-    /// Base URLs, joined by line feeds.
+    /// Base URLs.
     pub urls: String,
+    /// The `shazbot` fields, null where there is none. None where they are not told.
+    pub lives: Option<String>,
     /// The bits above.
     pub flags: Uint8Array,
     /// The `lastUpdate` fields.
     pub stamps: Float64Array,
 }
 
-impl List {
-    pub fn of<'a>(digest: u64, entries: impl Iterator<Item = &'a Entry>) -> Self {
-        let (online, offline) = entries.partition::<Vec<_>, _>(|entry| entry.state == State::Online);
-        let servers = |entries: &[&Entry]| Servers {
-            urls: joined(entries.iter().copied()),
-            flags: entries.iter().map(|entry| flags(entry)).collect::<Vec<_>>().into(),
-            stamps: entries.iter().map(|entry| entry.stamp as f64).collect::<Vec<_>>().into(),
-        };
-        Self { digest: number(digest), online: servers(&online), offline: servers(&offline) }
+impl Answer {
+    pub fn of(entries: &[Entry]) -> Self {
+        let [online, offline] = by_state(&mut entries.iter());
+        Self { online: Servers::of(&online, true), offline: Servers::of(&offline, true) }
+    }
+}
+
+impl Lists {
+    pub fn of(digest: u64, entries: &mut dyn Iterator<Item = &Entry>) -> Self {
+        let [online, offline] = by_state(entries);
+        let [online, offline] = [Servers::of(&online, false), Servers::of(&offline, false)];
+        Self { digest: number(digest), online, offline }
+    }
+}
+
+impl Servers {
+    fn of(entries: &[&Entry], with_lives: bool) -> Self {
+        let urls = json(entries.iter().map(|entry| entry.url.as_str()));
+        let lives = with_lives.then(|| json(entries.iter().map(|entry| entry.life.as_ref().map(Text))));
+        let flags = entries.iter().map(|entry| if entry.monitor { MONITOR } else { 0 }).collect::<Vec<_>>();
+        let stamps = entries.iter().map(|entry| entry.stamp as f64).collect::<Vec<_>>();
+        Self { urls, lives, flags: flags.into(), stamps: stamps.into() }
     }
 }
 
@@ -98,18 +102,20 @@ pub fn number(digest: u64) -> f64 {
     (digest >> 11) as f64
 }
 
-fn joined<'a>(entries: impl ExactSizeIterator<Item = &'a Entry>) -> String {
-    let mut urls = String::with_capacity(entries.len() * 40);
-    for (index, entry) in entries.enumerate() {
-        if index > 0 {
-            urls.push('\n');
-        }
-        urls.push_str(entry.url.as_str());
-    }
-    urls
+fn by_state<'a>(entries: &mut dyn Iterator<Item = &'a Entry>) -> [Vec<&'a Entry>; 2] {
+    let (online, offline) = entries.partition(|entry| entry.state == State::Online);
+    [online, offline]
 }
 
-fn flags(entry: &Entry) -> u8 {
-    let state = if entry.state == State::Offline { OFFLINE } else { 0 };
-    if entry.monitor { state | MONITOR } else { state }
+struct Text<'a>(&'a Life);
+
+impl Serialize for Text<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self.0)
+    }
+}
+
+fn json(items: impl Iterator<Item = impl Serialize>) -> String {
+    // Writing strings to memory does not fail.
+    serde_json::to_string(&items.collect::<Vec<_>>()).unwrap_or_default()
 }
