@@ -99,15 +99,6 @@ test('whatever the news, the next list has it, and those handed out before stay 
   assert.deepEqual(first, before);
 });
 
-test('a URL with a character that means something in JSON is told as it is', async (t) => {
-  const { engine, alive } = await withLists(t);
-  const odd = 'http://a"b.test/';
-  const { online } = await engine.shazbotGossipRequest(SECRET, message([entry(odd)]));
-  for (const list of [online, engine.shazbotGetServerList().online]) {
-    assert.deepEqual(urls(list), [engine.baseUrl, alive, odd].sort());
-  }
-});
-
 test('a message that the caller changes after the call changes nothing in the engine (20)', async (t) => {
   const { engine, alive, dead } = await withLists(t);
   const told = message([entry(alive, -1_000)], [entry(dead, -1_000)]);
