@@ -260,4 +260,4 @@ function idle(results) {
   );
 }
 
-module.exports = { figures };
+module.exports = { BLUE, GREEN, RED, decades, figures };
