@@ -60,6 +60,8 @@ ${markdown(
   targets.map(({ what, target, shown, met }) => [what, target, shown, met ? 'met' : '**missed**']),
 )}
 
+${missed.map(({ what, limit = 'see the last part of this page' }) => `- Missed: ${what}. What limits it: ${limit}.`).join('\n')}
+
 Idle bytes are those of six exchanges an interval of 30 s, which is what a server begins and answers in a large cluster that is
 quiet, counted on its sockets; the simulator counts the exchanges too, see [convergence.md](convergence.md).
 
@@ -74,6 +76,8 @@ ${shown('list')}
 ## Memory
 
 ${shown('memory')}
+
+${growth(measured)}
 
 ## Everything
 
@@ -108,6 +112,18 @@ const show = ({ name, title, table }) => `![${title}](performance/${name}.svg)
 ${table}
 
 </details>`;
+
+/** @param {Measured} measured */
+function growth({ memory }) {
+  const [small, large] = [memory[0], memory.at(-1)];
+  if (!small || !large || small === large) return '';
+  const [fixed, whole] = [small, large].map(({ ours, bare }) => ours - bare);
+  // A tenth as many are offline.
+  const each = ((whole ?? 0) - (fixed ?? 0)) / ((large.n - small.n) * 1.1);
+  return `${figure((fixed ?? 0) / 1e6)} MB are there whatever the cluster: pages of the addon, and of Node itself that loading it touches, and the engine's
+thread. Each server that is known adds ${count(Math.round(each))} bytes: in the core, in the list that JavaScript keeps, and in the room that
+V8 takes for the objects of a list. The figures vary by a megabyte from run to run, with what V8 keeps in reserve.`;
+}
 
 /** @param {Measured} measured */
 function limits({ parts: all, rows }) {
