@@ -8,6 +8,8 @@ const path = require('node:path');
 const { after, describe, test } = require('node:test');
 const { promisify } = require('node:util');
 
+const { assertIsXml } = require('./support/xml.js');
+
 const ROOT = path.join(__dirname, '..');
 const PLOTS = ['hung', 'idle', 'killed', 'loss', 'partition', 'said'].map((name) => `${name}.svg`);
 
@@ -31,22 +33,6 @@ const report = (...args) =>
 function plotsNamedIn(document) {
   const names = readFileSync(document, 'utf8').matchAll(/\]\((convergence\/[^)]+)\)/g);
   return Array.from(names, ([, name]) => path.join(path.dirname(document), String(name)));
-}
-
-// What is no XML is shown nowhere, and ECharts does not escape all that it is given.
-/** @param {string} svg */
-function assertIsXml(svg) {
-  /** @type {string[]} */
-  const open = [];
-  const rest = svg
-    .replace(/<!\[CDATA\[.*?\]\]>/gs, '')
-    .replace(/<(\/?)([a-zA-Z]+)((?: [\w:-]+="[^"<]*")*) ?(\/?)>/g, (_, end, name, _attributes, empty) => {
-      if (end) assert.equal(open.pop(), name);
-      else if (!empty) open.push(name);
-      return '';
-    });
-  assert.doesNotMatch(rest, /[<>]/);
-  assert.deepEqual(open, []);
 }
 
 describe('the report of how long it takes until all know', () => {

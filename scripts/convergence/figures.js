@@ -261,4 +261,4 @@ function idle(results) {
   );
 }
 
-module.exports = { figures };
+module.exports = { BLUE, GREEN, RED, decades, figures };

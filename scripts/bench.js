@@ -1,0 +1,107 @@
+'use strict';
+
+// What the package costs, beside what version 1 cost: docs/performance.md and its plots.
+
+const { execFileSync } = require('node:child_process');
+const { mkdirSync, readFileSync, writeFileSync } = require('node:fs');
+const { cpus, release, totalmem, type } = require('node:os');
+const { join, resolve } = require('node:path');
+const { parseArgs } = require('node:util');
+
+const { NODE } = require('./bench/children.js');
+const { SECTIONS, measure } = require('./bench/measure.js');
+const { outcomes } = require('./bench/targets.js');
+const { table } = require('./bench/table.js');
+
+const HELP = `npm run bench [-- --quick --sizes N,N --only SECTION --json --check --report --out DIR --load FILE]
+
+Measures what the package costs, beside the same work done by a plain JavaScript implementation of version 1, in clusters
+of 10 to 10 000 servers. Times are those for which a thread had a core: other work on the machine disturbs them little.
+
+  --quick         few rounds, and 1 000 servers only
+  --sizes N,N     other sizes
+  --only SECTION  one of ${SECTIONS.join(', ')}; may be given again
+  --json          print everything measured
+  --check         fail when a target is missed; one that was not measured is not
+  --report        write performance.md with its plots, performance/*.svg
+  --out DIR       where to, instead of docs
+  --load FILE     take what --json printed, and measure nothing
+
+Takes three minutes; with --quick twenty seconds.
+`;
+
+const SIZES = [10, 100, 1_000, 10_000];
+
+/** @param {string} text */
+function progress(text) {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+}
+
+/** @param {ReturnType<typeof options>} options */
+async function main({ quick = false, sizes, only, json, check, report, out, load }) {
+  const kept = load === undefined ? undefined : JSON.parse(readFileSync(load, 'utf8'));
+  const results = kept ?? (await measure({ sizes, sections: only, quick, progress }));
+  /** @type {import('./bench/document.js').Measured} */
+  const measured = { machine: machine(), ...results, targets: outcomes(results) };
+  if (json) console.log(JSON.stringify(measured, undefined, 2));
+  else console.log(table(measured));
+  if (report) write(out, measured);
+  if (check && measured.targets.some(({ met }) => !met)) process.exitCode = 1;
+}
+
+/** @param {string} out @param {import('./bench/document.js').Measured} measured */
+function write(out, measured) {
+  const { document } = require('./bench/document.js');
+  const { figures } = require('./bench/figures.js');
+  const drawn = figures(measured);
+  mkdirSync(join(out, 'performance'), { recursive: true });
+  for (const { name, svg } of drawn) writeFileSync(join(out, 'performance', `${name}.svg`), svg);
+  writeFileSync(join(out, 'performance.md'), document(measured, drawn));
+}
+
+function machine() {
+  const all = cpus();
+  return {
+    cpu: String(all[0]?.model).trim(),
+    cores: all.length,
+    memory: totalmem(),
+    node: execFileSync(NODE, ['--version'], { encoding: 'utf8' }).trim(),
+    system: `${type()} ${release()}, ${process.arch}`,
+  };
+}
+
+function options() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        quick: { type: 'boolean' },
+        sizes: { type: 'string' },
+        only: { type: 'string', multiple: true },
+        json: { type: 'boolean' },
+        check: { type: 'boolean' },
+        report: { type: 'boolean' },
+        out: { type: 'string', default: join(__dirname, '..', 'docs') },
+        load: { type: 'string' },
+        help: { type: 'boolean' },
+      },
+    });
+    const sizes = values.sizes?.split(',').map(Number) ?? (values.quick ? [1_000] : SIZES);
+    if (!sizes.every((n) => Number.isInteger(n) && n >= 10)) throw new Error('--sizes takes numbers, 10 at least');
+    const unknown = values.only?.find((name) => !SECTIONS.includes(name));
+    if (unknown !== undefined) throw new Error(`--only takes one of ${SECTIONS.join(', ')}`);
+    return { ...values, sizes, only: values.only ?? SECTIONS, out: resolve(values.out) };
+  } catch (error) {
+    console.error(`${/** @type {Error} */ (error).message}\n\n${HELP}`);
+    process.exit(2);
+  }
+}
+
+const given = options();
+if (given.help) {
+  process.stdout.write(HELP);
+} else {
+  main(given).catch((error) => {
+    console.error(error);
+    process.exit(1);
+  });
+}

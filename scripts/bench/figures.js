@@ -1,0 +1,77 @@
+'use strict';
+
+// The plots: what each shows.
+
+const { BLUE, GREEN, RED, decades } = require('../convergence/figures.js');
+const { draw } = require('../convergence/plot.js');
+const { count, figure, markdown } = require('../convergence/text.js');
+
+/** @typedef {import('./document.js').Measured} Measured */
+/** @typedef {{ name: string, title: string, svg: string, table: string }} Figure */
+/** @typedef {{ name: string, color: string, dashed?: boolean, at: Map<number, number> }} Line a value for each size */
+
+const SIZES = [10, 100, 1_000, 10_000];
+const SERVERS = { name: 'servers', min: 8, max: 12_500, ticks: SIZES, log: true, label: count };
+const CPU = 'Time for which the event loop does nothing else';
+
+/**
+ * @param {Omit<import('../convergence/plot.js').Plot, 'lines' | 'x'> & { name: string, lines: Line[] }} plot
+ * @returns {Figure}
+ */
+function compose({ name, lines, ...plot }) {
+  const sizes = [...new Set(lines.flatMap(({ at }) => [...at.keys()]))].sort((a, b) => a - b);
+  const drawn = lines.map(({ at, ...line }) => ({ ...line, points: [...at].map(([x, y]) => ({ x, y })) }));
+  const rows = sizes.map((n) => [count(n), ...lines.map(({ at }) => (at.has(n) ? figure(at.get(n) ?? 0) : '–'))]);
+  return {
+    name,
+    title: plot.title,
+    svg: draw({ ...plot, x: SERVERS, lines: drawn }),
+    table: markdown(['servers', ...lines.map((line) => line.name)], rows),
+  };
+}
+
+/** @param {Measured} measured @returns {Figure[]} */
+function figures({ rows, memory }) {
+  /** @param {string} what @param {'ours' | 'baseline'} who */
+  const times = (what, who) =>
+    new Map(rows.filter((row) => row.what === what).map((row) => [row.n ?? 0, row[who].eventLoop]));
+  /** @param {'ours' | 'baseline'} who */
+  const megabytes = (who) => new Map(memory.map((it) => [it.n, (it[who] - it.bare) / 1e6]));
+  return [
+    compose({
+      name: 'exchange',
+      title: 'A gossip message comes in and is answered',
+      subtitle: `${CPU}: JSON.parse, the function, JSON.stringify`,
+      y: decades(0, 5, 'µs'),
+      lines: [
+        { name: 'between ours', color: BLUE, at: times('inbound exchange between ours', 'ours') },
+        { name: 'with a version 1 peer', color: GREEN, at: times('inbound exchange with a version 1 peer', 'ours') },
+        { name: 'version 1', color: RED, dashed: true, at: times('inbound exchange between ours', 'baseline') },
+      ],
+    }),
+    compose({
+      name: 'list',
+      title: 'The list is asked for',
+      subtitle: `${CPU}: shazbotListRequest and JSON.stringify, online servers`,
+      y: decades(0, 4, 'µs'),
+      lines: [
+        { name: 'nothing new', color: BLUE, at: times('shazbotListRequest', 'ours') },
+        { name: 'after news', color: GREEN, at: times('shazbotListRequest, after news', 'ours') },
+        { name: 'version 1', color: RED, dashed: true, at: times('shazbotListRequest', 'baseline') },
+      ],
+    }),
+    compose({
+      name: 'memory',
+      title: 'What a server keeps in memory',
+      subtitle: 'Resident memory over that of the same Express program without the package',
+      y: { name: 'MB', min: 0, max: 50, ticks: [0, 10, 20, 30, 40, 50] },
+      marks: [{ y: 12, text: 'target: ≤ 12 MB at 10 000 servers', at: 'Start' }],
+      lines: [
+        { name: 'ours', color: BLUE, at: megabytes('ours') },
+        { name: 'version 1', color: RED, dashed: true, at: megabytes('baseline') },
+      ],
+    }),
+  ];
+}
+
+module.exports = { figures };

@@ -1,0 +1,15 @@
+'use strict';
+
+// How long `require` takes in a program that has loaded nothing else.
+
+const { answer } = require('./children.js');
+
+answer((/** @type {{ who: 'ours' | 'baseline' }} */ { who }) => {
+  const { threadTime } = require('./meter.js');
+  const cpu = process.cpuUsage();
+  const eventLoop = threadTime();
+  require(who === 'ours' ? '../..' : './baseline.js');
+  const took = threadTime() - eventLoop;
+  const { user, system } = process.cpuUsage(cpu);
+  return { eventLoop: took, cpu: user + system };
+});

@@ -1,0 +1,69 @@
+'use strict';
+
+// An Express program: bare, with the package, or with the baseline.
+
+const { setTimeout: sleep } = require('node:timers/promises');
+const express = require('express');
+
+const { CONTROL_SECRET, SECRET } = require('../../__test__/support/cluster.js');
+const { freePorts } = require('../../__test__/support/ports.js');
+const { answer, scope } = require('./children.js');
+const { threadTime } = require('./meter.js');
+
+/** @typedef {Pick<typeof import('../..'), 'shazbotGossipRequest' | 'shazbotListRequest'>} Handlers */
+
+/**
+ * @param {'nothing' | 'ours' | 'baseline'} who
+ * @param {string} baseUrl
+ * @returns {Promise<Handlers>}
+ */
+async function handlers(who, baseUrl) {
+  if (who === 'ours') {
+    // Loaded only where it is wanted: this is what the memory of.
+    const { startEngine } = require('../../__test__/support/engine.js');
+    return startEngine(scope, { SHAZBOT_BASE_URL: baseUrl });
+  }
+  if (who === 'baseline') {
+    const { Baseline } = require('./baseline.js');
+    const baseline = new Baseline({ baseUrl, secret: SECRET, controlSecret: CONTROL_SECRET });
+    return {
+      shazbotGossipRequest: (header, body) => baseline.gossipRequest(header, body),
+      shazbotListRequest: (header) => baseline.listRequest(header),
+    };
+  }
+  return {
+    shazbotGossipRequest: async () => /** @type {any} */ ({ message: 'gossip', shazbot: '2' }),
+    shazbotListRequest: async () => ({ online: [] }),
+  };
+}
+
+/** @param {{ who: 'nothing' | 'ours' | 'baseline' }} options */
+async function listen({ who }) {
+  const [port] = await freePorts(1);
+  const origin = `http://127.0.0.1:${port}/`;
+  const { shazbotGossipRequest, shazbotListRequest } = await handlers(who, `${origin}self/`);
+  const app = express();
+  app.use(express.json({ limit: '16mb' }));
+  app.post('/self/clustershazbot/gossip', async (req, res) => {
+    res.json(await shazbotGossipRequest(req.headers.authorization ?? '', req.body));
+  });
+  app.get('/self/clustershazbot/list', async (req, res) => {
+    res.json(await shazbotListRequest(req.headers.authorization ?? ''));
+  });
+  await new Promise((resolve) => {
+    app.listen(port, '127.0.0.1', () => resolve(undefined));
+  });
+  return { origin };
+}
+
+answer(listen, async (/** @type {'time' | 'memory'} */ order) => {
+  if (order === 'time') {
+    const { user, system } = process.cpuUsage();
+    return { eventLoop: threadTime(), cpu: user + system };
+  }
+  globalThis.gc?.();
+  // What was freed is given back by and by.
+  await sleep(200);
+  globalThis.gc?.();
+  return process.memoryUsage.rss();
+});
