@@ -36,7 +36,8 @@ function figures({ rows, memory }) {
   const times = (what, who) =>
     new Map(rows.filter((row) => row.what === what).map((row) => [row.n ?? 0, row[who].eventLoop]));
   /** @param {'ours' | 'baseline'} who */
-  const megabytes = (who) => new Map(memory.map((it) => [it.n, (it[who] - it.bare) / 1e6]));
+  const megabytes = (who) => new Map(memory.map((it) => [it.n, Math.max(0, it[who] - it.bare) / 1e6]));
+  const tens = Math.ceil(Math.max(20, ...megabytes('ours').values(), ...megabytes('baseline').values()) / 10);
   return [
     compose({
       name: 'exchange',
@@ -64,7 +65,7 @@ function figures({ rows, memory }) {
       name: 'memory',
       title: 'What a server keeps in memory',
       subtitle: 'Resident memory over that of the same Express program without the package',
-      y: { name: 'MB', min: 0, max: 50, ticks: [0, 10, 20, 30, 40, 50] },
+      y: { name: 'MB', min: 0, max: tens * 10, ticks: Array.from({ length: tens + 1 }, (_, n) => n * 10) },
       marks: [{ y: 12, text: 'target: ≤ 12 MB at 10 000 servers', at: 'Start' }],
       lines: [
         { name: 'ours', color: BLUE, at: megabytes('ours') },
