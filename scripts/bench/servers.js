@@ -8,6 +8,8 @@ const { shuffled } = require('./meter.js');
 /** For each server that is online, so many that left. */
 const GONE = 0.1;
 const HOUR = 3_600_000;
+/** Stamps that go by place are told in units of so many ms. */
+const UNIT = 128;
 /** Entries of one message: as many as a repair brings at a time. */
 const CHUNK = 500;
 
@@ -120,14 +122,14 @@ function newer(json) {
   const message = JSON.parse(json);
   const [own] = message.online;
   let later = 0;
-  const plus = (/** @type {string} */ digits) => String(Number(digits) + later);
+  const plus = (/** @type {number} */ unit) => (/** @type {string} */ digits) => String(Number(digits) + later * unit);
   return (/** @type {number} */ count) =>
     Array.from({ length: count }, () => {
       later += 1;
       const text = textOf(message)
-        .replace(/(?<=^2 so)\d+/, plus)
-        .replace(/(?<= a)\d+/, plus);
-      const online = own ? [{ ...own, lastUpdate: own.lastUpdate + later }] : [];
+        .replace(/(?<=^2 so)\d+/, plus(UNIT))
+        .replace(/(?<= a)\d+/, plus(1));
+      const online = own ? [{ ...own, lastUpdate: own.lastUpdate + later * UNIT }] : [];
       return JSON.stringify({ ...message, online, shazbot: text });
     });
 }
