@@ -117,6 +117,8 @@ async function measure({ n, rounds }) {
 
   /** @type {Record<string, number>} */
   const bytes = {};
+  /** @type {Record<string, number>} The last answer alone. */
+  const answers = {};
   const many = Math.min(100, Math.ceil(30_000 / n));
   /**
    * @param {string} name
@@ -139,6 +141,7 @@ async function measure({ n, rounds }) {
       run: async (one) => JSON.stringify(await gossipRequest(SECRET, JSON.parse(one))),
       verify(last) {
         verify(String(last), body);
+        answers[name] = String(last).length;
         bytes[name] = body.length + String(last).length;
       },
     };
@@ -243,7 +246,7 @@ async function measure({ n, rounds }) {
           : []),
       ]),
     ],
-    bodies: { ours: (await repair(ours)).length, v1: (bytes.both ?? 0) / 2 },
+    bodies: { ours: (await repair(ours)).length, v1: answers.both ?? 0 },
   };
 }
 
