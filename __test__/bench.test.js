@@ -2,16 +2,16 @@
 
 const assert = require('node:assert/strict');
 const { execFile } = require('node:child_process');
-const { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } = require('node:fs');
-const { tmpdir } = require('node:os');
+const { readFileSync, readdirSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
-const { after, describe, test } = require('node:test');
+const { describe, test } = require('node:test');
 const { promisify } = require('node:util');
 
 const { Baseline } = require('../scripts/bench/baseline.js');
 const { CONTROL_SECRET, SECRET } = require('./support/cluster.js');
 const { withEnvironment } = require('./support/engine.js');
 const { entry, message } = require('./support/gossip.js');
+const { folder } = require('./support/folder.js');
 const { assertIsXml } = require('./support/xml.js');
 
 const ROOT = path.join(__dirname, '..');
@@ -30,24 +30,12 @@ const ROWS = [
   "require('clustershazbot')",
 ];
 
-/** @type {string[]} */
-const folders = [];
-after(() => {
-  for (const folder of folders) rmSync(folder, { recursive: true });
-});
-
-function folder() {
-  const made = mkdtempSync(path.join(tmpdir(), 'bench-test-'));
-  folders.push(made);
-  return made;
-}
-
 /** @param {string[]} args */
 const bench = (...args) =>
   promisify(execFile)(process.execPath, [path.join(ROOT, 'scripts/bench.js'), ...args], { cwd: ROOT });
 
 describe('the benchmark', () => {
-  test('measures everything, and the report is written from it', { timeout: 180_000 }, async () => {
+  test('measures everything, and the report is written from it', { timeout: 180_000 }, async (t) => {
     const { stdout } = await bench('--quick', '--sizes', '100', '--json');
     const measured = JSON.parse(stdout);
     assert.deepEqual(
@@ -69,7 +57,7 @@ describe('the benchmark', () => {
     }
     assert.ok(measured.parts[0].parts['exchange, native'].eventLoop > 0);
 
-    const out = folder();
+    const out = folder(t);
     const kept = path.join(out, 'measured.json');
     writeFileSync(kept, stdout);
     await bench('--load', kept, '--report', '--out', out);
@@ -80,8 +68,8 @@ describe('the benchmark', () => {
     for (const name of PLOTS) assert.ok(document.includes(`](performance/${name})`), name);
   });
 
-  test('a target that is missed fails --check, one that was not measured does not', async () => {
-    const kept = path.join(folder(), 'measured.json');
+  test('a target that is missed fails --check, one that was not measured does not', async (t) => {
+    const kept = path.join(folder(t), 'measured.json');
     const measured = {
       rows: [],
       outbound: [],

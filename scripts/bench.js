@@ -6,12 +6,12 @@ const { execFileSync } = require('node:child_process');
 const { mkdirSync, readFileSync, writeFileSync } = require('node:fs');
 const { cpus, release, totalmem, type } = require('node:os');
 const { join, resolve } = require('node:path');
-const { parseArgs } = require('node:util');
 
 const { NODE } = require('./bench/children.js');
 const { SECTIONS, measure } = require('./bench/measure.js');
 const { outcomes } = require('./bench/targets.js');
-const { table } = require('./bench/table.js');
+const { summary } = require('./bench/table.js');
+const { progress, run } = require('./shared/command.js');
 
 const HELP = `npm run bench [-- --quick --sizes N,N --only SECTION --json --check --report --out DIR --load FILE]
 
@@ -32,19 +32,14 @@ Takes three minutes; with --quick twenty seconds.
 
 const SIZES = [10, 100, 1_000, 10_000];
 
-/** @param {string} text */
-function progress(text) {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
-}
-
-/** @param {ReturnType<typeof options>} options */
+/** @param {ReturnType<typeof read>} options */
 async function main({ quick = false, sizes, only, json, check, report, out, load }) {
   const kept = load === undefined ? undefined : JSON.parse(readFileSync(load, 'utf8'));
   const results = kept ?? (await measure({ sizes, sections: only, quick, progress }));
   /** @type {import('./bench/document.js').Measured} */
   const measured = { machine: machine(), ...results, targets: outcomes(results) };
   if (json) console.log(JSON.stringify(measured, undefined, 2));
-  else console.log(table(measured));
+  else console.log(summary(measured));
   if (report) write(out, measured);
   if (check && measured.targets.some(({ met }) => !met)) process.exitCode = 1;
 }
@@ -70,38 +65,24 @@ function machine() {
   };
 }
 
-function options() {
-  try {
-    const { values } = parseArgs({
-      options: {
-        quick: { type: 'boolean' },
-        sizes: { type: 'string' },
-        only: { type: 'string', multiple: true },
-        json: { type: 'boolean' },
-        check: { type: 'boolean' },
-        report: { type: 'boolean' },
-        out: { type: 'string', default: join(__dirname, '..', 'docs') },
-        load: { type: 'string' },
-        help: { type: 'boolean' },
-      },
-    });
-    const sizes = values.sizes?.split(',').map(Number) ?? (values.quick ? [1_000] : SIZES);
-    if (!sizes.every((n) => Number.isInteger(n) && n >= 10)) throw new Error('--sizes takes numbers, 10 at least');
-    const unknown = values.only?.find((name) => !SECTIONS.includes(name));
-    if (unknown !== undefined) throw new Error(`--only takes one of ${SECTIONS.join(', ')}`);
-    return { ...values, sizes, only: values.only ?? SECTIONS, out: resolve(values.out) };
-  } catch (error) {
-    console.error(`${/** @type {Error} */ (error).message}\n\n${HELP}`);
-    process.exit(2);
-  }
+/** @param {{ quick?: boolean, sizes?: string, only?: string[], json?: boolean, check?: boolean, report?: boolean, out: string, load?: string }} values */
+function read(values) {
+  const sizes = values.sizes?.split(',').map(Number) ?? (values.quick ? [1_000] : SIZES);
+  if (!sizes.every((n) => Number.isInteger(n) && n >= 10)) throw new Error('--sizes takes numbers, 10 at least');
+  const unknown = values.only?.find((name) => !SECTIONS.includes(name));
+  if (unknown !== undefined) throw new Error(`--only takes one of ${SECTIONS.join(', ')}`);
+  return { ...values, sizes, only: values.only ?? SECTIONS, out: resolve(values.out) };
 }
 
-const given = options();
-if (given.help) {
-  process.stdout.write(HELP);
-} else {
-  main(given).catch((error) => {
-    console.error(error);
-    process.exit(1);
-  });
-}
+/** @type {import('./shared/command.js').Command['options']} */
+const options = {
+  quick: { type: 'boolean' },
+  sizes: { type: 'string' },
+  only: { type: 'string', multiple: true },
+  json: { type: 'boolean' },
+  check: { type: 'boolean' },
+  report: { type: 'boolean' },
+  out: { type: 'string', default: join(__dirname, '..', 'docs') },
+  load: { type: 'string' },
+};
+run({ name: 'bench', help: HELP, options }, read, main);

@@ -5,13 +5,13 @@
 const { mkdirSync, readFileSync, writeFileSync } = require('node:fs');
 const { availableParallelism, totalmem } = require('node:os');
 const { join, resolve } = require('node:path');
-const { parseArgs } = require('node:util');
 
 const { document } = require('./convergence/document.js');
 const { figures } = require('./convergence/figures.js');
 const { plan } = require('./convergence/plan.js');
 const { Results, argumentsOf, build, simulate } = require('./convergence/simulator.js');
 const { targets } = require('./convergence/targets.js');
+const { progress, run } = require('./shared/command.js');
 
 const HELP = `npm run report [-- --quick --up-to N --out DIR --save FILE --load FILE]
 
@@ -60,12 +60,7 @@ async function simulateAll(of) {
   return results;
 }
 
-/** @param {string} text */
-function progress(text) {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
-}
-
-/** @param {ReturnType<typeof options>} options */
+/** @param {ReturnType<typeof read>} options */
 async function main({ quick, upTo, out, save, load }) {
   const list = load === undefined ? await simulateAll({ quick, upTo }) : JSON.parse(readFileSync(load, 'utf8'));
   if (save !== undefined) writeFileSync(save, JSON.stringify(list));
@@ -78,35 +73,19 @@ async function main({ quick, upTo, out, save, load }) {
   console.log(file);
 }
 
-function options() {
-  try {
-    const { values } = parseArgs({
-      options: {
-        quick: { type: 'boolean' },
-        'up-to': { type: 'string' },
-        out: { type: 'string', default: join(__dirname, '..', 'docs') },
-        save: { type: 'string' },
-        load: { type: 'string' },
-        help: { type: 'boolean' },
-      },
-    });
-    const upTo = values['up-to'] === undefined ? undefined : Number(values['up-to']);
-    if (upTo !== undefined && !(upTo >= 3)) throw new Error('--up-to takes a number, 3 at least');
-    return { ...values, upTo, out: resolve(values.out) };
-  } catch (error) {
-    console.error(`${/** @type {Error} */ (error).message}\nsee npm run report -- --help`);
-    process.exit(2);
-  }
+/** @param {{ quick?: boolean, 'up-to'?: string, out: string, save?: string, load?: string }} values */
+function read(values) {
+  const upTo = values['up-to'] === undefined ? undefined : Number(values['up-to']);
+  if (upTo !== undefined && !(upTo >= 3)) throw new Error('--up-to takes a number, 3 at least');
+  return { ...values, upTo, out: resolve(values.out) };
 }
 
-const given = options();
-if (given.help) {
-  process.stdout.write(HELP);
-} else {
-  main(given).catch((error) => {
-    // A file or the memory that is not there says all in its message; a defect of ours needs its stack.
-    const isDefect = !['Error', 'SyntaxError'].includes(error.name);
-    console.error(isDefect ? error : error.message);
-    process.exit(isDefect ? 1 : 2);
-  });
-}
+/** @type {import('./shared/command.js').Command['options']} */
+const options = {
+  quick: { type: 'boolean' },
+  'up-to': { type: 'string' },
+  out: { type: 'string', default: join(__dirname, '..', 'docs') },
+  save: { type: 'string' },
+  load: { type: 'string' },
+};
+run({ name: 'report', help: HELP, options }, read, main);

@@ -12,7 +12,6 @@ const { entry, tell } = require('../__test__/support/gossip.js');
 const { startStore } = require('../__test__/support/store.js');
 const { run } = require('./measure/run.js');
 const { scope } = require('./measure/scope.js');
-const { printTable } = require('./measure/table.js');
 const { used } = require('./measure/usage.js');
 const { idle, whole } = require('./measure-load/gossips.js');
 const { steadily } = require('./measure-load/steadily.js');
@@ -123,11 +122,11 @@ const median = (numbers) => numbers.sort((a, b) => a - b)[Math.floor(numbers.len
 /** @param {Row} row @param {keyof Turn} what */
 const middle = ({ turns }, what) => median(turns.map((turn) => turn[what]));
 
-/** @param {Row[]} rows */
-function table(rows) {
+/** @param {Row[]} rows @returns {string[][]} for a table */
+function summary(rows) {
   const ms = (/** @type {number} */ number) => `${number.toFixed(2)} ms`;
   const percent = (/** @type {number} */ number) => `${(100 * number).toFixed(1)} %`;
-  printTable([
+  return [
     ['engine', 'gossip', 'answer', 'p50', 'p99', 'max', 'event loop', 'processor', 'an exchange'],
     ...rows.map((row) => {
       const bare = rows.find(({ engine, gossip }) => engine === row.engine && gossip === NONE) ?? row;
@@ -144,7 +143,7 @@ function table(rows) {
         row === bare ? '–' : ms(added),
       ];
     }),
-  ]);
+  ];
 }
 
-run(HELP, measure, table);
+run('measure:load', HELP, measure, summary);

@@ -2,7 +2,6 @@
 
 // How long it takes until all know, measured on real Express processes.
 
-const { parseArgs } = require('node:util');
 const { setTimeout: sleep } = require('node:timers/promises');
 
 const { CONTROL_SECRET } = require('../__test__/support/cluster.js');
@@ -11,7 +10,8 @@ const { freePorts } = require('../__test__/support/ports.js');
 const { until } = require('../__test__/support/until.js');
 const { build } = require('./measure/build.js');
 const { cleanUpAtExit, close } = require('./measure/scope.js');
-const { printTable } = require('./measure/table.js');
+const { progress, run } = require('./shared/command.js');
+const { table } = require('./shared/table.js');
 const { Cluster, LIMIT } = require('./measure-processes/cluster.js');
 
 const HELP = `npm run measure:processes [-- --json --only 12|100 --repeat N]
@@ -31,6 +31,7 @@ Exit code: 0 when everything was measured, whether or not it meets the targets; 
 2 when an option is not understood.
 `;
 
+const HEAD = ['servers, interval', 'one', 'times', 'median', 'p99', 'target'];
 /** After so long a row is not measured again, however often it was, ms. */
 const BUDGET = 240_000;
 
@@ -80,11 +81,6 @@ function addRow(what, of) {
 function note(row, ms) {
   if (ms === undefined) row.missed += 1;
   else row.times.push(ms);
-}
-
-/** @param {string} text */
-function progress(text) {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
 }
 
 /** @template T @param {T[]} list @returns {T} */
@@ -252,10 +248,6 @@ function line({ servers, interval, what, times, missed, target }) {
   ];
 }
 
-function table() {
-  printTable([['servers, interval', 'one', 'times', 'median', 'p99', 'target'], ...rows.map(line)]);
-}
-
 /** @param {{ json: boolean, only?: string, repeat?: number }} options */
 async function main({ json, only, repeat }) {
   build();
@@ -263,15 +255,15 @@ async function main({ json, only, repeat }) {
   process.on('exit', () => {
     progress('');
     if (json) console.log(JSON.stringify(rows, undefined, 2));
-    else if (rows.length > 0) table();
+    else if (rows.length > 0) console.log(table([HEAD, ...rows.map(line)]));
   });
   try {
-    for (const [name, run] of /** @type {const} */ ([
+    for (const [name, measureAll] of /** @type {const} */ ([
       ['12', twelve],
       ['100', hundred],
     ])) {
       if (only !== undefined && only !== name) continue;
-      await run(repeat);
+      await measureAll(repeat);
       await close();
     }
   } finally {
@@ -279,33 +271,13 @@ async function main({ json, only, repeat }) {
   }
 }
 
-function options() {
-  try {
-    const { values } = parseArgs({
-      options: {
-        json: { type: 'boolean' },
-        only: { type: 'string' },
-        repeat: { type: 'string' },
-        help: { type: 'boolean' },
-      },
-    });
-    if (values.only !== undefined && !['12', '100'].includes(values.only)) throw new Error('--only takes 12 or 100');
-    const repeat = values.repeat === undefined ? undefined : Number(values.repeat);
-    if (repeat !== undefined && !(repeat >= 1)) throw new Error('--repeat takes a number');
-    return { ...values, repeat };
-  } catch (error) {
-    console.error(`${/** @type {Error} */ (error).message}\nsee npm run measure:processes -- --help`);
-    process.exit(2);
-  }
+/** @param {{ json?: boolean, only?: string, repeat?: string }} values */
+function read({ json = false, only, repeat }) {
+  if (only !== undefined && !['12', '100'].includes(only)) throw new Error('--only takes 12 or 100');
+  if (repeat !== undefined && !(Number(repeat) >= 1)) throw new Error('--repeat takes a number');
+  return { json, only, repeat: repeat === undefined ? undefined : Number(repeat) };
 }
 
-const { json = false, only, repeat, help = false } = options();
-if (help) {
-  process.stdout.write(HELP);
-} else {
-  main({ json, only, repeat }).catch((error) => {
-    // What did not come about says all in its message; a defect of ours needs its stack.
-    console.error(error.name === 'Error' ? error.message : error);
-    process.exit(1);
-  });
-}
+/** @type {import('./shared/command.js').Command['options']} */
+const options = { json: { type: 'boolean' }, only: { type: 'string' }, repeat: { type: 'string' } };
+run({ name: 'measure:processes', help: HELP, options }, read, main);

@@ -7,7 +7,6 @@ const { setTimeout: sleep } = require('node:timers/promises');
 const { bytes, mean, startPair } = require('../__test__/support/pair.js');
 const { run } = require('./measure/run.js');
 const { scope } = require('./measure/scope.js');
-const { printTable } = require('./measure/table.js');
 const { used } = require('./measure/usage.js');
 
 const HELP = `npm run measure:traffic [-- --json --seconds N]
@@ -60,10 +59,10 @@ async function measure({ servers, count, why }, seconds) {
 
 /** @typedef {Awaited<ReturnType<typeof measure>>} Row */
 
-/** @param {Row[]} rows */
-function table(rows) {
+/** @param {Row[]} rows @returns {string[][]} for a table */
+function summary(rows) {
   const [none] = rows;
-  printTable([
+  return [
     ['others', 'exchanges', 'bytes', '', 'event loop', '', 'processor', ''],
     ...rows.map((row) => {
       const ratio = (/** @type {'bytes' | 'busy' | 'ran'} */ what) => `× ${(row[what] / none[what]).toFixed(2)}`;
@@ -72,15 +71,16 @@ function table(rows) {
       const cells = [known, String(exchanges), bytes.toFixed(0), ratio('bytes')];
       return [...cells, ms('busy'), ratio('busy'), ms('ran'), ratio('ran')];
     }),
-  ]);
+  ];
 }
 
 run(
+  'measure:traffic',
   HELP,
   async (seconds) => {
     const pairs = await Promise.all(KNOWN.map(([count, why]) => startPair(scope, count, why)));
     await Promise.all(pairs.map((pair) => pair.rest()));
     return Promise.all(pairs.map((pair) => measure(pair, seconds)));
   },
-  table,
+  summary,
 );

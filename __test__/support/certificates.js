@@ -1,9 +1,10 @@
 'use strict';
 
 const { execFileSync, spawnSync } = require('node:child_process');
-const { mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
-const { tmpdir } = require('node:os');
+const { readFileSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
+
+const { folder } = require('./folder.js');
 
 /** Why tests that need certificates cannot run here, if they cannot. */
 const missing =
@@ -15,8 +16,7 @@ const missing =
  * @param {import('./cluster.js').Scope} scope
  */
 function certificates(scope) {
-  const directory = mkdtempSync(path.join(tmpdir(), 'clustershazbot-'));
-  scope.after(() => rmSync(directory, { recursive: true, force: true }));
+  const directory = folder(scope);
   /** @param {string} name */
   const at = (name) => path.join(directory, name);
   /** @param {string[]} args */

@@ -2,11 +2,11 @@
 
 const assert = require('node:assert/strict');
 const { fork } = require('node:child_process');
-const { mkdtempSync, readFileSync, rmSync } = require('node:fs');
-const { tmpdir } = require('node:os');
+const { readFileSync } = require('node:fs');
 const path = require('node:path');
 const { pathToFileURL } = require('node:url');
 
+const { folder } = require('./folder.js');
 const { request } = require('./http.js');
 const { freePorts } = require('./ports.js');
 const { until } = require('./until.js');
@@ -316,8 +316,7 @@ async function acquainted(servers, { timeout = 20_000 } = {}) {
  * @param {Scope} scope
  */
 function fileList(scope) {
-  const directory = mkdtempSync(path.join(tmpdir(), 'clustershazbot-'));
-  scope.after(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }));
+  const directory = folder(scope);
   const file = path.join(directory, 'servers.json');
   return {
     directory,

@@ -2,7 +2,7 @@
 
 // The text of docs/performance.md.
 
-const { count, figure, markdown } = require('../convergence/text.js');
+const { count, figure, markdown } = require('../shared/text.js');
 
 /** @typedef {{ cpu: string, cores: number, memory: number, node: string, system: string }} Machine */
 /**

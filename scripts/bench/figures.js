@@ -2,9 +2,8 @@
 
 // The plots: what each shows.
 
-const { BLUE, GREEN, RED, decades } = require('../convergence/figures.js');
-const { draw } = require('../convergence/plot.js');
-const { count, figure, markdown } = require('../convergence/text.js');
+const { BLUE, GREEN, RED, decades, draw } = require('../shared/plot.js');
+const { count, figure, markdown } = require('../shared/text.js');
 
 /** @typedef {import('./document.js').Measured} Measured */
 /** @typedef {{ name: string, title: string, svg: string, table: string }} Figure */
@@ -15,7 +14,7 @@ const SERVERS = { name: 'servers', min: 8, max: 12_500, ticks: SIZES, log: true,
 const CPU = 'Time for which the event loop does nothing else';
 
 /**
- * @param {Omit<import('../convergence/plot.js').Plot, 'lines' | 'x'> & { name: string, lines: Line[] }} plot
+ * @param {Omit<import('../shared/plot.js').Plot, 'lines' | 'x'> & { name: string, lines: Line[] }} plot
  * @returns {Figure}
  */
 function compose({ name, lines, ...plot }) {

@@ -2,10 +2,11 @@
 
 // What was measured, for a terminal.
 
-const { count, figure } = require('../convergence/text.js');
+const { table } = require('../shared/table.js');
+const { count, figure } = require('../shared/text.js');
 
 /** @param {import('./document.js').Measured} measured */
-function table({ rows, memory, targets }) {
+function summary({ rows, memory, targets }) {
   const cells = rows.map(({ what, n, ours, baseline }) => [
     what,
     n === undefined ? '' : count(n),
@@ -22,26 +23,13 @@ function table({ rows, memory, targets }) {
   ]);
   const judged = targets.map(({ what, target, shown, met }) => [met ? 'met' : 'MISSED', shown, target, what]);
   return [
-    ...(cells.length > 0 ? [lines([head, ...cells])] : []),
-    ...(memories.length > 0 ? [lines([['', 'servers', 'ours', 'v1'], ...memories])] : []),
-    lines([['', 'measured', 'target', ''], ...judged]),
+    ...(cells.length > 0 ? [table([head, ...cells])] : []),
+    ...(memories.length > 0 ? [table([['', 'servers', 'ours', 'v1'], ...memories])] : []),
+    table([['', 'measured', 'target', ''], ...judged]),
   ].join('\n\n');
 }
 
 /** @param {number | undefined} ours @param {number | undefined} baseline @param {(value: number) => string} show */
 const both = (ours, baseline, show) => [ours, baseline].map((value) => (value === undefined ? '–' : show(value)));
 
-/** @param {string[][]} cells */
-function lines(cells) {
-  const widths = cells[0]?.map((_, n) => Math.max(...cells.map((row) => row[n]?.length ?? 0))) ?? [];
-  return cells
-    .map((row) =>
-      row
-        .map((cell, n) => cell.padEnd(widths[n] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
-}
-
-module.exports = { table };
+module.exports = { summary };

@@ -3,7 +3,7 @@
 // What the package may cost, and whether it keeps to it.
 
 const { OUTBOUND, REQUIRE } = require('./measure.js');
-const { count, figure } = require('../convergence/text.js');
+const { count, figure } = require('../shared/text.js');
 
 /** @typedef {import('./measure.js').Results} Results */
 /**

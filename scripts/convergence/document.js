@@ -2,7 +2,7 @@
 
 // The text of the report.
 
-const { count } = require('./text.js');
+const { count } = require('../shared/text.js');
 
 /** @typedef {import('./figures.js').Figure} Figure */
 /** @typedef {InstanceType<typeof import('./simulator.js').Results>} Results */

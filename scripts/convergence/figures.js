@@ -2,9 +2,10 @@
 
 // The plots of the report: what each shows, of which runs.
 
-const { draw } = require('./plot.js');
+const { BLUE, GREEN, PURPLE, RED, decades, draw } = require('../shared/plot.js');
 const { LOSSES, v1 } = require('./plan.js');
-const { V1_LIMIT, count, figure, limitOf, markdown, seconds } = require('./text.js');
+const { count, figure, markdown } = require('../shared/text.js');
+const { V1_LIMIT, limitOf, seconds } = require('./text.js');
 const { argumentsOf } = require('./simulator.js');
 
 /** @typedef {import('./simulator.js').Kind} Kind */
@@ -30,12 +31,6 @@ const { argumentsOf } = require('./simulator.js');
  * @property {string} table in Markdown
  */
 
-// Apart for the colour-blind too, and on white.
-const BLUE = '#0969da';
-const RED = '#cf3c0a';
-const GREEN = '#1a7f5a';
-const PURPLE = '#8250df';
-
 // A percentile of fewer seeds says so little that it is drawn pale.
 const FEW = 10;
 const PALE = `Pale: fewer than ${FEW} seeds`;
@@ -43,12 +38,6 @@ const PALE = `Pale: fewer than ${FEW} seeds`;
 // Half decades, from the smallest cluster to the largest.
 const SIZES = [3, 10, 30, 100, 300, 1000, 3000, 10_000];
 const SERVERS = { name: 'servers', min: 2.4, max: 12_500, ticks: SIZES, log: true, label: count };
-
-/** @param {number} from @param {number} to powers of ten @param {string} name */
-function decades(from, to, name) {
-  const ticks = Array.from({ length: to - from + 1 }, (_, n) => Number(`1e${from + n}`));
-  return { name, min: Number(`1e${from}`), max: Number(`1e${to}`), ticks, log: true, label: figure };
-}
 
 /**
  * Lines of two percentiles.
@@ -72,7 +61,7 @@ const servers = ({ run }) => run.n;
 
 /**
  * @param {string} name
- * @param {Omit<import('./plot.js').Plot, 'lines'>} plot
+ * @param {Omit<import('../shared/plot.js').Plot, 'lines'>} plot
  * @param {Series[]} series
  * @param {(y: number | null | undefined, kind: Kind) => string} [cell]
  * @returns {Figure}
@@ -104,7 +93,7 @@ const command = (kind) =>
   }`;
 
 /**
- * @param {Omit<import('./plot.js').Plot, 'lines'>} plot
+ * @param {Omit<import('../shared/plot.js').Plot, 'lines'>} plot
  * @param {Series[]} series
  * @param {(y: number | null | undefined, kind: Kind) => string} cell
  */
@@ -261,4 +250,4 @@ function idle(results) {
   );
 }
 
-module.exports = { BLUE, GREEN, RED, decades, figures };
+module.exports = { figures };

@@ -3,7 +3,8 @@
 // The targets, each with what was simulated.
 
 const { SHORT, v1, v1WithList } = require('./plan.js');
-const { V1_LIMIT, count, figure, markdown, seconds } = require('./text.js');
+const { count, figure, markdown } = require('../shared/text.js');
+const { V1_LIMIT, seconds } = require('./text.js');
 
 /** @typedef {import('./simulator.js').Kind} Kind */
 /** @typedef {import('./simulator.js').Report} Report */

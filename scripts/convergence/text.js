@@ -1,21 +1,12 @@
 'use strict';
 
-// How figures and tables are written.
+// How times are written that may never have come.
+
+const { figure } = require('../shared/text.js');
 
 /** How long the simulator waits for what does not come, s. */
 const LIMIT = 4 * 3600;
 const V1_LIMIT = 6 * 3600;
-
-/** @param {number} n */
-const count = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, ' ');
-
-/** @param {number} value to three figures, and at least to units */
-function figure(value) {
-  if (value === 0) return '0';
-  if (value >= 100) return count(Math.round(value));
-  // As short as it can be: 0.25, not 0.250.
-  return String(Number(value.toPrecision(value >= 1 ? 3 : 2)));
-}
 
 /**
  * @param {import('./simulator.js').Kind} kind
@@ -34,10 +25,4 @@ function seconds(value, kind) {
   return value === null ? `> ${limitOf(kind) / 3600} h` : `${figure(value)} s`;
 }
 
-/** @param {string[]} head @param {string[][]} rows */
-function markdown(head, rows) {
-  const line = (/** @type {string[]} */ cells) => `| ${cells.join(' | ')} |`;
-  return [line(head), line(head.map((_, n) => (n === 0 ? '---' : '--:'))), ...rows.map(line)].join('\n');
-}
-
-module.exports = { V1_LIMIT, count, figure, limitOf, markdown, seconds };
+module.exports = { V1_LIMIT, limitOf, seconds };

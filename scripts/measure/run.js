@@ -1,48 +1,39 @@
 'use strict';
 
-const { parseArgs } = require('node:util');
-
+const command = require('../shared/command.js');
+const { table } = require('../shared/table.js');
 const { build } = require('./build.js');
 const { cleanUpAtExit, close } = require('./scope.js');
 
 /**
- * A script that measures for so many seconds and prints what it found: with `--seconds N`, `--json` and `--help`.
+ * A script that measures for so many seconds and prints what it found.
  *
  * @template T
+ * @param {string} name
  * @param {string} help
  * @param {(seconds: number) => Promise<T>} measure
- * @param {(found: T) => void} print for people
+ * @param {(found: T) => string[][]} summary a table of it
  */
-async function run(help, measure, print) {
-  const { json, seconds, help: asked } = options(help);
-  if (asked) return process.stdout.write(help);
-  cleanUpAtExit();
-  try {
+function run(name, help, measure, summary) {
+  return command.run({ name, help, options: { json: { type: 'boolean' }, seconds: { type: 'string' } } }, read, main);
+
+  /** @param {ReturnType<typeof read>} given */
+  async function main({ json, seconds }) {
+    cleanUpAtExit();
     build();
-    const found = await measure(seconds);
-    if (json) console.log(JSON.stringify(found, undefined, 2));
-    else print(found);
-  } catch (error) {
-    console.error(error);
-    process.exitCode = 1;
-  } finally {
-    await close();
+    try {
+      const found = await measure(seconds);
+      console.log(json ? JSON.stringify(found, undefined, 2) : table(summary(found)));
+    } finally {
+      await close();
+    }
   }
 }
 
-/** @param {string} help */
-function options(help) {
-  try {
-    const { values } = parseArgs({
-      options: { json: { type: 'boolean' }, seconds: { type: 'string' }, help: { type: 'boolean' } },
-    });
-    const seconds = Number(values.seconds ?? 60);
-    if (!(seconds >= 1)) throw new Error('--seconds takes a number');
-    return { ...values, seconds };
-  } catch (error) {
-    console.error(`${/** @type {Error} */ (error).message}\n\n${help}`);
-    process.exit(2);
-  }
+/** @param {{ json?: boolean, seconds?: string }} values */
+function read({ json = false, seconds = '60' }) {
+  if (!(Number(seconds) >= 1)) throw new Error('--seconds takes a number');
+  return { json, seconds: Number(seconds) };
 }
 
 module.exports = { run };

@@ -3,6 +3,13 @@
 // A plot as SVG. Drawn in numbers and text only, so that the same figures give the same file.
 
 const echarts = require('echarts');
+const { figure } = require('./text.js');
+
+// Apart for the colour-blind too, and on white.
+const BLUE = '#0969da';
+const RED = '#cf3c0a';
+const GREEN = '#1a7f5a';
+const PURPLE = '#8250df';
 
 const WIDTH = 760;
 const HEIGHT = 440;
@@ -126,4 +133,10 @@ function series({ name, color, dashed = false, points }, marks) {
   return option;
 }
 
-module.exports = { draw };
+/** @param {number} from @param {number} to powers of ten @param {string} name */
+function decades(from, to, name) {
+  const ticks = Array.from({ length: to - from + 1 }, (_, n) => Number(`1e${from + n}`));
+  return { name, min: Number(`1e${from}`), max: Number(`1e${to}`), ticks, log: true, label: figure };
+}
+
+module.exports = { BLUE, GREEN, PURPLE, RED, decades, draw };
