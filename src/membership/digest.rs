@@ -121,4 +121,13 @@ mod tests {
         one.expire(&url("own"), Now { wall: WALL + 6_000 + TOMBSTONE_LIFE, ..at(7) });
         assert_eq!(one.digest(cutoff), other.digest(cutoff));
     }
+
+    #[test]
+    fn a_server_that_is_back_counts_whatever_its_tombstone_was() {
+        let back = entry("s5", State::Online, WALL + 9_000, Some(WALL + 9_000));
+        let (mut one, mut other) = (filled(1..50), filled((1..50).filter(|i| *i != 5)));
+        one.merge(back.clone(), at(9));
+        other.merge(back, at(9));
+        assert_eq!(one.digest(WALL + 8_000), other.digest(WALL + 8_000));
+    }
 }

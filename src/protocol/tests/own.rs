@@ -129,3 +129,11 @@ fn a_server_called_dead_whom_nobody_answers_does_not_doubt_its_base_url() {
     server.fail_probes(&["b", "c"], 1_000, &ExchangeError::TimedOut);
     assert_eq!(doubts(&mut server), []);
 }
+
+#[test]
+fn a_drained_server_to_which_nobody_speaks_does_not_doubt_its_base_url() {
+    let mut server = called_dead();
+    server.core.handle_control(server.now, false);
+    server.fail_probes(&[], 1_000, &ExchangeError::TimedOut);
+    assert_eq!(doubts(&mut server), []);
+}
