@@ -3,8 +3,10 @@
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 
-const { acquainted, agree, fileList, startServer, startServers } = require('./support/cluster.js');
+const { SECRET, acquainted, agree, fileList, startServer, startServers } = require('./support/cluster.js');
+const { startEngine } = require('./support/engine.js');
 const { startFakePeer } = require('./support/fake-peer.js');
+const { message } = require('./support/gossip.js');
 const { startStore } = require('./support/store.js');
 const { until } = require('./support/until.js');
 
@@ -79,4 +81,30 @@ test('SIGTERM in the middle of a round: the server leaves, and its process ends 
   for (const other of others) {
     await until(async () => (await other.view()).offline.includes(one.baseUrl), { what: 'the others know' });
   }
+});
+
+test('news that changes no list is told on at once', async (t) => {
+  const list = fileList(t);
+  const rarely = { SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '3600', SHAZBOT_MASTER_ANNOUNCE_INTERVAL: '3600' };
+  const engine = await startEngine(t, { ...list.env, ...rarely });
+  const [next, other] = await Promise.all([startFakePeer(t), startFakePeer(t)]);
+  // Above the stamps of their own answers, which are those of version 1.
+  const first = Date.now() + 60_000;
+  /** @param {number} incarnation */
+  const hear = (incarnation) => {
+    const online = [next, other].map((peer) => ({ ...peer.entry(), shazbot: `${incarnation}.1` }));
+    return engine.shazbotGossipRequest(SECRET, message(online));
+  };
+  /** @param {number} incarnation */
+  const told = (incarnation) =>
+    until(() => next.received.some(({ body }) => body.shazbot.includes(`>${other.baseUrl}>${incarnation}.1`)), {
+      what: `incarnation ${incarnation} is told on`,
+    });
+  await hear(first);
+  await told(first);
+  // After this nothing else wakes its engine for a minute.
+  await until(() => list.servers().length === 3, { what: 'the list names all' });
+  // Neither was called dead here: it is the answer to a death that others have heard of.
+  await hear(first + 1);
+  await told(first + 1);
 });

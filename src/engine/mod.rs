@@ -177,11 +177,14 @@ impl Shared {
         }
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let mut core = self.core.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = core.poll_timeout();
             let result = act(&mut core, self.clock.now());
-            (result, core.has_output())
+            // The thread sleeps until `before`.
+            let is_earlier = core.poll_timeout().is_some_and(|at| before.is_none_or(|before| at < before));
+            (result, core.has_output() || is_earlier)
         }));
-        let (result, wake) = if let Ok((result, has_output)) = outcome {
-            (Ok(result), has_output)
+        let (result, wake) = if let Ok((result, wake)) = outcome {
+            (Ok(result), wake)
         } else {
             self.failed.store(true, Ordering::Release);
             (Err(Error::Failed), true)
