@@ -29,9 +29,9 @@ const TRAVEL: Duration = Duration::from_millis(500);
 /// second time twice as long.
 const REFUSED_WAIT: Duration = Duration::from_millis(100);
 const REFUSED_SHARE: u32 = 100;
-/// After how many intervals without a word of its own a server that should probe us is probed: its rounds are at most 1.1
-/// apart.
-const SILENCE: f64 = 1.1;
+/// After how many intervals without a word of its own a server that should probe us is probed: its rounds are at most so
+/// far apart.
+const SILENCE: f64 = 1.05;
 /// How long a server that has never answered us is not called dead for refusing: programs start before they listen.
 pub const GRACE: Duration = Duration::from_secs(60);
 
@@ -101,7 +101,7 @@ impl Core {
     }
 
     pub(super) fn schedule_round(&mut self, now: Now) {
-        let wait = self.settings.interval.mul_f64(self.random_factor(0.9..1.1));
+        let wait = self.settings.interval.mul_f64(self.random_factor(2.0 - SILENCE..SILENCE));
         self.timers.set(Timer::Round, now.mono + wait);
     }
 
