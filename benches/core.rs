@@ -1,4 +1,4 @@
-//! What the core costs, by the number of servers it knows: `npm run bench:core`. Built as the package is, for size.
+//! What the core costs, by the number of servers it knows: `npm run bench:core`. Built as the package is.
 //!
 //! What happens in every exchange is to stay the same from one column of servers to the next; what reads a whole list is
 //! to grow with it, and no faster.
@@ -62,13 +62,16 @@ fn dead(entry: &Entry) -> Entry {
 
 fn members(entries: &[Entry]) -> Members {
     let mut members = Members::default();
-    merge_all(&mut members, entries.to_vec());
+    hear_all(&mut members, entries.to_vec());
     members
 }
 
-fn merge_all(members: &mut Members, entries: Vec<Entry>) {
+/// As the core hears a message: most of it is heartbeats.
+fn hear_all(members: &mut Members, entries: Vec<Entry>) {
     for entry in entries {
-        members.merge(entry, now(0));
+        if !members.refresh_if_same(&entry, now(0)) {
+            members.merge(entry, now(0));
+        }
     }
 }
 
@@ -86,7 +89,7 @@ fn rising() -> impl FnMut() -> u64 {
 }
 
 #[divan::bench_group]
-mod merge {
+mod hear {
     use super::*;
 
     /// A whole list in which every stamp is new, as version 1 servers send it.
@@ -98,7 +101,7 @@ mod merge {
             let ms = ms();
             known.iter().map(|entry| later(entry, ms)).collect::<Vec<_>>()
         };
-        bencher.with_inputs(message).bench_local_values(|message| merge_all(&mut members, message));
+        bencher.with_inputs(message).bench_local_values(|message| hear_all(&mut members, message));
     }
 
     /// A whole list in which one stamp is new.
@@ -111,7 +114,23 @@ mod merge {
             message[servers / 2].stamp += ms();
             message
         };
-        bencher.with_inputs(message).bench_local_values(|message| merge_all(&mut members, message));
+        bencher.with_inputs(message).bench_local_values(|message| hear_all(&mut members, message));
+    }
+
+    /// Each in place of what was known, though only its stamp is new.
+    #[divan::bench(args = SERVERS)]
+    fn put(bencher: Bencher<'_, '_>, servers: usize) {
+        let known = entries(servers, Kind::V1);
+        let (mut members, mut ms) = (members(&known), rising());
+        let message = || {
+            let ms = ms();
+            known.iter().map(|entry| later(entry, ms)).collect::<Vec<_>>()
+        };
+        bencher.with_inputs(message).bench_local_values(|message| {
+            for entry in message {
+                members.put(entry, now(0));
+            }
+        });
     }
 }
 
