@@ -10,12 +10,13 @@ const { steadily } = require('./steadily.js');
 process.on('disconnect', () => process.exit());
 process.on('message', async (/** @type {{ url: string, rate: number, ms: number }} */ { url, rate, ms }) => {
   const agent = new http.Agent({ keepAlive: true });
-  const latencies = await steadily(rate, ms, async (due) => {
+  const requests = await steadily(rate, ms, async (due) => {
+    const sent = performance.now();
     await get(url, agent);
-    return performance.now() - due;
+    return { latency: performance.now() - sent, late: sent - due };
   });
   agent.destroy();
-  process.send?.(latencies);
+  process.send?.(requests);
 });
 
 /**
