@@ -9,6 +9,7 @@ const { join, resolve } = require('node:path');
 
 const { NODE } = require('./bench/children.js');
 const { SECTIONS, measure } = require('./bench/measure.js');
+const { isOnCore } = require('./bench/meter.js');
 const { outcomes } = require('./bench/targets.js');
 const { summary } = require('./bench/table.js');
 const { progress, run } = require('./shared/command.js');
@@ -16,7 +17,8 @@ const { progress, run } = require('./shared/command.js');
 const HELP = `npm run bench [-- --quick --sizes N,N --only SECTION --json --check --report --out DIR --load FILE]
 
 Measures what the package costs, beside the same work done by a plain JavaScript implementation of version 1, in clusters
-of 10 to 10 000 servers. Times are those for which a thread had a core: other work on the machine disturbs them little.
+of 10 to 10 000 servers. Times are those for which a thread had a core, on Linux: other work on the machine disturbs them
+little.
 
   --quick         few rounds, and 1 000 servers only
   --sizes N,N     other sizes
@@ -27,7 +29,7 @@ of 10 to 10 000 servers. Times are those for which a thread had a core: other wo
   --out DIR       where to, instead of docs
   --load FILE     take what --json printed, and measure nothing
 
-Takes three minutes; with --quick twenty seconds.
+Takes four minutes; with --quick half a minute.
 `;
 
 const SIZES = [10, 100, 1_000, 10_000];
@@ -62,6 +64,7 @@ function machine() {
     memory: totalmem(),
     node: execFileSync(NODE, ['--version'], { encoding: 'utf8' }).trim(),
     system: `${type()} ${release()}, ${process.arch}`,
+    isOnCore,
   };
 }
 

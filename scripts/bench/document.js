@@ -3,16 +3,18 @@
 // The text of docs/performance.md.
 
 const { count, figure, markdown } = require('../shared/text.js');
+const { PARTS: N } = require('./measure.js');
+const { nameOf, ratioText, timeOf } = require('./rows.js');
 
-/** @typedef {{ cpu: string, cores: number, memory: number, node: string, system: string }} Machine */
+/**
+ * @typedef {{ cpu: string, cores: number, memory: number, node: string, system: string, isOnCore: boolean }} Machine `isOnCore`:
+ *   it tells for how long a thread had a core
+ */
 /**
  * @typedef {import('./measure.js').Results & { machine: Machine, targets: import('./targets.js').Outcome[] }} Measured
  */
 /** @typedef {import('./figures.js').Figure} Figure */
-/** @typedef {[what: string, of: string, µs: number | undefined]} Part `of`: where that time goes */
-
-/** The size that parts are shown for. */
-const N = 1_000;
+/** @typedef {[what: string, of: string, µs: number]} Part `of`: where that time goes */
 
 /** @param {Measured} measured @param {Figure[]} figures @returns {string} Markdown */
 function document(measured, figures) {
@@ -34,22 +36,29 @@ npm run bench -- --report
 \`\`\`
 
 on ${machine.cores} cores of ${machine.cpu}, ${figure(machine.memory / 2 ** 30)} GiB, Node ${machine.node}, ${machine.system}. Times differ from machine
-to machine; the ratios, of things measured in one run, hardly do. \`npm run bench -- --check\` fails where a target is missed.
+to machine; ratios from process to process, so that of each the median is given with the lowest and the highest in brackets.
+\`npm run bench -- --check\` fails where a target is missed by the median.
 
 ## How it is measured
 
 - **Version 1** is [a plain JavaScript implementation](../scripts/bench/baseline.js) of what version 1 does, as fast as that
   can be made: its lists are arrays that it hands out as they are, it checks nothing. The tests hold it to version 1's rules.
-- **Times** are those for which a thread had a core. "Event loop" is the thread of JavaScript; "CPU" is all threads of the
-  process. Median of many rounds, in which ours and version 1 take turns in an order that is drawn anew each time.
+- **Times** of the event loop are ${machine.isOnCore ? 'those for which its thread had a core' : 'as they pass: this system does not tell for how long a thread had a core'}.
+  "CPU" is all threads of the process. What it takes to read the clocks is subtracted.
+- **The functions** are measured in ${Math.max(0, ...rows.map(({ ratios = [] }) => ratios.length))} processes for each size. In each, ours and version 1 take turns in an order that is drawn
+  anew each time; medians of the rounds, and then of the processes.
 - **A cluster of N** has N servers online, and a tenth as many that left and are still remembered.
-- **Between ours**: the message that a second server in fact sends, with a newer stamp of itself and of 48 others each time. The
-  answer is looked at: it ends the exchange.
-- **With a version 1 peer**: its whole list, in an order of its own, with a newer stamp of every server in each message.
-- **After news**: an exchange has brought newer stamps since the list was last asked for, as is usual; the time is that of the
-  list alone.
-- **Outbound**: with another process, over HTTP. Of ours what the event loop does anyway is subtracted.
-- **Memory** is that of the whole process, less that of the same Express program without the package that was sent the same requests.
+- **Between ours**: the message that a second server in fact sends, with a newer stamp of itself, and ${stamps(measured)} more that go by their place
+  in the list, each time. The answer is looked at: it ends the exchange.
+- **With a version 1 peer**: its whole list, in an order of its own, with a newer stamp of every server in each message. The work
+  is not equal: version 1 answers with its whole list, ours with 90 kB at most. "Answer cut" is said where that was less than all.
+- **After news**: an exchange has brought newer stamps since the list was last asked for, as is usual. **After a change**: a
+  server has left or come back. The time is that of the list alone.
+- **Outbound**: with another process, over HTTP. What the event loop does anyway, which is measured in processes that gossip with
+  nobody, is subtracted from ours. "<": less than those differ among each other.
+- **Memory** is that of the whole process, less that of the same Express program without the package that was sent the same kind
+  of messages: version 1 is sent whole lists of version 1 servers; ours is sent messages of ours and gossips with others, and
+  once more is sent the whole lists.
 
 ## Against the targets
 
@@ -62,8 +71,10 @@ ${markdown(
 
 ${missed.map(({ what, limit = 'see the last part of this page' }) => `- Missed: ${what}. What limits it: ${limit}.`).join('\n')}
 
-Idle bytes are those of six exchanges an interval of 30 s, which is what a server begins and answers in a large cluster that is
-quiet, counted on its sockets; the simulator counts the exchanges too, see [convergence.md](convergence.md).
+Idle bytes: the lower figure is that of six exchanges an interval of 30 s, three begun and three answered, counted on sockets,
+at the size where it is the greatest. The other is the simulator's (\`npm run report\`, [convergence.md](convergence.md)): it
+counts the exchanges as well, and takes 490 bytes of headers for each. The larger one is judged. The largest bodies are those of servers with
+URLs of 28 to 200 characters.
 
 ## A gossip message comes in
 
@@ -85,16 +96,16 @@ Event-loop time and CPU time in µs for one operation, and bytes of the bodies, 
 
 ${markdown(
   ['what', 'servers', 'event loop', 'version 1', 'ratio', 'CPU', 'version 1', 'bytes', 'version 1'],
-  rows.map(({ what, n, ours, baseline }) => [
-    what,
-    n === undefined ? '–' : count(n),
-    figure(ours.eventLoop),
-    figure(baseline.eventLoop),
-    figure(ours.eventLoop / baseline.eventLoop),
-    figure(ours.cpu),
-    figure(baseline.cpu),
-    ours.bytes === undefined ? '–' : count(Math.round(ours.bytes)),
-    baseline.bytes === undefined ? '–' : count(Math.round(baseline.bytes)),
+  rows.map((row) => [
+    nameOf(row),
+    row.n === undefined ? '–' : count(row.n),
+    timeOf(row.ours),
+    timeOf(row.baseline),
+    ratioText(row),
+    figure(row.ours.cpu),
+    figure(row.baseline.cpu),
+    row.ours.bytes === undefined ? '–' : count(Math.round(row.ours.bytes)),
+    row.baseline.bytes === undefined ? '–' : count(Math.round(row.baseline.bytes)),
   ]),
 )}
 
@@ -102,6 +113,16 @@ ${markdown(
 
 ${limits(measured)}
 `;
+}
+
+/** That go by their place, in an idle message. @param {Measured} measured */
+function stamps({ bodies }) {
+  const counts = [...new Set(bodies.map((one) => one.stamps))];
+  return counts.length === 0
+    ? 'some'
+    : counts.length === 1
+      ? counts[0]
+      : `${Math.min(...counts)} to ${Math.max(...counts)}`;
 }
 
 /** @param {Figure} figure */
@@ -120,26 +141,23 @@ function growth({ memory }) {
   const [fixed, whole] = [small, large].map(({ ours, bare }) => ours - bare);
   // A tenth as many are offline.
   const each = ((whole ?? 0) - (fixed ?? 0)) / ((large.n - small.n) * 1.1);
-  return `${figure((fixed ?? 0) / 1e6)} MB are there whatever the cluster: pages of the addon, and of Node itself that loading it touches, and the engine's
-thread. Each server that is known adds ${count(Math.round(each))} bytes: in the core, in the list that JavaScript keeps, and in the room that
-V8 takes for the objects of a list. The figures vary by a megabyte from run to run, with what V8 keeps in reserve.`;
+  return `${figure((fixed ?? 0) / 1e6)} MB are there whatever the cluster. Each server that is known adds ${count(Math.round(each))} bytes, which are in the core, in the
+list that JavaScript keeps, and in the room that V8 takes for the objects of a list; how much is where is not measured. Nor are
+the figures more exact than a megabyte or so: they differ from run to run, with what V8 keeps in reserve.`;
 }
 
 /** @param {Measured} measured */
-function limits({ parts: all, rows }) {
+function limits({ parts: all }) {
   const parts = all.find(({ n }) => n === N)?.parts;
   if (!parts) return 'Not measured in this run.';
   const time = (/** @type {string} */ name) => parts[name]?.eventLoop ?? 0;
-  const whole = (/** @type {string} */ what) => rows.find((row) => row.what === what && row.n === N)?.ours.eventLoop;
-  const nothing = time('nothing, native');
-  const old = time('gossip of old stamps, native');
-  return `Each part alone, again and again, at ${count(N)} servers, in µs of the event loop. A call into the addon that does nothing
-takes ${figure(nothing)} µs.
+  return `Each part alone, again and again, at ${count(N)} servers, and the whole beside it in the same process, in µs of the event loop. That
+is another process than those of the rows above, with less in its memory, and other figures. A call into the addon that does nothing takes ${figure(time('nothing, native'))} µs.
 
 **An exchange between ours.** A request to an Express route that answers nothing in particular takes ${figure(time('request, bare'))} µs, and
 the same with the package ${figure(time('request, ours'))} µs: Express, HTTP and Node are nearly all of it.
 
-${breakdown(whole('inbound exchange between ours'), [
+${breakdown(time('whole, ours'), [
   ['`JSON.parse`', 'JSON', time('parse, ours')],
   ['comparison of the secret', 'native', time('secret')],
   ['the exchange: one string in, one out', 'core', time('exchange, native')],
@@ -149,39 +167,40 @@ ${breakdown(whole('inbound exchange between ours'), [
 **A full message of a version 1 peer.** The whole request takes ${figure(time('request, full'))} µs; with version 1 in the place of the package
 ${figure(time('request, baseline'))} µs.
 
-${breakdown(whole('inbound exchange with a version 1 peer'), [
+${breakdown(time('whole, full'), [
   ['`JSON.parse`', 'JSON', time('parse, full')],
   ['comparison of the secret', 'native', time('secret')],
   ['packing', 'boundary', time('pack')],
-  ['reading it, looking every server up, making the answer', 'boundary and core', old],
-  ['taking newer stamps', 'core', time('gossip, native') - old],
+  [
+    'reading it, looking every server up, taking newer stamps, making the answer',
+    'boundary and core',
+    time('gossip, native'),
+  ],
   ['unpacking the answer', 'boundary', time('unpack')],
   ['`JSON.stringify`', 'JSON', time('stringify, full')],
 ])}
 
 **The list**, asked for with the offline servers, after news.
 
-${breakdown(whole('shazbotListRequest, offline too, after news'), [
+${breakdown(time('whole, list'), [
   ['comparison of the secret', 'native', time('secret')],
   ['fetching the stamps', 'boundary and core', time('stamps, native')],
   ['making the objects', 'boundary', time('objects')],
-  ['`JSON.stringify`', 'JSON', time('stringify, full')],
+  ['`JSON.stringify`', 'JSON', time('stringify, list')],
 ])}`;
 }
 
-/** @param {number | undefined} whole @param {Part[]} parts */
+/** @param {number} whole @param {Part[]} parts */
 function breakdown(whole, parts) {
-  const sum = parts.reduce((all, [, , time]) => all + (time ?? 0), 0);
-  const total = Math.max(whole ?? 0, sum);
-  const rest = total - sum;
-  const share = (/** @type {number} */ time) => `${Math.round((100 * time) / total)} %`;
-  const shown = parts.map(([what, of, time = 0]) => [what, of, figure(time), share(time)]);
+  const rest = whole - parts.reduce((all, [, , time]) => all + time, 0);
+  const shown = (/** @type {number} */ time) =>
+    time > 0 ? [figure(time), `${Math.round((100 * time) / whole)} %`] : ['< noise', '–'];
   return markdown(
     ['part', 'of', 'µs', 'share'],
     [
-      ...shown,
-      ['the rest: waiting for memory, garbage, promises', '', figure(rest), share(rest)],
-      ['all', '', figure(total), ''],
+      ...parts.map(([what, of, time]) => [what, of, ...shown(time)]),
+      ['not accounted for', '', ...shown(rest)],
+      ['all', '', figure(whole), ''],
     ],
   );
 }

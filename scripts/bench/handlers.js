@@ -19,6 +19,14 @@ const { cluster, fullMessages, idleAnswer, introduce, newer, ofOurs, selfOf, tex
 /** @typedef {typeof import('../..').shazbotGossipRequest} GossipRequest */
 /** @typedef {import('./meter.js').Time & { bytes: number }} Cost of one operation */
 
+const OFFLINE_TOO = 'shazbotListRequest, offline too';
+/** Characters of a URL, where bodies are to be large. */
+const LONG = 200;
+/** What those say who list the same: of themselves, a digest, stamps. */
+const IDLE = '2sda';
+/** Characters of a stamp that goes by place. */
+const STAMP = 3;
+
 /** Servers that all are here: whoever is asked answers. */
 async function network() {
   const [port] = await freePorts(1);
@@ -66,9 +74,16 @@ async function idleBody(to, from) {
   const { baseUrl, life } = await selfOf(to.shazbotGossipRequest);
   // It is told that it does not seem to answer, and speaks up.
   await from.shazbotGossipRequest(SECRET, ofOurs(`2 so${Date.now()}>${baseUrl}>${life} u`));
-  await until(() => to.bodies.length > 0, { what: 'a message has come' });
-  return /** @type {string} */ (to.bodies[0]);
+  // A small cluster is news to the other, which it tells on before that.
+  return until(() => to.bodies.find((body) => lettersOf(body) === IDLE), { what: 'an idle message has come' });
 }
+
+/** The words of a message, each by its first letter. @param {string} json */
+const lettersOf = (json) =>
+  textOf(JSON.parse(json))
+    .split(' ')
+    .map(([letter]) => letter)
+    .join('');
 
 /**
  * That a server which was told a digest lists the same, and says nothing else.
@@ -77,10 +92,8 @@ async function idleBody(to, from) {
  * @param {string} asked what it was told
  */
 function assertIdle(json, asked) {
-  const text = textOf(JSON.parse(json));
-  assert.deepEqual(words(text, 'd'), words(textOf(JSON.parse(asked)), 'd'));
-  const letters = text.split(' ').map(([letter]) => letter);
-  assert.deepEqual(letters, ['2', 's', 'd', 'a'], 'an answer with which the exchange ends');
+  assert.deepEqual(words(textOf(JSON.parse(json)), 'd'), words(textOf(JSON.parse(asked)), 'd'));
+  assert.equal(lettersOf(json), IDLE, 'an answer with which the exchange ends');
 }
 
 /**
@@ -91,6 +104,35 @@ function assertIdle(json, asked) {
 async function repair(engine) {
   const answered = await engine.shazbotGossipRequest(SECRET, ofOurs(`2 d0.0 w${'f'.repeat(256)}`));
   return JSON.stringify(answered);
+}
+
+/**
+ * The answer to a server of version 1 that knows nobody: as much as one message holds, too.
+ *
+ * @param {Engine} engine
+ */
+async function whole(engine) {
+  const answered = await engine.shazbotGossipRequest(SECRET, /** @type {any} */ ({ message: 'gossip', online: [] }));
+  return JSON.stringify(answered);
+}
+
+/**
+ * Messages that tell of one server that leaves and comes back, in turn.
+ *
+ * @param {Cluster} cluster
+ */
+function changes({ online: [first], since }) {
+  const { baseUrl = '', life = '' } = first ?? {};
+  const [, instance] = life.split('.');
+  let stamp = since;
+  return (/** @type {number} */ count) =>
+    Array.from({ length: count }, () => {
+      stamp += 1;
+      const [state, reason] = (stamp - since) % 2 === 1 ? ['x', '.l'] : ['o', ''];
+      // What comes back has begun after it left.
+      const said = `${state}${stamp}>${baseUrl}>${stamp}.${instance}${reason}`;
+      return JSON.stringify(ofOurs(`2 e${said} w0`));
+    });
 }
 
 /** @param {{ n: number, rounds: number }} options */
@@ -112,13 +154,19 @@ async function measure({ n, rounds }) {
   const both = cluster(n, { name: 'm', ours: (index) => index % 2 === 0 });
   await introduce(amongV1.shazbotGossipRequest, v1);
   await introduce(amongBoth.shazbotGossipRequest, both);
+  // One whose list changes, and one that knows long URLs.
+  const [changing, long] = [await start('changing'), await start('long')];
+  const changed = cluster(n, { name: 'c' });
+  await introduce(changing.shazbotGossipRequest, changed);
+  const name = 'u'.repeat(LONG - 1 - long.baseUrl.length);
+  await introduce(long.shazbotGossipRequest, cluster(n, { name, ours: (index) => index % 2 === 0 }));
   const baseUrl = ours.baseUrl.replace('ours', 'baseline');
   const baseline = new Baseline({ baseUrl, secret: SECRET, controlSecret: CONTROL_SECRET });
 
   /** @type {Record<string, number>} */
   const bytes = {};
-  /** @type {Record<string, number>} The last answer alone. */
-  const answers = {};
+  /** @type {Record<string, boolean>} Whether the answer holds less than all. */
+  const cut = {};
   const many = Math.min(100, Math.ceil(30_000 / n));
   /**
    * @param {string} name
@@ -141,64 +189,75 @@ async function measure({ n, rounds }) {
       run: async (one) => JSON.stringify(await gossipRequest(SECRET, JSON.parse(one))),
       verify(last) {
         verify(String(last), body);
-        answers[name] = String(last).length;
         bytes[name] = body.length + String(last).length;
       },
     };
   };
   /** @param {Cluster} cluster @param {import('./servers.js').Server} self */
   const fullMessagesTo = (cluster, self) => fullMessages({ ...cluster, online: [...cluster.online, self] });
-  const assertFull = (/** @type {string} */ json) => assert.equal(JSON.parse(json).online.length, n);
+  const listed = (/** @type {string} */ json) => JSON.parse(json).online.length;
+  const assertFull = (/** @type {string} */ json) => assert.equal(listed(json), n);
   // What is answered to version 1 is as much as 90 kB hold.
-  const assertFilled = (/** @type {string} */ json) =>
-    assert.ok(json.length > 80_000 || assertFull(json) === undefined);
-  const news = newer(await idleBody(ours, peer));
+  const assertFilled = (/** @type {string} */ who) => (/** @type {string} */ json) => {
+    cut[who] = listed(json) < n;
+    assert.ok(json.length > 80_000 || !cut[who]);
+  };
+  const idle = await idleBody(ours, peer);
   const toV1 = fullMessagesTo(v1, await selfOf(amongV1.shazbotGossipRequest));
   const toBoth = fullMessagesTo(both, await selfOf(amongBoth.shazbotGossipRequest));
   const toBaseline = fullMessagesTo(v1, { baseUrl, life: undefined });
   baseline.merge(JSON.parse(/** @type {string} */ (toBaseline(1)[0])));
-  const between = exchange('ours', ours.shazbotGossipRequest, news, assertIdle);
+  const between = exchange('ours', ours.shazbotGossipRequest, newer(idle), assertIdle);
   const withBaseline = (/** @type {string} */ header, /** @type {any} */ body) => baseline.gossipRequest(header, body);
 
-  const lists = /** @type {const} */ ([
-    ['shazbotListRequest', () => ours.shazbotListRequest(''), () => baseline.listRequest('')],
-    [
-      'shazbotListRequest, offline too',
-      () => ours.shazbotListRequest(CONTROL_SECRET),
-      () => baseline.listRequest(CONTROL_SECRET),
-    ],
+  /** @typedef {Pick<import('./meter.js').Work<any>, 'prepare' | 'before'>} After what comes before each request */
+  /** @type {After} */
+  const news = { prepare: between.prepare, before: between.run };
+  const within = quota();
+  const told = changes(changed);
+  let hasLeft = false;
+  /** @type {After} */
+  const change = {
+    async prepare(count) {
+      await within(count);
+      return told(count);
+    },
+    before(body) {
+      hasLeft = body.includes(' ex');
+      return changing.shazbotGossipRequest(SECRET, JSON.parse(body));
+    },
+  };
+  /** @param {string} header */
+  const theirs = (header) => () => baseline.listRequest(header);
+  /** @type {[what: string, ours: () => unknown, theirs: () => unknown, after?: After][]} */
+  const lists = [
+    ['shazbotListRequest', () => ours.shazbotListRequest(''), theirs('')],
+    ['shazbotListRequest, after news', () => ours.shazbotListRequest(''), theirs(''), news],
+    ['shazbotListRequest, after a change', () => changing.shazbotListRequest(''), theirs(''), change],
+    [OFFLINE_TOO, () => ours.shazbotListRequest(CONTROL_SECRET), theirs(CONTROL_SECRET)],
+    [`${OFFLINE_TOO}, after news`, () => ours.shazbotListRequest(CONTROL_SECRET), theirs(CONTROL_SECRET), news],
     ['shazbotGetServerList', () => ours.shazbotGetServerList(), () => baseline.serverList()],
     ['shazbotGetServerList, offline too', () => ours.shazbotGetServerList(true), () => baseline.serverList(true)],
-  ]);
-  /** @param {string} name @param {() => unknown} list @returns {import('./meter.js').Work<unknown>} */
-  const listing = (name, list) => ({
-    count: Math.min(many, 20),
+  ];
+  /** @param {string} name @param {() => unknown} list @param {After} [after] @returns {import('./meter.js').Work<any>} */
+  const listing = (name, list, after) => ({
+    // Messages are limited, lists are not.
+    count: after ? Math.min(many, 20) : Math.min(500, Math.ceil(30_000 / n)),
+    ...after,
     async run() {
       return JSON.stringify(await list());
     },
     verify(last) {
-      assertFull(String(last));
+      assert.equal(listed(String(last)), name.endsWith('a change') && hasLeft ? n - 1 : n);
       bytes[name] = String(last).length;
     },
-  });
-  // The two functions do the same, but for the comparison of a secret.
-  const isAskedAfterNews = (/** @type {string} */ name) => name.startsWith('shazbotListRequest');
-  /** @param {import('./meter.js').Work<unknown>} work to be done each time that there is news */
-  const afterNews = ({ count, run }) => ({
-    ...between,
-    count,
-    async run(/** @type {string} */ body) {
-      await between.run(body);
-      return run(undefined);
-    },
-    verify: undefined,
   });
   const times = {
     ...(await interleave(
       {
         ours: { ...between, count: 100 },
-        v1: exchange('v1', amongV1.shazbotGossipRequest, toV1, assertFilled),
-        both: exchange('both', amongBoth.shazbotGossipRequest, toBoth, assertFilled),
+        v1: exchange('v1', amongV1.shazbotGossipRequest, toV1, assertFilled('v1')),
+        both: exchange('both', amongBoth.shazbotGossipRequest, toBoth, assertFilled('both')),
         baseline: exchange('baseline', withBaseline, toBaseline, assertFull),
       },
       rounds,
@@ -206,47 +265,33 @@ async function measure({ n, rounds }) {
     // Apart from those: their garbage would be collected on the account of the lists.
     ...(await interleave(
       Object.fromEntries(
-        lists.flatMap(([name, list, theirs]) => {
-          const [ofOurs, ofBaseline] = [listing(name, list), listing(`${name}, baseline`, theirs)];
-          const same = [
-            [name, ofOurs],
-            [`${name}, baseline`, ofBaseline],
-          ];
-          const later = [
-            [`${name}, news`, afterNews(ofOurs)],
-            [`${name}, news, baseline`, afterNews(ofBaseline)],
-          ];
-          return isAskedAfterNews(name) ? [...same, ...later] : same;
-        }),
+        lists.flatMap(([name, list, theirs, after]) => [
+          [name, listing(name, list, after)],
+          [`${name}, baseline`, listing(`${name}, baseline`, theirs, after)],
+        ]),
       ),
       2 * rounds,
     )),
   };
   /** @param {string} name @returns {Cost} */
   const cost = (name) => ({ ...typical(times[name] ?? []), bytes: bytes[name] ?? 0 });
-  /** @param {string} name @returns {Cost} of the list alone, without the news that came before it */
-  const costAfterNews = (name) => {
-    const [both, theirs, same] = [cost(`${name}, news`), cost(`${name}, baseline`), cost(`${name}, news, baseline`)];
-    const without = (/** @type {'eventLoop' | 'cpu'} */ time) => both[time] - (same[time] - theirs[time]);
-    return { eventLoop: without('eventLoop'), cpu: without('cpu'), bytes: bytes[name] ?? 0 };
-  };
+  const bodies = [await repair(ours), await repair(long)];
+  const bodiesToV1 = [await whole(amongV1), await whole(amongBoth), await whole(long)];
+  const largest = (/** @type {string[]} */ all) => Math.max(...all.map((body) => body.length));
+  const [, , ages = ''] = String(words(textOf(JSON.parse(idle)), 'a')).split('.');
   return {
     rows: [
       { what: 'inbound exchange between ours', ours: cost('ours'), baseline: cost('baseline') },
-      { what: 'inbound exchange with a version 1 peer', ours: cost('v1'), baseline: cost('baseline') },
+      { what: 'inbound exchange with a version 1 peer', cut: cut.v1, ours: cost('v1'), baseline: cost('baseline') },
       {
         what: 'inbound exchange with a version 1 peer, half of the servers ours',
+        cut: cut.both,
         ours: cost('both'),
         baseline: cost('baseline'),
       },
-      ...lists.flatMap(([name]) => [
-        { what: name, ours: cost(name), baseline: cost(`${name}, baseline`) },
-        ...(isAskedAfterNews(name)
-          ? [{ what: `${name}, after news`, ours: costAfterNews(name), baseline: cost(`${name}, baseline`) }]
-          : []),
-      ]),
+      ...lists.map(([what]) => ({ what, ours: cost(what), baseline: cost(`${what}, baseline`) })),
     ],
-    bodies: { ours: (await repair(ours)).length, v1: answers.both ?? 0 },
+    bodies: { ours: largest(bodies), v1: largest(bodiesToV1), stamps: ages.length / STAMP },
   };
 }
 

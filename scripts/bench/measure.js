@@ -2,18 +2,23 @@
 
 // What is measured, in which order, and how it becomes rows.
 
-const { statSync } = require('node:fs');
+const { readFileSync, statSync } = require('node:fs');
+const { join } = require('node:path');
 
-require('../../lib/binary.js');
 const { run } = require('./children.js');
 const { median, typical } = require('./meter.js');
 const { memory, request } = require('./programs.js');
 
 /** @typedef {import('./meter.js').Time} Time */
-/** @typedef {Time & { bytes?: number }} Cost of one operation: times in µs, bytes that go over the wire both ways */
+/**
+ * @typedef {Time & { bytes?: number, floor?: number, elapsed?: number }} Cost of one operation: times in µs, bytes that go over
+ *   the wire both ways; event-loop time below `floor` cannot be told from nothing
+ */
 /**
  * @typedef {object} Row
  * @property {string} what
+ * @property {boolean} [cut] the answer of ours is as much as one message holds, version 1's is all
+ * @property {number[]} [ratios] of event-loop times, of each process that was measured
  * @property {number} [n] servers online
  * @property {Cost} ours
  * @property {Cost} baseline
@@ -22,56 +27,109 @@ const { memory, request } = require('./programs.js');
  * @typedef {object} Results what was not asked for is empty
  * @property {Row[]} rows
  * @property {{ n: number, calls: number }[]} outbound calls from the engine into the event loop
- * @property {{ n: number, ours: number, v1: number }[]} bodies the largest sent to a server of ours, and to one of version 1
- * @property {{ n: number, bare: number, ours: number, baseline: number }[]} memory resident, bytes
+ * @property {{ n: number, ours: number, v1: number, stamps: number }[]} bodies the largest sent to a server of ours, and to
+ *   one of version 1; how many stamps of others an idle message has
+ * @property {({ n: number } & Record<keyof typeof MEMORIES, number>)[]} memory resident, bytes
  * @property {{ n: number, parts: Record<string, Time> }[]} parts
  * @property {number} binary bytes
+ * @property {number} [simulated] bytes a second and server of idle gossip, as the simulator counts them
  */
 
 const OUTBOUND = 'outbound exchange';
+/** The size that parts are shown for. */
+const PARTS = 1_000;
 const REQUIRE = "require('clustershazbot')";
+
+/** Whose memory is measured, and what it is sent. */
+const MEMORIES = /** @type {const} */ ({
+  bare: { who: 'nothing', kind: 'ours' },
+  ours: { who: 'ours', kind: 'ours' },
+  bareFull: { who: 'nothing', kind: 'full' },
+  oursFull: { who: 'ours', kind: 'full' },
+  baseline: { who: 'baseline', kind: 'full' },
+});
+
+/**
+ * @param {number} n
+ * @param {number} processes
+ * @param {number} rounds in each of them
+ */
+async function functions(n, processes, rounds) {
+  /** @type {{ rows: Row[], bodies: Results['bodies'][0] }[]} */
+  const found = [];
+  // Where things come to lie in memory, and what is compiled when, is another in each process.
+  for (let count = 0; count < processes; count++) found.push(await run('handlers', { n, rounds }));
+  const [{ rows, bodies }] = /** @type {[typeof found[0]]} */ (found);
+  return {
+    rows: rows.map((row, index) => {
+      const same = found.map((one) => /** @type {Row} */ (one.rows[index]));
+      return {
+        ...row,
+        n,
+        ratios: same.map(({ ours, baseline }) => ours.eventLoop / baseline.eventLoop),
+        ours: { ...row.ours, ...typical(same.map(({ ours }) => ours)) },
+        baseline: { ...row.baseline, ...typical(same.map(({ baseline }) => baseline)) },
+      };
+    }),
+    bodies: { ...bodies, n },
+  };
+}
 
 /**
  * @param {number} n
  * @param {number} time to measure for, ms
+ * @param {number} processes
  */
-async function outbound(n, time) {
-  const of = (/** @type {'ours' | 'nobody' | 'baseline'} */ who) => run('outbound', { who, n, time });
-  const [ours, nobody, baseline] = [await of('ours'), await of('nobody'), await of('baseline')];
-  /** @param {any} measured @param {number} [besides] what the event loop does anyway @returns {Cost} */
-  const each = ({ exchanges, eventLoop, cpu, bytes }, besides = 0) => ({
-    // What is less than that cannot be told from nothing.
-    eventLoop: Math.max(0, eventLoop - besides) / exchanges,
+async function outbound(n, time, processes) {
+  /** @param {'ours' | 'nobody' | 'baseline'} who @param {number} count @returns {Promise<any[]>} */
+  const of = (who, count) => Promise.all(Array.from({ length: count }, () => run('outbound', { who, n, time })));
+  // At once: they do next to nothing.
+  const [ours, nobody] = await Promise.all([of('ours', processes), of('nobody', processes + 2)]);
+  const [baseline] = await of('baseline', 1);
+  const anyway = nobody.map(({ eventLoop }) => eventLoop);
+  const besides = { eventLoop: median(anyway), spread: Math.max(...anyway) - Math.min(...anyway) };
+  /** @param {any} measured */
+  const each = ({ exchanges, eventLoop, cpu, bytes }) => ({
+    eventLoop: eventLoop / exchanges,
     cpu: cpu / exchanges,
     bytes: Math.round(bytes / exchanges),
   });
-  const row = { what: OUTBOUND, n, ours: each(ours, nobody.eventLoop), baseline: each(baseline) };
-  return { row, calls: ours.calls };
+  const costs = ours.map((one) => ({
+    ...each({ ...one, eventLoop: one.eventLoop - besides.eventLoop }),
+    floor: besides.spread / one.exchanges,
+  }));
+  /** @type {Cost} */
+  const typicalOurs = { ...costs[0], ...typical(costs) };
+  const row = { what: OUTBOUND, n, ours: typicalOurs, baseline: each(baseline) };
+  return { row, calls: Math.max(...ours.map(({ calls }) => calls)) };
 }
 
 /**
- * What a program has in memory, median of some.
+ * What programs have in memory, median of some.
  *
  * @param {number} n
  * @param {number} repeat
  */
 async function memories(n, repeat) {
-  /** @type {Record<import('./programs.js').Who, number[]>} */
-  const found = { nothing: [], ours: [], baseline: [] };
+  const names = /** @type {(keyof typeof MEMORIES)[]} */ (Object.keys(MEMORIES));
+  /** @type {number[][]} */
+  const found = names.map(() => []);
   for (let count = 0; count < repeat; count++) {
-    for (const who of /** @type {const} */ (['nothing', 'ours', 'baseline'])) found[who].push(await memory({ who, n }));
+    for (const [index, name] of names.entries()) found[index]?.push(await memory({ ...MEMORIES[name], n }));
   }
-  return { n, bare: median(found.nothing), ours: median(found.ours), baseline: median(found.baseline) };
+  const each = Object.fromEntries(names.map((name, index) => [name, median(found[index] ?? [])]));
+  return /** @type {Results['memory'][0]} */ ({ n, ...each });
 }
 
 /** @param {number} repeat @returns {Promise<Row>} */
 async function loading(repeat) {
-  /** @type {Record<'ours' | 'baseline', Time[]>} */
+  /** @type {Record<'ours' | 'baseline', (Time & { elapsed: number })[]>} */
   const found = { ours: [], baseline: [] };
   for (let count = 0; count < repeat; count++) {
     for (const who of /** @type {const} */ (['ours', 'baseline'])) found[who].push(await run('loading', { who }));
   }
-  return { what: REQUIRE, ours: typical(found.ours), baseline: typical(found.baseline) };
+  const elapsed = median(found.ours.map((one) => one.elapsed));
+  return { what: REQUIRE, ours: { ...typical(found.ours), elapsed }, baseline: typical(found.baseline) };
 }
 
 /** @param {number} n @param {number} rounds @param {number} repeat */
@@ -93,22 +151,32 @@ async function partsOf(n, rounds, repeat) {
 }
 
 function binary() {
+  // Only here: who asks for help may have built nothing yet.
+  require('../../lib/binary.js');
   const file = Object.keys(require.cache).find((name) => name.endsWith('.node'));
   return statSync(String(file)).size;
+}
+
+/** The figure of the largest cluster in the simulator's report. */
+function simulated() {
+  const report = readFileSync(join(__dirname, '..', '..', 'docs', 'convergence.md'), 'utf8');
+  const [, section = ''] = report.split('## What it costs');
+  const rows = section.split('</details>', 1)[0]?.matchAll(/^\| [\d ]+ \| [\d ]+ \| ([\d. ]+) \|/gm) ?? [];
+  const bytes = Array.from(rows, ([, figure]) => Number(figure?.replaceAll(' ', '')));
+  return bytes.length > 0 ? Math.max(...bytes) : undefined;
 }
 
 /** What can be asked for, each with what it adds. */
 const SECTIONS = {
   /** @param {Results} results @param {number} n @param {boolean} quick */
   async functions(results, n, quick) {
-    // Small clusters are held up by the limit on messages a second.
-    const { rows, bodies } = await run('handlers', { n, rounds: quick ? 5 : n < 1000 ? 12 : 20 });
-    results.rows.push(...rows.map((/** @type {Row} */ row) => ({ ...row, n })));
-    results.bodies.push({ n, ...bodies });
+    const { rows, bodies } = await functions(n, quick ? 2 : 5, quick ? 3 : 4);
+    results.rows.push(...rows);
+    results.bodies.push(bodies);
   },
   /** @param {Results} results @param {number} n @param {boolean} quick */
   async outbound(results, n, quick) {
-    const { row, calls } = await outbound(n, quick ? 1_000 : 2_000);
+    const { row, calls } = await outbound(n, quick ? 1_000 : 2_000, quick ? 1 : 3);
     results.rows.push(row);
     results.outbound.push({ n, calls });
   },
@@ -132,9 +200,18 @@ const SECTIONS = {
  */
 async function measure({ sizes, sections, quick, progress }) {
   /** @type {Results} */
-  const results = { rows: [], outbound: [], bodies: [], memory: [], parts: [], binary: binary() };
+  const results = {
+    rows: [],
+    outbound: [],
+    bodies: [],
+    memory: [],
+    parts: [],
+    binary: binary(),
+    simulated: simulated(),
+  };
   for (const [name, section] of Object.entries(SECTIONS)) {
     for (const n of sections.includes(name) ? sizes : []) {
+      if (name === 'parts' && n !== PARTS && sizes.includes(PARTS)) continue;
       progress(`${name}, ${n} servers`);
       await section(results, n, quick);
     }
@@ -147,4 +224,4 @@ async function measure({ sizes, sections, quick, progress }) {
   return results;
 }
 
-module.exports = { OUTBOUND, REQUIRE, SECTIONS: [...Object.keys(SECTIONS), 'require'], measure };
+module.exports = { OUTBOUND, PARTS, REQUIRE, SECTIONS: [...Object.keys(SECTIONS), 'require'], measure };

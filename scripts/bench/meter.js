@@ -2,7 +2,7 @@
 
 // How much time something takes, on a machine that does other things too.
 
-const { readFileSync } = require('node:fs');
+const { existsSync, readFileSync } = require('node:fs');
 const { setTimeout: sleep } = require('node:timers/promises');
 
 /** More gossip messages in a second are refused. */
@@ -11,22 +11,16 @@ const PER_SECOND = 1_000;
 // Linux counts the time for which each thread had a core, in ns.
 const SCHEDSTAT = `/proc/self/task/${process.pid}/schedstat`;
 
-/**
- * The time for which the thread of the event loop has had a core, µs. Where the system does not tell, time as it passes.
- */
-const threadTime = (() => {
-  const read = () => {
-    // Brings the count up to date: without it, that is done a few hundred times a second.
-    process.cpuUsage();
-    return Number.parseInt(readFileSync(SCHEDSTAT, 'latin1'), 10) / 1000;
-  };
-  try {
-    read();
-    return read;
-  } catch {
-    return () => performance.now() * 1000;
-  }
-})();
+/** Whether the system tells for how long a thread has had a core. */
+const isOnCore = existsSync(SCHEDSTAT);
+
+/** The time for which the thread of the event loop has had a core, µs. Where the system does not tell, time as it passes. */
+function threadTime() {
+  if (!isOnCore) return performance.now() * 1000;
+  // Brings the count up to date: without it, that is done a few hundred times a second.
+  process.cpuUsage();
+  return Number.parseInt(readFileSync(SCHEDSTAT, 'latin1'), 10) / 1000;
+}
 
 /**
  * @typedef {object} Time of one operation, µs
@@ -38,29 +32,41 @@ const threadTime = (() => {
  * @typedef {object} Work
  * @property {number} count operations in a round
  * @property {(count: number) => T[] | Promise<T[]>} [prepare] what they are given; not measured
+ * @property {(given: T) => unknown} [before] comes before each; not measured
  * @property {(given: T) => unknown} run
  * @property {(last: unknown) => void} [verify] the outcome of the last
  */
 
+/** Its time is that of reading the clocks. @type {Work<any>} */
+const NOTHING = { count: 20, prepare: (count) => new Array(count).fill(0), before: () => {}, run: () => {} };
+
 /**
  * @template T
  * @param {Work<T>} work
- * @returns {Promise<Time>}
+ * @returns {Promise<Time & { readings: number }>} of all of it, with how often the clocks were read
  */
-async function round({ count, prepare = (n) => new Array(n), run, verify }) {
+async function round({ count, prepare = (n) => new Array(n), before, run, verify }) {
   const given = await prepare(count);
-  const cpu = process.cpuUsage();
-  const eventLoop = threadTime();
+  const spans = before ? given.map((one) => [one]) : [given];
+  const took = { eventLoop: 0, cpu: 0, readings: spans.length };
   let last;
-  for (const one of given) {
-    const outcome = run(one);
-    // What is synchronous for its caller costs no turn of the microtasks.
-    last = outcome instanceof Promise ? await outcome : outcome;
+  for (const span of spans) {
+    if (before) await before(/** @type {T} */ (span[0]));
+    // Reading a clock takes longer after something else than after itself.
+    threadTime();
+    const cpu = process.cpuUsage();
+    const eventLoop = threadTime();
+    for (const one of span) {
+      const outcome = run(one);
+      // What is synchronous for its caller costs no turn of the microtasks.
+      last = outcome instanceof Promise ? await outcome : outcome;
+    }
+    took.eventLoop += threadTime() - eventLoop;
+    const { user, system } = process.cpuUsage(cpu);
+    took.cpu += user + system;
   }
-  const took = threadTime() - eventLoop;
-  const { user, system } = process.cpuUsage(cpu);
   verify?.(last);
-  return { eventLoop: took / count, cpu: (user + system) / count };
+  return took;
 }
 
 /**
@@ -72,16 +78,28 @@ async function round({ count, prepare = (n) => new Array(n), run, verify }) {
  * @returns {Promise<Record<string, Time[]>>} of each round
  */
 async function interleave(works, rounds) {
-  /** @type {Record<string, Time[]>} */
-  const times = Object.fromEntries(Object.keys(works).map((name) => [name, []]));
+  /** @type {Record<string, Awaited<ReturnType<typeof round>>[]>} */
+  const found = Object.fromEntries(Object.keys(works).map((name) => [name, []]));
+  /** @type {Time[]} */
+  const nothing = [];
   // The first ones compile.
   for (let n = -2; n < rounds; n++) {
     for (const [name, work] of shuffled(Object.entries(works))) {
-      const time = await round(work);
-      if (n >= 0) times[name]?.push(time);
+      const reading = await round(NOTHING);
+      const took = await round(work);
+      if (n < 0) continue;
+      nothing.push(reading);
+      found[name]?.push(took);
     }
   }
-  return times;
+  const reading = typical(nothing);
+  /** @param {string} name @param {number} count @returns {Time[]} */
+  const each = (name, count) =>
+    (found[name] ?? []).map(({ eventLoop, cpu, readings }) => ({
+      eventLoop: (eventLoop - (readings * reading.eventLoop) / NOTHING.count) / count,
+      cpu: (cpu - (readings * reading.cpu) / NOTHING.count) / count,
+    }));
+  return Object.fromEntries(Object.entries(works).map(([name, { count }]) => [name, each(name, count)]));
 }
 
 /** @template T @param {readonly T[]} list @returns {T[]} */
@@ -120,4 +138,4 @@ function quota() {
   };
 }
 
-module.exports = { interleave, median, quota, shuffled, threadTime, typical };
+module.exports = { interleave, isOnCore, median, quota, shuffled, threadTime, typical };

@@ -2,10 +2,10 @@
 
 // What the time of the functions goes into: JSON, the boundary between JavaScript and the core, the core.
 
-const { SECRET, environment, fileList } = require('../../__test__/support/cluster.js');
+const { CONTROL_SECRET, SECRET, environment, fileList } = require('../../__test__/support/cluster.js');
 const { Engine } = require('../../lib/binary.js');
 const { objects, pack, unpack } = require('../../lib/packed.js');
-const { gossip, serverList } = require('../../lib/requests.js');
+const { gossip, list, serverList } = require('../../lib/requests.js');
 const { answer, scope } = require('./children.js');
 const { interleave, quota, typical } = require('./meter.js');
 const { cluster, fullMessages, idleMessage, introduce, newer, selfOf, textOf } = require('./servers.js');
@@ -31,7 +31,6 @@ async function measure({ n, rounds }) {
     servers,
   );
   const small = newer(first);
-  const reply = await ours.request(SECRET, JSON.parse(first));
 
   const legacy = await start('legacy');
   const others = cluster(ORIGIN, n, { name: 'l', ours: () => false });
@@ -41,23 +40,32 @@ async function measure({ n, rounds }) {
     const { online, offline } = JSON.parse(body);
     return pack(online, offline);
   };
-  const [old = ''] = full(1);
   const parsed = (/** @type {number} */ count) => full(count).map((body) => JSON.parse(body));
   /** @type {any} */
-  const answered = legacy.engine.gossip(packed(old));
+  const answered = legacy.engine.gossip(packed(/** @type {string} */ (full(1)[0])));
+  const answer = () => [objects(unpack(answered.online)), objects(unpack(answered.offline))];
+  const reply = await ours.request(SECRET, JSON.parse(first));
   /** @type {any} */
   const listed = ours.engine.list();
   const [online, offline] = [listed.online.stamps, listed.offline.stamps];
 
   const many = Math.min(200, Math.ceil(30_000 / n));
+  /** What is stringified is new each time. @param {() => unknown} make */
+  const made = (make) => (/** @type {number} */ count) => Array.from({ length: count }, make);
+  /** All of an exchange. @param {typeof ours} server @param {(count: number) => string[]} messages @param {number} count */
+  const whole = (server, messages, count) => ({
+    count,
+    prepare: prepared(server, messages, (body) => body),
+    run: async (/** @type {string} */ body) => JSON.stringify(await server.request(SECRET, JSON.parse(body))),
+  });
   /**
    * @param {typeof ours} server
    * @param {(count: number) => string[]} messages
-   * @param {(body: string) => unknown} made
+   * @param {(body: string) => unknown} given
    */
-  const prepared = (server, messages, made) => async (/** @type {number} */ count) => {
+  const prepared = (server, messages, given) => async (/** @type {number} */ count) => {
     await server.wait(count);
-    return messages(count).map(made);
+    return messages(count).map(given);
   };
   const times = await interleave(
     {
@@ -70,18 +78,29 @@ async function measure({ n, rounds }) {
         run: (text) => ours.engine.exchange(text),
       },
       'stringify, ours': { count: 100, run: () => JSON.stringify(reply) },
+      'whole, ours': whole(ours, small, 100),
       'parse, full': { count: many, prepare: full, run: (it) => JSON.parse(it) },
       pack: { count: many, prepare: parsed, run: (it) => pack(it.online, it.offline) },
       'gossip, native': { count: many, prepare: prepared(legacy, full, packed), run: (it) => legacy.engine.gossip(it) },
-      'gossip of old stamps, native': {
+      unpack: { count: many, run: answer },
+      'stringify, full': {
         count: many,
-        prepare: prepared(legacy, (count) => new Array(count).fill(old), packed),
-        run: (it) => legacy.engine.gossip(it),
+        prepare: made(() => ({ message: 'gossip', answered: answer() })),
+        run: (it) => JSON.stringify(it),
       },
-      unpack: { count: many, run: () => [objects(unpack(answered.online)), objects(unpack(answered.offline))] },
+      'whole, full': whole(legacy, full, many),
       'stamps, native': { count: many, run: () => ours.engine.refresh(listed.digest, online, offline) },
       objects: { count: many, run: () => serverList(ours.engine, true) },
-      'stringify, full': { count: many, prepare: parsed, run: (it) => JSON.stringify(it) },
+      'stringify, list': {
+        count: many,
+        prepare: made(() => serverList(ours.engine, true)),
+        run: (it) => JSON.stringify(it),
+      },
+      'whole, list': {
+        ...whole(ours, small, Math.min(many, 20)),
+        before: (body) => ours.request(SECRET, JSON.parse(body)),
+        run: async () => JSON.stringify(list(ours.engine, CONTROL_SECRET)),
+      },
     },
     rounds,
   );

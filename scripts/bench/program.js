@@ -15,13 +15,14 @@ const { threadTime } = require('./meter.js');
 /**
  * @param {'nothing' | 'ours' | 'baseline'} who
  * @param {string} baseUrl
+ * @param {boolean} often whether it gossips with others
  * @returns {Promise<Handlers>}
  */
-async function handlers(who, baseUrl) {
+async function handlers(who, baseUrl, often) {
   if (who === 'ours') {
     // Loaded only where it is wanted: this is what the memory of.
     const { startEngine } = require('../../__test__/support/engine.js');
-    return startEngine(scope, { SHAZBOT_BASE_URL: baseUrl });
+    return startEngine(scope, { SHAZBOT_BASE_URL: baseUrl, SHAZBOT_GOSSIP_INTERVAL: often ? '0.1' : '3600' });
   }
   if (who === 'baseline') {
     const { Baseline } = require('./baseline.js');
@@ -37,11 +38,15 @@ async function handlers(who, baseUrl) {
   };
 }
 
-/** @param {{ who: 'nothing' | 'ours' | 'baseline' }} options */
-async function listen({ who }) {
+/** @param {{ who: 'nothing' | 'ours' | 'baseline', others?: string }} options `others`: where those are that it gossips with */
+async function listen({ who, others }) {
   const [port] = await freePorts(1);
   const origin = `http://127.0.0.1:${port}/`;
-  const { shazbotGossipRequest, shazbotListRequest } = await handlers(who, `${origin}self/`);
+  const { shazbotGossipRequest, shazbotListRequest } = await handlers(
+    who,
+    `${others ?? origin}self/`,
+    others !== undefined,
+  );
   const app = express();
   app.use(express.json({ limit: '16mb' }));
   app.post('/self/clustershazbot/gossip', async (req, res) => {

@@ -5,6 +5,7 @@
 const http = require('node:http');
 
 const { CONTROL_SECRET, SECRET } = require('../../__test__/support/cluster.js');
+const { until } = require('../../__test__/support/until.js');
 const { start } = require('./children.js');
 const { chunks, cluster, fullMessages, idleMessage, introductions, newer } = require('./servers.js');
 
@@ -13,9 +14,11 @@ const EXCHANGES = 20;
 
 /** @typedef {'nothing' | 'ours' | 'baseline'} Who */
 
-/** @param {Who} who */
-async function program(who) {
-  const { ask, end, first } = await start('program', { who });
+/** @typedef {'ours' | 'full'} Kind of the messages that it is sent */
+
+/** @param {Who} who @param {string} [others] where those are that it gossips with, if it does */
+async function program(who, others) {
+  const { ask, end, first } = await start('program', { who, others });
   const { origin } = /** @type {{ origin: string }} */ (first);
   const agent = new http.Agent({ keepAlive: true });
   /**
@@ -76,29 +79,34 @@ async function introduce({ gossip }, who, servers) {
 }
 
 /**
- * How much memory a program has that knows a cluster, has been gossiped with, and has been asked for its list.
+ * How much memory a program has that knows a cluster, has been gossiped with, and has been asked for its list. Among ours it
+ * has gossiped with others too.
  *
- * @param {{ who: Who, n: number }} options `nothing`: it is sent the same, and keeps none of it
+ * @param {{ who: Who, kind: Kind, n: number }} options `nothing`: it is sent the same, and keeps none of it
  * @returns {Promise<number>} bytes
  */
-async function memory({ who, n }) {
-  const it = await program(who);
+async function memory({ who, kind, n }) {
+  const isOurs = kind === 'ours';
+  const peer = isOurs && who === 'ours' ? await start('peer', { n }) : undefined;
+  const it = await program(who, peer?.first.origin);
   try {
-    const servers = cluster(it.origin, n);
+    const servers = peer?.first.servers ?? cluster(it.origin, n, { ours: () => isOurs });
     await introduce(it, who, servers);
-    const message = who === 'baseline' ? fullMessages(servers) : newer(await idleMessage(it.gossip, servers));
-    for (const body of message(EXCHANGES)) await it.gossip(body);
+    const messages = isOurs ? newer(await idleMessage(it.gossip, servers)) : fullMessages(servers);
+    for (const body of messages(EXCHANGES)) await it.gossip(body);
+    if (peer) await until(async () => (await peer.ask({})).exchanges >= EXCHANGES, { what: 'it gossips with others' });
     await it.list();
     return await it.memory();
   } finally {
     it.end();
+    peer?.end();
   }
 }
 
 /**
  * What a request costs, Express and HTTP included.
  *
- * @param {{ who: Who, kind: 'ours' | 'full', n: number }} options `kind` of message
+ * @param {{ who: Who, kind: Kind, n: number }} options
  * @returns {Promise<import('./meter.js').Time>}
  */
 async function request({ who, kind, n }) {

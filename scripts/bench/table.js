@@ -4,27 +4,30 @@
 
 const { table } = require('../shared/table.js');
 const { count, figure } = require('../shared/text.js');
+const { nameOf, ratioText, timeOf } = require('./rows.js');
 
 /** @param {import('./document.js').Measured} measured */
-function summary({ rows, memory, targets }) {
-  const cells = rows.map(({ what, n, ours, baseline }) => [
-    what,
-    n === undefined ? '' : count(n),
-    ...both(ours.eventLoop, baseline.eventLoop, figure),
-    figure(ours.eventLoop / baseline.eventLoop),
-    ...both(ours.cpu, baseline.cpu, figure),
-    ...both(ours.bytes, baseline.bytes, count),
+function summary({ machine, rows, memory, targets }) {
+  const cells = rows.map((row) => [
+    nameOf(row),
+    row.n === undefined ? '' : count(row.n),
+    timeOf(row.ours),
+    timeOf(row.baseline),
+    ratioText(row),
+    ...both(row.ours.cpu, row.baseline.cpu, figure),
+    ...both(row.ours.bytes, row.baseline.bytes, count),
   ]);
   const head = ['', 'servers', 'event loop, µs', 'v1', 'ratio', 'CPU, µs', 'v1', 'bytes', 'v1'];
-  const memories = memory.map(({ n, bare, ours, baseline }) => [
+  const memories = memory.map(({ n, bare, ours, bareFull, oursFull, baseline }) => [
     'resident memory over the bare program, MB',
     count(n),
-    ...both((ours - bare) / 1e6, (baseline - bare) / 1e6, figure),
+    ...[ours - bare, oursFull - bareFull, baseline - bareFull].map((bytes) => figure(bytes / 1e6)),
   ]);
   const judged = targets.map(({ what, target, shown, met }) => [met ? 'met' : 'MISSED', shown, target, what]);
   return [
+    ...(machine.isOnCore ? [] : ['Times of the event loop are time as it passes: this system tells no other.']),
     ...(cells.length > 0 ? [table([head, ...cells])] : []),
-    ...(memories.length > 0 ? [table([['', 'servers', 'ours', 'v1'], ...memories])] : []),
+    ...(memories.length > 0 ? [table([['', 'servers', 'ours', 'ours, sent whole lists', 'v1'], ...memories])] : []),
     table([['', 'measured', 'target', ''], ...judged]),
   ].join('\n\n');
 }
