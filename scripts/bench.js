@@ -3,7 +3,7 @@
 // What the package costs, beside what version 1 cost: docs/performance.md and its plots.
 
 const { execFileSync } = require('node:child_process');
-const { mkdirSync, readFileSync, writeFileSync } = require('node:fs');
+const { existsSync, mkdirSync, readFileSync, writeFileSync } = require('node:fs');
 const { cpus, release, totalmem, type } = require('node:os');
 const { join, resolve } = require('node:path');
 
@@ -26,7 +26,8 @@ little.
   --only SECTION  one of ${SECTIONS.join(', ')}; may be given again
   --json          print everything measured
   --check         fail when a target is missed; one that was not measured is not
-  --report        write performance.md with its plots, performance/*.svg
+  --report        write performance.md with its plots, performance/*.svg; what measure:load, measure:traffic and bench:core
+                  have printed is taken from docs/performance/load.json, traffic.json and core.txt
   --out DIR       where to, instead of docs
   --load FILE     take what --json printed, and measure nothing
 
@@ -34,6 +35,7 @@ Takes four minutes; with --quick half a minute.
 `;
 
 const SIZES = [10, 100, 1_000, 10_000];
+const DOCS = join(__dirname, '..', 'docs');
 
 /** @param {ReturnType<typeof read>} options */
 async function main({ quick = false, sizes, only, json, check, report, out, load }) {
@@ -56,7 +58,12 @@ function write(out, measured) {
   const drawn = figures(measured);
   mkdirSync(join(out, 'performance'), { recursive: true });
   for (const { name, svg } of drawn) writeFileSync(join(out, 'performance', `${name}.svg`), svg);
-  writeFileSync(join(out, 'performance.md'), document(measured, drawn));
+  const kept = (/** @type {string} */ name) => {
+    const file = join(DOCS, 'performance', name);
+    return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+  };
+  const others = { load: kept('load.json'), traffic: kept('traffic.json'), core: kept('core.txt') };
+  writeFileSync(join(out, 'performance.md'), document(measured, drawn, others));
 }
 
 function machine() {
@@ -88,7 +95,7 @@ const options = {
   json: { type: 'boolean' },
   check: { type: 'boolean' },
   report: { type: 'boolean' },
-  out: { type: 'string', default: join(__dirname, '..', 'docs') },
+  out: { type: 'string', default: DOCS },
   load: { type: 'string' },
 };
 run({ name: 'bench', help: HELP, options }, read, main);

@@ -2,6 +2,8 @@
 
 // The text of docs/performance.md.
 
+const measureLoad = require('../measure-load.js');
+const measureTraffic = require('../measure-traffic.js');
 const { count, figure, markdown } = require('../shared/text.js');
 const { PARTS: N } = require('./measure.js');
 const { nameOf, ratioText, timeOf } = require('./rows.js');
@@ -10,14 +12,15 @@ const { nameOf, ratioText, timeOf } = require('./rows.js');
  * @typedef {{ cpu: string, cores: number, memory: number, node: string, system: string, isOnCore: boolean }} Machine `isOnCore`:
  *   it tells for how long a thread had a core
  */
+/** @typedef {{ load?: string, traffic?: string, core?: string }} Kept what other commands have printed */
 /**
  * @typedef {import('./measure.js').Results & { machine: Machine, targets: import('./targets.js').Outcome[] }} Measured
  */
 /** @typedef {import('./figures.js').Figure} Figure */
 /** @typedef {[what: string, of: string, µs: number]} Part `of`: where that time goes */
 
-/** @param {Measured} measured @param {Figure[]} figures @returns {string} Markdown */
-function document(measured, figures) {
+/** @param {Measured} measured @param {Figure[]} figures @param {Kept} kept @returns {string} Markdown */
+function document(measured, figures, kept) {
   const { machine, rows, targets } = measured;
   const missed = targets.filter(({ met }) => !met);
   const shown = (/** @type {string} */ name) => {
@@ -112,8 +115,43 @@ ${markdown(
 ## What limits it
 
 ${limits(measured)}
+
+## Beside ordinary requests
+
+How long ordinary requests take a server that is gossiped with; \`npm run measure:load -- --help\` says how that is measured.
+
+${others('measure:load -- --json', 'load.json', kept.load && tableOf(measureLoad.summary(JSON.parse(kept.load))))}
+
+## By the number of offline servers
+
+What answering an exchange costs one of two Express servers; \`npm run measure:traffic -- --help\` says how that is measured,
+and what "!" is.
+
+${others('measure:traffic -- --json', 'traffic.json', kept.traffic && tableOf(measureTraffic.summary(JSON.parse(kept.traffic))))}
+
+## The core alone
+
+By the number of servers that it knows, in Rust, with no JavaScript around it.
+
+${others('bench:core', 'core.txt', kept.core && `\`\`\`text\n${kept.core.replace(/[^\S\n]+$/gm, '').trim()}\n\`\`\``)}
 `;
 }
+
+/**
+ * The figures of a command that is run by hand.
+ *
+ * @param {string} command
+ * @param {string} file
+ * @param {string | undefined} shown
+ */
+const others = (command, file, shown) => `\`\`\`sh
+npm run --silent ${command} > docs/performance/${file}   # the next report shows it
+\`\`\`
+
+${shown || 'Not measured yet.'}`;
+
+/** @param {string[][]} rows the first is the head */
+const tableOf = ([head = [], ...rows]) => markdown(head, rows);
 
 /** That go by their place, in an idle message. @param {Measured} measured */
 function stamps({ bodies }) {
