@@ -292,7 +292,7 @@ mod wire {
         let known = entries(servers, Kind::Ours);
         let members = members(&known);
         let text = idle_message(&members, &known[0]).to_text().expect("ours");
-        bencher.bench_local(|| Message::from_text(black_box(&text), WALL, |text| members.known(text)));
+        bencher.bench_local(|| Message::from_text(black_box(&text), edge));
     }
 
     #[divan::bench(args = SERVERS)]

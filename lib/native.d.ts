@@ -17,16 +17,19 @@ export declare class Engine {
   beat(): void
   /** Whether the engine is started and works. */
   isWorking(): boolean
-  /** Whether a header is the gossip secret. */
+  /** Whether a header is the gossip secret, and that is taken. */
   authorizeGossip(header: string): Failure | null
   /** Whether a header is the control secret. */
   authorizeControl(header: string): Failure | null
   /** Takes in the lists of a version 1 server, and returns ours. */
   gossip(message: Packed): Answer | Failure
-  /** Takes in what a server of ours says, and returns the answer. Null where it speaks another protocol. */
-  exchange(message: string): string | null | Failure
-  /** Whether a header is the control secret, for a request that need not have it. */
-  isControl(header: string): boolean | Failure
+  /**
+   * Takes in what a server of ours says, if the header is right, and returns the answer. Null where it speaks another
+   * protocol.
+   */
+  exchange(header: string, message: string): string | null | Failure
+  /** Whether a request for the list with this header is shown the offline servers too. */
+  authorizeList(header: string): boolean | Failure
   /** Drains this server, or brings it back. */
   control(online: boolean): Failure | null
   /** A number that differs whenever `list` would. */

@@ -14,20 +14,41 @@ const { settled, shazbotError } = require('./errors.js');
  * @returns {import('../index.js').GossipMessage}
  */
 function gossip(engine, header, body) {
+  /** @type {Parts | undefined} */
+  let parts;
+  /** @type {unknown} */
+  let wrong;
+  try {
+    parts = gossipParts(body);
+  } catch (error) {
+    wrong = error;
+  }
+  if (typeof parts?.shazbot === 'string') {
+    const answer = settled(engine.exchange(text(header), parts.shazbot));
+    // Whoever sent that field reads it alone.
+    if (answer !== null) return answerOfOurs(answer);
+  }
   settled(engine.authorizeGossip(text(header)));
+  // Whoever has not the secret is not told what is wrong.
+  if (!parts) throw wrong;
+  const answer = settled(engine.gossip(pack(parts.online, parts.offline)));
+  return { message: 'gossip', online: objects(unpack(answer.online)), offline: objects(unpack(answer.offline)) };
+}
+
+/** @typedef {{ online: unknown[], offline: unknown[], shazbot: unknown }} Parts */
+
+/**
+ * @param {unknown} body
+ * @returns {Parts}
+ */
+function gossipParts(body) {
   const { message, online, offline, shazbot } = object(body, 'gossip');
   if (message !== 'gossip') throw invalid('gossip', 'its message is not "gossip"');
   if (!Array.isArray(online)) throw invalid('gossip', 'its online is not an array');
   if (offline !== undefined && offline !== null && !Array.isArray(offline)) {
     throw invalid('gossip', 'its offline is not an array');
   }
-  if (typeof shazbot === 'string') {
-    const answer = settled(engine.exchange(shazbot));
-    // Whoever sent that field reads it alone.
-    if (answer !== null) return answerOfOurs(answer);
-  }
-  const answer = settled(engine.gossip(pack(online, offline ?? [])));
-  return { message: 'gossip', online: objects(unpack(answer.online)), offline: objects(unpack(answer.offline)) };
+  return { online, offline: offline ?? [], shazbot };
 }
 
 /** @param {string} shazbot */
@@ -55,7 +76,7 @@ function control(engine, header, body) {
  * @param {unknown} header
  */
 function list(engine, header) {
-  return serverList(engine, settled(engine.isControl(text(header))));
+  return serverList(engine, settled(engine.authorizeList(text(header))));
 }
 
 /** @typedef {import('./packed.js').Servers} Servers */

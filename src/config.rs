@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
 
-use crate::auth::Secret;
+use crate::auth::{Gate, Keyring, Mode, Secret};
 use crate::error::Error;
-use crate::message::ServerUrl;
+use crate::message::{ServerUrl, is_cluster_name};
+use crate::origins::Origins;
 
 /// Environment variables by name.
 pub type Environment = HashMap<String, String>;
@@ -19,10 +21,14 @@ pub type Environment = HashMap<String, String>;
 pub struct Config {
     /// What the core needs.
     pub settings: Settings,
-    /// `SHAZBOT_SECRET`.
-    pub secret: Secret,
-    /// `SHAZBOT_CONTROL_SECRET`.
-    pub control_secret: Secret,
+    /// What gossip is sent with, and what is taken: `SHAZBOT_AUTH`, `SHAZBOT_SECRET`, `SHAZBOT_CLUSTER`.
+    pub gate: Gate,
+    /// `SHAZBOT_CONTROL_SECRET`, `SHAZBOT_CONTROL_SECRET_ALSO`.
+    pub control: Keyring,
+    /// `SHAZBOT_LIST_AUTH` is `required`: the list is not for everybody.
+    pub list_needs_secret: bool,
+    /// Whom we may list: `SHAZBOT_ALLOWED_ORIGINS`.
+    pub origins: Arc<Origins>,
     /// `SHAZBOT_MASTER_LIST`.
     pub master_list: Location,
     /// `SHAZBOT_MASTER_LIST_UPDATE`; the same as the list itself where that is a file and this is left out.
@@ -31,6 +37,8 @@ pub struct Config {
     pub master_list_update_auth: Option<Secret>,
     /// Node's own variables for TLS and proxies.
     pub network: Network,
+    /// What is not wrong but not safe either, a sentence each.
+    pub weak: Vec<String>,
 }
 
 /// What decides the core's behaviour.
@@ -92,9 +100,13 @@ impl Config {
     /// means that no header is sent.
     pub fn from_environment(environment: &Environment) -> Result<Self, Error> {
         let mut reader = Reader { environment, problems: Vec::new() };
-        let secret = reader.secret("SHAZBOT_SECRET");
-        let control_secret = reader.secret("SHAZBOT_CONTROL_SECRET");
+        let secrets = reader.keyring("SHAZBOT_SECRET", "SHAZBOT_SECRET_ALSO");
+        let control = reader.keyring("SHAZBOT_CONTROL_SECRET", "SHAZBOT_CONTROL_SECRET_ALSO");
         let base_url = reader.base_url();
+        let origins = base_url.as_ref().and_then(|url| reader.origins(url));
+        let mode = reader.mode();
+        let cluster = reader.cluster();
+        let list_needs_secret = reader.list_auth();
         let master_list = reader.location("SHAZBOT_MASTER_LIST");
         let master_list_update = reader.update_location(master_list.as_ref());
         let master_list_update_auth = reader.update_auth(master_list_update.as_ref());
@@ -103,30 +115,49 @@ impl Config {
         let announce_interval = reader.seconds("SHAZBOT_MASTER_ANNOUNCE_INTERVAL", 600.0, 0.0, 86_400.0);
         let monitor = reader.boolean("SHAZBOT_MONITOR");
         let update_list_on_shutdown = reader.boolean("SHAZBOT_UPDATE_MASTER_LIST_ON_SHUTDOWN");
-        match (secret, control_secret, base_url, master_list, master_list_update) {
-            (Some(secret), Some(control_secret), Some(base_url), Some(master_list), Some(master_list_update))
-                if reader.problems.is_empty() =>
-            {
-                Ok(Self {
-                    settings: Settings {
-                        base_url,
-                        monitor,
-                        interval,
-                        announce_minimum,
-                        announce_interval,
-                        update_list_on_shutdown,
-                    },
-                    secret,
-                    control_secret,
-                    master_list,
-                    master_list_update,
-                    master_list_update_auth,
-                    network: Network::from_environment(environment),
-                })
-            }
+        match (secrets, control, base_url, origins, master_list, master_list_update) {
+            (
+                Some(secrets),
+                Some(control),
+                Some(base_url),
+                Some(origins),
+                Some(master_list),
+                Some(master_list_update),
+            ) if reader.problems.is_empty() => Ok(Self {
+                weak: weak(&secrets, &control),
+                settings: Settings {
+                    base_url,
+                    monitor,
+                    interval,
+                    announce_minimum,
+                    announce_interval,
+                    update_list_on_shutdown,
+                },
+                gate: Gate { mode, secrets, cluster },
+                control,
+                list_needs_secret,
+                origins: Arc::new(origins),
+                master_list,
+                master_list_update,
+                master_list_update_auth,
+                network: Network::from_environment(environment),
+            }),
             _ => Err(Error::InvalidConfig(reader.problems)),
         }
     }
+}
+
+fn weak(gossip: &Keyring, control: &Keyring) -> Vec<String> {
+    let mut weak = Vec::new();
+    for (name, keyring) in [("SHAZBOT_SECRET", gossip), ("SHAZBOT_CONTROL_SECRET", control)] {
+        if keyring.all().any(Secret::is_short) {
+            weak.push(format!("{name} is shorter than 16 bytes, and can be guessed"));
+        }
+    }
+    if gossip.all().any(|secret| control.all().any(|other| secret == other)) {
+        weak.push("SHAZBOT_CONTROL_SECRET is the same as SHAZBOT_SECRET: every server can drain every other".into());
+    }
+    weak
 }
 
 impl Network {
@@ -179,9 +210,43 @@ impl<'a> Reader<'a> {
         None
     }
 
-    fn secret(&mut self, name: &str) -> Option<Secret> {
-        let value = self.required(name)?;
-        self.header(name, value)
+    fn keyring(&mut self, name: &str, also: &str) -> Option<Keyring> {
+        let main = self.required(name).and_then(|value| self.header(name, value));
+        let also = self.get(also).and_then(|value| self.header(also, value));
+        Some(Keyring { main: main?, also })
+    }
+
+    fn origins(&mut self, own: &ServerUrl) -> Option<Origins> {
+        let name = "SHAZBOT_ALLOWED_ORIGINS";
+        Origins::new(own, self.get(name)).map_err(|why| self.problem(name, &why)).ok()
+    }
+
+    fn mode(&mut self) -> Mode {
+        match self.get("SHAZBOT_AUTH") {
+            None | Some("plain") => Mode::Plain,
+            Some("sign") => Mode::Sign,
+            Some("signed") => Mode::Signed,
+            Some(value) => {
+                self.problem("SHAZBOT_AUTH", &format!("{value:?} is none of plain, sign and signed"));
+                Mode::Plain
+            }
+        }
+    }
+
+    fn cluster(&mut self) -> Option<String> {
+        let name = self.get("SHAZBOT_CLUSTER")?;
+        if !is_cluster_name(name) {
+            self.problem("SHAZBOT_CLUSTER", "a name has up to 64 letters, digits, dots, dashes and underscores");
+        }
+        Some(name.into())
+    }
+
+    fn list_auth(&mut self) -> bool {
+        let value = self.get("SHAZBOT_LIST_AUTH");
+        if let Some(value) = value.filter(|value| *value != "required") {
+            self.problem("SHAZBOT_LIST_AUTH", &format!("{value:?} is not required"));
+        }
+        value.is_some()
     }
 
     fn base_url(&mut self) -> Option<ServerUrl> {
@@ -350,6 +415,41 @@ mod tests {
     fn a_location_in_words_shows_no_signature() {
         let config = read(&[]).expect("valid");
         assert_eq!(config.master_list.to_string(), "https://store/list.json");
+    }
+
+    #[test]
+    fn what_says_who_may_speak_is_read() {
+        let config = read(&[
+            ("SHAZBOT_AUTH", Some("sign")),
+            ("SHAZBOT_CLUSTER", Some("blue-1")),
+            ("SHAZBOT_LIST_AUTH", Some("required")),
+            ("SHAZBOT_SECRET_ALSO", Some("another gossip secret")),
+            ("SHAZBOT_ALLOWED_ORIGINS", Some("http://a:3000,10.0.0.0/8")),
+        ])
+        .expect("valid");
+        assert_eq!((config.gate.mode, config.gate.cluster.as_deref()), (Mode::Sign, Some("blue-1")));
+        assert!(config.list_needs_secret && config.gate.secrets.matches("another gossip secret"));
+        assert!(!config.control.matches("another gossip secret"));
+        for (name, value) in [
+            ("SHAZBOT_AUTH", "Signed"),
+            ("SHAZBOT_CLUSTER", "two words"),
+            ("SHAZBOT_LIST_AUTH", "true"),
+            ("SHAZBOT_ALLOWED_ORIGINS", "http://b"),
+        ] {
+            let error = read(&[(name, Some(value))]).expect_err(name);
+            assert!(error.starts_with(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn weak_secrets_are_named_and_not_shown() {
+        let weak = |gossip, control| {
+            let secrets = [("SHAZBOT_SECRET", Some(gossip)), ("SHAZBOT_CONTROL_SECRET", Some(control))];
+            read(&secrets).expect("valid").weak
+        };
+        assert!(weak("sixteen bytes or more", "and this one as well").is_empty());
+        assert_eq!(weak("hunter2", "hunter2").len(), 3);
+        assert!(weak("hunter2", "hunter2").iter().all(|sentence| !sentence.contains("hunter2")));
     }
 
     #[test]

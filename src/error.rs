@@ -7,6 +7,12 @@ use std::fmt;
 pub enum Error {
     /// The header is not the secret of the named variable.
     Unauthorized(&'static str),
+    /// The header is the gossip secret, where only signed messages are taken.
+    Unsigned,
+    /// A signed message is for another server than this one, with this base URL.
+    Misdirected(String),
+    /// The message belongs to another cluster; to which.
+    WrongCluster(String),
     /// The body is no message; what is wrong with it.
     InvalidMessage(String),
     /// The body is over a limit of size; which one.
@@ -25,7 +31,9 @@ impl Error {
     /// The stable code that programs compare.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Unauthorized(_) => "SHAZBOT_UNAUTHORIZED",
+            Self::Unauthorized(_) | Self::Unsigned => "SHAZBOT_UNAUTHORIZED",
+            Self::Misdirected(_) => "SHAZBOT_MISDIRECTED",
+            Self::WrongCluster(_) => "SHAZBOT_WRONG_CLUSTER",
             Self::InvalidMessage(_) => "SHAZBOT_INVALID_MESSAGE",
             Self::TooLarge(_) => "SHAZBOT_TOO_LARGE",
             Self::Limit => "SHAZBOT_LIMIT",
@@ -38,7 +46,8 @@ impl Error {
     /// The HTTP status that says the same.
     pub fn status(&self) -> u16 {
         match self {
-            Self::Unauthorized(_) => 401,
+            Self::Unauthorized(_) | Self::Unsigned => 401,
+            Self::Misdirected(_) | Self::WrongCluster(_) => 421,
             Self::InvalidMessage(_) => 400,
             Self::TooLarge(_) => 413,
             Self::Limit => 429,
@@ -53,6 +62,9 @@ impl fmt::Display for Error {
         match self {
             // v1's words: its peers recognise a refused secret by them.
             Self::Unauthorized(variable) => write!(f, "Unauthorized: Invalid {variable}"),
+            Self::Unsigned => f.write_str("Unauthorized: this server takes signed messages only, SHAZBOT_AUTH=signed"),
+            Self::Misdirected(own) => write!(f, "The message is for another server: this is {own}"),
+            Self::WrongCluster(which) => write!(f, "The message belongs {which}, not to that of this server"),
             Self::InvalidMessage(why) | Self::TooLarge(why) => f.write_str(why),
             Self::Limit => f.write_str("Too many gossip messages: at most 1000 a second are handled"),
             Self::NotStarted => f.write_str("Clustershazbot engine not started"),

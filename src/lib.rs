@@ -2,7 +2,8 @@
 //!
 //! A pure core decides everything and does no I/O; the layers around it carry out what it decides. Imports go one way:
 //!
-//! `binding` → `engine` → `protocol` → `membership` → `message`, `config`, `auth`, `error`, `clock`
+//! `binding` → `engine` → `protocol` → `membership` → `message`, `config`, `auth`, `origins`, `error`,
+//! `clock`
 //!
 //! - [`membership`]: who is known, the merge, the ring, digests, tombstones. Pure.
 //! - [`protocol`]: probes and suspicion, rumours, repair, the master list, timers. Pure: inputs are `handle_*`, outputs
@@ -16,6 +17,7 @@ pub mod config;
 pub mod error;
 pub mod membership;
 pub mod message;
+pub mod origins;
 pub mod protocol;
 
 #[cfg(feature = "engine")]

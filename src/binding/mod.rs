@@ -132,7 +132,7 @@ impl NodeEngine {
         lock(&self.slot).as_ref().is_some_and(Engine::is_working)
     }
 
-    /// Whether a header is the gossip secret.
+    /// Whether a header is the gossip secret, and that is taken.
     #[napi]
     pub fn authorize_gossip(&self, header: String) -> Option<Failure> {
         failure(self.with(|engine| engine.authorize_gossip(&header)))
@@ -150,16 +150,17 @@ impl NodeEngine {
         either(self.with(|engine| engine.gossip(unpack(&message))).map(|entries| Answer::of(&entries)))
     }
 
-    /// Takes in what a server of ours says, and returns the answer. Null where it speaks another protocol.
+    /// Takes in what a server of ours says, if the header is right, and returns the answer. Null where it speaks another
+    /// protocol.
     #[napi(ts_return_type = "string | null | Failure")]
-    pub fn exchange(&self, message: String) -> Either<Option<String>, Failure> {
-        either(self.with(|engine| engine.exchange(&message)))
+    pub fn exchange(&self, header: String, message: String) -> Either<Option<String>, Failure> {
+        either(self.with(|engine| engine.exchange(&header, &message)))
     }
 
-    /// Whether a header is the control secret, for a request that need not have it.
+    /// Whether a request for the list with this header is shown the offline servers too.
     #[napi]
-    pub fn is_control(&self, header: String) -> Either<bool, Failure> {
-        either(self.with(|engine| Ok(engine.is_control(&header))))
+    pub fn authorize_list(&self, header: String) -> Either<bool, Failure> {
+        either(self.with(|engine| engine.authorize_list(&header)))
     }
 
     /// Drains this server, or brings it back.

@@ -2,7 +2,6 @@
 
 use std::error::Error as _;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,19 +10,29 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy, Response, StatusCode};
 use serde_json::Value;
+use tokio::net::lookup_host;
 use tokio::sync::Semaphore;
 use url::Url;
 
 use super::report::Report;
 use crate::auth::Secret;
 use crate::config::{Config, Network};
-use crate::message::{ServerUrl, is_link_local};
+use crate::message::ServerUrl;
+use crate::origins::Origins;
 use crate::protocol::ExchangeError;
 
-/// Largest answer or list that is read, bytes: what v1 sends of 50 000 servers, twice over.
-pub const MAX_BODY: usize = 16 << 20;
+/// Largest answer or list that is read, bytes: what a v1 server sends of 50 000 of ours.
+pub const MAX_BODY: usize = 8 << 20;
+/// How long an answer may be, bytes, before it must wait for its turn, and how many have theirs: whatever answers come at a
+/// time, they take no more memory than that. Ours are below 90 kB.
+const LARGE_BODY: usize = 128 << 10;
+const LARGE_AT_A_TIME: usize = 1;
 /// Exchanges under way at a time: a leave's 20 and 100 monitors, and some. Each takes a file descriptor of the program.
 const MAX_EXCHANGES: usize = 128;
+/// How many redirects are followed to the master list (the number of Node's `fetch`).
+const MAX_REDIRECTS: usize = 20;
+/// How long a start waits for the look-up of our own name.
+const FIND_LIMIT: Duration = Duration::from_secs(2);
 /// How long a connection may be idle and still be used: Node closes them after 5 s.
 const IDLE: Duration = Duration::from_secs(4);
 
@@ -32,9 +41,10 @@ pub struct Http {
     gossip: Client,
     // The same, but each exchange has a connection of its own.
     fresh: Client,
-    list: Client,
-    secret: HeaderValue,
+    get: Client,
+    put: Client,
     places: Semaphore,
+    large: Semaphore,
 }
 
 impl Http {
@@ -44,7 +54,8 @@ impl Http {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut warnings = Vec::new();
         let certificates = trusted(&config.network, &mut warnings);
-        let client = |policy, resolver: Option<Arc<NoLinkLocal>>, idle| {
+        let resolver = Arc::new(Resolver::new(config));
+        let client = |policy, resolver: Option<Arc<Resolver>>, idle| {
             let mut builder = Client::builder()
                 .user_agent(concat!("clustershazbot/", env!("CARGO_PKG_VERSION")))
                 .pool_idle_timeout(IDLE)
@@ -62,6 +73,7 @@ impl Http {
             let client = proxied(builder, &config.network)?.build();
             client.map_err(|error| format!("The HTTP client cannot be made: {}", cause(&error)))
         };
+        warnings.extend(config.weak.iter().map(|weak| Report::warning("SHAZBOT_WEAK_SECRET", weak.clone())));
         if config.network.accept_any_certificate {
             warnings.push(Report::warning(
                 "SHAZBOT_TLS_UNVERIFIED",
@@ -71,19 +83,30 @@ impl Http {
             ));
         }
         let http = Self {
-            gossip: client(Policy::none(), Some(Arc::new(NoLinkLocal)), usize::MAX)?,
-            fresh: client(Policy::none(), Some(Arc::new(NoLinkLocal)), 0)?,
-            list: client(Policy::default(), None, usize::MAX)?,
-            secret: header(&config.secret),
+            gossip: client(Policy::none(), Some(Arc::clone(&resolver)), usize::MAX)?,
+            fresh: client(Policy::none(), Some(resolver), 0)?,
+            get: client(Policy::default(), None, usize::MAX)?,
+            put: client(within_origin(), None, usize::MAX)?,
             places: Semaphore::new(MAX_EXCHANGES),
+            large: Semaphore::new(LARGE_AT_A_TIME),
         };
         Ok((http, warnings))
+    }
+
+    /// Looks up where our own base URL leads: only a server at a loopback address may meet others there.
+    pub async fn find_ourselves(&self, config: &Config) {
+        let found = Url::parse(config.settings.base_url.as_str()).ok();
+        let Some(name) = found.as_ref().and_then(Url::domain) else { return };
+        if let Ok(Ok(found)) = tokio::time::timeout(FIND_LIMIT, lookup_host((name, 0))).await {
+            found.for_each(|address| config.origins.own_address(address.ip()));
+        }
     }
 
     /// Sends a gossip message and returns the body of the answer.
     pub async fn gossip(
         &self,
         to: &ServerUrl,
+        header: &Secret,
         body: Vec<u8>,
         timeout: Duration,
         fresh: bool,
@@ -91,7 +114,7 @@ impl Http {
         let client = if fresh { &self.fresh } else { &self.gossip };
         let request = client
             .post(format!("{to}clustershazbot/gossip"))
-            .header(AUTHORIZATION, self.secret.clone())
+            .header(AUTHORIZATION, header_value(header))
             .header(CONTENT_TYPE, "application/json")
             .timeout(timeout)
             .body(body);
@@ -99,7 +122,7 @@ impl Http {
         let _place = self.places.acquire().await;
         let response = request.send().await.map_err(|error| exchange_error(&error))?;
         let status = response.status();
-        let body = read(response).await?;
+        let body = self.read(response).await?;
         if status.is_success() {
             Ok(body)
         } else if status == StatusCode::UNAUTHORIZED && is_refused_secret(&body) {
@@ -115,10 +138,10 @@ impl Http {
 
     /// Reads a master list; one that is not there is empty.
     pub async fn get_list(&self, url: &Url, timeout: Duration) -> Result<Vec<u8>, String> {
-        let response = self.list.get(url.clone()).timeout(timeout).send().await.map_err(|error| cause(&error))?;
+        let response = self.get.get(url.clone()).timeout(timeout).send().await.map_err(|error| cause(&error))?;
         match response.status() {
             StatusCode::NOT_FOUND => Ok(Vec::new()),
-            status if status.is_success() => read(response).await.map_err(|error| error.to_string()),
+            status if status.is_success() => self.read(response).await.map_err(|error| error.to_string()),
             status => Err(format!("the store answered {status}")),
         }
     }
@@ -132,13 +155,46 @@ impl Http {
         timeout: Duration,
     ) -> Result<(), String> {
         let mut request =
-            self.list.put(url.clone()).header(CONTENT_TYPE, "application/json").timeout(timeout).body(body);
+            self.put.put(url.clone()).header(CONTENT_TYPE, "application/json").timeout(timeout).body(body);
         if let Some(auth) = auth {
-            request = request.header(AUTHORIZATION, header(auth));
+            request = request.header(AUTHORIZATION, header_value(auth));
         }
         let status = request.send().await.map_err(|error| cause(&error))?.status();
         if status.is_success() { Ok(()) } else { Err(format!("the store answered {status}")) }
     }
+
+    async fn read(&self, mut response: Response) -> Result<Vec<u8>, ExchangeError> {
+        let too_large = || ExchangeError::Other(format!("its answer is over {} MiB", MAX_BODY >> 20));
+        if response.content_length().is_some_and(|length| length > MAX_BODY as u64) {
+            return Err(too_large());
+        }
+        let (mut body, mut turn) = (Vec::new(), None);
+        while let Some(chunk) = response.chunk().await.map_err(|error| exchange_error(&error))? {
+            let length = body.len() + chunk.len();
+            if length > MAX_BODY {
+                return Err(too_large());
+            }
+            if length > LARGE_BODY && turn.is_none() {
+                turn = self.large.acquire().await.ok();
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+}
+
+// A redirect to another origin would take the header, or the list, to somebody else.
+fn within_origin() -> Policy {
+    Policy::custom(|attempt| {
+        let first = attempt.previous().first().map(Url::origin);
+        if first.is_some_and(|origin| origin != attempt.url().origin()) {
+            attempt.error("the store redirects to another origin")
+        } else if attempt.previous().len() > MAX_REDIRECTS {
+            attempt.error("too many redirects")
+        } else {
+            attempt.follow()
+        }
+    })
 }
 
 // Mozilla's roots, as Node has them built in, and what NODE_EXTRA_CA_CERTS adds.
@@ -165,16 +221,34 @@ fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, reqwest::Error> {
     Ok(certificates)
 }
 
-/// Node's own resolver but for link-local addresses, whatever name they hide behind.
-struct NoLinkLocal;
+/// Node's own resolver but for addresses where no server of the cluster may be, whatever name they hide behind.
+struct Resolver {
+    origins: Arc<Origins>,
+    // They come from the program's own environment.
+    proxies: Vec<String>,
+}
 
-impl Resolve for NoLinkLocal {
+impl Resolver {
+    fn new(config: &Config) -> Self {
+        let proxies = [&config.network.http_proxy, &config.network.https_proxy].into_iter().flatten();
+        let proxies = proxies.filter_map(|proxy| Some(Url::parse(proxy).ok()?.host_str()?.to_owned())).collect();
+        Self { origins: Arc::clone(&config.origins), proxies }
+    }
+}
+
+impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
+        let (origins, is_proxy) = (Arc::clone(&self.origins), self.proxies.iter().any(|proxy| proxy == name.as_str()));
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let allowed: Vec<_> = found.iter().copied().filter(|address| !is_link_local(address.ip())).collect();
-            if allowed.is_empty() && !found.is_empty() {
-                return Err(io::Error::other("its name leads to a link-local address").into());
+            let (mut allowed, mut refused) = (Vec::new(), None);
+            for address in lookup_host((name.as_str(), 0)).await? {
+                match origins.check_address(address.ip()) {
+                    Err(why) if !is_proxy => refused = Some(why),
+                    _ => allowed.push(address),
+                }
+            }
+            if let Some(why) = refused.filter(|_| allowed.is_empty()) {
+                return Err(io::Error::other(why).into());
             }
             let addresses: Addrs = Box::new(allowed.into_iter());
             Ok(addresses)
@@ -197,23 +271,12 @@ fn proxied(builder: ClientBuilder, network: &Network) -> Result<ClientBuilder, S
     Ok(builder)
 }
 
-fn header(secret: &Secret) -> HeaderValue {
+fn header_value(secret: &Secret) -> HeaderValue {
     // Latin-1, as Node sends and reads headers. The configuration has checked that nothing else is in it.
     let bytes: Vec<u8> = secret.expose().chars().map(|c| c as u8).collect();
     let mut value = HeaderValue::from_bytes(&bytes).unwrap_or(HeaderValue::from_static(""));
     value.set_sensitive(true);
     value
-}
-
-async fn read(mut response: Response) -> Result<Vec<u8>, ExchangeError> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| exchange_error(&error))? {
-        if body.len() + chunk.len() > MAX_BODY {
-            return Err(ExchangeError::Other(format!("its answer is over {} MiB", MAX_BODY >> 20)));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
 }
 
 // v1's Express route answers 401 to every error: only the text tells.
@@ -274,11 +337,18 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_leads_to_a_link_local_address_is_not_contacted() {
-        let resolve = |name: &str| run(NoLinkLocal.resolve(name.parse().expect("a name")));
-        assert!(resolve("localhost").is_ok_and(|mut addresses| addresses.next().is_some()));
+    fn a_name_that_leads_to_an_address_of_no_server_is_not_contacted() {
+        let own = ServerUrl::parse("http://a.example.com/").expect("valid");
+        let origins = Arc::new(Origins::new(&own, None).expect("valid"));
+        let resolver = Resolver { origins: Arc::clone(&origins), proxies: vec!["localhost".into()] };
+        let resolve = |name: &str| run(resolver.resolve(name.parse().expect("a name")));
         let error = resolve("169.254.169.254").err().expect("refused");
         assert!(error.to_string().contains("link-local"), "{error}");
+        let error = resolve("127.0.0.1").err().expect("refused");
+        assert!(error.to_string().contains("loopback"), "{error}");
+        assert!(resolve("localhost").is_ok_and(|mut addresses| addresses.next().is_some()), "a proxy may be there");
+        origins.own_address("127.0.1.1".parse().expect("an address"));
+        assert!(resolve("127.0.0.1").is_ok());
     }
 
     #[test]

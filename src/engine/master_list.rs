@@ -33,8 +33,10 @@ pub async fn sync(
             Location::File(path) => within(timeout, file::read(path, MAX_BODY)).await,
         };
     }
-    let wall = shared.clock.now().wall;
-    let list = list.and_then(|json| Message::from_master_list(&json, wall).map_err(|error| error.to_string()));
+    let list = list.and_then(|json| {
+        let edge = shared.edge(shared.clock.now(), &|_| None);
+        Message::from_master_list(&json, edge).map_err(|error| error.to_string())
+    });
     let list = list.map_err(|error| format!("{} cannot be read: {error}", config.master_list));
     if let Some(joined) = shared.with_core(|core, now| core.handle_list(now, id, list))? {
         let json = joined.to_master_list();

@@ -17,11 +17,12 @@ use ring::rand::SecureRandom;
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::auth::Secret;
+use crate::auth::{Gate, Keyring};
 use crate::clock::{Clock, Now};
 use crate::config::Config;
 use crate::error::Error;
-use crate::message::{Entry, Message, RawEntry, State};
+use crate::message::{Edge, Entry, Message, RawEntry, ServerUrl, State};
+use crate::origins::Origins;
 use crate::protocol::{Action, Core, ExchangeError, Notice};
 
 use http::Http;
@@ -50,8 +51,11 @@ impl Engine {
         let shared = Arc::new(Shared {
             core: Mutex::new(core),
             clock,
-            secret: config.secret.clone(),
-            control_secret: config.control_secret.clone(),
+            own: config.settings.base_url.clone(),
+            gate: config.gate.clone(),
+            control: config.control.clone(),
+            list_needs_secret: config.list_needs_secret,
+            origins: Arc::clone(&config.origins),
             wake: Notify::new(),
             stop: AtomicBool::new(false),
             failed: AtomicBool::new(false),
@@ -89,38 +93,52 @@ impl Engine {
         !self.shared.failed.load(Ordering::Acquire)
     }
 
-    /// Checks the header of a gossip request.
+    /// Checks the header of a gossip request that is not signed.
     pub fn authorize_gossip(&self, header: &str) -> Result<(), Error> {
-        if self.shared.secret.matches(header) { Ok(()) } else { Err(Error::Unauthorized("SHAZBOT_SECRET")) }
+        self.shared.gate.check(header, None, &self.shared.own).map(drop)
     }
 
     /// Checks the header of a control request.
     pub fn authorize_control(&self, header: &str) -> Result<(), Error> {
-        if self.is_control(header) { Ok(()) } else { Err(Error::Unauthorized("SHAZBOT_CONTROL_SECRET")) }
+        if self.shared.control.matches(header) { Ok(()) } else { Err(Error::Unauthorized("SHAZBOT_CONTROL_SECRET")) }
     }
 
-    /// Whether a header is the control secret.
-    pub fn is_control(&self, header: &str) -> bool {
-        self.shared.control_secret.matches(header)
+    /// Checks the header of a request for the list. Returns whether the offline servers are shown too.
+    pub fn authorize_list(&self, header: &str) -> Result<bool, Error> {
+        let Shared { control, gate, list_needs_secret, .. } = &*self.shared;
+        let is_control = control.matches(header);
+        if is_control || !list_needs_secret || gate.secrets.matches(header) {
+            Ok(is_control)
+        } else {
+            Err(Error::Unauthorized("SHAZBOT_CONTROL_SECRET"))
+        }
     }
 
     /// The lists of a peer of version 1, authorised already. Returns those that are the answer.
     pub fn gossip<'a>(&self, entries: impl Iterator<Item = (State, RawEntry<'a>)>) -> Result<Vec<Entry>, Error> {
         self.shared.with_core(|core, now| {
             core.admit(now)?;
-            let message = Message::from_raw(entries, now.wall, |text| core.members().known(text))?;
+            let known = |text: &str| core.members().known(text);
+            let message = Message::from_raw(entries, self.shared.edge(now, &known))?;
             Ok(core.handle_gossip(now, &message).entries)
         })?
     }
 
-    /// The field of a message of ours, authorised already. Returns that of the answer; None where it is of a protocol that
+    /// The header and the field of a message of ours. Returns the field of the answer; None where it is of a protocol that
     /// we do not speak.
-    pub fn exchange(&self, text: &str) -> Result<Option<String>, Error> {
-        self.shared.with_core(|core, now| {
+    pub fn exchange(&self, header: &str, text: &str) -> Result<Option<String>, Error> {
+        let Shared { gate, own, .. } = &*self.shared;
+        let proof = gate.check(header, Some(text), own)?;
+        let answer = self.shared.with_core(|core, now| {
             core.admit(now)?;
-            let message = Message::from_text(text, now.wall, |text| core.members().known(text)).transpose()?;
-            Ok(message.and_then(|message| core.handle_gossip(now, &message).to_text()))
-        })?
+            let known = |text: &str| core.members().known(text);
+            let Some(message) = Message::from_text(text, self.shared.edge(now, &known)).transpose()? else {
+                return Ok(None);
+            };
+            gate.check_cluster(message.cluster())?;
+            Ok(core.handle_gossip(now, &message).to_text())
+        })??;
+        Ok(answer.map(|text| gate.answer(&proof, own, gate.named(text))))
     }
 
     /// A control request, authorised already.
@@ -155,8 +173,11 @@ impl Drop for Engine {
 struct Shared {
     core: Mutex<Core>,
     clock: Clock,
-    secret: Secret,
-    control_secret: Secret,
+    own: ServerUrl,
+    gate: Gate,
+    control: Keyring,
+    list_needs_secret: bool,
+    origins: Arc<Origins>,
     wake: Notify,
     stop: AtomicBool,
     failed: AtomicBool,
@@ -195,8 +216,40 @@ impl Shared {
         result
     }
 
+    fn edge<'a>(&'a self, now: Now, known: &'a dyn Fn(&str) -> Option<ServerUrl>) -> Edge<'a> {
+        Edge { wall: now.wall, origins: &self.origins, known }
+    }
+
+    /// Sends a message and reads the answer.
+    async fn gossip(
+        &self,
+        http: &Http,
+        to: &ServerUrl,
+        message: &Message,
+        (timeout, fresh): (Duration, bool),
+    ) -> Result<Message, ExchangeError> {
+        let other = |error: Error| ExchangeError::Other(error.to_string());
+        let text = message.to_text().map(|text| self.gate.named(text));
+        let request = self.gate.request(to, text.as_deref()).map_err(|why| ExchangeError::Other(why.into()))?;
+        let body = http.gossip(to, &request.header, message.to_json_with(text), timeout, fresh).await?;
+        let edge = self.edge(self.clock.now(), &|_| None);
+        let answer = match request.nonce {
+            None => Message::from_json(&body, edge).map_err(other)?,
+            Some(nonce) => {
+                let text = Message::text_of(&body).map_err(other)?;
+                let text = text.as_deref().and_then(|text| self.gate.verified(&nonce, to, text));
+                let answer = text.and_then(|text| Message::from_text(text, edge));
+                answer
+                    .ok_or_else(|| ExchangeError::Other("its answer is not signed with our secret".into()))?
+                    .map_err(other)?
+            }
+        };
+        self.gate.check_cluster(answer.cluster()).map_err(|error| ExchangeError::WrongCluster(error.to_string()))?;
+        Ok(answer)
+    }
+
     fn run(self: Arc<Self>, config: Config, observer: Observer) {
-        let mut reporter = Reporter::new(observer);
+        let mut reporter = Reporter::new(observer, [&self.gate.secrets, &self.control]);
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let mut builder = tokio::runtime::Builder::new_current_thread();
             let runtime = builder.enable_all().max_blocking_threads(MAX_BLOCKING_THREADS).build();
@@ -216,6 +269,7 @@ impl Shared {
     async fn drive(self: Arc<Self>, config: Config, reporter: &mut Reporter) -> Result<(), Error> {
         let (http, warnings) = Http::new(&config).map_err(|problem| Error::InvalidConfig(vec![problem]))?;
         reporter.warn(warnings);
+        http.find_ourselves(&config).await;
         let (http, config) = (Arc::new(http), Arc::new(config));
         let mut tasks = JoinSet::new();
         let mut list_task: Option<AbortHandle> = None;
@@ -239,11 +293,7 @@ impl Shared {
                     Action::Gossip { id, to, message, timeout, fresh } => {
                         let (shared, http) = (Arc::clone(&self), Arc::clone(&http));
                         tasks.spawn(async move {
-                            let answer = http.gossip(&to, message.to_json(), timeout, fresh).await;
-                            let answer = answer.and_then(|body| {
-                                let wall = shared.clock.now().wall;
-                                Message::from_json(&body, wall).map_err(|e| ExchangeError::Other(e.to_string()))
-                            });
+                            let answer = shared.gossip(&http, &to, &message, (timeout, fresh)).await;
                             shared.with_core(|core, now| core.handle_answer(now, id, answer))
                         });
                     }

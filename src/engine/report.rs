@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::Observer;
+use crate::auth::Keyring;
 use crate::error::Error;
 use crate::message::{Reason, ServerUrl};
 use crate::protocol::{ExchangeError, Notice};
 
-/// How many peers that refuse our secret are named in the life of an engine.
+/// How many peers that refuse our secret, or belong to another cluster, are named in the life of an engine.
 const MAX_NAMED: usize = 100;
 
 /// Something that people or programs may want to know. It holds no secret.
@@ -35,20 +36,41 @@ impl Report {
 /// Puts notices into words and hands them on.
 pub struct Reporter {
     observer: Observer,
-    refused_by: BTreeSet<ServerUrl>,
+    // What peers say is told on in places, and they know the secrets.
+    secrets: Vec<String>,
+    named: BTreeSet<ServerUrl>,
 }
 
 impl Reporter {
-    pub fn new(observer: Observer) -> Self {
-        Self { observer, refused_by: BTreeSet::new() }
+    pub fn new(observer: Observer, keyrings: [&Keyring; 2]) -> Self {
+        let secrets = keyrings.into_iter().flat_map(Keyring::all).map(|secret| secret.expose().to_owned()).collect();
+        Self { observer, secrets, named: BTreeSet::new() }
     }
 
     pub fn warn(&self, warnings: Vec<Report>) {
-        warnings.into_iter().for_each(&self.observer);
+        for warning in warnings {
+            self.tell(warning);
+        }
     }
 
     pub fn failed(&self) {
-        (self.observer)(Report::warning(Error::Failed.code(), Error::Failed.to_string()));
+        self.tell(Report::warning(Error::Failed.code(), Error::Failed.to_string()));
+    }
+
+    fn tell(&self, mut report: Report) {
+        for secret in &self.secrets {
+            report.message = report.message.replace(secret, "***");
+        }
+        (self.observer)(report);
+    }
+
+    // A warning the first time for each server, so that one thing is not said each round.
+    fn once(&mut self, url: ServerUrl, code: &'static str, message: String) -> Report {
+        if self.named.len() < MAX_NAMED && self.named.insert(url) {
+            Report::warning(code, message)
+        } else {
+            Report::log("EXCHANGE_FAILED", message)
+        }
     }
 
     pub fn report(&mut self, notice: Notice) {
@@ -67,12 +89,14 @@ impl Reporter {
                 Report::log("MEMBER_OFFLINE", format!("{url} is offline{reason}{author}"))
             }
             Notice::ExchangeFailed(url, ExchangeError::SecretRefused) => {
-                let message = format!("{url} refuses our SHAZBOT_SECRET: it must be the same on every server");
-                if self.refused_by.len() < MAX_NAMED && self.refused_by.insert(url) {
-                    Report::warning("SHAZBOT_PEER_REFUSED_SECRET", message)
-                } else {
-                    Report::log("EXCHANGE_FAILED", message)
-                }
+                let message = format!(
+                    "{url} refuses our SHAZBOT_SECRET: it must be the same on every server, and SHAZBOT_AUTH must fit"
+                );
+                self.once(url, "SHAZBOT_PEER_REFUSED_SECRET", message)
+            }
+            Notice::ExchangeFailed(url, ExchangeError::WrongCluster(why)) => {
+                let message = format!("{url} is of another cluster than SHAZBOT_CLUSTER names: {why}");
+                self.once(url, "SHAZBOT_WRONG_CLUSTER", message)
             }
             Notice::ExchangeFailed(url, error) => {
                 Report::log("EXCHANGE_FAILED", format!("gossip with {url} failed: {error}"))
@@ -93,6 +117,6 @@ impl Reporter {
                 Report::warning("SHAZBOT_ENTRY_SKIPPED", message)
             }
         };
-        (self.observer)(report);
+        self.tell(report);
     }
 }

@@ -1,45 +1,47 @@
 //! Messages and master lists as JSON.
 
+use std::fmt;
+
+use serde::de::{Deserializer as _, SeqAccess, Visitor};
 use serde::ser::{SerializeSeq, SerializeStruct, Serializer};
-use serde_json::Value;
+use serde_json::Deserializer;
 use serde_json::value::RawValue;
 
-use super::{Entry, Message, RawEntry, State};
+use super::{Edge, Entry, MAX_ENTRIES, Message, RawEntry, State, too_many_entries};
 use crate::error::Error;
 
 impl Message {
+    /// The field of a message of ours, in the answer of a peer.
+    pub fn text_of(json: &[u8]) -> Result<Option<String>, Error> {
+        Ok(Parts::of_gossip(json)?.text())
+    }
+
     /// Reads the answer of a peer.
-    pub fn from_json(json: &[u8], wall: u64) -> Result<Self, Error> {
-        let parts = Parts::of(json)?;
-        if parts.message.is_none_or(|message| message.get() != "\"gossip\"") {
-            return Err(Error::InvalidMessage("It is no gossip message: its message is not \"gossip\"".into()));
-        }
-        if let Some(text) = parts.shazbot.and_then(|text| serde_json::from_str::<String>(text.get()).ok())
-            && let Some(message) = Self::from_text(&text, wall, |_| None)
-        {
-            return message;
-        }
-        parts.read(wall, raw_entry)
+    pub fn from_json(json: &[u8], edge: Edge<'_>) -> Result<Self, Error> {
+        let parts = Parts::of_gossip(json)?;
+        let ours = parts.text().and_then(|text| Self::from_text(&text, edge));
+        ours.unwrap_or_else(|| parts.read(edge, |_, raw| raw))
     }
 
     /// Reads a master list. Nothing at all is an empty list; a server written by hand needs no more than a `baseUrl`.
-    pub fn from_master_list(json: &[u8], wall: u64) -> Result<Self, Error> {
+    pub fn from_master_list(json: &[u8], edge: Edge<'_>) -> Result<Self, Error> {
         if json.trim_ascii().is_empty() {
             return Ok(Self::default());
         }
-        Parts::of(json)?.read(wall, |value| {
-            let raw = raw_entry(value);
-            RawEntry {
-                monitor: raw.monitor.or(value.get("monitor").is_none().then_some(false)),
-                stamp: raw.stamp.or(value.get("lastUpdate").is_none().then_some(0.0)),
-                ..raw
-            }
+        Parts::of(json)?.read(edge, |fields, raw| RawEntry {
+            monitor: raw.monitor.or(fields.monitor.is_none().then_some(false)),
+            stamp: raw.stamp.or(fields.stamp.is_none().then_some(0.0)),
+            ..raw
         })
     }
 
     /// The body of a gossip request.
     pub fn to_json(&self) -> Vec<u8> {
-        let shazbot = self.to_text();
+        self.to_json_with(self.to_text())
+    }
+
+    /// The same with what has become of the field of a message of ours.
+    pub fn to_json_with(&self, shazbot: Option<String>) -> Vec<u8> {
         to_json(&Wire { message: Some("gossip"), entries: self.lists(), offline: true, shazbot })
     }
 
@@ -71,29 +73,104 @@ impl<'a> Parts<'a> {
         serde_json::from_slice(json).map_err(|error| Error::InvalidMessage(format!("It is not JSON: {error}")))
     }
 
-    fn read(&self, wall: u64, raw: impl Fn(&Value) -> RawEntry<'_>) -> Result<Message, Error> {
-        let list = |name: &str, part: Option<&'a RawValue>| match part.map(|part| serde_json::from_str(part.get())) {
-            Some(Ok(list)) => Ok(list),
-            None if name == "offline" => Ok(Vec::new()),
-            None | Some(Err(_)) => Err(Error::InvalidMessage(format!("Its {name} is not an array"))),
-        };
-        let values = |list: Vec<&'a RawValue>| -> Vec<Value> {
-            list.into_iter().map(|entry| serde_json::from_str(entry.get()).unwrap_or_default()).collect()
-        };
-        let (online, offline) = (values(list("online", self.online)?), values(list("offline", self.offline)?));
-        let online = online.iter().map(|value| (State::Online, raw(value)));
-        let offline = offline.iter().map(|value| (State::Offline, raw(value)));
-        Message::from_raw(online.chain(offline), wall, |_| None)
+    fn of_gossip(json: &'a [u8]) -> Result<Self, Error> {
+        let parts = Self::of(json)?;
+        if parts.message.is_none_or(|message| message.get() != "\"gossip\"") {
+            return Err(Error::InvalidMessage("It is no gossip message: its message is not \"gossip\"".into()));
+        }
+        Ok(parts)
+    }
+
+    fn text(&self) -> Option<String> {
+        self.shazbot.and_then(text)
+    }
+
+    // One entry at a time: a list may be as long as an answer, and an entry as deep.
+    fn read(
+        &self,
+        edge: Edge<'_>,
+        complete: for<'b> fn(&Fields<'_>, RawEntry<'b>) -> RawEntry<'b>,
+    ) -> Result<Message, Error> {
+        let (mut message, mut count) = (Message::default(), 0);
+        for (name, state, list) in [("online", State::Online, self.online), ("offline", State::Offline, self.offline)] {
+            let not_an_array = || Error::InvalidMessage(format!("Its {name} is not an array"));
+            let Some(list) = list else {
+                if state == State::Online {
+                    return Err(not_an_array());
+                }
+                continue;
+            };
+            let take = |entry: &RawValue| {
+                count += 1;
+                if count <= MAX_ENTRIES {
+                    let fields = Fields::of(entry);
+                    let url = fields.url.and_then(text);
+                    let life = fields.shazbot.map(|life| text(life).unwrap_or_default());
+                    let raw = RawEntry {
+                        url: url.as_deref(),
+                        monitor: fields.monitor.and_then(|value| serde_json::from_str(value.get()).ok()),
+                        stamp: fields.stamp.and_then(|value| serde_json::from_str(value.get()).ok()),
+                        life: life.as_deref(),
+                    };
+                    message.take(state, complete(&fields, raw), edge);
+                }
+                count <= MAX_ENTRIES
+            };
+            let read = Deserializer::from_str(list.get()).deserialize_seq(Each(take));
+            if count > MAX_ENTRIES {
+                return Err(too_many_entries());
+            }
+            read.map_err(|_| not_an_array())?;
+        }
+        Ok(message)
     }
 }
 
-fn raw_entry(value: &Value) -> RawEntry<'_> {
-    RawEntry {
-        url: value.get("baseUrl").and_then(Value::as_str),
-        monitor: value.get("monitor").and_then(Value::as_bool),
-        stamp: value.get("lastUpdate").and_then(Value::as_f64),
-        life: value.get("shazbot").map(|life| life.as_str().unwrap_or_default()),
+// Gives the elements of a list to a function, until it returns false.
+struct Each<F>(F);
+
+impl<'de, F: FnMut(&'de RawValue) -> bool> Visitor<'de> for Each<F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
     }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
+        while let Some(element) = list.next_element()? {
+            if !(self.0)(element) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+// What is looked at of an entry.
+#[derive(Default, serde::Deserialize)]
+struct Fields<'a> {
+    #[serde(borrow, rename = "baseUrl")]
+    url: Option<&'a RawValue>,
+    #[serde(borrow)]
+    monitor: Option<&'a RawValue>,
+    #[serde(borrow, rename = "lastUpdate")]
+    stamp: Option<&'a RawValue>,
+    #[serde(borrow)]
+    shazbot: Option<&'a RawValue>,
+}
+
+impl<'a> Fields<'a> {
+    fn of(entry: &'a RawValue) -> Self {
+        if entry.get().starts_with('{') {
+            serde_json::from_str(entry.get()).unwrap_or_default()
+        } else {
+            Self::default()
+        }
+    }
+}
+
+fn text(value: &RawValue) -> Option<String> {
+    serde_json::from_str(value.get()).ok()
 }
 
 fn to_json(wire: &Wire<'_>) -> Vec<u8> {
@@ -152,13 +229,12 @@ impl serde::Serialize for Entry {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{WALL, edge};
     use super::super::{Life, MAX_AHEAD, ServerUrl};
     use super::*;
 
-    const WALL: u64 = 1_800_000_000_000;
-
     fn read(json: &str) -> Result<Message, Error> {
-        Message::from_json(json.as_bytes(), WALL)
+        Message::from_json(json.as_bytes(), edge())
     }
 
     #[test]
@@ -175,8 +251,8 @@ mod tests {
             entry("http://b/m/", State::Online, None),
             entry("http://c/", State::Offline, Some("6.2.f.http://a/")),
         ]);
-        assert_eq!(Message::from_json(&message.to_json(), WALL), Ok(message.clone()));
-        let list = Message::from_master_list(&message.to_master_list(), WALL).expect("a list");
+        assert_eq!(Message::from_json(&message.to_json(), edge()), Ok(message.clone()));
+        let list = Message::from_master_list(&message.to_master_list(), edge()).expect("a list");
         assert_eq!(list.entries, message.entries[..2]);
     }
 
@@ -226,7 +302,7 @@ mod tests {
 
     #[test]
     fn a_master_list_written_by_hand_needs_only_base_urls() {
-        let read = |json: &str| Message::from_master_list(json.as_bytes(), WALL);
+        let read = |json: &str| Message::from_master_list(json.as_bytes(), edge());
         assert_eq!(read(r#"{"online":[{"baseUrl":"http://a"}]}"#).expect("a list").entries.len(), 1);
         assert_eq!(read(" \n"), Ok(Message::default()));
         assert!(read("{}").is_err());

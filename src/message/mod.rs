@@ -8,9 +8,10 @@ mod url;
 use std::fmt;
 
 use crate::error::Error;
+use crate::origins::Origins;
 
 pub use ours::{Ages, Digest, MAX_AGES, MAX_BUCKETS, Ours};
-pub use url::{ServerUrl, is_link_local, stable_hash};
+pub use url::{MAX_URL, ServerUrl, stable_hash};
 
 /// Most entries of one message or list: twice the largest cluster we are built for, its dead included.
 pub const MAX_ENTRIES: usize = 50_000;
@@ -122,6 +123,23 @@ impl Entry {
     }
 }
 
+/// What the words of others are held to where they come in.
+#[derive(Clone, Copy)]
+pub struct Edge<'a> {
+    /// Our clock, ms since the epoch.
+    pub wall: u64,
+    /// Whom we may list.
+    pub origins: &'a Origins,
+    /// Gives the URL of a server that is listed under the very same text, which spares the checks.
+    pub known: &'a dyn Fn(&str) -> Option<ServerUrl>,
+}
+
+impl Edge<'_> {
+    fn server(&self, text: &str) -> Result<ServerUrl, &'static str> {
+        (self.known)(text).map_or_else(|| ServerUrl::parse_allowed(text, self.origins), Ok)
+    }
+}
+
 /// An entry before it is checked, in whatever form it came.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RawEntry<'a> {
@@ -136,10 +154,9 @@ pub struct RawEntry<'a> {
 }
 
 impl RawEntry<'_> {
-    // `known` gives the URL of a server that is known under the very same text, which spares the parsing.
-    fn check(self, state: State, wall: u64, known: impl Fn(&str) -> Option<ServerUrl>) -> Result<Entry, &'static str> {
+    fn check(self, state: State, edge: Edge<'_>) -> Result<Entry, &'static str> {
         let text = self.url.ok_or("it is no object with a baseUrl string")?;
-        let url = known(text).map_or_else(|| ServerUrl::parse(text), Ok)?;
+        let url = edge.server(text)?;
         let monitor = self.monitor.ok_or("its monitor is missing or no boolean")?;
         let stamp = self.stamp.ok_or("its lastUpdate is missing or no number")?;
         if !(0.0..=MAX_STAMP).contains(&stamp) {
@@ -148,7 +165,7 @@ impl RawEntry<'_> {
         let stamp = stamp as u64;
         let life = self.life.map(|text| Life::parse(text).ok_or("its shazbot field is malformed")).transpose()?;
         let newest = life.as_ref().map_or(stamp, |life| stamp.max(life.incarnation));
-        if newest > wall + MAX_AHEAD {
+        if newest > edge.wall + MAX_AHEAD {
             return Err("it is stamped over 3 h ahead of our clock");
         }
         Ok(Entry { url, monitor, state, stamp, life })
@@ -163,6 +180,12 @@ pub struct Skipped {
     pub name: String,
     /// What is wrong with it.
     pub reason: &'static str,
+}
+
+/// Whether this can be the name of a cluster: it goes over the wire as it is.
+pub fn is_cluster_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    (1..=64).contains(&name.len()) && name.chars().all(fits)
 }
 
 /// The content of a gossip message or of a master list, checked.
@@ -189,6 +212,11 @@ impl Message {
         Self { entries, skipped: Vec::new(), ours: Some(Ours { from, ..ours }) }
     }
 
+    /// The name of the sender's cluster, if it has one.
+    pub fn cluster(&self) -> Option<&str> {
+        self.ours.as_ref()?.cluster.as_deref()
+    }
+
     /// Whether a server of ours sent it.
     pub fn is_ours(&self) -> bool {
         self.ours.is_some()
@@ -200,25 +228,20 @@ impl Message {
         &self.entries[..shown.min(self.entries.len())]
     }
 
-    /// Checks entries that have been taken out of their message. `wall` is our clock, ms; `known` gives the URL of a
-    /// server that is known under the very same text.
-    pub fn from_raw<'a>(
-        raw: impl IntoIterator<Item = (State, RawEntry<'a>)>,
-        wall: u64,
-        known: impl Fn(&str) -> Option<ServerUrl>,
-    ) -> Result<Self, Error> {
+    /// Checks entries that have been taken out of their message.
+    pub fn from_raw<'a>(raw: impl IntoIterator<Item = (State, RawEntry<'a>)>, edge: Edge<'_>) -> Result<Self, Error> {
         let mut message = Self::default();
         for (index, (state, entry)) in raw.into_iter().enumerate() {
             if index >= MAX_ENTRIES {
-                return Err(Error::TooLarge(format!("A message holds at most {MAX_ENTRIES} servers")));
+                return Err(too_many_entries());
             }
-            message.take(state, entry, wall, &known);
+            message.take(state, entry, edge);
         }
         Ok(message)
     }
 
-    fn take(&mut self, state: State, entry: RawEntry<'_>, wall: u64, known: impl Fn(&str) -> Option<ServerUrl>) {
-        match entry.check(state, wall, known) {
+    fn take(&mut self, state: State, entry: RawEntry<'_>, edge: Edge<'_>) {
+        match entry.check(state, edge) {
             Ok(entry) => self.entries.push(entry),
             Err(reason) if self.skipped.len() < MAX_NAMED => {
                 self.skipped.push(Skipped { name: printable(entry.url.unwrap_or_default()), reason });
@@ -226,6 +249,10 @@ impl Message {
             Err(_) => {}
         }
     }
+}
+
+fn too_many_entries() -> Error {
+    Error::TooLarge(format!("A message holds at most {MAX_ENTRIES} servers"))
 }
 
 fn printable(url: &str) -> String {
@@ -239,10 +266,19 @@ fn printable(url: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
 
-    const WALL: u64 = 1_800_000_000_000;
+    pub(crate) const WALL: u64 = 1_800_000_000_000;
+
+    static ORIGINS: LazyLock<Origins> =
+        LazyLock::new(|| Origins::new(&ServerUrl::parse("http://own/").expect("valid"), None).expect("valid"));
+
+    pub(crate) fn edge() -> Edge<'static> {
+        Edge { wall: WALL, origins: &ORIGINS, known: &|_| None }
+    }
 
     #[test]
     fn a_life_survives_the_wire() {
@@ -267,6 +303,6 @@ mod tests {
     #[test]
     fn a_message_of_too_many_entries_is_refused_whole() {
         let entries = std::iter::repeat_n((State::Online, RawEntry::default()), MAX_ENTRIES + 1);
-        assert!(matches!(Message::from_raw(entries, WALL, |_| None), Err(Error::TooLarge(_))));
+        assert!(matches!(Message::from_raw(entries, edge()), Err(Error::TooLarge(_))));
     }
 }

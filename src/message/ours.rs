@@ -15,11 +15,13 @@
 //! | `m` | there is more to tell than fits |
 //! | `q<url>` | please try to reach this server |
 //! | `r<url>` | this server was reached |
+//! | `c<name>` | the sender's cluster |
+//! | `h<mac>` | a signature of what stands before it: see `auth.rs` |
 //! | `u` | the receiver does not answer, as far as the sender can tell, and should speak up |
 
 use std::fmt::Write;
 
-use super::{Entry, MAX_ENTRIES, Message, RawEntry, ServerUrl, State};
+use super::{Edge, Entry, MAX_ENTRIES, Message, RawEntry, ServerUrl, State, is_cluster_name, too_many_entries};
 use crate::error::Error;
 
 /// Most stamps that one message carries by their place: three exchanges an interval then keep the stamps of a hundred
@@ -57,6 +59,8 @@ pub struct Ours {
     pub asked: Vec<ServerUrl>,
     /// Servers that the sender was asked to try, and has reached.
     pub reached: Vec<ServerUrl>,
+    /// The name of the sender's cluster, where it has one. Whoever sends a message puts it there: `auth.rs`.
+    pub cluster: Option<String>,
 }
 
 /// All that a server lists, in a number that is the same where the lists are.
@@ -118,8 +122,7 @@ impl Message {
     }
 
     /// Reads the field. None: it is of a protocol that we do not speak, and the message counts as one of version 1.
-    /// `wall` is our clock, ms; `known` gives the URL of a server that is known under the very same text.
-    pub fn from_text(text: &str, wall: u64, known: impl Fn(&str) -> Option<ServerUrl>) -> Option<Result<Self, Error>> {
+    pub fn from_text(text: &str, edge: Edge<'_>) -> Option<Result<Self, Error>> {
         let mut words = text.split(' ');
         if words.next() != Some("2") {
             return None;
@@ -130,11 +133,11 @@ impl Message {
             let rest = &word[tag.len_utf8()..];
             let good = match tag {
                 's' | 'e' if message.entries.len() + message.skipped.len() >= MAX_ENTRIES => {
-                    return Some(Err(Error::TooLarge(format!("A message holds at most {MAX_ENTRIES} servers"))));
+                    return Some(Err(too_many_entries()));
                 }
                 's' | 'e' => {
                     let before = message.entries.len();
-                    message.take_word(rest, wall, &known);
+                    message.take_word(rest, edge);
                     if tag == 's' && ours.from.is_none() {
                         ours.from = message.entries.get(before).map(|entry| entry.url.clone());
                     }
@@ -152,8 +155,12 @@ impl Message {
                     ours.suspected = true;
                     true
                 }
-                'q' => put_url(&mut ours.asked, rest, &known),
-                'r' => put_url(&mut ours.reached, rest, &known),
+                'q' => put_url(&mut ours.asked, rest, edge),
+                'r' => put_url(&mut ours.reached, rest, edge),
+                'c' => {
+                    ours.cluster = Some(rest.into());
+                    is_cluster_name(rest)
+                }
                 _ => true,
             };
             if !good {
@@ -165,7 +172,7 @@ impl Message {
         Some(Ok(message))
     }
 
-    fn take_word(&mut self, word: &str, wall: u64, known: impl Fn(&str) -> Option<ServerUrl>) {
+    fn take_word(&mut self, word: &str, edge: Edge<'_>) {
         let mut parts = word.splitn(3, '>');
         let head = parts.next().unwrap_or_default();
         let letter = head.chars().next().unwrap_or(' ');
@@ -176,7 +183,7 @@ impl Message {
             life: parts.next(),
         };
         let state = if letter.eq_ignore_ascii_case(&'o') { State::Online } else { State::Offline };
-        self.take(state, entry, wall, known);
+        self.take(state, entry, edge);
     }
 }
 
@@ -193,9 +200,9 @@ fn state_letter(entry: &Entry) -> char {
     if entry.monitor { letter.to_ascii_uppercase() } else { letter }
 }
 
-fn put_url(urls: &mut Vec<ServerUrl>, text: &str, known: impl Fn(&str) -> Option<ServerUrl>) -> bool {
+fn put_url(urls: &mut Vec<ServerUrl>, text: &str, edge: Edge<'_>) -> bool {
     if urls.len() < MAX_ASKED {
-        urls.extend(known(text).or_else(|| ServerUrl::parse(text).ok()));
+        urls.extend(edge.server(text));
     }
     true
 }
@@ -261,13 +268,12 @@ fn digit(character: u8) -> Option<u64> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::tests::{WALL, edge};
     use super::super::{Life, Reason};
     use super::*;
 
-    const WALL: u64 = 1_800_000_000_000;
-
     fn read(text: &str) -> Option<Result<Message, Error>> {
-        Message::from_text(text, WALL, |_| None)
+        Message::from_text(text, edge())
     }
 
     fn any_url() -> impl Strategy<Value = ServerUrl> {
@@ -290,6 +296,13 @@ mod tests {
         })
     }
 
+    #[test]
+    fn the_name_of_a_cluster_is_read() {
+        let cluster = |text| read(text).expect("protocol 2").map(|message| message.ours.expect("ours").cluster);
+        assert_eq!(cluster("2 cblue-1"), Ok(Some("blue-1".into())));
+        assert!(cluster("2 c").is_err() && cluster("2 ca/b").is_err());
+    }
+
     fn any_ours() -> impl Strategy<Value = Ours> {
         let stamp = prop::option::weighted(0.9, (WALL - 30_000_000..WALL).prop_map(|stamp| stamp & !(AGE_UNIT - 1)));
         let ages = (0usize..40_000, prop::collection::vec(stamp, 0..MAX_AGES));
@@ -309,6 +322,7 @@ mod tests {
                 buckets,
                 wanted,
                 more,
+                cluster: None,
                 suspected: !more,
                 asked,
                 reached,

@@ -3,11 +3,12 @@
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use siphasher::sip::SipHasher13;
-use url::{Host, Url};
+use url::Url;
+
+use crate::origins::{Origins, address, is_never_a_server};
 
 /// Most characters of a base URL: what servers, proxies and browsers commonly accept.
 pub const MAX_URL: usize = 2048;
@@ -32,6 +33,15 @@ pub fn stable_hash(bytes: &[u8]) -> u64 {
 impl ServerUrl {
     /// Checks and normalises a base URL; the error says what is wrong with it, without repeating it.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
+        Self::parse_if(text, |_| Ok(()))
+    }
+
+    /// The same of a server that somebody names.
+    pub fn parse_allowed(text: &str, origins: &Origins) -> Result<Self, &'static str> {
+        Self::parse_if(text, |url| origins.check(url))
+    }
+
+    fn parse_if(text: &str, check: impl Fn(&Url) -> Result<(), &'static str>) -> Result<Self, &'static str> {
         if text.chars().count() > MAX_URL {
             return Err("its URL is over 2048 characters");
         }
@@ -55,14 +65,10 @@ impl ServerUrl {
         if url.as_str().contains('"') {
             return Err("its URL is malformed");
         }
-        let address = match url.host() {
-            Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
-            Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
-            Some(Host::Domain(_)) | None => None,
-        };
-        if address.is_some_and(is_link_local) {
-            return Err("its address is link-local, where no server of a cluster is");
+        if address(&url).is_some_and(is_never_a_server) {
+            return Err("its address is link-local or one of a cloud's own, where no server of a cluster is");
         }
+        check(&url)?;
         if !url.path().ends_with('/') {
             let path = format!("{}/", url.path());
             url.set_path(&path);
@@ -83,14 +89,6 @@ impl ServerUrl {
     /// Its place in the order that all servers share: on the ring, in the buckets of a digest.
     pub fn key(&self) -> u64 {
         self.0.key
-    }
-}
-
-/// Whether an address is link-local: 169.254.0.0/16 is where clouds answer requests for a machine's credentials.
-pub fn is_link_local(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.is_link_local(),
-        IpAddr::V6(address) => address.is_unicast_link_local(),
     }
 }
 

@@ -65,7 +65,9 @@ impl Failures {
         match error {
             ExchangeError::NotListening(_) => Self { refused: true, silent: false },
             ExchangeError::TimedOut | ExchangeError::Unreachable(_) => Self { refused: false, silent: true },
-            ExchangeError::SecretRefused | ExchangeError::Other(_) => Self { refused: false, silent: false },
+            ExchangeError::SecretRefused | ExchangeError::WrongCluster(_) | ExchangeError::Other(_) => {
+                Self { refused: false, silent: false }
+            }
         }
     }
 }

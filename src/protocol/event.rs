@@ -48,6 +48,8 @@ pub enum ExchangeError {
     TimedOut,
     /// The peer does not accept our secret.
     SecretRefused,
+    /// It belongs to another cluster, in words.
+    WrongCluster(String),
     /// Anything else, in words.
     Other(String),
 }
@@ -55,7 +57,9 @@ pub enum ExchangeError {
 impl fmt::Display for ExchangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotListening(why) | Self::Unreachable(why) | Self::Other(why) => f.write_str(why),
+            Self::NotListening(why) | Self::Unreachable(why) | Self::WrongCluster(why) | Self::Other(why) => {
+                f.write_str(why)
+            }
             Self::TimedOut => f.write_str("no answer in time"),
             Self::SecretRefused => f.write_str("it refuses our SHAZBOT_SECRET"),
         }
