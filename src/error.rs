@@ -17,8 +17,8 @@ pub enum Error {
     InvalidMessage(String),
     /// The body is over a limit of size; which one.
     TooLarge(String),
-    /// More gossip messages a second than any cluster needs.
-    Limit,
+    /// More gossip messages a second than any cluster needs; how many are handled.
+    Limit(u32),
     /// A call that needs the engine came before the start or after the shutdown.
     NotStarted,
     /// Every problem of the environment, a sentence each.
@@ -36,7 +36,7 @@ impl Error {
             Self::WrongCluster(_) => "SHAZBOT_WRONG_CLUSTER",
             Self::InvalidMessage(_) => "SHAZBOT_INVALID_MESSAGE",
             Self::TooLarge(_) => "SHAZBOT_TOO_LARGE",
-            Self::Limit => "SHAZBOT_LIMIT",
+            Self::Limit(_) => "SHAZBOT_LIMIT",
             Self::NotStarted => "SHAZBOT_NOT_STARTED",
             Self::InvalidConfig(_) => "SHAZBOT_INVALID_CONFIG",
             Self::Failed => "SHAZBOT_FAILED",
@@ -50,7 +50,7 @@ impl Error {
             Self::Misdirected(_) | Self::WrongCluster(_) => 421,
             Self::InvalidMessage(_) => 400,
             Self::TooLarge(_) => 413,
-            Self::Limit => 429,
+            Self::Limit(_) => 429,
             Self::NotStarted => 503,
             Self::InvalidConfig(_) | Self::Failed => 500,
         }
@@ -66,7 +66,7 @@ impl fmt::Display for Error {
             Self::Misdirected(own) => write!(f, "The message is for another server: this is {own}"),
             Self::WrongCluster(which) => write!(f, "The message belongs {which}, not to that of this server"),
             Self::InvalidMessage(why) | Self::TooLarge(why) => f.write_str(why),
-            Self::Limit => f.write_str("Too many gossip messages: at most 1000 a second are handled"),
+            Self::Limit(most) => write!(f, "Too many gossip messages: at most {most} a second are handled"),
             Self::NotStarted => f.write_str("Clustershazbot engine not started"),
             Self::InvalidConfig(problems) => match problems.as_slice() {
                 [one] => f.write_str(one),

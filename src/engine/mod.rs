@@ -136,6 +136,7 @@ impl Engine {
                 return Ok(None);
             };
             gate.check_cluster(message.cluster())?;
+            core.admit_from(&message)?;
             Ok(core.handle_gossip(now, &message).to_text())
         })??;
         Ok(answer.map(|text| gate.answer(&proof, own, gate.named(text))))

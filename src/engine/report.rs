@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::Observer;
 use crate::auth::Keyring;
 use crate::error::Error;
+use crate::membership::{MAX_SERVERS, MAX_UNREACHED};
 use crate::message::{Reason, ServerUrl};
 use crate::protocol::{ExchangeError, Notice};
 
@@ -110,6 +111,12 @@ impl Reporter {
                 let by = by.map(|by| format!(", says {by}")).unwrap_or_default();
                 let message = format!("others cannot reach this server at its SHAZBOT_BASE_URL, {url}{by}");
                 Report::warning("SHAZBOT_UNREACHABLE", message)
+            }
+            Notice::Full => {
+                let message = format!(
+                    "others name more servers than are remembered, {MAX_SERVERS}, of which {MAX_UNREACHED} may never have answered"
+                );
+                Report::warning("SHAZBOT_TOO_MANY_SERVERS", message)
             }
             Notice::EntrySkipped(entry) => {
                 let name = if entry.name.is_empty() { "without a URL" } else { &entry.name };

@@ -20,17 +20,19 @@ pub struct Member {
     // How far its own clock is ahead of our monotonic one, by its last answer, or by later news that puts it further
     // ahead. News that puts it back came by a long way.
     clock: i64,
+    /// Whether any process of it has ever answered us.
+    pub(super) reached: bool,
 }
 
 impl Member {
     pub(super) fn new(entry: Entry, now: Now) -> Self {
         let clock = clock_of(&entry, now);
-        Self { entry, since: ms(now.mono), answered: None, heard: None, clock }
+        Self { entry, since: ms(now.mono), answered: None, heard: None, clock, reached: false }
     }
 
     pub(super) fn update(&mut self, entry: Entry, now: Now) {
         if self.is_another_process(&entry) {
-            *self = Self::new(entry, now);
+            *self = Self { reached: self.reached, ..Self::new(entry, now) };
             return;
         }
         // An offline entry is stamped by whoever made it.
@@ -47,6 +49,7 @@ impl Member {
 
     pub(super) fn answer(&mut self, now: Now) {
         self.answered = NonZeroU64::new(ms(now.mono).max(1));
+        self.reached = true;
         self.hear(now);
         if self.entry.state == State::Online {
             self.clock = clock_of(&self.entry, now);

@@ -22,6 +22,8 @@ pub const TOMBSTONE_LIFE: u64 = 24 * 3_600_000;
 pub const ONLINE_LIFE: u64 = 20 * 3_600_000;
 /// Most servers that are remembered: room for the largest cluster and as many dead again.
 pub const MAX_SERVERS: usize = 50_000;
+/// How many of them may be known by others' words alone: whoever invents servers leaves as much room to those that answer.
+pub const MAX_UNREACHED: usize = MAX_SERVERS / 2;
 
 /// What a merge changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +72,8 @@ pub struct Members {
     hash: u64,
     // Stamps and hashes of the offline.
     tombstones: BTreeSet<(u64, u64)>,
+    // How many have never answered us.
+    unreached: usize,
     version: u64,
 }
 
@@ -90,8 +94,13 @@ impl Members {
         }
         match self.map.get(&entry.url.key()) {
             Some(member) => member.entry.url == entry.url && supersedes(entry, &member.entry),
-            None => self.map.len() < MAX_SERVERS,
+            None => self.has_room(true),
         }
+    }
+
+    /// Whether one more server may be listed: one that has answered us, or one that is known by others' words.
+    pub fn has_room(&self, reached: bool) -> bool {
+        self.map.len() < MAX_SERVERS && (reached || self.unreached < MAX_UNREACHED)
     }
 
     /// Puts an entry in place of whatever is known: for a server's word on itself.
@@ -108,7 +117,10 @@ impl Members {
         }
         match self.map.get_mut(&key) {
             Some(member) => member.update(entry, now),
-            None => drop(self.map.insert(key, Member::new(entry, now))),
+            None => {
+                self.map.insert(key, Member::new(entry, now));
+                self.unreached += 1;
+            }
         }
         self.hash = self.hash.wrapping_add(added).wrapping_sub(before.map_or(0, |(_, removed)| removed));
         self.index(key, kinds);
@@ -168,6 +180,7 @@ impl Members {
     /// Notes that a server has answered us.
     pub fn answered(&mut self, url: &ServerUrl, now: Now) {
         if let Some(member) = self.map.get_mut(&url.key()) {
+            self.unreached -= usize::from(!member.reached);
             member.answer(now);
         }
     }
@@ -176,6 +189,7 @@ impl Members {
     #[cfg(any(feature = "sim", test))]
     pub fn all_answered(&mut self, now: Now) {
         self.map.values_mut().for_each(|member| member.answer(now));
+        self.unreached = 0;
     }
 
     /// Notes that a server has spoken to us.
@@ -193,7 +207,7 @@ impl Members {
         let gone: Vec<_> = self.entries().filter(|it| it.url != *own && (ahead(it) || dead(it))).cloned().collect();
         for entry in &gone {
             let key = entry.url.key();
-            self.map.remove(&key);
+            self.unreached -= self.map.remove(&key).map_or(0, |member| usize::from(!member.reached));
             self.tombstones.remove(&(entry.stamp, key));
             self.hash = self.hash.wrapping_sub(contribution(entry));
             self.index(key, [false; Kind::COUNT]);

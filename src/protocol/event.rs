@@ -97,6 +97,8 @@ pub enum Notice {
         /// Who said so last.
         by: Option<ServerUrl>,
     },
+    /// More servers are named than are remembered. Once.
+    Full,
     /// An entry was not taken. Once for each.
     EntrySkipped(Skipped),
 }

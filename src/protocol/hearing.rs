@@ -89,7 +89,18 @@ impl Core {
             self.hear_of_self(entry.clone());
             return News::None;
         }
-        if self.members.refresh_if_same(entry, now) || !self.members.would_take(entry, now) {
+        if self.members.refresh_if_same(entry, now) {
+            return News::None;
+        }
+        if self.members.get(&entry.url).is_none() && !self.members.has_room(voice == Voice::Reached) {
+            self.say_full();
+            // There is room for those that answer.
+            if voice == Voice::Itself && self.members.has_room(true) {
+                self.call_back(entry, now);
+            }
+            return News::None;
+        }
+        if !self.members.would_take(entry, now) {
             return News::None;
         }
         let verdict = match (self.members.get(&entry.url), entry.state) {

@@ -44,6 +44,8 @@ const LEAVE_LIMIT: Duration = Duration::from_millis(5_800);
 const LEAVE_LIMIT_WITH_LIST: Duration = Duration::from_millis(11_800);
 /// Gossip messages handled in a second: fifty times what the restart of a large cluster sends to one server.
 const INBOUND_PER_SECOND: u32 = 1_000;
+/// The same of one server: more than the shortest interval and a storm of news make.
+const PEER_PER_SECOND: u32 = 100;
 /// How far the wall clock may go its own way between two looks at it before we doubt how much time has passed.
 const CLOCK_JUMP: u64 = 5_000;
 /// So many rumours are pushed at once, and so many a second after that; so many servers that others call dead are checked;
@@ -109,7 +111,9 @@ pub struct Core {
     // How far the wall clock is ahead of the monotonic one, ms.
     clock_ahead: u64,
     inbound: (Duration, u32),
+    inbound_of: BTreeMap<ServerUrl, u32>,
     reported: BTreeSet<Skipped>,
+    is_full_said: bool,
     actions: VecDeque<Action>,
     notices: VecDeque<Notice>,
 }
@@ -148,7 +152,9 @@ impl Core {
             awake_since: now.mono,
             clock_ahead: now.wall.wrapping_sub(now.mono.as_millis() as u64),
             inbound: (now.mono, 0),
+            inbound_of: BTreeMap::new(),
             reported: BTreeSet::new(),
+            is_full_said: false,
             actions: VecDeque::new(),
             notices: VecDeque::new(),
         };
@@ -247,9 +253,19 @@ impl Core {
         let (since, count) = &mut self.inbound;
         if now.mono.saturating_sub(*since) >= Duration::from_secs(1) {
             (*since, *count) = (now.mono, 0);
+            self.inbound_of.clear();
         }
         *count += 1;
-        if *count > INBOUND_PER_SECOND { Err(Error::Limit) } else { Ok(()) }
+        if *count > INBOUND_PER_SECOND { Err(Error::Limit(INBOUND_PER_SECOND)) } else { Ok(()) }
+    }
+
+    /// Whether one more message of its sender may be handled now, if it says who that is.
+    pub fn admit_from(&mut self, message: &Message) -> Result<(), Error> {
+        let Some(from) = message.ours.as_ref().and_then(|ours| ours.from.as_ref()) else { return Ok(()) };
+        // No more of them than messages in a second.
+        let count = self.inbound_of.entry(from.clone()).or_default();
+        *count += 1;
+        if *count > PEER_PER_SECOND { Err(Error::Limit(PEER_PER_SECOND)) } else { Ok(()) }
     }
 
     /// A peer's message, admitted. Returns the answer to it.
@@ -342,6 +358,13 @@ impl Core {
             if self.reported.len() < MAX_NAMED && self.reported.insert(entry.clone()) {
                 self.notices.push_back(Notice::EntrySkipped(entry.clone()));
             }
+        }
+    }
+
+    fn say_full(&mut self) {
+        if !self.is_full_said {
+            self.is_full_said = true;
+            self.notices.push_back(Notice::Full);
         }
     }
 

@@ -301,6 +301,7 @@ impl World {
             | Notice::ListFailed(_)
             | Notice::ListUnusable(_)
             | Notice::Unreachable { .. }
+            | Notice::Full
             | Notice::EntrySkipped(_) => return,
         };
         let Some(about) = self.find(&url) else { return };
