@@ -203,10 +203,8 @@ impl Gate {
     /// Whether a message belongs to our cluster, by the name in it.
     pub fn check_cluster(&self, name: Option<&str>) -> Result<(), Error> {
         match (&self.cluster, name) {
-            (Some(ours), Some(theirs)) if ours != theirs => {
-                Err(Error::WrongCluster(format!("to the cluster {theirs:?}")))
-            }
-            (Some(_), None) if self.mode == Mode::Signed => Err(Error::WrongCluster("to no cluster".into())),
+            (Some(ours), Some(theirs)) if ours != theirs => Err(Error::WrongCluster(format!("{theirs:?}"))),
+            (Some(_), None) if self.mode == Mode::Signed => Err(Error::WrongCluster("none".into())),
             _ => Ok(()),
         }
     }

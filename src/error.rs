@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+/// How the refusal of a secret begins: v1's words, by which its peers recognise it.
+pub const UNAUTHORIZED: &str = "Unauthorized: ";
+/// How the refusal of another cluster's message begins: its sender recognises it by that, whatever the status.
+pub const WRONG_CLUSTER: &str = "Wrong cluster: ";
+
 /// Why a call was refused. Its text may be shown to the client: it holds no secret and nothing of the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
@@ -60,11 +65,10 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // v1's words: its peers recognise a refused secret by them.
-            Self::Unauthorized(variable) => write!(f, "Unauthorized: Invalid {variable}"),
-            Self::Unsigned => f.write_str("Unauthorized: this server takes signed messages only, SHAZBOT_AUTH=signed"),
+            Self::Unauthorized(variable) => write!(f, "{UNAUTHORIZED}Invalid {variable}"),
+            Self::Unsigned => write!(f, "{UNAUTHORIZED}this server takes signed messages only, SHAZBOT_AUTH=signed"),
             Self::Misdirected(own) => write!(f, "The message is for another server: this is {own}"),
-            Self::WrongCluster(which) => write!(f, "The message belongs {which}, not to that of this server"),
+            Self::WrongCluster(which) => write!(f, "{WRONG_CLUSTER}the message is of {which}, and this server is not"),
             Self::InvalidMessage(why) | Self::TooLarge(why) => f.write_str(why),
             Self::Limit(most) => write!(f, "Too many gossip messages: at most {most} a second are handled"),
             Self::NotStarted => f.write_str("Clustershazbot engine not started"),

@@ -17,6 +17,7 @@ use url::Url;
 use super::report::Report;
 use crate::auth::Secret;
 use crate::config::{Config, Network};
+use crate::error::{UNAUTHORIZED, WRONG_CLUSTER};
 use crate::message::ServerUrl;
 use crate::origins::Origins;
 use crate::protocol::ExchangeError;
@@ -124,16 +125,23 @@ impl Http {
         let status = response.status();
         let body = self.read(response).await?;
         if status.is_success() {
-            Ok(body)
-        } else if status == StatusCode::UNAUTHORIZED && is_refused_secret(&body) {
-            Err(ExchangeError::SecretRefused)
-        } else {
-            let why = error_text(&body).map(|text| format!(": {text}")).unwrap_or_default();
-            let answer = format!("it answered {status}{why}");
-            // A proxy in front of a program that does not listen, or a program whose engine is not started.
-            let not_yet = matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE);
-            Err(if not_yet { ExchangeError::Unreachable(answer) } else { ExchangeError::Other(answer) })
+            return Ok(body);
         }
+        let text = error_text(&body);
+        // v1's Express route answers 401 to every error: only the text tells.
+        let begins = |with| text.as_ref().is_some_and(|text| text.starts_with(with));
+        if status == StatusCode::UNAUTHORIZED && begins(UNAUTHORIZED) {
+            return Err(ExchangeError::SecretRefused);
+        }
+        let answer =
+            format!("it answered {status}{}", text.as_ref().map(|text| format!(": {text}")).unwrap_or_default());
+        // A proxy in front of a program that does not listen, or a program whose engine is not started.
+        let not_yet = matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE);
+        Err(match text {
+            Some(text) if begins(WRONG_CLUSTER) => ExchangeError::WrongCluster(text),
+            _ if not_yet => ExchangeError::Unreachable(answer),
+            _ => ExchangeError::Other(answer),
+        })
     }
 
     /// Reads a master list; one that is not there is empty.
@@ -279,11 +287,6 @@ fn header_value(secret: &Secret) -> HeaderValue {
     value
 }
 
-// v1's Express route answers 401 to every error: only the text tells.
-fn is_refused_secret(body: &[u8]) -> bool {
-    error_text(body).is_some_and(|text| text.starts_with("Unauthorized: "))
-}
-
 // What an answer gives as the reason, as far as it is worth reading. Express has it in `error`; Nest in `message`, with the
 // status's name in `error`.
 fn error_text(body: &[u8]) -> Option<String> {
@@ -352,12 +355,12 @@ mod tests {
     }
 
     #[test]
-    fn only_the_words_of_a_refused_secret_are_one() {
-        assert!(is_refused_secret(br#"{"error":"Unauthorized: Invalid SHAZBOT_SECRET"}"#));
-        assert!(is_refused_secret(br#"{"statusCode":401,"message":"Unauthorized: Invalid SHAZBOT_SECRET"}"#));
-        // The README's route answers 401 to every error.
-        assert!(!is_refused_secret(br#"{"error":"Clustershazbot engine not started"}"#));
-        assert!(!is_refused_secret(br#"{"statusCode":401,"message":"Unauthorized"}"#));
-        assert!(!is_refused_secret(b"Unauthorized"));
+    fn the_reason_is_read_from_the_answers_of_express_and_of_nest() {
+        let text = |body: &str| error_text(body.as_bytes());
+        assert_eq!(text(r#"{"error":"Unauthorized: x"}"#).as_deref(), Some("Unauthorized: x"));
+        let nest = r#"{"statusCode":401,"error":"Unauthorized","message":"Unauthorized: x"}"#;
+        assert_eq!(text(nest).as_deref(), Some("Unauthorized: x"));
+        assert_eq!(text(r#"{"error":7}"#), None);
+        assert_eq!(text("Unauthorized"), None);
     }
 }

@@ -1,0 +1,188 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { writeFileSync } = require('node:fs');
+const http = require('node:http');
+const { describe, test } = require('node:test');
+
+const { CONTROL_SECRET, SECRET, fileList } = require('./support/cluster.js');
+const { catchWarnings, startEngine } = require('./support/engine.js');
+const { startFakePeer } = require('./support/fake-peer.js');
+const { entry, message } = require('./support/gossip.js');
+const { close, listen } = require('./support/http.js');
+const { freePorts } = require('./support/ports.js');
+const { startStore } = require('./support/store.js');
+const { until } = require('./support/until.js');
+
+/** @typedef {import('./support/cluster.js').Scope} Scope */
+
+/**
+ * A listener that nothing should reach, and all that reached it.
+ *
+ * @param {Scope} scope
+ */
+async function startTrap(scope) {
+  const [port] = await freePorts(1);
+  /** @type {string[]} */
+  const received = [];
+  const server = http.createServer((req, res) => {
+    received.push(`${req.method} ${req.headers.authorization}`);
+    res.end('{"message":"gossip","online":[],"offline":[]}');
+  });
+  await listen(server, /** @type {number} */ (port));
+  scope.after(() => close(server));
+  return { port: /** @type {number} */ (port), received };
+}
+
+/**
+ * An engine that hears of a trap and of a good peer, from its list and from gossip.
+ *
+ * @param {Scope} scope
+ * @param {(port: number) => string} urlOf of the trap
+ * @param {(peer: string) => Record<string, string>} env
+ */
+async function tempted(scope, urlOf, env) {
+  const [trap, peer] = await Promise.all([startTrap(scope), startFakePeer(scope)]);
+  const bad = urlOf(trap.port);
+  const list = fileList(scope);
+  writeFileSync(list.file, JSON.stringify({ online: [{ baseUrl: bad }, { baseUrl: peer.baseUrl }] }));
+  const warnings = catchWarnings(scope);
+  const often = { SHAZBOT_GOSSIP_INTERVAL: '0.2', ...list.env };
+  const engine = await startEngine(scope, { ...often, ...env(peer.baseUrl) });
+  await engine.shazbotGossipRequest(SECRET, message([entry(bad), entry(peer.baseUrl)]));
+  await engine.shazbotGossipRequest(SECRET, message([entry(bad)]));
+  const skipped = () =>
+    warnings.filter(({ code, message: text }) => code === 'SHAZBOT_ENTRY_SKIPPED' && text.includes(bad));
+  const known = () => {
+    const { online, offline = [] } = engine.shazbotGetServerList(true);
+    return [...online, ...offline].map(({ baseUrl }) => baseUrl);
+  };
+  return { engine, trap, peer, bad, skipped, known };
+}
+
+describe('a server whose origin is not allowed is never listed and never contacted, and named once', {
+  concurrency: false,
+}, () => {
+  test('one that SHAZBOT_ALLOWED_ORIGINS does not name', async (t) => {
+    const { engine, trap, peer, bad, skipped, known } = await tempted(
+      t,
+      (port) => `http://127.0.0.1:${port}/`,
+      (good) => ({
+        SHAZBOT_ALLOWED_ORIGINS: `${good.slice(0, -1)},http://localhost:9`,
+        SHAZBOT_BASE_URL: 'http://localhost:9/',
+      }),
+    );
+    await until(() => peer.received.length >= 5, { what: 'some rounds' });
+    assert.deepEqual(known().sort(), [engine.baseUrl, peer.baseUrl].sort());
+    assert.deepEqual(trap.received, []);
+    assert.equal(skipped().length, 1, bad);
+    assert.match(skipped()[0]?.message ?? '', /its origin is not among SHAZBOT_ALLOWED_ORIGINS/);
+  });
+
+  test('one at a loopback address, where this server is not', async (t) => {
+    const { trap, skipped, known, bad } = await tempted(
+      t,
+      (port) => `http://localhost:${port}/`,
+      () => ({ SHAZBOT_BASE_URL: 'http://192.0.2.1:3000/' }),
+    );
+    assert.match(skipped()[0]?.message ?? '', /loopback/);
+    assert.ok(!known().includes(bad));
+    assert.deepEqual(trap.received, []);
+  });
+
+  test('one that is http, where this server is https', async (t) => {
+    const { trap, skipped, known, bad } = await tempted(
+      t,
+      (port) => `http://127.0.0.1:${port}/`,
+      () => ({ SHAZBOT_BASE_URL: 'https://127.0.0.1:3000/' }),
+    );
+    assert.match(skipped()[0]?.message ?? '', /in clear/);
+    assert.ok(!known().includes(bad));
+    assert.deepEqual(trap.received, []);
+  });
+
+  test('one whose name leads to a loopback address', async (t) => {
+    // The name of this machine, or one that every resolver gives to it.
+    const trap = await startTrap(t);
+    const engine = await startEngine(t, { SHAZBOT_BASE_URL: 'http://192.0.2.1:3000/', SHAZBOT_GOSSIP_INTERVAL: '0.2' });
+    /** @type {string[]} */
+    const failures = [];
+    const { subscribe, unsubscribe } = require('node:diagnostics_channel');
+    const note = (/** @type {any} */ { message: text }) => failures.push(text);
+    subscribe('clustershazbot:log', note);
+    t.after(() => unsubscribe('clustershazbot:log', note));
+    const name = `http://ip6-localhost:${trap.port}/`;
+    await engine.shazbotGossipRequest(SECRET, message([entry(name)]));
+    await until(() => failures.some((text) => text.includes(name) && /loopback|name|lookup/.test(text)), {
+      what: 'the exchange is refused after the look-up',
+    });
+    assert.deepEqual(trap.received, []);
+  });
+});
+
+test('an allowed origin that this server itself is not among is a mistake', async (t) => {
+  const start = startEngine(t, { SHAZBOT_ALLOWED_ORIGINS: 'https://*.cluster.internal:3000' });
+  await assert.rejects(start, { code: 'SHAZBOT_INVALID_CONFIG', message: /SHAZBOT_BASE_URL is not among them/ });
+});
+
+test('the header of a list update stays with its origin', async (t) => {
+  const trap = await startTrap(t);
+  const store = await startStore(t, { list: { online: [] } });
+  const [port] = await freePorts(1);
+  /** @type {string[]} */
+  const seen = [];
+  const redirecting = http.createServer((req, res) => {
+    seen.push(String(req.method));
+    res.writeHead(307, { location: `http://localhost:${trap.port}/list` }).end();
+  });
+  await listen(redirecting, /** @type {number} */ (port));
+  t.after(() => close(redirecting));
+  const env = { ...store.env, SHAZBOT_MASTER_LIST_UPDATE: `http://127.0.0.1:${port}/list` };
+  await startEngine(t, env);
+  await until(() => seen.includes('PUT'), { what: 'an update is tried' });
+  await until(() => seen.length >= 2, { what: 'it is tried again' });
+  assert.deepEqual(trap.received, []);
+});
+
+test('with SHAZBOT_LIST_AUTH=required the list asks for one of the secrets', async (t) => {
+  const engine = await startEngine(t, {
+    SHAZBOT_LIST_AUTH: 'required',
+    SHAZBOT_CONTROL_SECRET_ALSO: 'the next control secret',
+  });
+  for (const wrong of ['', 'wrong', undefined]) {
+    await assert.rejects(engine.shazbotListRequest(/** @type {any} */ (wrong)), {
+      code: 'SHAZBOT_UNAUTHORIZED',
+      status: 401,
+    });
+  }
+  assert.deepEqual(Object.keys(await engine.shazbotListRequest(SECRET)), ['online']);
+  for (const secret of [CONTROL_SECRET, 'the next control secret']) {
+    assert.deepEqual(Object.keys(await engine.shazbotListRequest(secret)), ['online', 'offline']);
+  }
+});
+
+test('a secret that is short, or the same for both, is a warning that does not show it', async (t) => {
+  const warnings = catchWarnings(t);
+  await startEngine(t, { SHAZBOT_SECRET: 'hunter2', SHAZBOT_CONTROL_SECRET: 'hunter2' });
+  await until(() => warnings.length === 3, { what: 'three warnings' });
+  for (const { code, message: text } of warnings) {
+    assert.equal(code, 'SHAZBOT_WEAK_SECRET');
+    assert.ok(!text.includes('hunter2'));
+  }
+});
+
+test('a peer that says our secret back does not bring it into a log', async (t) => {
+  const peer = await startFakePeer(t, {
+    answer: ({ authorization }) => ({ status: 500, body: { error: `I know ${authorization}` } }),
+  });
+  /** @type {string[]} */
+  const logs = [];
+  const { subscribe, unsubscribe } = require('node:diagnostics_channel');
+  const note = (/** @type {any} */ { message: text }) => logs.push(text);
+  subscribe('clustershazbot:log', note);
+  t.after(() => unsubscribe('clustershazbot:log', note));
+  const engine = await startEngine(t, { SHAZBOT_GOSSIP_INTERVAL: '0.2' });
+  await engine.shazbotGossipRequest(SECRET, message([peer.entry()]));
+  await until(() => logs.some((text) => text.includes('I know ***')), { what: 'the failure is logged' });
+  assert.ok(!logs.some((text) => text.includes(SECRET)));
+});
