@@ -12,7 +12,8 @@ use divan::{Bencher, black_box};
 use clustershazbot::clock::Now;
 use clustershazbot::config::Settings;
 use clustershazbot::membership::{Members, TOMBSTONE_LIFE};
-use clustershazbot::message::{Ages, Entry, Life, MAX_AGES, Message, Ours, RawEntry, Reason, ServerUrl, State};
+use clustershazbot::message::{Ages, Edge, Entry, Life, MAX_AGES, Message, Ours, RawEntry, Reason, ServerUrl, State};
+use clustershazbot::origins::Origins;
 use clustershazbot::protocol::Core;
 
 /// How many servers are known.
@@ -37,6 +38,10 @@ enum Kind {
 
 fn url(server: usize) -> ServerUrl {
     ServerUrl::parse(&format!("http://server-{server:05}:3000/")).expect("a base URL")
+}
+
+fn origins() -> Origins {
+    Origins::new(&url(0), None).expect("no list")
 }
 
 fn entry(server: usize, kind: Kind) -> Entry {
@@ -292,7 +297,9 @@ mod wire {
         let known = entries(servers, Kind::Ours);
         let members = members(&known);
         let text = idle_message(&members, &known[0]).to_text().expect("ours");
-        bencher.bench_local(|| Message::from_text(black_box(&text), edge));
+        let known = |text: &str| members.known(text);
+        let (origins, wall) = (origins(), WALL);
+        bencher.bench_local(|| Message::from_text(black_box(&text), Edge { wall, origins: &origins, known: &known }));
     }
 
     #[divan::bench(args = SERVERS)]
@@ -304,7 +311,9 @@ mod wire {
     #[divan::bench(args = SERVERS)]
     fn parse_version_1(bencher: Bencher<'_, '_>, servers: usize) {
         let json = Message::new(entries(servers, Kind::V1)).to_json();
-        bencher.bench_local(|| Message::from_json(black_box(&json), WALL));
+        let (origins, wall) = (origins(), WALL);
+        bencher
+            .bench_local(|| Message::from_json(black_box(&json), Edge { wall, origins: &origins, known: &|_| None }));
     }
 
     /// The same as it comes from JavaScript, which has parsed the JSON.
@@ -313,7 +322,10 @@ mod wire {
         let known = entries(servers, Kind::V1);
         let members = members(&known);
         let raw: Vec<_> = known.iter().map(|it| (it.state, raw(it))).collect();
-        bencher.bench_local(|| Message::from_raw(black_box(raw.iter().copied()), WALL, |text| members.known(text)));
+        let known = |text: &str| members.known(text);
+        let (origins, wall) = (origins(), WALL);
+        let edge = Edge { wall, origins: &origins, known: &known };
+        bencher.bench_local(|| Message::from_raw(black_box(raw.iter().copied()), edge));
     }
 
     fn raw(entry: &Entry) -> RawEntry<'_> {

@@ -75,7 +75,7 @@ async function measure({ n, rounds }) {
       'exchange, native': {
         count: 100,
         prepare: prepared(ours, small, (body) => textOf(JSON.parse(body))),
-        run: (text) => ours.engine.exchange(text),
+        run: (text) => ours.engine.exchange(SECRET, text),
       },
       'stringify, ours': { count: 100, run: () => JSON.stringify(reply) },
       'whole, ours': whole(ours, small, 100),
