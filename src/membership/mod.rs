@@ -115,12 +115,11 @@ impl Members {
         if state == State::Offline {
             self.tombstones.insert((entry.stamp, key));
         }
-        match self.map.get_mut(&key) {
-            Some(member) => member.update(entry, now),
-            None => {
-                self.map.insert(key, Member::new(entry, now));
-                self.unreached += 1;
-            }
+        if let Some(member) = self.map.get_mut(&key) {
+            member.update(entry, now);
+        } else {
+            self.map.insert(key, Member::new(entry, now));
+            self.unreached += 1;
         }
         self.hash = self.hash.wrapping_add(added).wrapping_sub(before.map_or(0, |(_, removed)| removed));
         self.index(key, kinds);
