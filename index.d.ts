@@ -53,6 +53,18 @@ export interface Config {
   SHAZBOT_MONITOR: boolean;
   /** Whether a shutdown takes this server out of the master list; default false. */
   SHAZBOT_UPDATE_MASTER_LIST_ON_SHUTDOWN: boolean;
+  /** The only servers that may be listed: origins and networks, with commas between. */
+  SHAZBOT_ALLOWED_ORIGINS?: string;
+  /** What is sent and taken: the secret (`plain`, the default), signatures and the secret, signatures alone. */
+  SHAZBOT_AUTH?: 'plain' | 'sign' | 'signed';
+  /** A second gossip secret, which is taken and never sent. */
+  SHAZBOT_SECRET_ALSO?: string;
+  /** A second control secret, which is taken. */
+  SHAZBOT_CONTROL_SECRET_ALSO?: string;
+  /** Name of the cluster: messages with another one are refused. */
+  SHAZBOT_CLUSTER?: string;
+  /** `required`: the list is shown only for one of the secrets. */
+  SHAZBOT_LIST_AUTH?: 'required';
 }
 
 /**
@@ -62,6 +74,8 @@ export interface Config {
 export interface ShazbotError extends Error {
   code:
     | 'SHAZBOT_UNAUTHORIZED'
+    | 'SHAZBOT_MISDIRECTED'
+    | 'SHAZBOT_WRONG_CLUSTER'
     | 'SHAZBOT_INVALID_MESSAGE'
     | 'SHAZBOT_TOO_LARGE'
     | 'SHAZBOT_LIMIT'
@@ -95,7 +109,10 @@ export declare function shazbotShutDown(): Promise<void>;
  */
 export declare function shazbotGossipRequest(authorizationHeader: string, body: GossipMessage): Promise<GossipMessage>;
 
-/** Answers `GET clustershazbot/list`: the online servers for anyone, the offline ones too for the control secret. */
+/**
+ * Answers `GET clustershazbot/list`: the online servers for anyone, the offline ones too for the control secret. Rejects
+ * with `SHAZBOT_UNAUTHORIZED` where `SHAZBOT_LIST_AUTH` is `required` and the header is none of the secrets.
+ */
 export declare function shazbotListRequest(authorizationHeader: string): Promise<ServerList>;
 
 /**

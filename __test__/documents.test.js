@@ -12,7 +12,7 @@ const { request } = require('./support/http.js');
 const { freePorts } = require('./support/ports.js');
 const { until } = require('./support/until.js');
 
-const DOCUMENTS = ['README.md', 'EXAMPLES.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs/errors.md', 'npm/README.md'];
+const DOCUMENTS = ['README.md', 'EXAMPLES.md', 'SECURITY.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs/errors.md', 'npm/README.md'];
 const NEST = ['clustershazbot.controller.ts', 'clustershazbot.service.ts', 'clustershazbot.module.ts', 'main.ts'];
 const SECRETS = { SHAZBOT_SECRET: 'gossip secret', SHAZBOT_CONTROL_SECRET: 'control secret' };
 const control = { authorization: SECRETS.SHAZBOT_CONTROL_SECRET };
@@ -236,14 +236,14 @@ describe('the documents', () => {
   test('name every variable, function and code that index.d.ts has', () => {
     const types = read('index.d.ts');
     const readme = read('README.md');
-    const variables = [...types.matchAll(/^ {2}(SHAZBOT_\w+):/gm)].map(([, name]) => name);
-    assert.equal(variables.length, 11);
+    const variables = [...types.matchAll(/^ {2}(SHAZBOT_\w+)\??:/gm)].map(([, name]) => name);
+    assert.equal(variables.length, 17);
     for (const name of variables) assert.ok(readme.includes(`| \`${name}\` |`), name);
     const functions = [...types.matchAll(/^export declare function (\w+)/gm)].map(([, name]) => name);
     assert.equal(functions.length, 6);
     for (const name of functions) assert.ok(readme.includes(`| \`${name}(`), name);
     const codes = [...types.matchAll(/'(SHAZBOT_\w+)'/g)].map(([, code]) => code);
-    assert.equal(codes.length, 7);
+    assert.equal(codes.length, 9);
     for (const code of codes) assert.ok(read('docs/errors.md').includes(`| \`${code}\` |`), code);
   });
 

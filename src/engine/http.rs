@@ -74,7 +74,6 @@ impl Http {
             let client = proxied(builder, &config.network)?.build();
             client.map_err(|error| format!("The HTTP client cannot be made: {}", cause(&error)))
         };
-        warnings.extend(config.weak.iter().map(|weak| Report::warning("SHAZBOT_WEAK_SECRET", weak.clone())));
         if config.network.accept_any_certificate {
             warnings.push(Report::warning(
                 "SHAZBOT_TLS_UNVERIFIED",
@@ -92,15 +91,6 @@ impl Http {
             large: Semaphore::new(LARGE_AT_A_TIME),
         };
         Ok((http, warnings))
-    }
-
-    /// Looks up where our own base URL leads: only a server at a loopback address may meet others there.
-    pub async fn find_ourselves(&self, config: &Config) {
-        let found = Url::parse(config.settings.base_url.as_str()).ok();
-        let Some(name) = found.as_ref().and_then(Url::domain) else { return };
-        if let Ok(Ok(found)) = tokio::time::timeout(FIND_LIMIT, lookup_host((name, 0))).await {
-            found.for_each(|address| config.origins.own_address(address.ip()));
-        }
     }
 
     /// Sends a gossip message and returns the body of the answer.
@@ -188,6 +178,15 @@ impl Http {
             body.extend_from_slice(&chunk);
         }
         Ok(body)
+    }
+}
+
+/// Looks up where our own base URL leads: only a server at a loopback address may meet others there.
+pub async fn find_ourselves(config: &Config) {
+    let found = Url::parse(config.settings.base_url.as_str()).ok();
+    let Some(name) = found.as_ref().and_then(Url::domain) else { return };
+    if let Ok(Ok(found)) = tokio::time::timeout(FIND_LIMIT, lookup_host((name, 0))).await {
+        found.for_each(|address| config.origins.own_address(address.ip()));
     }
 }
 

@@ -6,19 +6,15 @@ use std::time::Duration;
 
 use super::http::{Http, MAX_BODY};
 use super::{Shared, file};
-use crate::config::{Config, Location};
+use crate::config::Location;
 use crate::error::Error;
 use crate::message::Message;
 use crate::protocol::Id;
 
 /// Reads the list, lets the core join it with what it knows, and writes that, if it is to be written. Nothing is
 /// written that has not been read just before.
-pub async fn sync(
-    shared: &Shared,
-    http: &Http,
-    config: &Config,
-    (id, write, timeout): (Id, bool, Duration),
-) -> Result<(), Error> {
+pub async fn sync(shared: &Shared, http: &Http, (id, write, timeout): (Id, bool, Duration)) -> Result<(), Error> {
+    let config = &shared.config;
     let mut lock = None;
     let mut list = Ok(Vec::new());
     if write && let Location::File(path) = &config.master_list_update {

@@ -17,15 +17,13 @@ use ring::rand::SecureRandom;
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::auth::{Gate, Keyring};
 use crate::clock::{Clock, Now};
 use crate::config::Config;
 use crate::error::Error;
 use crate::message::{Edge, Entry, Message, RawEntry, ServerUrl, State};
-use crate::origins::Origins;
 use crate::protocol::{Action, Core, ExchangeError, Notice};
 
-use http::Http;
+use http::{Http, find_ourselves};
 pub use report::Report;
 use report::Reporter;
 
@@ -51,19 +49,14 @@ impl Engine {
         let shared = Arc::new(Shared {
             core: Mutex::new(core),
             clock,
-            own: config.settings.base_url.clone(),
-            gate: config.gate.clone(),
-            control: config.control.clone(),
-            list_needs_secret: config.list_needs_secret,
-            origins: Arc::clone(&config.origins),
+            config,
             wake: Notify::new(),
             stop: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             waiting: Mutex::new(Waiting { started: Some(vec![started]), left: Some(Vec::new()) }),
         });
         let for_thread = Arc::clone(&shared);
-        let spawned =
-            std::thread::Builder::new().name("clustershazbot".into()).spawn(move || for_thread.run(config, observer));
+        let spawned = std::thread::Builder::new().name("clustershazbot".into()).spawn(move || for_thread.run(observer));
         if spawned.is_err() {
             shared.finish(&Err(Error::Failed));
         }
@@ -95,17 +88,22 @@ impl Engine {
 
     /// Checks the header of a gossip request that is not signed.
     pub fn authorize_gossip(&self, header: &str) -> Result<(), Error> {
-        self.shared.gate.check(header, None, &self.shared.own).map(drop)
+        let Config { gate, settings, .. } = &self.shared.config;
+        gate.check(header, None, &settings.base_url).map(drop)
     }
 
     /// Checks the header of a control request.
     pub fn authorize_control(&self, header: &str) -> Result<(), Error> {
-        if self.shared.control.matches(header) { Ok(()) } else { Err(Error::Unauthorized("SHAZBOT_CONTROL_SECRET")) }
+        if self.shared.config.control.matches(header) {
+            Ok(())
+        } else {
+            Err(Error::Unauthorized("SHAZBOT_CONTROL_SECRET"))
+        }
     }
 
     /// Checks the header of a request for the list. Returns whether the offline servers are shown too.
     pub fn authorize_list(&self, header: &str) -> Result<bool, Error> {
-        let Shared { control, gate, list_needs_secret, .. } = &*self.shared;
+        let Config { control, gate, list_needs_secret, .. } = &self.shared.config;
         let is_control = control.matches(header);
         if is_control || !list_needs_secret || gate.secrets.matches(header) {
             Ok(is_control)
@@ -127,7 +125,8 @@ impl Engine {
     /// The header and the field of a message of ours. Returns the field of the answer; None where it is of a protocol that
     /// we do not speak.
     pub fn exchange(&self, header: &str, text: &str) -> Result<Option<String>, Error> {
-        let Shared { gate, own, .. } = &*self.shared;
+        let Config { gate, settings, .. } = &self.shared.config;
+        let own = &settings.base_url;
         let proof = gate.check(header, Some(text), own)?;
         let answer = self.shared.with_core(|core, now| {
             core.admit(now)?;
@@ -174,11 +173,7 @@ impl Drop for Engine {
 struct Shared {
     core: Mutex<Core>,
     clock: Clock,
-    own: ServerUrl,
-    gate: Gate,
-    control: Keyring,
-    list_needs_secret: bool,
-    origins: Arc<Origins>,
+    config: Config,
     wake: Notify,
     stop: AtomicBool,
     failed: AtomicBool,
@@ -218,7 +213,7 @@ impl Shared {
     }
 
     fn edge<'a>(&'a self, now: Now, known: &'a dyn Fn(&str) -> Option<ServerUrl>) -> Edge<'a> {
-        Edge { wall: now.wall, origins: &self.origins, known }
+        Edge { wall: now.wall, origins: &self.config.origins, known }
     }
 
     /// Sends a message and reads the answer.
@@ -229,33 +224,34 @@ impl Shared {
         message: &Message,
         (timeout, fresh): (Duration, bool),
     ) -> Result<Message, ExchangeError> {
+        let gate = &self.config.gate;
         let other = |error: Error| ExchangeError::Other(error.to_string());
-        let text = message.to_text().map(|text| self.gate.named(text));
-        let request = self.gate.request(to, text.as_deref()).map_err(|why| ExchangeError::Other(why.into()))?;
+        let text = message.to_text().map(|text| gate.named(text));
+        let request = gate.request(to, text.as_deref()).map_err(|why| ExchangeError::Other(why.into()))?;
         let body = http.gossip(to, &request.header, message.to_json_with(text), timeout, fresh).await?;
         let edge = self.edge(self.clock.now(), &|_| None);
         let answer = match request.nonce {
             None => Message::from_json(&body, edge).map_err(other)?,
             Some(nonce) => {
                 let text = Message::text_of(&body).map_err(other)?;
-                let text = text.as_deref().and_then(|text| self.gate.verified(&nonce, to, text));
+                let text = text.as_deref().and_then(|text| gate.verified(&nonce, to, text));
                 let answer = text.and_then(|text| Message::from_text(text, edge));
                 answer
                     .ok_or_else(|| ExchangeError::Other("its answer is not signed with our secret".into()))?
                     .map_err(other)?
             }
         };
-        self.gate.check_cluster(answer.cluster()).map_err(|error| ExchangeError::WrongCluster(error.to_string()))?;
+        gate.check_cluster(answer.cluster()).map_err(|error| ExchangeError::WrongCluster(error.to_string()))?;
         Ok(answer)
     }
 
-    fn run(self: Arc<Self>, config: Config, observer: Observer) {
-        let mut reporter = Reporter::new(observer, [&self.gate.secrets, &self.control]);
+    fn run(self: Arc<Self>, observer: Observer) {
+        let mut reporter = Reporter::new(observer, &self.config);
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let mut builder = tokio::runtime::Builder::new_current_thread();
             let runtime = builder.enable_all().max_blocking_threads(MAX_BLOCKING_THREADS).build();
             let runtime = runtime.map_err(|_| Error::Failed)?;
-            let result = runtime.block_on(Arc::clone(&self).drive(config, &mut reporter));
+            let result = runtime.block_on(Arc::clone(&self).drive(&mut reporter));
             // A name look-up under way cannot be interrupted, and nobody waits for it.
             runtime.shutdown_background();
             result
@@ -267,11 +263,13 @@ impl Shared {
         self.finish(&result);
     }
 
-    async fn drive(self: Arc<Self>, config: Config, reporter: &mut Reporter) -> Result<(), Error> {
-        let (http, warnings) = Http::new(&config).map_err(|problem| Error::InvalidConfig(vec![problem]))?;
+    async fn drive(self: Arc<Self>, reporter: &mut Reporter) -> Result<(), Error> {
+        let (http, warnings) = Http::new(&self.config).map_err(|problem| Error::InvalidConfig(vec![problem]))?;
         reporter.warn(warnings);
-        http.find_ourselves(&config).await;
-        let (http, config) = (Arc::new(http), Arc::new(config));
+        let weak = self.config.weak.iter();
+        reporter.warn(weak.map(|weak| Report::warning("SHAZBOT_WEAK_SECRET", weak.clone())).collect());
+        find_ourselves(&self.config).await;
+        let http = Arc::new(http);
         let mut tasks = JoinSet::new();
         let mut list_task: Option<AbortHandle> = None;
         while !self.stop.load(Ordering::Acquire) {
@@ -303,9 +301,8 @@ impl Shared {
                         if let Some(earlier) = list_task.take() {
                             earlier.abort();
                         }
-                        let (shared, http, config) = (Arc::clone(&self), Arc::clone(&http), Arc::clone(&config));
-                        let sync =
-                            async move { master_list::sync(&shared, &http, &config, (id, write, timeout)).await };
+                        let (shared, http) = (Arc::clone(&self), Arc::clone(&http));
+                        let sync = async move { master_list::sync(&shared, &http, (id, write, timeout)).await };
                         list_task = Some(tasks.spawn(sync));
                     }
                 }

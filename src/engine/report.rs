@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Observer;
 use crate::auth::Keyring;
+use crate::config::Config;
 use crate::error::Error;
 use crate::membership::{MAX_SERVERS, MAX_UNREACHED};
 use crate::message::{Reason, ServerUrl};
@@ -43,8 +44,12 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    pub fn new(observer: Observer, keyrings: [&Keyring; 2]) -> Self {
-        let secrets = keyrings.into_iter().flat_map(Keyring::all).map(|secret| secret.expose().to_owned()).collect();
+    pub fn new(observer: Observer, config: &Config) -> Self {
+        let secrets = [&config.gate.secrets, &config.control]
+            .into_iter()
+            .flat_map(Keyring::all)
+            .map(|secret| secret.expose().to_owned())
+            .collect();
         Self { observer, secrets, named: BTreeSet::new() }
     }
 
