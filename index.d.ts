@@ -104,8 +104,9 @@ export declare function shazbotStart(): Promise<void>;
 export declare function shazbotShutDown(): Promise<void>;
 
 /**
- * Answers `POST clustershazbot/gossip`. Rejects with `SHAZBOT_UNAUTHORIZED` when the header is not the shared
- * secret, `SHAZBOT_INVALID_MESSAGE` when the body is no gossip message; nothing is merged then.
+ * Answers `POST clustershazbot/gossip`. Rejects with `SHAZBOT_UNAUTHORIZED` when the header is neither the
+ * shared secret nor a signature with it, whichever `SHAZBOT_AUTH` asks for, `SHAZBOT_INVALID_MESSAGE` when the body is no
+ * gossip message; nothing is merged then.
  */
 export declare function shazbotGossipRequest(authorizationHeader: string, body: GossipMessage): Promise<GossipMessage>;
 

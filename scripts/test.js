@@ -10,7 +10,8 @@ const { delimiter, dirname, join } = require('node:path');
 const root = join(__dirname, '..');
 // The Node that runs npm. What npm calls `node` may be the newer one that some tests install.
 const node = process.env.npm_node_execpath ?? process.execPath;
-const PATH = `${dirname(node)}${delimiter}${process.env.PATH}`;
+const PATH = [dirname(node), process.env.PATH, join(root, 'target', 'tools', 'bin')].join(delimiter);
+const mustHaveAll = process.env.SHAZBOT_TEST_ALL === '1';
 // The longest first, or they would run alone at the end.
 const first = ['faults.test.js', 'stall.test.js'];
 const tests = readdirSync(join(root, '__test__'))
@@ -42,7 +43,11 @@ const steps = [
   ['tests of the package', node, ['--test', '--test-concurrency=2', '--test-reporter=spec', ...tests]],
 ];
 
-if (process.env.SHAZBOT_TEST_ALL === '1') {
+// Installed by .ci/run.
+if (mustHaveAll || spawnSync('cargo', ['deny', '--version'], { env: { ...process.env, PATH } }).status === 0) {
+  steps.push(['licences and sources of the crates', 'cargo', ['deny', 'check', 'licenses', 'sources', 'bans']]);
+}
+if (mustHaveAll) {
   steps.unshift(['generated types are those committed', 'git', ['diff', '--exit-code', 'lib/native.d.ts']]);
 }
 

@@ -27,7 +27,7 @@ use crate::message::ServerUrl;
 /// Secrets shorter than this, bytes, can be guessed from what a signature shows, or from a header in a log.
 const SHORT: usize = 16;
 /// How a header that is a signature begins.
-const SCHEME: &str = "Shazbot ";
+pub const SCHEME: &str = "Shazbot ";
 /// Before the name of a cluster, and before the signature at the end of an answer.
 const CLUSTER_WORD: &str = " c";
 const MAC_WORD: &str = " h";

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::auth::{Gate, Keyring, Mode, Secret};
+use crate::auth::{Gate, Keyring, Mode, SCHEME, Secret};
 use crate::error::Error;
 use crate::message::{ServerUrl, is_cluster_name};
 use crate::origins::Origins;
@@ -202,6 +202,8 @@ impl<'a> Reader<'a> {
     fn header(&mut self, name: &str, value: &str) -> Option<Secret> {
         if value.chars().any(|c| c.is_control() || c > '\u{ff}') {
             self.problem(name, "it has characters that an HTTP header cannot carry");
+        } else if value.starts_with(SCHEME) {
+            self.problem(name, "it begins with \"Shazbot \", as signatures do");
         } else if value.trim() != value {
             self.problem(name, "it begins or ends with white space, which an HTTP header loses");
         } else {
@@ -434,6 +436,7 @@ mod tests {
             ("SHAZBOT_AUTH", "Signed"),
             ("SHAZBOT_CLUSTER", "two words"),
             ("SHAZBOT_LIST_AUTH", "true"),
+            ("SHAZBOT_SECRET", "Shazbot and more"),
             ("SHAZBOT_ALLOWED_ORIGINS", "http://b"),
         ] {
             let error = read(&[(name, Some(value))]).expect_err(name);
