@@ -11,20 +11,21 @@ const missing =
   process.env.SHAZBOT_TEST_ALL !== '1' && spawnSync('openssl', ['version']).status !== 0 ? 'openssl is missing' : false;
 
 /**
- * An authority of the test's own, and a certificate of 127.0.0.1 that it has signed.
+ * An authority of the test's own, and a certificate that it has signed.
  *
  * @param {import('./cluster.js').Scope} scope
+ * @param {string} [host] whose it is
  */
-function certificates(scope) {
+function certificates(scope, host = 'IP:127.0.0.1') {
   const directory = folder(scope);
   /** @param {string} name */
   const at = (name) => path.join(directory, name);
   /** @param {string[]} args */
   const openssl = (...args) => execFileSync('openssl', args, { stdio: 'pipe' });
   const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  writeFileSync(at('extensions'), 'subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:false\n');
+  writeFileSync(at('extensions'), `subjectAltName=${host}\nbasicConstraints=CA:false\n`);
   openssl('req', '-x509', ...newKey, '-keyout', at('ca.key'), '-out', at('ca.pem'), '-days', '2', '-subj', '/CN=test');
-  openssl('req', ...newKey, '-keyout', at('key.pem'), '-out', at('request'), '-subj', '/CN=127.0.0.1');
+  openssl('req', ...newKey, '-keyout', at('key.pem'), '-out', at('request'), '-subj', '/CN=peer');
   const signed = ['-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-CAcreateserial', '-extfile', at('extensions')];
   openssl('x509', '-req', '-in', at('request'), ...signed, '-out', at('cert.pem'), '-days', '2');
   return { authority: at('ca.pem'), key: readFileSync(at('key.pem')), cert: readFileSync(at('cert.pem')) };

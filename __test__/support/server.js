@@ -6,6 +6,8 @@
 const diagnostics = require('node:diagnostics_channel');
 const { readFileSync } = require('node:fs');
 const { performance } = require('node:perf_hooks');
+const v8 = require('node:v8');
+const vm = require('node:vm');
 const express = require('express');
 
 /** @type {typeof import('../..')} */
@@ -104,6 +106,13 @@ function cpuTime() {
   }
 }
 
+/** Resident memory in bytes: now, without what is only not collected yet, and at most so far. */
+function memory() {
+  v8.setFlagsFromString('--expose-gc');
+  vm.runInNewContext('gc')();
+  return { now: process.memoryUsage.rss(), most: 1024 * process.resourceUsage().maxRSS };
+}
+
 /** @type {Record<string, (...args: any[]) => unknown>} */
 const orders = {
   start: () => shazbotStart(),
@@ -114,6 +123,7 @@ const orders = {
   exchanges: () => exchanges.splice(0),
   /** What this thread has used of its time and of the processor; the latter, in ms, is told by Linux alone. */
   usage: () => ({ loop: performance.eventLoopUtilization(), cpu: cpuTime() }),
+  memory,
   /** @param {'shazbotGetServerList'} name */
   call: (name, ...args) => engine[name](...args),
 };

@@ -289,6 +289,10 @@ fn header_value(secret: &Secret) -> HeaderValue {
 // What an answer gives as the reason, as far as it is worth reading. Express has it in `error`; Nest in `message`, with the
 // status's name in `error`.
 fn error_text(body: &[u8]) -> Option<String> {
+    // A `Value` may take sixteen times the room of its text.
+    if body.len() > LARGE_BODY {
+        return None;
+    }
     let body: Value = serde_json::from_slice(body).ok()?;
     let text = ["message", "error"].into_iter().find_map(|name| body.get(name)?.as_str())?;
     Some(text.chars().filter(|c| !c.is_control()).take(200).collect())
@@ -361,5 +365,6 @@ mod tests {
         assert_eq!(text(nest).as_deref(), Some("Unauthorized: x"));
         assert_eq!(text(r#"{"error":7}"#), None);
         assert_eq!(text("Unauthorized"), None);
+        assert_eq!(text(&format!(r#"{{"error":"x","message":[{}0]}}"#, "0,".repeat(LARGE_BODY / 2))), None);
     }
 }

@@ -54,6 +54,50 @@ fn a_flood_of_invented_servers_leaves_room_for_those_that_answer() {
 }
 
 #[test]
+fn a_thousand_invented_servers_in_every_answer_for_an_hour_harm_nobody() {
+    const LIVE: [&str; 3] = ["b", "c", "d"];
+    let mut server = Server::new("a");
+    LIVE.iter().chain(&["liar"]).for_each(|name| server.meet(name, Some(1)));
+    let (mut invented, mut answers, mut busiest, mut sent) = (0, 0, 0, 0);
+    for _ in 0..3_600 {
+        let mut in_second = 0;
+        for _ in 0..10 {
+            for (id, to) in gossips(&server.pass_tenth()) {
+                in_second += 1;
+                let answer = if to == url("liar") {
+                    answers += 1;
+                    let lie = |n| entry(&format!("x{n}"), ONLINE, server.now.wall, (answers % 2 == 0).then_some(1));
+                    let lies = (invented..invented + 1_000).map(lie);
+                    invented += 1_000;
+                    let liar = entry("liar", ONLINE, server.now.wall, Some(1));
+                    Ok(if answers % 2 == 0 {
+                        Message::of_ours(liar, lies, Ours::default())
+                    } else {
+                        Message::new(std::iter::once(liar).chain(lies).collect())
+                    })
+                } else if LIVE.iter().any(|name| url(name) == to) {
+                    Ok(server.nod(&to))
+                } else {
+                    Err(ExchangeError::NotListening("refused".into()))
+                };
+                server.core.handle_answer(server.now, id, answer);
+            }
+        }
+        busiest = busiest.max(in_second);
+        sent += in_second;
+        for name in LIVE {
+            assert_eq!(server.state_of(name), Some(ONLINE), "{name}");
+        }
+    }
+    let known = server.core.members().entries().count();
+    assert!(answers >= 100, "{answers}");
+    assert!(known <= crate::membership::MAX_UNREACHED + 10, "{known}");
+    // Whoever refuses a rumour is probed, and all that are invented refuse at once.
+    assert!(busiest <= 200, "{busiest}");
+    assert!(sent <= 20 * 3_600, "{sent}");
+}
+
+#[test]
 fn a_skipped_entry_is_reported_once() {
     let mut server = Server::new("a");
     for _ in 0..3 {
