@@ -23,10 +23,14 @@ const tests = readdirSync(join(root, '__test__'))
 const schedules = process.env.SHAZBOT_TEST_SCHEDULES ?? '300';
 const sim = ['run', '--quiet', '--profile', 'quick', '--no-default-features', '--features', 'sim', '--bin', 'sim'];
 const apart = ['--target-dir', 'target/test'];
+// Random inputs to all that parses: a few in every run, a million each by `npm run fuzz`. libFuzzer is C++.
+const inputs = process.env.SHAZBOT_TEST_INPUTS ?? '20000';
+const canFuzz = process.env.SHAZBOT_TEST_ALL === '1' || !spawnSync(process.env.CXX ?? 'c++', ['--version']).error;
 
 /** @type {[what: string, command: string, args: string[], env?: Record<string, string>][]} */
 const steps = [
   ['format of the Rust code', 'cargo', ['fmt', '--check']],
+  ['format of the fuzz targets', 'cargo', ['fmt', '--check', '--manifest-path', 'fuzz/Cargo.toml']],
   ['lints of the Rust code', 'cargo', ['clippy', '--all-targets', '--features', 'sim', '--', '-D', 'warnings']],
   ['the core alone', 'cargo', ['check', '--no-default-features']],
   ['format and lints of the JavaScript code', 'npx', ['biome', 'check', '--error-on-warnings']],
@@ -39,6 +43,7 @@ const steps = [
   ],
   ['figures that must hold, simulated', 'cargo', [...sim, ...apart, '--', '--check']],
   ['random schedules of faults, simulated', 'cargo', [...sim, ...apart, '--', '--fuzz', schedules]],
+  ['random inputs to all that parses', node, ['scripts/fuzz.js', '--runs', inputs]],
   ['tests of the engine', 'cargo', ['test', '--no-default-features', '--features', 'engine', '--lib', 'engine::']],
   ['tests of the package', node, ['--test', '--test-concurrency=2', '--test-reporter=spec', ...tests]],
 ];
@@ -53,6 +58,10 @@ if (mustHaveAll) {
 
 for (const [what, command, args, env] of steps) {
   console.log(`\n# ${what}\n`);
+  if (args[0] === 'scripts/fuzz.js' && !canFuzz) {
+    console.log('skipped: there is no C++ compiler');
+    continue;
+  }
   const { status, error } = spawnSync(command, args, {
     cwd: root,
     stdio: 'inherit',

@@ -72,7 +72,8 @@ impl Life {
             _ => None,
         });
         let author = parts.next().map(ServerUrl::parse).transpose().ok()?;
-        Some(Self { incarnation, instance, reason, author })
+        // Without a reason it would get lost on the way on, and servers would hold different entries for one word.
+        Some(Self { incarnation, instance, reason, author: reason.and(author) })
     }
 }
 
@@ -288,6 +289,12 @@ pub(crate) mod tests {
         for text in ["", "1", "1.", ".1", "-1.1", "1.g", "1.1.f.nowhere", "99999999999999999999.1"] {
             assert_eq!(Life::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn of_a_reason_that_a_later_version_adds_nothing_is_kept_that_is_not_passed_on() {
+        let life = Life::parse("7.a.x.http://a/").expect("a life");
+        assert_eq!(Life::parse(&life.to_string()), Some(life));
     }
 
     #[test]

@@ -1,0 +1,14 @@
+//! The field `shazbot` of a message.
+
+#![no_main]
+
+use clustershazbot::message::Message;
+use clustershazbot_fuzz::{bounded, edge, survives};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    bounded(text.as_bytes(), || drop(Message::from_text(text, edge())));
+    if let Some(Ok(message)) = Message::from_text(text, edge()) {
+        survives(&message);
+    }
+});

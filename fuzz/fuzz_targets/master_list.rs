@@ -1,0 +1,17 @@
+//! What is read where the master list should be.
+
+#![no_main]
+
+use clustershazbot::message::{Message, State};
+use clustershazbot_fuzz::{bounded, edge, survives};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|json: &[u8]| {
+    bounded(json, || drop(Message::from_master_list(json, edge())));
+    if let Ok(mut list) = Message::from_master_list(json, edge()) {
+        survives(&list);
+        let written = Message::from_master_list(&list.to_master_list(), edge()).expect("our own list");
+        list.entries.retain(|entry| entry.state == State::Online);
+        assert_eq!(written.entries, list.entries);
+    }
+});
