@@ -12,7 +12,15 @@ const { request } = require('./support/http.js');
 const { freePorts } = require('./support/ports.js');
 const { until } = require('./support/until.js');
 
-const DOCUMENTS = ['README.md', 'EXAMPLES.md', 'SECURITY.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs/errors.md', 'npm/README.md'];
+const DOCUMENTS = [
+  'README.md',
+  'EXAMPLES.md',
+  'SECURITY.md',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  'docs/errors.md',
+  'npm/README.md',
+];
 const NEST = ['clustershazbot.controller.ts', 'clustershazbot.service.ts', 'clustershazbot.module.ts', 'main.ts'];
 const SECRETS = { SHAZBOT_SECRET: 'gossip secret', SHAZBOT_CONTROL_SECRET: 'control secret' };
 const control = { authorization: SECRETS.SHAZBOT_CONTROL_SECRET };

@@ -99,7 +99,7 @@ async function fuzz(program, target, runs) {
   rmSync(corpus, { recursive: true, force: true });
   mkdirSync(corpus, { recursive: true });
   cpSync(join(root, 'fuzz', 'corpus', target), corpus, { recursive: true });
-  const limits = ['-timeout=1', '-rss_limit_mb=512', `-max_len=${lengths[target] ?? 4096}`];
+  const limits = ['-timeout=5', '-rss_limit_mb=512', `-max_len=${lengths[target] ?? 4096}`];
   const output = createWriteStream(log);
   await once(output, 'open');
   const child = spawn(

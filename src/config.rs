@@ -59,7 +59,7 @@ pub struct Settings {
 }
 
 /// Where a master list is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Location {
     /// Over http or https.
     Http(Url),
@@ -80,7 +80,13 @@ impl fmt::Display for Location {
     }
 }
 
-/// What Node's `fetch` obeys.
+impl fmt::Debug for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// What Node's `fetch` obeys. The URL of a proxy may hold a password.
 #[derive(Clone, Debug, Default)]
 pub struct Network {
     /// `NODE_EXTRA_CA_CERTS`: a file of further certificates to trust.
@@ -88,9 +94,9 @@ pub struct Network {
     /// `NODE_TLS_REJECT_UNAUTHORIZED` is `0`.
     pub accept_any_certificate: bool,
     /// `HTTP_PROXY`, where `NODE_USE_ENV_PROXY` is `1`.
-    pub http_proxy: Option<String>,
+    pub http_proxy: Option<Secret>,
     /// `HTTPS_PROXY`, where `NODE_USE_ENV_PROXY` is `1`.
-    pub https_proxy: Option<String>,
+    pub https_proxy: Option<Secret>,
     /// `NO_PROXY`.
     pub no_proxy: Option<String>,
 }
@@ -169,8 +175,8 @@ impl Network {
         Self {
             extra_ca_certs: get("NODE_EXTRA_CA_CERTS").map(PathBuf::from),
             accept_any_certificate: get("NODE_TLS_REJECT_UNAUTHORIZED").as_deref() == Some("0"),
-            http_proxy: proxy("HTTP_PROXY").filter(|_| proxied),
-            https_proxy: proxy("HTTPS_PROXY").filter(|_| proxied),
+            http_proxy: proxy("HTTP_PROXY").filter(|_| proxied).map(Secret::new),
+            https_proxy: proxy("HTTPS_PROXY").filter(|_| proxied).map(Secret::new),
             no_proxy: proxy("NO_PROXY"),
         }
     }
@@ -417,6 +423,7 @@ mod tests {
     fn a_location_in_words_shows_no_signature() {
         let config = read(&[]).expect("valid");
         assert_eq!(config.master_list.to_string(), "https://store/list.json");
+        assert!(!format!("{config:?}").contains("abc"));
     }
 
     #[test]
@@ -460,6 +467,6 @@ mod tests {
         let proxy = ("HTTP_PROXY", Some("http://proxy:3128"));
         assert_eq!(read(&[proxy]).expect("valid").network.http_proxy, None);
         let config = read(&[proxy, ("NODE_USE_ENV_PROXY", Some("1"))]).expect("valid");
-        assert_eq!(config.network.http_proxy.as_deref(), Some("http://proxy:3128"));
+        assert_eq!(config.network.http_proxy.as_ref().map(Secret::expose), Some("http://proxy:3128"));
     }
 }

@@ -238,7 +238,7 @@ struct Resolver {
 impl Resolver {
     fn new(config: &Config) -> Self {
         let proxies = [&config.network.http_proxy, &config.network.https_proxy].into_iter().flatten();
-        let proxies = proxies.filter_map(|proxy| Some(Url::parse(proxy).ok()?.host_str()?.to_owned())).collect();
+        let proxies = proxies.filter_map(|proxy| Some(Url::parse(proxy.expose()).ok()?.host_str()?.to_owned())).collect();
         Self { origins: Arc::clone(&config.origins), proxies }
     }
 }
@@ -268,11 +268,11 @@ fn proxied(builder: ClientBuilder, network: &Network) -> Result<ClientBuilder, S
     let mut builder = builder.no_proxy();
     let except = || network.no_proxy.as_deref().and_then(NoProxy::from_string);
     if let Some(url) = &network.http_proxy {
-        let proxy = Proxy::http(url).map_err(|_| "HTTP_PROXY: it is not a URL")?;
+        let proxy = Proxy::http(url.expose()).map_err(|_| "HTTP_PROXY: it is not a URL")?;
         builder = builder.proxy(proxy.no_proxy(except()));
     }
     if let Some(url) = &network.https_proxy {
-        let proxy = Proxy::https(url).map_err(|_| "HTTPS_PROXY: it is not a URL")?;
+        let proxy = Proxy::https(url.expose()).map_err(|_| "HTTPS_PROXY: it is not a URL")?;
         builder = builder.proxy(proxy.no_proxy(except()));
     }
     Ok(builder)
