@@ -122,14 +122,14 @@ fn longest(stage: &Stage, counts: impl Fn(&Entry) -> bool) -> usize {
 
 // What it tells one server, in its own name.
 fn message(world: &mut World, liar: usize, to: usize, invented: std::ops::Range<u32>) -> Option<Message> {
-    let (told_at, lie) = (world.now_of(to).wall, *Lie::ALL.choose(&mut world.rng)?);
+    let (told_at, kind) = (world.now_of(to).wall, *Lie::ALL.choose(&mut world.rng)?);
     let own = |world: &World, server: usize| {
         world.servers()[server].node.as_ref().and_then(|node: &Node| node.entry(world.url(server))).cloned()
     };
     let others = (0..world.servers().len()).filter(|server| *server != liar);
     let slander = others.filter_map(|server| {
         let own_wall = world.now_of(server).wall;
-        Some(lie.of(own(world, server)?, world.url(liar), own_wall, told_at))
+        Some(kind.of(own(world, server)?, world.url(liar), own_wall, told_at))
     });
     let mut entries: Vec<_> = slander.collect();
     for number in invented {
