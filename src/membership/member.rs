@@ -49,7 +49,6 @@ impl Member {
 
     pub(super) fn answer(&mut self, now: Now) {
         self.answered = NonZeroU64::new(ms(now.mono).max(1));
-        self.reached = true;
         self.hear(now);
         if self.entry.state == State::Online {
             self.clock = clock_of(&self.entry, now);

@@ -50,14 +50,16 @@ enum Kind {
     Legacy,
     // Online, a monitor.
     Monitor,
+    // Online, and has answered us.
+    Reached,
 }
 
 impl Kind {
-    const COUNT: usize = 4;
+    const COUNT: usize = 5;
 
-    fn of(entry: &Entry) -> [bool; Self::COUNT] {
+    fn of(Member { entry, reached, .. }: &Member) -> [bool; Self::COUNT] {
         let live = entry.state == State::Online;
-        [live, entry.is_death(), live && entry.life.is_none(), live && entry.monitor]
+        [live, entry.is_death(), live && entry.life.is_none(), live && entry.monitor, live && *reached]
     }
 }
 
@@ -107,7 +109,6 @@ impl Members {
     pub fn put(&mut self, entry: Entry, now: Now) -> Change {
         self.version += 1;
         let (key, state, added) = (entry.url.key(), entry.state, contribution(&entry));
-        let kinds = Kind::of(&entry);
         let before = self.map.get(&key).map(|member| {
             self.tombstones.remove(&(member.entry.stamp, key));
             (member.entry.state, contribution(&member.entry))
@@ -115,12 +116,13 @@ impl Members {
         if state == State::Offline {
             self.tombstones.insert((entry.stamp, key));
         }
-        if let Some(member) = self.map.get_mut(&key) {
+        let kinds = if let Some(member) = self.map.get_mut(&key) {
             member.update(entry, now);
+            Kind::of(member)
         } else {
-            self.map.insert(key, Member::new(entry, now));
             self.unreached += 1;
-        }
+            Kind::of(self.map.entry(key).or_insert(Member::new(entry, now)))
+        };
         self.hash = self.hash.wrapping_add(added).wrapping_sub(before.map_or(0, |(_, removed)| removed));
         self.index(key, kinds);
         match (before, state) {
@@ -178,17 +180,23 @@ impl Members {
 
     /// Notes that a server has answered us.
     pub fn answered(&mut self, url: &ServerUrl, now: Now) {
-        if let Some(member) = self.map.get_mut(&url.key()) {
-            self.unreached -= usize::from(!member.reached);
-            member.answer(now);
+        let Some(member) = self.map.get_mut(&url.key()) else { return };
+        let is_first = !std::mem::replace(&mut member.reached, true);
+        member.answer(now);
+        if is_first {
+            let kinds = Kind::of(member);
+            self.unreached -= 1;
+            self.index(url.key(), kinds);
         }
     }
 
     /// Notes the same of every server. For simulations.
     #[cfg(any(feature = "sim", test))]
     pub fn all_answered(&mut self, now: Now) {
-        self.map.values_mut().for_each(|member| member.answer(now));
-        self.unreached = 0;
+        let urls: Vec<_> = self.entries().map(|entry| entry.url.clone()).collect();
+        for url in &urls {
+            self.answered(url, now);
+        }
     }
 
     /// Notes that a server has spoken to us.

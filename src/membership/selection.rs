@@ -37,6 +37,15 @@ impl Members {
         self.of_ours(after.iter().chain(before), own)
     }
 
+    /// Of those that follow one on the ring that has never answered us, the nearest that has.
+    pub fn next_reached<'a>(&'a self, url: &ServerUrl, own: &'a ServerUrl) -> Option<&'a ServerUrl> {
+        if self.get(url).is_some_and(|member| member.reached) {
+            return None;
+        }
+        let (before, after) = self.split_at(Kind::Reached, url);
+        self.of_ours(after.iter().chain(before), own).next()
+    }
+
     /// The online servers of ours that come before this one on the ring, nearest first.
     pub fn predecessors<'a>(&'a self, own: &'a ServerUrl) -> impl Iterator<Item = &'a ServerUrl> {
         let (before, after) = self.split_at(Kind::Live, own);

@@ -132,7 +132,7 @@ impl Core {
         }
     }
 
-    fn probe(&mut self, to: ServerUrl, now: Now) {
+    pub(super) fn probe(&mut self, to: ServerUrl, now: Now) {
         if !self.is_probing(&to) {
             self.send(to, Purpose::Probe, now);
         }
@@ -222,7 +222,8 @@ impl Core {
                 suspicion.helpers.push(to.clone());
             }
             let ours = Ours { asked: vec![url.clone()], ..Ours::default() };
-            self.tell(to, Purpose::Push, Vec::new(), ours, now);
+            // Whoever does not take it is asked nothing more, and none in its place.
+            self.tell(to, Purpose::Contact, Vec::new(), ours, now);
         }
     }
 

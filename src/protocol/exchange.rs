@@ -121,16 +121,26 @@ impl Core {
             }
             return;
         }
-        match purpose {
-            Purpose::Probe => self.suspect(&to, began, error, now),
-            Purpose::Confirm => self.confirm(&to, error),
-            Purpose::Check => self.believe(&to, began, now),
-            Purpose::Ring(tries) => {
+        // Servers that somebody has invented keep no message from those that there are.
+        let instead = self.members.next_reached(&to, &self.settings.base_url).cloned();
+        match (purpose, instead) {
+            (Purpose::Probe, instead) => {
+                self.suspect(&to, began, error, now);
+                if let Some(instead) = instead {
+                    self.probe(instead, now);
+                }
+            }
+            (Purpose::Confirm, _) => self.confirm(&to, error),
+            (Purpose::Check, _) => self.believe(&to, began, now),
+            (Purpose::Ring(_) | Purpose::Push, Some(instead)) => {
+                self.send_this(instead, Purpose::Push, message, false, now);
+            }
+            (Purpose::Ring(tries), None) => {
                 self.pass_on(&to, tries, message, now);
                 self.probe_if_refused(to, error, now);
             }
-            Purpose::Push => self.probe_if_refused(to, error, now),
-            Purpose::Contact | Purpose::Favour(_) | Purpose::Report | Purpose::Repair(..) => {}
+            (Purpose::Push, None) => self.probe_if_refused(to, error, now),
+            (Purpose::Contact | Purpose::Favour(_) | Purpose::Report | Purpose::Repair(..), _) => {}
         }
     }
 

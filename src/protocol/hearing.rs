@@ -44,6 +44,8 @@ pub(super) enum News {
 /// What to do with a word that is news to us.
 enum Verdict {
     Take,
+    // The server may live, and not have said so itself.
+    TakeAndTell,
     // Whoever talks may still not be reachable where it says it is, or may be dead and spoken of by an old list.
     CallBack,
     // We have reason to believe that the server lives.
@@ -110,6 +112,13 @@ impl Core {
         };
         match verdict {
             Verdict::Take => self.take(entry.clone(), now),
+            Verdict::TakeAndTell => {
+                let news = self.take(entry.clone(), now);
+                if self.is_working(now) && self.checks.take(1, now.mono).is_ok() {
+                    self.send(entry.url.clone(), Purpose::Contact, now);
+                }
+                news
+            }
             Verdict::CallBack => {
                 self.call_back(entry, now);
                 News::None
@@ -184,10 +193,13 @@ impl Core {
             Voice::Hearsay => !entry.is_death(),
             Voice::Legacy => entry.life.is_some() && !entry.is_death(),
         };
+        let heard = known.heard().is_some_and(|at| now.mono < at + self.settings.interval);
+        if known.entry.state == State::Online && is_own_word && heard && voice == Voice::Hearsay {
+            return Verdict::TakeAndTell;
+        }
         if known.entry.state == State::Offline || is_own_word || self.suspicions.contains_key(&entry.url) {
             return Verdict::Take;
         }
-        let heard = known.heard().is_some_and(|at| now.mono < at + self.settings.interval);
         if heard || known.entry.stamp > entry.stamp || voice == Voice::Legacy { Verdict::Check } else { Verdict::Take }
     }
 

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::invariants::MAX_MESSAGES;
 use super::report::{Report, Seeds, Spread};
 use super::scenario::{INTERVAL, Scenario, Setup};
 use crate::clock::Clock;
+use crate::membership::MAX_UNREACHED;
 
 /// Which figure of a report.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -131,6 +133,16 @@ const HEALED: &[(Figure, f64)] = &[(Time(1.0), 35.0), (Max("own_side"), 0.0), (W
 const UNREACHABLE: &[(Figure, f64)] = &[(Max("flips_per_hour"), 2.0), (Max("still_online"), 0.0)];
 const LOSS: &[(Figure, f64)] = &[(Mean("false_deaths_per_hour"), 0.1), (Bytes, 1_000.0)];
 const QUIET: &[(Figure, f64)] = &[(Bytes, 300.0), (Max("false_deaths"), 0.0), (Max("largest_body"), 90_000.0)];
+// The number of messages is what the core's bounds come to, as in the invariants of the fuzz.
+const LIED_TO: &[(Figure, f64)] = &[
+    (Time(1.0), 300.0),
+    (Wrong, 0.0),
+    (Max("slandered_p99"), 5.0),
+    (Max("slandered_share"), 0.02),
+    (Max("known"), MAX_UNREACHED as f64),
+    (Max("begun"), MAX_MESSAGES as f64),
+    (Max("largest_body"), 90_000.0),
+];
 
 fn rows() -> Vec<Row> {
     let skewed = |row: Row| Row { setup: Setup { skewed: SKEWED, ..row.setup }, ..row };
@@ -172,6 +184,7 @@ fn rows() -> Vec<Row> {
         row(Scenario::OneWay, 20, 20, &[(Max("false_deaths"), 0.0), (Wrong, 0.0)]),
         row(Scenario::LateListen, 20, 50, &[(Max("called_dead"), 0.0), (Wrong, 0.0)]),
         row(Scenario::RollingRestart, 20, 10, &[(Max("wrong_share"), 0.0), (Wrong, 0.0)]),
+        row(Scenario::Liar, 20, 1, LIED_TO),
         row(Scenario::Churn, 20, 10, &[(Time(1.0), 60.0), (Wrong, 0.0)]),
     ]
 }

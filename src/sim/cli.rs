@@ -145,6 +145,9 @@ impl Given {
         if setup.scenario == Scenario::Mixed && v1 == 0 {
             return Err("the scenario mixed needs a server of version 1".into());
         }
+        if setup.scenario == Scenario::Liar && setup.servers < 3 {
+            return Err("the scenario liar needs 3 servers: who lies, of whom, to whom".into());
+        }
         if setup.scenario == Scenario::Refute && setup.servers < 3 {
             return Err("the scenario refute needs 3 servers: who says it, of whom, to whom".into());
         }
@@ -343,7 +346,7 @@ mod tests {
             assert!(found.contains(problem), "{line}: {found}");
         }
         for (name, ..) in Scenario::ALL {
-            let least = if matches!(*name, "refute" | "mixed") { 4 } else { 2 };
+            let least = if matches!(*name, "refute" | "mixed" | "liar") { 4 } else { 2 };
             let line = format!("--scenario {name} --n {least} --seeds 1 --no-v1");
             let Task::Scenario { setup, seeds, .. } = task(&line) else { panic!("{line}") };
             assert_eq!(Report::of(&setup, seeds).unfinished, [0_u64; 0], "{line}");

@@ -324,6 +324,7 @@ impl World {
         let (process, deadline) = (self.servers[from].process, self.now + timeout);
         let bytes = self.measure(from, &message, REQUEST_HEADERS);
         self.meter.exchanges += 1;
+        self.meter.begun[from].count(self.now);
         let found = self.find(to);
         let to = found.unwrap_or(from);
         let letter = Letter { from, process, id, to, message, bytes, deadline, given_up: false };

@@ -66,12 +66,19 @@ pub struct Meter {
     pub all: Rate,
     /// Messages that each server sent.
     pub each: Vec<Rate>,
+    /// Exchanges that each server began.
+    pub begun: Vec<Rate>,
 }
 
 impl Meter {
     /// Begins anew.
     pub fn reset(&mut self, now: Duration) {
-        *self = Self { since: now, each: vec![Rate::default(); self.each.len()], ..Self::default() };
+        *self = Self {
+            since: now,
+            each: vec![Rate::default(); self.each.len()],
+            begun: vec![Rate::default(); self.begun.len()],
+            ..Self::default()
+        };
     }
 
     /// Bytes that a server sent and received in a second, on average.

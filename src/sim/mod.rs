@@ -105,6 +105,7 @@ impl World {
         self.by_url.insert(settings.base_url.clone(), server);
         self.servers.push(Server::new(settings, kind, skew));
         self.meter.each.push(Rate::default());
+        self.meter.begun.push(Rate::default());
         server
     }
 

@@ -199,3 +199,20 @@ fn a_v1_server_that_passes_on_its_own_death_lives() {
     server.core.handle_answer(server.now, id, Ok(Message::new(both)));
     assert_eq!(server.state_of("b"), Some(OFFLINE));
 }
+
+#[test]
+fn a_server_of_which_another_says_that_it_left_is_told_so_if_it_has_just_spoken_to_us() {
+    for (waits, told) in [(0, 1), (31, 0)] {
+        let mut server = Server::new("a");
+        server.meet("b", Some(5));
+        server.settle();
+        server.now.mono += Duration::from_secs(waits);
+        server.now.wall += waits * 1000;
+        let mut left = death("b", WALL + 1, 6);
+        left.life = left.life.map(|life| Life { reason: Some(Reason::Left), author: Some(url("b")), ..life });
+        server.hear_ours(&other(), vec![left.clone()], Ours::default());
+        let to_b = |action: &Action| matches!(action, Action::Gossip { to, message, .. } if *to == url("b") && message.entries.contains(&left));
+        let sent = server.actions();
+        assert_eq!(sent.iter().filter(|it| to_b(it)).count(), told, "{sent:?}");
+    }
+}

@@ -87,3 +87,22 @@ fn a_refutation_waits_for_nobody() {
     server.core.handle_timeout(server.now);
     assert_eq!(gossips(&server.actions()).len(), 3);
 }
+
+#[test]
+fn what_an_invented_server_does_not_take_goes_to_one_that_has_answered() {
+    let mut server = with_others(3);
+    for i in 0..3 {
+        server.core.members.answered(&url(&format!("s{i}")), server.now);
+    }
+    for i in 0..200 {
+        tell(&mut server, &format!("invented{i}"));
+    }
+    let is_invented = |to: &ServerUrl| to.as_str().contains("invented");
+    let refused: Vec<_> = gossips(&server.pass_tenth()).into_iter().filter(|(_, to)| is_invented(to)).collect();
+    assert!(!refused.is_empty(), "nearly all are");
+    for (id, _) in refused {
+        server.core.handle_answer(server.now, id, Err(ExchangeError::NotListening("refused".into())));
+        let instead = gossips(&server.actions());
+        assert!(instead.len() == 1 && !is_invented(&instead[0].1), "{instead:?}");
+    }
+}

@@ -1,5 +1,6 @@
 //! What can happen to a cluster, and what is measured of it.
 
+mod liar;
 mod many;
 mod one;
 mod quiet;
@@ -38,7 +39,7 @@ and of some scenarios, the median and the greatest of the seeds:
   revivals              how often anybody listed it online again; v1_revivals: the one of version 1
   v1_killed             s, for the server of version 1
   flips_per_hour        how often one other server changed its mind about it
-  still_online          lists that have it online at the end
+  still_online          lists that have it online at the end; liar: servers that never were, in the worst list
   took                  lists that had it offline: where none had, there was nothing to deny, and there is no time
   unraised              1 if any had, and its incarnation is no higher now
   false_deaths          live servers called offline, each life of one once; false_deaths_per_hour the same
@@ -46,6 +47,9 @@ and of some scenarios, the median and the greatest of the seeds:
   peak                  messages that a server sent in the busiest second, on average; worst_peak: any server in any
   wrong_share           0 to 1, of all entries: 5 s after each start (rolling-restart), at random moments (churn)
   age_p99, age_max      age of lastUpdate over all pairs of servers at ten moments, in intervals
+  slandered_p50 and on  s for which a server was listed offline that was well; _share: 0 to 1, of all such entries' time
+  known                 servers in the longest list, those that never were included
+  begun                 exchanges that a server began in its busiest second
   largest_body          bytes";
 
 // A scenario has one line, which is its documentation and its help.
@@ -85,6 +89,7 @@ scenarios! {
     "skew" Skew "crash, clocks an hour wrong, and stepping for twenty intervals before, one each quarter of an interval"
     "mixed" Mixed "half of the servers, or --v1, are of version 1: one of ours is killed, then one of theirs"
     "idle" Idle "nothing happens for twenty intervals: no time"
+    "liar" Liar "one that holds the secret calls all others offline and invents servers: timed from the end of it"
     "age" Age "nothing happens, and the age of entries is read: no time"
 }
 
@@ -222,6 +227,7 @@ fn play(mut stage: Stage) -> Outcome {
         Scenario::Skew => one::skew(&mut stage),
         Scenario::Mixed => one::mixed(&mut stage),
         Scenario::Refute => one::refute(&mut stage),
+        Scenario::Liar => liar::liar(&mut stage),
         Scenario::Unreachable => quiet::unreachable(&mut stage),
         Scenario::Stall => quiet::stall(&mut stage),
         Scenario::Loss => quiet::loss(&mut stage),
