@@ -238,7 +238,8 @@ struct Resolver {
 impl Resolver {
     fn new(config: &Config) -> Self {
         let proxies = [&config.network.http_proxy, &config.network.https_proxy].into_iter().flatten();
-        let proxies = proxies.filter_map(|proxy| Some(Url::parse(proxy.expose()).ok()?.host_str()?.to_owned())).collect();
+        let proxies =
+            proxies.filter_map(|proxy| Some(Url::parse(proxy.expose()).ok()?.host_str()?.to_owned())).collect();
         Self { origins: Arc::clone(&config.origins), proxies }
     }
 }
