@@ -66,6 +66,16 @@ describe('a rolling change of five live servers, at no step of which an exchange
     await roll(t, [{}, { SHAZBOT_AUTH: 'sign' }, { SHAZBOT_AUTH: 'signed' }]);
   });
 
+  test('to a name of the cluster, where messages are signed', async (t) => {
+    const name = { SHAZBOT_CLUSTER: 'blue' };
+    await roll(t, [
+      { SHAZBOT_AUTH: 'signed' },
+      { SHAZBOT_AUTH: 'sign' },
+      { SHAZBOT_AUTH: 'sign', ...name },
+      { SHAZBOT_AUTH: 'signed', ...name },
+    ]);
+  });
+
   test('of the secret', async (t) => {
     const other = 'another-gossip-secret';
     await roll(t, [

@@ -234,8 +234,9 @@ impl<'a> Reader<'a> {
             None | Some("plain") => Mode::Plain,
             Some("sign") => Mode::Sign,
             Some("signed") => Mode::Signed,
-            Some(value) => {
-                self.problem("SHAZBOT_AUTH", &format!("{value:?} is none of plain, sign and signed"));
+            // Not repeated, here and below: these names look like places for a secret.
+            Some(_) => {
+                self.problem("SHAZBOT_AUTH", "it is none of plain, sign and signed");
                 Mode::Plain
             }
         }
@@ -251,8 +252,8 @@ impl<'a> Reader<'a> {
 
     fn list_auth(&mut self) -> bool {
         let value = self.get("SHAZBOT_LIST_AUTH");
-        if let Some(value) = value.filter(|value| *value != "required") {
-            self.problem("SHAZBOT_LIST_AUTH", &format!("{value:?} is not required"));
+        if value.is_some_and(|value| value != "required") {
+            self.problem("SHAZBOT_LIST_AUTH", "it is neither empty nor the word required");
         }
         value.is_some()
     }

@@ -9,13 +9,15 @@ use url::{Host, Url};
 
 use crate::message::ServerUrl;
 
-/// Where clouds answer requests for a machine's credentials, besides the link-local addresses: Alibaba, Oracle, Azure, and
-/// AWS over IPv6, by their documentation of instance metadata.
-const METADATA: [IpAddr; 4] = [
+/// Where clouds answer requests for a machine's credentials, besides the link-local addresses: Alibaba, Oracle, Azure, AWS
+/// over IPv6 (of a machine, and of a pod of EKS), Google over IPv6, by their documentation of instance metadata.
+const METADATA: [IpAddr; 6] = [
     IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
     IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
     IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
 ];
 
 /// The rule of one server.
@@ -103,9 +105,11 @@ impl Allowed {
         if let Ok(address) = item.parse::<IpAddr>() {
             return Ok(Self::Addresses(address.into()));
         }
-        let wrong = |why| Err(format!("{item:?} {why}"));
+        // What stands before an @ may be a password.
+        let shown = item.rsplit('@').next().unwrap_or_default();
+        let wrong = |why| Err(format!("{shown:?} {why}"));
         let (text, any_port) = item.strip_suffix(":*").map_or((item, false), |text| (text, true));
-        // A name that stands for any, since a URL has no star in its host.
+        // A name that stands for any.
         let url = Url::parse(&text.replacen("://*.", "://any.", 1));
         let Ok(url) = url else {
             return wrong("is neither an origin, https://*.example.com:3000, nor a CIDR, 10.0.0.0/8");
@@ -113,8 +117,12 @@ impl Allowed {
         let (true, Some(host)) = (matches!(url.scheme(), "http" | "https"), url.host_str()) else {
             return wrong("is neither http nor https");
         };
-        if url.path() != "/" || url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
+        let has_user = !url.username().is_empty() || url.password().is_some();
+        if url.path() != "/" || url.query().is_some() || url.fragment().is_some() || has_user {
             return wrong("has more than a scheme, a host and a port");
+        }
+        if host.contains('*') {
+            return wrong("has a star that does not stand for whole names: *.example.com");
         }
         let host = if text.contains("://*.") { host.replacen("any.", "*.", 1) } else { host.to_owned() };
         let port = if any_port { None } else { url.port_or_known_default() };
@@ -137,12 +145,24 @@ impl Allowed {
 
 /// Whether no server of a cluster can be there, and something that should not be sent a secret is.
 pub fn is_never_a_server(address: IpAddr) -> bool {
-    let address = address.to_canonical();
+    let address = plain(address);
     let is_link_local = match address {
         IpAddr::V4(address) => address.is_link_local(),
         IpAddr::V6(address) => address.is_unicast_link_local(),
     };
     is_link_local || address.is_multicast() || METADATA.contains(&address)
+}
+
+// An address of IPv4 in one of the forms in which IPv6 carries it: mapped, compatible, NAT64 (RFC 6052), 6to4 (RFC 3056).
+fn plain(address: IpAddr) -> IpAddr {
+    let IpAddr::V6(v6) = address else { return address };
+    let four = |high: u16, low: u16| IpAddr::V4(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)));
+    match v6.segments() {
+        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => address,
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => four(high, low),
+        [0x2002, high, low, ..] => four(high, low),
+        _ => address,
+    }
 }
 
 /// The address that a URL names, where it names no name.
@@ -156,7 +176,7 @@ pub fn address(url: &Url) -> Option<IpAddr> {
 
 // 0.0.0.0 leads to this machine too.
 fn is_loopback(address: IpAddr) -> bool {
-    let address = address.to_canonical();
+    let address = plain(address);
     address.is_loopback() || address.is_unspecified()
 }
 
@@ -194,6 +214,11 @@ mod tests {
             ("https://169.254.169.254/", "link-local"),
             ("https://100.100.100.200/", "cloud"),
             ("https://[fd00:ec2::254]/", "cloud"),
+            ("https://[fd00:ec2::23]/", "cloud"),
+            ("https://[64:ff9b::169.254.169.254]/", "cloud"),
+            ("https://[2002:a9fe:a9fe::]/", "cloud"),
+            ("https://[::127.0.0.1]/", "loopback"),
+            ("https://[64:ff9b::127.0.0.1]/", "loopback"),
             ("https://224.0.0.1/", "cloud"),
         ] {
             assert!(check(&public, bad).is_err_and(|error| error.contains(why)), "{bad}");
@@ -261,6 +286,10 @@ mod tests {
             ("https://a,ftp://b", "neither http nor https"),
             ("https://a,https://b/app", "has more than"),
             ("https://a,10.0.0.0/33", "is neither"),
+            ("https://a,https://*b", "has a star"),
+            ("https://a,https://*:*", "has a star"),
+            ("https://a,https://b.*.c", "has a star"),
+            ("https://a,https://:hunter2@b", "\"b\" has more than"),
             ("https://b", "SHAZBOT_BASE_URL is not among them"),
             ("", "SHAZBOT_BASE_URL is not among them"),
         ] {

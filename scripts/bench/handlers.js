@@ -207,7 +207,7 @@ async function measure({ n, rounds }) {
   const toBoth = fullMessagesTo(both, await selfOf(amongBoth.shazbotGossipRequest));
   const toBaseline = fullMessagesTo(v1, { baseUrl, life: undefined });
   baseline.merge(JSON.parse(/** @type {string} */ (toBaseline(1)[0])));
-  const between = exchange('ours', ours.shazbotGossipRequest, newer(idle), assertIdle);
+  const between = exchange('ours', ours.shazbotGossipRequest, newer(idle, others), assertIdle);
   const withBaseline = (/** @type {string} */ header, /** @type {any} */ body) => baseline.gossipRequest(header, body);
 
   /** @typedef {Pick<import('./meter.js').Work<any>, 'prepare' | 'before'>} After what comes before each request */

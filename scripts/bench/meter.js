@@ -123,13 +123,13 @@ const typical = (times) => ({
   cpu: median(times.map(({ cpu }) => cpu)),
 });
 
-/** Holds back what would be too much for a second, whichever moments a second is counted between. */
+/** Holds back what would be too much for a second, or of one of eight servers, whichever moments a second is counted between. */
 function quota() {
   let since = 0;
   let used = 0;
   return async (/** @type {number} */ count) => {
     const left = since + 1_100 - performance.now();
-    if (left > 0 && used + count > PER_SECOND / 2 - 50) await sleep(left);
+    if (left > 0 && used + count > PER_SECOND / 3) await sleep(left);
     if (performance.now() - since >= 1_100) {
       since = performance.now();
       used = 0;

@@ -30,7 +30,7 @@ async function measure({ n, rounds }) {
     async (body) => JSON.stringify(await ours.request(SECRET, JSON.parse(body))),
     servers,
   );
-  const small = newer(first);
+  const small = newer(first, servers);
 
   const legacy = await start('legacy');
   const others = cluster(ORIGIN, n, { name: 'l', ours: () => false });

@@ -92,7 +92,7 @@ async function memory({ who, kind, n }) {
   try {
     const servers = peer?.first.servers ?? cluster(it.origin, n, { ours: () => isOurs });
     await introduce(it, who, servers);
-    const messages = isOurs ? newer(await idleMessage(it.gossip, servers)) : fullMessages(servers);
+    const messages = isOurs ? newer(await idleMessage(it.gossip, servers), servers) : fullMessages(servers);
     for (const body of messages(EXCHANGES)) await it.gossip(body);
     if (peer) await until(async () => (await peer.ask({})).exchanges >= EXCHANGES, { what: 'it gossips with others' });
     await it.list();
@@ -115,7 +115,7 @@ async function request({ who, kind, n }) {
     const isOurs = kind === 'ours';
     const servers = cluster(it.origin, n, { ours: () => isOurs });
     await introduce(it, who, servers);
-    const messages = isOurs ? newer(await idleMessage(it.gossip, servers)) : fullMessages(servers);
+    const messages = isOurs ? newer(await idleMessage(it.gossip, servers), servers) : fullMessages(servers);
     const count = isOurs ? 200 : Math.min(200, Math.ceil(30_000 / n));
     // The first ones compile.
     for (const body of messages(count)) await it.gossip(body);

@@ -25,15 +25,18 @@ use crate::protocol::ExchangeError;
 /// Largest answer or list that is read, bytes: what a v1 server sends of 50 000 of ours.
 pub const MAX_BODY: usize = 8 << 20;
 /// How long an answer may be, bytes, before it must wait for its turn, and how many have theirs: whatever answers come at a
-/// time, they take no more memory than that. Ours are below 90 kB.
+/// time, they take no more memory than that. Ours are below 90 kB. A turn ends, or one that trickles would keep it.
 const LARGE_BODY: usize = 128 << 10;
 const LARGE_AT_A_TIME: usize = 1;
+const TURN: Duration = Duration::from_secs(1);
 /// Exchanges under way at a time: a leave's 20 and 100 monitors, and some. Each takes a file descriptor of the program.
 const MAX_EXCHANGES: usize = 128;
+/// How many characters of a peer's reason are read. What is told of it is shorter: a secret in it is blanked first.
+const MAX_REASON: usize = 2_000;
 /// How many redirects are followed to the master list (the number of Node's `fetch`).
 const MAX_REDIRECTS: usize = 20;
 /// How long a start waits for the look-up of our own name.
-const FIND_LIMIT: Duration = Duration::from_secs(2);
+const FIND_LIMIT: Duration = Duration::from_secs(1);
 /// How long a connection may be idle and still be used: Node closes them after 5 s.
 const IDLE: Duration = Duration::from_secs(4);
 
@@ -85,7 +88,7 @@ impl Http {
         let http = Self {
             gossip: client(Policy::none(), Some(Arc::clone(&resolver)), usize::MAX)?,
             fresh: client(Policy::none(), Some(resolver), 0)?,
-            get: client(Policy::default(), None, usize::MAX)?,
+            get: client(Policy::limited(MAX_REDIRECTS), None, usize::MAX)?,
             put: client(within_origin(), None, usize::MAX)?,
             places: Semaphore::new(MAX_EXCHANGES),
             large: Semaphore::new(LARGE_AT_A_TIME),
@@ -136,10 +139,14 @@ impl Http {
 
     /// Reads a master list; one that is not there is empty.
     pub async fn get_list(&self, url: &Url, timeout: Duration) -> Result<Vec<u8>, String> {
-        let response = self.get.get(url.clone()).timeout(timeout).send().await.map_err(|error| cause(&error))?;
+        let mut response = self.get.get(url.clone()).timeout(timeout).send().await.map_err(|error| cause(&error))?;
         match response.status() {
             StatusCode::NOT_FOUND => Ok(Vec::new()),
-            status if status.is_success() => self.read(response).await.map_err(|error| error.to_string()),
+            status if status.is_success() => {
+                let mut body = Vec::new();
+                let ended = read_up_to(&mut response, &mut body, MAX_BODY).await.map_err(|error| error.to_string())?;
+                if ended { Ok(body) } else { Err(format!("it is over {} MiB", MAX_BODY >> 20)) }
+            }
             status => Err(format!("the store answered {status}")),
         }
     }
@@ -162,23 +169,31 @@ impl Http {
     }
 
     async fn read(&self, mut response: Response) -> Result<Vec<u8>, ExchangeError> {
-        let too_large = || ExchangeError::Other(format!("its answer is over {} MiB", MAX_BODY >> 20));
-        if response.content_length().is_some_and(|length| length > MAX_BODY as u64) {
-            return Err(too_large());
+        let mut body = Vec::new();
+        if read_up_to(&mut response, &mut body, LARGE_BODY).await? {
+            return Ok(body);
         }
-        let (mut body, mut turn) = (Vec::new(), None);
-        while let Some(chunk) = response.chunk().await.map_err(|error| exchange_error(&error))? {
-            let length = body.len() + chunk.len();
-            if length > MAX_BODY {
-                return Err(too_large());
-            }
-            if length > LARGE_BODY && turn.is_none() {
-                turn = self.large.acquire().await.ok();
-            }
-            body.extend_from_slice(&chunk);
+        // The semaphore is never closed.
+        let _turn = self.large.acquire().await;
+        match tokio::time::timeout(TURN, read_up_to(&mut response, &mut body, MAX_BODY)).await {
+            Ok(ended) if ended? => Ok(body),
+            Ok(_) => Err(ExchangeError::Other(format!("its answer is over {} MiB", MAX_BODY >> 20))),
+            Err(_) => Err(ExchangeError::Other("its answer is large and comes slowly".into())),
         }
-        Ok(body)
     }
+}
+
+// Reads what there is. Returns whether that was all: false where it is more than so many bytes, of which the first chunk
+// beyond is read.
+async fn read_up_to(response: &mut Response, body: &mut Vec<u8>, most: usize) -> Result<bool, ExchangeError> {
+    if response.content_length().is_some_and(|length| length > MAX_BODY as u64) {
+        return Ok(false);
+    }
+    while body.len() <= most {
+        let Some(chunk) = response.chunk().await.map_err(|error| exchange_error(&error))? else { return Ok(true) };
+        body.extend_from_slice(&chunk);
+    }
+    Ok(false)
 }
 
 /// Looks up where our own base URL leads: only a server at a loopback address may meet others there.
@@ -296,7 +311,7 @@ fn error_text(body: &[u8]) -> Option<String> {
     }
     let body: Value = serde_json::from_slice(body).ok()?;
     let text = ["message", "error"].into_iter().find_map(|name| body.get(name)?.as_str())?;
-    Some(text.chars().filter(|c| !c.is_control()).take(200).collect())
+    Some(text.chars().filter(|c| !c.is_control()).take(MAX_REASON).collect())
 }
 
 fn exchange_error(error: &reqwest::Error) -> ExchangeError {

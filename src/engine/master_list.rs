@@ -8,7 +8,7 @@ use super::http::{Http, MAX_BODY};
 use super::{Shared, file};
 use crate::config::Location;
 use crate::error::Error;
-use crate::message::Message;
+use crate::message::{Edge, Message, ServerUrl};
 use crate::protocol::Id;
 
 /// Reads the list, lets the core join it with what it knows, and writes that, if it is to be written. Nothing is
@@ -29,12 +29,19 @@ pub async fn sync(shared: &Shared, http: &Http, (id, write, timeout): (Id, bool,
             Location::File(path) => within(timeout, file::read(path, MAX_BODY)).await,
         };
     }
+    let mut of_others = Vec::new();
     let list = list.and_then(|json| {
         let edge = shared.edge(shared.clock.now(), &|_| None);
+        // Whom we may not list others may: they stay in the list.
+        let all =
+            Message::from_master_list(&json, Edge { origins: None, ..edge }).map_err(|error| error.to_string())?;
+        of_others = all.entries;
+        of_others.retain(|entry| ServerUrl::parse_allowed(entry.url.as_str(), &config.origins).is_err());
         Message::from_master_list(&json, edge).map_err(|error| error.to_string())
     });
     let list = list.map_err(|error| format!("{} cannot be read: {error}", config.master_list));
-    if let Some(joined) = shared.with_core(|core, now| core.handle_list(now, id, list))? {
+    if let Some(mut joined) = shared.with_core(|core, now| core.handle_list(now, id, list))? {
+        joined.entries.extend(of_others);
         let json = joined.to_master_list();
         let written = match (&config.master_list_update, lock) {
             (Location::File(path), Some(lock)) => within(timeout, file::write(path, json, lock)).await,

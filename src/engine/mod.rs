@@ -8,6 +8,7 @@ mod master_list;
 mod report;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -213,7 +214,7 @@ impl Shared {
     }
 
     fn edge<'a>(&'a self, now: Now, known: &'a dyn Fn(&str) -> Option<ServerUrl>) -> Edge<'a> {
-        Edge { wall: now.wall, origins: &self.config.origins, known }
+        Edge { wall: now.wall, origins: Some(&self.config.origins), known }
     }
 
     /// Sends a message and reads the answer.
@@ -268,7 +269,13 @@ impl Shared {
         reporter.warn(warnings);
         let weak = self.config.weak.iter();
         reporter.warn(weak.map(|weak| Report::warning("SHAZBOT_WEAK_SECRET", weak.clone())).collect());
-        find_ourselves(&self.config).await;
+        let mut found = pin!(find_ourselves(&self.config));
+        while !self.stop.load(Ordering::Acquire) {
+            tokio::select! {
+                () = &mut found => break,
+                () = self.wake.notified() => {}
+            }
+        }
         let http = Arc::new(http);
         let mut tasks = JoinSet::new();
         let mut list_task: Option<AbortHandle> = None;

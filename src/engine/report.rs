@@ -1,9 +1,10 @@
 //! Notices in words.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use super::Observer;
-use crate::auth::Keyring;
+use crate::auth::{Keyring, Secret};
 use crate::config::Config;
 use crate::error::Error;
 use crate::membership::{MAX_SERVERS, MAX_UNREACHED};
@@ -12,6 +13,9 @@ use crate::protocol::{ExchangeError, Notice};
 
 /// How many peers that refuse our secret, or belong to another cluster, are named in the life of an engine.
 const MAX_NAMED: usize = 100;
+
+/// Most characters of a report: a peer may give a long reason.
+const MAX_MESSAGE: usize = 1_000;
 
 /// Something that people or programs may want to know. It holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,11 +49,11 @@ pub struct Reporter {
 
 impl Reporter {
     pub fn new(observer: Observer, config: &Config) -> Self {
-        let secrets = [&config.gate.secrets, &config.control]
-            .into_iter()
-            .flat_map(Keyring::all)
-            .map(|secret| secret.expose().to_owned())
-            .collect();
+        let secrets = [&config.gate.secrets, &config.control].into_iter().flat_map(Keyring::all).map(Secret::expose);
+        let mut secrets: Vec<_> =
+            secrets.flat_map(|secret| [secret.to_owned(), secret.escape_debug().to_string()]).collect();
+        // One may be the beginning of another.
+        secrets.sort_by_key(|secret| Reverse(secret.len()));
         Self { observer, secrets, named: BTreeSet::new() }
     }
 
@@ -66,6 +70,9 @@ impl Reporter {
     fn tell(&self, mut report: Report) {
         for secret in &self.secrets {
             report.message = report.message.replace(secret, "***");
+        }
+        if let Some((end, _)) = report.message.char_indices().nth(MAX_MESSAGE) {
+            report.message.truncate(end);
         }
         (self.observer)(report);
     }

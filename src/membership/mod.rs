@@ -52,14 +52,17 @@ enum Kind {
     Monitor,
     // Online, and has answered us.
     Reached,
+    // Offline, and has never answered us.
+    Stranger,
 }
 
 impl Kind {
-    const COUNT: usize = 5;
+    const COUNT: usize = 6;
 
     fn of(Member { entry, reached, .. }: &Member) -> [bool; Self::COUNT] {
         let live = entry.state == State::Online;
-        [live, entry.is_death(), live && entry.life.is_none(), live && entry.monitor, live && *reached]
+        let legacy = live && entry.life.is_none();
+        [live, entry.is_death(), legacy, live && entry.monitor, live && *reached, !live && !*reached]
     }
 }
 
@@ -74,8 +77,6 @@ pub struct Members {
     hash: u64,
     // Stamps and hashes of the offline.
     tombstones: BTreeSet<(u64, u64)>,
-    // How many have never answered us.
-    unreached: usize,
     version: u64,
 }
 
@@ -102,7 +103,16 @@ impl Members {
 
     /// Whether one more server may be listed: one that has answered us, or one that is known by others' words.
     pub fn has_room(&self, reached: bool) -> bool {
-        self.map.len() < MAX_SERVERS && (reached || self.unreached < MAX_UNREACHED)
+        let count = |kind| self.keys(kind).len();
+        let unreached = count(Kind::Live) - count(Kind::Reached) + count(Kind::Stranger);
+        self.map.len() < MAX_SERVERS && (reached || unreached < MAX_UNREACHED)
+    }
+
+    /// Forgets a server that is offline and has never answered us, if there is one: whoever is online is worth its place.
+    pub fn make_room(&mut self) {
+        if let Some(key) = self.keys(Kind::Stranger).last() {
+            self.forget(*key);
+        }
     }
 
     /// Puts an entry in place of whatever is known: for a server's word on itself.
@@ -120,7 +130,6 @@ impl Members {
             member.update(entry, now);
             Kind::of(member)
         } else {
-            self.unreached += 1;
             Kind::of(self.map.entry(key).or_insert(Member::new(entry, now)))
         };
         self.hash = self.hash.wrapping_add(added).wrapping_sub(before.map_or(0, |(_, removed)| removed));
@@ -185,7 +194,6 @@ impl Members {
         member.answer(now);
         if is_first {
             let kinds = Kind::of(member);
-            self.unreached -= 1;
             self.index(url.key(), kinds);
         }
     }
@@ -213,14 +221,17 @@ impl Members {
         let dead = |entry: &Entry| entry.state == State::Offline && entry.stamp + TOMBSTONE_LIFE < now.wall;
         let gone: Vec<_> = self.entries().filter(|it| it.url != *own && (ahead(it) || dead(it))).cloned().collect();
         for entry in &gone {
-            let key = entry.url.key();
-            self.unreached -= self.map.remove(&key).map_or(0, |member| usize::from(!member.reached));
-            self.tombstones.remove(&(entry.stamp, key));
-            self.hash = self.hash.wrapping_sub(contribution(entry));
-            self.index(key, [false; Kind::COUNT]);
-            self.version += 1;
+            self.forget(entry.url.key());
         }
         gone.into_iter().filter(ahead).collect()
+    }
+
+    fn forget(&mut self, key: u64) {
+        let Some(Member { entry, .. }) = self.map.remove(&key) else { return };
+        self.tombstones.remove(&(entry.stamp, key));
+        self.hash = self.hash.wrapping_sub(contribution(&entry));
+        self.index(key, [false; Kind::COUNT]);
+        self.version += 1;
     }
 
     /// A number that differs whenever a list handed out would.

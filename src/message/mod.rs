@@ -129,15 +129,17 @@ impl Entry {
 pub struct Edge<'a> {
     /// Our clock, ms since the epoch.
     pub wall: u64,
-    /// Whom we may list.
-    pub origins: &'a Origins,
+    /// Whom we may list. None: anybody, where nothing is listed by it.
+    pub origins: Option<&'a Origins>,
     /// Gives the URL of a server that is listed under the very same text, which spares the checks.
     pub known: &'a dyn Fn(&str) -> Option<ServerUrl>,
 }
 
 impl Edge<'_> {
     fn server(&self, text: &str) -> Result<ServerUrl, &'static str> {
-        (self.known)(text).map_or_else(|| ServerUrl::parse_allowed(text, self.origins), Ok)
+        let parse =
+            || self.origins.map_or_else(|| ServerUrl::parse(text), |origins| ServerUrl::parse_allowed(text, origins));
+        (self.known)(text).map_or_else(parse, Ok)
     }
 }
 
@@ -278,7 +280,7 @@ pub(crate) mod tests {
         LazyLock::new(|| Origins::new(&ServerUrl::parse("http://own/").expect("valid"), None).expect("valid"));
 
     pub(crate) fn edge() -> Edge<'static> {
-        Edge { wall: WALL, origins: &ORIGINS, known: &|_| None }
+        Edge { wall: WALL, origins: Some(&ORIGINS), known: &|_| None }
     }
 
     #[test]

@@ -127,15 +127,16 @@ impl Message {
         if words.next() != Some("2") {
             return None;
         }
-        let (mut message, mut ours) = (Self::default(), Ours::default());
+        let (mut message, mut ours, mut count) = (Self::default(), Ours::default(), 0);
         for word in words {
             let Some(tag) = word.chars().next() else { continue };
             let rest = &word[tag.len_utf8()..];
             let good = match tag {
-                's' | 'e' if message.entries.len() + message.skipped.len() >= MAX_ENTRIES => {
+                's' | 'e' if count >= MAX_ENTRIES => {
                     return Some(Err(too_many_entries()));
                 }
                 's' | 'e' => {
+                    count += 1;
                     let before = message.entries.len();
                     message.take_word(rest, edge);
                     if tag == 's' && ours.from.is_none() {

@@ -94,13 +94,19 @@ impl Core {
         if self.members.refresh_if_same(entry, now) {
             return News::None;
         }
-        if self.members.get(&entry.url).is_none() && !self.members.has_room(voice == Voice::Reached) {
+        let reached = voice == Voice::Reached;
+        if self.members.get(&entry.url).is_none() && !self.members.has_room(reached) {
             self.say_full();
-            // There is room for those that answer.
-            if voice == Voice::Itself && self.members.has_room(true) {
-                self.call_back(entry, now);
+            if entry.state == State::Online {
+                self.members.make_room();
             }
-            return News::None;
+            if !self.members.has_room(reached) {
+                // There is room for those that answer.
+                if voice == Voice::Itself {
+                    self.call_back(entry, now);
+                }
+                return News::None;
+            }
         }
         if !self.members.would_take(entry, now) {
             return News::None;

@@ -259,13 +259,18 @@ impl Core {
         if *count > INBOUND_PER_SECOND { Err(Error::Limit(INBOUND_PER_SECOND)) } else { Ok(()) }
     }
 
-    /// Whether one more message of its sender may be handled now, if it says who that is.
+    /// Whether one more message of its sender may be handled now, if it says who that is. After [`Core::admit`].
     pub fn admit_from(&mut self, message: &Message) -> Result<(), Error> {
         let Some(from) = message.ours.as_ref().and_then(|ours| ours.from.as_ref()) else { return Ok(()) };
         // No more of them than messages in a second.
         let count = self.inbound_of.entry(from.clone()).or_default();
         *count += 1;
-        if *count > PEER_PER_SECOND { Err(Error::Limit(PEER_PER_SECOND)) } else { Ok(()) }
+        if *count > PEER_PER_SECOND {
+            // One that floods us, or whose message somebody repeats, uses up nothing of the others'.
+            self.inbound.1 -= 1;
+            return Err(Error::Limit(PEER_PER_SECOND));
+        }
+        Ok(())
     }
 
     /// A peer's message, admitted. Returns the answer to it.

@@ -23,7 +23,7 @@ fn one_server_that_floods_us_does_not_silence_the_others() {
             .filter(|_| server.core.admit(server.now).is_ok() && server.core.admit_from(&message(name)).is_ok())
             .count()
     };
-    assert_eq!(admitted(&mut server, "b"), 100);
+    assert_eq!((0..9).map(|_| admitted(&mut server, "b")).sum::<usize>(), 100);
     assert_eq!(admitted(&mut server, "c"), 100);
     server.pass(1);
     assert_eq!(admitted(&mut server, "b"), 100);
@@ -95,6 +95,22 @@ fn a_thousand_invented_servers_in_every_answer_for_an_hour_harm_nobody() {
     // Whoever refuses a rumour is probed, and all that are invented refuse at once.
     assert!(busiest <= 200, "{busiest}");
     assert!(sent <= 20 * 3_600, "{sent}");
+}
+
+#[test]
+fn servers_that_are_online_displace_the_dead_of_yesterday() {
+    let mut server = Server::new("a");
+    server.meet("b", Some(1));
+    let speaker = entry("b", ONLINE, WALL, Some(1));
+    // A day of deployments, each with names of its own.
+    for part in 0..50 {
+        let dead = (0..500).map(|i| entry(&format!("old{}", part * 500 + i), OFFLINE, WALL, Some(1))).collect();
+        server.hear_ours(&speaker, dead, Ours::default());
+    }
+    let live = (0..500).map(|i| entry(&format!("new{i}"), ONLINE, WALL, Some(1))).collect();
+    server.hear_ours(&speaker, live, Ours::default());
+    assert!((0..500).all(|i| server.state_of(&format!("new{i}")) == Some(ONLINE)));
+    assert!(server.core.members().entries().count() <= crate::membership::MAX_UNREACHED + 2);
 }
 
 #[test]
