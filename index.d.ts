@@ -29,7 +29,10 @@ export interface ControlMessage {
   online: boolean;
 }
 
-/** The environment variables that {@link shazbotStart} reads, after parsing. */
+/**
+ * The environment variables that version 1 had and {@link shazbotStart} reads, after parsing. The README has the further
+ * ones: `SHAZBOT_ALLOWED_ORIGINS`, `SHAZBOT_AUTH`, and others.
+ */
 export interface Config {
   /** Secret that every server of the cluster shares: authorises gossip. */
   SHAZBOT_SECRET: string;
@@ -53,18 +56,6 @@ export interface Config {
   SHAZBOT_MONITOR: boolean;
   /** Whether a shutdown takes this server out of the master list; default false. */
   SHAZBOT_UPDATE_MASTER_LIST_ON_SHUTDOWN: boolean;
-  /** The only servers that may be listed: origins and networks, with commas between. */
-  SHAZBOT_ALLOWED_ORIGINS?: string;
-  /** What is sent and taken: the secret (`plain`, the default), signatures and the secret, signatures alone. */
-  SHAZBOT_AUTH?: 'plain' | 'sign' | 'signed';
-  /** A second gossip secret, which is taken and never sent. */
-  SHAZBOT_SECRET_ALSO?: string;
-  /** A second control secret, which is taken. */
-  SHAZBOT_CONTROL_SECRET_ALSO?: string;
-  /** Name of the cluster: messages with another one are refused. */
-  SHAZBOT_CLUSTER?: string;
-  /** `required`: the list is shown only for one of the secrets. */
-  SHAZBOT_LIST_AUTH?: 'required';
 }
 
 /**

@@ -175,11 +175,9 @@ impl Http {
         }
         // The semaphore is never closed.
         let _turn = self.large.acquire().await;
-        match tokio::time::timeout(TURN, read_up_to(&mut response, &mut body, MAX_BODY)).await {
-            Ok(ended) if ended? => Ok(body),
-            Ok(_) => Err(ExchangeError::Other(format!("its answer is over {} MiB", MAX_BODY >> 20))),
-            Err(_) => Err(ExchangeError::Other("its answer is large and comes slowly".into())),
-        }
+        let rest = tokio::time::timeout(TURN, read_up_to(&mut response, &mut body, MAX_BODY));
+        let ended = rest.await.map_err(|_| ExchangeError::Other("its answer is large and comes slowly".into()))?;
+        if ended? { Ok(body) } else { Err(ExchangeError::Other(format!("its answer is over {} MiB", MAX_BODY >> 20))) }
     }
 }
 
