@@ -204,8 +204,15 @@ impl Gate {
     /// Whether a message belongs to our cluster, by the name in it.
     pub fn check_cluster(&self, name: Option<&str>) -> Result<(), Error> {
         match (&self.cluster, name) {
-            (Some(ours), Some(theirs)) if ours != theirs => Err(Error::WrongCluster(format!("{theirs:?}"))),
-            (Some(_), None) if self.mode == Mode::Signed => Err(Error::WrongCluster("none".into())),
+            (Some(ours), Some(theirs)) if ours != theirs => {
+                Err(Error::WrongCluster(format!("the message is of {theirs:?}, this server of {ours:?}")))
+            }
+            (Some(ours), None) if self.mode == Mode::Signed => {
+                Err(Error::WrongCluster(format!("the message has no SHAZBOT_CLUSTER, this server is of {ours:?}")))
+            }
+            (None, Some(theirs)) if self.mode == Mode::Signed => {
+                Err(Error::WrongCluster(format!("the message is of {theirs:?}, this server has no SHAZBOT_CLUSTER")))
+            }
             _ => Ok(()),
         }
     }
@@ -333,7 +340,8 @@ mod tests {
         let named = |name: Option<&str>, mode| Gate { cluster: name.map(Into::into), ..gate(mode, "s", None) };
         assert!(named(Some("a"), Mode::Plain).check_cluster(Some("a")).is_ok());
         assert!(named(Some("a"), Mode::Plain).check_cluster(None).is_ok());
-        assert!(named(None, Mode::Signed).check_cluster(Some("a")).is_ok());
+        assert!(named(None, Mode::Sign).check_cluster(Some("a")).is_ok());
+        assert!(named(None, Mode::Signed).check_cluster(Some("a")).is_err());
         assert!(named(Some("a"), Mode::Plain).check_cluster(Some("b")).is_err());
         assert!(named(Some("a"), Mode::Signed).check_cluster(None).is_err());
     }

@@ -156,12 +156,17 @@ impl Config {
 fn weak(gossip: &Keyring, control: &Keyring) -> Vec<String> {
     let mut weak = Vec::new();
     for (name, keyring) in [("SHAZBOT_SECRET", gossip), ("SHAZBOT_CONTROL_SECRET", control)] {
-        if keyring.all().any(Secret::is_short) {
-            weak.push(format!("{name} is shorter than 16 bytes, and can be guessed"));
+        for (secret, also) in keyring.all().zip(["", "_ALSO"]) {
+            if secret.is_short() {
+                weak.push(format!("{name}{also} has fewer than 16 bytes, and can be guessed"));
+            }
+        }
+        if keyring.also.as_ref() == Some(&keyring.main) {
+            weak.push(format!("{name}_ALSO is the same as {name}"));
         }
     }
     if gossip.all().any(|secret| control.all().any(|other| secret == other)) {
-        weak.push("SHAZBOT_CONTROL_SECRET is the same as SHAZBOT_SECRET: every server can drain every other".into());
+        weak.push("a control secret is also a gossip secret: every server can drain every other".into());
     }
     weak
 }

@@ -16,7 +16,7 @@ pub enum Error {
     Unsigned,
     /// A signed message is for another server than this one, with this base URL.
     Misdirected(String),
-    /// The message belongs to another cluster; to which.
+    /// The message belongs to another cluster; to which, in words.
     WrongCluster(String),
     /// The body is no message; what is wrong with it.
     InvalidMessage(String),
@@ -68,7 +68,7 @@ impl fmt::Display for Error {
             Self::Unauthorized(variable) => write!(f, "{UNAUTHORIZED}Invalid {variable}"),
             Self::Unsigned => write!(f, "{UNAUTHORIZED}this server takes signed messages only, SHAZBOT_AUTH=signed"),
             Self::Misdirected(own) => write!(f, "The message is for another server: this is {own}"),
-            Self::WrongCluster(which) => write!(f, "{WRONG_CLUSTER}the message is of {which}, and this server is not"),
+            Self::WrongCluster(why) => write!(f, "{WRONG_CLUSTER}{why}"),
             Self::InvalidMessage(why) | Self::TooLarge(why) => f.write_str(why),
             Self::Limit(most) => write!(f, "Too many gossip messages: at most {most} a second are handled"),
             Self::NotStarted => f.write_str("Clustershazbot engine not started"),

@@ -48,7 +48,10 @@ impl Origins {
         let own_is_loopback = AtomicBool::new(is_loopback_host(&url));
         let origins = Self { own_is_https: url.scheme() == "https", own_is_loopback, allowed };
         match origins.check(&url) {
-            Err(_) if origins.allowed.is_some() => Err("SHAZBOT_BASE_URL is not among them".into()),
+            Err(_) if origins.allowed.is_some() => {
+                let name = if address(&url).is_none() { " (a network does not stand for names)" } else { "" };
+                Err(format!("SHAZBOT_BASE_URL, {own}, is not among them{name}"))
+            }
             _ => Ok(origins),
         }
     }
@@ -291,8 +294,8 @@ mod tests {
             ("https://a,https://*:*", "has a star"),
             ("https://a,https://b.*.c", "has a star"),
             ("https://a,https://:hunter2@b", "\"b\" has more than"),
-            ("https://b", "SHAZBOT_BASE_URL is not among them"),
-            ("", "SHAZBOT_BASE_URL is not among them"),
+            ("https://b", "https://a/, is not among them (a network"),
+            ("", "https://a/, is not among them (a network"),
         ] {
             assert!(Origins::new(&own, Some(list)).is_err_and(|error| error.contains(why)), "{list}");
         }

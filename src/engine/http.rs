@@ -131,7 +131,7 @@ impl Http {
         // A proxy in front of a program that does not listen, or a program whose engine is not started.
         let not_yet = matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE);
         Err(match text {
-            Some(text) if begins(WRONG_CLUSTER) => ExchangeError::WrongCluster(text),
+            Some(text) if begins(WRONG_CLUSTER) => ExchangeError::WrongCluster(format!("it says: {text}")),
             _ if not_yet => ExchangeError::Unreachable(answer),
             _ => ExchangeError::Other(answer),
         })

@@ -109,7 +109,7 @@ impl Engine {
         if is_control || !list_needs_secret || gate.secrets.matches(header) {
             Ok(is_control)
         } else {
-            Err(Error::Unauthorized("SHAZBOT_CONTROL_SECRET"))
+            Err(Error::Unauthorized("SHAZBOT_SECRET or SHAZBOT_CONTROL_SECRET"))
         }
     }
 
@@ -242,7 +242,8 @@ impl Shared {
                     .map_err(other)?
             }
         };
-        gate.check_cluster(answer.cluster()).map_err(|error| ExchangeError::WrongCluster(error.to_string()))?;
+        gate.check_cluster(answer.cluster())
+            .map_err(|error| ExchangeError::WrongCluster(format!("its answer: {error}")))?;
         Ok(answer)
     }
 

@@ -57,10 +57,9 @@ impl Reporter {
         Self { observer, secrets, named: BTreeSet::new() }
     }
 
+    /// Hands on what is our own text, in which a secret that is a word of it is none.
     pub fn warn(&self, warnings: Vec<Report>) {
-        for warning in warnings {
-            self.tell(warning);
-        }
+        warnings.into_iter().for_each(&self.observer);
     }
 
     pub fn failed(&self) {
@@ -103,12 +102,13 @@ impl Reporter {
             }
             Notice::ExchangeFailed(url, ExchangeError::SecretRefused) => {
                 let message = format!(
-                    "{url} refuses our SHAZBOT_SECRET: it must be the same on every server, and SHAZBOT_AUTH must fit"
+                    "{url} refuses our SHAZBOT_SECRET: it must be the same on every server. Or it takes signed messages \
+                     only: then set SHAZBOT_AUTH=sign here"
                 );
                 self.once(url, "SHAZBOT_PEER_REFUSED_SECRET", message)
             }
             Notice::ExchangeFailed(url, ExchangeError::WrongCluster(why)) => {
-                let message = format!("{url} is of another cluster than SHAZBOT_CLUSTER names: {why}");
+                let message = format!("{url} is of another cluster. {why}");
                 self.once(url, "SHAZBOT_WRONG_CLUSTER", message)
             }
             Notice::ExchangeFailed(url, error) => {
