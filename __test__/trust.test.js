@@ -104,7 +104,10 @@ describe('a server whose origin is not allowed is never listed and never contact
 
 test('an allowed origin that this server itself is not among is a mistake', async (t) => {
   const start = startEngine(t, { SHAZBOT_ALLOWED_ORIGINS: 'https://*.cluster.internal:3000' });
-  await assert.rejects(start, { code: 'SHAZBOT_INVALID_CONFIG', message: /SHAZBOT_BASE_URL, http:.*, is not among them/ });
+  await assert.rejects(start, {
+    code: 'SHAZBOT_INVALID_CONFIG',
+    message: /SHAZBOT_BASE_URL, http:.*, is not among them/,
+  });
 });
 
 describe('an update of the master list', () => {
