@@ -102,7 +102,9 @@ class Scene {
     const { idle, most } = await this.unharmed(t, () => {
       const before = victim.logs.length;
       const isFailure = (/** @type {{ message: string }} */ log) => log.message.includes(`${peer.baseUrl} failed`);
-      return this.answer(write, () => victim.logs.slice(before).filter(isFailure).length >= ANSWERS);
+      const failures = () => victim.logs.slice(before).filter(isFailure).length;
+      // A message of which only an entry is bad is an answer, and no failure.
+      return this.answer(write, (answers) => failures() >= ANSWERS || answers >= 3 * ANSWERS);
     });
     assert.ok(most <= Math.max(idle.most, idle.now + GROWTH), `${inMb(idle.now)} at rest, at most ${inMb(most)}`);
   }

@@ -34,7 +34,7 @@ const COMPLAINT_CHARS = 2000;
 class Cluster {
   #folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clustershazbot-demo-'));
   #agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
-  #controlSecret = 'demo-control';
+  #controlSecret = 'the-demo-control-secret';
   #interval;
   #closed = false;
 
@@ -76,7 +76,7 @@ class Cluster {
         ...env,
         NODE_USE_ENV_PROXY: '0',
         PORT: String(server.port),
-        SHAZBOT_SECRET: 'demo-gossip',
+        SHAZBOT_SECRET: 'the-demo-gossip-secret',
         SHAZBOT_CONTROL_SECRET: this.#controlSecret,
         SHAZBOT_BASE_URL: server.baseUrl,
         SHAZBOT_MASTER_LIST: pathToFileURL(path.join(this.#folder, 'servers.json')).href,
