@@ -109,8 +109,9 @@ impl Members {
     }
 
     /// Forgets a server that is offline and has never answered us, if there is one: whoever is online is worth its place.
-    pub fn make_room(&mut self) {
-        if let Some(key) = self.keys(Kind::Stranger).last() {
+    /// Not this one, which does not ask itself.
+    pub fn make_room(&mut self, own: &ServerUrl) {
+        if let Some(key) = self.keys(Kind::Stranger).iter().rfind(|key| **key != own.key()) {
             self.forget(*key);
         }
     }

@@ -94,19 +94,12 @@ impl Core {
         if self.members.refresh_if_same(entry, now) {
             return News::None;
         }
-        let reached = voice == Voice::Reached;
-        if self.members.get(&entry.url).is_none() && !self.members.has_room(reached) {
-            self.say_full();
-            if entry.state == State::Online {
-                self.members.make_room();
+        if self.members.get(&entry.url).is_none() && !self.has_room_for(entry, voice) {
+            // There is room for those that answer.
+            if voice == Voice::Itself {
+                self.call_back(entry, now);
             }
-            if !self.members.has_room(reached) {
-                // There is room for those that answer.
-                if voice == Voice::Itself {
-                    self.call_back(entry, now);
-                }
-                return News::None;
-            }
+            return News::None;
         }
         if !self.members.would_take(entry, now) {
             return News::None;
@@ -137,6 +130,18 @@ impl Core {
                 News::None
             }
         }
+    }
+
+    fn has_room_for(&mut self, entry: &Entry, voice: Voice) -> bool {
+        let reached = voice == Voice::Reached;
+        if self.members.has_room(reached) {
+            return true;
+        }
+        self.say_full();
+        if entry.state == State::Online {
+            self.members.make_room(&self.settings.base_url);
+        }
+        self.members.has_room(reached)
     }
 
     // Takes a word as it is.

@@ -29,15 +29,21 @@ fn one_server_that_floods_us_does_not_silence_the_others() {
     assert_eq!(admitted(&mut server, "b"), 100);
 }
 
+/// A server that `b` tells of many others, 500 at a time.
+fn told_of(name: &str, state: State, count: usize) -> Server {
+    let mut server = Server::new("a");
+    server.meet("b", Some(1));
+    let speaker = entry("b", ONLINE, WALL, Some(1));
+    for part in 0..count / 500 {
+        let others = (0..500).map(|i| entry(&format!("{name}{}", part * 500 + i), state, WALL, Some(1))).collect();
+        server.hear_ours(&speaker, others, Ours::default());
+    }
+    server
+}
+
 #[test]
 fn a_flood_of_invented_servers_leaves_room_for_those_that_answer() {
-    let mut server = Server::new("a");
-    server.meet("liar", Some(1));
-    let liar = entry("liar", ONLINE, WALL, Some(1));
-    for part in 0..60 {
-        let invented = (0..500).map(|i| entry(&format!("x{}", part * 500 + i), ONLINE, WALL, Some(1))).collect();
-        server.hear_ours(&liar, invented, Ours::default());
-    }
+    let mut server = told_of("x", ONLINE, 30_000);
     let known = server.core.members().entries().count();
     assert!(known <= crate::membership::MAX_UNREACHED + 2, "{known}");
     let full = server.notices().into_iter().filter(|notice| *notice == Notice::Full).count();
@@ -99,18 +105,21 @@ fn a_thousand_invented_servers_in_every_answer_for_an_hour_harm_nobody() {
 
 #[test]
 fn servers_that_are_online_displace_the_dead_of_yesterday() {
-    let mut server = Server::new("a");
-    server.meet("b", Some(1));
-    let speaker = entry("b", ONLINE, WALL, Some(1));
     // A day of deployments, each with names of its own.
-    for part in 0..50 {
-        let dead = (0..500).map(|i| entry(&format!("old{}", part * 500 + i), OFFLINE, WALL, Some(1))).collect();
-        server.hear_ours(&speaker, dead, Ours::default());
-    }
+    let mut server = told_of("old", OFFLINE, 25_000);
     let live = (0..500).map(|i| entry(&format!("new{i}"), ONLINE, WALL, Some(1))).collect();
-    server.hear_ours(&speaker, live, Ours::default());
+    server.hear_ours(&entry("b", ONLINE, WALL, Some(1)), live, Ours::default());
     assert!((0..500).all(|i| server.state_of(&format!("new{i}")) == Some(ONLINE)));
     assert!(server.core.members().entries().count() <= crate::membership::MAX_UNREACHED + 2);
+}
+
+#[test]
+fn a_drained_server_does_not_give_its_own_place_away() {
+    let mut server = told_of("x", ONLINE, 25_000);
+    server.core.handle_control(server.now, false);
+    // It is the only one offline.
+    server.hear_ours(&entry("b", ONLINE, WALL, Some(1)), vec![entry("new", ONLINE, WALL, Some(1))], Ours::default());
+    assert_eq!((server.state_of("a"), server.state_of("new")), (Some(OFFLINE), None));
 }
 
 #[test]
