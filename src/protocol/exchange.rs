@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::event::{Action, ExchangeError, Id};
 use super::hearing::Voice;
+use super::rumours::MAX_TRIES;
 use super::{Core, Notice};
 use crate::clock::Now;
 use crate::message::{Entry, Message, Ours, ServerUrl};
@@ -121,27 +122,25 @@ impl Core {
             }
             return;
         }
-        // Servers that somebody has invented keep no message from those that there are.
-        let instead = self.members.next_reached(&to, &self.settings.base_url).cloned();
-        match (purpose, instead) {
-            (Purpose::Probe, instead) => {
+        match purpose {
+            Purpose::Probe => {
                 self.suspect(&to, began, error, now);
-                if let Some(instead) = instead {
+                if let Some(instead) = self.in_place_of(&to) {
                     self.probe(instead, now);
                 }
             }
-            (Purpose::Confirm, _) => self.confirm(&to, error),
-            (Purpose::Check, _) => self.believe(&to, began, now),
-            (Purpose::Ring(_) | Purpose::Push, Some(instead)) => {
-                self.send_this(instead, Purpose::Push, message, false, now);
-            }
-            (Purpose::Ring(tries), None) => {
-                self.pass_on(&to, tries, message, now);
-                self.probe_if_refused(to, error, now);
-            }
-            (Purpose::Push, None) => self.probe_if_refused(to, error, now),
-            (Purpose::Contact | Purpose::Favour(_) | Purpose::Report | Purpose::Repair(..), _) => {}
+            Purpose::Confirm => self.confirm(&to, error),
+            Purpose::Check => self.believe(&to, began, now),
+            Purpose::Ring(tries) => self.pass_on(to, tries, message, error, now),
+            Purpose::Push => self.pass_on(to, MAX_TRIES, message, error, now),
+            Purpose::Contact | Purpose::Favour(_) | Purpose::Report | Purpose::Repair(..) => {}
         }
+    }
+
+    /// Who gets what a server did not take that has never answered us: those that somebody has invented keep nothing from
+    /// those that there are.
+    pub(super) fn in_place_of(&self, failed: &ServerUrl) -> Option<ServerUrl> {
+        self.members.next_reached(failed, &self.settings.base_url).cloned()
     }
 
     /// Sends the usual message: our entry, what we hold of the receiver that it may want to correct, our digest.

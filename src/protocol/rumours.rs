@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::event::ExchangeError;
 use super::exchange::Purpose;
 use super::sync::MAX_ENTRY_BYTES;
 use super::timer::Timer;
@@ -16,7 +17,7 @@ const BATCH: Duration = Duration::from_millis(40);
 /// How many random servers are told, besides the next on the ring.
 const FANOUT: usize = 2;
 /// How many of those that follow on the ring are tried.
-const MAX_TRIES: u32 = 3;
+pub const MAX_TRIES: u32 = 3;
 /// Rumours that wait; those beyond are left to the digests.
 const MAX_WAITING: usize = 5_000;
 
@@ -70,11 +71,23 @@ impl Core {
         }
     }
 
-    /// The next on the ring did not take the rumours: the one after does.
-    pub(super) fn pass_on(&mut self, failed: &ServerUrl, tries: u32, message: Arc<Message>, now: Now) {
-        let next = self.members.successors(failed).find(|url| **url != self.settings.base_url).cloned();
+    /// Somebody did not take rumours: where it was the next on the ring, the one after does.
+    pub(super) fn pass_on(
+        &mut self,
+        failed: ServerUrl,
+        tries: u32,
+        message: Arc<Message>,
+        error: &ExchangeError,
+        now: Now,
+    ) {
+        if let Some(instead) = self.in_place_of(&failed) {
+            self.send_this(instead, Purpose::Push, message, false, now);
+            return;
+        }
+        let next = self.members.successors(&failed).find(|url| **url != self.settings.base_url).cloned();
         if let Some(to) = next.filter(|_| tries < MAX_TRIES) {
             self.send_this(to, Purpose::Ring(tries + 1), message, false, now);
         }
+        self.probe_if_refused(failed, error, now);
     }
 }
