@@ -14,41 +14,28 @@ const { settled, shazbotError } = require('./errors.js');
  * @returns {import('../index.js').GossipMessage}
  */
 function gossip(engine, header, body) {
-  /** @type {Parts | undefined} */
-  let parts;
-  /** @type {unknown} */
-  let wrong;
-  try {
-    parts = gossipParts(body);
-  } catch (error) {
-    wrong = error;
-  }
-  if (typeof parts?.shazbot === 'string') {
-    const answer = settled(engine.exchange(text(header), parts.shazbot));
+  const wrong = wrongWithGossip(body);
+  const { online, offline, shazbot } = /** @type {Parts} */ (Object(body));
+  if (!wrong && typeof shazbot === 'string') {
+    const answer = settled(engine.exchange(text(header), shazbot));
     // Whoever sent that field reads it alone.
     if (answer !== null) return answerOfOurs(answer);
   }
   settled(engine.authorizeGossip(text(header)));
-  // Whoever has not the secret is not told what is wrong.
-  if (!parts) throw wrong;
-  const answer = settled(engine.gossip(pack(parts.online, parts.offline)));
+  // Whoever has not the secret is not told.
+  if (wrong) throw invalid('gossip', wrong);
+  const answer = settled(engine.gossip(pack(online, offline ?? [])));
   return { message: 'gossip', online: objects(unpack(answer.online)), offline: objects(unpack(answer.offline)) };
 }
 
-/** @typedef {{ online: unknown[], offline: unknown[], shazbot: unknown }} Parts */
+/** @typedef {{ online: unknown[], offline?: unknown[] | null, shazbot?: unknown }} Parts of what is a gossip message */
 
-/**
- * @param {unknown} body
- * @returns {Parts}
- */
-function gossipParts(body) {
-  const { message, online, offline, shazbot } = object(body, 'gossip');
-  if (message !== 'gossip') throw invalid('gossip', 'its message is not "gossip"');
-  if (!Array.isArray(online)) throw invalid('gossip', 'its online is not an array');
-  if (offline !== undefined && offline !== null && !Array.isArray(offline)) {
-    throw invalid('gossip', 'its offline is not an array');
-  }
-  return { online, offline: offline ?? [], shazbot };
+/** @param {unknown} body */
+function wrongWithGossip(body) {
+  if (!isObject(body)) return wrongWithBody(body);
+  if (body.message !== 'gossip') return 'its message is not "gossip"';
+  if (!Array.isArray(body.online)) return 'its online is not an array';
+  return Array.isArray(body.offline ?? []) ? undefined : 'its offline is not an array';
 }
 
 /** @param {string} shazbot */
@@ -64,7 +51,8 @@ function answerOfOurs(shazbot) {
  */
 function control(engine, header, body) {
   settled(engine.authorizeControl(text(header)));
-  const { message, online } = object(body, 'control');
+  if (!isObject(body)) throw invalid('control', wrongWithBody(body));
+  const { message, online } = body;
   if (message !== 'control') throw invalid('control', 'its message is not "control"');
   if (typeof online !== 'boolean') throw invalid('control', 'its online is not a boolean');
   settled(engine.control(online));
@@ -130,14 +118,16 @@ function text(header) {
 
 /**
  * @param {unknown} body
- * @param {string} kind
+ * @returns {body is Record<string, unknown>}
  */
-function object(body, kind) {
-  if (typeof body === 'object' && body !== null && !Array.isArray(body)) {
-    return /** @type {Record<string, unknown>} */ (body);
-  }
+function isObject(body) {
+  return typeof body === 'object' && body !== null && !Array.isArray(body);
+}
+
+/** @param {unknown} body that is no object */
+function wrongWithBody(body) {
   const what = body === null ? 'null' : Array.isArray(body) ? 'an array' : `of type ${typeof body}`;
-  throw invalid(kind, `the body is ${what}, not an object; is a JSON body parser in front of the route?`);
+  return `the body is ${what}, not an object; is a JSON body parser in front of the route?`;
 }
 
 /**
