@@ -42,19 +42,22 @@ async function roll(scope, steps) {
       if (/401|refuses/.test(text)) refusals.push(text);
     };
   }
+  /** @param {typeof servers[0]} server */
+  const assertUnrefused = async (server) => {
+    for (const { status } of await server.order('exchanges')) assert.equal(status, 200);
+    assert.deepEqual(server.warnings, []);
+  };
   await agree(servers, { online: servers });
   for (const step of steps.slice(1)) {
     for (const server of servers) {
+      await assertUnrefused(server);
       await server.terminate();
       server.env = { ...list.env, ...step };
       await server.restart();
       await agree(servers, { online: servers }, { what: `all know each other at ${JSON.stringify(step)}` });
     }
   }
-  for (const server of servers) {
-    for (const { status } of await server.order('exchanges')) assert.equal(status, 200);
-    assert.deepEqual(server.warnings, []);
-  }
+  await Promise.all(servers.map(assertUnrefused));
   assert.deepEqual(refusals, []);
   return servers;
 }
