@@ -5,6 +5,7 @@ mod detector;
 mod event;
 mod exchange;
 mod hearing;
+mod inbound;
 mod master_list;
 mod own;
 mod rumours;
@@ -28,6 +29,7 @@ use detector::Suspicion;
 pub use event::{Action, ExchangeError, Id, Notice};
 use exchange::{Exchange, Purpose};
 use hearing::Voice;
+use inbound::Inbound;
 use master_list::MasterList;
 use own::UrlDoubt;
 use timer::{Timer, Timers};
@@ -42,10 +44,6 @@ const EXPIRY_INTERVAL: Duration = Duration::from_secs(60);
 /// for carrying it out.
 const LEAVE_LIMIT: Duration = Duration::from_millis(5_800);
 const LEAVE_LIMIT_WITH_LIST: Duration = Duration::from_millis(11_800);
-/// Gossip messages handled in a second: fifty times what the restart of a large cluster sends to one server.
-const INBOUND_PER_SECOND: u32 = 1_000;
-/// The same of one server: more than the shortest interval and a storm of news make.
-const PEER_PER_SECOND: u32 = 100;
 /// How far the wall clock may go its own way between two looks at it before we doubt how much time has passed.
 const CLOCK_JUMP: u64 = 5_000;
 /// So many rumours are pushed at once, and so many a second after that; so many servers that others call dead are checked;
@@ -110,8 +108,7 @@ pub struct Core {
     awake_since: Duration,
     // How far the wall clock is ahead of the monotonic one, ms.
     clock_ahead: u64,
-    inbound: (Duration, u32),
-    inbound_of: BTreeMap<ServerUrl, u32>,
+    inbound: Inbound,
     reported: BTreeSet<Skipped>,
     is_full_said: bool,
     actions: VecDeque<Action>,
@@ -151,8 +148,7 @@ impl Core {
             last_beat: now.mono,
             awake_since: now.mono,
             clock_ahead: now.wall.wrapping_sub(now.mono.as_millis() as u64),
-            inbound: (now.mono, 0),
-            inbound_of: BTreeMap::new(),
+            inbound: Inbound::default(),
             reported: BTreeSet::new(),
             is_full_said: false,
             actions: VecDeque::new(),
@@ -250,27 +246,13 @@ impl Core {
 
     /// Whether one more message may be handled now. Asked before it is even read.
     pub fn admit(&mut self, now: Now) -> Result<(), Error> {
-        let (since, count) = &mut self.inbound;
-        if now.mono.saturating_sub(*since) >= Duration::from_secs(1) {
-            (*since, *count) = (now.mono, 0);
-            self.inbound_of.clear();
-        }
-        *count += 1;
-        if *count > INBOUND_PER_SECOND { Err(Error::Limit(INBOUND_PER_SECOND)) } else { Ok(()) }
+        self.inbound.admit(now.mono)
     }
 
     /// Whether one more message of its sender may be handled now, if it says who that is. After [`Core::admit`].
     pub fn admit_from(&mut self, message: &Message) -> Result<(), Error> {
-        let Some(from) = message.ours.as_ref().and_then(|ours| ours.from.as_ref()) else { return Ok(()) };
-        // No more of them than messages in a second.
-        let count = self.inbound_of.entry(from.clone()).or_default();
-        *count += 1;
-        if *count > PEER_PER_SECOND {
-            // One that floods us, or whose message somebody repeats, uses up nothing of the others'.
-            self.inbound.1 -= 1;
-            return Err(Error::Limit(PEER_PER_SECOND));
-        }
-        Ok(())
+        let from = message.ours.as_ref().and_then(|ours| ours.from.as_ref());
+        from.map_or(Ok(()), |from| self.inbound.admit_from(from))
     }
 
     /// A peer's message, admitted. Returns the answer to it.
