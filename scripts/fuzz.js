@@ -24,7 +24,7 @@ npm run fuzz -- --target core    of one
   --runs N                       so many
   --target NAME                  one of ${targets.join(', ')}
 
-It fails where anything panics, where one call takes over 10 ms in each of ten tries or a second in one, and where memory
+It fails where anything panics, where one call takes over 10 ms in each of ten tries or five seconds in one, and where memory
 grows. It begins with fuzz/corpus, and leaves its work, the input that fails too, in target/fuzz. It needs a C++ compiler.
 `;
 

@@ -72,7 +72,7 @@ ${markdown(
   targets.map(({ what, target, shown, met }) => [what, target, shown, met ? 'met' : '**missed**']),
 )}
 
-${missed.map(({ what, limit = 'see the last part of this page' }) => `- Missed: ${what}. What limits it: ${limit}.`).join('\n')}
+${missed.map(({ what, limit = 'see [below](#what-limits-it)' }) => `- Missed: ${what}. What limits it: ${limit}.`).join('\n')}
 
 Idle bytes: the lower figure is that of six exchanges an interval of 30 s, three begun and three answered, counted on sockets,
 at the size where it is the greatest. The other is the simulator's (\`npm run report\`, [convergence.md](convergence.md)): it
