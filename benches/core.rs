@@ -258,6 +258,8 @@ fn core(known: &[Entry]) -> Core {
         announce_minimum: Duration::from_secs(300),
         announce_interval: Duration::from_secs(600),
         update_list_on_shutdown: false,
+        lists: 1,
+        keeps_state: false,
     };
     let mut core = Core::new(settings, now(0), 1);
     core.adopt(members(known), now(0));

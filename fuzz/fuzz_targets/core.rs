@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use clustershazbot::clock::Now;
 use clustershazbot::config::Settings;
 use clustershazbot::message::{Edge, Message};
-use clustershazbot::protocol::{Action, Core, ExchangeError, Id};
+use clustershazbot::protocol::{Action, Core, ExchangeError, Id, WriteError};
 use clustershazbot_fuzz::{WALL, bounded_calls, edge, own};
 use libfuzzer_sys::fuzz_target;
 
@@ -56,6 +56,8 @@ impl Server {
             announce_minimum: Duration::from_secs(5),
             announce_interval: Duration::from_secs(20),
             update_list_on_shutdown: true,
+            lists: 1,
+            keeps_state: true,
         };
         let now = Now { mono: Duration::ZERO, wall: WALL };
         let core = Core::new(settings, now, 7);
@@ -91,9 +93,11 @@ impl Server {
                 let Some(id) = self.lists.pop_front() else { return };
                 let list = Message::from_master_list(rest.as_bytes(), Edge { wall: self.now.wall, ..edge() });
                 self.told += list.as_ref().map_or(0, |list| list.entries.len());
-                let list = list.map_err(|error| error.to_string());
+                // Nothing where the list has not changed.
+                let list = list.map(|list| (!list.entries.is_empty()).then_some(list)).map_err(|error| error.to_string());
                 if self.call(|core, now| core.handle_list(now, id, list)).is_some() {
-                    self.call(|core, now| core.handle_list_written(now, id, Ok(())));
+                    let written = if id % 3 == 0 { Err(WriteError::Conflict) } else { Ok(()) };
+                    self.call(|core, now| core.handle_list_written(now, id, written));
                 }
             }
             "t" => self.pass(number, true),
@@ -159,6 +163,7 @@ impl Server {
                     self.requests.push_back((id, self.now.mono + timeout));
                 }
                 Action::SyncList { id, .. } => self.lists.push_back(id),
+                Action::SaveState(state) => assert!(state.entries.len() <= 1_000),
             }
         }
         while self.core.poll_notice().is_some() {}

@@ -33,12 +33,16 @@ pub struct Config {
     pub list_needs_secret: bool,
     /// Whom we may list: `SHAZBOT_ALLOWED_ORIGINS`.
     pub origins: Arc<Origins>,
-    /// `SHAZBOT_MASTER_LIST`.
-    pub master_list: Location,
-    /// `SHAZBOT_MASTER_LIST_UPDATE`; the same as the list itself where that is a file and this is left out.
-    pub master_list_update: Location,
-    /// `SHAZBOT_MASTER_LIST_UPDATE_AUTH`; None where it is empty.
-    pub master_list_update_auth: Option<Secret>,
+    /// `SHAZBOT_MASTER_LIST`, with `SHAZBOT_MASTER_LIST_UPDATE`.
+    pub lists: Vec<List>,
+    /// `SHAZBOT_MASTER_LIST_AUTH`: the header that a list is read with.
+    pub list_auth: Option<Secret>,
+    /// `SHAZBOT_MASTER_LIST_UPDATE_AUTH`: the one that it is written with.
+    pub list_update_auth: Option<Secret>,
+    /// `SHAZBOT_MASTER_LIST_UPDATE_HEADERS`: further ones.
+    pub list_update_headers: Vec<(String, Secret)>,
+    /// `SHAZBOT_STATE_FILE`.
+    pub state_file: Option<PathBuf>,
     /// Node's own variables for TLS and proxies.
     pub network: Network,
     /// What is not wrong but not safe either, a sentence each.
@@ -60,6 +64,19 @@ pub struct Settings {
     pub announce_interval: Duration,
     /// `SHAZBOT_UPDATE_MASTER_LIST_ON_SHUTDOWN`.
     pub update_list_on_shutdown: bool,
+    /// How many master lists there are.
+    pub lists: usize,
+    /// Whether there is a `SHAZBOT_STATE_FILE`.
+    pub keeps_state: bool,
+}
+
+/// A master list: where it is read and where it is written. A file is both, unless said otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct List {
+    /// With `GET`.
+    pub read: Location,
+    /// With `PUT`.
+    pub write: Location,
 }
 
 /// Where a master list is.
@@ -117,41 +134,44 @@ impl Config {
         let mode = reader.mode();
         let cluster = reader.cluster();
         let list_needs_secret = reader.list_auth();
-        let master_list = reader.location("SHAZBOT_MASTER_LIST");
-        let master_list_update = reader.update_location(master_list.as_ref());
-        let master_list_update_auth = reader.update_auth(master_list_update.as_ref());
+        let lists = reader.lists();
+        let list_auth = reader.optional_header("SHAZBOT_MASTER_LIST_AUTH");
+        let list_update_auth = reader.update_auth(lists.as_deref());
+        let list_update_headers = reader.update_headers();
+        let state_file = reader.state_file();
         let interval = reader.seconds("SHAZBOT_GOSSIP_INTERVAL", 30.0, 0.1, 3600.0);
         let announce_minimum = reader.seconds("SHAZBOT_MASTER_ANNOUNCE_MINIMUM", 300.0, 0.0, 86_400.0);
         let announce_interval = reader.seconds("SHAZBOT_MASTER_ANNOUNCE_INTERVAL", 600.0, 0.0, 86_400.0);
         let monitor = reader.boolean("SHAZBOT_MONITOR");
         let update_list_on_shutdown = reader.boolean("SHAZBOT_UPDATE_MASTER_LIST_ON_SHUTDOWN");
-        match (secrets, control, base_url, origins, master_list, master_list_update) {
-            (
-                Some(secrets),
-                Some(control),
-                Some(base_url),
-                Some(origins),
-                Some(master_list),
-                Some(master_list_update),
-            ) if reader.problems.is_empty() => Ok(Self {
-                weak: weak(&secrets, &control),
-                settings: Settings {
-                    base_url,
-                    monitor,
-                    interval,
-                    announce_minimum,
-                    announce_interval,
-                    update_list_on_shutdown,
-                },
-                gate: Gate { mode, secrets, cluster },
-                control,
-                list_needs_secret,
-                origins: Arc::new(origins),
-                master_list,
-                master_list_update,
-                master_list_update_auth,
-                network: Network::from_environment(environment),
-            }),
+        match (secrets, control, base_url, origins, lists) {
+            (Some(secrets), Some(control), Some(base_url), Some(origins), Some(lists))
+                if reader.problems.is_empty() =>
+            {
+                Ok(Self {
+                    weak: weak(&secrets, &control),
+                    settings: Settings {
+                        base_url,
+                        monitor,
+                        interval,
+                        announce_minimum,
+                        announce_interval,
+                        update_list_on_shutdown,
+                        lists: lists.len(),
+                        keeps_state: state_file.is_some(),
+                    },
+                    gate: Gate { mode, secrets, cluster },
+                    control,
+                    list_needs_secret,
+                    origins: Arc::new(origins),
+                    lists,
+                    list_auth,
+                    list_update_auth,
+                    list_update_headers,
+                    state_file,
+                    network: Network::from_environment(environment),
+                })
+            }
             _ => Err(Error::InvalidConfig(reader.problems)),
         }
     }
@@ -287,17 +307,63 @@ mod tests {
             ("SHAZBOT_MASTER_LIST_UPDATE_AUTH", None),
         ])
         .expect("valid");
-        assert_eq!(config.master_list_update, Location::File("/tmp/list.json".into()));
-        assert!(
-            read(&[("SHAZBOT_MASTER_LIST_UPDATE_AUTH", Some(""))]).expect("valid").master_list_update_auth.is_none()
-        );
+        let file = Location::File("/tmp/list.json".into());
+        assert_eq!(config.lists, [List { read: file.clone(), write: file }]);
+        assert!(read(&[("SHAZBOT_MASTER_LIST_UPDATE_AUTH", Some(""))]).expect("valid").list_update_auth.is_none());
     }
 
     #[test]
     fn a_location_in_words_shows_no_signature() {
         let config = read(&[]).expect("valid");
-        assert_eq!(config.master_list.to_string(), "https://store/list.json");
+        assert_eq!(config.lists[0].read.to_string(), "https://store/list.json");
         assert!(!format!("{config:?}").contains("abc"));
+    }
+
+    #[test]
+    fn there_may_be_several_lists_each_with_a_place_to_write_it() {
+        let config = read(&[
+            ("SHAZBOT_MASTER_LIST", Some("https://store/list.json?a  file:///tmp/list.json")),
+            ("SHAZBOT_MASTER_LIST_UPDATE", Some("https://store/list.json?b\nfile:///tmp/list.json")),
+        ]);
+        let lists = config.expect("valid").lists;
+        assert_eq!(lists.len(), 2);
+        assert_ne!(lists[0].read, lists[0].write);
+        assert_eq!(lists[1].read, lists[1].write);
+        let error = read(&[("SHAZBOT_MASTER_LIST", Some("https://a/list.json https://b/list.json"))]);
+        assert!(error.expect_err("one place to write").contains("has 1 URL, SHAZBOT_MASTER_LIST 2"));
+        let many = "https://a/ ".repeat(9);
+        assert!(read(&[("SHAZBOT_MASTER_LIST", Some(&many))]).expect_err("too many").contains("more than 8"));
+        assert!(read(&[("SHAZBOT_MASTER_LIST", Some(" "))]).expect_err("none").contains("is required"));
+    }
+
+    #[test]
+    fn headers_of_an_update_are_an_object_of_strings() {
+        let headers = |json: &str| read(&[("SHAZBOT_MASTER_LIST_UPDATE_HEADERS", Some(json))]);
+        let config = headers(r#"{"x-ms-blob-type":"BlockBlob","X-Token":"hunter2"}"#).expect("valid");
+        assert_eq!(config.list_update_headers.len(), 2);
+        assert!(!format!("{config:?}").contains("hunter2"));
+        for wrong in [
+            "hunter2",
+            r#"["hunter2"]"#,
+            r#"{"hunter2":7}"#,
+            r#"{"two words":"hunter2"}"#,
+            r#"{"x":"hunter2 \n"}"#,
+            r#"{"Authorization":"hunter2"}"#,
+            r#"{"if-match":"hunter2"}"#,
+        ] {
+            let error = headers(wrong).expect_err(wrong);
+            assert!(error.starts_with("SHAZBOT_MASTER_LIST_UPDATE_HEADERS") && !error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_state_file_is_a_path_or_the_url_of_one() {
+        for value in ["/var/lib/app/cluster.json", "file:///var/lib/app/cluster.json"] {
+            let config = read(&[("SHAZBOT_STATE_FILE", Some(value))]).expect("valid");
+            assert_eq!(config.state_file, Some("/var/lib/app/cluster.json".into()));
+            assert!(config.settings.keeps_state);
+        }
+        assert!(read(&[("SHAZBOT_STATE_FILE", Some("https://a/"))]).is_err());
     }
 
     #[test]

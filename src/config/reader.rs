@@ -1,13 +1,28 @@
 //! Variables, one by one, and what is wrong with them.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use url::Url;
 
-use super::{Environment, Location};
+use super::{Environment, List, Location};
 use crate::auth::{Keyring, Mode, SCHEME, Secret};
 use crate::message::{ServerUrl, is_cluster_name};
 use crate::origins::Origins;
+
+/// More master lists than anybody needs: each is read and written by itself.
+const MAX_LISTS: usize = 8;
+/// What a request sets by itself.
+const OUR_HEADERS: [&str; 7] = [
+    "connection",
+    "content-length",
+    "host",
+    "if-match",
+    "if-none-match",
+    "transfer-encoding",
+    "x-goog-if-generation-match",
+];
 
 // Values that are secret, or may hold one (a URL may be presigned), are never repeated in a problem.
 pub struct Reader<'a> {
@@ -95,8 +110,7 @@ impl<'a> Reader<'a> {
         ServerUrl::parse(value).map_err(|why| self.problem("SHAZBOT_BASE_URL", &why.replace("its URL", "the URL"))).ok()
     }
 
-    pub fn location(&mut self, name: &str) -> Option<Location> {
-        let value = self.required(name)?;
+    fn location(&mut self, name: &str, value: &str) -> Option<Location> {
         let Ok(url) = Url::parse(value) else {
             self.problem(name, "it is not an absolute URL; a file is written as file:///path/to/list.json");
             return None;
@@ -112,21 +126,94 @@ impl<'a> Reader<'a> {
         None
     }
 
-    pub fn update_location(&mut self, list: Option<&Location>) -> Option<Location> {
-        match list {
-            Some(file @ Location::File(_)) if self.get("SHAZBOT_MASTER_LIST_UPDATE").is_none() => Some(file.clone()),
-            _ => self.location("SHAZBOT_MASTER_LIST_UPDATE"),
+    // A variable that has one URL, or several with white space between them.
+    fn locations(&mut self, name: &str) -> Option<Vec<Location>> {
+        let urls: Vec<_> = self.get(name).unwrap_or_default().split_whitespace().collect();
+        if urls.is_empty() {
+            self.problems.push(format!("Environment variable {name} is required"));
+            return None;
         }
+        if urls.len() > MAX_LISTS {
+            self.problem(name, &format!("it has more than {MAX_LISTS} URLs"));
+            return None;
+        }
+        urls.into_iter().map(|url| self.location(name, url)).collect()
     }
 
-    pub fn update_auth(&mut self, update: Option<&Location>) -> Option<Secret> {
+    pub fn lists(&mut self) -> Option<Vec<List>> {
+        let (name, update) = ("SHAZBOT_MASTER_LIST", "SHAZBOT_MASTER_LIST_UPDATE");
+        let read = self.locations(name);
+        let are_files = |lists: &[Location]| lists.iter().all(|list| matches!(list, Location::File(_)));
+        let write = match &read {
+            Some(read) if self.get(update).is_none() && are_files(read) => read.clone(),
+            _ => self.locations(update)?,
+        };
+        let read = read?;
+        if read.len() != write.len() {
+            let count = format!(
+                "it has {} URL{}, {name} {}: give one for each, in the same order; a file's is the same again",
+                write.len(),
+                if write.len() == 1 { "" } else { "s" },
+                read.len()
+            );
+            self.problem(update, &count);
+            return None;
+        }
+        Some(read.into_iter().zip(write).map(|(read, write)| List { read, write }).collect())
+    }
+
+    pub fn optional_header(&mut self, name: &str) -> Option<Secret> {
+        self.get(name).and_then(|value| self.header(name, value))
+    }
+
+    pub fn update_auth(&mut self, lists: Option<&[List]>) -> Option<Secret> {
         let name = "SHAZBOT_MASTER_LIST_UPDATE_AUTH";
+        let needs_one = |lists: &[List]| lists.iter().any(|list| matches!(list.write, Location::Http(_)));
         match self.environment.get(name).map(String::as_str) {
             Some("") => None,
             Some(value) => self.header(name, value),
-            None if matches!(update, Some(Location::File(_))) => None,
+            None if lists.is_some_and(|lists| !needs_one(lists)) => None,
             None => {
                 self.problems.push(format!("Environment variable {name} is required"));
+                None
+            }
+        }
+    }
+
+    pub fn update_headers(&mut self) -> Vec<(String, Secret)> {
+        let name = "SHAZBOT_MASTER_LIST_UPDATE_HEADERS";
+        let Some(value) = self.get(name) else { return Vec::new() };
+        let Ok(headers) = serde_json::from_str::<BTreeMap<String, String>>(value) else {
+            self.problem(name, r#"it is no JSON object of strings, as {"x-ms-blob-type":"BlockBlob"} is one"#);
+            return Vec::new();
+        };
+        let is_of_a_name = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+        let mut kept = Vec::new();
+        for (header, value) in headers {
+            let header = header.to_ascii_lowercase();
+            if header.is_empty() || !header.chars().all(is_of_a_name) {
+                self.problem(name, "one of its names is not that of an HTTP header");
+            } else if header == "authorization" {
+                self.problem(name, "authorization is given by SHAZBOT_MASTER_LIST_UPDATE_AUTH");
+            } else if OUR_HEADERS.contains(&header.as_str()) {
+                self.problem(name, &format!("{header} is not for you to set"));
+            } else if let Some(value) = self.header(name, &value) {
+                kept.push((header, value));
+            }
+        }
+        kept
+    }
+
+    pub fn state_file(&mut self) -> Option<PathBuf> {
+        let name = "SHAZBOT_STATE_FILE";
+        let value = self.get(name)?;
+        if !value.contains("://") {
+            return Some(value.into());
+        }
+        match self.location(name, value)? {
+            Location::File(path) => Some(path),
+            Location::Http(_) => {
+                self.problem(name, "it is neither a path nor the file: URL of one");
                 None
             }
         }

@@ -1,4 +1,4 @@
-//! A master list in a file: for one machine, or a volume that several share.
+//! A file with a list of servers: a master list, for one machine or on a volume that several share, or the state.
 
 use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
@@ -40,9 +40,9 @@ pub async fn read(path: &Path, most: usize) -> io::Result<Vec<u8>> {
     .await
 }
 
-/// Replaces a list as a whole: whoever reads it sees the old one or the new one. Holds the lock until that is done,
+/// Replaces a list as a whole: whoever reads it sees the old one or the new one. Holds a lock until that is done,
 /// whether or not anybody waits for it so long.
-pub async fn write(path: &Path, content: Vec<u8>, lock: Lock) -> io::Result<()> {
+pub async fn replace(path: &Path, content: Vec<u8>, lock: Option<Lock>) -> io::Result<()> {
     let (path, temporary) = (path.to_owned(), beside(path, ".new"));
     blocking(move || {
         let _lock = lock;

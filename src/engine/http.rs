@@ -1,12 +1,15 @@
 //! HTTP as Node's `fetch` would do it: the same trust in certificates, the same proxies.
 
 use std::error::Error as _;
-use std::io;
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
+use flate2::read::GzDecoder;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH,
+};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy, Response, StatusCode};
 use serde_json::Value;
@@ -15,12 +18,13 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use super::report::Report;
+use super::store::Version;
 use crate::auth::Secret;
 use crate::config::{Config, Network};
 use crate::error::{UNAUTHORIZED, WRONG_CLUSTER};
 use crate::message::ServerUrl;
 use crate::origins::Origins;
-use crate::protocol::ExchangeError;
+use crate::protocol::{ExchangeError, WriteError};
 
 /// Largest answer or list that is read, bytes: what a v1 server sends of 50 000 of ours.
 pub const MAX_BODY: usize = 8 << 20;
@@ -47,6 +51,7 @@ pub struct Http {
     fresh: Client,
     get: Client,
     put: Client,
+    list: ListHeaders,
     places: Semaphore,
     large: Semaphore,
 }
@@ -90,6 +95,7 @@ impl Http {
             fresh: client(Policy::none(), Some(resolver), 0)?,
             get: client(Policy::limited(MAX_REDIRECTS), None, usize::MAX)?,
             put: client(within_origin(), None, usize::MAX)?,
+            list: ListHeaders::of(config),
             places: Semaphore::new(MAX_EXCHANGES),
             large: Semaphore::new(LARGE_AT_A_TIME),
         };
@@ -137,35 +143,70 @@ impl Http {
         })
     }
 
-    /// Reads a master list; one that is not there is empty.
-    pub async fn get_list(&self, url: &Url, timeout: Duration) -> Result<Vec<u8>, String> {
-        let mut response = self.get.get(url.clone()).timeout(timeout).send().await.map_err(|error| cause(&error))?;
-        match response.status() {
-            StatusCode::NOT_FOUND => Ok(Vec::new()),
-            status if status.is_success() => {
-                let mut body = Vec::new();
-                let ended = read_up_to(&mut response, &mut body, MAX_BODY).await.map_err(|error| error.to_string())?;
-                if ended { Ok(body) } else { Err(format!("it is over {} MiB", MAX_BODY >> 20)) }
-            }
-            status => Err(format!("the store answered {status}")),
+    /// Reads a master list; one that is not there is empty. None where it still has the tag that was seen.
+    pub async fn get_list(&self, url: &Url, seen: Option<&str>, timeout: Duration) -> Result<Option<Got>, String> {
+        // A proxy that answers what it has kept, or changes the tag of what it compresses, would have us write in vain.
+        let mut request = self
+            .get
+            .get(url.clone())
+            .header(CACHE_CONTROL, "no-cache")
+            .header(ACCEPT_ENCODING, "identity")
+            .timeout(timeout);
+        if let Some(auth) = &self.list.auth {
+            request = request.header(AUTHORIZATION, header_value(auth));
         }
+        if let Some(seen) = seen {
+            request = request.header(IF_NONE_MATCH, seen);
+        }
+        let mut response = request.send().await.map_err(|error| cause(&error))?;
+        let at = response.url().clone();
+        let header = |name: &str| response.headers().get(name)?.to_str().ok().map(str::to_owned);
+        let (tag, generation, encoding) = (header("etag"), header("x-goog-generation"), header("content-encoding"));
+        let is_gzip = encoding.is_some_and(|encoding| encoding.trim().eq_ignore_ascii_case("gzip"));
+        match response.status() {
+            StatusCode::NOT_MODIFIED if seen.is_some() => return Ok(None),
+            StatusCode::NOT_FOUND => {
+                return Ok(Some(Got { body: Vec::new(), tag: None, version: Some(Version::Absent), at }));
+            }
+            status if status.is_success() => {}
+            status => return Err(format!("the store answered {status}")),
+        }
+        let mut body = Vec::new();
+        if !read_up_to(&mut response, &mut body, MAX_BODY).await.map_err(|error| error.to_string())? {
+            return Err(format!("it is over {} MiB", MAX_BODY >> 20));
+        }
+        if is_gzip {
+            body = unzipped(&body)?;
+        }
+        let strong = tag.clone().filter(|tag| tag.starts_with('"'));
+        let version = generation.map(Version::Generation).or_else(|| strong.map(Version::Tag));
+        Ok(Some(Got { body, tag, version, at }))
     }
 
-    /// Writes a master list.
+    /// Writes a master list: one of a version, if it is still that.
     pub async fn put_list(
         &self,
         url: &Url,
-        auth: Option<&Secret>,
+        version: Option<&Version>,
         body: Vec<u8>,
         timeout: Duration,
-    ) -> Result<(), String> {
-        let mut request =
-            self.put.put(url.clone()).header(CONTENT_TYPE, "application/json").timeout(timeout).body(body);
-        if let Some(auth) = auth {
-            request = request.header(AUTHORIZATION, header_value(auth));
+    ) -> Result<(), WriteError> {
+        let mut headers = self.list.update_headers.clone();
+        match version {
+            None => {}
+            Some(Version::Absent) => insert(&mut headers, "if-none-match", "*"),
+            Some(Version::Tag(tag)) => insert(&mut headers, "if-match", tag),
+            Some(Version::Generation(number)) => insert(&mut headers, "x-goog-if-generation-match", number),
         }
-        let status = request.send().await.map_err(|error| cause(&error))?.status();
-        if status.is_success() { Ok(()) } else { Err(format!("the store answered {status}")) }
+        let request = self.put.put(url.clone()).headers(headers).timeout(timeout).body(body);
+        let status = request.send().await.map_err(|error| WriteError::Failed(cause(&error)))?.status();
+        match status {
+            status if status.is_success() => Ok(()),
+            // S3 answers the one where somebody writes at the same time, the other where somebody has written. To WebDAV
+            // the one also says that the folder does not exist: without a condition it does.
+            StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED if version.is_some() => Err(WriteError::Conflict),
+            status => Err(WriteError::Failed(format!("the store answered {status}"))),
+        }
     }
 
     async fn read(&self, mut response: Response) -> Result<Vec<u8>, ExchangeError> {
@@ -179,6 +220,56 @@ impl Http {
         let ended = rest.await.map_err(|_| ExchangeError::Other("its answer is large and comes slowly".into()))?;
         if ended? { Ok(body) } else { Err(ExchangeError::Other(format!("its answer is over {} MiB", MAX_BODY >> 20))) }
     }
+}
+
+/// A list that was read over HTTP.
+pub struct Got {
+    /// Empty where it is not there.
+    pub body: Vec<u8>,
+    /// Its tag, if it has any.
+    pub tag: Option<String>,
+    /// By which a write can tell whether it has changed.
+    pub version: Option<Version>,
+    /// Where it was in the end.
+    pub at: Url,
+}
+
+// The headers of the requests to a store.
+struct ListHeaders {
+    auth: Option<Secret>,
+    update_headers: HeaderMap,
+}
+
+impl ListHeaders {
+    fn of(config: &Config) -> Self {
+        let mut update_headers = HeaderMap::new();
+        update_headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        for (name, value) in &config.list_update_headers {
+            // The configuration has checked the names.
+            if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
+                update_headers.insert(name, header_value(value));
+            }
+        }
+        if let Some(auth) = &config.list_update_auth {
+            update_headers.insert(AUTHORIZATION, header_value(auth));
+        }
+        Self { auth: config.list_auth.clone(), update_headers }
+    }
+}
+
+// What a store has sent itself is a header that can be sent.
+fn insert(headers: &mut HeaderMap, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+// Some stores keep what was put there compressed, and give it so to everybody. A bomb is cut off.
+fn unzipped(body: &[u8]) -> Result<Vec<u8>, String> {
+    let mut content = Vec::new();
+    let read = GzDecoder::new(body).take(MAX_BODY as u64 + 1).read_to_end(&mut content);
+    read.map_err(|error| format!("it cannot be unpacked: {error}"))?;
+    if content.len() > MAX_BODY { Err(format!("it is over {} MiB", MAX_BODY >> 20)) } else { Ok(content) }
 }
 
 // Reads what there is. Returns whether that was all: false where it is more than so many bytes, of which the first chunk

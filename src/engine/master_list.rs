@@ -1,64 +1,40 @@
-//! Carries out the reading and writing of the master list.
+//! Carries out the reading and writing of a master list.
 
-use std::future::Future;
-use std::io;
-use std::time::Duration;
-
-use super::http::{Http, MAX_BODY};
-use super::{Shared, file};
-use crate::config::Location;
+use super::Shared;
+use super::http::Http;
+use super::store::Store;
 use crate::error::Error;
 use crate::message::{Edge, Message, ServerUrl};
-use crate::protocol::Id;
+use crate::protocol::{Id, Write};
 
-/// Reads the list, lets the core join it with what it knows, and writes that, if it is to be written. Nothing is
-/// written that has not been read just before.
-pub async fn sync(shared: &Shared, http: &Http, (id, write, timeout): (Id, bool, Duration)) -> Result<(), Error> {
-    let config = &shared.config;
-    let mut lock = None;
-    let mut list = Ok(Vec::new());
-    if write && let Location::File(path) = &config.master_list_update {
-        match within(timeout, file::lock(path)).await {
-            Ok(held) => lock = Some(held),
-            Err(error) => list = Err(error),
-        }
-    }
-    if list.is_ok() {
-        list = match &config.master_list {
-            Location::Http(url) => http.get_list(url, timeout).await,
-            Location::File(path) => within(timeout, file::read(path, MAX_BODY)).await,
-        };
-    }
+/// A read of a list, and what may follow.
+pub struct Sync {
+    pub id: Id,
+    pub write: Write,
+    pub only_news: bool,
+    pub timeout: std::time::Duration,
+}
+
+/// Reads a list, lets the core join it with what it knows, and writes that, if it is to be written. Nothing is written
+/// that has not been read just before.
+pub async fn sync(shared: &Shared, http: &Http, store: &Store, sync: Sync) -> Result<(), Error> {
+    let Sync { id, write, only_news, timeout } = sync;
     let mut of_others = Vec::new();
-    let list = list.and_then(|json| {
+    let content = store.read(http, write, only_news, timeout).await;
+    let list = content.as_ref().map_err(Clone::clone).and_then(|content| {
+        let Some(json) = &content.json else { return Ok(None) };
         let edge = shared.edge(shared.clock.now(), &|_| None);
         // Whom we may not list others may: they stay in the list.
-        let all =
-            Message::from_master_list(&json, Edge { origins: None, ..edge }).map_err(|error| error.to_string())?;
+        let all = Message::from_master_list(json, Edge { origins: None, ..edge })
+            .map_err(|error| store.not_a_list(&error))?;
         of_others = all.entries;
-        of_others.retain(|entry| ServerUrl::parse_allowed(entry.url.as_str(), &config.origins).is_err());
-        Message::from_master_list(&json, edge).map_err(|error| error.to_string())
+        of_others.retain(|entry| ServerUrl::parse_allowed(entry.url.as_str(), &shared.config.origins).is_err());
+        Message::from_master_list(json, edge).map(Some).map_err(|error| store.not_a_list(&error))
     });
-    let list = list.map_err(|error| format!("{} cannot be read: {error}", config.master_list));
-    if let Some(mut joined) = shared.with_core(|core, now| core.handle_list(now, id, list))? {
+    if let (Some(mut joined), Ok(content)) = (shared.with_core(|core, now| core.handle_list(now, id, list))?, content) {
         joined.entries.extend(of_others);
-        let json = joined.to_master_list();
-        let written = match (&config.master_list_update, lock) {
-            (Location::File(path), Some(lock)) => within(timeout, file::write(path, json, lock)).await,
-            (Location::File(_), None) => Err("its lock is not held".into()),
-            (Location::Http(url), _) => {
-                http.put_list(url, config.master_list_update_auth.as_ref(), json, timeout).await
-            }
-        };
-        let written = written.map_err(|error| format!("{} cannot be written: {error}", config.master_list_update));
+        let written = store.write(http, joined.to_master_list(), content, timeout).await;
         shared.with_core(|core, now| core.handle_list_written(now, id, written))?;
     }
     Ok(())
-}
-
-async fn within<T>(timeout: Duration, access: impl Future<Output = io::Result<T>>) -> Result<T, String> {
-    match tokio::time::timeout(timeout, access).await {
-        Ok(result) => result.map_err(|error| error.to_string()),
-        Err(_) => Err("the file did not answer in time".into()),
-    }
 }

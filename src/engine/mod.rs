@@ -6,6 +6,7 @@ mod file;
 mod http;
 mod master_list;
 mod report;
+mod store;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -27,6 +28,7 @@ use crate::protocol::{Action, Core, ExchangeError, Notice};
 use http::{Http, find_ourselves};
 pub use report::Report;
 use report::Reporter;
+use store::{StateFile, Store};
 
 /// Most threads that look up names or wait for files, for as long as that takes.
 const MAX_BLOCKING_THREADS: usize = 8;
@@ -279,7 +281,12 @@ impl Shared {
         }
         let http = Arc::new(http);
         let mut tasks = JoinSet::new();
-        let mut list_task: Option<AbortHandle> = None;
+        let stores: Vec<_> = self.config.lists.iter().map(|list| Arc::new(Store::new(list.clone()))).collect();
+        let mut list_tasks: Vec<Option<AbortHandle>> = stores.iter().map(|_| None).collect();
+        let state_file = self.config.state_file.clone().map(|path| Arc::new(StateFile::new(path)));
+        if let Some(file) = &state_file {
+            self.take_up_state(file, reporter).await?;
+        }
         while !self.stop.load(Ordering::Acquire) {
             let (actions, notices, wait) = self.with_core(|core, now| {
                 core.handle_timeout(now);
@@ -304,14 +311,23 @@ impl Shared {
                             shared.with_core(|core, now| core.handle_answer(now, id, answer))
                         });
                     }
-                    Action::SyncList { id, write, timeout } => {
+                    Action::SyncList { id, place, write, only_news, timeout } => {
                         // The core waits for the newest only.
-                        if let Some(earlier) = list_task.take() {
+                        if let Some(earlier) = list_tasks[place].take() {
                             earlier.abort();
                         }
-                        let (shared, http) = (Arc::clone(&self), Arc::clone(&http));
-                        let sync = async move { master_list::sync(&shared, &http, (id, write, timeout)).await };
-                        list_task = Some(tasks.spawn(sync));
+                        let (shared, http, store) = (Arc::clone(&self), Arc::clone(&http), Arc::clone(&stores[place]));
+                        let sync = master_list::Sync { id, write, only_news, timeout };
+                        let sync = async move { master_list::sync(&shared, &http, &store, sync).await };
+                        list_tasks[place] = Some(tasks.spawn(sync));
+                    }
+                    Action::SaveState(state) => {
+                        let (shared, file) = (Arc::clone(&self), state_file.clone());
+                        tasks.spawn(async move {
+                            let Some(file) = file else { return Ok(()) };
+                            let saved = file.save(&state).await;
+                            shared.with_core(|core, _| core.handle_state_saved(saved))
+                        });
                     }
                 }
             }
@@ -325,6 +341,19 @@ impl Shared {
             }
         }
         Ok(())
+    }
+
+    async fn take_up_state(&self, file: &StateFile, reporter: &Reporter) -> Result<(), Error> {
+        let json = file.read().await;
+        let edge = self.edge(self.clock.now(), &|_| None);
+        match json.and_then(|json| Message::from_master_list(&json, edge).map_err(|error| error.to_string())) {
+            Ok(state) => self.with_core(|core, now| core.handle_state(now, &state)),
+            Err(error) => {
+                let message = format!("the state file, {file}, is ignored: {error}");
+                reporter.warn(vec![Report::warning("SHAZBOT_STATE_UNUSABLE", message)]);
+                Ok(())
+            }
+        }
     }
 
     fn wait(&self, which: impl FnOnce(&mut Waiting) -> &mut Option<Vec<Done>>, done: Done) {

@@ -45,6 +45,7 @@ pub struct Reporter {
     // What peers say is told on in places, and they know the secrets.
     secrets: Vec<String>,
     named: BTreeSet<ServerUrl>,
+    is_state_said: bool,
 }
 
 impl Reporter {
@@ -54,7 +55,7 @@ impl Reporter {
             secrets.flat_map(|secret| [secret.to_owned(), secret.escape_debug().to_string()]).collect();
         // One may be the beginning of another.
         secrets.sort_by_key(|secret| Reverse(secret.len()));
-        Self { observer, secrets, named: BTreeSet::new() }
+        Self { observer, secrets, named: BTreeSet::new(), is_state_said: false }
     }
 
     /// Hands on what is our own text, in which a secret that is a word of it is none.
@@ -118,6 +119,15 @@ impl Reporter {
             Notice::ListUnusable(error) => {
                 let message = format!("the master list {error}. Without it new servers do not find the others");
                 Report::warning("SHAZBOT_LIST_UNUSABLE", message)
+            }
+            Notice::StateNotSaved(error) => {
+                let message = format!("the state file, {error}. This server keeps nothing for its next start");
+                if self.is_state_said {
+                    Report::log("STATE_FAILED", message)
+                } else {
+                    self.is_state_said = true;
+                    Report::warning("SHAZBOT_STATE_UNUSABLE", message)
+                }
             }
             Notice::Unreachable { url, by } => {
                 let by = by.map(|by| format!(", says {by}")).unwrap_or_default();

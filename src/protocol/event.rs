@@ -9,6 +9,9 @@ use crate::message::{Message, Reason, ServerUrl, Skipped};
 /// An exchange, or an access to the master list, under way.
 pub type Id = u64;
 
+/// Which of the master lists, from 0.
+pub type Place = usize;
+
 /// Something to do for the core, which is told the outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -25,15 +28,41 @@ pub enum Action {
         /// Whether it needs a connection of its own: an idle one may have been closed by the other side.
         fresh: bool,
     },
-    /// Read the master list, give it to `handle_list`, write what that returns, and say so to `handle_list_written`.
+    /// Read a master list, give it to `handle_list`, write what that returns, and say so to `handle_list_written`.
     SyncList {
         /// To be given back with each outcome.
         id: Id,
-        /// Whether it will be written: then nobody else may write between.
-        write: bool,
+        /// Which list.
+        place: Place,
+        /// Whether it may be written, and how.
+        write: Write,
+        /// Whether it is worth nothing if it has not changed since it was read last.
+        only_news: bool,
         /// After how long each of reading and writing has failed.
         timeout: Duration,
     },
+    /// Keep this for the next start, and say so to `handle_state_saved`.
+    SaveState(Message),
+}
+
+/// How a master list is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// Not at all.
+    No,
+    /// Only if nobody else has written it since it was read, as far as its store can tell.
+    Unless,
+    /// Whoever has written it meanwhile: its store says time and again that somebody has.
+    Anyway,
+}
+
+/// Why a master list was not written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WriteError {
+    /// Somebody else has written it since it was read.
+    Conflict,
+    /// Anything else, in words.
+    Failed(String),
 }
 
 /// Why an exchange failed.
@@ -86,10 +115,12 @@ pub enum Notice {
     },
     /// An exchange with a server failed.
     ExchangeFailed(ServerUrl, ExchangeError),
-    /// The master list could not be read or written; why.
+    /// A master list could not be read or written; why.
     ListFailed(String),
-    /// The master list has failed so many times in a row that somebody must look at it; why. Once.
+    /// A master list has failed for so long that somebody must look at it; why. Once, until it works again.
     ListUnusable(String),
+    /// The state could not be kept; why.
+    StateNotSaved(String),
     /// Others call this server dead and have not spoken to it since, though they answer it. Once.
     Unreachable {
         /// The base URL under which they try.

@@ -71,7 +71,7 @@ impl Core {
         match answer.and_then(|answer| sent_by(&exchange.to, answer)) {
             Ok(answer) => self.answered(exchange, answer, now),
             Err(error) => {
-                self.list.seed_failed(&exchange.to);
+                self.seeds.failed(&exchange.to);
                 self.notices.push_back(Notice::ExchangeFailed(exchange.to.clone(), error.clone()));
                 self.failed(exchange, &error, now);
             }
@@ -83,7 +83,10 @@ impl Core {
     fn answered(&mut self, exchange: Exchange, answer: Message, now: Now) {
         let Exchange { to, purpose, .. } = exchange;
         self.last_answer = now.mono;
-        self.list.seed_answered(&to);
+        self.seeds.remove(&to);
+        if let Some(bootstrap) = &mut self.bootstrap {
+            bootstrap.has_answer = true;
+        }
         let is_repair = matches!(purpose, Purpose::Repair(..));
         let learned = self.hear_all(&answer, Some(&to), Voice::Reached, is_repair, now);
         self.members.answered(&to, now);

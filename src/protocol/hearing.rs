@@ -189,7 +189,7 @@ impl Core {
             }
         }
         if self.members.get(url).is_some_and(|member| member.entry.state == State::Online) {
-            self.list.seed_answered(url);
+            self.seeds.remove(url);
         }
         News::Rumour
     }
@@ -248,7 +248,7 @@ impl Core {
         if self.phase != Phase::Running {
             return;
         }
-        self.list.add_candidate(entry, now);
+        self.seeds.add_candidate(entry, now);
         if !self.is_contacting(&entry.url) && self.is_awake(now) && self.checks.take(1, now.mono).is_ok() {
             self.send(entry.url.clone(), Purpose::Contact, now);
         }

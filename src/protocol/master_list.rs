@@ -1,14 +1,10 @@
-//! The master list: where a new server begins, and where each says that it is there.
+//! The master lists: where a new server begins, and where each says that it is there. Each is read and written by itself;
+//! one that works is enough.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use rand::RngExt;
-use rand::seq::IteratorRandom;
-
-use super::detector::GRACE;
-use super::event::{Action, Id, Notice};
-use super::exchange::Purpose;
+use super::event::{Action, Id, Notice, Place, Write, WriteError};
 use super::timer::Timer;
 use super::{Core, Phase};
 use crate::clock::Now;
@@ -17,304 +13,286 @@ use crate::message::{Entry, Message, ServerUrl, State};
 
 /// After how long reading or writing the list has failed (v1's number); half of it when the program shuts down.
 const LIST_TIMEOUT: Duration = Duration::from_secs(10);
-/// After how many failures a seed is not tried again, and leaves the list.
-const SEED_TRIES: u32 = 2;
-/// How many seeds are tried at a time: few, since one that answers names all others; more by one that knows nobody. A
-/// thousand servers that start at once bear it.
-const SEEDS_AT_A_TIME: usize = 3;
-const SEEDS_WHEN_ALONE: usize = 20;
-/// Servers that are called back before they are listed, beyond which none is remembered.
-const MAX_CANDIDATES: usize = 1_000;
-/// After how many failures in a row somebody must look at the list: about half a minute.
-const MANY_FAILURES: u32 = 6;
+/// After how long without success, and how many failures, somebody must look at the list.
+const UNUSABLE: (Duration, u32) = (Duration::from_secs(30), 3);
 /// Least time between two accesses to the list, whatever is configured.
 const LEAST_WAIT: Duration = Duration::from_millis(100);
 /// How soon a server that is alone looks at the list again, at least.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
-/// Where the waiting between tries of a list that cannot be read ends.
+/// Where the waiting between tries of a list that cannot be read ends. Sooner for one that knows nobody, for a while: a
+/// cluster that starts while its store does not answer waits for nothing else.
 const MAX_BACK_OFF: Duration = Duration::from_secs(60);
+const MAX_BACK_OFF_ALONE: Duration = Duration::from_secs(2);
+const ALONE_FOR: Duration = Duration::from_secs(120);
+/// How soon a write that came too late is tried again; twice as long each time, since others try too.
+const CONFLICT_WAIT: Duration = Duration::from_millis(100);
+/// How often a write comes too late before it is made whoever was first: so often in a row a store is wrong about that, as
+/// behind a proxy that changes its tags.
+const MAX_CONFLICTS: u32 = 8;
+/// When a write is read back: a store may have taken that of another, which had read the list before.
+const READ_BACK: Duration = Duration::from_secs(2);
+/// How old a stamp in the list may become, ms, so that those of the dead can be told from the others'.
+const STAMP_LIFE: u64 = 3_600_000;
+/// How many servers may find themselves missing from the list without waiting longer for each other.
+const MISSING_AT_A_TIME: usize = 200;
 
-/// What is known of the master list.
+/// What is known of one of the master lists.
 #[derive(Debug, Default)]
 pub struct MasterList {
-    // Servers that the list names, or that call themselves alive, and that are not known to be online. They are no members
-    // until they answer.
-    seeds: BTreeMap<ServerUrl, Seed>,
-    rounds_of_seeds: u32,
+    // When it is read next, and whether it may be written then.
+    next: Option<Duration>,
     write_next: bool,
     // The access under way whose outcome counts.
     current: Option<Id>,
+    // Whether it has been read, or has failed to be.
+    pub is_tried: bool,
     failures: u32,
+    failing_since: Option<Duration>,
+    is_unusable: bool,
+    conflicts: u32,
     next_announce: Duration,
-}
-
-#[derive(Debug)]
-struct Seed {
-    entry: Entry,
-    // Whether the list names it.
-    listed: bool,
-    failures: u32,
-    since: Duration,
+    // What we listed when the list was found to be just that, and when.
+    right: Option<(u64, Duration)>,
 }
 
 impl MasterList {
-    /// Whether the list is being read or written.
-    pub fn is_busy(&self) -> bool {
-        self.current.is_some()
+    /// Whether it is being read or written, or will be.
+    pub fn is_pending(&self) -> bool {
+        self.current.is_some() || self.next.is_some()
     }
 
-    /// Waits no longer for a read or a write under way.
+    /// Waits no longer for anything.
     pub fn abandon(&mut self) {
-        self.current = None;
-    }
-
-    /// Notes a server that may be there.
-    pub fn add_seed(&mut self, entry: &Entry, now: Now) {
-        self.add(entry, true, now);
-    }
-
-    /// The same of one that says itself that it is there, or is said to be by a server of version 1.
-    pub fn add_candidate(&mut self, entry: &Entry, now: Now) {
-        if self.seeds.len() < MAX_CANDIDATES || self.seeds.contains_key(&entry.url) {
-            self.add(entry, false, now);
-        }
-    }
-
-    // A newer life than the last one makes it worth trying anew.
-    fn add(&mut self, entry: &Entry, listed: bool, now: Now) {
-        let known = self.seeds.get(&entry.url);
-        let listed = listed || known.is_some_and(|seed| seed.listed);
-        if known.is_none_or(|seed| number(entry) > number(&seed.entry)) {
-            let seed = Seed { entry: entry.clone(), listed, failures: 0, since: now.mono };
-            self.seeds.insert(entry.url.clone(), seed);
-            self.rounds_of_seeds = 0;
-        } else if let Some(seed) = self.seeds.get_mut(&entry.url) {
-            seed.listed = listed;
-        }
-    }
-
-    /// A server has answered: it is a member now, by its own word.
-    pub fn seed_answered(&mut self, url: &ServerUrl) {
-        self.seeds.remove(url);
-    }
-
-    /// A server could not be reached.
-    pub fn seed_failed(&mut self, url: &ServerUrl) {
-        if let Some(seed) = self.seeds.get_mut(url) {
-            seed.failures += 1;
-        }
-    }
-
-    fn forget_candidates(&mut self, now: Now) {
-        self.seeds.retain(|_, it| it.listed || it.failures < SEED_TRIES || now.mono < it.since + GRACE);
-    }
-
-    // Programs start before they listen: a seed is not given up within its first minute.
-    fn is_given_up(&self, url: &ServerUrl, now: Now) -> bool {
-        self.seeds.get(url).is_none_or(|seed| seed.failures >= SEED_TRIES && now.mono >= seed.since + GRACE)
+        (self.current, self.next) = (None, None);
     }
 }
 
 impl Core {
-    pub(super) fn read_list_first(&mut self, now: Now) {
-        self.schedule_announce(now);
-        self.list.write_next = false;
-        self.sync_list();
-    }
-
-    pub(super) fn update_list_last(&mut self) {
-        self.list.write_next = true;
-        self.sync_list();
-    }
-
-    pub(super) fn sync_list(&mut self) {
-        let timeout = if self.phase == Phase::Leaving { LIST_TIMEOUT / 2 } else { LIST_TIMEOUT };
-        self.next_id += 1;
-        let id = self.next_id;
-        self.list.current = Some(id);
-        self.actions.push_back(Action::SyncList { id, write: self.list.write_next, timeout });
-    }
-
-    /// What reading the list for [`Action::SyncList`] gave. Returns what is to be written, if anything is.
-    pub fn handle_list(&mut self, now: Now, id: Id, list: Result<Message, String>) -> Option<Message> {
-        if self.list.current != Some(id) {
-            return None;
+    pub(super) fn read_lists_first(&mut self, now: Now) {
+        for place in 0..self.lists.len() {
+            self.schedule_announce(place, now);
+            self.sync_list(place, now);
         }
-        let list = match list {
-            Ok(list) => list,
+    }
+
+    pub(super) fn update_lists_last(&mut self, now: Now) {
+        for place in 0..self.lists.len() {
+            self.lists[place].write_next = true;
+            self.sync_list(place, now);
+        }
+    }
+
+    pub(super) fn sync_lists_due(&mut self, now: Now) {
+        for place in 0..self.lists.len() {
+            if self.lists[place].next.is_some_and(|at| at <= now.mono) {
+                self.sync_list(place, now);
+            }
+        }
+        self.set_list_timer();
+    }
+
+    fn sync_list(&mut self, place: Place, now: Now) {
+        let timeout = if self.phase == Phase::Leaving { LIST_TIMEOUT / 2 } else { LIST_TIMEOUT };
+        let hash = self.members.digest(0).hash;
+        self.next_id += 1;
+        let (id, list) = (self.next_id, &mut self.lists[place]);
+        (list.current, list.next) = (Some(id), None);
+        let write = match (list.write_next, list.conflicts) {
+            (false, _) => Write::No,
+            (true, ..MAX_CONFLICTS) => Write::Unless,
+            (true, _) => Write::Anyway,
+        };
+        let life = Duration::from_millis(STAMP_LIFE);
+        let only_news = list.right.is_some_and(|(then, at)| then == hash && now.mono < at + life);
+        self.actions.push_back(Action::SyncList { id, place, write, only_news, timeout });
+    }
+
+    /// What reading a list for [`Action::SyncList`] gave; None where it has not changed. Returns what is to be written, if
+    /// anything is.
+    pub fn handle_list(&mut self, now: Now, id: Id, list: Result<Option<Message>, String>) -> Option<Message> {
+        let place = self.lists.iter().position(|list| list.current == Some(id))?;
+        self.lists[place].is_tried = true;
+        let written = match list {
+            Ok(Some(list)) => self.read(place, list, now),
+            Ok(None) => {
+                self.list_done(place, now);
+                None
+            }
             Err(error) => {
-                self.list_failed(error, now);
-                self.end_bootstrap();
-                return None;
+                self.list_failed(place, error, now);
+                None
             }
         };
+        self.end_bootstrap_if_over();
+        written
+    }
+
+    fn read(&mut self, place: Place, list: Message, now: Now) -> Option<Message> {
         self.report_skipped(&list.skipped);
         let listed: Vec<_> = list.entries.into_iter().filter(|entry| entry.state == State::Online).collect();
-        self.add_seeds(&listed, now);
-        self.meet_seeds(now);
-        if self.list.write_next {
-            return Some(self.joined(listed, now));
+        self.add_seeds(place, &listed, now);
+        if self.phase == Phase::Running {
+            self.meet_seeds(now);
+            self.expect_seeds(now);
         }
-        let missing = listed.iter().all(|entry| entry.url != self.settings.base_url);
-        self.list_done(missing && self.own().state == State::Online, now);
+        let wanted = self.wanted(&listed, now);
+        let is_right = is_right(&listed, &wanted);
+        let hash = self.members.digest(0).hash;
+        self.lists[place].right = is_right.then_some((hash, now.mono));
+        if self.lists[place].write_next && !is_right {
+            return Some(Message::new(wanted));
+        }
+        let is_missing = listed.iter().all(|entry| entry.url != self.settings.base_url);
+        if is_missing && self.own().state == State::Online && self.phase == Phase::Running {
+            // Where there are many, one of them will have written the others too.
+            let crowd = 1.0 + self.members.live() as f64 / MISSING_AT_A_TIME as f64;
+            let wait = Duration::from_secs(1).mul_f64(self.random_factor(0.5..2.0) * crowd);
+            self.list_works(place);
+            self.schedule_list(place, wait, true, now);
+        } else {
+            self.list_done(place, now);
+        }
         None
     }
 
-    /// What writing the list for [`Action::SyncList`] gave.
-    pub fn handle_list_written(&mut self, now: Now, id: Id, result: Result<(), String>) {
-        if self.list.current != Some(id) {
-            return;
-        }
+    /// What writing a list for [`Action::SyncList`] gave.
+    pub fn handle_list_written(&mut self, now: Now, id: Id, result: Result<(), WriteError>) {
+        let Some(place) = self.lists.iter().position(|list| list.current == Some(id)) else { return };
         match result {
             Ok(()) => {
-                self.schedule_announce(now);
-                self.list_done(false, now);
+                self.list_works(place);
+                self.lists[place].conflicts = 0;
+                self.schedule_announce(place, now);
+                let wait = READ_BACK.mul_f64(self.random_factor(0.5..1.5));
+                self.schedule_list(place, wait, false, now);
             }
-            Err(error) => self.list_failed(error, now),
+            Err(WriteError::Conflict) => {
+                let list = &mut self.lists[place];
+                list.current = None;
+                list.conflicts += 1;
+                let wait = CONFLICT_WAIT * (1 << list.conflicts.min(MAX_CONFLICTS));
+                let wait = wait.mul_f64(self.random_factor(0.25..0.75));
+                self.set_next(place, wait, true, now);
+            }
+            Err(WriteError::Failed(error)) => self.list_failed(place, error, now),
         }
     }
 
-    fn add_seeds(&mut self, listed: &[Entry], now: Now) {
-        // Or a list that names others each time would make us remember them all.
+    fn add_seeds(&mut self, place: Place, listed: &[Entry], now: Now) {
         let urls: BTreeSet<_> = listed.iter().map(|entry| &entry.url).collect();
-        self.list.seeds.retain(|url, seed| !seed.listed || urls.contains(url));
+        self.seeds.keep_listed(place, &urls);
         for entry in listed {
             let known = self.members.get(&entry.url).map(|member| &member.entry);
-            // One that is known to be dead may have started again since.
-            if known.is_none_or(|known| known.state == State::Offline && supersedes(entry, known)) {
-                self.list.add_seed(entry, now);
+            // One that is known to be dead may have started again since: so soon after it left that its incarnation is
+            // below the stamp of that, if nobody has told it.
+            let is_newer = |known: &Entry| supersedes(entry, known) || entry.stamp > number(known);
+            if known.is_none_or(|known| known.state == State::Offline && is_newer(known)) {
+                self.seeds.add_listed(place, entry, now);
             } else {
-                self.list.seeds.remove(&entry.url);
+                self.seeds.remove(&entry.url);
             }
         }
-        self.list.seeds.remove(&self.settings.base_url);
-    }
-
-    // The first contact with what the list names; its end is the end of the bootstrap.
-    fn meet_seeds(&mut self, now: Now) {
-        if self.phase != Phase::Running {
-            return;
-        }
-        if self.bootstrap.as_ref().is_some_and(BTreeSet::is_empty) {
-            let first = self.list.seeds.keys().cloned().sample(&mut self.rng, SEEDS_AT_A_TIME);
-            let pending: BTreeSet<_> = first.into_iter().map(|to| self.send(to, Purpose::Contact, now)).collect();
-            if pending.is_empty() {
-                self.end_bootstrap();
-            } else {
-                self.bootstrap = Some(pending);
-            }
-        }
-        self.expect_seeds(now);
-    }
-
-    /// Has the seeds tried, the first time soon. Leaves a wait that has begun as it is.
-    pub(super) fn expect_seeds(&mut self, now: Now) {
-        if self.list.rounds_of_seeds == 0 || !self.timers.is_set(Timer::Seeds) {
-            self.schedule_seeds(now);
-        }
-    }
-
-    fn schedule_seeds(&mut self, now: Now) {
-        if !self.list.seeds.is_empty() && self.phase == Phase::Running {
-            // At first every second, for a program that does not listen yet; then as seldom as gossip.
-            let wait = Duration::from_secs(1 << self.list.rounds_of_seeds.min(12)).min(self.settings.interval);
-            let wait = wait.mul_f64(self.random_factor(0.9..1.1));
-            self.timers.set(Timer::Seeds, now.mono + wait);
-        }
-    }
-
-    /// Tries some of the seeds that have not answered; all of them by and by while there is nobody else.
-    pub(super) fn try_seeds(&mut self, now: Now) {
-        self.list.rounds_of_seeds += 1;
-        if !self.is_awake(now) {
-            self.schedule_seeds(now);
-            return;
-        }
-        let alone = self.members.is_alone(&self.settings.base_url);
-        let worth = |seed: &Seed| alone || seed.failures < SEED_TRIES || now.mono < seed.since + GRACE;
-        let waiting = self.list.seeds.iter().filter(|(url, seed)| worth(seed) && !self.is_contacting(url));
-        let waiting: Vec<_> = waiting.map(|(url, _)| url.clone()).collect();
-        let count = if alone { SEEDS_WHEN_ALONE } else { SEEDS_AT_A_TIME };
-        for to in waiting.into_iter().sample(&mut self.rng, count) {
-            self.send(to, Purpose::Contact, now);
-        }
-        self.list.forget_candidates(now);
-        self.schedule_seeds(now);
-    }
-
-    /// Tries one of the seeds that were given up, about as often as one of the dead: while two parts of a cluster were
-    /// cut off from each other they may have started anew, and then they know each other from the list alone.
-    pub(super) fn try_lost_seed(&mut self, now: Now) {
-        let lost = self.list.seeds.keys().filter(|url| self.list.is_given_up(url, now) && !self.is_contacting(url));
-        let lost: Vec<_> = lost.cloned().collect();
-        let chance = (lost.len() as f64 / self.members.live() as f64).min(1.0);
-        // One that is alone goes on with all its seeds anyway.
-        if !self.members.is_alone(&self.settings.base_url)
-            && self.rng.random_bool(chance)
-            && let Some(to) = lost.into_iter().choose(&mut self.rng)
-        {
-            self.send(to, Purpose::Contact, now);
-        }
+        self.seeds.remove(&self.settings.base_url);
     }
 
     // The list as it should be: whoever is online to our knowledge, and whoever the list names that we do not know
     // and have not tried in vain. The dead leave it by that.
-    fn joined(&self, listed: Vec<Entry>, now: Now) -> Message {
+    fn wanted(&self, listed: &[Entry], now: Now) -> Vec<Entry> {
         let mut entries: Vec<_> = self.members.entries().filter(|it| it.state == State::Online).cloned().collect();
-        entries.extend(listed.into_iter().filter(|entry| !self.list.is_given_up(&entry.url, now)));
-        Message::new(entries)
+        entries.extend(listed.iter().filter(|entry| !self.seeds.is_given_up(&entry.url, now)).cloned());
+        entries
     }
 
-    fn list_done(&mut self, missing: bool, now: Now) {
-        self.list.current = None;
-        self.list.failures = 0;
-        if missing {
-            let wait = Duration::from_secs(1).mul_f64(self.random_factor(0.5..2.0));
-            return self.schedule_list(wait, true, now);
+    fn list_works(&mut self, place: Place) {
+        let list = &mut self.lists[place];
+        (list.current, list.failures, list.failing_since, list.is_unusable) = (None, 0, None, false);
+    }
+
+    // It is as it should be, or can wait.
+    fn list_done(&mut self, place: Place, now: Now) {
+        self.list_works(place);
+        let list = &mut self.lists[place];
+        list.conflicts = 0;
+        if list.write_next {
+            self.schedule_announce(place, now);
         }
-        let announce = self.list.next_announce.saturating_sub(now.mono);
+        let announce = self.lists[place].next_announce.saturating_sub(now.mono);
         // Two that started with an empty list may have missed each other.
         let look_again = LOOK_AGAIN.mul_f64(self.random_factor(1.0..2.0));
         if self.members.is_alone(&self.settings.base_url) && look_again < announce {
-            self.schedule_list(look_again, false, now);
+            self.schedule_list(place, look_again, false, now);
         } else {
-            self.schedule_list(announce, true, now);
+            self.schedule_list(place, announce, true, now);
         }
     }
 
-    /// Whoever finds itself alone looks whether the list names anybody by now, and does not wait for its next update.
-    pub(super) fn look_at_list_if_alone(&mut self, now: Now) {
-        if self.members.is_alone(&self.settings.base_url) && !self.list.is_busy() && self.phase == Phase::Running {
-            let wait = LOOK_AGAIN.mul_f64(self.random_factor(0.0..1.0));
-            if self.timers.set_earlier(Timer::List, now.mono + wait.max(LEAST_WAIT)) {
-                self.list.write_next = false;
+    /// Whoever finds itself alone looks whether the lists name anybody by now, and does not wait for their next update.
+    pub(super) fn look_at_lists_if_alone(&mut self, now: Now) {
+        if !self.members.is_alone(&self.settings.base_url) || self.phase != Phase::Running {
+            return;
+        }
+        for place in 0..self.lists.len() {
+            let wait = LOOK_AGAIN.mul_f64(self.random_factor(0.0..1.0)).max(LEAST_WAIT);
+            let list = &self.lists[place];
+            if list.current.is_none() && list.next.is_none_or(|at| now.mono + wait < at) {
+                self.set_next(place, wait, false, now);
             }
         }
     }
 
-    fn schedule_announce(&mut self, now: Now) {
+    fn schedule_announce(&mut self, place: Place, now: Now) {
         let more = self.settings.announce_interval.mul_f64(self.random_factor(0.0..1.0));
-        self.list.next_announce = now.mono + self.settings.announce_minimum + more;
+        self.lists[place].next_announce = now.mono + self.settings.announce_minimum + more;
     }
 
-    fn list_failed(&mut self, error: String, now: Now) {
-        self.list.current = None;
-        self.list.failures += 1;
-        if self.list.failures == MANY_FAILURES {
+    fn list_failed(&mut self, place: Place, error: String, now: Now) {
+        let is_alone = self.members.is_alone(&self.settings.base_url);
+        let list = &mut self.lists[place];
+        list.current = None;
+        list.failures += 1;
+        let since = now.mono - *list.failing_since.get_or_insert(now.mono);
+        if !list.is_unusable && since >= UNUSABLE.0 && list.failures >= UNUSABLE.1 {
+            list.is_unusable = true;
             self.notices.push_back(Notice::ListUnusable(error.clone()));
         }
+        let most = if is_alone && since < ALONE_FOR { MAX_BACK_OFF_ALONE } else { MAX_BACK_OFF };
+        let wait = Duration::from_secs(1 << list.failures.min(12)).min(most);
+        let write = list.write_next;
         self.notices.push_back(Notice::ListFailed(error));
-        let wait = Duration::from_secs(1 << self.list.failures.min(12)).min(MAX_BACK_OFF);
         let wait = wait.mul_f64(self.random_factor(0.5..1.0));
-        self.schedule_list(wait, self.list.write_next, now);
+        self.schedule_list(place, wait, write, now);
     }
 
-    fn schedule_list(&mut self, wait: Duration, write: bool, now: Now) {
-        self.list.write_next = write;
+    fn schedule_list(&mut self, place: Place, wait: Duration, write: bool, now: Now) {
         match self.phase {
-            Phase::Running => self.timers.set(Timer::List, now.mono + wait.max(LEAST_WAIT)),
-            Phase::Leaving if self.exchanges.is_empty() => self.finish_leave(),
-            Phase::Leaving | Phase::Left => {}
+            Phase::Running => self.set_next(place, wait, write, now),
+            Phase::Leaving | Phase::Left => self.finish_leave_if_told(),
         }
     }
+
+    fn set_next(&mut self, place: Place, wait: Duration, write: bool, now: Now) {
+        let list = &mut self.lists[place];
+        (list.next, list.write_next) = (Some(now.mono + wait.max(LEAST_WAIT)), write);
+        self.set_list_timer();
+    }
+
+    fn set_list_timer(&mut self) {
+        if let Some(next) = self.lists.iter().filter_map(|list| list.next).min() {
+            self.timers.set(Timer::List, next);
+        }
+    }
+}
+
+// Whether a list needs no update. Stamps alone make none, while they are not old.
+fn is_right(listed: &[Entry], wanted: &[Entry]) -> bool {
+    let by_url: BTreeMap<&ServerUrl, &Entry> = listed.iter().map(|entry| (&entry.url, entry)).collect();
+    let incarnation = |entry: &Entry| entry.life.as_ref().map(|life| life.incarnation);
+    let is_there = |entry: &Entry| {
+        by_url.get(&entry.url).is_some_and(|it| {
+            it.monitor == entry.monitor
+                && incarnation(it) == incarnation(entry)
+                && it.stamp.saturating_add(STAMP_LIFE) >= entry.stamp
+        })
+    };
+    listed.len() == wanted.len() && wanted.iter().all(is_there)
 }

@@ -9,6 +9,8 @@ mod inbound;
 mod master_list;
 mod own;
 mod rumours;
+mod seeds;
+mod state;
 mod sync;
 mod timer;
 mod tokens;
@@ -26,12 +28,13 @@ use crate::membership::Members;
 use crate::message::{Entry, MAX_NAMED, Message, Ours, Reason, ServerUrl, Skipped, State};
 
 use detector::Suspicion;
-pub use event::{Action, ExchangeError, Id, Notice};
+pub use event::{Action, ExchangeError, Id, Notice, Place, Write, WriteError};
 use exchange::{Exchange, Purpose};
 use hearing::Voice;
 use inbound::Inbound;
 use master_list::MasterList;
 use own::UrlDoubt;
+use seeds::Seeds;
 use timer::{Timer, Timers};
 use tokens::Tokens;
 
@@ -58,6 +61,14 @@ enum Phase {
     Running,
     Leaving,
     Left,
+}
+
+// The first contact with the servers that may be there.
+#[derive(Debug, Default)]
+struct Bootstrap {
+    // Those without an outcome yet.
+    contacts: BTreeSet<Id>,
+    has_answer: bool,
 }
 
 /// One server's protocol.
@@ -98,9 +109,12 @@ pub struct Core {
     // The server of version 1 that was probed last in its turn.
     last_legacy: ServerUrl,
     last_answer: Duration,
-    // The exchanges of the bootstrap that have no answer yet; empty before there are any, None once started.
-    bootstrap: Option<BTreeSet<Id>>,
-    list: MasterList,
+    // None once started.
+    bootstrap: Option<Bootstrap>,
+    seeds: Seeds,
+    lists: Vec<MasterList>,
+    // The hash of the lists of servers when they were saved last.
+    saved: Option<u64>,
     timers: Timers,
     rng: SmallRng,
     last_beat: Duration,
@@ -119,6 +133,7 @@ impl Core {
     /// A server that starts now. `seed` decides every random choice.
     pub fn new(settings: Settings, now: Now, seed: u64) -> Self {
         let last_legacy = settings.base_url.clone();
+        let lists = (0..settings.lists).map(|_| MasterList::default()).collect();
         let mut core = Self {
             settings,
             phase: Phase::Running,
@@ -141,8 +156,10 @@ impl Core {
             legacy_turn: 0,
             last_legacy,
             last_answer: now.mono,
-            bootstrap: Some(BTreeSet::new()),
-            list: MasterList::default(),
+            bootstrap: Some(Bootstrap::default()),
+            seeds: Seeds::default(),
+            lists,
+            saved: None,
             timers: Timers::default(),
             rng: SmallRng::seed_from_u64(seed),
             last_beat: now.mono,
@@ -155,10 +172,11 @@ impl Core {
             notices: VecDeque::new(),
         };
         core.be_born(now);
-        core.read_list_first(now);
+        core.read_lists_first(now);
         core.schedule_round(now);
         core.timers.set(Timer::Silence, now.mono + core.settings.interval);
         core.timers.set(Timer::Expire, now.mono + EXPIRY_INTERVAL);
+        core.schedule_state(now);
         core
     }
 
@@ -193,7 +211,8 @@ impl Core {
         let own = self.own().clone();
         members.put(own, now);
         self.members = members;
-        self.list = MasterList::default();
+        self.seeds = Seeds::default();
+        self.lists.iter_mut().for_each(MasterList::abandon);
         self.rumours.clear();
         self.end_bootstrap();
     }
@@ -208,7 +227,8 @@ impl Core {
                 Timer::Rumours => self.push_rumours(now),
                 Timer::Checks => self.check_claims(now),
                 Timer::Seeds => self.try_seeds(now),
-                Timer::List => self.sync_list(),
+                Timer::List => self.sync_lists_due(now),
+                Timer::State => self.save_state(now),
                 Timer::Expire => self.expire(now),
                 Timer::Leave => self.finish_leave(),
             }
@@ -304,12 +324,12 @@ impl Core {
         self.claims.clear();
         self.rumours.clear();
         self.exchanges.clear();
-        self.list.abandon();
+        self.lists.iter_mut().for_each(MasterList::abandon);
         self.end_bootstrap();
         self.declare_self(State::Offline, Some(Reason::Left), now);
         self.announce(now);
         let limit = if self.settings.update_list_on_shutdown {
-            self.update_list_last();
+            self.update_lists_last(now);
             LEAVE_LIMIT_WITH_LIST
         } else {
             LEAVE_LIMIT
@@ -319,7 +339,7 @@ impl Core {
     }
 
     fn finish_leave_if_told(&mut self) {
-        if self.phase == Phase::Leaving && self.exchanges.is_empty() && !self.list.is_busy() {
+        if self.phase == Phase::Leaving && self.exchanges.is_empty() && !self.lists.iter().any(MasterList::is_pending) {
             self.finish_leave();
         }
     }
@@ -366,9 +386,9 @@ impl Core {
     fn expire(&mut self, now: Now) {
         self.timers.set(Timer::Expire, now.mono + EXPIRY_INTERVAL);
         self.renewed.retain(|_, at| now.mono < *at + self.settings.interval);
-        self.look_at_list_if_alone(now);
+        self.look_at_lists_if_alone(now);
         for entry in self.members.expire(&self.settings.base_url, now) {
-            self.list.add_seed(&entry, now);
+            self.seeds.add_candidate(&entry, now);
         }
         let members = &self.members;
         self.spared.retain(|url, _| members.get(url).is_some());
@@ -376,10 +396,15 @@ impl Core {
     }
 
     fn end_bootstrap_exchange(&mut self, id: Id) {
-        if let Some(pending) = &mut self.bootstrap
-            && pending.remove(&id)
-            && pending.is_empty()
-        {
+        if self.bootstrap.as_mut().is_some_and(|bootstrap| bootstrap.contacts.remove(&id)) {
+            self.end_bootstrap_if_over();
+        }
+    }
+
+    fn end_bootstrap_if_over(&mut self) {
+        let all_tried = self.lists.iter().all(|list| list.is_tried);
+        let is_over = |it: &Bootstrap| it.contacts.is_empty() && (it.has_answer || all_tried);
+        if self.bootstrap.as_ref().is_some_and(is_over) {
             self.end_bootstrap();
         }
     }

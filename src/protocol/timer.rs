@@ -15,8 +15,10 @@ pub enum Timer {
     Checks,
     /// The next try of seeds.
     Seeds,
-    /// The next read or update of the master list.
+    /// The next read or update of a master list.
     List,
+    /// The next look for what the state file lacks.
+    State,
     /// The next look for what has expired.
     Expire,
     /// The moment at which a leave is over, whoever has heard of it.
@@ -24,8 +26,17 @@ pub enum Timer {
 }
 
 impl Timer {
-    const ALL: [Self; 8] =
-        [Self::Round, Self::Silence, Self::Rumours, Self::Checks, Self::Seeds, Self::List, Self::Expire, Self::Leave];
+    const ALL: [Self; 9] = [
+        Self::Round,
+        Self::Silence,
+        Self::Rumours,
+        Self::Checks,
+        Self::Seeds,
+        Self::List,
+        Self::State,
+        Self::Expire,
+        Self::Leave,
+    ];
 }
 
 /// At most one moment for each timer, as monotonic time.

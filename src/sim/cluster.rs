@@ -32,6 +32,8 @@ pub fn settings(server: usize, interval: Duration) -> Option<Settings> {
         announce_minimum: Duration::from_secs(300),
         announce_interval: Duration::from_secs(600),
         update_list_on_shutdown: false,
+        lists: 1,
+        keeps_state: false,
     })
 }
 
@@ -40,7 +42,7 @@ pub fn settings(server: usize, interval: Duration) -> Option<Settings> {
 pub fn settle(world: &mut World, servers: &[usize], interval: Duration) {
     let made = servers.len() > MADE_ABOVE;
     let first: Vec<_> = servers.iter().map(|server| listed(world.url(*server).clone())).collect();
-    world.store.write(first);
+    world.store.put(first);
     if made {
         world.store.condition = Condition::Failing;
     }
@@ -100,7 +102,7 @@ fn make(world: &mut World, servers: &[usize]) {
             (Node::Ours(_), None) => {}
         });
     }
-    world.store.write(entries);
+    world.store.put(entries);
 }
 
 /// An entry of a list that is there before the cluster is: older than what any clock shows.

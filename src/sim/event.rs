@@ -10,7 +10,7 @@ use super::meter::{ANSWER_HEADERS, Change, REQUEST_HEADERS};
 use super::network::{Direction, Packet, Passage};
 use super::{BEAT, Health, Kind, LOOKED_AT_ALWAYS, Node, World, list};
 use crate::message::{Entry, Message, Reason, ServerUrl};
-use crate::protocol::{Action, ExchangeError, Id, Notice};
+use crate::protocol::{Action, ExchangeError, Id, Notice, Write, WriteError};
 
 /// How many connections wait for a process that takes none: Node's backlog.
 const BACKLOG: usize = 511;
@@ -22,9 +22,18 @@ pub enum Event {
     Request(Letter),
     Answer { letter: Letter, end: End },
     GivenUp { to: usize, from: usize, process: u32, id: Id },
-    ListRead { server: usize, process: u32, id: Id, works: bool, timeout: Duration },
-    ListStored(Vec<Entry>),
-    ListWritten { server: usize, process: u32, id: Id, works: bool },
+    ListRead { server: usize, process: u32, sync: Sync, works: bool },
+    ListStored { server: usize, process: u32, id: Id, entries: Vec<Entry>, condition: Option<u64>, told: Duration },
+    ListWritten { server: usize, process: u32, id: Id, result: Result<(), WriteError> },
+}
+
+/// A read of the list, and what is to follow it.
+#[derive(Clone, Copy, Debug)]
+pub struct Sync {
+    id: Id,
+    write: Write,
+    only_news: bool,
+    timeout: Duration,
 }
 
 /// How an exchange ends.
@@ -91,22 +100,28 @@ impl World {
                     self.answered(letter, End::TimedOut);
                 }
             }
-            Event::ListRead { server, process, id, works, timeout } => {
+            Event::ListRead { server, process, sync, works } => {
                 if self.is_current(server, process) {
                     if self.servers[server].health == Health::Hung {
                         self.servers[server].deferred.push(event);
                     } else {
-                        self.list_read(server, id, works, timeout);
+                        self.list_read(server, sync, works);
                     }
                 }
             }
-            Event::ListStored(entries) => self.store.write(entries),
-            Event::ListWritten { server, process, id, works } => {
+            Event::ListStored { server, process, id, entries, condition, told } => {
+                let result = self.store.write(entries, condition);
+                // Where it is slow its caller has been told that it failed.
+                if told >= self.now {
+                    self.push(told, Event::ListWritten { server, process, id, result });
+                }
+            }
+            Event::ListWritten { server, process, id, ref result } => {
                 if self.is_current(server, process) {
                     if self.servers[server].health == Health::Hung {
                         self.servers[server].deferred.push(event);
                     } else {
-                        let result = if works { Ok(()) } else { Err("the store fails".to_owned()) };
+                        let result = result.clone();
                         self.handle(server, |node, now| node.handle_list_written(now, id, result));
                     }
                 }
@@ -161,7 +176,9 @@ impl World {
         let to = letter.to;
         self.meter.arrived(letter.bytes, REQUEST_HEADERS);
         let message = std::mem::take(&mut letter.message);
-        let answer = self.handle(to, |node, now| node.handle_gossip(now, &message)).unwrap_or_default();
+        let Some(answer) = self.handle(to, |node, now| node.handle_gossip(now, &message)) else {
+            return self.reply(letter, End::Reset);
+        };
         if !letter.given_up {
             letter.bytes = self.measure(to, &answer, ANSWER_HEADERS);
             letter.message = Arc::new(answer);
@@ -232,7 +249,10 @@ impl World {
             for event in deferred {
                 self.happen(event);
             }
-            self.servers[server].health = Health::Up;
+            // It may have waited for nothing but to end.
+            if self.servers[server].node.is_some() {
+                self.servers[server].health = Health::Up;
+            }
             self.handle(server, Node::handle_beat);
         } else {
             self.handle(server, Node::handle_beat);
@@ -256,12 +276,15 @@ impl World {
             }
             match node.poll_action() {
                 Some(Action::Gossip { id, to, message, timeout, .. }) => self.post(server, id, &to, message, timeout),
-                Some(Action::SyncList { id, timeout, .. }) => {
+                Some(Action::SyncList { id, write, only_news, timeout, .. }) => {
                     let process = self.servers[server].process;
                     let access = self.store.access(server, self.now, timeout, &mut self.rng);
                     let works = access.works;
-                    self.push(access.told, Event::ListRead { server, process, id, works, timeout });
+                    let sync = Sync { id, write, only_news, timeout };
+                    self.push(access.told, Event::ListRead { server, process, sync, works });
                 }
+                // No server of the simulator keeps a state.
+                Some(Action::SaveState(_)) => {}
                 None => break,
             }
         }
@@ -300,6 +323,7 @@ impl World {
             | Notice::ExchangeFailed(..)
             | Notice::ListFailed(_)
             | Notice::ListUnusable(_)
+            | Notice::StateNotSaved(_)
             | Notice::Unreachable { .. }
             | Notice::Full
             | Notice::EntrySkipped(_) => return,
@@ -355,17 +379,32 @@ impl World {
         bytes
     }
 
-    fn list_read(&mut self, server: usize, id: Id, works: bool, timeout: Duration) {
-        let list = if works { Ok(Message::new(self.store.read())) } else { Err("the store fails".to_owned()) };
+    fn list_read(&mut self, server: usize, sync: Sync, works: bool) {
+        let Sync { id, write, only_news, timeout } = sync;
+        let version = self.store.version();
+        let it = &mut self.servers[server];
+        let list = if !works {
+            Err("the store fails".to_owned())
+        } else if only_news && it.list_seen == Some(version) {
+            Ok(None)
+        } else {
+            it.list_seen = Some(version);
+            Ok(Some(Message::new(self.store.read())))
+        };
         let joined = self.handle(server, |node, now| node.handle_list(now, id, list)).flatten();
         // It may have left meanwhile.
         let (Some(joined), Some(_)) = (joined, &self.servers[server].node) else { return };
         let process = self.servers[server].process;
         let access = self.store.access(server, self.now, timeout, &mut self.rng);
+        let condition = (write == Write::Unless && self.servers[server].kind == Kind::Ours).then_some(version);
         if let Some(done) = access.done {
-            self.push(done, Event::ListStored(joined.entries));
+            let entries = joined.entries;
+            self.push(done, Event::ListStored { server, process, id, entries, condition, told: access.told });
         }
-        self.push(access.told, Event::ListWritten { server, process, id, works: access.works });
+        if !access.works {
+            let result = Err(WriteError::Failed("the store fails".to_owned()));
+            self.push(access.told, Event::ListWritten { server, process, id, result });
+        }
     }
 
     fn note_in_trace(&mut self, event: &Event) {
@@ -375,8 +414,8 @@ impl World {
             Event::Answer { letter, end } => format!("answer {} {} {end:?}", letter.to, letter.from),
             Event::GivenUp { to, from, .. } => format!("given up {to} {from}"),
             Event::ListRead { server, works, .. } => format!("read {server} {works}"),
-            Event::ListStored(entries) => format!("stored {}", entries.len()),
-            Event::ListWritten { server, works, .. } => format!("written {server} {works}"),
+            Event::ListStored { entries, .. } => format!("stored {}", entries.len()),
+            Event::ListWritten { server, result, .. } => format!("written {server} {}", result.is_ok()),
         };
         self.hash(format!("{:?} {text}\n", self.now).as_bytes());
     }

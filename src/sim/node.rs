@@ -7,7 +7,7 @@ use super::{Event, Letter};
 use crate::clock::Now;
 use crate::config::Settings;
 use crate::message::{Entry, Message, ServerUrl, State};
-use crate::protocol::{Action, Core, ExchangeError, Id, Notice};
+use crate::protocol::{Action, Core, ExchangeError, Id, Notice, WriteError};
 
 /// What a server runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,14 +108,15 @@ impl Node {
         }
     }
 
-    pub(super) fn handle_list(&mut self, now: Now, id: Id, list: Result<Message, String>) -> Option<Message> {
+    pub(super) fn handle_list(&mut self, now: Now, id: Id, list: Result<Option<Message>, String>) -> Option<Message> {
         match self {
             Self::Ours(core) => core.handle_list(now, id, list),
-            Self::V1(v1) => v1.handle_list(now, list),
+            // It asks for the whole list each time.
+            Self::V1(v1) => v1.handle_list(now, list.map(Option::unwrap_or_default)),
         }
     }
 
-    pub(super) fn handle_list_written(&mut self, now: Now, id: Id, result: Result<(), String>) {
+    pub(super) fn handle_list_written(&mut self, now: Now, id: Id, result: Result<(), WriteError>) {
         match self {
             Self::Ours(core) => core.handle_list_written(now, id, result),
             // It logs a failure, and does nothing about it.
@@ -167,6 +168,8 @@ pub struct Server {
     // The last input and the phase of the beats, a beat a second.
     pub(super) last_input: Duration,
     pub(super) born: Duration,
+    // Which list it has read last.
+    pub(super) list_seen: Option<u64>,
     // Requests that wait for the event loop, and whatever waits for the whole process.
     pub(super) waiting: Vec<Letter>,
     pub(super) deferred: Vec<Event>,
@@ -186,6 +189,7 @@ impl Server {
             wake_at: None,
             last_input: Duration::ZERO,
             born: Duration::ZERO,
+            list_seen: None,
             waiting: Vec::new(),
             deferred: Vec::new(),
         }

@@ -1,4 +1,4 @@
-//! Where the master list is: a file on some web server, which takes whatever is written last.
+//! Where the master list is: a file on some web server, which takes whatever is written last, or heeds conditions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +7,7 @@ use rand::RngExt;
 use rand::rngs::SmallRng;
 
 use crate::message::{Entry, State};
+use crate::protocol::WriteError;
 
 /// How long a read or a write takes, ms.
 const LATENCY: std::ops::RangeInclusive<u64> = 5..=100;
@@ -31,7 +32,10 @@ pub struct Store {
     pub condition: Condition,
     /// Who alone is served; None serves all.
     pub only: Option<usize>,
+    /// Whether it refuses what was joined with a list that is no longer there.
+    pub heeds_conditions: bool,
     list: Arc<Vec<Entry>>,
+    version: u64,
 }
 
 /// When an access is over, and how.
@@ -48,7 +52,7 @@ pub struct Access {
 impl Store {
     /// A store that works and holds an empty list.
     pub fn new() -> Self {
-        Self { condition: Condition::Fine, only: None, list: Arc::default() }
+        Self { condition: Condition::Fine, only: None, heeds_conditions: true, list: Arc::default(), version: 0 }
     }
 
     /// How a read or a write goes that begins now.
@@ -70,9 +74,25 @@ impl Store {
         self.list.to_vec()
     }
 
-    /// Replaces what it holds: a master list names the online servers alone.
-    pub fn write(&mut self, entries: Vec<Entry>) {
+    /// Which of all lists that it has held it holds.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Replaces what it holds, if that is still of the version that is asked for: a master list names the online servers
+    /// alone.
+    pub fn write(&mut self, entries: Vec<Entry>, condition: Option<u64>) -> Result<(), WriteError> {
+        if self.heeds_conditions && condition.is_some_and(|version| version != self.version) {
+            return Err(WriteError::Conflict);
+        }
+        self.put(entries);
+        Ok(())
+    }
+
+    /// The same, whatever it holds.
+    pub fn put(&mut self, entries: Vec<Entry>) {
         self.list = Arc::new(entries.into_iter().filter(|entry| entry.state == State::Online).collect());
+        self.version += 1;
     }
 }
 

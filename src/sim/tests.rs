@@ -14,7 +14,7 @@ fn cluster(kind: Kind, servers: usize) -> World {
         world.add(settings(server, INTERVAL).expect("valid"), kind, 0);
     }
     let entries = (0..servers).map(|server| cluster::listed(world.url(server).clone())).collect();
-    world.store.write(entries);
+    world.store.put(entries);
     start_within(&mut world, &(0..servers).collect::<Vec<_>>(), INTERVAL);
     world.pass(INTERVAL * 10);
     world.changes = Some(Vec::new());

@@ -13,7 +13,7 @@ use super::list::List;
 use crate::clock::Now;
 use crate::config::Settings;
 use crate::message::{Entry, Message, ServerUrl, State};
-use crate::protocol::{Action, ExchangeError, Id, Notice};
+use crate::protocol::{Action, ExchangeError, Id, Notice, Write};
 
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(5);
 const LIST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -313,8 +313,9 @@ impl V1 {
 
     fn read_list(&mut self) {
         self.next_id += 1;
-        let write = self.reading == Reading::Announce;
-        self.actions.push_back(Action::SyncList { id: self.next_id, write, timeout: LIST_TIMEOUT });
+        let write = if self.reading == Reading::Announce { Write::Anyway } else { Write::No };
+        let (id, timeout) = (self.next_id, LIST_TIMEOUT);
+        self.actions.push_back(Action::SyncList { id, place: 0, write, only_news: false, timeout });
     }
 
     fn message(&self) -> Message {

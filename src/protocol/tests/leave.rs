@@ -39,7 +39,7 @@ fn a_read_of_the_list_from_before_the_leave_is_not_the_update_of_the_leave() {
     server.actions();
     let earlier = server.sync;
     server.core.handle_leave(server.now);
-    server.core.handle_list(server.now, earlier, Ok(Message::default()));
+    server.core.handle_list(server.now, earlier, Ok(Some(Message::default())));
     assert!(!server.notices().contains(&Notice::Left));
 }
 

@@ -32,7 +32,9 @@ fn a_list_that_cannot_be_read_ends_the_bootstrap_and_is_tried_again_with_back_of
             server.list(Err("no answer".into()));
         }
     }
-    assert!(tries[0] <= 2 && (8..16).contains(&tries.len()), "{tries:?}");
+    // Every 1 to 2 s for two minutes, while it knows nobody; then up to a minute apart.
+    let early = tries.iter().filter(|second| **second < 120).count();
+    assert!(tries[0] <= 2 && (60..120).contains(&early) && (2..8).contains(&(tries.len() - early)), "{tries:?}");
     let warnings = server.notices().into_iter().filter(|notice| matches!(notice, Notice::ListUnusable(_)));
     assert_eq!(warnings.count(), 1);
 }
@@ -48,24 +50,196 @@ fn a_server_that_is_missing_from_the_list_announces_itself_within_seconds() {
 }
 
 #[test]
-fn a_server_alone_announces_itself_as_often_as_any_and_looks_at_the_list_between() {
+fn a_server_alone_looks_at_the_list_and_writes_nothing_that_is_there() {
     let mut server = Server::new("a");
     server.actions();
-    let mut writes = 0;
-    let mut reads = 0;
-    server.list(Ok(Message::default()));
-    for _ in 0..3_600 {
-        for _ in syncs(&server.pass(1)) {
-            let own = server.own().clone();
-            if server.list(Ok(Message::new(vec![own]))).is_some() {
+    let (mut writes, mut reads, mut news) = (0, 0, 0);
+    let own = server.own().clone();
+    let mut listed = vec![own];
+    server.list(Ok(Message::new(listed.clone())));
+    for _ in 0..4 * 3_600 {
+        for action in server.pass(1) {
+            let Action::SyncList { only_news, .. } = action else { continue };
+            reads += 1;
+            news += u32::from(only_news);
+            if let Some(joined) = server.list_again(&listed, only_news) {
+                listed = joined.entries;
                 server.list_written();
                 writes += 1;
-            } else {
-                reads += 1;
             }
         }
     }
-    assert!((4..=13).contains(&writes) && (50..=120).contains(&reads), "{writes} {reads}");
+    // Its stamp is made new about once an hour; what has not changed need not be sent.
+    assert!(
+        (2..=4).contains(&writes) && (250..=480).contains(&reads) && news * 10 >= reads * 9,
+        "{writes} {reads} {news}"
+    );
+}
+
+#[test]
+fn a_list_is_written_when_somebody_is_missing_or_dead_or_has_started_anew() {
+    let mut server = Server::new("a");
+    server.meet("b", Some(5));
+    server.actions();
+    let listed = |incarnation| entry("b", ONLINE, WALL, Some(incarnation));
+    let own = server.own().clone();
+    let mut writes = |listed: Vec<Entry>| {
+        server.core.update_lists_last(server.now);
+        server.actions();
+        server.list(Ok(Message::new(listed))).is_some()
+    };
+    assert!(!writes(vec![listed(5), own.clone()]), "in any order");
+    assert!(writes(vec![own.clone()]));
+    assert!(writes(vec![own.clone(), listed(4)]));
+    assert!(writes(vec![own.clone(), listed(5), listed(5)]));
+    assert!(writes(vec![own, Entry { monitor: true, ..listed(5) }]));
+}
+
+#[test]
+fn a_write_that_comes_too_late_is_made_again_from_a_new_read_and_in_the_end_anyway() {
+    let mut server = Server::new("a");
+    server.actions();
+    server.list(Ok(Message::default()));
+    let mut began = Vec::new();
+    while began.len() < 10 {
+        for action in server.pass_tenth() {
+            let Action::SyncList { write, .. } = action else { continue };
+            began.push((server.now.mono, write));
+            assert!(server.list(Ok(Message::default())).is_some());
+            server.core.handle_list_written(server.now, server.sync, Err(WriteError::Conflict));
+        }
+    }
+    let waits: Vec<_> = began.windows(2).map(|pair| (pair[1].0 - pair[0].0).as_secs_f64()).collect();
+    assert!(waits[0] <= 0.3 && waits[6] > 2.0 && waits.iter().all(|wait| *wait < 21.0), "{waits:?}");
+    let anyway = began.iter().position(|(_, write)| *write == Write::Anyway);
+    assert_eq!(anyway, Some(8));
+    assert_eq!(server.notices().iter().filter(|it| matches!(it, Notice::ListFailed(_))).count(), 0);
+}
+
+#[test]
+fn what_was_written_is_read_back_and_written_again_if_somebody_was_quicker() {
+    let mut server = Server::new("a");
+    server.actions();
+    server.list(Ok(Message::default()));
+    assert_eq!(syncs(&server.pass(3)), [true]);
+    assert!(server.list(Ok(Message::default())).is_some());
+    server.list_written();
+    assert_eq!(syncs(&server.pass(3)), [false]);
+    let of_another = vec![entry("b", ONLINE, WALL, Some(1))];
+    server.list(Ok(Message::new(of_another.clone())));
+    assert_eq!(syncs(&server.pass(3)), [true]);
+    assert_eq!(server.list(Ok(Message::new(of_another))).expect("an update").entries.len(), 2);
+}
+
+#[test]
+fn a_leave_that_comes_too_late_is_written_again() {
+    let mut server = Server::with(Settings { update_list_on_shutdown: true, ..settings("a") });
+    server.actions();
+    let listed = vec![server.own().clone()];
+    server.core.handle_leave(server.now);
+    server.actions();
+    for _ in 0..3 {
+        assert_eq!(server.list(Ok(Message::new(listed.clone()))), Some(Message::default()));
+        server.core.handle_list_written(server.now, server.sync, Err(WriteError::Conflict));
+        assert!(!server.notices().contains(&Notice::Left));
+        assert_eq!(syncs(&server.pass(1)), [true]);
+    }
+    server.list(Ok(Message::new(listed)));
+    server.list_written();
+    assert!(server.notices().contains(&Notice::Left));
+}
+
+#[test]
+fn one_list_that_works_is_enough() {
+    let mut server = Server::with(Settings { lists: 2, ..settings("a") });
+    let ids: Vec<_> = server.actions().iter().filter_map(sync_of).collect();
+    let seed = entry("b", ONLINE, WALL, Some(1));
+    server.core.handle_list(server.now, ids[0], Err("no answer".into()));
+    server.core.handle_list(server.now, ids[1], Ok(Some(Message::new(vec![seed]))));
+    let first = gossips(&server.actions());
+    assert_eq!(first.len(), 1);
+    server.core.handle_answer(server.now, first[0].0, Ok(Message::new(vec![entry("b", ONLINE, WALL, Some(1))])));
+    assert!(server.notices().contains(&Notice::Started));
+    // Each has a wait of its own.
+    let places: Vec<_> = server.pass(3).iter().filter_map(place_of).collect();
+    assert!(places.contains(&0) && places.contains(&1), "{places:?}");
+}
+
+#[test]
+fn a_server_that_one_list_drops_is_still_a_seed_of_the_other() {
+    let mut server = Server::with(Settings { lists: 2, ..settings("a") });
+    let ids: Vec<_> = server.actions().iter().filter_map(sync_of).collect();
+    let listed = || Ok(Some(Message::new(vec![entry("b", ONLINE, WALL, Some(1))])));
+    server.core.handle_list(server.now, ids[0], listed());
+    server.core.handle_list(server.now, ids[1], listed());
+    server.core.update_lists_last(server.now);
+    let ids: Vec<_> = server.actions().iter().filter_map(sync_of).collect();
+    server.core.handle_list(server.now, ids[0], Ok(Some(Message::default())));
+    assert!(!server.core.seeds.is_given_up(&url("b"), server.now));
+    server.core.handle_list(server.now, ids[1], Ok(Some(Message::default())));
+    assert!(server.core.seeds.is_given_up(&url("b"), server.now));
+}
+
+#[test]
+fn one_that_started_anew_right_after_it_left_is_tried_though_its_incarnation_is_below_its_leave() {
+    let mut server = Server::new("a");
+    let left = entry("b", OFFLINE, WALL + 70_000, Some(WALL));
+    server.hear(vec![left]);
+    server.actions();
+    // It was stamped a minute ahead, for version 1's sake.
+    let again = |stamp| entry("b", ONLINE, stamp, Some(WALL + 30_000));
+    server.list(Ok(Message::new(vec![again(WALL + 60_000)])));
+    assert_eq!(gossips(&server.pass(5)).len(), 0);
+    let mut server = Server::new("a");
+    server.hear(vec![entry("b", OFFLINE, WALL + 70_000, Some(WALL))]);
+    server.actions();
+    server.list(Ok(Message::new(vec![again(WALL + 80_000)])));
+    assert!(!gossips(&server.actions()).is_empty());
+}
+
+#[test]
+fn the_one_that_lives_is_found_among_five_thousand_dead_within_half_a_minute() {
+    for stamp in [WALL, WALL - 30 * 24 * HOUR] {
+        let mut server = Server::new("a");
+        server.actions();
+        let listed = (0..5_000).map(|number| entry(&format!("s{number}"), ONLINE, WALL - 30 * 24 * HOUR, Some(1)));
+        let mut listed: Vec<_> = listed.collect();
+        listed.push(entry("alive", ONLINE, stamp, Some(1)));
+        server.list(Ok(Message::new(listed)));
+        let mut most = 0;
+        for tenth in 0.. {
+            assert!(tenth < 300);
+            let sent = gossips(&server.pass_tenth());
+            most = most.max(sent.len());
+            for (id, to) in &sent {
+                if *to != url("alive") {
+                    server.core.handle_answer(server.now, *id, Err(ExchangeError::NotListening("refused".into())));
+                }
+            }
+            if sent.iter().any(|(_, to)| *to == url("alive")) {
+                // By its stamp it is the first that is tried.
+                assert!(stamp != WALL || tenth < 10, "{tenth}");
+                break;
+            }
+        }
+        assert!(most <= 64, "{most}");
+    }
+}
+
+#[test]
+fn who_does_not_answer_and_has_not_been_stamped_for_a_day_leaves_the_list() {
+    let mut server = Server::new("a");
+    server.actions();
+    let listed = [0, WALL - 25 * HOUR, WALL].map(|stamp| entry(&format!("s{stamp}"), ONLINE, stamp, Some(1)));
+    let own = server.own().clone();
+    let listed: Vec<_> = listed.into_iter().chain([own]).collect();
+    server.list(Ok(Message::new(listed.clone())));
+    let first = gossips(&server.actions());
+    assert_eq!(server.update(listed.clone()).len(), 4, "not before it is tried");
+    for (id, _) in first {
+        server.core.handle_answer(server.now, id, Err(ExchangeError::TimedOut));
+    }
+    assert_eq!(server.update(listed).len(), 3);
 }
 
 #[test]
@@ -118,6 +292,7 @@ fn seeds_are_tried_less_and_less_often_however_often_the_list_is_read() {
                         server.list_written();
                     }
                 }
+                Action::SaveState(_) => {}
             }
         }
     }
@@ -130,11 +305,15 @@ fn the_dead_leave_the_list_and_strangers_stay_in_it_until_they_were_tried() {
     server.meet("dead", Some(1));
     server.fail_probes_of("dead", 40);
     server.actions();
-    // v1 peers revive the dead in their lists by stamping them anew.
-    let dead = entry("dead", ONLINE, server.now.wall + 1, Some(1));
+    let dead = entry("dead", ONLINE, server.now.wall - 60_000, Some(1));
     let stranger = entry("stranger", ONLINE, server.now.wall, Some(1));
     let listed = vec![dead, stranger];
     assert_eq!(server.update(listed.clone()), [url("a"), url("stranger")]);
     server.fail_probes_of("stranger", 100);
     assert_eq!(server.update(listed), [url("a")]);
+    // v1 peers revive the dead in their lists by stamping them anew.
+    let revived = vec![entry("dead", ONLINE, server.now.wall, Some(1))];
+    assert_eq!(server.update(revived.clone()), [url("a"), url("dead")]);
+    server.fail_probes_of("dead", 100);
+    assert_eq!(server.update(revived), [url("a")]);
 }

@@ -8,6 +8,7 @@ mod limits;
 mod master_list;
 mod own;
 mod rumours;
+mod state;
 mod suspicion;
 mod sync;
 
@@ -27,6 +28,8 @@ fn settings(name: &str) -> Settings {
         announce_minimum: Duration::from_secs(300),
         announce_interval: Duration::from_secs(600),
         update_list_on_shutdown: false,
+        lists: 1,
+        keeps_state: false,
     }
 }
 
@@ -77,16 +80,24 @@ impl Server {
 
     /// The outcome of the last read of the master list.
     fn list(&mut self, list: Result<Message, String>) -> Option<Message> {
-        self.core.handle_list(self.now, self.sync, list)
+        self.core.handle_list(self.now, self.sync, list.map(Some))
     }
 
-    /// An update of the master list that holds this; returns what is written.
+    /// An update of the master list that holds this; returns what it holds then.
     fn update(&mut self, listed: Vec<Entry>) -> Vec<ServerUrl> {
-        self.core.update_list_last();
+        self.core.update_lists_last(self.now);
         self.actions();
-        let written = self.list(Ok(Message::new(listed))).expect("an update");
-        self.list_written();
-        written.entries.into_iter().map(|entry| entry.url).collect()
+        let written = self.list(Ok(Message::new(listed.clone())));
+        if written.is_some() {
+            self.list_written();
+        }
+        written.map_or(listed, |written| written.entries).into_iter().map(|entry| entry.url).collect()
+    }
+
+    /// The outcome of a read of a list that may be what it was.
+    fn list_again(&mut self, listed: &[Entry], only_news: bool) -> Option<Message> {
+        let list = (!only_news).then(|| Message::new(listed.to_vec()));
+        self.core.handle_list(self.now, self.sync, Ok(list))
     }
 
     fn list_written(&mut self) {
@@ -190,15 +201,23 @@ impl Server {
 fn gossips(actions: &[Action]) -> Vec<(Id, ServerUrl)> {
     let gossip = |action: &Action| match action {
         Action::Gossip { id, to, .. } => Some((*id, to.clone())),
-        Action::SyncList { .. } => None,
+        Action::SyncList { .. } | Action::SaveState(_) => None,
     };
     actions.iter().filter_map(gossip).collect()
 }
 
+fn sync_of(action: &Action) -> Option<Id> {
+    if let Action::SyncList { id, .. } = action { Some(*id) } else { None }
+}
+
+fn place_of(action: &Action) -> Option<Place> {
+    if let Action::SyncList { place, .. } = action { Some(*place) } else { None }
+}
+
 fn syncs(actions: &[Action]) -> Vec<bool> {
     let sync = |action: &Action| match action {
-        Action::SyncList { write, .. } => Some(*write),
-        Action::Gossip { .. } => None,
+        Action::SyncList { write, .. } => Some(*write != Write::No),
+        Action::Gossip { .. } | Action::SaveState(_) => None,
     };
     actions.iter().filter_map(sync).collect()
 }

@@ -26,7 +26,7 @@ fn news_goes_to_the_next_on_the_ring_and_to_two_others_in_one_message_and_once()
     let sent: Vec<_> = sent
         .filter_map(|action| match action {
             Action::Gossip { to, message, .. } => Some((to, message)),
-            Action::SyncList { .. } => None,
+            Action::SyncList { .. } | Action::SaveState(_) => None,
         })
         .collect();
     assert_eq!(sent.len(), 3);

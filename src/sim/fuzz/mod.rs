@@ -121,10 +121,11 @@ impl Schedule {
             world.add(settings, kind, skew);
         }
         world.invariants = Some(Box::new(Invariants::new(servers)));
+        world.store.heeds_conditions = world.rng.random_bool(0.5);
         // A cluster that begins, or one of which there is a list already.
         if world.rng.random_bool(0.5) {
             let entries = (0..servers).map(|server| listed(world.url(server).clone())).collect();
-            world.store.write(entries);
+            world.store.put(entries);
         }
         let all: Vec<_> = (0..servers).collect();
         start_within(&mut world, &all, interval);

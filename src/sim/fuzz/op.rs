@@ -168,7 +168,7 @@ impl Schedule {
             1 => self.world.store.read().into_iter().map(|entry| Entry { life: None, ..entry }).collect(),
             _ => self.world.servers().iter().map(|it| listed(it.settings.base_url.clone())).collect(),
         };
-        self.world.store.write(entries);
+        self.world.store.put(entries);
         self.edited = Some(self.world.now());
     }
 
