@@ -247,7 +247,7 @@ describe('the documents', () => {
     // Those of version 1, which its type names, and all that the engine reads.
     assert.equal([...types.matchAll(/^ {2}(SHAZBOT_\w+):/gm)].length, 11);
     const variables = new Set([...sources('src/config').matchAll(/"(SHAZBOT_\w+)"/g)].map(([, name]) => name));
-    assert.equal(variables.size, 17);
+    assert.equal(variables.size, 20);
     for (const name of variables) assert.ok(readme.includes(`| \`${name}\` |`), name);
     const functions = [...types.matchAll(/^export declare function (\w+)/gm)].map(([, name]) => name);
     assert.equal(functions.length, 6);

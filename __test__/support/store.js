@@ -1,22 +1,40 @@
 'use strict';
 
 const http = require('node:http');
+const { Readable } = require('node:stream');
+const { pipeline } = require('node:stream/promises');
 const { setTimeout: sleep } = require('node:timers/promises');
+const { gzipSync } = require('node:zlib');
 
 const { close, listen, parse, readBody } = require('./http.js');
 const { freePorts } = require('./ports.js');
 
-/** @typedef {'404' | '500' | 'malformed' | 'hang' | 'slow'} Fault */
-/** @typedef {{ method: string, authorization: string | undefined, body: any, at: number, status?: number }} Call */
+/** @typedef {'404' | '500' | 'malformed' | 'html' | 'half' | 'huge' | 'hang' | 'slow'} Fault */
+/** @typedef {'none' | 'strong' | 'weak' | 'generation' | 'changed'} Tags */
+/**
+ * @typedef {object} Call
+ * @property {string} method
+ * @property {string | undefined} authorization
+ * @property {http.IncomingHttpHeaders} headers
+ * @property {any} body
+ * @property {number} at
+ * @property {number} [status]
+ */
+
+/** More than any list has, in parts. */
+const HUGE = 200;
+const PART = Buffer.alloc(1 << 20, 0x20);
 
 /**
- * A store of one JSON document over HTTP, as a plain web server with PUT is one: no conditions, no tags.
+ * A store of one JSON document over HTTP. As a plain web server with PUT it has no conditions and no tags.
  *
  * @param {import('./cluster.js').Scope} scope
- * @param {{ auth?: string, list?: unknown, port?: number }} [options] `auth`: what a PUT has to bring; `list`: the
- *   document, none at first
+ * @param {{ auth?: string, list?: unknown, port?: number, tags?: Tags, gzip?: boolean }} [options] `auth`: what a PUT
+ *   has to bring; `list`: the document, none at first; `tags`: by what it tells whether a document has changed since it
+ *   was read, and heeds conditions on that, but for weak ones; `changed` are on the way, as by a proxy; `gzip`: it keeps
+ *   the document so
  */
-async function startStore(scope, { auth = 'Bearer the-update-secret', list, port } = {}) {
+async function startStore(scope, { auth = 'Bearer the-update-secret', list, port, tags = 'none', gzip = false } = {}) {
   const at = port ?? (await freePorts(1))[0];
   const url = `http://127.0.0.1:${at}/servers.json`;
   const store = {
@@ -33,30 +51,61 @@ async function startStore(scope, { auth = 'Bearer the-update-secret', list, port
     /** @returns {string[]} base URLs in the list, sorted */
     servers: () => (store.list?.online ?? []).map((/** @type {any} */ entry) => entry.baseUrl).sort(),
   };
+  let version = 1;
   const server = http.createServer(async (req, res) => {
     const method = req.method ?? '';
     const text = await readBody(req);
+    const { headers } = req;
     /** @type {Call} */
-    const call = { method, authorization: req.headers.authorization, body: parse(text), at: Date.now() };
+    const call = { method, authorization: headers.authorization, headers, body: parse(text), at: Date.now() };
     store.calls.push(call);
     /** @param {number} status */
-    const answer = (status, body = '') => {
+    const answer = (status, body = '', type = 'application/json') => {
       call.status = status;
-      res.writeHead(status, { 'content-type': 'application/json' }).end(body);
+      res.writeHead(status, { 'content-type': type, ...tag() });
+      res.end(gzip && body ? gzipSync(body) : body);
+    };
+    /** @returns {Record<string, string>} */
+    const tag = () => {
+      /** @type {Record<string, string>} */
+      const coded = gzip ? { 'content-encoding': 'gzip' } : {};
+      if (tags === 'none' || store.list === undefined) return coded;
+      if (tags === 'generation')
+        return { ...coded, 'x-goog-generation': String(version), etag: '"not-for-conditions"' };
+      return { ...coded, etag: { weak: `W/"${version}"`, strong: `"${version}"`, changed: `"${version}-gzip"` }[tags] };
+    };
+    const holds = () => {
+      const wanted = headers['x-goog-if-generation-match'] ?? headers['if-match'];
+      if (headers['if-none-match'] === '*') return store.list === undefined;
+      return wanted === undefined || wanted === (tags === 'generation' ? String(version) : `"${version}"`);
     };
     const fault = method === 'GET' || method === 'PUT' ? store.faults[method] : undefined;
     if (fault === 'hang') return;
     if (fault === 'slow') await sleep(1_000);
     if (fault === '404' || fault === '500') return answer(Number(fault));
     if (fault === 'malformed') return answer(200, '{"online":[');
+    if (fault === 'html') return answer(200, '<html><body>Sign in</body></html>', 'text/html');
+    if (fault === 'half') {
+      res.writeHead(200, { 'content-type': 'application/json', 'content-length': 1_000 });
+      res.write('{"online":[');
+      return setTimeout(() => res.destroy(), 50);
+    }
+    if (fault === 'huge') {
+      res.writeHead(200, { 'content-type': 'application/json' });
+      // Whoever reads may have enough of it.
+      return pipeline(Readable.from(Array.from({ length: HUGE }, () => PART)), res).catch(() => undefined);
+    }
     if (method === 'GET') {
+      if (store.list !== undefined && tags !== 'none' && headers['if-none-match'] === tag().etag) return answer(304);
       if (store.list === undefined) return answer(404);
       return answer(200, typeof store.list === 'string' ? store.list : JSON.stringify(store.list));
     }
     if (method !== 'PUT') return answer(405);
     if ((call.authorization ?? '') !== auth) return answer(401);
     if (call.body === undefined) return answer(400);
+    if (tags !== 'none' && !holds()) return answer(412);
     store.list = call.body;
+    version += 1;
     answer(204);
   });
   await listen(server, /** @type {number} */ (at));

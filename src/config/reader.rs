@@ -40,6 +40,8 @@ impl<'a> Reader<'a> {
         self.environment.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    #[cold]
+    #[inline(never)]
     fn problem(&mut self, name: &str, why: &str) {
         self.problems.push(format!("{name}: {why}"));
     }
@@ -52,6 +54,7 @@ impl<'a> Reader<'a> {
         value
     }
 
+    #[inline(never)]
     fn header(&mut self, name: &str, value: &str) -> Option<Secret> {
         if value.chars().any(|c| c.is_control() || c > '\u{ff}') {
             self.problem(name, "it has characters that an HTTP header cannot carry");
@@ -65,6 +68,7 @@ impl<'a> Reader<'a> {
         None
     }
 
+    #[inline(never)]
     pub fn keyring(&mut self, name: &str, also: &str) -> Option<Keyring> {
         let main = self.required(name).and_then(|value| self.header(name, value));
         let also = self.get(also).and_then(|value| self.header(also, value));
@@ -110,6 +114,7 @@ impl<'a> Reader<'a> {
         ServerUrl::parse(value).map_err(|why| self.problem("SHAZBOT_BASE_URL", &why.replace("its URL", "the URL"))).ok()
     }
 
+    #[inline(never)]
     fn location(&mut self, name: &str, value: &str) -> Option<Location> {
         let Ok(url) = Url::parse(value) else {
             self.problem(name, "it is not an absolute URL; a file is written as file:///path/to/list.json");
@@ -127,6 +132,7 @@ impl<'a> Reader<'a> {
     }
 
     // A variable that has one URL, or several with white space between them.
+    #[inline(never)]
     fn locations(&mut self, name: &str) -> Option<Vec<Location>> {
         let urls: Vec<_> = self.get(name).unwrap_or_default().split_whitespace().collect();
         if urls.is_empty() {
@@ -219,6 +225,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline(never)]
     pub fn seconds(&mut self, name: &str, default: f64, least: f64, most: f64) -> Duration {
         let mut seconds = default;
         if let Some(value) = self.get(name) {

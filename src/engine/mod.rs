@@ -5,6 +5,8 @@
 mod file;
 mod http;
 mod master_list;
+#[cfg(test)]
+mod races;
 mod report;
 mod store;
 

@@ -83,6 +83,7 @@ impl Core {
     fn answered(&mut self, exchange: Exchange, answer: Message, now: Now) {
         let Exchange { to, purpose, .. } = exchange;
         self.last_answer = now.mono;
+        self.met.get_or_insert(now.mono);
         self.seeds.remove(&to);
         if let Some(bootstrap) = &mut self.bootstrap {
             bootstrap.has_answer = true;

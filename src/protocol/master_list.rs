@@ -22,10 +22,11 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// Where the waiting between tries of a list that cannot be read ends. Sooner for one that knows nobody, for a while: a
 /// cluster that starts while its store does not answer waits for nothing else.
 const MAX_BACK_OFF: Duration = Duration::from_secs(60);
-const MAX_BACK_OFF_ALONE: Duration = Duration::from_secs(2);
+const MAX_BACK_OFF_ALONE: Duration = Duration::from_millis(1_500);
 const ALONE_FOR: Duration = Duration::from_secs(120);
-/// How soon a write that came too late is tried again; twice as long each time, since others try too.
+/// How soon a write that came too late is tried again; twice as long each time, up to a limit, since others try too.
 const CONFLICT_WAIT: Duration = Duration::from_millis(100);
+const MAX_DOUBLINGS: u32 = 6;
 /// How often a write comes too late before it is made whoever was first: so often in a row a store is wrong about that, as
 /// behind a proxy that changes its tags.
 const MAX_CONFLICTS: u32 = 8;
@@ -51,7 +52,7 @@ pub struct MasterList {
     is_unusable: bool,
     conflicts: u32,
     next_announce: Duration,
-    // What we listed when the list was found to be just that, and when.
+    // Whom we listed online when the list was found to name just them, and when.
     right: Option<(u64, Duration)>,
 }
 
@@ -93,7 +94,7 @@ impl Core {
 
     fn sync_list(&mut self, place: Place, now: Now) {
         let timeout = if self.phase == Phase::Leaving { LIST_TIMEOUT / 2 } else { LIST_TIMEOUT };
-        let hash = self.members.digest(0).hash;
+        let hash = self.members.digest(u64::MAX).hash;
         self.next_id += 1;
         let (id, list) = (self.next_id, &mut self.lists[place]);
         (list.current, list.next) = (Some(id), None);
@@ -137,7 +138,7 @@ impl Core {
         }
         let wanted = self.wanted(&listed, now);
         let is_right = is_right(&listed, &wanted);
-        let hash = self.members.digest(0).hash;
+        let hash = self.members.digest(u64::MAX).hash;
         self.lists[place].right = is_right.then_some((hash, now.mono));
         if self.lists[place].write_next && !is_right {
             return Some(Message::new(wanted));
@@ -146,7 +147,7 @@ impl Core {
         if is_missing && self.own().state == State::Online && self.phase == Phase::Running {
             // Where there are many, one of them will have written the others too.
             let crowd = 1.0 + self.members.live() as f64 / MISSING_AT_A_TIME as f64;
-            let wait = Duration::from_secs(1).mul_f64(self.random_factor(0.5..2.0) * crowd);
+            let wait = Duration::from_secs(1).mul_f64(self.random_factor(0.25..1.0) * crowd);
             self.list_works(place);
             self.schedule_list(place, wait, true, now);
         } else {
@@ -164,13 +165,14 @@ impl Core {
                 self.lists[place].conflicts = 0;
                 self.schedule_announce(place, now);
                 let wait = READ_BACK.mul_f64(self.random_factor(0.5..1.5));
-                self.schedule_list(place, wait, false, now);
+                let announce = self.lists[place].next_announce.saturating_sub(now.mono);
+                self.schedule_list(place, wait.min(announce), announce <= wait, now);
             }
             Err(WriteError::Conflict) => {
                 let list = &mut self.lists[place];
                 list.current = None;
                 list.conflicts += 1;
-                let wait = CONFLICT_WAIT * (1 << list.conflicts.min(MAX_CONFLICTS));
+                let wait = CONFLICT_WAIT * (1 << list.conflicts.min(MAX_DOUBLINGS));
                 let wait = wait.mul_f64(self.random_factor(0.25..0.75));
                 self.set_next(place, wait, true, now);
             }
@@ -183,10 +185,7 @@ impl Core {
         self.seeds.keep_listed(place, &urls);
         for entry in listed {
             let known = self.members.get(&entry.url).map(|member| &member.entry);
-            // One that is known to be dead may have started again since: so soon after it left that its incarnation is
-            // below the stamp of that, if nobody has told it.
-            let is_newer = |known: &Entry| supersedes(entry, known) || entry.stamp > number(known);
-            if known.is_none_or(|known| known.state == State::Offline && is_newer(known)) {
+            if known.is_none_or(|known| known.state == State::Offline && may_live_again(entry, known)) {
                 self.seeds.add_listed(place, entry, now);
             } else {
                 self.seeds.remove(&entry.url);
@@ -250,7 +249,7 @@ impl Core {
         let list = &mut self.lists[place];
         list.current = None;
         list.failures += 1;
-        let since = now.mono - *list.failing_since.get_or_insert(now.mono);
+        let since = now.mono.saturating_sub(*list.failing_since.get_or_insert(now.mono));
         if !list.is_unusable && since >= UNUSABLE.0 && list.failures >= UNUSABLE.1 {
             list.is_unusable = true;
             self.notices.push_back(Notice::ListUnusable(error.clone()));
@@ -281,6 +280,13 @@ impl Core {
             self.timers.set(Timer::List, next);
         }
     }
+}
+
+// Whether a list speaks of a later life than the one that we know the end of. Its number may be below that end all the
+// same: it started again right after it left, which it stamped ahead, or with another clock, and nobody has told it.
+fn may_live_again(listed: &Entry, known: &Entry) -> bool {
+    let instance = |entry: &Entry| entry.life.as_ref().map(|life| life.instance);
+    supersedes(listed, known) || listed.stamp > number(known) || instance(listed) != instance(known)
 }
 
 // Whether a list needs no update. Stamps alone make none, while they are not old.

@@ -109,6 +109,8 @@ pub struct Core {
     // The server of version 1 that was probed last in its turn.
     last_legacy: ServerUrl,
     last_answer: Duration,
+    // When anybody answered for the first time.
+    met: Option<Duration>,
     // None once started.
     bootstrap: Option<Bootstrap>,
     seeds: Seeds,
@@ -156,6 +158,7 @@ impl Core {
             legacy_turn: 0,
             last_legacy,
             last_answer: now.mono,
+            met: None,
             bootstrap: Some(Bootstrap::default()),
             seeds: Seeds::default(),
             lists,
@@ -226,6 +229,7 @@ impl Core {
                 Timer::Silence => self.notice_silence(now),
                 Timer::Rumours => self.push_rumours(now),
                 Timer::Checks => self.check_claims(now),
+                Timer::CatchUp => self.catch_up(now),
                 Timer::Seeds => self.try_seeds(now),
                 Timer::List => self.sync_lists_due(now),
                 Timer::State => self.save_state(now),

@@ -105,6 +105,11 @@ impl Seeds {
         }
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.known.len()
+    }
+
     /// Whether it was tried in vain, or is not known.
     pub fn is_given_up(&self, url: &ServerUrl, now: Now) -> bool {
         self.known.get(url).is_none_or(|seed| seed.is_given_up(now))

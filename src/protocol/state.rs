@@ -41,7 +41,7 @@ impl Core {
 
     pub(super) fn save_state(&mut self, now: Now) {
         self.schedule_state(now);
-        let hash = self.members.digest(0).hash;
+        let hash = self.members.digest(u64::MAX).hash;
         let own = &self.settings.base_url;
         let others = self.members.entries().filter(|entry| entry.state == State::Online && entry.url != *own);
         let others: Vec<_> = others.take(MAX_SAVED).cloned().collect();

@@ -2,11 +2,13 @@
 //! what it knows is.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use rand::RngExt;
 
 use super::Core;
 use super::exchange::Purpose;
+use super::timer::Timer;
 use crate::clock::Now;
 use crate::membership::{TOMBSTONE_LIFE, supersedes};
 use crate::message::{Ages, Entry, MAX_AGES, MAX_AHEAD, Message, Ours, ServerUrl, State};
@@ -21,6 +23,10 @@ const MAX_CHANGED: usize = MAX_LEGACY_BYTES / 2 / 80;
 /// Tombstones that have less than this to live, ms, are left out of digests: clocks may be two hours apart, and an hour
 /// to spare.
 const NEAR_EXPIRY: u64 = 3 * 3_600_000;
+/// How soon whoever is new asks others again, and how many, while one of them lists something else than it does.
+const CATCH_UP_WITH: usize = 2;
+const CATCH_UP: Duration = Duration::from_secs(1);
+const CATCH_UP_AT_A_TIME: usize = 300;
 /// Pairs of digests that are known not to become one.
 const MAX_FUTILE: usize = 16;
 /// After how many intervals a stamp that a v1 server holds is old enough to be worth the bytes.
@@ -101,6 +107,7 @@ impl Core {
         if mine == theirs {
             return self.take_ages(&ours.ages, now);
         }
+        self.expect_catch_up(now);
         // One at a time: what the first brings may be all that differs from the others.
         let is_repairing = self.exchanges.values().any(|exchange| matches!(exchange.purpose, Purpose::Repair(..)));
         if ours.buckets.is_empty() || is_repairing || self.futile.contains(&(mine.hash, theirs.hash)) {
@@ -112,6 +119,25 @@ impl Core {
         let (entries, _) = fitting(self.members.in_buckets(&wanted, first, theirs.cutoff));
         let ours = Ours { digest: Some(mine), wanted, ..Ours::default() };
         self.tell(with, Purpose::Repair(mine.hash, theirs.hash), entries, ours, now);
+    }
+
+    // Many that start at once learn of each other in bulk, which is no rumour, and some are missed: whoever is new does not
+    // wait for its next round. That stays when it is: rounds brought forward by all would come at the same time ever after.
+    fn expect_catch_up(&mut self, now: Now) {
+        if self.met.is_some_and(|met| now.mono < met + self.settings.interval) && !self.timers.is_set(Timer::CatchUp) {
+            // Where there are many, each has more to hear than to ask.
+            let crowd = 1.0 + (self.members.live() + self.seeds.count()) as f64 / CATCH_UP_AT_A_TIME as f64;
+            let wait = CATCH_UP.mul_f64(self.random_factor(0.5..1.5) * crowd);
+            self.timers.set(Timer::CatchUp, now.mono + wait);
+        }
+    }
+
+    pub(super) fn catch_up(&mut self, now: Now) {
+        if self.is_working(now) {
+            for to in self.members.helpers(&self.settings.base_url, &mut self.rng, CATCH_UP_WITH, &[]) {
+                self.send(to, Purpose::Contact, now);
+            }
+        }
     }
 
     /// What differed has been exchanged. Where there is more, others are asked for it: not all from one.

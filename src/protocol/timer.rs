@@ -13,6 +13,8 @@ pub enum Timer {
     Rumours,
     /// The next try of servers that somebody calls dead.
     Checks,
+    /// The next exchange of a new server with others that list something else.
+    CatchUp,
     /// The next try of seeds.
     Seeds,
     /// The next read or update of a master list.
@@ -26,11 +28,12 @@ pub enum Timer {
 }
 
 impl Timer {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Round,
         Self::Silence,
         Self::Rumours,
         Self::Checks,
+        Self::CatchUp,
         Self::Seeds,
         Self::List,
         Self::State,

@@ -122,8 +122,8 @@ fn fast(scenario: Scenario, servers: usize, seeds: u64, figures: &'static [(Figu
 
 // Of killed servers, silent ones, and those whose own word everybody takes.
 const KILLED: &[(Figure, f64)] = &[(Time(0.5), 8.0), (Time(0.99), 25.0), (Wrong, 0.0), (Max("revivals"), 0.0)];
-// Of too few runs the 99th percentile is the slowest, and says little: 300 are in docs/convergence.md.
-const KILLED_FEW: &[(Figure, f64)] = &[(Time(0.5), 8.0), (Time(0.95), 25.0), (Wrong, 0.0), (Max("revivals"), 0.0)];
+// Of too few runs the 99th percentile is the slowest, and the median is uncertain by 2 s: 300 are in docs/convergence.md.
+const KILLED_FEW: &[(Figure, f64)] = &[(Time(0.95), 25.0), (Wrong, 0.0), (Max("revivals"), 0.0)];
 const SILENT: &[(Figure, f64)] = &[(Time(0.99), 45.0), (Wrong, 0.0), (Max("revivals"), 0.0)];
 const BLOCKED: &[(Figure, f64)] = &[(Time(0.99), 60.0), (Wrong, 0.0)];
 const SAID: &[(Figure, f64)] = &[(Time(0.99), 1.0), (Wrong, 0.0)];
@@ -131,6 +131,8 @@ const SAID_AT_10_000: &[(Figure, f64)] = &[(Time(1.0), 1.5), (Pushes, 8.0), (Wro
 const REFUTED: &[(Figure, f64)] = &[(Time(0.99), 1.0), (Wrong, 0.0), (Max("unraised"), 0.0)];
 const HEALED: &[(Figure, f64)] = &[(Time(1.0), 35.0), (Max("own_side"), 0.0), (Wrong, 0.0)];
 const UNREACHABLE: &[(Figure, f64)] = &[(Max("flips_per_hour"), 2.0), (Max("still_online"), 0.0)];
+const LISTED: &[(Figure, f64)] = &[(Max("list_right"), 30.0), (Max("writes_per_hour"), 2.0), (Wrong, 0.0)];
+const STORE_DOWN: &[(Figure, f64)] = &[(Time(1.0), 5.0), (Wrong, 0.0)];
 const LOSS: &[(Figure, f64)] = &[(Mean("false_deaths_per_hour"), 0.1), (Bytes, 1_000.0)];
 const QUIET: &[(Figure, f64)] = &[(Bytes, 300.0), (Max("false_deaths"), 0.0), (Max("largest_body"), 90_000.0)];
 // The number of messages is what the core's bounds come to, as in the invariants of the fuzz.
@@ -148,7 +150,7 @@ fn rows() -> Vec<Row> {
     let skewed = |row: Row| Row { setup: Setup { skewed: SKEWED, ..row.setup }, ..row };
     vec![
         row(Scenario::Crash, 10, 1_000, KILLED),
-        row(Scenario::Crash, 100, 300, KILLED),
+        row(Scenario::Crash, 100, 1_000, KILLED),
         row(Scenario::Crash, 1_000, 40, KILLED_FEW),
         row(Scenario::Hang, 100, 100, SILENT),
         row(Scenario::Hang, 1_000, 10, SILENT),
@@ -177,6 +179,9 @@ fn rows() -> Vec<Row> {
         row(Scenario::Loss, 1_000, 1, LOSS),
         row(Scenario::Age, 100, 2, &[(Max("age_p99"), 8.0)]),
         row(Scenario::RestartAll, 1_000, 2, &[(Time(1.0), 40.0), (Max("peak"), 20.0), (Wrong, 0.0)]),
+        row(Scenario::List, 100, 5, LISTED),
+        row(Scenario::StoreDown, 10, 100, STORE_DOWN),
+        row(Scenario::StoreDown, 100, 10, STORE_DOWN),
         row(Scenario::Skew, 100, 50, &[(Time(0.99), 25.0), (Max("false_deaths"), 0.0), (Wrong, 0.0)]),
         row(Scenario::Mixed, 20, 20, &[(Time(0.99), 25.0), (Wrong, 0.0), (Max("revivals"), 0.0)]),
         row(Scenario::Idle, 100, 2, QUIET),

@@ -171,3 +171,20 @@ fn where_there_is_more_than_fits_another_is_asked_for_it() {
     }
     assert_eq!(asked.len(), 2, "{asked:?}");
 }
+
+#[test]
+fn whoever_is_new_does_not_wait_for_its_round_while_others_list_something_else() {
+    let waits = |stranger: bool| {
+        let (mut one, mut other) = (knowing("a", 0..3), knowing("b", 0..3));
+        converse(&mut one, &mut other);
+        // They did not know each other.
+        one.pass(2);
+        if stranger {
+            other.hear(vec![entry("late", ONLINE, other.now.wall, Some(1))]);
+        }
+        converse(&mut one, &mut other);
+        gossips(&one.pass(2)).is_empty()
+    };
+    assert!(!waits(true));
+    assert!(waits(false));
+}

@@ -1,6 +1,7 @@
 //! What can happen to a cluster, and what is measured of it.
 
 mod liar;
+mod list;
 mod many;
 mod one;
 mod quiet;
@@ -47,6 +48,8 @@ and of some scenarios, the median and the greatest of the seeds:
   peak                  messages that a server sent in the busiest second, on average; worst_peak: any server in any
   wrong_share           0 to 1, of all entries: 5 s after each start (rolling-restart), at random moments (churn)
   age_p99, age_max      age of lastUpdate over all pairs of servers at ten moments, in intervals
+  list_right            s until the master list names all; writes_until: how often it was written until then
+  writes_per_hour       how often it was written in the two hours after
   slandered_p50 and on  s for which a server was listed offline that was well; _share: 0 to 1, of all such entries' time
   known                 servers in the longest list, those that never were included
   begun                 exchanges that a server began in its busiest second
@@ -90,6 +93,8 @@ scenarios! {
     "mixed" Mixed "half of the servers, or --v1, are of version 1: one of ours is killed, then one of theirs"
     "idle" Idle "nothing happens for twenty intervals: no time"
     "liar" Liar "one that holds the secret calls all others offline and invents servers: timed from the end of it"
+    "list" List "all start within 1 s, with an empty master list: timed from the last start"
+    "store-down" StoreDown "the same, and nobody can read the master list for the next 30 s: timed from the end of that"
     "age" Age "nothing happens, and the age of entries is read: no time"
 }
 
@@ -233,6 +238,8 @@ fn play(mut stage: Stage) -> Outcome {
         Scenario::Loss => quiet::loss(&mut stage),
         Scenario::Idle => quiet::idle(&mut stage),
         Scenario::Age => quiet::age(&mut stage),
+        Scenario::List => list::from_nothing(&mut stage),
+        Scenario::StoreDown => list::store_down(&mut stage),
         Scenario::OneWay => many::one_way(&mut stage),
         Scenario::Partition => many::partition(&mut stage),
         Scenario::RestartAll => many::restart_all(&mut stage),

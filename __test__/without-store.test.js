@@ -1,0 +1,135 @@
+'use strict';
+
+// What a cluster does while its master list cannot be read, is read from another place, or names nobody who lives.
+
+const assert = require('node:assert/strict');
+const { existsSync, readFileSync, writeFileSync } = require('node:fs');
+const { join } = require('node:path');
+const { describe, test } = require('node:test');
+
+const { agree, startServer, startServers } = require('./support/cluster.js');
+const { folder } = require('./support/folder.js');
+const { freePorts } = require('./support/ports.js');
+const { startStore } = require('./support/store.js');
+const { until } = require('./support/until.js');
+
+const NO_ANNOUNCE = { SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '86400', SHAZBOT_MASTER_ANNOUNCE_INTERVAL: '1' };
+/** Rounds are out of the test's sight. */
+const SLOW = { SHAZBOT_GOSSIP_INTERVAL: '3600' };
+
+/** Where a store would be. */
+async function noStore() {
+  const [port] = /** @type {[number]} */ (await freePorts(1));
+  const url = `http://127.0.0.1:${port}/servers.json`;
+  const auth = 'Bearer the-update-secret';
+  const env = { SHAZBOT_MASTER_LIST: url, SHAZBOT_MASTER_LIST_UPDATE: url, SHAZBOT_MASTER_LIST_UPDATE_AUTH: auth };
+  return { port, env, auth };
+}
+
+describe('a state file', { concurrency: true }, () => {
+  test('brings a server back that starts again while the store is down', async (t) => {
+    const store = await startStore(t);
+    const peer = await startServer(t, { env: { ...store.env, ...NO_ANNOUNCE, ...SLOW } });
+    const file = join(folder(t), 'state.json');
+    const env = { ...store.env, ...NO_ANNOUNCE, SHAZBOT_STATE_FILE: file };
+    const server = await startServer(t, { env });
+    await agree([server], { online: [server, peer] });
+    await until(() => existsSync(file) && readFileSync(file, 'utf8').includes(peer.baseUrl), { what: 'it is kept' });
+    assert.ok(!readFileSync(file, 'utf8').includes(server.baseUrl), 'it need not remember itself');
+    await server.kill();
+    store.faults = { GET: '500', PUT: '500' };
+    await server.restart();
+    // By the time that the start resolves.
+    assert.deepEqual((await server.view()).online, [server.baseUrl, peer.baseUrl].sort());
+  });
+
+  test('that is damaged is ignored with a warning, and replaced', async (t) => {
+    const file = join(folder(t), 'state.json');
+    for (const [damage, reason] of /** @type {const} */ ([
+      ['{"online":[{"baseUrl":"htt', 'not JSON'],
+      ['\0\0\0\0', 'not a JSON object'],
+    ])) {
+      writeFileSync(file, damage);
+      const store = await startStore(t);
+      const peer = await startServer(t, { env: store.env });
+      const server = await startServer(t, { env: { ...store.env, SHAZBOT_STATE_FILE: file } });
+      await agree([server, peer], { online: [server, peer] });
+      const warning = () => server.warnings.find(({ code }) => code === 'SHAZBOT_STATE_UNUSABLE');
+      const { message } = await until(warning, { what: reason });
+      assert.ok(message.includes(file) && message.includes(reason), message);
+      await until(() => JSON.parse(readFileSync(file, 'utf8')).online.length === 1, { what: 'it is replaced' });
+      await server.kill();
+    }
+  });
+
+  test('that cannot be written is said once, and nothing else suffers', async (t) => {
+    const store = await startStore(t);
+    const env = { ...store.env, SHAZBOT_STATE_FILE: join(folder(t), 'nowhere', 'state.json') };
+    const [server] = /** @type {[any, any]} */ (await startServers(t, 2, { env }));
+    const said = () =>
+      server.warnings.filter((/** @type {any} */ { code }) => code === 'SHAZBOT_STATE_UNUSABLE').length;
+    await until(said, { what: 'it is said' });
+    const more = await startServer(t, { env });
+    await until(async () => (await server.view()).online.includes(more.baseUrl), { what: 'another joins' });
+    await until(() => server.logs.some((/** @type {any} */ { code }) => code === 'STATE_FAILED'), {
+      what: 'it is tried again',
+    });
+    assert.equal(said(), 1);
+  });
+});
+
+describe('several master lists', { concurrency: true }, () => {
+  test('one that works is enough, and each that works is kept right', async (t) => {
+    const [one, other, down] = [await startStore(t), await startStore(t), await noStore()];
+    const auth = one.env.SHAZBOT_MASTER_LIST_UPDATE_AUTH;
+    const urls = (/** @type {string[]} */ ...lists) => lists.join(' ');
+    const env = (/** @type {string} */ lists) => ({
+      SHAZBOT_MASTER_LIST: lists,
+      SHAZBOT_MASTER_LIST_UPDATE: lists,
+      SHAZBOT_MASTER_LIST_UPDATE_AUTH: auth,
+      ...NO_ANNOUNCE,
+    });
+    const missing = down.env.SHAZBOT_MASTER_LIST;
+    const first = await startServer(t, { env: env(urls(missing, one.url, other.url)) });
+    await until(() => [one, other].every((store) => store.servers().includes(first.baseUrl)), {
+      what: 'it is in both',
+    });
+    const second = await startServer(t, { env: env(urls(other.url, missing)) });
+    await agree([first, second], { online: [first, second] });
+    await until(() => other.servers().length === 2, { what: 'the second is in the one that it knows' });
+  });
+
+  test('their number must be the same', async (t) => {
+    const { env } = await noStore();
+    const list = `${env.SHAZBOT_MASTER_LIST} ${env.SHAZBOT_MASTER_LIST}`;
+    const server = await startServer(t, { env: { ...env, SHAZBOT_MASTER_LIST: list }, wait: false });
+    await until(() => server.refused, { what: 'the start is rejected' });
+    assert.match(server.refused?.message ?? '', /has 1 URL, SHAZBOT_MASTER_LIST 2/);
+  });
+});
+
+test('a cluster that starts while its store is down is there within 5 s of its return', async (t) => {
+  const { port, env, auth } = await noStore();
+  const options = { env: { ...env, ...NO_ANNOUNCE, SHAZBOT_GOSSIP_INTERVAL: '30' } };
+  const servers = await startServers(t, 10, options);
+  await new Promise((resolve) => setTimeout(resolve, 30_000));
+  for (const server of servers) assert.deepEqual((await server.view()).online, [server.baseUrl]);
+  await startStore(t, { port, auth });
+  t.diagnostic(`formed after ${await agree(servers, { online: servers }, { timeout: 5_000 })} ms`);
+});
+
+test('the one that lives is found among five thousand that died last month', async (t) => {
+  const store = await startStore(t);
+  const peer = await startServer(t, { env: { ...store.env, ...NO_ANNOUNCE, ...SLOW } });
+  await until(() => store.servers().includes(peer.baseUrl), { what: 'the first is in the list' });
+  const lastUpdate = Date.now() - 30 * 86_400_000;
+  // Nobody listens there.
+  const dead = Array.from({ length: 5_000 }, (_, n) => `http://127.1.${n >> 8}.${n & 255}:9/`);
+  const online = [peer.baseUrl, ...dead].map((baseUrl) => ({ baseUrl, monitor: false, lastUpdate }));
+  store.list = { online: online.sort(() => Math.random() - 0.5) };
+  const began = Date.now();
+  const server = await startServer(t, { env: { ...store.env, ...NO_ANNOUNCE } });
+  await agree([server], { online: [server, peer] }, { timeout: 30_000 });
+  t.diagnostic(`found after ${Date.now() - began} ms`);
+  assert.equal(server.exit, undefined);
+});
