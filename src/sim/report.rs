@@ -40,29 +40,31 @@ pub fn for_each_seed<R: Send>(
 ) -> Vec<R> {
     let next = AtomicU64::new(0);
     let results = Mutex::new(Vec::new());
-    thread::scope(|scope| {
-        for _ in 0..threads.max(1) {
-            scope.spawn(|| {
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    if index >= seeds.count {
-                        return;
-                    }
-                    let seed = seeds.first + index;
-                    let result = panic::catch_unwind(AssertUnwindSafe(|| work(seed))).unwrap_or_else(|panic| {
-                        // Nobody waits for the seeds that are left.
-                        next.store(seeds.count, Ordering::Relaxed);
-                        print_problem(&format!("it panicked: {}", replay(seed)));
-                        panic::resume_unwind(panic)
-                    });
-                    // Poisoned by a panic, which goes on its way when the scope ends.
-                    if let Ok(mut results) = results.lock() {
-                        results.push((index, result));
-                    }
-                }
+    let run = || {
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= seeds.count {
+                return;
+            }
+            let seed = seeds.first + index;
+            let result = panic::catch_unwind(AssertUnwindSafe(|| work(seed))).unwrap_or_else(|panic| {
+                // Nobody waits for the seeds that are left.
+                next.store(seeds.count, Ordering::Relaxed);
+                print_problem(&format!("it panicked: {}", replay(seed)));
+                panic::resume_unwind(panic)
             });
+            // Poisoned by a panic, which goes on its way when the scope ends.
+            if let Ok(mut results) = results.lock() {
+                results.push((index, result));
+            }
         }
-    });
+    };
+    if threads <= 1 {
+        // The memory of a world is used again by the next one in the same thread alone, and the largest take most of it.
+        run();
+    } else {
+        thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(&run))));
+    }
     let mut results = results.into_inner().unwrap_or_default();
     results.sort_by_key(|(index, _)| *index);
     results.into_iter().map(|(_, result)| result).collect()
