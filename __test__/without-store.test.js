@@ -108,6 +108,18 @@ describe('several master lists', { concurrency: true }, () => {
   });
 });
 
+test('a server that starts again while the store is down is found by those that remember it', async (t) => {
+  const store = await startStore(t);
+  const servers = await startServers(t, 3, { env: { ...store.env, ...NO_ANNOUNCE } });
+  const [server, ...others] = /** @type {[typeof servers[0], ...typeof servers]} */ (servers);
+  await agree(servers, { online: servers });
+  await server.terminate();
+  await agree(others, { online: others, offline: [server] });
+  store.faults = { GET: '500', PUT: '500' };
+  await server.restart();
+  await agree(servers, { online: servers });
+});
+
 test('a cluster that starts while its store is down is there within 5 s of its return', async (t) => {
   const { port, env, auth } = await noStore();
   const options = { env: { ...env, ...NO_ANNOUNCE, SHAZBOT_GOSSIP_INTERVAL: '30' } };

@@ -24,7 +24,7 @@ const schedules = process.env.SHAZBOT_TEST_SCHEDULES ?? '300';
 const sim = ['run', '--quiet', '--profile', 'quick', '--no-default-features', '--features', 'sim', '--bin', 'sim'];
 const apart = ['--target-dir', 'target/test'];
 // Random inputs to all that parses: a few in every run, a million each by `npm run fuzz`. libFuzzer is C++.
-const inputs = process.env.SHAZBOT_TEST_INPUTS ?? '20000';
+const inputs = process.env.SHAZBOT_TEST_INPUTS ?? '10000';
 
 /** @type {[what: string, command: string, args: string[], env?: Record<string, string>][]} */
 const steps = [
@@ -38,7 +38,7 @@ const steps = [
     'tests of the core',
     'cargo',
     ['test', '--profile', 'quick', '--no-default-features', ...apart],
-    { PROPTEST_CASES: process.env.PROPTEST_CASES ?? '1000000' },
+    { PROPTEST_CASES: process.env.PROPTEST_CASES ?? '100000' },
   ],
   ['figures that must hold, simulated', 'cargo', [...sim, ...apart, '--', '--check']],
   ['random schedules of faults, simulated', 'cargo', [...sim, ...apart, '--', '--fuzz', schedules]],

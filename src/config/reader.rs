@@ -1,9 +1,9 @@
 //! Variables, one by one, and what is wrong with them.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde_json::Value;
 use url::Url;
 
 use super::{Environment, List, Location};
@@ -189,14 +189,18 @@ impl<'a> Reader<'a> {
     pub fn update_headers(&mut self) -> Vec<(String, Secret)> {
         let name = "SHAZBOT_MASTER_LIST_UPDATE_HEADERS";
         let Some(value) = self.get(name) else { return Vec::new() };
-        let Ok(headers) = serde_json::from_str::<BTreeMap<String, String>>(value) else {
-            self.problem(name, r#"it is no JSON object of strings, as {"x-ms-blob-type":"BlockBlob"} is one"#);
+        let Ok(Value::Object(headers)) = serde_json::from_str(value) else {
+            self.problem(name, r#"it is no JSON object, as {"x-ms-blob-type":"BlockBlob"} is one"#);
             return Vec::new();
         };
         let is_of_a_name = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
         let mut kept = Vec::new();
         for (header, value) in headers {
             let header = header.to_ascii_lowercase();
+            let Value::String(value) = value else {
+                self.problem(name, "one of its values is no string");
+                continue;
+            };
             if header.is_empty() || !header.chars().all(is_of_a_name) {
                 self.problem(name, "one of its names is not that of an HTTP header");
             } else if header == "authorization" {

@@ -5,6 +5,7 @@ use rand::rngs::SmallRng;
 use rand::seq::index;
 
 use super::{Kind, Members};
+use crate::clock::Now;
 use crate::message::{Entry, ServerUrl};
 
 /// How many random servers a leave or a drain is told to, besides the monitors (v1's number).
@@ -15,6 +16,9 @@ const MAX_MONITORS: usize = 100;
 const MONITOR_LOAD: usize = 10;
 /// How many servers are looked at to find some of ours: few, where nearly all are of version 1.
 const SEARCHED: usize = 64;
+/// How long one that left or was drained is tried, ms, in case it has started again and knows of nobody, as while no master
+/// list can be read: an hour, and as much as two clocks may differ.
+const RETURN: u64 = 3 * 3_600_000;
 
 impl Members {
     /// A random online server to gossip with: a monitor in up to half of the draws, but in no more than a monitor of
@@ -66,12 +70,25 @@ impl Members {
         chosen
     }
 
-    /// A random dead server to try, so often that the living together try each of the dead about once a round. Servers
-    /// that left or were drained are not dead.
-    pub fn dead_to_try(&self, own: &ServerUrl, rng: &mut SmallRng) -> Option<ServerUrl> {
-        let live = self.others_of(Kind::Live, own);
-        let chance = self.others_of(Kind::Dead, own) as f64 / (live + 1) as f64;
-        if rng.random_bool(chance.min(1.0)) { self.random(Kind::Dead, own, rng, 1, |_| true).pop() } else { None }
+    /// A random offline server to try, so often that the living together try each about once a round: a dead one, or one
+    /// that left or was drained a short time ago.
+    pub fn dead_to_try(&self, own: &ServerUrl, rng: &mut SmallRng, now: Now) -> Option<ServerUrl> {
+        let dead = self.others_of(Kind::Dead, own);
+        let departed: Vec<_> = self.departed_since(now.wall.saturating_sub(RETURN), own).collect();
+        let chance = (dead + departed.len()) as f64 / (self.others_of(Kind::Live, own) + 1) as f64;
+        if !rng.random_bool(chance.min(1.0)) {
+            return None;
+        }
+        let chosen = rng.random_range(0..dead + departed.len());
+        match departed.get(chosen) {
+            Some(url) => Some((*url).clone()),
+            None => self.random(Kind::Dead, own, rng, 1, |_| true).pop(),
+        }
+    }
+
+    fn departed_since<'a>(&'a self, stamp: u64, own: &'a ServerUrl) -> impl Iterator<Item = &'a ServerUrl> {
+        let recent = self.tombstones.range((stamp, 0)..).filter_map(|(_, key)| self.by_key(*key));
+        recent.filter(move |entry| !entry.is_death() && entry.url != *own).map(|entry| &entry.url)
     }
 
     /// How many are online, at least one.
@@ -132,7 +149,7 @@ mod tests {
 
     use super::*;
     use crate::membership::tests::{WALL, at, entry, url};
-    use crate::message::State;
+    use crate::message::{Life, Reason, State};
 
     fn cluster(servers: usize, monitors: usize, dead: usize) -> Members {
         let mut members = Members::default();
@@ -152,7 +169,7 @@ mod tests {
         let is_monitor =
             |it: Option<ServerUrl>| it.is_some_and(|it| members.get(&it).is_some_and(|it| it.entry.monitor));
         let monitors = (0..10_000).filter(|_| is_monitor(members.partner(&own, &mut rng))).count();
-        let dead = (0..10_000).filter(|_| members.dead_to_try(&own, &mut rng).is_some()).count();
+        let dead = (0..10_000).filter(|_| members.dead_to_try(&own, &mut rng, at(0)).is_some()).count();
         (monitors, dead)
     }
 
@@ -166,6 +183,21 @@ mod tests {
     fn one_monitor_does_not_carry_a_thousand_servers() {
         let (monitors, _) = draws(&cluster(1_000, 1, 0));
         assert!((50..200).contains(&monitors), "{monitors}");
+    }
+
+    #[test]
+    fn one_that_left_is_tried_for_some_hours() {
+        let mut members = cluster(9, 0, 0);
+        let left = |members: &mut Members, name: &str, stamp| {
+            let mut entry = entry(name, State::Offline, stamp, Some(1));
+            entry.life = entry.life.map(|life| Life { reason: Some(Reason::Left), ..life });
+            members.merge(entry, at(0));
+        };
+        left(&mut members, "yesterday", WALL - 10 * 3_600_000);
+        assert_eq!(draws(&members).1, 0);
+        left(&mut members, "now", WALL);
+        let (_, one) = draws(&members);
+        assert!((800..1_200).contains(&one), "{one}");
     }
 
     #[test]

@@ -90,7 +90,7 @@ impl Core {
             chosen.push(legacy);
         }
         chosen.extend(self.members.partner(own, &mut self.rng));
-        let dead = self.members.dead_to_try(own, &mut self.rng);
+        let dead = self.members.dead_to_try(own, &mut self.rng, now);
         for (place, to) in chosen.iter().enumerate() {
             if !chosen[..place].contains(to) {
                 self.probe(to.clone(), now);
