@@ -232,7 +232,7 @@ mod choice {
     #[divan::bench(args = SERVERS)]
     fn dead_to_try(bencher: Bencher<'_, '_>, servers: usize) {
         let (members, own, mut rng) = (half_dead(servers, Kind::Ours), url(0), rng());
-        bencher.bench_local(|| members.dead_to_try(&own, &mut rng));
+        bencher.bench_local(|| members.dead_to_try(&own, &mut rng, now(0)));
     }
 
     #[divan::bench(args = SERVERS)]
@@ -258,7 +258,7 @@ fn core(known: &[Entry]) -> Core {
         announce_minimum: Duration::from_secs(300),
         announce_interval: Duration::from_secs(600),
         update_list_on_shutdown: false,
-        lists: 1,
+        lists: vec!["the list".into()],
         keeps_state: false,
     };
     let mut core = Core::new(settings, now(0), 1);

@@ -56,7 +56,7 @@ impl Server {
             announce_minimum: Duration::from_secs(5),
             announce_interval: Duration::from_secs(20),
             update_list_on_shutdown: true,
-            lists: 1,
+            lists: vec!["the list".into()],
             keeps_state: true,
         };
         let now = Now { mono: Duration::ZERO, wall: WALL };
@@ -96,7 +96,7 @@ impl Server {
                 // Nothing where the list has not changed.
                 let list = list.map(|list| (!list.entries.is_empty()).then_some(list)).map_err(|error| error.to_string());
                 if self.call(|core, now| core.handle_list(now, id, list)).is_some() {
-                    let written = if id % 3 == 0 { Err(WriteError::Conflict) } else { Ok(()) };
+                    let written = if id % 3 == 0 { Err(WriteError::Conflict) } else { Ok(true) };
                     self.call(|core, now| core.handle_list_written(now, id, written));
                 }
             }

@@ -64,8 +64,8 @@ pub struct Settings {
     pub announce_interval: Duration,
     /// `SHAZBOT_UPDATE_MASTER_LIST_ON_SHUTDOWN`.
     pub update_list_on_shutdown: bool,
-    /// How many master lists there are.
-    pub lists: usize,
+    /// The master lists, as they are called in what people read.
+    pub lists: Vec<String>,
     /// Whether there is a `SHAZBOT_STATE_FILE`.
     pub keeps_state: bool,
 }
@@ -96,7 +96,7 @@ impl fmt::Display for Location {
                 let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
                 write!(f, "{}://{}{port}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path())
             }
-            Self::File(path) => write!(f, "{}", path.display()),
+            Self::File(path) => write!(f, "file://{}", path.display()),
         }
     }
 }
@@ -138,7 +138,7 @@ impl Config {
         let list_auth = reader.optional_header("SHAZBOT_MASTER_LIST_AUTH");
         let list_update_auth = reader.update_auth(lists.as_deref());
         let list_update_headers = reader.update_headers();
-        let state_file = reader.state_file();
+        let state_file = reader.state_file(lists.as_deref());
         let interval = reader.seconds("SHAZBOT_GOSSIP_INTERVAL", 30.0, 0.1, 3600.0);
         let announce_minimum = reader.seconds("SHAZBOT_MASTER_ANNOUNCE_MINIMUM", 300.0, 0.0, 86_400.0);
         let announce_interval = reader.seconds("SHAZBOT_MASTER_ANNOUNCE_INTERVAL", 600.0, 0.0, 86_400.0);
@@ -157,7 +157,7 @@ impl Config {
                         announce_minimum,
                         announce_interval,
                         update_list_on_shutdown,
-                        lists: lists.len(),
+                        lists: lists.iter().map(|list| list.read.to_string()).collect(),
                         keeps_state: state_file.is_some(),
                     },
                     gate: Gate { mode, secrets, cluster },
@@ -334,6 +334,27 @@ mod tests {
         let many = "https://a/ ".repeat(9);
         assert!(read(&[("SHAZBOT_MASTER_LIST", Some(&many))]).expect_err("too many").contains("more than 8"));
         assert!(read(&[("SHAZBOT_MASTER_LIST", Some(" "))]).expect_err("none").contains("is required"));
+        let twice = "https://a/list.json https://a/list.json";
+        let both = [("SHAZBOT_MASTER_LIST", Some(twice)), ("SHAZBOT_MASTER_LIST_UPDATE", Some(twice))];
+        assert!(read(&both).expect_err("the same").contains("twice"));
+        let commas = read(&[("SHAZBOT_MASTER_LIST", Some("https://a/list.json,https://b/list.json"))]);
+        assert!(commas.expect_err("commas").contains("white space"));
+    }
+
+    #[test]
+    fn a_list_that_is_wrong_is_the_one_thing_that_is_said_of_it() {
+        let list = |value| {
+            let changes = [
+                ("SHAZBOT_MASTER_LIST", Some(value)),
+                ("SHAZBOT_MASTER_LIST_UPDATE", None),
+                ("SHAZBOT_MASTER_LIST_UPDATE_AUTH", None),
+            ];
+            read(&changes).expect_err(value)
+        };
+        for value in ["/tmp/servers.json", "file:servers.json", "file://servers.json"] {
+            assert_eq!(list(value).lines().count(), 1, "{}", list(value));
+            assert!(list(value).contains("file:///"), "{}", list(value));
+        }
     }
 
     #[test]
@@ -364,6 +385,9 @@ mod tests {
             assert!(config.settings.keeps_state);
         }
         assert!(read(&[("SHAZBOT_STATE_FILE", Some("https://a/"))]).is_err());
+        let list = [("SHAZBOT_MASTER_LIST", Some("file:///a")), ("SHAZBOT_MASTER_LIST_UPDATE", Some("file:///a"))];
+        let shared = read(&[list[0], list[1], ("SHAZBOT_STATE_FILE", Some("/a"))]);
+        assert!(shared.expect_err("shared").contains("a master list"));
     }
 
     #[test]

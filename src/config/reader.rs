@@ -24,6 +24,8 @@ const OUR_HEADERS: [&str; 7] = [
     "x-goog-if-generation-match",
 ];
 
+// Once a start: the functions that are called often are kept apart, or each would be there many times.
+//
 // Values that are secret, or may hold one (a URL may be presigned), are never repeated in a problem.
 pub struct Reader<'a> {
     environment: &'a Environment,
@@ -40,7 +42,6 @@ impl<'a> Reader<'a> {
         self.environment.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    #[cold]
     #[inline(never)]
     fn problem(&mut self, name: &str, why: &str) {
         self.problems.push(format!("{name}: {why}"));
@@ -57,7 +58,7 @@ impl<'a> Reader<'a> {
     #[inline(never)]
     fn header(&mut self, name: &str, value: &str) -> Option<Secret> {
         if value.chars().any(|c| c.is_control() || c > '\u{ff}') {
-            self.problem(name, "it has characters that an HTTP header cannot carry");
+            self.problem(name, "it has characters that an HTTP header cannot carry, as a line break is one");
         } else if value.starts_with(SCHEME) {
             self.problem(name, "it begins with \"Shazbot \", as signatures do");
         } else if value.trim() != value {
@@ -120,8 +121,16 @@ impl<'a> Reader<'a> {
             self.problem(name, "it is not an absolute URL; a file is written as file:///path/to/list.json");
             return None;
         };
+        if value.contains(",http") || value.contains(",file:") {
+            self.problem(name, "it has a comma: between several URLs there is white space");
+            return None;
+        }
         match url.scheme() {
             "http" | "https" => return Some(Location::Http(url)),
+            // Else it would be a file in the root folder.
+            "file" if !value.to_ascii_lowercase().starts_with("file:///") => {
+                self.problem(name, "a file is written with its whole path: file:///path/to/list.json");
+            }
             "file" => match url.to_file_path() {
                 Ok(path) => return Some(Location::File(path)),
                 Err(()) => self.problem(name, "it is no path of this machine: write file:///path/to/list.json"),
@@ -150,8 +159,11 @@ impl<'a> Reader<'a> {
         let (name, update) = ("SHAZBOT_MASTER_LIST", "SHAZBOT_MASTER_LIST_UPDATE");
         let read = self.locations(name);
         let are_files = |lists: &[Location]| lists.iter().all(|list| matches!(list, Location::File(_)));
+        let is_missing = self.get(update).is_none();
         let write = match &read {
-            Some(read) if self.get(update).is_none() && are_files(read) => read.clone(),
+            Some(read) if is_missing && are_files(read) => read.clone(),
+            // What is wrong with it may be that it is no file.
+            None if is_missing && self.get(name).is_some() => return None,
             _ => self.locations(update)?,
         };
         let read = read?;
@@ -163,6 +175,10 @@ impl<'a> Reader<'a> {
                 read.len()
             );
             self.problem(update, &count);
+            return None;
+        }
+        if read.iter().enumerate().any(|(place, list)| read[..place].contains(list)) {
+            self.problem(name, "it has the same list twice");
             return None;
         }
         Some(read.into_iter().zip(write).map(|(read, write)| List { read, write }).collect())
@@ -179,6 +195,7 @@ impl<'a> Reader<'a> {
             Some("") => None,
             Some(value) => self.header(name, value),
             None if lists.is_some_and(|lists| !needs_one(lists)) => None,
+            None if lists.is_none() && self.get("SHAZBOT_MASTER_LIST").is_some() => None,
             None => {
                 self.problems.push(format!("Environment variable {name} is required"));
                 None
@@ -214,19 +231,19 @@ impl<'a> Reader<'a> {
         kept
     }
 
-    pub fn state_file(&mut self) -> Option<PathBuf> {
+    pub fn state_file(&mut self, lists: Option<&[List]>) -> Option<PathBuf> {
         let name = "SHAZBOT_STATE_FILE";
         let value = self.get(name)?;
-        if !value.contains("://") {
-            return Some(value.into());
-        }
-        match self.location(name, value)? {
-            Location::File(path) => Some(path),
-            Location::Http(_) => {
-                self.problem(name, "it is neither a path nor the file: URL of one");
-                None
+        let file = if value.contains("://") { self.location(name, value)? } else { Location::File(value.into()) };
+        let is_shared = |list: &List| list.read == file || list.write == file;
+        match file {
+            Location::Http(_) => self.problem(name, "it is neither a path nor the file: URL of one"),
+            Location::File(_) if lists.is_some_and(|lists| lists.iter().any(is_shared)) => {
+                self.problem(name, "it is a master list: the state is a file of this server alone");
             }
+            Location::File(path) => return Some(path),
         }
+        None
     }
 
     #[inline(never)]

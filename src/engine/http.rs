@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
-use flate2::read::GzDecoder;
+use flate2::read::MultiGzDecoder;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH,
@@ -24,7 +24,7 @@ use crate::config::{Config, Network};
 use crate::error::{UNAUTHORIZED, WRONG_CLUSTER};
 use crate::message::ServerUrl;
 use crate::origins::Origins;
-use crate::protocol::{ExchangeError, WriteError};
+use crate::protocol::ExchangeError;
 
 /// Largest answer or list that is read, bytes: what a v1 server sends of 50 000 of ours.
 pub const MAX_BODY: usize = 8 << 20;
@@ -169,13 +169,13 @@ impl Http {
                 return Ok(Some(Got { body: Vec::new(), tag: None, version: Some(Version::Absent), at }));
             }
             status if status.is_success() => {}
-            status => return Err(format!("the store answered {status}")),
+            status => return Err(refused(status, "SHAZBOT_MASTER_LIST_AUTH")),
         }
         let mut body = Vec::new();
         if !read_up_to(&mut response, &mut body, MAX_BODY).await.map_err(|error| error.to_string())? {
             return Err(format!("it is over {} MiB", MAX_BODY >> 20));
         }
-        if is_gzip {
+        if is_gzip && !body.is_empty() {
             body = unzipped(&body)?;
         }
         let strong = tag.clone().filter(|tag| tag.starts_with('"'));
@@ -190,7 +190,7 @@ impl Http {
         version: Option<&Version>,
         body: Vec<u8>,
         timeout: Duration,
-    ) -> Result<(), WriteError> {
+    ) -> Result<(), PutError> {
         let mut headers = self.list.update_headers.clone();
         match version {
             None => {}
@@ -199,13 +199,18 @@ impl Http {
             Some(Version::Generation(number)) => insert(&mut headers, "x-goog-if-generation-match", number),
         }
         let request = self.put.put(url.clone()).headers(headers).timeout(timeout).body(body);
-        let status = request.send().await.map_err(|error| WriteError::Failed(cause(&error)))?.status();
+        let status = request.send().await.map_err(|error| PutError::Failed(cause(&error)))?.status();
+        let answered = |what: &str| format!("the store answered {status}{what}");
         match status {
             status if status.is_success() => Ok(()),
             // S3 answers the one where somebody writes at the same time, the other where somebody has written. To WebDAV
             // the one also says that the folder does not exist: without a condition it does.
-            StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED if version.is_some() => Err(WriteError::Conflict),
-            status => Err(WriteError::Failed(format!("the store answered {status}"))),
+            StatusCode::CONFLICT => Err(PutError::Conflict(answered(": is the folder there?"))),
+            StatusCode::PRECONDITION_FAILED => Err(PutError::Conflict(answered(""))),
+            // Stores that know no conditions may say so, or take them for a mistake.
+            StatusCode::BAD_REQUEST | StatusCode::NOT_IMPLEMENTED => Err(PutError::Unsupported(answered(""))),
+            StatusCode::METHOD_NOT_ALLOWED => Err(PutError::Failed(answered(": it takes no PUT there"))),
+            status => Err(PutError::Failed(refused(status, "SHAZBOT_MASTER_LIST_UPDATE_AUTH"))),
         }
     }
 
@@ -234,6 +239,16 @@ pub struct Got {
     pub at: Url,
 }
 
+/// Why a list was not written, in words.
+pub enum PutError {
+    /// It is of another version, if it was to be of one.
+    Conflict(String),
+    /// The request is none that the store takes: it may be for its condition.
+    Unsupported(String),
+    /// Anything else.
+    Failed(String),
+}
+
 // The headers of the requests to a store.
 struct ListHeaders {
     auth: Option<Secret>,
@@ -257,6 +272,13 @@ impl ListHeaders {
     }
 }
 
+fn refused(status: StatusCode, auth: &str) -> String {
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => format!("the store answered {status}: is {auth} right?"),
+        status => format!("the store answered {status}"),
+    }
+}
+
 // What a store has sent itself is a header that can be sent.
 fn insert(headers: &mut HeaderMap, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
@@ -267,7 +289,7 @@ fn insert(headers: &mut HeaderMap, name: &'static str, value: &str) {
 // Some stores keep what was put there compressed, and give it so to everybody. A bomb is cut off.
 fn unzipped(body: &[u8]) -> Result<Vec<u8>, String> {
     let mut content = Vec::new();
-    let read = GzDecoder::new(body).take(MAX_BODY as u64 + 1).read_to_end(&mut content);
+    let read = MultiGzDecoder::new(body).take(MAX_BODY as u64 + 1).read_to_end(&mut content);
     read.map_err(|error| format!("it cannot be unpacked: {error}"))?;
     if content.len() > MAX_BODY { Err(format!("it is over {} MiB", MAX_BODY >> 20)) } else { Ok(content) }
 }

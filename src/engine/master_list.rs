@@ -5,12 +5,12 @@ use super::http::Http;
 use super::store::Store;
 use crate::error::Error;
 use crate::message::{Edge, Message, ServerUrl};
-use crate::protocol::{Id, Write};
+use crate::protocol::Id;
 
 /// A read of a list, and what may follow.
 pub struct Sync {
     pub id: Id,
-    pub write: Write,
+    pub write: bool,
     pub only_news: bool,
     pub timeout: std::time::Duration,
 }
@@ -26,10 +26,11 @@ pub async fn sync(shared: &Shared, http: &Http, store: &Store, sync: Sync) -> Re
         let edge = shared.edge(shared.clock.now(), &|_| None);
         // Whom we may not list others may: they stay in the list.
         let all = Message::from_master_list(json, Edge { origins: None, ..edge })
-            .map_err(|error| store.not_a_list(&error))?;
+            .map_err(|error| store.not_a_list(json, &error))?;
+        store.is_list(content);
         of_others = all.entries;
         of_others.retain(|entry| ServerUrl::parse_allowed(entry.url.as_str(), &shared.config.origins).is_err());
-        Message::from_master_list(json, edge).map(Some).map_err(|error| store.not_a_list(&error))
+        Message::from_master_list(json, edge).map(Some).map_err(|error| store.not_a_list(json, &error))
     });
     if let (Some(mut joined), Ok(content)) = (shared.with_core(|core, now| core.handle_list(now, id, list))?, content) {
         joined.entries.extend(of_others);

@@ -274,21 +274,32 @@ impl Shared {
         reporter.warn(warnings);
         let weak = self.config.weak.iter();
         reporter.warn(weak.map(|weak| Report::warning("SHAZBOT_WEAK_SECRET", weak.clone())).collect());
-        let mut found = pin!(find_ourselves(&self.config));
+        let state_file = self.config.state_file.clone().map(|path| Arc::new(StateFile::new(path)));
+        // Neither may keep the program from ending.
+        let mut known = pin!(async {
+            find_ourselves(&self.config).await;
+            match &state_file {
+                Some(file) => Some(file.read().await),
+                None => None,
+            }
+        });
+        let mut state = None;
         while !self.stop.load(Ordering::Acquire) {
             tokio::select! {
-                () = &mut found => break,
+                known = &mut known => {
+                    state = known;
+                    break;
+                }
                 () = self.wake.notified() => {}
             }
+        }
+        if let (Some(json), Some(file)) = (state, &state_file) {
+            self.take_up_state(json, file, reporter)?;
         }
         let http = Arc::new(http);
         let mut tasks = JoinSet::new();
         let stores: Vec<_> = self.config.lists.iter().map(|list| Arc::new(Store::new(list.clone()))).collect();
         let mut list_tasks: Vec<Option<AbortHandle>> = stores.iter().map(|_| None).collect();
-        let state_file = self.config.state_file.clone().map(|path| Arc::new(StateFile::new(path)));
-        if let Some(file) = &state_file {
-            self.take_up_state(file, reporter).await?;
-        }
         while !self.stop.load(Ordering::Acquire) {
             let (actions, notices, wait) = self.with_core(|core, now| {
                 core.handle_timeout(now);
@@ -345,13 +356,12 @@ impl Shared {
         Ok(())
     }
 
-    async fn take_up_state(&self, file: &StateFile, reporter: &Reporter) -> Result<(), Error> {
-        let json = file.read().await;
+    fn take_up_state(&self, json: Result<Vec<u8>, String>, file: &StateFile, reporter: &Reporter) -> Result<(), Error> {
         let edge = self.edge(self.clock.now(), &|_| None);
         match json.and_then(|json| Message::from_master_list(&json, edge).map_err(|error| error.to_string())) {
             Ok(state) => self.with_core(|core, now| core.handle_state(now, &state)),
             Err(error) => {
-                let message = format!("the state file, {file}, is ignored: {error}");
+                let message = format!("the state file {file} is ignored: {error}");
                 reporter.warn(vec![Report::warning("SHAZBOT_STATE_UNUSABLE", message)]);
                 Ok(())
             }

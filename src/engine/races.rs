@@ -5,7 +5,6 @@ use super::master_list::{Sync, sync};
 use super::store::{Content, Store};
 use super::*;
 use crate::config::{Environment, Location};
-use crate::protocol::Write;
 
 /// How much faster than a clock the cores' time goes by.
 const SPEED: u32 = 1_000;
@@ -67,10 +66,11 @@ async fn race(number: usize) {
     let (http, _) = Http::new(&one.config).expect("clients");
     let store = || Store::new(one.config.lists[0].clone());
     let Location::Http(url) = &one.config.lists[0].write else { panic!("the store is no file") };
-    http.put_list(url, None, br#"{"online":[]}"#.to_vec(), RACE).await.expect("an empty list");
+    let empty = http.put_list(url, None, br#"{"online":[]}"#.to_vec(), RACE).await;
+    assert!(empty.is_ok(), "an empty list");
     let stores = [store(), store()];
     tokio::join!(run(&one, &http, &stores[0]), run(&other, &http, &stores[1]));
-    let Ok(Content { json: Some(json), .. }) = store().read(&http, Write::No, false, RACE).await else {
+    let Ok(Content { json: Some(json), .. }) = store().read(&http, false, false, RACE).await else {
         panic!("the list cannot be read");
     };
     let json = String::from_utf8(json).expect("text");

@@ -115,13 +115,19 @@ impl Reporter {
             Notice::ExchangeFailed(url, error) => {
                 Report::log("EXCHANGE_FAILED", format!("gossip with {url} failed: {error}"))
             }
+            Notice::ListWritten { list, servers, on_condition } => {
+                let how = if on_condition { "on condition that nobody else had" } else { "without a condition" };
+                Report::log("LIST_WRITTEN", format!("the master list {list} was written, {how}: it names {servers}"))
+            }
             Notice::ListFailed(error) => Report::log("LIST_FAILED", format!("the master list {error}")),
             Notice::ListUnusable(error) => {
-                let message = format!("the master list {error}. Without it new servers do not find the others");
+                let message = format!(
+                    "the master list {error}. While no list works, new servers do not find the others; see docs/master-list.md"
+                );
                 Report::warning("SHAZBOT_LIST_UNUSABLE", message)
             }
             Notice::StateNotSaved(error) => {
-                let message = format!("the state file, {error}. This server keeps nothing for its next start");
+                let message = format!("the state file {error}. This server keeps nothing for its next start");
                 if self.is_state_said {
                     Report::log("STATE_FAILED", message)
                 } else {

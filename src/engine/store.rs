@@ -1,35 +1,55 @@
 //! One master list: where it is, and what was seen of it last.
 
 use std::fmt;
-use std::future::Future;
-use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use url::Url;
 
-use super::file::{self, Lock};
-use super::http::{Got, Http, MAX_BODY};
+use super::file::{Document, Lock};
+use super::http::{Got, Http, MAX_BODY, PutError};
 use crate::config::{List, Location};
 use crate::error::Error;
 use crate::message::Message;
-use crate::protocol::{Write, WriteError};
+use crate::protocol::WriteError;
 
+/// How many characters of what is no list are shown: a word of what it is, and no secret.
+const BEGINNING: usize = 15;
+/// How often a store may refuse the write of a version that it still gives to whoever reads: then it knows by another name
+/// what it gives, as behind a proxy that changes its tags.
+const MAX_REFUSED: u32 = 3;
 /// How long a start waits for its state, and how long it may take to save it.
 const STATE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Where a list is read and written.
 pub struct Store {
     list: List,
-    // The tag of what was read last.
-    seen: Mutex<Option<String>>,
+    read: Place,
+    write: Place,
+    seen: Mutex<Seen>,
+}
+
+enum Place {
+    Http(Url),
+    File(Document),
+}
+
+#[derive(Default)]
+struct Seen {
+    // The tag of the list that was read last.
+    tag: Option<String>,
+    // The version whose write was refused last, and how often in a row.
+    refused: Option<(Version, u32)>,
+    // Whether it can be written on condition at all.
+    is_unconditional: bool,
 }
 
 /// A list as it was read.
 pub struct Content {
     /// None where it has not changed.
     pub json: Option<Vec<u8>>,
+    tag: Option<String>,
     hold: Hold,
 }
 
@@ -53,12 +73,16 @@ pub enum Version {
 
 impl Store {
     pub fn new(list: List) -> Self {
-        Self { list, seen: Mutex::new(None) }
+        let place = |location: &Location| match location {
+            Location::Http(url) => Place::Http(url.clone()),
+            Location::File(path) => Place::File(Document::new(path.clone())),
+        };
+        Self { read: place(&list.read), write: place(&list.write), list, seen: Mutex::default() }
     }
 
-    /// Reads the list; one that is not there is empty. Where it is a file and will be written, nobody else writes it
-    /// until the content is dropped.
-    pub async fn read(&self, http: &Http, write: Write, only_news: bool, timeout: Duration) -> Result<Content, String> {
+    /// Reads the list; one that is not there is empty. Where it is a file that will be written, nobody else writes it until
+    /// the content is dropped.
+    pub async fn read(&self, http: &Http, write: bool, only_news: bool, timeout: Duration) -> Result<Content, String> {
         let content = self.try_to_read(http, write, only_news, timeout).await;
         content.map_err(|error| format!("{} cannot be read: {error}", self.list.read))
     }
@@ -66,98 +90,130 @@ impl Store {
     async fn try_to_read(
         &self,
         http: &Http,
-        write: Write,
+        write: bool,
         only_news: bool,
         timeout: Duration,
     ) -> Result<Content, String> {
-        let lock = match &self.list.write {
-            Location::File(path) if write != Write::No => Some(within(timeout, file::lock(path)).await?),
-            _ => None,
-        };
-        let url = match &self.list.read {
-            Location::Http(url) => url,
-            Location::File(path) => {
-                let json = within(timeout, file::read(path, MAX_BODY)).await?;
-                return Ok(Content { json: Some(json), hold: lock.map_or(Hold::Nothing, Hold::Lock) });
+        let mut hold = Hold::Nothing;
+        if let (Place::File(document), true) = (&self.write, write) {
+            hold = Hold::Lock(document.lock(timeout).await?);
+        }
+        let url = match &self.read {
+            Place::Http(url) => url,
+            Place::File(document) => {
+                return Ok(Content { json: Some(document.read(MAX_BODY, timeout).await?), tag: None, hold });
             }
         };
-        let seen = if only_news { self.seen().clone() } else { None };
+        let seen = if only_news { self.seen().tag.clone() } else { None };
         let Some(Got { body, tag, version, at }) = http.get_list(url, seen.as_deref(), timeout).await? else {
-            return Ok(Content { json: None, hold: Hold::Nothing });
+            return Ok(Content { json: None, tag: None, hold });
         };
-        *self.seen() = tag;
-        let hold = match (lock, &self.list.write, version) {
-            (Some(lock), ..) => Hold::Lock(lock),
-            // A tag says something about the document that it came with: a presigned URL differs in its query.
-            (None, Location::Http(url), Some(version)) if write == Write::Unless && is_same(url, &at) => {
-                Hold::Version(version)
-            }
-            (None, ..) => Hold::Nothing,
-        };
-        Ok(Content { json: Some(body), hold })
+        // A tag says something about the document that it came with: a presigned URL differs in its query.
+        if let (Place::Http(url), Some(version), true) = (&self.write, version, write)
+            && is_same(url, &at)
+            && !self.seen().is_unconditional
+        {
+            hold = Hold::Version(version);
+        }
+        Ok(Content { json: Some(body), tag, hold })
     }
 
-    /// Writes the list that was joined with what was read.
-    pub async fn write(&self, http: &Http, json: Vec<u8>, read: Content, timeout: Duration) -> Result<(), WriteError> {
-        let written = match (&self.list.write, read.hold) {
-            (Location::File(path), Hold::Lock(lock)) => {
-                within(timeout, file::replace(path, json, Some(lock))).await.map_err(WriteError::Failed)
-            }
-            (Location::File(_), Hold::Nothing | Hold::Version(_)) => {
-                Err(WriteError::Failed("its lock is not held".into()))
-            }
-            (Location::Http(url), Hold::Version(version)) => http.put_list(url, Some(&version), json, timeout).await,
-            (Location::Http(url), Hold::Nothing | Hold::Lock(_)) => http.put_list(url, None, json, timeout).await,
-        };
-        written.map_err(|error| match error {
-            WriteError::Failed(error) => WriteError::Failed(format!("{} cannot be written: {error}", self.list.write)),
-            WriteError::Conflict => WriteError::Conflict,
-        })
+    /// What was read is a list: it need not be sent again before it changes.
+    pub fn is_list(&self, content: &Content) {
+        self.seen().tag.clone_from(&content.tag);
     }
 
-    /// Says that what was read is no list.
-    pub fn not_a_list(&self, error: &Error) -> String {
-        format!("{} cannot be read: {error}", self.list.read)
+    /// Says that what was read is no list, and how it begins: it may be the page of a proxy.
+    pub fn not_a_list(&self, json: &[u8], error: &Error) -> String {
+        let text = String::from_utf8_lossy(&json[..json.len().min(4 * BEGINNING)]);
+        let begins: String = text.trim_start().chars().take(BEGINNING).collect();
+        format!("{} cannot be read: {error}. It begins with {begins:?}", self.list.read)
     }
 
-    fn seen(&self) -> MutexGuard<'_, Option<String>> {
+    /// Writes the list that was joined with what was read. Returns whether on condition that nobody else had.
+    pub async fn write(
+        &self,
+        http: &Http,
+        json: Vec<u8>,
+        read: Content,
+        timeout: Duration,
+    ) -> Result<bool, WriteError> {
+        let failed = |error| WriteError::Failed(format!("{} cannot be written: {error}", self.list.write));
+        match (&self.write, read.hold) {
+            (Place::File(document), Hold::Lock(lock)) => {
+                document.replace(json, Some(lock), timeout).await.map(|()| true).map_err(failed)
+            }
+            (Place::File(_), Hold::Nothing | Hold::Version(_)) => Err(failed("its lock is not held".into())),
+            (Place::Http(url), Hold::Nothing | Hold::Lock(_)) => match http.put_list(url, None, json, timeout).await {
+                Ok(()) => Ok(false),
+                Err(PutError::Conflict(why) | PutError::Unsupported(why) | PutError::Failed(why)) => Err(failed(why)),
+            },
+            (Place::Http(url), Hold::Version(version)) => {
+                match http.put_list(url, Some(&version), json, timeout).await {
+                    Ok(()) => {
+                        self.seen().refused = None;
+                        Ok(true)
+                    }
+                    Err(PutError::Conflict(_)) => self.refused(version).map_err(failed).and(Err(WriteError::Conflict)),
+                    // It is read again, and written without.
+                    Err(PutError::Unsupported(_)) => {
+                        self.seen().is_unconditional = true;
+                        Err(WriteError::Conflict)
+                    }
+                    Err(PutError::Failed(why)) => Err(failed(why)),
+                }
+            }
+        }
+    }
+
+    // Somebody else has written it: then it is of another version when it is read next.
+    fn refused(&self, version: Version) -> Result<(), String> {
+        let mut seen = self.seen();
+        let before = seen.refused.take().filter(|(refused, _)| *refused == version).map_or(0, |(_, times)| times);
+        let times = before + 1;
+        if times < MAX_REFUSED {
+            seen.refused = Some((version, times));
+            Ok(())
+        } else if version == Version::Absent {
+            // Nothing is written over a list that we cannot see.
+            Err("it is not there for whoever reads it, and there for whoever writes it".into())
+        } else {
+            seen.is_unconditional = true;
+            Ok(())
+        }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The file that the state is kept in, for the next start. It is a list like the others, and nobody else's.
-pub struct StateFile(PathBuf);
+pub struct StateFile(Document);
 
 impl StateFile {
     pub fn new(path: PathBuf) -> Self {
-        Self(path)
+        Self(Document::new(path))
     }
 
     /// What it holds; nothing where it is not there.
     pub async fn read(&self) -> Result<Vec<u8>, String> {
-        within(STATE_TIMEOUT, file::read(&self.0, MAX_BODY)).await
+        self.0.read(MAX_BODY, STATE_TIMEOUT).await
     }
 
     /// Replaces what it holds.
     pub async fn save(&self, state: &Message) -> Result<(), String> {
-        let saved = within(STATE_TIMEOUT, file::replace(&self.0, state.to_master_list(), None)).await;
+        let saved = self.0.replace(state.to_master_list(), None, STATE_TIMEOUT).await;
         saved.map_err(|error| format!("{self} cannot be written: {error}"))
     }
 }
 
 impl fmt::Display for StateFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.display())
+        write!(f, "{}", self.0.path().display())
     }
 }
 
 fn is_same(one: &Url, other: &Url) -> bool {
     one.origin() == other.origin() && one.path() == other.path()
-}
-
-async fn within<T>(timeout: Duration, access: impl Future<Output = io::Result<T>>) -> Result<T, String> {
-    match tokio::time::timeout(timeout, access).await {
-        Ok(result) => result.map_err(|error| error.to_string()),
-        Err(_) => Err("the file did not answer in time".into()),
-    }
 }

@@ -34,8 +34,8 @@ pub enum Action {
         id: Id,
         /// Which list.
         place: Place,
-        /// Whether it may be written, and how.
-        write: Write,
+        /// Whether it may be written: then nobody else may write between, as far as the store can tell.
+        write: bool,
         /// Whether it is worth nothing if it has not changed since it was read last.
         only_news: bool,
         /// After how long each of reading and writing has failed.
@@ -43,17 +43,6 @@ pub enum Action {
     },
     /// Keep this for the next start, and say so to `handle_state_saved`.
     SaveState(Message),
-}
-
-/// How a master list is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Write {
-    /// Not at all.
-    No,
-    /// Only if nobody else has written it since it was read, as far as its store can tell.
-    Unless,
-    /// Whoever has written it meanwhile: its store says time and again that somebody has.
-    Anyway,
 }
 
 /// Why a master list was not written.
@@ -115,6 +104,15 @@ pub enum Notice {
     },
     /// An exchange with a server failed.
     ExchangeFailed(ServerUrl, ExchangeError),
+    /// A master list was written.
+    ListWritten {
+        /// Which.
+        list: String,
+        /// How many servers it names now.
+        servers: usize,
+        /// Whether on condition that nobody else had.
+        on_condition: bool,
+    },
     /// A master list could not be read or written; why.
     ListFailed(String),
     /// A master list has failed for so long that somebody must look at it; why. Once, until it works again.

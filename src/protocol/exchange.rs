@@ -10,6 +10,9 @@ use super::{Core, Notice};
 use crate::clock::Now;
 use crate::message::{Entry, Message, Ours, ServerUrl};
 
+/// After how long one of many seeds has failed.
+const MEET_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// A message on its way and its answer on its way back.
 #[derive(Debug)]
 pub struct Exchange {
@@ -33,6 +36,8 @@ pub struct Began {
 pub enum Purpose {
     /// Nothing but what is learned: a seed, a dead server that is tried, somebody who is told something.
     Contact,
+    /// The same with one of many that may be there, none of which is waited for long.
+    Meet,
     /// A failure is a suspicion.
     Probe,
     /// One of several tries while there is a suspicion, which has its own end.
@@ -56,7 +61,13 @@ impl Purpose {
     fn is_worth_a_second_try(&self) -> bool {
         match self {
             Self::Check | Self::Favour(_) | Self::Report => true,
-            Self::Contact | Self::Probe | Self::Confirm | Self::Ring(_) | Self::Push | Self::Repair(..) => false,
+            Self::Contact
+            | Self::Meet
+            | Self::Probe
+            | Self::Confirm
+            | Self::Ring(_)
+            | Self::Push
+            | Self::Repair(..) => false,
         }
     }
 }
@@ -100,10 +111,13 @@ impl Core {
         match purpose {
             Purpose::Favour(asker) => self.report(&to, asker, now),
             Purpose::Repair(mine, theirs) => self.end_repair((mine, theirs), &to, &answer, learned, now),
-            Purpose::Contact | Purpose::Probe | Purpose::Confirm | Purpose::Check if self.is_working(now) => {
+            Purpose::Contact | Purpose::Meet | Purpose::Probe | Purpose::Confirm | Purpose::Check
+                if self.is_working(now) =>
+            {
                 self.compare(to, answer, now);
             }
             Purpose::Contact
+            | Purpose::Meet
             | Purpose::Probe
             | Purpose::Confirm
             | Purpose::Check
@@ -137,7 +151,7 @@ impl Core {
             Purpose::Check => self.believe(&to, began, now),
             Purpose::Ring(tries) => self.pass_on(to, tries, message, error, now),
             Purpose::Push => self.pass_on(to, MAX_TRIES, message, error, now),
-            Purpose::Contact | Purpose::Favour(_) | Purpose::Report | Purpose::Repair(..) => {}
+            Purpose::Contact | Purpose::Meet | Purpose::Favour(_) | Purpose::Report | Purpose::Repair(..) => {}
         }
     }
 
@@ -181,6 +195,7 @@ impl Core {
             Purpose::Probe | Purpose::Contact | Purpose::Repair(..) | Purpose::Ring(_) | Purpose::Push => {
                 self.exchange_timeout()
             }
+            Purpose::Meet => MEET_TIMEOUT.min(self.exchange_timeout()),
             // Others wait for the outcome.
             Purpose::Confirm | Purpose::Check | Purpose::Favour(_) | Purpose::Report => self.short_timeout(),
         };

@@ -1,12 +1,10 @@
 //! What is made of others' words: taken, or looked into first.
 
-use std::collections::BTreeSet;
-
 use rand::seq::SliceRandom;
 
 use super::exchange::{Began, Purpose};
 use super::timer::Timer;
-use super::{Core, Notice, Phase};
+use super::{Core, Notice, Phase, urls};
 use crate::clock::Now;
 use crate::membership::{Change, Member, supersedes};
 use crate::message::{Entry, Message, Ours, ServerUrl, State};
@@ -223,7 +221,7 @@ impl Core {
         let members = &self.members;
         self.claims.retain(|_, claim| members.would_take(claim, now));
         let checks = self.exchanges.values().filter(|exchange| exchange.purpose == Purpose::Check);
-        let under_way: BTreeSet<_> = checks.map(|exchange| &exchange.to).collect();
+        let under_way = urls(checks.map(|exchange| &exchange.to));
         let mut waiting: Vec<_> = self.claims.keys().filter(|url| !under_way.contains(url)).cloned().collect();
         waiting.shuffle(&mut self.rng);
         for url in waiting {

@@ -1,15 +1,14 @@
 //! The master lists: where a new server begins, and where each says that it is there. Each is read and written by itself;
 //! one that works is enough.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::event::{Action, Id, Notice, Place, Write, WriteError};
+use super::event::{Action, Id, Notice, Place, WriteError};
 use super::timer::Timer;
-use super::{Core, Phase};
+use super::{Core, Phase, by_url};
 use crate::clock::Now;
 use crate::membership::{number, supersedes};
-use crate::message::{Entry, Message, ServerUrl, State};
+use crate::message::{Entry, Message, State};
 
 /// After how long reading or writing the list has failed (v1's number); half of it when the program shuts down.
 const LIST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,11 +26,13 @@ const ALONE_FOR: Duration = Duration::from_secs(120);
 /// How soon a write that came too late is tried again; twice as long each time, up to a limit, since others try too.
 const CONFLICT_WAIT: Duration = Duration::from_millis(100);
 const MAX_DOUBLINGS: u32 = 6;
-/// How often a write comes too late before it is made whoever was first: so often in a row a store is wrong about that, as
-/// behind a proxy that changes its tags.
+/// How often in a row a write may come too late before that is a failure.
 const MAX_CONFLICTS: u32 = 8;
 /// When a write is read back: a store may have taken that of another, which had read the list before.
 const READ_BACK: Duration = Duration::from_secs(2);
+/// How often in a row what was written may not be there, before it is looked for in vain: one that was slower may have been
+/// overtaken time and again.
+const MAX_UNSEEN: u32 = 3;
 /// How old a stamp in the list may become, ms, so that those of the dead can be told from the others'.
 const STAMP_LIFE: u64 = 3_600_000;
 /// How many servers may find themselves missing from the list without waiting longer for each other.
@@ -47,13 +48,24 @@ pub struct MasterList {
     current: Option<Id>,
     // Whether it has been read, or has failed to be.
     pub is_tried: bool,
-    failures: u32,
-    failing_since: Option<Duration>,
-    is_unusable: bool,
+    failing: Option<Failing>,
     conflicts: u32,
+    // How many servers it names once it is written.
+    size: usize,
+    // How often it did not have us when we had written it.
+    unseen: u32,
+    is_written: bool,
     next_announce: Duration,
     // Whom we listed online when the list was found to name just them, and when.
     right: Option<(u64, Duration)>,
+}
+
+// That it can be neither read nor written.
+#[derive(Debug)]
+struct Failing {
+    since: Duration,
+    times: u32,
+    is_said: bool,
 }
 
 impl MasterList {
@@ -98,11 +110,7 @@ impl Core {
         self.next_id += 1;
         let (id, list) = (self.next_id, &mut self.lists[place]);
         (list.current, list.next) = (Some(id), None);
-        let write = match (list.write_next, list.conflicts) {
-            (false, _) => Write::No,
-            (true, ..MAX_CONFLICTS) => Write::Unless,
-            (true, _) => Write::Anyway,
-        };
+        let write = list.write_next;
         let life = Duration::from_millis(STAMP_LIFE);
         let only_news = list.right.is_some_and(|(then, at)| then == hash && now.mono < at + life);
         self.actions.push_back(Action::SyncList { id, place, write, only_news, timeout });
@@ -136,33 +144,52 @@ impl Core {
             self.meet_seeds(now);
             self.expect_seeds(now);
         }
-        let wanted = self.wanted(&listed, now);
+        let is_missing = listed.iter().all(|entry| entry.url != self.settings.base_url);
+        let list = &mut self.lists[place];
+        list.unseen = if is_missing { list.unseen + u32::from(list.is_written) } else { 0 };
+        list.is_written = false;
+        let (wanted, strangers) = self.wanted(&listed, now);
         let is_right = is_right(&listed, &wanted);
         let hash = self.members.digest(u64::MAX).hash;
-        self.lists[place].right = is_right.then_some((hash, now.mono));
+        // Strangers may have to leave it, however little else changes.
+        self.lists[place].right = (is_right && strangers == 0).then_some((hash, now.mono));
         if self.lists[place].write_next && !is_right {
+            self.lists[place].size = wanted.len();
             return Some(Message::new(wanted));
         }
-        let is_missing = listed.iter().all(|entry| entry.url != self.settings.base_url);
-        if is_missing && self.own().state == State::Online && self.phase == Phase::Running {
+        if !is_missing || self.own().state == State::Offline || self.phase != Phase::Running {
+            self.list_done(place, now);
+        } else if self.lists[place].unseen < MAX_UNSEEN {
             // Where there are many, one of them will have written the others too.
             let crowd = 1.0 + self.members.live() as f64 / MISSING_AT_A_TIME as f64;
             let wait = Duration::from_secs(1).mul_f64(self.random_factor(0.25..1.0) * crowd);
             self.list_works(place);
             self.schedule_list(place, wait, true, now);
         } else {
-            self.list_done(place, now);
+            self.lists[place].write_next = true;
+            let name = &self.settings.lists[place];
+            let why =
+                "does not have what is written to it: do both its URLs lead to the same document, past any cache?";
+            self.list_failed(place, format!("{name} {why}"), now);
         }
         None
     }
 
-    /// What writing a list for [`Action::SyncList`] gave.
-    pub fn handle_list_written(&mut self, now: Now, id: Id, result: Result<(), WriteError>) {
+    /// What writing a list for [`Action::SyncList`] gave: whether on condition that nobody else had.
+    pub fn handle_list_written(&mut self, now: Now, id: Id, result: Result<bool, WriteError>) {
         let Some(place) = self.lists.iter().position(|list| list.current == Some(id)) else { return };
         match result {
-            Ok(()) => {
-                self.list_works(place);
-                self.lists[place].conflicts = 0;
+            Ok(on_condition) => {
+                let list = &mut self.lists[place];
+                let servers = list.size;
+                (list.conflicts, list.is_written) = (0, true);
+                if list.unseen < MAX_UNSEEN {
+                    self.list_works(place);
+                } else {
+                    list.current = None;
+                }
+                let list = self.settings.lists[place].clone();
+                self.notices.push_back(Notice::ListWritten { list, servers, on_condition });
                 self.schedule_announce(place, now);
                 let wait = READ_BACK.mul_f64(self.random_factor(0.5..1.5));
                 let announce = self.lists[place].next_announce.saturating_sub(now.mono);
@@ -170,8 +197,13 @@ impl Core {
             }
             Err(WriteError::Conflict) => {
                 let list = &mut self.lists[place];
-                list.current = None;
                 list.conflicts += 1;
+                if list.conflicts >= MAX_CONFLICTS {
+                    let name = &self.settings.lists[place];
+                    let error = format!("{name} cannot be written: somebody else always has, says its store");
+                    return self.list_failed(place, error, now);
+                }
+                list.current = None;
                 let wait = CONFLICT_WAIT * (1 << list.conflicts.min(MAX_DOUBLINGS));
                 let wait = wait.mul_f64(self.random_factor(0.25..0.75));
                 self.set_next(place, wait, true, now);
@@ -181,8 +213,7 @@ impl Core {
     }
 
     fn add_seeds(&mut self, place: Place, listed: &[Entry], now: Now) {
-        let urls: BTreeSet<_> = listed.iter().map(|entry| &entry.url).collect();
-        self.seeds.keep_listed(place, &urls);
+        self.seeds.keep_listed(place, &by_url(listed.iter()));
         for entry in listed {
             let known = self.members.get(&entry.url).map(|member| &member.entry);
             if known.is_none_or(|known| known.state == State::Offline && may_live_again(entry, known)) {
@@ -194,17 +225,19 @@ impl Core {
         self.seeds.remove(&self.settings.base_url);
     }
 
-    // The list as it should be: whoever is online to our knowledge, and whoever the list names that we do not know
-    // and have not tried in vain. The dead leave it by that.
-    fn wanted(&self, listed: &[Entry], now: Now) -> Vec<Entry> {
+    // The list as it should be: whoever is online to our knowledge, and strangers, whom the list names and we do not know
+    // and have not tried in vain. The dead leave it by that. Returns with it how many strangers there are.
+    fn wanted(&self, listed: &[Entry], now: Now) -> (Vec<Entry>, usize) {
         let mut entries: Vec<_> = self.members.entries().filter(|it| it.state == State::Online).cloned().collect();
-        entries.extend(listed.iter().filter(|entry| !self.seeds.is_given_up(&entry.url, now)).cloned());
-        entries
+        let strangers = listed.iter().filter(|entry| !self.seeds.is_given_up(&entry.url, now));
+        let strangers = by_url(strangers);
+        entries.extend(strangers.values().map(|entry| (*entry).clone()));
+        (entries, strangers.len())
     }
 
     fn list_works(&mut self, place: Place) {
         let list = &mut self.lists[place];
-        (list.current, list.failures, list.failing_since, list.is_unusable) = (None, 0, None, false);
+        (list.current, list.failing) = (None, None);
     }
 
     // It is as it should be, or can wait.
@@ -233,7 +266,8 @@ impl Core {
         for place in 0..self.lists.len() {
             let wait = LOOK_AGAIN.mul_f64(self.random_factor(0.0..1.0)).max(LEAST_WAIT);
             let list = &self.lists[place];
-            if list.current.is_none() && list.next.is_none_or(|at| now.mono + wait < at) {
+            // One that fails has its own wait.
+            if list.current.is_none() && list.failing.is_none() && list.next.is_none_or(|at| now.mono + wait < at) {
                 self.set_next(place, wait, false, now);
             }
         }
@@ -247,15 +281,18 @@ impl Core {
     fn list_failed(&mut self, place: Place, error: String, now: Now) {
         let is_alone = self.members.is_alone(&self.settings.base_url);
         let list = &mut self.lists[place];
-        list.current = None;
-        list.failures += 1;
-        let since = now.mono.saturating_sub(*list.failing_since.get_or_insert(now.mono));
-        if !list.is_unusable && since >= UNUSABLE.0 && list.failures >= UNUSABLE.1 {
-            list.is_unusable = true;
+        (list.current, list.right) = (None, None);
+        let failing = list.failing.get_or_insert(Failing { since: now.mono, times: 0, is_said: false });
+        failing.times += 1;
+        let (since, times) = (now.mono.saturating_sub(failing.since), failing.times);
+        if !failing.is_said && since >= UNUSABLE.0 && times >= UNUSABLE.1 {
+            failing.is_said = true;
             self.notices.push_back(Notice::ListUnusable(error.clone()));
         }
-        let most = if is_alone && since < ALONE_FOR { MAX_BACK_OFF_ALONE } else { MAX_BACK_OFF };
-        let wait = Duration::from_secs(1 << list.failures.min(12)).min(most);
+        // A write that is refused is refused the next time too, and may have the account locked.
+        let is_waited_for = is_alone && since < ALONE_FOR && !list.write_next;
+        let most = if is_waited_for { MAX_BACK_OFF_ALONE } else { MAX_BACK_OFF };
+        let wait = Duration::from_secs(1 << times.min(12)).min(most);
         let write = list.write_next;
         self.notices.push_back(Notice::ListFailed(error));
         let wait = wait.mul_f64(self.random_factor(0.5..1.0));
@@ -291,7 +328,7 @@ fn may_live_again(listed: &Entry, known: &Entry) -> bool {
 
 // Whether a list needs no update. Stamps alone make none, while they are not old.
 fn is_right(listed: &[Entry], wanted: &[Entry]) -> bool {
-    let by_url: BTreeMap<&ServerUrl, &Entry> = listed.iter().map(|entry| (&entry.url, entry)).collect();
+    let by_url = by_url(listed.iter());
     let incarnation = |entry: &Entry| entry.life.as_ref().map(|life| life.incarnation);
     let is_there = |entry: &Entry| {
         by_url.get(&entry.url).is_some_and(|it| {

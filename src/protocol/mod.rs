@@ -28,7 +28,7 @@ use crate::membership::Members;
 use crate::message::{Entry, MAX_NAMED, Message, Ours, Reason, ServerUrl, Skipped, State};
 
 use detector::Suspicion;
-pub use event::{Action, ExchangeError, Id, Notice, Place, Write, WriteError};
+pub use event::{Action, ExchangeError, Id, Notice, Place, WriteError};
 use exchange::{Exchange, Purpose};
 use hearing::Voice;
 use inbound::Inbound;
@@ -135,7 +135,7 @@ impl Core {
     /// A server that starts now. `seed` decides every random choice.
     pub fn new(settings: Settings, now: Now, seed: u64) -> Self {
         let last_legacy = settings.base_url.clone();
-        let lists = (0..settings.lists).map(|_| MasterList::default()).collect();
+        let lists = settings.lists.iter().map(|_| MasterList::default()).collect();
         let mut core = Self {
             settings,
             phase: Phase::Running,
@@ -422,6 +422,19 @@ impl Core {
     fn random_factor(&mut self, range: std::ops::Range<f64>) -> f64 {
         self.rng.random_range(range)
     }
+}
+
+// Neither is collected: that would sort first, which is 8 kB of code for each type.
+fn urls<'a>(urls: impl Iterator<Item = &'a ServerUrl>) -> BTreeSet<&'a ServerUrl> {
+    let mut set = BTreeSet::new();
+    set.extend(urls);
+    set
+}
+
+fn by_url<'a>(entries: impl Iterator<Item = &'a Entry>) -> BTreeMap<&'a ServerUrl, &'a Entry> {
+    let mut map = BTreeMap::new();
+    map.extend(entries.map(|entry| (&entry.url, entry)));
+    map
 }
 
 #[cfg(test)]

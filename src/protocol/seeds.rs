@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rand::RngExt;
+use rand::rngs::SmallRng;
 use rand::seq::IteratorRandom;
 
-use super::Core;
-use super::Phase;
 use super::detector::GRACE;
-use super::event::Place;
-use super::exchange::Purpose;
+use super::event::{Id, Place};
+use super::exchange::{Exchange, Purpose};
 use super::timer::Timer;
+use super::{Core, Phase, urls};
 use crate::clock::Now;
 use crate::membership::{TOMBSTONE_LIFE, number};
 use crate::message::{Entry, ServerUrl};
@@ -89,8 +89,9 @@ impl Seeds {
     }
 
     /// A list does not name others than these, or it would make us remember all that it ever named.
-    pub fn keep_listed(&mut self, place: Place, urls: &BTreeSet<&ServerUrl>) {
-        self.known.retain(|url, seed| urls.contains(url) || !(seed.listed.remove(&place) && seed.listed.is_empty()));
+    pub fn keep_listed(&mut self, place: Place, listed: &BTreeMap<&ServerUrl, &Entry>) {
+        self.known
+            .retain(|url, seed| listed.contains_key(url) || !(seed.listed.remove(&place) && seed.listed.is_empty()));
     }
 
     /// A server is a member now, or known better than its seed.
@@ -103,6 +104,10 @@ impl Seeds {
         if let Some(seed) = self.known.get_mut(url) {
             seed.failures += 1;
         }
+    }
+
+    fn untried<'a>(&'a self, under_way: &'a BTreeSet<&ServerUrl>) -> impl Iterator<Item = &'a Seed> {
+        self.known.values().filter(|seed| seed.failures == 0 && !under_way.contains(&seed.entry.url))
     }
 
     /// How many there are.
@@ -142,7 +147,7 @@ impl Core {
         if self.seeds.known.is_empty() || self.phase != Phase::Running {
             return;
         }
-        let wait = if self.untried().next().is_some() {
+        let wait = if self.seeds.untried(&under_way(&self.exchanges)).next().is_some() {
             self.pass().wait
         } else {
             // At first every second, for a program that does not listen yet; then as seldom as gossip.
@@ -160,15 +165,6 @@ impl Core {
         if self.is_alone() { PASS_ALONE } else { PASS }
     }
 
-    fn untried(&self) -> impl Iterator<Item = &Seed> {
-        let under_way = self.under_way();
-        self.seeds.known.values().filter(move |seed| seed.failures == 0 && !under_way.contains(&seed.entry.url))
-    }
-
-    fn under_way(&self) -> BTreeSet<&ServerUrl> {
-        self.exchanges.values().map(|exchange| &exchange.to).collect()
-    }
-
     /// Tries some of the seeds that have not answered; all of them by and by while there is nobody else.
     pub(super) fn try_seeds(&mut self, now: Now) {
         if !self.is_awake(now) {
@@ -176,45 +172,33 @@ impl Core {
             self.schedule_seeds(now);
             return;
         }
-        let chosen = if self.untried().next().is_some() {
-            self.choose_untried()
+        let (alone, Pass { of, least, most, .. }) = (self.is_alone(), self.pass());
+        let under_way = under_way(&self.exchanges);
+        let is_first = self.seeds.untried(&under_way).next().is_some();
+        let chosen = if is_first {
+            let tries = self.exchanges.values().filter(|it| matches!(it.purpose, Purpose::Contact | Purpose::Meet));
+            let count = (self.seeds.known.len() / of).clamp(least, most).min(most.saturating_sub(tries.count()));
+            choose(self.seeds.untried(&under_way), count, &mut self.rng)
         } else {
-            self.seeds.rounds += 1;
-            let (alone, under_way) = (self.is_alone(), self.under_way());
-            let worth = self.seeds.known.iter().filter(|(_, seed)| alone || seed.is_worth_a_try(now));
-            let waiting: Vec<_> = worth.map(|(url, _)| url).filter(|url| !under_way.contains(url)).cloned().collect();
-            let count = if alone { AT_A_TIME_ALONE } else { AT_A_TIME };
-            waiting.into_iter().sample(&mut self.rng, count)
+            let worth = self.seeds.known.values().filter(|seed| alone || seed.is_worth_a_try(now));
+            let waiting = worth.filter(|seed| !under_way.contains(&seed.entry.url));
+            choose(waiting, if alone { AT_A_TIME_ALONE } else { AT_A_TIME }, &mut self.rng)
         };
+        // There may be thousands, and whoever knows nobody waits for the one that is there.
+        let purpose = if alone && is_first { Purpose::Meet } else { Purpose::Contact };
         for to in chosen {
-            self.send(to, Purpose::Contact, now);
+            self.send(to, purpose.clone(), now);
         }
-        self.seeds.known.retain(|_, seed| !seed.listed.is_empty() || seed.is_worth_a_try(now));
+        self.seeds.rounds += u32::from(!is_first);
+        self.seeds.known.retain(|_, seed| alone || !seed.listed.is_empty() || seed.is_worth_a_try(now));
         self.schedule_seeds(now);
-    }
-
-    // Half of them among those whose stamps are near the newest: in a list full of the dead they are the likeliest.
-    fn choose_untried(&mut self) -> Vec<ServerUrl> {
-        let Pass { of, least, most, .. } = self.pass();
-        let under_way = self.exchanges.values().filter(|exchange| exchange.purpose == Purpose::Contact).count();
-        let count = (self.seeds.known.len() / of).clamp(least, most).min(most.saturating_sub(under_way));
-        let newest = self.untried().map(|seed| seed.entry.stamp).max().unwrap_or_default();
-        let is_recent = |seed: &&Entry| seed.stamp.saturating_add(RECENT) >= newest;
-        let (recent, others): (Vec<_>, Vec<_>) = self.untried().map(|seed| &seed.entry).partition(is_recent);
-        let [recent, others]: [Vec<_>; 2] =
-            [recent, others].map(|seeds| seeds.iter().map(|seed| seed.url.clone()).collect());
-        let of_others = others.len().min(count / 2).max(count.saturating_sub(recent.len()));
-        let mut chosen = others.into_iter().sample(&mut self.rng, of_others);
-        chosen.extend(recent.into_iter().sample(&mut self.rng, count - of_others));
-        chosen
     }
 
     /// Tries some of the seeds that nobody has tried, as the first thing that a server does.
     pub(super) fn meet_seeds(&mut self, now: Now) {
         let Some(bootstrap) = &self.bootstrap else { return };
         let most = AT_A_TIME.saturating_sub(bootstrap.contacts.len());
-        let untried: Vec<_> = self.untried().map(|seed| seed.entry.url.clone()).collect();
-        let first = untried.into_iter().sample(&mut self.rng, most);
+        let first = choose(self.seeds.untried(&under_way(&self.exchanges)), most, &mut self.rng);
         let contacts: Vec<_> = first.into_iter().map(|to| self.send(to, Purpose::Contact, now)).collect();
         if let Some(bootstrap) = &mut self.bootstrap {
             bootstrap.contacts.extend(contacts);
@@ -228,14 +212,30 @@ impl Core {
         if self.is_alone() {
             return;
         }
-        let under_way = self.under_way();
+        let under_way = under_way(&self.exchanges);
         let lost = self.seeds.known.iter().filter(|(url, seed)| seed.is_given_up(now) && !under_way.contains(url));
-        let lost: Vec<_> = lost.map(|(url, _)| url.clone()).collect();
+        let lost: Vec<_> = lost.map(|(url, _)| url).collect();
         let chance = (lost.len() as f64 / self.members.live() as f64).min(1.0);
-        if self.rng.random_bool(chance)
-            && let Some(to) = lost.into_iter().choose(&mut self.rng)
-        {
+        let chosen = if self.rng.random_bool(chance) { lost.into_iter().choose(&mut self.rng).cloned() } else { None };
+        if let Some(to) = chosen {
             self.send(to, Purpose::Contact, now);
         }
     }
+}
+
+// To whom anything is on its way.
+fn under_way(exchanges: &BTreeMap<Id, Exchange>) -> BTreeSet<&ServerUrl> {
+    urls(exchanges.values().map(|exchange| &exchange.to))
+}
+
+// Half of them among those whose stamps are near the newest: in a list full of the dead they are the likeliest.
+fn choose<'a>(seeds: impl Iterator<Item = &'a Seed>, count: usize, rng: &mut SmallRng) -> Vec<ServerUrl> {
+    let entries: Vec<_> = seeds.map(|seed| &seed.entry).collect();
+    let newest = entries.iter().map(|entry| entry.stamp).max().unwrap_or_default();
+    let (recent, others): (Vec<_>, Vec<_>) =
+        entries.into_iter().partition(|entry| entry.stamp.saturating_add(RECENT) >= newest);
+    let of_others = others.len().min(count / 2).max(count.saturating_sub(recent.len()));
+    let mut chosen = others.into_iter().sample(rng, of_others);
+    chosen.extend(recent.into_iter().sample(rng, count - of_others));
+    chosen.into_iter().map(|entry| entry.url.clone()).collect()
 }

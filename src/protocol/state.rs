@@ -29,6 +29,7 @@ impl Core {
     /// What [`Action::SaveState`] came to.
     pub fn handle_state_saved(&mut self, saved: Result<(), String>) {
         if let Err(error) = saved {
+            self.saved = None;
             self.notices.push_back(Notice::StateNotSaved(error));
         }
     }

@@ -1,14 +1,13 @@
 //! Making two lists the same: digests, and where they differ, what differs. And stamps, so that everybody knows how fresh
 //! what it knows is.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rand::RngExt;
 
-use super::Core;
 use super::exchange::Purpose;
 use super::timer::Timer;
+use super::{Core, by_url};
 use crate::clock::Now;
 use crate::membership::{TOMBSTONE_LIFE, supersedes};
 use crate::message::{Ages, Entry, MAX_AGES, MAX_AHEAD, Message, Ours, ServerUrl, State};
@@ -27,6 +26,9 @@ const NEAR_EXPIRY: u64 = 3 * 3_600_000;
 const CATCH_UP_WITH: usize = 2;
 const CATCH_UP: Duration = Duration::from_secs(1);
 const CATCH_UP_AT_A_TIME: usize = 300;
+const MAX_CROWD: f64 = 5.0;
+/// For how long at most.
+const CATCH_UP_FOR: Duration = Duration::from_secs(30);
 /// Pairs of digests that are known not to become one.
 const MAX_FUTILE: usize = 16;
 /// After how many intervals a stamp that a v1 server holds is old enough to be worth the bytes.
@@ -107,10 +109,13 @@ impl Core {
         if mine == theirs {
             return self.take_ages(&ours.ages, now);
         }
-        self.expect_catch_up(now);
         // One at a time: what the first brings may be all that differs from the others.
         let is_repairing = self.exchanges.values().any(|exchange| matches!(exchange.purpose, Purpose::Repair(..)));
-        if ours.buckets.is_empty() || is_repairing || self.futile.contains(&(mine.hash, theirs.hash)) {
+        if self.futile.contains(&(mine.hash, theirs.hash)) {
+            return;
+        }
+        self.expect_catch_up(now);
+        if ours.buckets.is_empty() || is_repairing {
             return;
         }
         let buckets = self.members.buckets(ours.buckets.len(), theirs.cutoff);
@@ -124,9 +129,11 @@ impl Core {
     // Many that start at once learn of each other in bulk, which is no rumour, and some are missed: whoever is new does not
     // wait for its next round. That stays when it is: rounds brought forward by all would come at the same time ever after.
     fn expect_catch_up(&mut self, now: Now) {
-        if self.met.is_some_and(|met| now.mono < met + self.settings.interval) && !self.timers.is_set(Timer::CatchUp) {
+        let is_new = |met| now.mono < met + self.settings.interval.min(CATCH_UP_FOR);
+        if self.met.is_some_and(is_new) && !self.timers.is_set(Timer::CatchUp) {
             // Where there are many, each has more to hear than to ask.
             let crowd = 1.0 + (self.members.live() + self.seeds.count()) as f64 / CATCH_UP_AT_A_TIME as f64;
+            let crowd = crowd.min(MAX_CROWD);
             let wait = CATCH_UP.mul_f64(self.random_factor(0.5..1.5) * crowd);
             self.timers.set(Timer::CatchUp, now.mono + wait);
         }
@@ -156,7 +163,7 @@ impl Core {
     // A v1 server's full answer is its digest: it is sent what it lacks, as it reads it.
     fn teach(&mut self, to: ServerUrl, known: &[Entry], now: Now) {
         // A drained v1 server stands in both its lists: the later one, offline, counts.
-        let theirs: BTreeMap<_, _> = known.iter().map(|entry| (&entry.url, entry)).collect();
+        let theirs = by_url(known.iter());
         let stale = STALE * self.settings.interval.as_millis() as u64;
         let own = &self.settings.base_url;
         let lacks = |entry: &&Entry| match theirs.get(&entry.url) {

@@ -32,7 +32,7 @@ pub fn settings(server: usize, interval: Duration) -> Option<Settings> {
         announce_minimum: Duration::from_secs(300),
         announce_interval: Duration::from_secs(600),
         update_list_on_shutdown: false,
-        lists: 1,
+        lists: vec!["the list".into()],
         keeps_state: false,
     })
 }

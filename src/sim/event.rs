@@ -10,7 +10,7 @@ use super::meter::{ANSWER_HEADERS, Change, REQUEST_HEADERS};
 use super::network::{Direction, Packet, Passage};
 use super::{BEAT, Health, Kind, LOOKED_AT_ALWAYS, Node, World, list};
 use crate::message::{Entry, Message, Reason, ServerUrl};
-use crate::protocol::{Action, ExchangeError, Id, Notice, Write, WriteError};
+use crate::protocol::{Action, ExchangeError, Id, Notice, WriteError};
 
 /// How many connections wait for a process that takes none: Node's backlog.
 const BACKLOG: usize = 511;
@@ -24,14 +24,14 @@ pub enum Event {
     GivenUp { to: usize, from: usize, process: u32, id: Id },
     ListRead { server: usize, process: u32, sync: Sync, works: bool },
     ListStored { server: usize, process: u32, id: Id, entries: Vec<Entry>, condition: Option<u64>, told: Duration },
-    ListWritten { server: usize, process: u32, id: Id, result: Result<(), WriteError> },
+    ListWritten { server: usize, process: u32, id: Id, result: Result<bool, WriteError> },
 }
 
 /// A read of the list, and what is to follow it.
 #[derive(Clone, Copy, Debug)]
 pub struct Sync {
     id: Id,
-    write: Write,
+    write: bool,
     only_news: bool,
     timeout: Duration,
 }
@@ -110,7 +110,7 @@ impl World {
                 }
             }
             Event::ListStored { server, process, id, entries, condition, told } => {
-                let result = self.store.write(entries, condition);
+                let result = self.store.write(entries, condition).map(|()| condition.is_some());
                 // Where it is slow its caller has been told that it failed.
                 if told >= self.now {
                     self.push(told, Event::ListWritten { server, process, id, result });
@@ -321,6 +321,7 @@ impl World {
             Notice::Started
             | Notice::Left
             | Notice::ExchangeFailed(..)
+            | Notice::ListWritten { .. }
             | Notice::ListFailed(_)
             | Notice::ListUnusable(_)
             | Notice::StateNotSaved(_)
@@ -396,7 +397,7 @@ impl World {
         let (Some(joined), Some(_)) = (joined, &self.servers[server].node) else { return };
         let process = self.servers[server].process;
         let access = self.store.access(server, self.now, timeout, &mut self.rng);
-        let condition = (write == Write::Unless && self.servers[server].kind == Kind::Ours).then_some(version);
+        let condition = (write && self.servers[server].kind == Kind::Ours).then_some(version);
         if let Some(done) = access.done {
             let entries = joined.entries;
             self.push(done, Event::ListStored { server, process, id, entries, condition, told: access.told });

@@ -116,7 +116,7 @@ impl Node {
         }
     }
 
-    pub(super) fn handle_list_written(&mut self, now: Now, id: Id, result: Result<(), WriteError>) {
+    pub(super) fn handle_list_written(&mut self, now: Now, id: Id, result: Result<bool, WriteError>) {
         match self {
             Self::Ours(core) => core.handle_list_written(now, id, result),
             // It logs a failure, and does nothing about it.

@@ -63,7 +63,7 @@ pub fn for_each_seed<R: Send>(
         // The memory of a world is used again by the next one in the same thread alone, and the largest take most of it.
         run();
     } else {
-        thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(&run))));
+        thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(run))));
     }
     let mut results = results.into_inner().unwrap_or_default();
     results.sort_by_key(|(index, _)| *index);

@@ -13,7 +13,7 @@ use super::list::List;
 use crate::clock::Now;
 use crate::config::Settings;
 use crate::message::{Entry, Message, ServerUrl, State};
-use crate::protocol::{Action, ExchangeError, Id, Notice, Write};
+use crate::protocol::{Action, ExchangeError, Id, Notice};
 
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(5);
 const LIST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -313,7 +313,7 @@ impl V1 {
 
     fn read_list(&mut self) {
         self.next_id += 1;
-        let write = if self.reading == Reading::Announce { Write::Anyway } else { Write::No };
+        let write = self.reading == Reading::Announce;
         let (id, timeout) = (self.next_id, LIST_TIMEOUT);
         self.actions.push_back(Action::SyncList { id, place: 0, write, only_news: false, timeout });
     }

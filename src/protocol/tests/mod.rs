@@ -28,7 +28,7 @@ fn settings(name: &str) -> Settings {
         announce_minimum: Duration::from_secs(300),
         announce_interval: Duration::from_secs(600),
         update_list_on_shutdown: false,
-        lists: 1,
+        lists: vec!["the list".into()],
         keeps_state: false,
     }
 }
@@ -101,7 +101,7 @@ impl Server {
     }
 
     fn list_written(&mut self) {
-        self.core.handle_list_written(self.now, self.sync, Ok(()));
+        self.core.handle_list_written(self.now, self.sync, Ok(true));
     }
 
     fn notices(&mut self) -> Vec<Notice> {
@@ -216,7 +216,7 @@ fn place_of(action: &Action) -> Option<Place> {
 
 fn syncs(actions: &[Action]) -> Vec<bool> {
     let sync = |action: &Action| match action {
-        Action::SyncList { write, .. } => Some(*write != Write::No),
+        Action::SyncList { write, .. } => Some(*write),
         Action::Gossip { .. } | Action::SaveState(_) => None,
     };
     actions.iter().filter_map(sync).collect()

@@ -49,3 +49,21 @@ fn the_state_is_saved_soon_after_it_has_changed_and_only_then() {
     assert_eq!(saved(&server.pass(11)).iter().map(Vec::len).collect::<Vec<_>>(), [2]);
     assert!(saved(&Server::new("d").pass(60)).is_empty(), "where nobody asks for it nothing is kept");
 }
+
+#[test]
+fn a_state_that_was_not_saved_is_saved_later() {
+    let mut server = keeper();
+    server.hear(vec![entry("b", ONLINE, server.now.wall, Some(1))]);
+    assert_eq!(saved(&server.pass(11)).len(), 1);
+    server.core.handle_state_saved(Err("no room".into()));
+    assert_eq!(saved(&server.pass(11)).len(), 1);
+}
+
+#[test]
+fn who_is_alone_does_not_forget_whom_it_knew() {
+    let mut server = keeper();
+    server.core.handle_state(server.now, &Message::new(vec![entry("b", ONLINE, WALL, Some(1))]));
+    server.list(Err("no answer".into()));
+    server.fail_probes_of("b", 600);
+    assert!(server.fail_probes_of("b", 100) > 0);
+}
