@@ -11,7 +11,7 @@ const { acquainted, agree, startServers } = require('./support/cluster.js');
 const { STORES, missing, startRealStore } = require('./support/stores.js');
 const { until } = require('./support/until.js');
 
-// A short form in every run, the whole of it before a release.
+// A short form in every run, the whole of it before a release. An update is a read, a join, and a write where that differs.
 const UPDATES = Number(process.env.SHAZBOT_TEST_UPDATES ?? 20);
 const RACES = Number(process.env.SHAZBOT_TEST_RACES ?? 100);
 const ANNOUNCE = { SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '0.1', SHAZBOT_MASTER_ANNOUNCE_INTERVAL: '0.1' };
@@ -49,6 +49,10 @@ for (const name of STORES) {
         0,
         JSON.stringify(store.calls.filter(({ status }) => status >= 400)),
       );
+      if (store.refuses) {
+        const bare = store.calls.filter(({ method, condition }) => method === 'PUT' && condition === undefined);
+        assert.deepEqual(bare, [], 'nothing is written without a condition');
+      }
       // Where the list is right nobody writes.
       const before = store.count('PUT');
       const reads = store.count('GET');

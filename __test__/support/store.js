@@ -10,7 +10,7 @@ const { close, listen, parse, readBody } = require('./http.js');
 const { freePorts } = require('./ports.js');
 
 /** @typedef {'404' | '500' | 'malformed' | 'html' | 'half' | 'huge' | 'hang' | 'slow'} Fault */
-/** @typedef {'none' | 'strong' | 'weak' | 'generation' | 'changed'} Tags */
+/** @typedef {'none' | 'strong' | 'weak' | 'generation' | 'changed' | 'unknown'} Tags */
 /**
  * @typedef {object} Call
  * @property {string} method
@@ -31,7 +31,8 @@ const PART = Buffer.alloc(1 << 20, 0x20);
  * @param {import('./cluster.js').Scope} scope
  * @param {{ auth?: string, list?: unknown, port?: number, tags?: Tags, gzip?: boolean }} [options] `auth`: what a PUT
  *   has to bring; `list`: the document, none at first; `tags`: by what it tells whether a document has changed since it
- *   was read, and heeds conditions on that, but for weak ones; `changed` are on the way, as by a proxy; `gzip`: it keeps
+ *   was read, and heeds conditions on that, but for weak ones; `changed` are on the way, as by a proxy, and
+ *   of `unknown` use, so that a condition is answered with 501; `gzip`: it keeps
  *   the document so
  */
 async function startStore(scope, { auth = 'Bearer the-update-secret', list, port, tags = 'none', gzip = false } = {}) {
@@ -71,8 +72,13 @@ async function startStore(scope, { auth = 'Bearer the-update-secret', list, port
       const coded = gzip ? { 'content-encoding': 'gzip' } : {};
       if (tags === 'none' || store.list === undefined) return coded;
       if (tags === 'generation')
-        return { ...coded, 'x-goog-generation': String(version), etag: '"not-for-conditions"' };
-      return { ...coded, etag: { weak: `W/"${version}"`, strong: `"${version}"`, changed: `"${version}-gzip"` }[tags] };
+        return { ...coded, 'x-goog-generation': String(version), etag: `"not-for-conditions-${version}"` };
+      return {
+        ...coded,
+        etag: { weak: `W/"${version}"`, strong: `"${version}"`, changed: `"${version}-gzip"`, unknown: `"${version}"` }[
+          tags
+        ],
+      };
     };
     const holds = () => {
       const wanted = headers['x-goog-if-generation-match'] ?? headers['if-match'];
@@ -84,7 +90,12 @@ async function startStore(scope, { auth = 'Bearer the-update-secret', list, port
     if (fault === 'slow') await sleep(1_000);
     if (fault === '404' || fault === '500') return answer(Number(fault));
     if (fault === 'malformed') return answer(200, '{"online":[');
-    if (fault === 'html') return answer(200, '<html><body>Sign in</body></html>', 'text/html');
+    // With a tag of its own, as a page of a web server has it.
+    if (fault === 'html') {
+      const etag = '"a-page"';
+      if (headers['if-none-match'] === etag) return res.writeHead(304, { etag }).end();
+      return res.writeHead(200, { 'content-type': 'text/html', etag }).end('<html><body>Sign in</body></html>');
+    }
     if (fault === 'half') {
       res.writeHead(200, { 'content-type': 'application/json', 'content-length': 1_000 });
       res.write('{"online":[');
@@ -103,6 +114,8 @@ async function startStore(scope, { auth = 'Bearer the-update-secret', list, port
     if (method !== 'PUT') return answer(405);
     if ((call.authorization ?? '') !== auth) return answer(401);
     if (call.body === undefined) return answer(400);
+    const isConditional = headers['if-match'] !== undefined || headers['if-none-match'] !== undefined;
+    if (tags === 'unknown' && isConditional) return answer(501);
     if (tags !== 'none' && !holds()) return answer(412);
     store.list = call.body;
     version += 1;

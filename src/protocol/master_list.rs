@@ -128,7 +128,7 @@ impl Core {
                 None
             }
             Err(error) => {
-                self.list_failed(place, error, now);
+                self.list_failed(place, error, MAX_BACK_OFF_ALONE, now);
                 None
             }
         };
@@ -170,7 +170,7 @@ impl Core {
             let name = &self.settings.lists[place];
             let why =
                 "does not have what is written to it: do both its URLs lead to the same document, past any cache?";
-            self.list_failed(place, format!("{name} {why}"), now);
+            self.list_failed(place, format!("{name} {why}"), MAX_BACK_OFF, now);
         }
         None
     }
@@ -201,14 +201,15 @@ impl Core {
                 if list.conflicts >= MAX_CONFLICTS {
                     let name = &self.settings.lists[place];
                     let error = format!("{name} cannot be written: somebody else always has, says its store");
-                    return self.list_failed(place, error, now);
+                    return self.list_failed(place, error, MAX_BACK_OFF, now);
                 }
                 list.current = None;
                 let wait = CONFLICT_WAIT * (1 << list.conflicts.min(MAX_DOUBLINGS));
                 let wait = wait.mul_f64(self.random_factor(0.25..0.75));
                 self.set_next(place, wait, true, now);
             }
-            Err(WriteError::Failed(error)) => self.list_failed(place, error, now),
+            // What is refused is refused the next time too, and may have the account locked.
+            Err(WriteError::Failed(error)) => self.list_failed(place, error, MAX_BACK_OFF, now),
         }
     }
 
@@ -278,7 +279,8 @@ impl Core {
         self.lists[place].next_announce = now.mono + self.settings.announce_minimum + more;
     }
 
-    fn list_failed(&mut self, place: Place, error: String, now: Now) {
+    // Waits for so long at most where nobody else is known.
+    fn list_failed(&mut self, place: Place, error: String, alone: Duration, now: Now) {
         let is_alone = self.members.is_alone(&self.settings.base_url);
         let list = &mut self.lists[place];
         (list.current, list.right) = (None, None);
@@ -289,9 +291,7 @@ impl Core {
             failing.is_said = true;
             self.notices.push_back(Notice::ListUnusable(error.clone()));
         }
-        // A write that is refused is refused the next time too, and may have the account locked.
-        let is_waited_for = is_alone && since < ALONE_FOR && !list.write_next;
-        let most = if is_waited_for { MAX_BACK_OFF_ALONE } else { MAX_BACK_OFF };
+        let most = if is_alone && since < ALONE_FOR { alone } else { MAX_BACK_OFF };
         let wait = Duration::from_secs(1 << times.min(12)).min(most);
         let write = list.write_next;
         self.notices.push_back(Notice::ListFailed(error));
