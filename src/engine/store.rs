@@ -171,16 +171,14 @@ impl Store {
         let mut seen = self.seen();
         let before = seen.refused.take().filter(|(refused, _)| *refused == version).map_or(0, |(_, times)| times);
         let times = before + 1;
-        if times < MAX_REFUSED {
-            seen.refused = Some((version, times));
-            Ok(())
-        } else if version == Version::Absent {
+        let is_absent = version == Version::Absent;
+        seen.refused = Some((version, times));
+        if times >= MAX_REFUSED && is_absent {
             // Nothing is written over a list that we cannot see.
-            Err("it is not there for whoever reads it, and there for whoever writes it".into())
-        } else {
-            seen.is_unconditional = true;
-            Ok(())
+            return Err("it is not there for whoever reads it, and there for whoever writes it".into());
         }
+        seen.is_unconditional |= times >= MAX_REFUSED;
+        Ok(())
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
