@@ -94,7 +94,8 @@ impl Server {
                 let list = Message::from_master_list(rest.as_bytes(), Edge { wall: self.now.wall, ..edge() });
                 self.told += list.as_ref().map_or(0, |list| list.entries.len());
                 // Nothing where the list has not changed.
-                let list = list.map(|list| (!list.entries.is_empty()).then_some(list)).map_err(|error| error.to_string());
+                let list =
+                    list.map(|list| (!list.entries.is_empty()).then_some(list)).map_err(|error| error.to_string());
                 if self.call(|core, now| core.handle_list(now, id, list)).is_some() {
                     let written = if id % 3 == 0 { Err(WriteError::Conflict) } else { Ok(true) };
                     self.call(|core, now| core.handle_list_written(now, id, written));
