@@ -23,13 +23,13 @@ Runs the simulator at sizes from 3 to 10 000 servers and writes convergence.md w
   --save FILE  keep what the simulator printed
   --load FILE  take it from there and simulate nothing: to work on the text and the plots
 
-Takes about twelve minutes on two cores. 10 000 servers want 14 GB of memory.
+Takes about twelve minutes on two cores. 10 000 servers want 16 GB of memory.
 `;
 
 /** Up to how many servers several clusters have room beside each other. */
 const LARGE = 3000;
 /** Of memory that a larger one wants, bytes. */
-const MEMORY = 14 * 2 ** 30;
+const MEMORY = 16 * 2 ** 30;
 
 /** @typedef {import('./convergence/simulator.js').Result} Result */
 /** @typedef {import('./convergence/simulator.js').Run} Run */
@@ -39,7 +39,7 @@ async function simulateAll(of) {
   const runs = plan(of);
   // It would be killed after all the others have run.
   if (runs.some(({ n }) => n > LARGE) && totalmem() < MEMORY) {
-    throw new Error('10 000 servers want 14 GB of memory; --up-to 3000 does without them');
+    throw new Error('10 000 servers want 16 GB of memory; --up-to 3000 does without them');
   }
   const simulator = await build();
   /** @type {Result[]} */

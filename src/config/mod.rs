@@ -371,6 +371,7 @@ mod tests {
             r#"{"x":"hunter2 \n"}"#,
             r#"{"Authorization":"hunter2"}"#,
             r#"{"if-match":"hunter2"}"#,
+            r#"{"Content-Encoding":"hunter2"}"#,
         ] {
             let error = headers(wrong).expect_err(wrong);
             assert!(error.starts_with("SHAZBOT_MASTER_LIST_UPDATE_HEADERS") && !error.contains("hunter2"), "{error}");

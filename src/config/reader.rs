@@ -14,8 +14,9 @@ use crate::origins::Origins;
 /// More master lists than anybody needs: each is read and written by itself.
 const MAX_LISTS: usize = 8;
 /// What a request sets by itself.
-const OUR_HEADERS: [&str; 7] = [
+const OUR_HEADERS: [&str; 8] = [
     "connection",
+    "content-encoding",
     "content-length",
     "host",
     "if-match",

@@ -25,12 +25,13 @@ const STATE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Where a list is read and written.
 pub struct Store {
     list: List,
-    read: Place,
-    write: Place,
+    read: Target,
+    write: Target,
     seen: Mutex<Seen>,
 }
 
-enum Place {
+// Where it is, to be accessed.
+enum Target {
     Http(Url),
     File(Document),
 }
@@ -73,11 +74,11 @@ pub enum Version {
 
 impl Store {
     pub fn new(list: List) -> Self {
-        let place = |location: &Location| match location {
-            Location::Http(url) => Place::Http(url.clone()),
-            Location::File(path) => Place::File(Document::new(path.clone())),
+        let target = |location: &Location| match location {
+            Location::Http(url) => Target::Http(url.clone()),
+            Location::File(path) => Target::File(Document::new(path.clone())),
         };
-        Self { read: place(&list.read), write: place(&list.write), list, seen: Mutex::default() }
+        Self { read: target(&list.read), write: target(&list.write), list, seen: Mutex::default() }
     }
 
     /// Reads the list; one that is not there is empty. Where it is a file that will be written, nobody else writes it until
@@ -95,12 +96,12 @@ impl Store {
         timeout: Duration,
     ) -> Result<Content, String> {
         let mut hold = Hold::Nothing;
-        if let (Place::File(document), true) = (&self.write, write) {
+        if let (Target::File(document), true) = (&self.write, write) {
             hold = Hold::Lock(document.lock(timeout).await?);
         }
         let url = match &self.read {
-            Place::Http(url) => url,
-            Place::File(document) => {
+            Target::Http(url) => url,
+            Target::File(document) => {
                 return Ok(Content { json: Some(document.read(MAX_BODY, timeout).await?), tag: None, hold });
             }
         };
@@ -109,7 +110,7 @@ impl Store {
             return Ok(Content { json: None, tag: None, hold });
         };
         // A tag says something about the document that it came with: a presigned URL differs in its query.
-        if let (Place::Http(url), Some(version), true) = (&self.write, version, write)
+        if let (Target::Http(url), Some(version), true) = (&self.write, version, write)
             && is_same(url, &at)
             && !self.seen().is_unconditional
         {
@@ -140,15 +141,15 @@ impl Store {
     ) -> Result<bool, WriteError> {
         let failed = |error| WriteError::Failed(format!("{} cannot be written: {error}", self.list.write));
         match (&self.write, read.hold) {
-            (Place::File(document), Hold::Lock(lock)) => {
+            (Target::File(document), Hold::Lock(lock)) => {
                 document.replace(json, Some(lock), timeout).await.map(|()| true).map_err(failed)
             }
-            (Place::File(_), Hold::Nothing | Hold::Version(_)) => Err(failed("its lock is not held".into())),
-            (Place::Http(url), Hold::Nothing | Hold::Lock(_)) => match http.put_list(url, None, json, timeout).await {
+            (Target::File(_), Hold::Nothing | Hold::Version(_)) => Err(failed("its lock is not held".into())),
+            (Target::Http(url), Hold::Nothing | Hold::Lock(_)) => match http.put_list(url, None, json, timeout).await {
                 Ok(()) => Ok(false),
                 Err(PutError::Conflict(why) | PutError::Unsupported(why) | PutError::Failed(why)) => Err(failed(why)),
             },
-            (Place::Http(url), Hold::Version(version)) => {
+            (Target::Http(url), Hold::Version(version)) => {
                 match http.put_list(url, Some(&version), json, timeout).await {
                     Ok(()) => {
                         self.seen().refused = None;

@@ -43,11 +43,14 @@ impl Core {
     pub(super) fn save_state(&mut self, now: Now) {
         self.schedule_state(now);
         let hash = self.members.digest(u64::MAX).hash;
+        if self.phase != Phase::Running || self.saved == Some(hash) {
+            return;
+        }
         let own = &self.settings.base_url;
         let others = self.members.entries().filter(|entry| entry.state == State::Online && entry.url != *own);
         let others: Vec<_> = others.take(MAX_SAVED).cloned().collect();
         // What was saved before this start may still help the next, where nobody has answered this one.
-        if self.phase == Phase::Running && self.saved != Some(hash) && !others.is_empty() {
+        if !others.is_empty() {
             self.saved = Some(hash);
             self.actions.push_back(Action::SaveState(Message::new(others)));
         }

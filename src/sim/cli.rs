@@ -40,7 +40,7 @@ const OPTIONS: [(&str, &str, &[Mode], &str); 14] = [
     ("--slow", "", &[Check], "those at 10 000 servers instead"),
     ("--fuzz", "[N]", &[Fuzz], "random schedules of faults, with the seeds from 0 on; 100 if not given"),
     ("--scenario", "NAME", &[Run, Check], "what happens, see below; crash if not given"),
-    ("--n", "N", &[Run, Check], "servers, 2 to 10 000, which take 13 GB of memory; 10 if not given"),
+    ("--n", "N", &[Run, Check], "servers, 2 to 10 000, which take 16 GB of memory; 10 if not given"),
     ("--seeds", "N", &[Run], "how many runs, with the seeds from 0 on; 20 if not given"),
     ("--seed", "K", &[Run, Fuzz], "the run with this seed alone"),
     ("--interval", "S", &[Run], "gossip interval in seconds, 0.1 to 3600; 30 if not given"),
@@ -294,7 +294,7 @@ mod tests {
         for (line, problem) in [
             ("--scenario nothing", "no scenario nothing"),
             ("--n 1", "--n 1 is not possible"),
-            ("--n 20000", "13 GB"),
+            ("--n 20000", "16 GB"),
             ("--n", "--n needs a value"),
             ("--n --json", "--n needs a value"),
             ("--n=", "not possible"),
