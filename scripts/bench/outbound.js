@@ -47,7 +47,22 @@ async function measure({ who, n, time }) {
 /** @param {string} baseUrl @param {Cluster} servers @param {boolean} often nobody is gossiped with for an hour otherwise */
 async function ofEngine(baseUrl, servers, often) {
   const interval = often ? '0.1' : '3600';
-  const engine = await startEngine(scope, { SHAZBOT_BASE_URL: baseUrl, SHAZBOT_GOSSIP_INTERVAL: interval });
+  const written = new Promise((resolve) => {
+    /** @param {unknown} record */
+    const hear = (record) => {
+      if (/** @type {{ code: string }} */ (record).code !== 'LIST_WRITTEN') return;
+      diagnostics.unsubscribe('clustershazbot:log', hear);
+      resolve(undefined);
+    };
+    diagnostics.subscribe('clustershazbot:log', hear);
+  });
+  const engine = await startEngine(scope, {
+    SHAZBOT_BASE_URL: baseUrl,
+    SHAZBOT_GOSSIP_INTERVAL: interval,
+    SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '86400',
+  });
+  // That it has put itself into the master list is the last that a start has to say.
+  await written;
   await introduce(engine.shazbotGossipRequest, servers);
   await sleep(1_000);
   return (/** @type {number} */ time) => sleep(time);
