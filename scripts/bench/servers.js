@@ -28,7 +28,8 @@ const CHUNK = 500;
  * @returns {Cluster}
  */
 function cluster(origin, n, { name = 's', added = 1, ours = () => true } = {}) {
-  const since = Date.now() - 2 * HOUR;
+  // Those that left later than three hours ago are tried again.
+  const since = Date.now() - 4 * HOUR;
   /** @param {number} index @returns {Server} */
   const server = (index) => ({
     baseUrl: `${origin}${name}${String(index).padStart(5, '0')}/`,
