@@ -155,7 +155,9 @@ impl Store {
                         self.seen().refused = None;
                         Ok(true)
                     }
-                    Err(PutError::Conflict(_)) => self.refused(version).map_err(failed).and(Err(WriteError::Conflict)),
+                    Err(PutError::Conflict(why)) => {
+                        self.refused(version, &why).map_err(failed).and(Err(WriteError::Conflict))
+                    }
                     // It is read again, and written without.
                     Err(PutError::Unsupported(_)) => {
                         self.seen().is_unconditional = true;
@@ -168,7 +170,7 @@ impl Store {
     }
 
     // Somebody else has written it: then it is of another version when it is read next.
-    fn refused(&self, version: Version) -> Result<(), String> {
+    fn refused(&self, version: Version, why: &str) -> Result<(), String> {
         let mut seen = self.seen();
         let before = seen.refused.take().filter(|(refused, _)| *refused == version).map_or(0, |(_, times)| times);
         let times = before + 1;
@@ -176,7 +178,7 @@ impl Store {
         seen.refused = Some((version, times));
         if times >= MAX_REFUSED && is_absent {
             // Nothing is written over a list that we cannot see.
-            return Err("it is not there for whoever reads it, and there for whoever writes it".into());
+            return Err(format!("it is not there for whoever reads it, but {why}"));
         }
         seen.is_unconditional |= times >= MAX_REFUSED;
         Ok(())
