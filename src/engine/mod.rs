@@ -4,6 +4,7 @@
 
 mod file;
 mod http;
+mod list_http;
 mod master_list;
 #[cfg(test)]
 mod races;

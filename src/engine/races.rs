@@ -66,7 +66,7 @@ async fn race(number: usize) {
     let (http, _) = Http::new(&one.config).expect("clients");
     let store = || Store::new(one.config.lists[0].clone());
     let Location::Http(url) = &one.config.lists[0].write else { panic!("the store is no file") };
-    let empty = http.put_list(url, None, br#"{"online":[]}"#.to_vec(), RACE).await;
+    let empty = http.lists.put(url, None, br#"{"online":[]}"#.to_vec(), RACE).await;
     assert!(empty.is_ok(), "an empty list");
     let stores = [store(), store()];
     tokio::join!(run(&one, &http, &stores[0]), run(&other, &http, &stores[1]));

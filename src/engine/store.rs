@@ -8,7 +8,8 @@ use std::time::Duration;
 use url::Url;
 
 use super::file::{Document, Lock};
-use super::http::{Got, Http, MAX_BODY, PutError};
+use super::http::{Http, MAX_BODY};
+use super::list_http::{Got, PutError};
 use crate::config::{List, Location};
 use crate::error::Error;
 use crate::message::Message;
@@ -106,7 +107,7 @@ impl Store {
             }
         };
         let seen = if only_news { self.seen().tag.clone() } else { None };
-        let Some(Got { body, tag, version, at }) = http.get_list(url, seen.as_deref(), timeout).await? else {
+        let Some(Got { body, tag, version, at }) = http.lists.get(url, seen.as_deref(), timeout).await? else {
             return Ok(Content { json: None, tag: None, hold });
         };
         // A tag says something about the document that it came with: a presigned URL differs in its query.
@@ -145,12 +146,16 @@ impl Store {
                 document.replace(json, Some(lock), timeout).await.map(|()| true).map_err(failed)
             }
             (Target::File(_), Hold::Nothing | Hold::Version(_)) => Err(failed("its lock is not held".into())),
-            (Target::Http(url), Hold::Nothing | Hold::Lock(_)) => match http.put_list(url, None, json, timeout).await {
-                Ok(()) => Ok(false),
-                Err(PutError::Conflict(why) | PutError::Unsupported(why) | PutError::Failed(why)) => Err(failed(why)),
-            },
+            (Target::Http(url), Hold::Nothing | Hold::Lock(_)) => {
+                match http.lists.put(url, None, json, timeout).await {
+                    Ok(()) => Ok(false),
+                    Err(PutError::Conflict(why) | PutError::Unsupported(why) | PutError::Failed(why)) => {
+                        Err(failed(why))
+                    }
+                }
+            }
             (Target::Http(url), Hold::Version(version)) => {
-                match http.put_list(url, Some(&version), json, timeout).await {
+                match http.lists.put(url, Some(&version), json, timeout).await {
                     Ok(()) => {
                         self.seen().refused = None;
                         Ok(true)

@@ -34,7 +34,7 @@ use hearing::Voice;
 use inbound::Inbound;
 use master_list::MasterList;
 use own::UrlDoubt;
-use seeds::Seeds;
+use seeds::{Bootstrap, Seeds};
 use timer::{Timer, Timers};
 use tokens::Tokens;
 
@@ -61,14 +61,6 @@ enum Phase {
     Running,
     Leaving,
     Left,
-}
-
-// The first contact with the servers that may be there.
-#[derive(Debug, Default)]
-struct Bootstrap {
-    // Those without an outcome yet.
-    contacts: BTreeSet<Id>,
-    has_answer: bool,
 }
 
 /// One server's protocol.
@@ -397,26 +389,6 @@ impl Core {
         let members = &self.members;
         self.spared.retain(|url, _| members.get(url).is_some());
         self.expect_seeds(now);
-    }
-
-    fn end_bootstrap_exchange(&mut self, id: Id) {
-        if self.bootstrap.as_mut().is_some_and(|bootstrap| bootstrap.contacts.remove(&id)) {
-            self.end_bootstrap_if_over();
-        }
-    }
-
-    fn end_bootstrap_if_over(&mut self) {
-        let all_tried = self.lists.iter().all(|list| list.is_tried);
-        let is_over = |it: &Bootstrap| it.contacts.is_empty() && (it.has_answer || all_tried);
-        if self.bootstrap.as_ref().is_some_and(is_over) {
-            self.end_bootstrap();
-        }
-    }
-
-    fn end_bootstrap(&mut self) {
-        if self.bootstrap.take().is_some() {
-            self.notices.push_back(Notice::Started);
-        }
     }
 
     fn random_factor(&mut self, range: std::ops::Range<f64>) -> f64 {

@@ -8,7 +8,7 @@ use rand::rngs::SmallRng;
 use rand::seq::IteratorRandom;
 
 use super::detector::GRACE;
-use super::event::{Id, Place};
+use super::event::{Id, Notice, Place};
 use super::exchange::{Exchange, Purpose};
 use super::timer::Timer;
 use super::{Core, Phase, urls};
@@ -56,6 +56,15 @@ struct Seed {
     listed: BTreeSet<Place>,
     failures: u32,
     since: Duration,
+}
+
+/// The first contact with the servers that may be there.
+#[derive(Debug, Default)]
+pub struct Bootstrap {
+    /// Those without an outcome yet.
+    pub contacts: BTreeSet<Id>,
+    /// Whether anybody has answered.
+    pub has_answer: bool,
 }
 
 impl Seeds {
@@ -202,6 +211,26 @@ impl Core {
         let contacts: Vec<_> = first.into_iter().map(|to| self.send(to, Purpose::Contact, now)).collect();
         if let Some(bootstrap) = &mut self.bootstrap {
             bootstrap.contacts.extend(contacts);
+        }
+    }
+
+    pub(super) fn end_bootstrap_exchange(&mut self, id: Id) {
+        if self.bootstrap.as_mut().is_some_and(|bootstrap| bootstrap.contacts.remove(&id)) {
+            self.end_bootstrap_if_over();
+        }
+    }
+
+    pub(super) fn end_bootstrap_if_over(&mut self) {
+        let all_tried = self.lists.iter().all(|list| list.is_tried);
+        let is_over = |it: &Bootstrap| it.contacts.is_empty() && (it.has_answer || all_tried);
+        if self.bootstrap.as_ref().is_some_and(is_over) {
+            self.end_bootstrap();
+        }
+    }
+
+    pub(super) fn end_bootstrap(&mut self) {
+        if self.bootstrap.take().is_some() {
+            self.notices.push_back(Notice::Started);
         }
     }
 

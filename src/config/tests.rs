@@ -1,0 +1,223 @@
+//! The environment, as it is read.
+
+use super::*;
+use crate::auth::Mode;
+
+fn environment(changes: &[(&str, Option<&str>)]) -> Environment {
+    let mut environment: Environment = [
+        ("SHAZBOT_SECRET", "gossip secret"),
+        ("SHAZBOT_CONTROL_SECRET", "control secret"),
+        ("SHAZBOT_BASE_URL", "http://a:3000"),
+        ("SHAZBOT_MASTER_LIST", "https://store/list.json?signature=abc"),
+        ("SHAZBOT_MASTER_LIST_UPDATE", "https://store/list.json"),
+        ("SHAZBOT_MASTER_LIST_UPDATE_AUTH", "Bearer x"),
+    ]
+    .map(|(name, value)| (name.into(), value.into()))
+    .into();
+    for (name, value) in changes {
+        environment.remove(*name);
+        environment.extend(value.map(|value| ((*name).into(), value.into())));
+    }
+    environment
+}
+
+fn read(changes: &[(&str, Option<&str>)]) -> Result<Config, String> {
+    Config::from_environment(&environment(changes)).map_err(|error| error.to_string())
+}
+
+#[test]
+fn the_defaults_are_those_of_the_readme() {
+    let config = read(&[]).expect("valid");
+    let settings = config.settings;
+    assert_eq!(settings.base_url.as_str(), "http://a:3000/");
+    let times = [settings.interval, settings.announce_minimum, settings.announce_interval];
+    assert_eq!(times.map(|time| time.as_secs()), [30, 300, 600]);
+    assert!(!settings.monitor && !settings.update_list_on_shutdown);
+}
+
+#[test]
+fn one_missing_variable_is_named_in_v1s_words() {
+    for name in [
+        "SHAZBOT_SECRET",
+        "SHAZBOT_CONTROL_SECRET",
+        "SHAZBOT_BASE_URL",
+        "SHAZBOT_MASTER_LIST",
+        "SHAZBOT_MASTER_LIST_UPDATE",
+        "SHAZBOT_MASTER_LIST_UPDATE_AUTH",
+    ] {
+        assert_eq!(read(&[(name, None)]).expect_err(name), format!("Environment variable {name} is required"));
+    }
+    let error = read(&[("SHAZBOT_SECRET", Some(""))]).expect_err("empty");
+    assert_eq!(error, "Environment variable SHAZBOT_SECRET is required");
+}
+
+#[test]
+fn every_problem_is_reported_at_once_and_no_secret_with_it() {
+    let error = read(&[
+        ("SHAZBOT_SECRET", Some("hunter2\n")),
+        ("SHAZBOT_CONTROL_SECRET", Some(" hunter2")),
+        ("SHAZBOT_MASTER_LIST", Some("ftp://hunter2@store/")),
+        ("SHAZBOT_BASE_URL", Some("https://hunter2:hunter2@a/")),
+        ("SHAZBOT_MASTER_LIST_UPDATE_AUTH", Some("hunter2 ✓")),
+        ("SHAZBOT_GOSSIP_INTERVAL", Some("abc")),
+        ("SHAZBOT_MASTER_ANNOUNCE_MINIMUM", Some("86401")),
+        ("SHAZBOT_MASTER_ANNOUNCE_INTERVAL", Some("inf")),
+    ])
+    .expect_err("invalid");
+    assert_eq!(error.lines().count(), 9, "{error}");
+    assert!(error.contains("SHAZBOT_GOSSIP_INTERVAL: \"abc\" is not a number of seconds"), "{error}");
+    assert!(!error.contains("hunter2"), "{error}");
+}
+
+#[test]
+fn numbers_are_seconds_within_their_range() {
+    let interval = |value| read(&[("SHAZBOT_GOSSIP_INTERVAL", Some(value))]).map(|it| it.settings.interval);
+    assert_eq!(interval("0.5"), Ok(Duration::from_millis(500)));
+    assert_eq!(interval(" 1e1 "), Ok(Duration::from_secs(10)));
+    for wrong in ["0", "0.09", "-1", "3601", "1s", "NaN", "Infinity", "0x10"] {
+        assert!(interval(wrong).expect_err(wrong).contains(wrong));
+    }
+}
+
+#[test]
+fn booleans_are_true_in_any_case_and_else_false() {
+    let monitor = |value| read(&[("SHAZBOT_MONITOR", Some(value))]).expect(value).settings.monitor;
+    assert!(monitor("true") && monitor("TRUE"));
+    assert!(!monitor("1") && !monitor("yes") && !monitor(""));
+}
+
+#[test]
+fn a_list_in_a_file_needs_no_update_variables() {
+    let config = read(&[
+        ("SHAZBOT_MASTER_LIST", Some("file:///tmp/list.json")),
+        ("SHAZBOT_MASTER_LIST_UPDATE", None),
+        ("SHAZBOT_MASTER_LIST_UPDATE_AUTH", None),
+    ])
+    .expect("valid");
+    let file = Location::File("/tmp/list.json".into());
+    assert_eq!(config.lists, [List { read: file.clone(), write: file }]);
+    assert!(read(&[("SHAZBOT_MASTER_LIST_UPDATE_AUTH", Some(""))]).expect("valid").list_update_auth.is_none());
+}
+
+#[test]
+fn a_location_in_words_shows_no_signature() {
+    let config = read(&[]).expect("valid");
+    assert_eq!(config.lists[0].read.to_string(), "https://store/list.json");
+    assert!(!format!("{config:?}").contains("abc"));
+}
+
+#[test]
+fn there_may_be_several_lists_each_with_a_place_to_write_it() {
+    let config = read(&[
+        ("SHAZBOT_MASTER_LIST", Some("https://store/list.json?a  file:///tmp/list.json")),
+        ("SHAZBOT_MASTER_LIST_UPDATE", Some("https://store/list.json?b\nfile:///tmp/list.json")),
+    ]);
+    let lists = config.expect("valid").lists;
+    assert_eq!(lists.len(), 2);
+    assert_ne!(lists[0].read, lists[0].write);
+    assert_eq!(lists[1].read, lists[1].write);
+    let error = read(&[("SHAZBOT_MASTER_LIST", Some("https://a/list.json https://b/list.json"))]);
+    assert!(error.expect_err("one place to write").contains("has 1 URL, SHAZBOT_MASTER_LIST 2"));
+    let many = "https://a/ ".repeat(9);
+    assert!(read(&[("SHAZBOT_MASTER_LIST", Some(&many))]).expect_err("too many").contains("more than 8"));
+    assert!(read(&[("SHAZBOT_MASTER_LIST", Some(" "))]).expect_err("none").contains("is required"));
+    let twice = "https://a/list.json https://a/list.json";
+    let both = [("SHAZBOT_MASTER_LIST", Some(twice)), ("SHAZBOT_MASTER_LIST_UPDATE", Some(twice))];
+    assert!(read(&both).expect_err("the same").contains("twice"));
+    let commas = read(&[("SHAZBOT_MASTER_LIST", Some("https://a/list.json,https://b/list.json"))]);
+    assert!(commas.expect_err("commas").contains("white space"));
+}
+
+#[test]
+fn a_list_that_is_wrong_is_the_one_thing_that_is_said_of_it() {
+    let list = |value| {
+        let changes = [
+            ("SHAZBOT_MASTER_LIST", Some(value)),
+            ("SHAZBOT_MASTER_LIST_UPDATE", None),
+            ("SHAZBOT_MASTER_LIST_UPDATE_AUTH", None),
+        ];
+        read(&changes).expect_err(value)
+    };
+    for value in ["/tmp/servers.json", "file:servers.json", "file://servers.json"] {
+        assert_eq!(list(value).lines().count(), 1, "{}", list(value));
+        assert!(list(value).contains("file:///"), "{}", list(value));
+    }
+}
+
+#[test]
+fn headers_of_an_update_are_an_object_of_strings() {
+    let headers = |json: &str| read(&[("SHAZBOT_MASTER_LIST_UPDATE_HEADERS", Some(json))]);
+    let config = headers(r#"{"x-ms-blob-type":"BlockBlob","X-Token":"hunter2"}"#).expect("valid");
+    assert_eq!(config.list_update_headers.len(), 2);
+    assert!(!format!("{config:?}").contains("hunter2"));
+    for wrong in [
+        "hunter2",
+        r#"["hunter2"]"#,
+        r#"{"hunter2":7}"#,
+        r#"{"two words":"hunter2"}"#,
+        r#"{"x":"hunter2 \n"}"#,
+        r#"{"Authorization":"hunter2"}"#,
+        r#"{"if-match":"hunter2"}"#,
+        r#"{"Content-Encoding":"hunter2"}"#,
+    ] {
+        let error = headers(wrong).expect_err(wrong);
+        assert!(error.starts_with("SHAZBOT_MASTER_LIST_UPDATE_HEADERS") && !error.contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn a_state_file_is_a_path_or_the_url_of_one() {
+    for value in ["/var/lib/app/cluster.json", "file:///var/lib/app/cluster.json"] {
+        let config = read(&[("SHAZBOT_STATE_FILE", Some(value))]).expect("valid");
+        assert_eq!(config.state_file, Some("/var/lib/app/cluster.json".into()));
+        assert!(config.settings.keeps_state);
+    }
+    assert!(read(&[("SHAZBOT_STATE_FILE", Some("https://a/"))]).is_err());
+    let list = [("SHAZBOT_MASTER_LIST", Some("file:///a")), ("SHAZBOT_MASTER_LIST_UPDATE", Some("file:///a"))];
+    let shared = read(&[list[0], list[1], ("SHAZBOT_STATE_FILE", Some("/a"))]);
+    assert!(shared.expect_err("shared").contains("a master list"));
+}
+
+#[test]
+fn what_says_who_may_speak_is_read() {
+    let config = read(&[
+        ("SHAZBOT_AUTH", Some("sign")),
+        ("SHAZBOT_CLUSTER", Some("blue-1")),
+        ("SHAZBOT_LIST_AUTH", Some("required")),
+        ("SHAZBOT_SECRET_ALSO", Some("another gossip secret")),
+        ("SHAZBOT_ALLOWED_ORIGINS", Some("http://a:3000,10.0.0.0/8")),
+    ])
+    .expect("valid");
+    assert_eq!((config.gate.mode, config.gate.cluster.as_deref()), (Mode::Sign, Some("blue-1")));
+    assert!(config.list_needs_secret && config.gate.secrets.matches("another gossip secret"));
+    assert!(!config.control.matches("another gossip secret"));
+    for (name, value) in [
+        ("SHAZBOT_AUTH", "Signed"),
+        ("SHAZBOT_CLUSTER", "two words"),
+        ("SHAZBOT_LIST_AUTH", "true"),
+        ("SHAZBOT_SECRET", "Shazbot and more"),
+        ("SHAZBOT_ALLOWED_ORIGINS", "http://b"),
+    ] {
+        let error = read(&[(name, Some(value))]).expect_err(name);
+        assert!(error.starts_with(name), "{error}");
+    }
+}
+
+#[test]
+fn weak_secrets_are_named_and_not_shown() {
+    let weak = |gossip, control| {
+        let secrets = [("SHAZBOT_SECRET", Some(gossip)), ("SHAZBOT_CONTROL_SECRET", Some(control))];
+        read(&secrets).expect("valid").weak
+    };
+    assert!(weak("sixteen bytes or more", "and this one as well").is_empty());
+    assert_eq!(weak("hunter2", "hunter2").len(), 3);
+    assert!(weak("hunter2", "hunter2").iter().all(|sentence| !sentence.contains("hunter2")));
+}
+
+#[test]
+fn proxies_are_used_only_where_node_would() {
+    let proxy = ("HTTP_PROXY", Some("http://proxy:3128"));
+    assert_eq!(read(&[proxy]).expect("valid").network.http_proxy, None);
+    let config = read(&[proxy, ("NODE_USE_ENV_PROXY", Some("1"))]).expect("valid");
+    assert_eq!(config.network.http_proxy.as_ref().map(Secret::expose), Some("http://proxy:3128"));
+}
