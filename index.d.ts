@@ -117,6 +117,170 @@ export declare function shazbotControlRequest(authorizationHeader: string, messa
 /** The lists as this server has them now: copies, the caller's to change. Throws `SHAZBOT_NOT_STARTED` before start. */
 export declare function shazbotGetServerList(includeOffline?: boolean): ServerList;
 
+/** Why a server is offline. Where it is missing nobody has said: servers of version 1 do not. */
+export type OfflineReason = 'left' | 'drained' | 'failed';
+
+/** What has become of a server, as this one sees it; of itself too. Times are ms since the epoch, by its clock. */
+export interface MemberEvent {
+  /**
+   * It is listed online or offline, and was not. `suspect`: it is listed online and does not answer this server, which asks
+   * others; if nobody reaches it, `offline` follows.
+   */
+  type: 'online' | 'offline' | 'suspect';
+  baseUrl: string;
+  monitor: boolean;
+  /** The stamp of what is listed of it now, by the clock of whoever stamped that. */
+  lastUpdate: number;
+  /** Why it is offline. */
+  reason?: OfflineReason;
+  /** Who called it `failed`: a base URL. */
+  by?: string;
+  /** When this server learned of it. */
+  at: number;
+  /** How long that was after `lastUpdate`, ms, by the clock that made it as far as this server knows that. */
+  knownAfter: number;
+}
+
+/** Called with what has become of a server. */
+export type MemberListener = (event: Readonly<MemberEvent>) => void;
+
+/** The events of {@link shazbotEvents}; `change` comes after each `online` and `offline`. */
+export type MemberEventName = MemberEvent['type'] | 'change';
+
+/** A Node `EventEmitter`, declared without Node's types, which not every program has. */
+export interface ShazbotEvents {
+  on(name: MemberEventName, listener: MemberListener): this;
+  once(name: MemberEventName, listener: MemberListener): this;
+  off(name: MemberEventName, listener: MemberListener): this;
+  addListener(name: MemberEventName, listener: MemberListener): this;
+  removeListener(name: MemberEventName, listener: MemberListener): this;
+  prependListener(name: MemberEventName, listener: MemberListener): this;
+  prependOnceListener(name: MemberEventName, listener: MemberListener): this;
+  removeAllListeners(name?: MemberEventName): this;
+  emit(name: MemberEventName, event: Readonly<MemberEvent>): boolean;
+  setMaxListeners(count: number): this;
+  getMaxListeners(): number;
+  listeners(name: MemberEventName): MemberListener[];
+  rawListeners(name: MemberEventName): MemberListener[];
+  listenerCount(name: MemberEventName, listener?: MemberListener): number;
+  eventNames(): MemberEventName[];
+  /**
+   * The lists, once every event that led to them has been emitted: what is emitted after this is news to them. Throws
+   * `SHAZBOT_NOT_STARTED` before start.
+   */
+  snapshot(): Required<ServerList>;
+}
+
+/**
+ * What becomes of servers, in the order in which this one learned of it. Listeners stay over a shutdown and a new start.
+ * The same goes to the channels `clustershazbot:member:online`, `…:offline` and `…:suspect` of `node:diagnostics_channel`.
+ */
+export declare const shazbotEvents: ShazbotEvents;
+
+/** What this server knows of one, itself included. Times are ms since the epoch, by this server's clock. */
+export interface MemberStatus extends GossipServer {
+  /** `suspect`: it is listed online and does not answer this server, which asks others. */
+  state: 'online' | 'suspect' | 'offline';
+  /** The major version of this package that it speaks. */
+  protocol: 1 | 2;
+  /** Number of its life and death, which it alone raises. Of protocol 2. */
+  incarnation?: number;
+  /** Why it is offline. */
+  reason?: OfflineReason;
+  /** Who called it `failed`: a base URL. */
+  by?: string;
+  /** Since when this process of it is known. */
+  since: number;
+  /** When it last answered this server. */
+  answered?: number;
+  /** When it last spoke to this server, asked or unasked. */
+  heard?: number;
+  /** Exchanges with it that failed since it last answered. */
+  failures: number;
+}
+
+/** One of the master lists. Times are ms since the epoch. */
+export interface MasterListStatus {
+  /** Its URL or file, without query and user name. */
+  name: string;
+  /** When it was last read. */
+  read?: number;
+  /** When this server last wrote it. */
+  written?: number;
+  /** How many servers it named then. */
+  servers: number;
+  /** How often it could not be read or written since it last could. */
+  failures: number;
+  /** How often since the start. */
+  failed: number;
+  /** Why, the last time. */
+  error?: string;
+}
+
+/** Figures since the start. */
+export interface ShazbotFigures {
+  /** Exchanges that this server began, by how they ended. */
+  out: {
+    answered: number;
+    /** Nobody listened. */
+    refused: number;
+    timedOut: number;
+    /** No such name, no route, a proxy or a program that is not ready. */
+    unreachable: number;
+    /** The other does not take our secret, or is of another cluster. */
+    rejected: number;
+    /** For another reason. */
+    failed: number;
+  };
+  /** Exchanges that others began. */
+  in: { answered: number; rejected: number; invalid: number; limited: number };
+  /**
+   * How long those took that this server began and that were answered, s: `counts[i]` of them at most `le[i]` and longer
+   * than `le[i - 1]`; the last count is of those that took longer than all.
+   */
+  durations: { le: number[]; counts: number[]; sum: number };
+  /** Bytes of the bodies of exchanges that this server began, and of the messages of those that others of protocol 2 began. */
+  bytes: { out: { sent: number; received: number }; in: { sent: number; received: number } };
+  /** Changes of servers that were told on. */
+  rumours: number;
+  /** Servers that did not answer, so that others were asked. */
+  suspicions: number;
+  /** Servers that were called failed by this one. */
+  deaths: number;
+  /** Answers to what others said of this server. */
+  refutations: number;
+  /** Seconds of the event loop that were spent on requests. */
+  eventLoop: number;
+}
+
+/** How a server sees itself and the others. Times are ms since the epoch, by its clock. */
+export interface ShazbotStatus {
+  /** Its base URL. */
+  baseUrl: string;
+  /** How it lists itself: `left` while it shuts down. */
+  state: 'online' | 'drained' | 'left';
+  monitor: boolean;
+  /** Version of this package. */
+  version: string;
+  at: number;
+  startedAt: number;
+  /** Seconds between two rounds of gossip. */
+  interval: number;
+  /** The last exchange that another began, and who, where that is of protocol 2. */
+  lastIn?: { at: number; baseUrl?: string };
+  /** The last one that this server began and that was answered. */
+  lastOut?: { at: number; baseUrl: string };
+  /** Everybody known, this server included. */
+  members: MemberStatus[];
+  masterLists: MasterListStatus[];
+  /** The last 200 events, the oldest first. */
+  recent: Readonly<MemberEvent>[];
+  exchanges: ShazbotFigures;
+}
+
+/** How this server sees itself and the others now. Throws `SHAZBOT_NOT_STARTED` before start. */
+export declare function shazbotStatus(): ShazbotStatus;
+
 // Each interface has a value of its name, so that `import { shazbotStart, GossipMessage }` also loads where a
 // compiler keeps the import because it cannot see that GossipMessage is only a type. At run time each is `Object`.
 export declare const GossipServer: ObjectConstructor;

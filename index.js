@@ -1,17 +1,20 @@
 'use strict';
 
 const { startBeat, stopBeat } = require('./lib/beat.js');
+const { memberEvents } = require('./lib/events.js');
 const { control, forgetLists, gossip, list, serverList } = require('./lib/requests.js');
 const { registerHappy } = require('./lib/happy.js');
-const { observe } = require('./lib/observe.js');
+const { observer } = require('./lib/observe.js');
 const { shazbotError } = require('./lib/errors.js');
-const { Engine } = require('./lib/binary.js');
+const { engine } = require('./lib/engine.js');
+const meter = require('./lib/meter.js');
+const { status } = require('./lib/status.js');
 
-// One engine for each load of this file: worker threads and Jest's registries have their own, and their own environment.
-const engine = new Engine();
+const { shazbotEvents, tell, recent } = memberEvents(engine);
 
 /** @type {NodeJS.Timeout | undefined} */
 let beat;
+let startedAt = 0;
 // What the calls after them wait for or share: the start since the last shutdown, and the last shutdown.
 /** @type {Promise<void> | undefined} */
 let starting;
@@ -37,8 +40,11 @@ const shazbotStart = () => {
 async function start(environment, before) {
   // Without a shutdown to wait for the handlers work at once.
   if (before) await before;
-  const started = engine.start(environment, observe);
-  if (!('code' in started)) beat ??= startBeat(engine);
+  const started = engine.start(environment, observer(tell));
+  if (!('code' in started)) {
+    beat ??= startBeat(engine);
+    startedAt = Date.now();
+  }
   const failure = 'code' in started ? started : await started;
   if (failure) {
     end();
@@ -65,6 +71,7 @@ async function leave(before) {
   try {
     await engine.leave();
   } finally {
+    tell();
     end();
   }
 }
@@ -74,6 +81,7 @@ function end() {
   beat = undefined;
   engine.end();
   forgetLists(engine);
+  meter.reset();
 }
 
 /** @type {import('./index.js').shazbotGossipRequest} */
@@ -88,6 +96,9 @@ const shazbotControlRequest = async (authorizationHeader, message) => control(en
 /** @type {import('./index.js').shazbotGetServerList} */
 const shazbotGetServerList = (includeOffline = false) => serverList(engine, includeOffline);
 
+/** @type {import('./index.js').shazbotStatus} */
+const shazbotStatus = () => status(startedAt, recent());
+
 registerHappy(engine);
 
 // One literal line for each name: this is how Node finds the names for `import { … }`. Those of the interfaces are there
@@ -99,6 +110,8 @@ module.exports.shazbotGossipRequest = shazbotGossipRequest;
 module.exports.shazbotListRequest = shazbotListRequest;
 module.exports.shazbotControlRequest = shazbotControlRequest;
 module.exports.shazbotGetServerList = shazbotGetServerList;
+module.exports.shazbotStatus = shazbotStatus;
+module.exports.shazbotEvents = shazbotEvents;
 module.exports.GossipServer = Object;
 module.exports.ServerList = Object;
 module.exports.GossipMessage = Object;

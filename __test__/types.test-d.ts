@@ -1,7 +1,7 @@
 // The package's types, as its users see them. types.test.js has this file checked by several compilers, in
 // several ways of resolving and emitting modules; it is never run.
 
-import type { ShazbotError } from 'clustershazbot';
+import type { MemberEvent, ShazbotError, ShazbotStatus } from 'clustershazbot';
 // biome-ignore lint/style/useImportType: so do programs written for v1
 import {
   Config,
@@ -10,11 +10,13 @@ import {
   GossipServer,
   ServerList,
   shazbotControlRequest,
+  shazbotEvents,
   shazbotGetServerList,
   shazbotGossipRequest,
   shazbotListRequest,
   shazbotShutDown,
   shazbotStart,
+  shazbotStatus,
 } from 'clustershazbot';
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? [] : ['they differ'];
@@ -47,6 +49,11 @@ same<typeof shazbotGossipRequest, (authorization: string, body: GossipMessage) =
 same<typeof shazbotListRequest, (authorization: string) => Promise<ServerList>>();
 same<typeof shazbotControlRequest, (authorization: string, message: ControlMessage) => Promise<void>>();
 same<typeof shazbotGetServerList, (includeOffline?: boolean) => ServerList>();
+
+same<typeof shazbotStatus, () => ShazbotStatus>();
+shazbotEvents.on('offline', ({ baseUrl, reason, by, at }) => [baseUrl, reason, by, at]).off('change', () => {});
+same<Parameters<Parameters<typeof shazbotEvents.on>[1]>, [event: Readonly<MemberEvent>]>();
+same<ReturnType<typeof shazbotEvents.snapshot>, Required<ServerList>>();
 
 same<ShazbotError['status'], number>();
 same<ShazbotError['statusCode'], number>();

@@ -1,6 +1,7 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const { EventEmitter } = require('node:events');
 const { readFileSync } = require('node:fs');
 const path = require('node:path');
 const { describe, test } = require('node:test');
@@ -89,7 +90,7 @@ describe('what index.d.ts declares is what index.js exports', () => {
   const functions = declared('function').sort();
   const names = [...functions, ...declared('const')].sort();
 
-  test('the six functions, and a value for each type of v1', () => {
+  test('the six functions and a value for each type of v1, the status and the events', () => {
     assert.deepEqual(names, [
       'Config',
       'ControlMessage',
@@ -97,13 +98,15 @@ describe('what index.d.ts declares is what index.js exports', () => {
       'GossipServer',
       'ServerList',
       'shazbotControlRequest',
+      'shazbotEvents',
       'shazbotGetServerList',
       'shazbotGossipRequest',
       'shazbotListRequest',
       'shazbotShutDown',
       'shazbotStart',
+      'shazbotStatus',
     ]);
-    const others = declarations.match(/^export (?!declare (function|const)|interface).*/gm);
+    const others = declarations.match(/^export (?!declare (function|const)|interface|type).*/gm);
     assert.equal(others, null);
   });
 
@@ -113,6 +116,7 @@ describe('what index.d.ts declares is what index.js exports', () => {
     assert.deepEqual(Object.keys(exported).sort(), names);
     for (const name of names) {
       if (functions.includes(name)) assert.equal(typeof exported[name], 'function');
+      else if (name === 'shazbotEvents') assert.ok(exported[name] instanceof EventEmitter);
       else assert.equal(exported[name], Object, 'what emitDecoratorMetadata would write for an interface');
     }
     assert.equal(exported.__esModule, true, 'compilers take named imports from it');

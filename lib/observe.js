@@ -9,6 +9,19 @@ const log = channel('clustershazbot:log');
 const warned = new Set();
 
 /**
+ * What the engine calls when it reports something. It holds whoever wants to know of that weakly: a Jest registry that is
+ * thrown away without a shutdown takes its engine with it.
+ * @param {() => void} tell
+ */
+function observer(tell) {
+  const weak = new WeakRef(tell);
+  return (/** @type {string} */ code, /** @type {string} */ message, /** @type {boolean} */ isWarning) => {
+    observe(code, message, isWarning);
+    weak.deref()?.();
+  };
+}
+
+/**
  * Hands on what the engine reports: everything to the channel and to NODE_DEBUG, and what an operator must do something
  * about to the process, once.
  * @param {string} code
@@ -24,4 +37,4 @@ function observe(code, message, isWarning) {
   if (log.hasSubscribers) log.publish({ code, message });
 }
 
-module.exports = { observe };
+module.exports = { observer };

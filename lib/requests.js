@@ -2,6 +2,7 @@
 
 const { objects, pack, unpack } = require('./packed.js');
 const { settled, shazbotError } = require('./errors.js');
+const { carried, counted, timed } = require('./meter.js');
 
 /** @typedef {import('./native').Engine} Engine */
 /** @typedef {import('../index.js').GossipServer} GossipServer */
@@ -14,18 +15,34 @@ const { settled, shazbotError } = require('./errors.js');
  * @returns {import('../index.js').GossipMessage}
  */
 function gossip(engine, header, body) {
+  return counted(() => answerGossip(engine, header, body));
+}
+
+/**
+ * @param {Engine} engine
+ * @param {unknown} header
+ * @param {unknown} body
+ */
+function answerGossip(engine, header, body) {
   const wrong = wrongWithGossip(body);
   const { online, offline, shazbot } = /** @type {Parts} */ (Object(body));
   if (!wrong && typeof shazbot === 'string') {
     const answer = settled(engine.exchange(text(header), shazbot));
     // Whoever sent that field reads it alone.
-    if (answer !== null) return answerOfOurs(answer);
+    if (answer !== null) {
+      carried(shazbot, answer);
+      return answerOfOurs(answer);
+    }
   }
   settled(engine.authorizeGossip(text(header)));
   // Whoever has not the secret is not told.
   if (wrong) throw invalid('gossip', wrong);
   const answer = settled(engine.gossip(pack(online, offline ?? [])));
-  return { message: 'gossip', online: objects(unpack(answer.online)), offline: objects(unpack(answer.offline)) };
+  return /** @type {import('../index.js').GossipMessage} */ ({
+    message: 'gossip',
+    online: objects(unpack(answer.online)),
+    offline: objects(unpack(answer.offline)),
+  });
 }
 
 /** @typedef {{ online: unknown[], offline?: unknown[] | null, shazbot?: unknown }} Parts of what is a gossip message */
@@ -64,7 +81,7 @@ function control(engine, header, body) {
  * @param {unknown} header
  */
 function list(engine, header) {
-  return serverList(engine, settled(engine.authorizeList(text(header))));
+  return timed(() => serverList(engine, settled(engine.authorizeList(text(header)))));
 }
 
 /** @typedef {import('./packed.js').Servers} Servers */

@@ -7,6 +7,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "napi hands arguments over by value")]
 
 mod packed;
+mod status;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -209,6 +210,25 @@ impl NodeEngine {
                 is_same
             })
         }))
+    }
+
+    /// What has become of servers since this was asked last, as JSON; empty where nothing has.
+    #[napi]
+    pub fn take_events(&self) -> String {
+        let events = lock(&self.slot).as_ref().map(Engine::take_events).unwrap_or_default();
+        if events.is_empty() { String::new() } else { status::events(&events) }
+    }
+
+    /// How this server sees itself and the others, as JSON.
+    #[napi]
+    pub fn status(&self) -> Either<String, Failure> {
+        either(self.with(status::status))
+    }
+
+    /// Figures since the start, as JSON.
+    #[napi]
+    pub fn figures(&self) -> Either<String, Failure> {
+        either(self.with(status::figures))
     }
 
     fn with<R>(&self, act: impl FnOnce(&Engine) -> Result<R, Error>) -> Result<R, Error> {

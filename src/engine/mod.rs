@@ -6,6 +6,7 @@ mod file;
 mod http;
 mod list_http;
 mod master_list;
+mod meter;
 #[cfg(test)]
 mod races;
 mod report;
@@ -16,21 +17,23 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ring::rand::SecureRandom;
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::clock::{Clock, Now};
-use crate::config::Config;
+use crate::config::{Config, Settings};
 use crate::error::Error;
 use crate::message::{Edge, Entry, Message, RawEntry, ServerUrl, State};
-use crate::protocol::{Action, Core, ExchangeError, Notice};
+use crate::protocol::{Action, Core, ExchangeError, MemberEvent, Notice};
 
 use http::{Http, find_ourselves};
+use meter::Meter;
+pub use meter::{BUCKETS, Measured};
 pub use report::Report;
-use report::Reporter;
+use report::{Reporter, Secrets};
 use store::{StateFile, Store};
 
 /// Most threads that look up names or wait for files, for as long as that takes.
@@ -53,8 +56,10 @@ impl Engine {
         let clock = Clock::new();
         let core = Core::new(config.settings.clone(), clock.now(), random_seed());
         let shared = Arc::new(Shared {
-            core: Mutex::new(core),
+            inner: Mutex::new(Inner { core, notices: Vec::new(), events: Vec::new() }),
             clock,
+            meter: Meter::default(),
+            secrets: Secrets::of(&config),
             config,
             wake: Notify::new(),
             stop: AtomicBool::new(false),
@@ -157,6 +162,36 @@ impl Engine {
         self.shared.with_core(|core, _| core.members().version())
     }
 
+    /// What has become of servers since this was asked last.
+    pub fn take_events(&self) -> Vec<MemberEvent> {
+        let events = self.shared.with_inner(|inner, _| {
+            inner.collect();
+            std::mem::take(&mut inner.events)
+        });
+        // A failed engine has said so.
+        events.unwrap_or_default()
+    }
+
+    /// Gives `read` everything.
+    pub fn look<R>(&self, read: impl FnOnce(&Core, Now) -> R) -> Result<R, Error> {
+        self.shared.with_core(|core, now| read(core, now))
+    }
+
+    /// What the exchanges that we began have cost.
+    pub fn measured(&self) -> Measured {
+        self.shared.meter.read()
+    }
+
+    /// How it is configured.
+    pub fn settings(&self) -> &Settings {
+        &self.shared.config.settings
+    }
+
+    /// A text in which no secret is.
+    pub fn blanked(&self, text: &str) -> String {
+        self.shared.secrets.blanked(text)
+    }
+
     /// Gives `read` everything known, in the order of the hashes of the URLs, and a number that is the same as long as
     /// all of it but the stamps is.
     pub fn entries<R>(&self, read: impl FnOnce(u64, &mut dyn Iterator<Item = &Entry>) -> R) -> Result<R, Error> {
@@ -177,13 +212,34 @@ impl Drop for Engine {
 }
 
 struct Shared {
-    core: Mutex<Core>,
+    inner: Mutex<Inner>,
     clock: Clock,
+    meter: Meter,
+    secrets: Secrets,
     config: Config,
     wake: Notify,
     stop: AtomicBool,
     failed: AtomicBool,
     waiting: Mutex<Waiting>,
+}
+
+struct Inner {
+    core: Core,
+    // What has happened: not reported yet, and not told to the program yet. The latter does not grow while the program
+    // hangs: after 5 s of that the core asks nobody, and so nothing comes in.
+    notices: Vec<Notice>,
+    events: Vec<MemberEvent>,
+}
+
+impl Inner {
+    fn collect(&mut self) {
+        while let Some(notice) = self.core.poll_notice() {
+            if let Notice::Member(event) = &notice {
+                self.events.push(event.clone());
+            }
+            self.notices.push(notice);
+        }
+    }
 }
 
 // None once it is over.
@@ -195,13 +251,18 @@ struct Waiting {
 impl Shared {
     /// The one way to the core. A panic in it is a defect of ours: the core is not used again, and everybody is told.
     fn with_core<R>(&self, act: impl FnOnce(&mut Core, Now) -> R) -> Result<R, Error> {
+        self.with_inner(|inner, now| act(&mut inner.core, now))
+    }
+
+    fn with_inner<R>(&self, act: impl FnOnce(&mut Inner, Now) -> R) -> Result<R, Error> {
         if self.failed.load(Ordering::Acquire) {
             return Err(Error::Failed);
         }
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let mut core = self.core.lock().unwrap_or_else(PoisonError::into_inner);
-            let before = core.poll_timeout();
-            let result = act(&mut core, self.clock.now());
+            let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = inner.core.poll_timeout();
+            let result = act(&mut inner, self.clock.now());
+            let core = &inner.core;
             // The thread sleeps until `before`.
             let is_earlier = core.poll_timeout().is_some_and(|at| before.is_none_or(|before| at < before));
             (result, core.has_output() || is_earlier)
@@ -234,7 +295,10 @@ impl Shared {
         let other = |error: Error| ExchangeError::Other(error.to_string());
         let text = message.to_text().map(|text| gate.named(text));
         let request = gate.request(to, text.as_deref()).map_err(|why| ExchangeError::Other(why.into()))?;
-        let body = http.gossip(to, &request.header, message.to_json_with(text), timeout, fresh).await?;
+        let body = message.to_json_with(text);
+        self.meter.sent(body.len());
+        let body = http.gossip(to, &request.header, body, timeout, fresh).await?;
+        self.meter.received(body.len());
         let edge = self.edge(self.clock.now(), &|_| None);
         let answer = match request.nonce {
             None => Message::from_json(&body, edge).map_err(other)?,
@@ -253,7 +317,7 @@ impl Shared {
     }
 
     fn run(self: Arc<Self>, observer: Observer) {
-        let mut reporter = Reporter::new(observer, &self.config);
+        let mut reporter = Reporter::new(observer, &self.secrets);
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let mut builder = tokio::runtime::Builder::new_current_thread();
             let runtime = builder.enable_all().max_blocking_threads(MAX_BLOCKING_THREADS).build();
@@ -270,7 +334,7 @@ impl Shared {
         self.finish(&result);
     }
 
-    async fn drive(self: Arc<Self>, reporter: &mut Reporter) -> Result<(), Error> {
+    async fn drive(self: Arc<Self>, reporter: &mut Reporter<'_>) -> Result<(), Error> {
         let (http, warnings) = Http::new(&self.config).map_err(|problem| Error::InvalidConfig(vec![problem]))?;
         reporter.warn(warnings);
         let weak = self.config.weak.iter();
@@ -302,12 +366,12 @@ impl Shared {
         let stores: Vec<_> = self.config.lists.iter().map(|list| Arc::new(Store::new(list.clone()))).collect();
         let mut list_tasks: Vec<Option<AbortHandle>> = stores.iter().map(|_| None).collect();
         while !self.stop.load(Ordering::Acquire) {
-            let (actions, notices, wait) = self.with_core(|core, now| {
-                core.handle_timeout(now);
-                let actions: Vec<_> = std::iter::from_fn(|| core.poll_action()).collect();
-                let notices: Vec<_> = std::iter::from_fn(|| core.poll_notice()).collect();
-                let wait = core.poll_timeout().map(|at| at.saturating_sub(now.mono));
-                (actions, notices, wait)
+            let (actions, notices, wait) = self.with_inner(|inner, now| {
+                inner.core.handle_timeout(now);
+                inner.collect();
+                let actions: Vec<_> = std::iter::from_fn(|| inner.core.poll_action()).collect();
+                let wait = inner.core.poll_timeout().map(|at| at.saturating_sub(now.mono));
+                (actions, std::mem::take(&mut inner.notices), wait)
             })?;
             for notice in notices {
                 match notice {
@@ -321,7 +385,9 @@ impl Shared {
                     Action::Gossip { id, to, message, timeout, fresh } => {
                         let (shared, http) = (Arc::clone(&self), Arc::clone(&http));
                         tasks.spawn(async move {
+                            let began = Instant::now();
                             let answer = shared.gossip(&http, &to, &message, (timeout, fresh)).await;
+                            shared.meter.ended(&answer, began.elapsed());
                             shared.with_core(|core, now| core.handle_answer(now, id, answer))
                         });
                     }
@@ -357,7 +423,12 @@ impl Shared {
         Ok(())
     }
 
-    fn take_up_state(&self, json: Result<Vec<u8>, String>, file: &StateFile, reporter: &Reporter) -> Result<(), Error> {
+    fn take_up_state(
+        &self,
+        json: Result<Vec<u8>, String>,
+        file: &StateFile,
+        reporter: &Reporter<'_>,
+    ) -> Result<(), Error> {
         let edge = self.edge(self.clock.now(), &|_| None);
         match json.and_then(|json| Message::from_master_list(&json, edge).map_err(|error| error.to_string())) {
             Ok(state) => self.with_core(|core, now| core.handle_state(now, &state)),

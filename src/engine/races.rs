@@ -26,7 +26,13 @@ fn shared(base_url: &str) -> Shared {
     let config = Config::from_environment(&environment).expect("the store's variables");
     let clock = Clock::fast(SPEED);
     Shared {
-        core: Mutex::new(Core::new(config.settings.clone(), clock.now(), random_seed())),
+        inner: Mutex::new(Inner {
+            core: Core::new(config.settings.clone(), clock.now(), random_seed()),
+            notices: Vec::new(),
+            events: Vec::new(),
+        }),
+        meter: Meter::default(),
+        secrets: Secrets::of(&config),
         clock,
         config,
         wake: Notify::new(),

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::membership::{MAX_SERVERS, MAX_UNREACHED};
 use crate::message::{Reason, ServerUrl};
-use crate::protocol::{ExchangeError, Notice};
+use crate::protocol::{Became, ExchangeError, MemberEvent, Notice};
 
 /// How many peers that refuse our secret, or belong to another cluster, are named in the life of an engine.
 const MAX_NAMED: usize = 100;
@@ -39,22 +39,42 @@ impl Report {
     }
 }
 
-/// Puts notices into words and hands them on.
-pub struct Reporter {
-    observer: Observer,
-    // What peers say is told on in places, and they know the secrets.
-    secrets: Vec<String>,
-    named: BTreeSet<ServerUrl>,
-    is_state_said: bool,
-}
+/// What must be in no text: what peers say is told on in places, and they know the secrets.
+pub struct Secrets(Vec<String>);
 
-impl Reporter {
-    pub fn new(observer: Observer, config: &Config) -> Self {
+impl Secrets {
+    pub fn of(config: &Config) -> Self {
         let secrets = [&config.gate.secrets, &config.control].into_iter().flat_map(Keyring::all).map(Secret::expose);
         let mut secrets: Vec<_> =
             secrets.flat_map(|secret| [secret.to_owned(), secret.escape_debug().to_string()]).collect();
         // One may be the beginning of another.
         secrets.sort_by_key(|secret| Reverse(secret.len()));
+        Self(secrets)
+    }
+
+    /// The text without them, cut off where it is long.
+    pub fn blanked(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for secret in &self.0 {
+            text = text.replace(secret, "***");
+        }
+        if let Some((end, _)) = text.char_indices().nth(MAX_MESSAGE) {
+            text.truncate(end);
+        }
+        text
+    }
+}
+
+/// Puts notices into words and hands them on.
+pub struct Reporter<'a> {
+    observer: Observer,
+    secrets: &'a Secrets,
+    named: BTreeSet<ServerUrl>,
+    is_state_said: bool,
+}
+
+impl<'a> Reporter<'a> {
+    pub fn new(observer: Observer, secrets: &'a Secrets) -> Self {
         Self { observer, secrets, named: BTreeSet::new(), is_state_said: false }
     }
 
@@ -68,12 +88,7 @@ impl Reporter {
     }
 
     fn tell(&self, mut report: Report) {
-        for secret in &self.secrets {
-            report.message = report.message.replace(secret, "***");
-        }
-        if let Some((end, _)) = report.message.char_indices().nth(MAX_MESSAGE) {
-            report.message.truncate(end);
-        }
+        report.message = self.secrets.blanked(&report.message);
         (self.observer)(report);
     }
 
@@ -90,8 +105,15 @@ impl Reporter {
         let report = match notice {
             // The engine itself acts on these two.
             Notice::Started | Notice::Left => return,
-            Notice::Online(url) => Report::log("MEMBER_ONLINE", format!("{url} is online")),
-            Notice::Offline { url, reason, author } => {
+            Notice::Member(MemberEvent { became: Became::Online, entry, .. }) => {
+                Report::log("MEMBER_ONLINE", format!("{} is online", entry.url))
+            }
+            Notice::Member(MemberEvent { became: Became::Suspect, entry, .. }) => Report::log(
+                "MEMBER_SUSPECT",
+                format!("{} does not answer: others are asked whether they reach it", entry.url),
+            ),
+            Notice::Member(MemberEvent { became: Became::Offline, entry, .. }) => {
+                let (reason, author) = entry.life.map_or((None, None), |life| (life.reason, life.author));
                 let reason = match reason {
                     Some(Reason::Failed) => ": exchanges with it fail",
                     Some(Reason::Drained) => ": it was drained",
@@ -99,7 +121,7 @@ impl Reporter {
                     None => "",
                 };
                 let author = author.map(|author| format!(", says {author}")).unwrap_or_default();
-                Report::log("MEMBER_OFFLINE", format!("{url} is offline{reason}{author}"))
+                Report::log("MEMBER_OFFLINE", format!("{} is offline{reason}{author}", entry.url))
             }
             Notice::ExchangeFailed(url, ExchangeError::SecretRefused) => {
                 let message = format!(

@@ -22,12 +22,14 @@ pub struct Member {
     clock: i64,
     /// Whether any process of it has ever answered us.
     pub(super) reached: bool,
+    // Exchanges with it that failed since it last answered.
+    pub(super) failures: u32,
 }
 
 impl Member {
     pub(super) fn new(entry: Entry, now: Now) -> Self {
         let clock = clock_of(&entry, now);
-        Self { entry, since: ms(now.mono), answered: None, heard: None, clock, reached: false }
+        Self { entry, since: ms(now.mono), answered: None, heard: None, clock, reached: false, failures: 0 }
     }
 
     pub(super) fn update(&mut self, entry: Entry, now: Now) {
@@ -50,6 +52,7 @@ impl Member {
     pub(super) fn answer(&mut self, now: Now) {
         self.answered = NonZeroU64::new(ms(now.mono).max(1));
         self.hear(now);
+        self.failures = 0;
         if self.entry.state == State::Online {
             self.clock = clock_of(&self.entry, now);
         }
@@ -72,6 +75,11 @@ impl Member {
     /// When it last spoke to us, asked or unasked, as monotonic time.
     pub fn heard(&self) -> Option<Duration> {
         self.heard.map(|at| Duration::from_millis(at.get()))
+    }
+
+    /// How many exchanges with it failed in a row.
+    pub fn failures(&self) -> u32 {
+        self.failures
     }
 
     /// What its own clock shows now, ms since the epoch, as far as we can know: news of it with a greater stamp is

@@ -215,6 +215,13 @@ impl Members {
         }
     }
 
+    /// Notes that an exchange with a server failed.
+    pub fn failed(&mut self, url: &ServerUrl) {
+        if let Some(member) = self.map.get_mut(&url.key()) {
+            member.failures = member.failures.saturating_add(1);
+        }
+    }
+
     /// Forgets tombstones past their life, and what is stamped further ahead of our clock than we would accept today:
     /// the latter were accepted while our own clock was wrong. Returns those, to be met anew.
     pub fn expire(&mut self, own: &ServerUrl, now: Now) -> Vec<Entry> {
@@ -274,6 +281,11 @@ impl Members {
     /// What is known of each server, from the first whose hash is not less than this one, round to those before it.
     pub fn from(&self, key: u64) -> impl Iterator<Item = &Entry> {
         self.map.range(key..).chain(self.map.range(..key)).map(|(_, member)| &member.entry)
+    }
+
+    /// Each server, with what only we know of it.
+    pub fn iter(&self) -> impl Iterator<Item = &Member> {
+        self.map.values()
     }
 
     /// What is known of each server.

@@ -7,11 +7,11 @@
 
 use std::time::Duration;
 
-use super::Core;
 use super::event::ExchangeError;
 use super::exchange::{Began, Purpose};
 use super::hearing::News;
 use super::timer::Timer;
+use super::{Became, Core};
 use crate::clock::Now;
 use crate::message::{Ours, ServerUrl, State};
 
@@ -157,6 +157,8 @@ impl Core {
             to.clone(),
             Suspicion { began, deadline: now.mono, step: 0, failures: Failures::of(error), helpers: Vec::new() },
         );
+        self.figures.suspicions += 1;
+        self.became(to, Became::Suspect, now);
         self.ask_others(to, now);
     }
 
@@ -185,9 +187,10 @@ impl Core {
                 self.send_on(url.clone(), Purpose::Confirm, true, now);
                 self.set_deadline(&url, again);
             } else {
+                self.figures.deaths += 1;
                 let change = self.members.declare_dead(&url, &self.settings.base_url, now);
                 self.suspicions.remove(&url);
-                if self.note(&url, change) == News::Rumour {
+                if self.note(&url, change, now) == News::Rumour {
                     self.spread(url, now);
                 }
             }

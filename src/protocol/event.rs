@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::message::{Message, Reason, ServerUrl, Skipped};
+use crate::message::{Entry, Message, ServerUrl, Skipped};
 
 /// An exchange, or an access to the master list, under way.
 pub type Id = u64;
@@ -84,6 +84,30 @@ impl fmt::Display for ExchangeError {
     }
 }
 
+/// What a server has become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Became {
+    /// It is listed online, and was not.
+    Online,
+    /// It is listed offline, and was not.
+    Offline,
+    /// It is listed online, and does not answer us.
+    Suspect,
+}
+
+/// What has become of a server, as this one sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberEvent {
+    /// What it is now.
+    pub became: Became,
+    /// What is listed of it now.
+    pub entry: Entry,
+    /// When we learned of it, ms since the epoch.
+    pub at: u64,
+    /// How long that was after the entry was stamped, ms, by the clock that stamped it where we know that.
+    pub known_after: u64,
+}
+
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
@@ -91,17 +115,8 @@ pub enum Notice {
     Started,
     /// The leave is over, whoever has heard of it.
     Left,
-    /// A server is listed online that was not.
-    Online(ServerUrl),
-    /// A server is listed offline that was not.
-    Offline {
-        /// Which.
-        url: ServerUrl,
-        /// Why, if anybody said so.
-        reason: Option<Reason>,
-        /// Who said so.
-        author: Option<ServerUrl>,
-    },
+    /// Something has become of a server, this one included.
+    Member(MemberEvent),
     /// An exchange with a server failed.
     ExchangeFailed(ServerUrl, ExchangeError),
     /// A master list was written.

@@ -83,6 +83,7 @@ impl Core {
             Ok(answer) => self.answered(exchange, answer, now),
             Err(error) => {
                 self.seeds.failed(&exchange.to);
+                self.members.failed(&exchange.to);
                 self.notices.push_back(Notice::ExchangeFailed(exchange.to.clone(), error.clone()));
                 self.failed(exchange, &error, now);
             }
@@ -94,6 +95,7 @@ impl Core {
     fn answered(&mut self, exchange: Exchange, answer: Message, now: Now) {
         let Exchange { to, purpose, .. } = exchange;
         self.last_answer = now.mono;
+        self.figures.last_out = Some((now.wall, to.clone()));
         self.met.get_or_insert(now.mono);
         self.seeds.remove(&to);
         if let Some(bootstrap) = &mut self.bootstrap {

@@ -4,7 +4,7 @@ use rand::seq::SliceRandom;
 
 use super::exchange::{Began, Purpose};
 use super::timer::Timer;
-use super::{Core, Notice, Phase, urls};
+use super::{Became, Core, MemberEvent, Notice, Phase, urls};
 use crate::clock::Now;
 use crate::membership::{Change, Member, supersedes};
 use crate::message::{Entry, Message, Ours, ServerUrl, State};
@@ -149,7 +149,7 @@ impl Core {
         let before = reason(self);
         let change = self.members.merge(entry, now);
         let is_another_death = change == Change::Renewed && !is_online && reason(self) == before;
-        match self.note(&url, change) {
+        match self.note(&url, change, now) {
             News::Rumour if is_another_death || (change == Change::Renewed && !self.may_renew(&url, now)) => {
                 News::Quiet
             }
@@ -168,7 +168,7 @@ impl Core {
     }
 
     /// Says what has changed, and whether others are to be told.
-    pub(super) fn note(&mut self, url: &ServerUrl, change: Change) -> News {
+    pub(super) fn note(&mut self, url: &ServerUrl, change: Change, now: Now) -> News {
         if matches!(change, Change::None | Change::Refreshed) {
             return News::None;
         }
@@ -177,19 +177,25 @@ impl Core {
             Change::None | Change::Refreshed | Change::Renewed => {}
             Change::Online => {
                 self.spared.remove(url);
-                self.notices.push_back(Notice::Online(url.clone()));
+                self.became(url, Became::Online, now);
             }
-            Change::Offline => {
-                let life = self.members.get(url).and_then(|member| member.entry.life.as_ref());
-                let reason = life.and_then(|life| life.reason);
-                let author = life.and_then(|life| life.author.clone());
-                self.notices.push_back(Notice::Offline { url: url.clone(), reason, author });
-            }
+            Change::Offline => self.became(url, Became::Offline, now),
         }
         if self.members.get(url).is_some_and(|member| member.entry.state == State::Online) {
             self.seeds.remove(url);
         }
         News::Rumour
+    }
+
+    /// Says what a server has become.
+    pub(super) fn became(&mut self, url: &ServerUrl, became: Became, now: Now) {
+        let Some(member) = self.members.get(url) else { return };
+        let entry = member.entry.clone();
+        // Of whoever is new nothing is known but this stamp.
+        let is_new = member.since().as_millis() == now.mono.as_millis();
+        let clock = if is_new { now.wall } else { member.own_clock(now) };
+        let known_after = clock.saturating_sub(entry.stamp);
+        self.notices.push_back(Notice::Member(MemberEvent { became, entry, at: now.wall, known_after }));
     }
 
     // A death is taken at once where the server says so itself, by leaving or by being drained, and where we find the same.

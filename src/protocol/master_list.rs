@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::event::{Action, Id, Notice, Place, WriteError};
 use super::timer::Timer;
-use super::{Core, Phase, by_url};
+use super::{Core, ListFigures, Phase, by_url};
 use crate::clock::Now;
 use crate::membership::{number, supersedes};
 use crate::message::{Entry, Message, State};
@@ -41,6 +41,7 @@ const MISSING_AT_A_TIME: usize = 200;
 /// What is known of one of the master lists.
 #[derive(Debug, Default)]
 pub struct MasterList {
+    pub figures: ListFigures,
     // When it is read next, and whether it may be written then.
     next: Option<Duration>,
     write_next: bool,
@@ -124,6 +125,7 @@ impl Core {
         let written = match list {
             Ok(Some(list)) => self.read(place, list, now),
             Ok(None) => {
+                self.lists[place].figures.read = Some(now.wall);
                 self.list_done(place, now);
                 None
             }
@@ -144,6 +146,8 @@ impl Core {
             self.meet_seeds(now);
             self.expect_seeds(now);
         }
+        let figures = &mut self.lists[place].figures;
+        (figures.read, figures.servers) = (Some(now.wall), listed.len());
         let is_missing = listed.iter().all(|entry| entry.url != self.settings.base_url);
         let list = &mut self.lists[place];
         list.unseen = if is_missing { list.unseen + u32::from(list.is_written) } else { 0 };
@@ -183,6 +187,7 @@ impl Core {
                 let list = &mut self.lists[place];
                 let servers = list.size;
                 (list.conflicts, list.is_written) = (0, true);
+                (list.figures.written, list.figures.servers) = (Some(now.wall), servers);
                 if list.unseen < MAX_UNSEEN {
                     self.list_works(place);
                 } else {
@@ -238,7 +243,7 @@ impl Core {
 
     fn list_works(&mut self, place: Place) {
         let list = &mut self.lists[place];
-        (list.current, list.failing) = (None, None);
+        (list.current, list.failing, list.figures.failing) = (None, None, None);
     }
 
     // It is as it should be, or can wait.
@@ -287,6 +292,8 @@ impl Core {
         let failing = list.failing.get_or_insert(Failing { since: now.mono, times: 0, is_said: false });
         failing.times += 1;
         let (since, times) = (now.mono.saturating_sub(failing.since), failing.times);
+        list.figures.failed += 1;
+        list.figures.failing = Some((times, error.clone()));
         if !failing.is_said && since >= UNUSABLE.0 && times >= UNUSABLE.1 {
             failing.is_said = true;
             self.notices.push_back(Notice::ListUnusable(error.clone()));

@@ -4,6 +4,7 @@
 mod detector;
 mod event;
 mod exchange;
+mod figures;
 mod hearing;
 mod inbound;
 mod master_list;
@@ -28,8 +29,9 @@ use crate::membership::Members;
 use crate::message::{Entry, MAX_NAMED, Message, Ours, Reason, ServerUrl, Skipped, State};
 
 use detector::Suspicion;
-pub use event::{Action, ExchangeError, Id, Notice, Place, WriteError};
+pub use event::{Action, Became, ExchangeError, Id, MemberEvent, Notice, Place, WriteError};
 use exchange::{Exchange, Purpose};
+pub use figures::{Figures, ListFigures};
 use hearing::Voice;
 use inbound::Inbound;
 use master_list::MasterList;
@@ -117,6 +119,7 @@ pub struct Core {
     // How far the wall clock is ahead of the monotonic one, ms.
     clock_ahead: u64,
     inbound: Inbound,
+    figures: Figures,
     reported: BTreeSet<Skipped>,
     is_full_said: bool,
     actions: VecDeque<Action>,
@@ -161,6 +164,7 @@ impl Core {
             awake_since: now.mono,
             clock_ahead: now.wall.wrapping_sub(now.mono.as_millis() as u64),
             inbound: Inbound::default(),
+            figures: Figures::default(),
             reported: BTreeSet::new(),
             is_full_said: false,
             actions: VecDeque::new(),
@@ -276,6 +280,7 @@ impl Core {
         self.handle_beat(now);
         let from = message.ours.as_ref().and_then(|ours| ours.from.clone());
         let is_repair = message.ours.as_ref().is_some_and(|ours| !ours.wanted.is_empty());
+        self.figures.last_in = Some((now.wall, from.clone()));
         self.hear_all(message, from.as_ref(), Voice::Itself, is_repair, now);
         if let Some(from) = &from {
             self.members.heard(from, now);

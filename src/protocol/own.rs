@@ -70,6 +70,7 @@ impl Core {
         if let Some(claim) = self.claim.take() {
             // The same state with a newer stamp is what v1 peers make of us in their master list.
             if (number(&claim), claim.state) > (number(&own), own.state) {
+                self.figures.refutations += 1;
                 let above = number(&own).max(number(&claim)) + 1;
                 if claim.is_death() && self.url_doubt == UrlDoubt::None {
                     let by = claim.life.as_ref().and_then(|life| life.author.clone());
@@ -131,7 +132,7 @@ impl Core {
 
     fn put_own(&mut self, own: Entry, now: Now) {
         let (url, change) = (own.url.clone(), self.members.put(own, now));
-        if self.note(&url, change) == News::Rumour {
+        if self.note(&url, change, now) == News::Rumour {
             self.spread(url, now);
         }
     }

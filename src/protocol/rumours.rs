@@ -64,6 +64,7 @@ impl Core {
         if !self.rumours.is_empty() {
             self.timers.set(Timer::Rumours, now.mono + BATCH);
         }
+        self.figures.rumours += entries.len() as u64;
         let message = Arc::new(Message::of_ours(self.own().clone(), entries, Ours::default()));
         for (place, to) in targets.into_iter().enumerate() {
             let purpose = if place == 0 { Purpose::Ring(1) } else { Purpose::Push };

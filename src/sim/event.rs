@@ -10,7 +10,7 @@ use super::meter::{ANSWER_HEADERS, Change, REQUEST_HEADERS};
 use super::network::{Direction, Packet, Passage};
 use super::{BEAT, Health, Kind, LOOKED_AT_ALWAYS, Node, World, list};
 use crate::message::{Entry, Message, Reason, ServerUrl};
-use crate::protocol::{Action, ExchangeError, Id, Notice, WriteError};
+use crate::protocol::{Action, Became, ExchangeError, Id, Notice, WriteError};
 
 /// How many connections wait for a process that takes none: Node's backlog.
 const BACKLOG: usize = 511;
@@ -315,10 +315,10 @@ impl World {
     }
 
     fn notice(&mut self, server: usize, notice: Notice) {
-        let (url, online, why) = match notice {
-            Notice::Online(url) => (url, true, None),
-            Notice::Offline { url, reason, .. } => (url, false, reason),
-            Notice::Started
+        let event = match notice {
+            Notice::Member(event) if event.became != Became::Suspect => event,
+            Notice::Member(_)
+            | Notice::Started
             | Notice::Left
             | Notice::ExchangeFailed(..)
             | Notice::ListWritten { .. }
@@ -329,6 +329,8 @@ impl World {
             | Notice::Full
             | Notice::EntrySkipped(_) => return,
         };
+        let (Entry { url, life, .. }, online) = (event.entry, event.became == Became::Online);
+        let why = life.and_then(|life| life.reason);
         let Some(about) = self.find(&url) else { return };
         self.look_at(server, about);
         if self.changes.is_some() && about != server {

@@ -13,7 +13,7 @@ use super::list::List;
 use crate::clock::Now;
 use crate::config::Settings;
 use crate::message::{Entry, Message, ServerUrl, State};
-use crate::protocol::{Action, ExchangeError, Id, Notice};
+use crate::protocol::{Action, Became, ExchangeError, Id, MemberEvent, Notice};
 
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(5);
 const LIST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -274,10 +274,15 @@ impl V1 {
 
     fn note(&mut self, url: ServerUrl, was: bool) {
         match (was, self.online.contains(&url)) {
-            (false, true) => self.notices.push_back(Notice::Online(url)),
-            (true, false) => self.notices.push_back(Notice::Offline { url, reason: None, author: None }),
+            (false, true) => self.became(Became::Online, self.online.get(&url).cloned()),
+            (true, false) => self.became(Became::Offline, self.offline.get(&url).cloned()),
             (true, true) | (false, false) => {}
         }
+    }
+
+    fn became(&mut self, became: Became, entry: Option<Entry>) {
+        let event = |entry| Notice::Member(MemberEvent { became, entry, at: 0, known_after: 0 });
+        self.notices.extend(entry.map(event));
     }
 
     fn round(&mut self, now: Now) {

@@ -1,0 +1,188 @@
+//! What people and programs are told besides the lists, as JSON that lib/status.js and lib/events.js give its names: rows of
+//! values cost less to make and to parse than objects, and less code.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use crate::clock::Now;
+use crate::engine::{BUCKETS, Engine, Measured};
+use crate::error::Error;
+use crate::membership::Member;
+use crate::message::{Entry, Reason, ServerUrl, State};
+use crate::protocol::{Became, Core, ListFigures, MemberEvent};
+
+// The same bits are in lib/status.js.
+const MONITOR: u64 = 1;
+const OFFLINE: u64 = 2;
+const SUSPECT: u64 = 4;
+const OURS: u64 = 8;
+
+/// What has become of servers: `[[became, URL, bits, stamp, reason, author, at, known after], …]`.
+pub fn events(events: &[MemberEvent]) -> String {
+    let mut json = Rows::default();
+    json.list(|json| {
+        for event in events {
+            json.list(|json| {
+                json.text(Some(match event.became {
+                    Became::Online => "online",
+                    Became::Offline => "offline",
+                    Became::Suspect => "suspect",
+                }));
+                entry(json, &event.entry, 0);
+                json.number(event.at);
+                json.number(event.known_after);
+            });
+        }
+    });
+    json.0
+}
+
+/// How a server sees itself and the others: `[now, interval in ms, own URL, last in, from whom, last out, to whom, members]`.
+pub fn status(engine: &Engine) -> Result<String, Error> {
+    let settings = engine.settings();
+    engine.look(|core, now| {
+        let figures = core.figures();
+        let mut json = Rows::default();
+        json.list(|json| {
+            json.number(now.wall);
+            json.number(settings.interval.as_millis() as u64);
+            json.text(Some(settings.base_url.as_str()));
+            json.maybe(figures.last_in.as_ref().map(|(at, _)| *at));
+            json.text(figures.last_in.as_ref().and_then(|(_, from)| from.as_ref()).map(ServerUrl::as_str));
+            json.maybe(figures.last_out.as_ref().map(|(at, _)| *at));
+            json.text(figures.last_out.as_ref().map(|(_, to)| to.as_str()));
+            json.list(|json| {
+                for it in core.members().iter() {
+                    json.list(|json| member(json, core, it, now));
+                }
+            });
+        });
+        json.0
+    })
+}
+
+/// Figures since the start: `[exchanges by their end, classes of durations in ms, how many of each, their sum in ms, bytes
+/// sent and received, what happened, members by state, master lists]`.
+pub fn figures(engine: &Engine) -> Result<String, Error> {
+    let Measured { ends, durations, took, bytes } = engine.measured();
+    engine.look(|core, _| {
+        let figures = core.figures();
+        let mut states = [0_u64; 6];
+        for it in core.members().iter() {
+            states[state(core, &it.entry)] += 1;
+        }
+        let mut json = Rows::default();
+        json.list(|json| {
+            json.numbers(&ends);
+            json.numbers(&BUCKETS);
+            json.numbers(&durations);
+            json.number(took.as_millis() as u64);
+            json.numbers(&bytes);
+            json.numbers(&[figures.rumours, figures.suspicions, figures.deaths, figures.refutations]);
+            json.numbers(&states);
+            json.list(|json| {
+                for (name, figures) in core.list_figures() {
+                    json.list(|json| list(json, engine, name, figures));
+                }
+            });
+        });
+        json.0
+    })
+}
+
+fn member(json: &mut Rows, core: &Core, member: &Member, now: Now) {
+    // The wall clock may have stepped since: what counts is how long ago it was.
+    let wall = |at: Duration| now.wall.saturating_sub(now.mono.saturating_sub(at).as_millis() as u64);
+    entry(json, &member.entry, if core.is_suspect(&member.entry.url) { SUSPECT } else { 0 });
+    json.maybe(member.entry.life.as_ref().map(|life| life.incarnation));
+    json.number(wall(member.since()));
+    json.maybe(member.answered().map(wall));
+    json.maybe(member.heard().map(wall));
+    json.number(u64::from(member.failures()));
+}
+
+fn entry(json: &mut Rows, entry: &Entry, mut bits: u64) {
+    bits |= if entry.monitor { MONITOR } else { 0 };
+    bits |= if entry.state == State::Offline { OFFLINE } else { 0 };
+    bits |= if entry.life.is_some() { OURS } else { 0 };
+    let life = entry.life.as_ref().filter(|_| entry.state == State::Offline);
+    json.text(Some(entry.url.as_str()));
+    json.number(bits);
+    json.number(entry.stamp);
+    json.text(life.and_then(|life| life.reason).map(|reason| match reason {
+        Reason::Failed => "failed",
+        Reason::Drained => "drained",
+        Reason::Left => "left",
+    }));
+    json.text(life.and_then(|life| life.author.as_ref()).map(ServerUrl::as_str));
+}
+
+// online, suspect, drained, left, failed, offline for an unknown reason
+fn state(core: &Core, entry: &Entry) -> usize {
+    if entry.state == State::Online {
+        return usize::from(core.is_suspect(&entry.url));
+    }
+    match entry.life.as_ref().and_then(|life| life.reason) {
+        Some(Reason::Drained) => 2,
+        Some(Reason::Left) => 3,
+        Some(Reason::Failed) => 4,
+        None => 5,
+    }
+}
+
+fn list(json: &mut Rows, engine: &Engine, name: &str, figures: &ListFigures) {
+    json.text(Some(name));
+    json.maybe(figures.read);
+    json.maybe(figures.written);
+    json.number(figures.servers as u64);
+    json.number(figures.failing.as_ref().map_or(0, |(times, _)| u64::from(*times)));
+    json.number(figures.failed);
+    json.text(figures.failing.as_ref().map(|(_, error)| engine.blanked(error)).as_deref());
+}
+
+// Arrays of numbers, texts and nulls. A `Value` of each would be 30 kB of code.
+#[derive(Default)]
+struct Rows(String);
+
+impl Rows {
+    fn list(&mut self, write: impl FnOnce(&mut Self)) {
+        self.next();
+        self.0.push('[');
+        write(self);
+        self.0.push(']');
+    }
+
+    fn numbers(&mut self, numbers: &[u64]) {
+        self.list(|json| numbers.iter().for_each(|number| json.number(*number)));
+    }
+
+    #[inline(never)]
+    fn maybe(&mut self, number: Option<u64>) {
+        self.next();
+        // Writing to memory does not fail.
+        let _ = match number {
+            Some(number) => write!(self.0, "{number}"),
+            None => self.0.write_str("null"),
+        };
+    }
+
+    fn number(&mut self, number: u64) {
+        self.maybe(Some(number));
+    }
+
+    #[inline(never)]
+    fn text(&mut self, text: Option<&str>) {
+        self.next();
+        self.0.push_str(&json(text));
+    }
+
+    fn next(&mut self) {
+        if !self.0.is_empty() && !self.0.ends_with('[') {
+            self.0.push(',');
+        }
+    }
+}
+
+fn json(text: Option<&str>) -> String {
+    serde_json::to_string(&text).unwrap_or_default()
+}
