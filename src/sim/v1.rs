@@ -222,7 +222,7 @@ impl V1 {
                     self.offline.remove(&entry.url);
                     self.is_drained &= entry.url != self.settings.base_url;
                     self.online.put(entry.clone());
-                    self.note(entry.url.clone(), false);
+                    self.note(&entry.url, false);
                 }
                 (State::Offline, Some(known)) if known.stamp > entry.stamp => {}
                 (State::Offline, known) => {
@@ -231,7 +231,7 @@ impl V1 {
                     if self.offline.get(&entry.url).is_none_or(|known| known.stamp <= entry.stamp) {
                         self.offline.put(entry.clone());
                     }
-                    self.note(entry.url.clone(), was);
+                    self.note(&entry.url, was);
                 }
             }
         }
@@ -252,7 +252,7 @@ impl V1 {
         } else if self.offline.get(&url).is_some_and(|offline| offline.stamp < now.wall) {
             self.offline.remove(&url);
         }
-        self.note(url, was);
+        self.note(&url, was);
     }
 
     fn take_own_off(&mut self, now: Now) {
@@ -268,14 +268,14 @@ impl V1 {
             && let Some(entry) = self.online.remove(url)
         {
             self.offline.put(Entry { state: State::Offline, stamp: now.wall, ..entry });
-            self.note(url.clone(), true);
+            self.note(url, true);
         }
     }
 
-    fn note(&mut self, url: ServerUrl, was: bool) {
-        match (was, self.online.contains(&url)) {
-            (false, true) => self.became(Became::Online, self.online.get(&url).cloned()),
-            (true, false) => self.became(Became::Offline, self.offline.get(&url).cloned()),
+    fn note(&mut self, url: &ServerUrl, was: bool) {
+        match (was, self.online.contains(url)) {
+            (false, true) => self.became(Became::Online, self.online.get(url).cloned()),
+            (true, false) => self.became(Became::Offline, self.offline.get(url).cloned()),
             (true, true) | (false, false) => {}
         }
     }
