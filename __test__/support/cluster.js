@@ -63,6 +63,8 @@ class TestServer {
   warnings = [];
   /** @type {{ code: string, message: string }[]} What came over the diagnostics channel. */
   logs = [];
+  /** @type {import('../..').MemberEvent[]} What has become of servers, as it sees them. */
+  events = [];
   /** @type {((log: { code: string, message: string }, at: number) => void) | undefined} Hears them as they come. */
   onLog;
   /** @type {{ message: string, code?: string } | undefined} Why the start was rejected. */
@@ -76,7 +78,7 @@ class TestServer {
   #orders = 0;
 
   #reset() {
-    Object.assign(this, { stdout: '', stderr: '', warnings: [], logs: [] });
+    Object.assign(this, { stdout: '', stderr: '', warnings: [], logs: [], events: [] });
     Object.assign(this, { refused: undefined, listening: false, started: false, exit: undefined });
   }
 
@@ -121,6 +123,7 @@ class TestServer {
       this.logs.push(value);
       this.onLog?.(value, at);
     }
+    if (event === 'member') this.events.push(value);
     if (event === 'listening') this.listening = true;
     if (event === 'started') this.started = true;
     if (event === 'refused') this.refused = value;

@@ -26,6 +26,10 @@ diagnostics.subscribe('clustershazbot:log', (value) => {
   // On one machine the clocks of all processes are one.
   tell({ event: 'log', value, at: Date.now() });
 });
+// Version 1 has none.
+for (const type of /** @type {const} */ (['online', 'offline', 'suspect'])) {
+  engine.shazbotEvents?.on(type, (value) => tell({ event: 'member', value }));
+}
 // Without the test there is nobody left to end this process.
 process.on('disconnect', () => process.exit(1));
 
@@ -124,7 +128,7 @@ const orders = {
   /** What this thread has used of its time and of the processor; the latter, in ms, is told by Linux alone. */
   usage: () => ({ loop: performance.eventLoopUtilization(), cpu: cpuTime() }),
   memory,
-  /** @param {'shazbotGetServerList'} name */
+  /** @param {'shazbotGetServerList' | 'shazbotStatus'} name */
   call: (name, ...args) => engine[name](...args),
 };
 

@@ -1,0 +1,152 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { describe, test } = require('node:test');
+
+const {
+  CONTROL_SECRET,
+  SECRET,
+  acquainted,
+  agree,
+  fileList,
+  startServer,
+  startServers,
+} = require('./support/cluster.js');
+const { catchWarnings, freshEngine, startEngine } = require('./support/engine.js');
+const { nobody, startFakePeer } = require('./support/fake-peer.js');
+const { entry, message } = require('./support/gossip.js');
+const { startStore } = require('./support/store.js');
+const { until } = require('./support/until.js');
+
+/** @typedef {import('..').ShazbotStatus} ShazbotStatus */
+
+/** @param {ShazbotStatus} status */
+const byUrl = (status) => new Map(status.members.map((member) => [member.baseUrl, member]));
+
+describe('the status', () => {
+  test('shows each server with its state, its protocol and why it is offline', async (t) => {
+    const { env } = await startStore(t);
+    const [watcher, other, leaver] = await startServers(t, 3, { env });
+    assert.ok(watcher && other && leaver);
+    const old = await startServer(t, { env, engine: 'v1' });
+    await agree([watcher, other, leaver, old], { online: [watcher, other, leaver, old] });
+    await acquainted([watcher, other, leaver]);
+    await leaver.terminate();
+    await other.drain();
+    await agree([watcher], { online: [watcher, old], offline: [other, leaver] });
+    /** @type {ShazbotStatus} */
+    const status = await watcher.order('call', 'shazbotStatus');
+    const members = byUrl(status);
+    const own = members.get(watcher.baseUrl);
+    assert.deepEqual([own?.state, own?.protocol, own?.failures], ['online', 2, 0]);
+    assert.equal(members.get(old.baseUrl)?.protocol, 1);
+    assert.ok(!('incarnation' in Object(members.get(old.baseUrl))));
+    const drained = members.get(other.baseUrl);
+    assert.deepEqual([drained?.state, drained?.reason, drained?.by], ['offline', 'drained', undefined]);
+    assert.equal(members.get(leaver.baseUrl)?.reason, 'left');
+    for (const about of [other, leaver]) {
+      const { since, answered = 0, heard = 0 } = members.get(about.baseUrl) ?? assert.fail();
+      assert.ok(since <= heard && answered > 0 && heard <= status.at, JSON.stringify(members.get(about.baseUrl)));
+    }
+
+    assert.equal(status.baseUrl, watcher.baseUrl);
+    assert.deepEqual(
+      [status.state, status.version, status.interval],
+      ['online', require('../package.json').version, 0.3],
+    );
+    assert.ok(status.startedAt <= status.at && Math.abs(status.at - Date.now()) < 60_000);
+    assert.ok(status.lastOut && members.has(status.lastOut.baseUrl) && status.at - status.lastOut.at < 5_000);
+    assert.ok(status.lastIn && status.at - status.lastIn.at < 5_000);
+    assert.deepEqual(
+      status.recent
+        .map(({ type, baseUrl }) => `${type} ${baseUrl}`)
+        .filter((it) => it.startsWith('offline'))
+        .sort(),
+      [`offline ${other.baseUrl}`, `offline ${leaver.baseUrl}`].sort(),
+    );
+    const drainedItself = await other.order('call', 'shazbotStatus');
+    assert.equal(drainedItself.state, 'drained');
+  });
+
+  test('a server that does not answer is suspect, then failed, and who said so is told', async (t) => {
+    const { env } = fileList(t);
+    const servers = await startServers(t, 3, { env: { ...env, SHAZBOT_GOSSIP_INTERVAL: '0.5' } });
+    const [watcher, other, hung] = servers;
+    assert.ok(watcher && other && hung);
+    await agree(servers, { online: servers });
+    await acquainted(servers);
+    hung.signal('SIGSTOP');
+    const seen = async (/** @type {string} */ state) => {
+      /** @type {ShazbotStatus[]} */
+      const both = await Promise.all([watcher, other].map((it) => it.order('call', 'shazbotStatus')));
+      return both.map((status) => byUrl(status).get(hung.baseUrl)).find((member) => member?.state === state);
+    };
+    const suspect = await until(() => seen('suspect'), { timeout: 20_000, every: 20, what: 'it is suspected' });
+    assert.ok(suspect && suspect.failures > 0);
+    const failed = await until(() => seen('offline'), { timeout: 20_000, what: 'it is called failed' });
+    assert.equal(failed?.reason, 'failed');
+    assert.ok([watcher.baseUrl, other.baseUrl].includes(String(failed?.by)));
+    hung.signal('SIGCONT');
+    await agree(servers, { online: servers });
+    const back = await until(() => seen('online'), { timeout: 20_000, what: 'it is back' });
+    assert.ok(back && !('reason' in back) && !('by' in back));
+  });
+
+  test('the figures count exchanges of both directions by how they end, and what they cost', async (t) => {
+    const peer = await startFakePeer(t);
+    const refusing = await nobody();
+    const engine = await startEngine(t, { SHAZBOT_GOSSIP_INTERVAL: '0.3' });
+    const { shazbotGossipRequest, shazbotListRequest, shazbotStatus } = engine;
+    await shazbotGossipRequest(SECRET, message([peer.entry(), entry(refusing)]));
+    await assert.rejects(shazbotGossipRequest('wrong', message()), { code: 'SHAZBOT_UNAUTHORIZED' });
+    await assert.rejects(shazbotGossipRequest(SECRET, /** @type {any} */ ({})), { code: 'SHAZBOT_INVALID_MESSAGE' });
+    await shazbotListRequest('');
+    const enough = () => {
+      const { out } = shazbotStatus().exchanges;
+      return out.answered > 1 && out.refused > 1 ? shazbotStatus().exchanges : undefined;
+    };
+    const figures = await until(enough, { timeout: 20_000, what: 'it has gossiped' });
+    assert.deepEqual(figures.in, { answered: 1, rejected: 1, invalid: 1, limited: 0 });
+    const { le, counts, sum } = figures.durations;
+    assert.equal(counts.length, le.length + 1);
+    assert.ok(counts.reduce((a, b) => a + b) >= 2 && sum > 0);
+    assert.ok(figures.bytes.out.sent > 100 && figures.bytes.out.received > 100);
+    assert.ok(figures.eventLoop > 0 && figures.eventLoop < 1);
+    catchWarnings(t);
+    peer.answer = () => ({ status: 401, body: { error: 'Unauthorized: Invalid SHAZBOT_SECRET' } });
+    await until(() => shazbotStatus().exchanges.out.rejected > 0, { timeout: 20_000, what: 'it is rejected' });
+  });
+
+  test('each master list is shown with its age and its failure, and without what is secret in it', async (t) => {
+    const store = await startFakePeer(t, { answer: () => ({ status: 503, body: 'down' }) });
+    const list = `${store.baseUrl}servers.json?signature=a-secret-signature`;
+    const engine = await startEngine(t, {
+      SHAZBOT_MASTER_LIST: `${list} ${fileList(t).env.SHAZBOT_MASTER_LIST}`,
+      SHAZBOT_MASTER_LIST_UPDATE: `${list} ${fileList(t).env.SHAZBOT_MASTER_LIST}`,
+      SHAZBOT_MASTER_LIST_UPDATE_AUTH: 'a-secret-header',
+    });
+    const [failing, works] = await until(
+      () => {
+        const lists = engine.shazbotStatus().masterLists;
+        return lists[0]?.error && lists[1]?.read ? lists : undefined;
+      },
+      { timeout: 20_000, what: 'both were tried' },
+    );
+    assert.equal(failing?.name, `${store.baseUrl}servers.json`);
+    assert.ok(
+      failing && failing.failures > 0 && failing.failed >= failing.failures && /503/.test(String(failing.error)),
+    );
+    assert.ok(works && works.failures === 0 && !('error' in works) && Number(works.read) <= Date.now());
+    const all = JSON.stringify(engine.shazbotStatus());
+    for (const secret of ['a-secret', SECRET, CONTROL_SECRET]) assert.ok(!all.includes(secret), secret);
+  });
+
+  test('before start, and after a shutdown, there is none', async (t) => {
+    const fresh = freshEngine();
+    assert.throws(() => fresh.shazbotStatus(), { code: 'SHAZBOT_NOT_STARTED', status: 503 });
+    const engine = await startEngine(t);
+    assert.equal(engine.shazbotStatus().members.length, 1);
+    await engine.shazbotShutDown();
+    assert.throws(() => engine.shazbotStatus(), { code: 'SHAZBOT_NOT_STARTED' });
+  });
+});
