@@ -1,0 +1,155 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { execFile, spawnSync } = require('node:child_process');
+const { readFileSync, writeFileSync } = require('node:fs');
+const path = require('node:path');
+const { describe, test } = require('node:test');
+const { Registry } = require('prom-client');
+
+const { SECRET } = require('./support/cluster.js');
+const { catchWarnings, freshEngine, startEngine } = require('./support/engine.js');
+const { nobody, startFakePeer } = require('./support/fake-peer.js');
+const { folder } = require('./support/folder.js');
+const { entry, message } = require('./support/gossip.js');
+const { root } = require('./support/programs.js');
+const { until } = require('./support/until.js');
+
+/** Prometheus' own tool, which .ci/run puts there. */
+const promtool = [path.join(root, 'target', 'tools', 'prometheus', 'usr', 'bin', 'promtool'), 'promtool'].find(
+  (tool) => !spawnSync(tool, ['--version']).error,
+);
+const skip = !promtool && process.env.SHAZBOT_TEST_ALL !== '1' && 'promtool, of Prometheus, is not installed';
+
+/**
+ * @param {string[]} args
+ * @param {string} [input]
+ * @returns {Promise<string>} what it complains about
+ */
+function complaints(args, input = '') {
+  return new Promise((resolve) => {
+    const child = execFile(String(promtool), args, (error, stdout, stderr) => resolve(error ? stdout + stderr : ''));
+    child.stdin?.end(input);
+  });
+}
+
+/** Registers the metrics of the engine that was loaded last. */
+function metrics() {
+  /** @type {typeof import('../lib/prometheus.js')} */
+  const { shazbotMetrics } = require('clustershazbot/prometheus');
+  const register = new Registry();
+  shazbotMetrics({ register });
+  return register;
+}
+
+/**
+ * @param {string} text
+ * @returns {Record<string, number>} by name and labels
+ */
+function samples(text) {
+  const lines = text.split('\n').filter((line) => line && !line.startsWith('#'));
+  return Object.fromEntries(
+    lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]),
+  );
+}
+
+describe('the metrics', () => {
+  test("are named, typed and explained as Prometheus' own parser and linter want them", { skip }, async (t) => {
+    await startEngine(t);
+    const register = metrics();
+    assert.equal(await complaints(['check', 'metrics'], await register.metrics()), '');
+    // The linter can complain.
+    assert.match(await complaints(['check', 'metrics'], '# TYPE a_total gauge\na_total 1\n'), /a_total/);
+  });
+
+  test('count members, exchanges, durations, bytes and the master list', async (t) => {
+    const warnings = catchWarnings(t);
+    const peer = await startFakePeer(t);
+    const refusing = await nobody();
+    const { shazbotGossipRequest } = await startEngine(t, { SHAZBOT_GOSSIP_INTERVAL: '0.3' });
+    const register = metrics();
+    await shazbotGossipRequest(SECRET, message([peer.entry(), entry(refusing)], [entry('http://10.0.0.1/')]));
+    await assert.rejects(shazbotGossipRequest('wrong', message()));
+    const found = await until(
+      async () => {
+        const now = samples(await register.metrics());
+        const out = (/** @type {string} */ result) =>
+          Number(now[`clustershazbot_exchanges_total{direction="out",result="${result}"}`]);
+        const isRead = Object.keys(now).some((name) => name.startsWith('clustershazbot_master_list_age_seconds'));
+        return out('answered') > 1 && out('refused') > 1 && isRead ? now : undefined;
+      },
+      { timeout: 20_000, what: 'it has gossiped' },
+    );
+    assert.equal(found.clustershazbot_up, 1);
+    assert.equal(found['clustershazbot_members{state="online"}'], 3);
+    assert.equal(found['clustershazbot_members{state="unknown"}'], 1, 'version 1 gives no reason');
+    assert.equal(found['clustershazbot_exchanges_total{direction="in",result="answered"}'], 1);
+    assert.equal(found['clustershazbot_exchanges_total{direction="in",result="rejected"}'], 1);
+    const buckets = Object.entries(found).filter(([name]) => name.includes('_bucket{'));
+    assert.ok(
+      buckets.every(([, value], i) => i === 0 || value >= Number(buckets[i - 1]?.[1])),
+      'they add up',
+    );
+    const all = found['clustershazbot_exchange_duration_seconds_bucket{le="+Inf"}'];
+    assert.ok(Number(all) > 1 && all === found.clustershazbot_exchange_duration_seconds_count);
+    assert.ok(Number(found.clustershazbot_exchange_duration_seconds_sum) > 0);
+    assert.ok(Number(found['clustershazbot_sent_bytes_total{direction="out"}']) > 100);
+    assert.ok(Number(found.clustershazbot_event_loop_seconds_total) > 0);
+    assert.deepEqual(warnings, []);
+  });
+
+  test('before start there is one, which says so', async () => {
+    freshEngine();
+    assert.deepEqual(samples(await metrics().metrics()), { clustershazbot_up: 0 });
+  });
+
+  test('go into the registry of prom-client where none is given, and twice into none', async (t) => {
+    freshEngine();
+    const { shazbotMetrics } = require('clustershazbot/prometheus');
+    const { register } = require('prom-client');
+    t.after(() => register.clear());
+    shazbotMetrics();
+    assert.ok(register.getSingleMetric('clustershazbot_up'));
+    assert.throws(() => shazbotMetrics(), /clustershazbot_up has already been registered/);
+  });
+
+  test('are valid in OpenMetrics too', async (t) => {
+    await startEngine(t);
+    const { shazbotMetrics } = require('clustershazbot/prometheus');
+    const register = /** @type {Registry<import('prom-client').OpenMetricsContentType>} */ (new Registry());
+    register.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+    shazbotMetrics({ register });
+    await register.metrics();
+    const text = await register.metrics();
+    assert.match(text, /^# TYPE clustershazbot_rumours counter\nclustershazbot_rumours_total 0$/m);
+    assert.match(text, /# EOF\n$/);
+  });
+});
+
+describe('the dashboard for Grafana', () => {
+  const dashboard = JSON.parse(readFileSync(path.join(root, 'examples', 'grafana.json'), 'utf8'));
+  /** @type {string[]} */
+  const queries = dashboard.panels.flatMap((/** @type {any} */ panel) =>
+    panel.targets.map((/** @type {{ expr: string }} */ { expr }) =>
+      expr.replaceAll('$__rate_interval', '1m').replaceAll('$job', '.*'),
+    ),
+  );
+
+  test('asks for metrics that there are, and for every one', async (t) => {
+    await startEngine(t);
+    const text = await metrics().metrics();
+    const there = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => String(name));
+    const asked = new Set(queries.flatMap((query) => query.match(/clustershazbot_\w+/g) ?? []));
+    const base = [...asked].map((name) => name.replace(/_bucket$/, ''));
+    assert.deepEqual([...new Set(base)].sort(), there.sort());
+  });
+
+  test("has queries that Prometheus' own parser takes", { skip }, async (t) => {
+    const file = path.join(folder(t), 'rules.json');
+    const rules = queries.map((expr, i) => ({ record: `panel:${i}`, expr }));
+    writeFileSync(file, JSON.stringify({ groups: [{ name: 'dashboard', rules }] }));
+    assert.equal(await complaints(['check', 'rules', file]), '');
+    writeFileSync(file, JSON.stringify({ groups: [{ name: 'dashboard', rules: [{ record: 'a', expr: 'sum(' }] }] }));
+    assert.match(await complaints(['check', 'rules', file]), /parse/);
+  });
+});
