@@ -250,7 +250,7 @@ describe('the documents', () => {
     assert.equal(variables.size, 20);
     for (const name of variables) assert.ok(readme.includes(`| \`${name}\` |`), name);
     const functions = [...types.matchAll(/^export declare function (\w+)/gm)].map(([, name]) => name);
-    assert.equal(functions.length, 6);
+    assert.equal(functions.length, 7);
     for (const name of functions) assert.ok(readme.includes(`| \`${name}(`), name);
     const codes = [...types.matchAll(/'(SHAZBOT_\w+)'/g)].map(([, code]) => code);
     assert.equal(codes.length, 9);
