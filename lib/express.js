@@ -1,0 +1,44 @@
+'use strict';
+
+const { MOUNT, answer, withoutQuery } = require('./routes.js');
+
+/** @type {typeof import('./express.d.ts').shazbotRouter} */
+function shazbotRouter(options) {
+  return (req, res, next) => {
+    // What Express and others leave: the URL as it came, and a body that is parsed.
+    const { originalUrl = req.url ?? '', body } = /** @type {{ originalUrl?: string, body?: unknown }} */ (req);
+    const path = below(req.url ?? '', originalUrl);
+    const answering = path === undefined ? undefined : answer({ path, url: originalUrl, incoming: req, body }, options);
+    if (answering) answering.then((it) => send(res, it)).catch(next ?? (() => res.destroy()));
+    else if (next) next();
+    else send(res, { status: 404, headers: { 'Content-Type': 'application/json' }, body: '{"error":"Not Found"}' });
+  };
+}
+
+/**
+ * The path below the mount.
+ * @param {string} url what is left of the URL
+ * @param {string} original as it came
+ */
+function below(url, original) {
+  const path = withoutQuery(url);
+  if (path === MOUNT || path.startsWith(`${MOUNT}/`)) return path.slice(MOUNT.length);
+  if (url === original) return undefined;
+  // Whoever takes the mount off leaves a slash for it in any case.
+  return path === '/' && !withoutQuery(original).endsWith('/') ? '' : path;
+}
+
+/**
+ * @param {import('node:http').ServerResponse} res
+ * @param {import('./routes.js').Answer} answer
+ */
+function send(res, { status, headers, body }) {
+  // Somebody else may have answered meanwhile, a time-out for one.
+  if (res.headersSent) return;
+  res.statusCode = status;
+  for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
+  if (status !== 204 && status !== 304) res.setHeader('Content-Length', Buffer.byteLength(body));
+  res.end(body);
+}
+
+module.exports = { shazbotRouter };

@@ -1,0 +1,36 @@
+'use strict';
+
+const { Inject, Injectable } = require('@nestjs/common');
+const { HealthIndicatorService } = require('@nestjs/terminus');
+const { figures } = require('./figures.js');
+
+class ShazbotHealthIndicator {
+  /** @param {import('@nestjs/terminus').HealthIndicatorService} service */
+  constructor(service) {
+    this.service = service;
+  }
+
+  /**
+   * @template {string} Key
+   * @param {Key} key
+   * @param {{ minOnline?: number }} [options]
+   */
+  isHealthy(key, { minOnline = 1 } = {}) {
+    const indicator = this.service.check(key);
+    try {
+      const { members } = figures();
+      // Whoever does not answer this server alone is still listed online.
+      const online = members.online + members.suspect;
+      if (online >= minOnline) return indicator.up({ online });
+      return indicator.down({ online, message: `${online} servers are online, and ${minOnline} should be` });
+    } catch (error) {
+      return indicator.down(/** @type {Error} */ (error).message);
+    }
+  }
+}
+
+Injectable()(ShazbotHealthIndicator);
+Inject(HealthIndicatorService)(ShazbotHealthIndicator, undefined, 0);
+
+Object.defineProperty(module.exports, '__esModule', { value: true });
+module.exports.ShazbotHealthIndicator = ShazbotHealthIndicator;
