@@ -1,5 +1,7 @@
 'use strict';
 
+const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
+
 /** @typedef {import('node:stream').Readable & { headers: import('node:http').IncomingHttpHeaders }} Incoming */
 
 /**
@@ -20,29 +22,24 @@ async function bodyOf(stream, parsed, limit) {
  * @param {number} limit
  */
 async function read(stream, limit) {
-  const { 'content-type': type, 'content-encoding': encoding = 'identity', 'content-length': length } = stream.headers;
-  // No server compresses what it sends here, and what is not inflated cannot be a bomb.
-  if (encoding !== 'identity') throw refusal(415, `Content-Encoding: ${encoding} is not taken; send the body as it is`);
-  if (Number(length) > limit) throw tooLarge(limit);
   const chunks = [];
   let size = 0;
   try {
-    // The stream stays: its end would be that of the connection, and the answer could not be read.
-    for await (const chunk of stream.iterator({ destroyOnReturn: false })) {
+    // To its end, whatever is kept: whoever still writes does not read the answer.
+    for await (const chunk of stream) {
       size += chunk.length;
-      if (size > limit) break;
-      chunks.push(chunk);
+      if (size <= limit) chunks.push(chunk);
     }
   } catch {
     throw refusal(400, 'The body was cut off');
   }
-  if (size > limit) {
-    stream.resume();
-    throw tooLarge(limit);
+  const { 'content-type': type = 'none', 'content-encoding': encoding = 'identity' } = stream.headers;
+  if (size > limit) throw refusal(413, `The body is larger than ${limit} bytes`);
+  if (size > 0 && !JSON_TYPE.test(type)) {
+    throw refusal(415, `Content-Type: ${type} is not taken; it must be application/json`);
   }
-  if (size > 0 && !/^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(type ?? '')) {
-    throw refusal(415, `Content-Type: ${type ?? 'none'} is not taken; it must be application/json`);
-  }
+  // No server compresses what it sends here, and what is not inflated cannot be a bomb.
+  if (encoding !== 'identity') throw refusal(415, `Content-Encoding: ${encoding} is not taken; send the body as it is`);
   return Buffer.concat(chunks);
 }
 
@@ -55,11 +52,6 @@ function parse(bytes) {
     // What V8 says of it would quote the body.
     throw refusal(400, 'The body is no JSON in UTF-8');
   }
-}
-
-/** @param {number} limit */
-function tooLarge(limit) {
-  return refusal(413, `The body is larger than ${limit} bytes`);
 }
 
 /**

@@ -31,7 +31,8 @@ Object.assign(shazbotFastify, {
   [Symbol.for('plugin-meta')]: { name: 'clustershazbot', fastify: '5.x', version },
 });
 
-// `register(import('clustershazbot/fastify'))` takes the default.
+// The plugin itself, as is the custom: `register(import('clustershazbot/fastify'))` and `register(require(…))` work too.
+module.exports = shazbotFastify;
 Object.defineProperty(module.exports, '__esModule', { value: true });
 module.exports.shazbotFastify = shazbotFastify;
 module.exports.default = shazbotFastify;

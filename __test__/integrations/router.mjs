@@ -1,0 +1,51 @@
+// A server with the ready-made routes, in each way that there is of mounting them; for __test__/router.test.js,
+// which copies it to where that framework is found.
+
+import { createServer } from 'node:http';
+import { shazbotShutDown, shazbotStart } from 'clustershazbot';
+import { shazbotRouter } from 'clustershazbot/express';
+
+const { KIND, PORT, START = 'yes' } = process.env;
+
+async function onExpress() {
+  const { default: express } = await import('express');
+  const app = express();
+  app.use('/clustershazbot', shazbotRouter());
+  app.use('/unmounted', (_req, _res, next) => next(), shazbotRouter());
+  const nested = express.Router();
+  nested.use(shazbotRouter());
+  app.use('/nested', nested);
+  app.use('/parsed/clustershazbot', express.json(), shazbotRouter());
+  app.use('/text/clustershazbot', express.text({ type: '*/*' }), shazbotRouter());
+  app.use('/raw/clustershazbot', express.raw({ type: '*/*' }), shazbotRouter());
+  app.use('/without/clustershazbot', shazbotRouter({ page: false }));
+  // Too late to parse anything of ours, and not too late for the user's.
+  app.use(express.json());
+  app.use((req, res) => res.status(404).json({ own: req.body ?? null }));
+  return createServer(app);
+}
+
+async function onFastify() {
+  const { default: Fastify } = await import('fastify');
+  const { shazbotFastify } = await import('clustershazbot/fastify');
+  const app = Fastify({ routerOptions: { ignoreTrailingSlash: process.env.SLASHES === 'ignored' } });
+  app.register(shazbotFastify, { prefix: '/clustershazbot' });
+  app.register(import('clustershazbot/fastify'), { prefix: '/without/clustershazbot', page: false });
+  app.register(async (inner) => void inner.register(shazbotFastify, { prefix: '/clustershazbot' }), {
+    prefix: '/nested',
+  });
+  app.setNotFoundHandler((request, reply) => reply.code(404).send({ own: request.body ?? null }));
+  await app.ready();
+  return app.server;
+}
+
+const servers = { express: onExpress, fastify: onFastify, http: () => createServer(shazbotRouter()) };
+const server = await servers[KIND]();
+
+server.listen(Number(PORT), '127.0.0.1', () => START === 'yes' && shazbotStart());
+
+process.on('SIGTERM', async () => {
+  await shazbotShutDown();
+  server.close();
+  server.closeAllConnections();
+});

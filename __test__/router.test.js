@@ -1,0 +1,255 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { cpSync } = require('node:fs');
+const net = require('node:net');
+const path = require('node:path');
+const { after, before, describe, test } = require('node:test');
+const { gzipSync } = require('node:zlib');
+
+const { CONTROL_SECRET, SECRET, fileList } = require('./support/cluster.js');
+const { entry, message } = require('./support/gossip.js');
+const { request } = require('./support/http.js');
+const { agree, startProgram, workDirectory } = require('./support/programs.js');
+const { until } = require('./support/until.js');
+
+/** @typedef {Awaited<ReturnType<typeof startProgram>>} Server */
+
+const WITHOUT_PARSER = ['', 'nested/'];
+const ON_EXPRESS = [...WITHOUT_PARSER, 'unmounted/', 'parsed/', 'text/', 'raw/', 'without/'];
+
+/** @type {[name: string, kind: string, app: string, mounts: string[]][]} */
+const variants = [
+  ['Express 5', 'express', 'express5', ON_EXPRESS],
+  ['Express 4', 'express', 'express4', ON_EXPRESS],
+  ['Fastify 5', 'fastify', 'examples', [...WITHOUT_PARSER, 'without/']],
+  ["Node's own server", 'http', 'plain', ['']],
+];
+
+describe('the ready-made routes', () => {
+  const list = fileList({ after });
+  /** @type {Server[]} */
+  const servers = [];
+
+  before(async () => {
+    servers.push(...(await Promise.all(variants.map((_, n) => start({ after }, n)))));
+  });
+
+  /**
+   * @param {import('./support/cluster.js').Scope} scope
+   * @param {number} n
+   * @param {Record<string, string>} [env]
+   */
+  function start(scope, n, env = {}) {
+    const [, kind, app] = /** @type {typeof variants[0]} */ (variants[n]);
+    const file = path.join(workDirectory(`router-${n}${Object.keys(env)}`, app), 'router.mjs');
+    cpSync(path.join(__dirname, 'integrations', 'router.mjs'), file);
+    return startProgram(scope, [file], { env: { ...list.env, ...env, KIND: kind }, wait: !env.START });
+  }
+
+  test('a server of each kind find each other', async () => {
+    await agree(servers, { online: servers });
+  });
+
+  for (const [n, [name, kind, , mounts]] of variants.entries()) {
+    describe(`on ${name}`, () => {
+      /**
+       * @param {string} route
+       * @param {Parameters<typeof request>[1]} [options]
+       * @param {string} [mount]
+       */
+      const ask = (route, options, mount = '') =>
+        request(`${servers[n]?.baseUrl}${mount}clustershazbot${route}`, options);
+      /**
+       * @param {string} route
+       * @param {string} authorization
+       * @param {unknown} body
+       * @param {Record<string, string>} [headers]
+       * @param {string} [mount]
+       */
+      const post = (route, authorization, body, headers = {}, mount = '') =>
+        ask(route, { method: 'POST', headers: { authorization, ...headers }, body }, mount);
+
+      test('answer wherever they are mounted, and whatever parser is before them', async () => {
+        for (const mount of mounts) {
+          const gossip = await post('/gossip', SECRET, message(), {}, mount);
+          assert.equal(gossip.status, 200, mount + gossip.text);
+          assert.equal(gossip.json.online.length, servers.length);
+          const own = await ask('/list', {}, mount);
+          assert.deepEqual([own.status, Object.keys(own.json)], [200, ['online']]);
+          const all = await ask('/list?all', { headers: { authorization: CONTROL_SECRET } }, mount);
+          assert.deepEqual(Object.keys(all.json), ['online', 'offline']);
+          const control = await post('/control', CONTROL_SECRET, { message: 'control', online: true }, {}, mount);
+          assert.deepEqual([control.status, control.json], [200, { success: true }]);
+          for (const { headers } of [gossip, own, control]) {
+            assert.equal(headers['content-type'], 'application/json; charset=utf-8');
+            assert.equal(headers['cache-control'], 'no-store');
+          }
+        }
+      });
+
+      test('say what is wrong with a request, with the status of that', async () => {
+        for (const mount of mounts) {
+          const refused = await post('/gossip', 'wrong', message(), {}, mount);
+          assert.equal(refused.status, 401);
+          assert.deepEqual(refused.json, { error: 'Unauthorized: Invalid SHAZBOT_SECRET' });
+          const drain = { message: 'control', online: false };
+          assert.equal((await post('/control', SECRET, drain, {}, mount)).status, 401);
+          for (const body of [undefined, [], { message: 'gossip' }]) {
+            const { status, json } = await post('/gossip', SECRET, body, {}, mount);
+            assert.equal(status, 400, `${mount}${body}`);
+            assert.match(json.error, /^Invalid gossip message: /);
+          }
+        }
+      });
+
+      test('refuse a body that is not JSON, without a word of it', async () => {
+        for (const body of ['{"message":secret', Buffer.from([0x22, 0xff, 0x22]).toString('latin1')]) {
+          const { status, json } = await post('/gossip', SECRET, body);
+          assert.equal(status, 400);
+          assert.equal(typeof json.error, 'string');
+          assert.doesNotMatch(json.error, /secret|\bat\b/);
+        }
+        const plain = await post('/gossip', SECRET, JSON.stringify(message()), { 'content-type': 'text/plain' });
+        assert.deepEqual(
+          [plain.status, plain.json],
+          [415, { error: 'Content-Type: text/plain is not taken; it must be application/json' }],
+        );
+        const coded = await post('/gossip', SECRET, '[]', { 'content-encoding': 'gzip' });
+        assert.equal(coded.status, 415);
+      });
+
+      test('survive a request that is cut off', async () => {
+        const { port } = new URL(String(servers[n]?.baseUrl));
+        const head = `POST /clustershazbot/gossip HTTP/1.1\r\nHost: a\r\nAuthorization: ${SECRET}\r\n`;
+        const socket = net.connect(Number(port), '127.0.0.1');
+        socket.write(`${head}Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"message"`);
+        await until(() => socket.bytesWritten > 100, { what: 'it is sent' });
+        socket.destroy();
+        assert.equal((await post('/gossip', SECRET, message())).status, 200);
+        assert.equal(servers[n]?.stderr, '');
+      });
+
+      test('name the methods that a route has', async () => {
+        const wrong = await post('/list', SECRET, {});
+        assert.deepEqual([wrong.status, wrong.headers.allow], [405, 'GET, HEAD, OPTIONS']);
+        assert.deepEqual(wrong.json, { error: 'POST is not answered here; GET, HEAD, OPTIONS are' });
+        assert.equal((await ask('/gossip', { method: 'DELETE' })).headers.allow, 'POST, OPTIONS');
+        const options = await ask('/gossip', { method: 'OPTIONS' });
+        assert.deepEqual([options.status, options.headers.allow], [204, 'POST, OPTIONS']);
+        const [get, head] = [await ask('/list'), await ask('/list', { method: 'HEAD' })];
+        assert.deepEqual([head.status, head.text], [200, '']);
+        assert.equal(head.headers['content-length'], get.headers['content-length']);
+      });
+
+      test('leave all else to the application', async () => {
+        for (const route of ['/nothing', '/list/more', '/constructor', 'more/list']) {
+          const { status, json } = await ask(route, { method: 'POST', body: { mine: true } });
+          const expected = kind === 'http' ? { error: 'Not Found' } : { own: { mine: true } };
+          assert.deepEqual([status, json], [404, expected]);
+        }
+      });
+
+      test('show the status for the control secret, with a tag for as long as nothing happens', async () => {
+        for (const authorization of ['', SECRET]) {
+          const { status, json } = await ask('/status', { headers: { authorization } });
+          assert.equal(status, 401);
+          assert.deepEqual(json, { error: 'Unauthorized: Invalid SHAZBOT_CONTROL_SECRET' });
+        }
+        const headers = { authorization: CONTROL_SECRET };
+        const { status, json, headers: given } = await ask('/status', { headers });
+        assert.equal(status, 200);
+        assert.equal(json.baseUrl, servers[n]?.baseUrl);
+        assert.ok(Math.abs(json.at - Date.now()) < 60_000);
+        assert.match(String(given.etag), /^W\/"[\w-]{43}"$/);
+        // An exchange between the two asks makes another tag.
+        await until(
+          async () => {
+            const etag = String((await ask('/status', { headers })).headers.etag);
+            const again = await ask('/status', { headers: { ...headers, 'if-none-match': etag } });
+            return again.status === 304 && again.text === '';
+          },
+          { every: 1, what: 'nothing has changed' },
+        );
+      });
+
+      test('show the page below the mount, unless the application leaves it out', async () => {
+        const { status, headers } = await ask('/');
+        assert.equal(status, 200);
+        assert.match(String(headers['content-type']), /^text\/html/);
+        assert.equal(headers['cache-control'], 'no-cache');
+        assert.match(String(headers['content-security-policy']), /default-src 'none'/);
+        const moved = await ask('?a=b');
+        assert.equal(moved.status, 301);
+        const from = `${servers[n]?.baseUrl}clustershazbot`;
+        assert.equal(new URL(String(moved.headers.location), from).href, `${from}/`);
+        if (!mounts.includes('without/')) return;
+        for (const route of ['', '/']) assert.equal((await ask(route, {}, 'without/')).status, 404);
+      });
+
+      test('are answered 503 while the engine is not started', async (t) => {
+        const idle = await start(t, n, { START: 'no' });
+        const url = `${idle.baseUrl}clustershazbot`;
+        const first = await until(() => request(`${url}/list`), { what: 'it listens' });
+        const headers = { authorization: CONTROL_SECRET };
+        const body = { message: 'control', online: true };
+        const control = await request(`${url}/control`, { method: 'POST', headers, body });
+        for (const { status, json } of [first, control, await request(`${url}/status`, { headers })]) {
+          assert.deepEqual([status, json], [503, { error: 'Clustershazbot engine not started' }]);
+        }
+      });
+    });
+  }
+
+  test('a parser inflates what these do not', async () => {
+    for (const n of [0, 1]) {
+      const body = gzipSync(JSON.stringify(message()));
+      const { status } = await fetch(`${servers[n]?.baseUrl}parsed/clustershazbot/gossip`, {
+        method: 'POST',
+        headers: { authorization: SECRET, 'content-type': 'application/json', 'content-encoding': 'gzip' },
+        body,
+      });
+      assert.equal(status, 200);
+    }
+  });
+
+  test('Fastify may ignore final slashes', async (t) => {
+    const server = await start(t, 2, { SLASHES: 'ignored' });
+    assert.equal((await request(`${server.baseUrl}clustershazbot/`)).status, 200);
+    assert.equal((await request(`${server.baseUrl}clustershazbot/list/`)).status, 200);
+  });
+
+  for (const [n, [name]] of variants.entries()) {
+    // Last: from now on the servers' answers name others too.
+    test(`take whole lists of up to 8 MiB from whoever has the secret, on ${name}`, async () => {
+      /**
+       * @param {'gossip' | 'control'} route
+       * @param {string} authorization
+       * @param {unknown} body
+       * @param {Record<string, string>} [headers]
+       */
+      const post = async (route, authorization, body, headers) => {
+        const url = `${servers[n]?.baseUrl}clustershazbot/${route}`;
+        const { status, json } = await request(url, { method: 'POST', headers: { authorization, ...headers }, body });
+        return [status, status === 200 || json.error];
+      };
+      const many = message([], manyEntries());
+      assert.deepEqual(await post('gossip', SECRET, many), [200, true]);
+      // Without it, as much as a signed message can have.
+      assert.deepEqual(await post('gossip', 'wrong', many), [413, 'The body is larger than 262144 bytes']);
+      const larger = ' '.repeat((8 << 20) + 1);
+      assert.deepEqual(await post('gossip', SECRET, larger), [413, 'The body is larger than 8388608 bytes']);
+      const chunked = { 'transfer-encoding': 'chunked' };
+      const spaces = ' '.repeat(4097);
+      assert.deepEqual(await post('control', CONTROL_SECRET, spaces, chunked), [
+        413,
+        'The body is larger than 4096 bytes',
+      ]);
+    });
+  }
+});
+
+/** Servers that are gone, as many as a version 1 server may name. */
+function manyEntries() {
+  return Array.from({ length: 4_000 }, (_, i) => entry(`http://127.0.0.1:${20_000 + i}/gone/`, 1_000));
+}
