@@ -50,6 +50,8 @@ app.use((/** @type {any} */ req, /** @type {any} */ res, /** @type {() => void} 
   }
   next();
 });
+// The ready-made routes, in front of the others.
+if (process.env.TEST_ROUTER) app.use('/clustershazbot', require('../../lib/express.js').shazbotRouter());
 app.use(express.json());
 
 app.post('/clustershazbot/gossip', async (/** @type {any} */ req, /** @type {any} */ res) => {

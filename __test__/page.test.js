@@ -1,0 +1,216 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { existsSync, readFileSync } = require('node:fs');
+const http = require('node:http');
+const { after, before, describe, test } = require('node:test');
+const { chromium } = require('playwright-core');
+
+const { page: served } = require('../lib/page.js');
+const { CONTROL_SECRET, acquainted, agree, fileList, startServers } = require('./support/cluster.js');
+const { close, listen } = require('./support/http.js');
+const { statusOf } = require('./support/page-status.js');
+const { freePorts } = require('./support/ports.js');
+const { until } = require('./support/until.js');
+
+const executablePath = '/usr/bin/chromium';
+const skip = !existsSync(executablePath) && process.env.SHAZBOT_TEST_ALL !== '1' && 'chromium is not installed';
+const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+
+/** @typedef {import('playwright-core').Page} Page */
+/** @typedef {import('node:test').TestContext} TestContext */
+
+describe('the page', { skip }, () => {
+  /** @type {import('playwright-core').Browser} */
+  let browser;
+  before(async () => {
+    browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+  });
+  after(() => browser.close());
+
+  /**
+   * Opens the page of a server, and fails the test at its end if anything was wrong in the browser: an error, something that
+   * the policy forbade, a request that went elsewhere.
+   *
+   * @param {TestContext} t
+   * @param {string} url
+   * @param {import('playwright-core').BrowserContextOptions} [options]
+   */
+  async function open(t, url, options) {
+    const context = await browser.newContext(options);
+    const page = await context.newPage();
+    /** @type {string[]} */
+    const wrong = [];
+    // A refused secret, and a server that is gone, are what some tests are about.
+    page.on('console', (message) => {
+      if (message.type() === 'error' && !/401|ERR_CONNECTION_REFUSED/.test(message.text())) wrong.push(message.text());
+    });
+    page.on('pageerror', (error) => wrong.push(String(error)));
+    page.on('request', (request) => {
+      if (!request.url().startsWith(url) && !request.url().startsWith('data:')) wrong.push(request.url());
+    });
+    t.after(async () => {
+      await context.close();
+      assert.deepEqual(wrong, []);
+    });
+    await page.goto(`${url}clustershazbot/`);
+    return page;
+  }
+
+  /**
+   * @param {Page} page
+   * @param {string} [secret]
+   */
+  async function logIn(page, secret = CONTROL_SECRET) {
+    await page.getByLabel('Control secret').fill(secret);
+    await page.keyboard.press('Enter');
+  }
+
+  /**
+   * A server that shows this status, and takes each secret.
+   *
+   * @param {TestContext} t
+   * @param {() => unknown} status
+   */
+  async function fake(t, status) {
+    const server = http.createServer((req, res) => {
+      const { body, headers } = served();
+      if (req.url?.endsWith('/status')) res.setHeader('Content-Type', 'application/json').end(JSON.stringify(status()));
+      else res.writeHead(200, headers).end(body);
+    });
+    const [port] = /** @type {[number]} */ (await freePorts(1));
+    await listen(server, port);
+    t.after(() => close(server));
+    return `http://127.0.0.1:${port}/`;
+  }
+
+  /** @param {Page} page */
+  async function violations(page) {
+    // The policy takes no script of others: it is put in past it.
+    const found = await page.evaluate(`${axe}; axe.run()`);
+    return /** @type {any} */ (found).violations.map((/** @type {any} */ it) => `${it.id}: ${it.nodes[0]?.html}`);
+  }
+
+  test('shows a killed server turn offline without a reload, and drains this one and takes it back', async (t) => {
+    const servers = await startServers(t, 3, { env: { ...fileList(t).env, TEST_ROUTER: 'yes' } });
+    const [own, other] = /** @type {[typeof servers[0], typeof servers[0]]} */ (servers);
+    await agree(servers, { online: servers });
+    await acquainted(servers);
+    const page = await open(t, own.baseUrl);
+    await logIn(page, 'wrong');
+    await page.getByText('not the control secret').waitFor();
+    await logIn(page);
+    const row = page.locator('tr', { hasText: other.baseUrl });
+    await row.getByText('online').waitFor();
+    assert.equal(await row.getByRole('link').getAttribute('href'), `${other.baseUrl}clustershazbot/`);
+
+    await other.kill();
+    await row.getByText('failed').waitFor({ timeout: 15_000 });
+    await page.locator('#changes li', { hasText: other.baseUrl }).getByText('failed').waitFor();
+
+    await page.getByRole('button', { name: 'Drain …' }).click();
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    assert.equal((await own.view()).offline.includes(own.baseUrl), false, 'it was asked first');
+    await page.getByRole('button', { name: 'Drain …' }).click();
+    await page.getByRole('button', { name: 'Drain', exact: true }).click();
+    await page.locator('#own-state').getByText('drained').waitFor();
+    await until(async () => (await own.view()).offline.includes(own.baseUrl), { what: 'it is drained' });
+    await page.getByRole('button', { name: 'Take back …' }).click();
+    await page.getByRole('button', { name: 'Take back', exact: true }).click();
+    await page.locator('#own-state').getByText('online').waitFor();
+
+    await own.kill();
+    await page.getByText(/No answer for/).waitFor({ timeout: 15_000 });
+  });
+
+  test('keeps the secret in memory alone', async (t) => {
+    const url = await fake(t, () => statusOf(3, Date.now()));
+    const page = await open(t, url);
+    await logIn(page);
+    await page.getByRole('heading', { name: /Servers:/ }).waitFor();
+    const kept = await page.evaluate(
+      'JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, location.href])',
+    );
+    assert.ok(!String(kept).includes(CONTROL_SECRET));
+    await page.getByRole('button', { name: 'Forget the secret' }).click();
+    assert.equal(await page.getByLabel('Control secret').inputValue(), '');
+    await page.reload();
+    assert.ok(await page.getByLabel('Control secret').isVisible());
+  });
+
+  test('finds and filters one of 1 000 servers, and stays smooth', async (t) => {
+    const url = await fake(t, () => statusOf(1_000, Date.now()));
+    const page = await open(t, url);
+    await logIn(page);
+    await page.getByText('The first 200 of 1000.').waitFor();
+    await page.getByRole('searchbox').fill('app-0500');
+    await until(async () => (await page.locator('#rows tr').count()) === 1, { what: 'one is shown' });
+    await page.getByRole('searchbox').fill('');
+    await page.getByRole('button', { name: /suspect/ }).click();
+    const suspects = statusOf(1_000, 0).members.filter(({ state }) => state === 'suspect').length;
+    assert.equal(await page.locator('#rows tr').count(), suspects);
+    await page.getByRole('button', { name: /suspect/ }).click();
+    await page.getByRole('button', { name: 'Show all' }).click();
+    assert.equal(await page.locator('#rows tr').count(), 1_000);
+    await page.getByRole('button', { name: 'Fails' }).click();
+    await page.getByRole('button', { name: 'Fails' }).click();
+    assert.match(String(await page.locator('#rows tr').first().textContent()), /failed/);
+    const took = await page.evaluate(
+      '(() => { const t = performance.now(); for (let i = 0; i < 5; i++) show(); return (performance.now() - t) / 5; })()',
+    );
+    t.diagnostic(`a poll's update of 1 000 rows takes ${Number(took).toFixed(1)} ms`);
+  });
+
+  test('shows what a server says as text', async (t) => {
+    const status = statusOf(3, Date.now());
+    const bad = '<img src=x onerror=alert(1)>';
+    Object.assign(/** @type {object} */ (status.members[1]), {
+      baseUrl: `javascript:alert(1)//${bad}`,
+      state: 'offline',
+      by: bad,
+    });
+    status.masterLists[0] = { name: bad, servers: 1, failures: 1, failed: 1, error: bad };
+    const page = await open(t, await fake(t, () => status));
+    await logIn(page);
+    const row = page.locator('tr', { hasText: 'javascript:alert' });
+    await row.waitFor();
+    assert.equal(await row.getByRole('link').count(), 0);
+    assert.equal(await page.locator('img').count(), 0);
+  });
+
+  test('can be used by keyboard alone', async (t) => {
+    const page = await open(t, await fake(t, () => statusOf(30, Date.now())));
+    await page.keyboard.type(CONTROL_SECRET);
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: /Servers:/ }).waitFor();
+    const focused = () => page.evaluate('document.activeElement.textContent');
+    for (let n = 0; n < 10 && !String(await focused()).startsWith('Drain'); n++) await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    assert.ok(await page.getByRole('dialog').isVisible());
+    assert.equal(await focused(), 'Cancel', 'what does no harm comes first');
+    await page.keyboard.press('Escape');
+    assert.ok(!(await page.getByRole('dialog').isVisible()));
+  });
+
+  for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
+    for (const [name, viewport] of Object.entries({
+      desk: { width: 1280, height: 900 },
+      phone: { width: 390, height: 800 },
+    })) {
+      test(`has nothing that axe finds wrong: ${colorScheme}, ${name}`, async (t) => {
+        const page = await open(t, await fake(t, () => statusOf(30, Date.now())), {
+          colorScheme,
+          viewport,
+          reducedMotion: 'reduce',
+        });
+        assert.deepEqual(await violations(page), []);
+        await logIn(page);
+        await page.getByRole('heading', { name: /Servers:/ }).waitFor();
+        assert.deepEqual(await violations(page), []);
+        assert.ok(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), 'nothing sticks out');
+        await page.getByRole('button', { name: 'Drain …' }).click();
+        assert.deepEqual(await violations(page), []);
+      });
+    }
+  }
+});

@@ -1,0 +1,85 @@
+'use strict';
+
+/**
+ * A status of so many servers, the same each time: some of each state, one with what is no URL in its place.
+ *
+ * @param {number} count
+ * @param {number} at ms since the epoch
+ * @returns {import('../..').ShazbotStatus}
+ */
+function statusOf(count, at) {
+  const url = (/** @type {number} */ n) => `https://app-${String(n).padStart(4, '0')}.internal:3000/`;
+  /** @type {import('../..').MemberStatus[]} */
+  const members = Array.from({ length: count }, (_, n) => {
+    const known = { baseUrl: url(n), monitor: n % 40 === 0, lastUpdate: at - 900 * (n % 90), since: at - 9e6 };
+    const heard = { answered: at - 1_300 * (n % 170), heard: at - 800 * (n % 60), failures: 0 };
+    const base = {
+      ...known,
+      state: /** @type {const} */ ('online'),
+      protocol: /** @type {const} */ (2),
+      incarnation: at - 9e6,
+      ...heard,
+    };
+    if (n % 17 === 5) return { ...base, state: 'offline', reason: 'failed', by: url(n + 1), failures: 3 };
+    if (n % 23 === 7) return { ...base, state: 'offline', reason: 'drained' };
+    if (n % 19 === 8) return { ...base, state: 'offline', reason: 'left' };
+    if (n % 29 === 9) return { ...base, state: 'suspect', failures: 1 };
+    return base;
+  });
+  const recent = members
+    .filter(({ state }) => state !== 'online')
+    .slice(0, 40)
+    .map(({ baseUrl, monitor, lastUpdate, state, reason, by }, n) => {
+      const type = state === 'suspect' ? 'suspect' : 'offline';
+      const said = { ...(reason && { reason }), ...(by && { by }) };
+      return /** @type {import('../..').MemberEvent} */ ({
+        type,
+        baseUrl,
+        monitor,
+        lastUpdate,
+        ...said,
+        at: at - 60_000 * (40 - n),
+        knownAfter: 40 + 71 * (n % 9),
+      });
+    });
+  return {
+    baseUrl: url(0),
+    state: 'online',
+    monitor: true,
+    version: '2.0.0',
+    at,
+    startedAt: at - 9e6,
+    interval: 30,
+    lastIn: { at: at - 1_000, baseUrl: url(3) },
+    lastOut: { at: at - 4_000, baseUrl: url(1) },
+    members,
+    masterLists: [
+      {
+        name: 'https://store.internal/servers.json',
+        servers: count,
+        failures: 0,
+        failed: 1,
+        read: at - 3e5,
+        written: at - 7e5,
+      },
+    ],
+    recent,
+    exchanges: {
+      out: { answered: 1_204, refused: 9, timedOut: 3, unreachable: 1, rejected: 0, failed: 0 },
+      in: { answered: 1_350, rejected: 2, invalid: 0, limited: 0 },
+      durations: {
+        le: [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+        counts: [12, 310, 560, 210, 70, 25, 9, 5, 2, 1, 0, 0, 0],
+        sum: 6.2,
+      },
+      bytes: { out: { sent: 640_000, received: 610_000 }, in: { sent: 700_000, received: 690_000 } },
+      rumours: 52,
+      suspicions: 11,
+      deaths: 4,
+      refutations: 0,
+      eventLoop: 0.02,
+    },
+  };
+}
+
+module.exports = { statusOf };
