@@ -8,7 +8,7 @@ const path = require('node:path');
 const { after, describe, test } = require('node:test');
 const { until } = require('./support/until.js');
 
-const DEMO = path.join(__dirname, '../scripts/demo.js');
+const DEMO = path.join(__dirname, '../bin/clustershazbot.js');
 const STEPS = ['start 1 to 5', 'run on', 'kill 3', 'start 3 again', 'drain 2', 'undrain 2'];
 const SERVERS = [1, 2, 3, 4, 5];
 const CTRL_C = '\x03';
@@ -47,7 +47,7 @@ function run(command, args, env) {
 }
 
 /** @param {string[]} args */
-const demo = (...args) => run(process.execPath, [DEMO, ...args]);
+const demo = (...args) => run(process.execPath, [DEMO, 'demo', ...args]);
 
 /** @param {number} pid */
 function alive(pid) {
@@ -163,7 +163,7 @@ describe('npm run demo', () => {
  * @param {NodeJS.ProcessEnv} env
  */
 function inTerminal(env) {
-  const command = `stty cols 100 rows 40; exec '${process.execPath}' '${DEMO}' --keep`;
+  const command = `stty cols 100 rows 40; exec '${process.execPath}' '${DEMO}' demo --keep`;
   return run('script', ['--quiet', '--return', '--command', command, '/dev/null'], { TERM: 'xterm', ...env });
 }
 

@@ -104,6 +104,12 @@ impl NodeEngine {
         Ok(Either::A(promise))
     }
 
+    /// What is wrong with an environment, which is not used otherwise.
+    #[napi]
+    pub fn check(&self, #[napi(ts_arg_type = "NodeJS.ProcessEnv")] environment: Environment) -> Option<Failure> {
+        failure(Config::from_environment(&environment).map(drop))
+    }
+
     /// Leaves the cluster; resolves when that is over. Call `end` then.
     #[napi(ts_return_type = "Promise<Failure | null>")]
     pub fn leave<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, Option<Failure>>> {

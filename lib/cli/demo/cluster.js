@@ -9,7 +9,7 @@ const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { pathToFileURL } = require('node:url');
 
-const PROGRAM = path.join(__dirname, '../../examples/express.js');
+const PROGRAM = path.join(__dirname, 'server.js');
 const LEASH = path.join(__dirname, 'leash.js');
 const POLL_MS = 50;
 const ANSWER_MS = 2000;
@@ -30,7 +30,7 @@ const COMPLAINT_CHARS = 2000;
  * @property {string} complaint the last that its process wrote to stderr
  */
 
-/** Express servers of the example program, each a process of its own, and what each of them lists. */
+/** Servers, each a process of its own, and what each of them lists. */
 class Cluster {
   #folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clustershazbot-demo-'));
   #agent = new http.Agent({ keepAlive: true, maxSockets: 1 });

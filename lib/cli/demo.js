@@ -2,13 +2,12 @@
 
 const { setTimeout: sleep } = require('node:timers/promises');
 const { parseArgs } = require('node:util');
-const { build } = require('./measure/build.js');
 const { Cluster } = require('./demo/cluster.js');
 const { openScreen, seconds } = require('./demo/screen.js');
 
-const HELP = `npm run demo [-- --keep]
+const HELP = `npx clustershazbot demo [--keep]
 
-Starts five Express servers on this machine, each a process of its own, and shows which servers each of them
+Starts five servers on this machine, each a process of its own, and shows which servers each of them
 lists. Kills one and starts it again, drains one and takes it back, and says how long each took until all knew.
 
   --keep   go on running afterwards, until Ctrl-C
@@ -70,11 +69,9 @@ const steps = [
 
 /** @param {{ keep: boolean }} options */
 async function main({ keep }) {
-  // A test runs this without npm: the addon is there, and is not to be replaced under others that have loaded it.
-  if (process.env.npm_lifecycle_event === 'demo') build();
   await cluster.prepare(COUNT);
   const state = {
-    title: `clustershazbot: five Express servers, gossip every ${INTERVAL} s`,
+    title: `clustershazbot: five servers, gossip every ${INTERVAL} s`,
     servers: cluster.servers,
     steps,
     notes: /** @type {string[]} */ ([]),
@@ -106,7 +103,8 @@ async function main({ keep }) {
   if (keep) {
     state.notes.push(
       '',
-      'Running until Ctrl-C. Kill one by its pid and watch, or ask one:',
+      'Running until Ctrl-C. Kill one by its pid and watch, or look at the page of one, or ask one:',
+      `${server(1).baseUrl}clustershazbot/   control secret: ${cluster.controlSecret}`,
       `curl -H 'Authorization: ${cluster.controlSecret}' ${server(1).baseUrl}clustershazbot/list`,
     );
     screen.note();
@@ -188,22 +186,34 @@ function firstWrong({ offline = [], stopped = false }) {
   }
 }
 
-function options() {
+/** @param {string[]} args */
+function options(args) {
   try {
-    return parseArgs({ options: { keep: { type: 'boolean' }, help: { type: 'boolean' } } }).values;
+    return parseArgs({ args, options: { keep: { type: 'boolean' }, help: { type: 'boolean' } } }).values;
   } catch (error) {
     console.error(`${/** @type {Error} */ (error).message}\n\n${HELP}`);
     process.exit(2);
   }
 }
 
-const { keep = false, help = false } = options();
-if (help) {
-  process.stdout.write(HELP);
-} else {
-  main({ keep }).catch((error) => {
+/**
+ * @param {string[]} args
+ * @returns {Promise<number>} exit code
+ */
+async function demo(args) {
+  const { keep = false, help = false } = options(args);
+  if (help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  try {
+    await main({ keep });
+    return 0;
+  } catch (error) {
     process.exitCode = 1;
     process.on('exit', () => console.error(error instanceof Failure ? error.message : error));
     process.exit();
-  });
+  }
 }
+
+module.exports = { demo };

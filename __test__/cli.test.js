@@ -1,0 +1,205 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { spawn, spawnSync } = require('node:child_process');
+const { writeFileSync } = require('node:fs');
+const path = require('node:path');
+const { after, before, describe, test } = require('node:test');
+
+const {
+  CONTROL_SECRET,
+  SECRET,
+  acquainted,
+  agree,
+  environment,
+  fileList,
+  startServer,
+  startServers,
+} = require('./support/cluster.js');
+const { nobody, startFakePeer } = require('./support/fake-peer.js');
+const { folder } = require('./support/folder.js');
+const { root, runToEnd } = require('./support/programs.js');
+const { startStore } = require('./support/store.js');
+const { until } = require('./support/until.js');
+
+const BIN = path.join(root, 'bin', 'clustershazbot.js');
+const noTerminal = spawnSync('script', ['--version']).error && process.env.SHAZBOT_TEST_ALL !== '1';
+
+/** @typedef {Awaited<ReturnType<typeof startServer>>} Server */
+
+describe('the command line', () => {
+  const list = fileList({ after });
+  /** @type {Server[]} */
+  let servers = [];
+  const own = () => /** @type {Server} */ (servers[0]);
+  before(async () => {
+    servers = await startServers({ after }, 3, { env: { ...list.env, TEST_ROUTER: 'yes' } });
+    await agree(servers, { online: servers });
+    await acquainted(servers);
+    await until(() => list.servers().length === 3, { timeout: 20_000, what: 'all are in the master list' });
+  });
+
+  /**
+   * @param {string[]} args
+   * @param {Record<string, string>} [env]
+   */
+  const run = (args, env = {}) =>
+    runToEnd([BIN, ...args], {
+      env: { SHAZBOT_BASE_URL: own().baseUrl, SHAZBOT_CONTROL_SECRET: CONTROL_SECRET, ...env },
+    });
+
+  test('list shows all servers, in columns and as JSON', async () => {
+    const text = await run(['list']);
+    assert.equal(text.code, 0, text.stderr);
+    for (const { baseUrl } of servers) assert.match(text.stdout, new RegExp(`^online +\\d+ s +${baseUrl}$`, 'm'));
+    const json = JSON.parse((await run(['list', '--json'])).stdout);
+    assert.deepEqual([json.online.length, json.offline.length], [3, 0]);
+    const without = await run(['list'], { SHAZBOT_CONTROL_SECRET: '' });
+    assert.match(without.stderr, /set SHAZBOT_CONTROL_SECRET/);
+  });
+
+  test('status shows how a server sees itself and the others', async () => {
+    const { code, stdout } = await run(['status']);
+    assert.equal(code, 0);
+    assert.match(stdout, new RegExp(`^${own().baseUrl} is online; version 2`));
+    assert.match(stdout, /master list file:.*read \d+ s ago, \d servers/);
+    assert.equal(JSON.parse((await run(['status', '--json'])).stdout).members.length, 3);
+  });
+
+  test('offline drains and online takes back', async () => {
+    const others = servers.slice(1);
+    assert.equal((await run(['offline'])).code, 0);
+    await agree(servers, { online: others, offline: [own()] });
+    assert.match((await run(['status'])).stdout, /is drained/);
+    assert.deepEqual(JSON.parse((await run(['online', '--json'])).stdout), { baseUrl: own().baseUrl, online: true });
+    await agree(servers, { online: servers });
+  });
+
+  test('check ends with 0 where enough are online, and with 1 where not, or where nobody answers', async () => {
+    assert.equal((await run(['check', '--min-online', '3'])).code, 0);
+    const few = await run(['check', '--min-online', '4', '--json']);
+    assert.deepEqual(
+      [few.code, JSON.parse(few.stdout)],
+      [1, { healthy: false, online: 3, minOnline: 4, listsItself: true }],
+    );
+    const gone = await run(['check', '--url', await nobody()]);
+    assert.deepEqual([gone.code, gone.stdout], [1, '']);
+    assert.match(gone.stderr, /nobody listens there/);
+  });
+
+  test('a wrong secret, a wrong use and a server without a status are told in a sentence', async (t) => {
+    const refused = await run(['status'], { SHAZBOT_CONTROL_SECRET: 'not this' });
+    assert.deepEqual([refused.code, refused.stdout], [1, '']);
+    assert.match(refused.stderr, /refuses: SHAZBOT_CONTROL_SECRET is not the one/);
+    for (const args of [
+      [],
+      ['lists'],
+      ['list', 'all'],
+      ['list', '--secret', 'x'],
+      ['check', '--min-online', 'x'],
+      ['list', '--url', 'x'],
+    ]) {
+      const { code, stderr } = await run(args);
+      assert.equal(code, 2, `${args}: ${stderr}`);
+      assert.doesNotMatch(stderr, /\n {4}at /);
+    }
+    const old = await startServer(t, { env: (await startStore(t)).env, engine: 'v1' });
+    const status = await run(['status', '--url', old.baseUrl]);
+    assert.deepEqual([status.code, /ready-made/.test(status.stderr)], [1, true]);
+    assert.equal((await run(['list', '--url', old.baseUrl])).code, 0, 'version 1 has a list');
+    assert.match((await run(['--help'])).stdout, /Exit code/);
+    assert.equal((await run(['--version'])).stdout, `${require('../package.json').version}\n`);
+  });
+
+  test('the secret comes from a file too, and is shown nowhere', async (t) => {
+    const file = path.join(folder(t), 'secret');
+    writeFileSync(file, `${CONTROL_SECRET}\n`);
+    const none = { SHAZBOT_CONTROL_SECRET: '' };
+    assert.equal((await run(['status', '--secret-file', file], none)).code, 0);
+    assert.equal((await run(['status'], { ...none, SHAZBOT_CONTROL_SECRET_FILE: file })).code, 0);
+    assert.equal((await run(['status', '--secret-file', `${file}2`], none)).code, 2);
+    const all = environment(own().baseUrl);
+    for (const args of [['status'], ['doctor'], ['doctor', '--json']]) {
+      const { stdout, stderr } = await run(args, { ...all, ...list.env });
+      for (const secret of [SECRET, CONTROL_SECRET]) assert.ok(!(stdout + stderr).includes(secret));
+    }
+  });
+
+  test('what a server says does not reach the terminal as control characters', async (t) => {
+    const peer = await startFakePeer(t);
+    peer.answer = () => ({ body: { online: [{ baseUrl: 'http://a/\x1b[2J', monitor: false, lastUpdate: 1 }] } });
+    const { stdout } = await run(['list', '--url', peer.baseUrl]);
+    assert.ok(stdout.includes('http://a/?[2J') && !stdout.includes('\x1b'), stdout);
+  });
+
+  test('watch writes a line for each change where there is no terminal', async (t) => {
+    const env = { ...process.env, SHAZBOT_BASE_URL: own().baseUrl, SHAZBOT_CONTROL_SECRET: CONTROL_SECRET };
+    const child = spawn(process.execPath, [BIN, 'watch'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+    t.after(() => child.kill('SIGKILL'));
+    let out = '';
+    child.stdout.on('data', (chunk) => {
+      out += chunk;
+    });
+    const last = /** @type {Server} */ (servers[2]);
+    await until(() => out.split('\n').length > 3, { what: 'it shows the three' });
+    await last.drain();
+    await until(() => out.includes(`drained  ${last.baseUrl}`), { what: 'it shows the drain' });
+    await last.undrain();
+    child.kill('SIGTERM');
+    await until(() => child.exitCode === 0, { what: 'it ends' });
+    await agree(servers, { online: servers });
+  });
+
+  test('watch is a live table in a terminal, with changes marked, and leaves it as it was', {
+    skip: noTerminal,
+  }, async (t) => {
+    const env = {
+      ...process.env,
+      SHAZBOT_BASE_URL: own().baseUrl,
+      SHAZBOT_CONTROL_SECRET: CONTROL_SECRET,
+      TERM: 'xterm',
+    };
+    const command = `stty cols 80 rows 20; exec '${process.execPath}' '${BIN}' watch`;
+    const child = spawn('script', ['-qefc', command, '/dev/null'], { env, stdio: 'pipe' });
+    t.after(() => child.kill('SIGKILL'));
+    let out = '';
+    child.stdout.on('data', (chunk) => {
+      out += chunk;
+    });
+    await until(() => out.includes('3 of 3 online'), { what: 'it shows the three' });
+    const last = /** @type {Server} */ (servers[2]);
+    await last.drain();
+    await until(() => out.includes('2 of 3 online') && out.includes('\x1b[7mdrained'), { what: 'it marks the drain' });
+    await last.undrain();
+    child.stdin.write('\x03');
+    await until(() => child.exitCode !== null, { what: 'it ends' });
+    assert.ok(out.trimEnd().endsWith('\x1b[?25h\x1b[?1049l'), 'cursor and screen are back');
+    await agree(servers, { online: servers });
+  });
+
+  test('doctor finds nothing wrong where nothing is', async () => {
+    const { code, stdout } = await run(['doctor'], { ...environment(own().baseUrl), ...list.env });
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, /ok {4}environment/);
+    assert.match(stdout, /ok {4}master list file:.*it names \d servers, this server among them/);
+    assert.match(stdout, /ok {4}own URL .* lists 3 online/);
+    assert.equal(stdout.match(/ok {4}peer /g)?.length, 2);
+  });
+
+  test('doctor says what is wrong and what to set', async (t) => {
+    const peer = await startFakePeer(t, { answer: () => ({ status: 403, body: 'no' }) });
+    const env = {
+      ...environment(await nobody()),
+      SHAZBOT_GOSSIP_INTERVAL: 'often',
+      SHAZBOT_MASTER_LIST: `${peer.baseUrl}list.json?signature=not-to-be-shown`,
+    };
+    const { code, stdout } = await run(['doctor', '--json'], env);
+    assert.equal(code, 1);
+    assert.doesNotMatch(stdout, /not-to-be-shown/);
+    const [variables, store, url] = JSON.parse(stdout);
+    assert.match(variables.says, /SHAZBOT_MASTER_LIST_UPDATE[\s\S]*SHAZBOT_GOSSIP_INTERVAL/);
+    assert.match(store.says, /answers 403/);
+    assert.match(url.says, /nobody listens there.*SHAZBOT_BASE_URL/);
+    assert.deepEqual([variables.is, store.is, url.is], ['wrong', 'wrong', 'wrong']);
+  });
+});

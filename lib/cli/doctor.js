@@ -1,0 +1,168 @@
+'use strict';
+
+const { readFile } = require('node:fs/promises');
+const { engine } = require('../engine.js');
+const { send, serverOf } = require('./server.js');
+const { plain, span } = require('./show.js');
+
+/** Servers beside this one that are asked. */
+const PEERS = 3;
+/** Clocks that differ by more are worth a word, and by more than the other are a fault, ms. */
+const NOTABLE = 60_000;
+const FAULT = 3_600_000;
+
+/** @typedef {{ what: string, is: 'fine' | 'worth a look' | 'wrong', says: string }} Finding */
+
+/**
+ * Looks at all that a server needs, from here, and changes nothing.
+ * @param {{ env: NodeJS.ProcessEnv, options: import('./server.js').Options, json: boolean, colour: boolean }} context
+ * @returns {Promise<number>} 1 where something is wrong
+ */
+async function doctor({ env, options, json, colour }) {
+  /** @type {Finding[]} */
+  const findings = [];
+  const add = (/** @type {string} */ what, /** @type {Finding['is']} */ is, /** @type {string} */ says) =>
+    findings.push({ what, is, says });
+  const server = serverOf(options, env);
+  const { timeout, base } = server;
+
+  const wrong = engine.check(env);
+  if (wrong) add('environment', 'wrong', wrong.message);
+  else add('environment', 'fine', 'every variable makes sense');
+
+  /** @type {Set<string>} */
+  const known = new Set();
+  const urls = (/** @type {any} */ lists) => {
+    for (const it of Array.isArray(lists?.online) ? lists.online : [])
+      if (typeof it?.baseUrl === 'string') known.add(it.baseUrl);
+  };
+
+  for (const place of (env.SHAZBOT_MASTER_LIST ?? '').split(/\s+/).filter(Boolean)) {
+    const name = shown(place);
+    try {
+      const { found, says } = await readList(place, env.SHAZBOT_MASTER_LIST_AUTH, timeout);
+      urls(found);
+      const lists = found.online.some((/** @type {any} */ it) => it?.baseUrl === base.href);
+      add(`master list ${name}`, 'fine', `${says}${lists ? ', this server among them' : ''}`);
+    } catch (error) {
+      add(
+        `master list ${name}`,
+        'wrong',
+        `${/** @type {Error} */ (error).message}. See docs/master-list.md, and SHAZBOT_MASTER_LIST(_AUTH)`,
+      );
+    }
+  }
+
+  await look(base, 'own URL', true);
+  const peers = [...known].filter((url) => url !== base.href && URL.canParse(url)).slice(0, PEERS);
+  for (const peer of peers) await look(new URL(peer), 'peer', false);
+  if (peers.length === 0) add('peers', 'worth a look', 'no other server is named by the master list or by this server');
+
+  if (json) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
+  else
+    for (const { what, is, says } of findings)
+      process.stdout.write(`${sign(is, colour)} ${`${what}: ${says}`.split('\n').map(plain).join('\n')}\n`);
+  return findings.some(({ is }) => is === 'wrong') ? 1 : 0;
+
+  /**
+   * @param {URL} url
+   * @param {string} what
+   * @param {boolean} isOwn
+   */
+  async function look(url, what, isOwn) {
+    const name = `${what} ${shown(url.href)}`;
+    const remedy = isOwn
+      ? 'Does the program run, and is SHAZBOT_BASE_URL the URL at which others reach it?'
+      : 'If it runs: a firewall, or its own SHAZBOT_BASE_URL';
+    const at = (/** @type {string} */ route) => new URL(`clustershazbot/${route}`, url);
+    try {
+      // The others' secret does not go to whoever is named in a list.
+      const { status, json: lists, date, took } = await send(at('list'), { timeout });
+      if (status === 503)
+        return add(
+          name,
+          'wrong',
+          'it answers 503: the program runs, and shazbotStart has not been called, or has failed',
+        );
+      if (status === 401) add(name, 'fine', 'it answers, and shows its list for a secret only');
+      else if (status !== 200 || !Array.isArray(lists?.online)) {
+        return add(
+          name,
+          'wrong',
+          `GET clustershazbot/list answers ${status}${status === 404 ? ': is the route there?' : ', and no list'}. ${remedy}`,
+        );
+      } else {
+        urls(lists);
+        const mine = isOwn && lists.online.some((/** @type {any} */ it) => it?.baseUrl === url.href);
+        const doubt = isOwn && !mine;
+        add(
+          name,
+          doubt ? 'worth a look' : 'fine',
+          `it answers after ${took} ms, and lists ${lists.online.length} online${doubt ? ', itself not among them: it is drained, or another server answers here' : ''}`,
+        );
+      }
+      const ahead = date - Date.now();
+      const differs = `its clock is ${span(Math.abs(ahead))} ${ahead > 0 ? 'ahead of' : 'behind'} the one here`;
+      if (Math.abs(ahead) > NOTABLE)
+        add(`clock of ${shown(url.href)}`, Math.abs(ahead) > FAULT ? 'wrong' : 'worth a look', differs);
+      const gossip = await send(at('gossip'), { timeout, secret: 'none', body: '{"message":"gossip","online":[]}' });
+      if (gossip.status !== 401) {
+        add(
+          `gossip route of ${shown(url.href)}`,
+          'wrong',
+          `POST clustershazbot/gossip answers ${gossip.status} to a wrong secret, not 401: is the route there, behind a JSON body parser?`,
+        );
+      }
+    } catch (error) {
+      add(name, isOwn ? 'wrong' : 'worth a look', `${/** @type {Error} */ (error).message}. ${remedy}`);
+    }
+  }
+}
+
+/**
+ * @param {string} place
+ * @param {string | undefined} auth
+ * @param {number} timeout
+ */
+async function readList(place, auth, timeout) {
+  const url = new URL(place);
+  if (url.protocol === 'file:') {
+    const text = await readFile(url, 'utf8').catch((error) => {
+      if (error.code === 'ENOENT') return '';
+      throw error;
+    });
+    return described(text ? JSON.parse(text) : { online: [] });
+  }
+  const { status, json } = await send(url, { timeout, ...(auth && { secret: auth }) });
+  if (status === 404) return { found: { online: [] }, says: 'it is not there yet: the first server writes it' };
+  if (status !== 200) throw new Error(`it answers ${status}`);
+  return described(json);
+}
+
+/** @param {any} found */
+function described(found) {
+  if (!Array.isArray(found?.online)) throw new Error('it is no list: {"online":[…]}');
+  return { found, says: `it names ${found.online.length} servers` };
+}
+
+/** Without what may be secret in it. @param {string} place */
+function shown(place) {
+  if (!URL.canParse(place)) return 'that is no URL';
+  const { protocol, host, pathname } = new URL(place);
+  return `${protocol}//${host}${pathname}`;
+}
+
+/**
+ * @param {Finding['is']} is
+ * @param {boolean} colour
+ */
+function sign(is, colour) {
+  const [mark, number] = {
+    fine: /** @type {const} */ (['ok   ', 32]),
+    'worth a look': /** @type {const} */ (['look ', 33]),
+    wrong: /** @type {const} */ (['WRONG', 31]),
+  }[is];
+  return colour ? `\x1b[${number}m${mark}\x1b[0m` : mark;
+}
+
+module.exports = { doctor };
