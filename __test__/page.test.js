@@ -102,7 +102,7 @@ describe('the page', { skip }, () => {
     await logIn(page);
     const row = page.locator('tr', { hasText: other.baseUrl });
     await row.getByText('online').waitFor();
-    assert.equal(await row.getByRole('link').getAttribute('href'), `${other.baseUrl}clustershazbot/`);
+    assert.equal(await row.getByRole('link').getAttribute('href'), `${other.baseUrl}clustershazbot`);
 
     await other.kill();
     await row.getByText('failed').waitFor({ timeout: 15_000 });

@@ -7,7 +7,7 @@ import type {
 import type { ServerList, ShazbotEvents, ShazbotStatus } from '../index.js';
 
 export interface ShazbotModuleOptions {
-  /** Whether the page is served, at `/clustershazbot/`; default true. It asks for the control secret. */
+  /** Whether the page is served, at `/clustershazbot`; default true. It asks for the control secret. */
   page?: boolean | undefined;
 }
 

@@ -19,7 +19,7 @@ const { clearTimeout, setTimeout } = require('node:timers');
 const { shazbotEvents, shazbotGetServerList, shazbotShutDown, shazbotStart, shazbotStatus } = require('../index.js');
 const { engine } = require('./engine.js');
 const { settled } = require('./errors.js');
-const { MOUNT, answer, withoutQuery } = require('./routes.js');
+const { MOUNT, answer } = require('./routes.js');
 
 /** How long the application waits for the first round before it listens, ms: others ask it meanwhile. */
 const FIRST_ROUND = 1_000;
@@ -110,9 +110,8 @@ for (const [name, method, path] of handlers) {
    */
   const value = async function (request, response) {
     const { httpAdapter } = this.host;
-    const url = request.originalUrl;
-    const below = path === '/' && !withoutQuery(url).endsWith('/') ? '' : path;
-    const given = { path: below, url, incoming: request.raw ?? request, body: request.body };
+    // The page is served as it is asked for: Nest on Fastify has no route with a slash at its end.
+    const given = { path, url: request.originalUrl, incoming: request.raw ?? request, body: request.body };
     const answered = await answer(given, this.options);
     if (!answered) throw new NotFoundException();
     for (const [header, text] of Object.entries(answered.headers)) httpAdapter.setHeader(response, header, text);

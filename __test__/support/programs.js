@@ -1,5 +1,14 @@
 const { execFile, spawn } = require('node:child_process');
-const { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } = require('node:fs');
+const {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} = require('node:fs');
 const path = require('node:path');
 
 const cluster = require('./cluster.js');
@@ -50,6 +59,37 @@ function copyApp(app) {
   const directory = workDirectory(app, app);
   const from = path.join(apps, app);
   cpSync(from, directory, { recursive: true, filter: (source) => source !== path.join(from, 'node_modules') });
+  return directory;
+}
+
+/**
+ * A work directory with what is installed for the app, and with this package as npm would install it: a copy, which finds the
+ * frameworks that the app has.
+ *
+ * @param {string} name
+ * @param {string} app directory in __test__/apps
+ */
+function projectOf(name, app) {
+  const directory = workDirectory(name, 'none');
+  const modules = path.join(directory, 'node_modules');
+  const from = path.join(apps, app, 'node_modules');
+  for (const name of readdirSync(from)) {
+    const within = name.startsWith('@') ? readdirSync(path.join(from, name)).map((it) => path.join(name, it)) : [name];
+    for (const it of within) {
+      mkdirSync(path.dirname(path.join(modules, it)), { recursive: true });
+      symlinkSync(path.join(from, it), path.join(modules, it), 'junction');
+    }
+  }
+  const copy = path.join(modules, 'clustershazbot');
+  const { files } = require('../../package.json');
+  const binaries = readdirSync(root).filter((file) => file.endsWith('.node'));
+  for (const file of [
+    'package.json',
+    ...files.filter((/** @type {string} */ it) => !it.startsWith('!')),
+    ...binaries,
+  ]) {
+    cpSync(path.join(root, file), path.join(copy, file), { recursive: true });
+  }
   return directory;
 }
 
@@ -108,11 +148,11 @@ class Program {
 
   /**
    * @param {string[]} args of node: options, then the program
-   * @param {{ port: number, env: Record<string, string>, node?: string }} options
+   * @param {{ port: number, env: Record<string, string>, node?: string, prefix?: string }} options
    */
-  constructor(args, { port, env, node = process.execPath }) {
+  constructor(args, { port, env, node = process.execPath, prefix = '' }) {
     this.name = args.at(-1);
-    this.baseUrl = `http://127.0.0.1:${port}/`;
+    this.baseUrl = `http://127.0.0.1:${port}/${prefix}`;
     const variables = { ...environment(this.baseUrl), ...env, PORT: String(port) };
     this.child = spawn(node, args, { env: programEnvironment(variables), stdio: ['ignore', 'pipe', 'pipe'] });
     this.child.stdout.on('data', (chunk) => {
@@ -177,7 +217,7 @@ const agree = /** @type {any} */ (cluster.agree);
  *
  * @param {import('./cluster.js').Scope} scope
  * @param {string[]} args of node: options, then the program
- * @param {{ env: Record<string, string>, node?: string, wait?: boolean }} options
+ * @param {{ env: Record<string, string>, node?: string, wait?: boolean, prefix?: string }} options `prefix` of the path
  */
 async function startProgram(scope, args, { wait = true, ...options }) {
   const [port] = /** @type {[number]} */ (await freePorts(1));
@@ -239,6 +279,7 @@ module.exports = {
   apps,
   copyApp,
   newerNode,
+  projectOf,
   readmeProgram,
   root,
   runToEnd,

@@ -1,0 +1,107 @@
+// An application with the ready-made module and health check, and with what applications have that would spoil the routes if
+// it reached them: an interceptor that wraps answers, a version of the API. For __test__/nest-module.test.js, which compiles
+// it in two ways. FAILS, HOOKS, PLATFORM, PAGE and CONTEXT say what is different.
+
+import {
+  type CallHandler,
+  Controller,
+  type ExecutionContext,
+  Get,
+  Inject,
+  Module,
+  type NestInterceptor,
+  type OnApplicationShutdown,
+  Post,
+  VersioningType,
+} from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { HealthCheck, HealthCheckService, TerminusModule } from '@nestjs/terminus';
+import { ShazbotController, ShazbotModule, ShazbotService } from 'clustershazbot/nestjs';
+import { ShazbotHealthIndicator } from 'clustershazbot/nestjs/terminus';
+import { map } from 'rxjs';
+
+const { PORT = '3000', HOOKS = 'yes', PLATFORM, PAGE = 'yes', CONTEXT, PARSER = 'yes' } = process.env;
+
+@Controller({ version: '1' })
+class AppController implements OnApplicationShutdown {
+  constructor(
+    @Inject(ShazbotService) private readonly cluster: ShazbotService,
+    @Inject(HealthCheckService) private readonly health: HealthCheckService,
+    @Inject(ShazbotHealthIndicator) private readonly indicator: ShazbotHealthIndicator,
+  ) {
+    cluster.events.on('offline', ({ baseUrl, reason }) => console.log(`${baseUrl} ${reason}`));
+  }
+
+  @Get('peers')
+  peers() {
+    return this.cluster.list().online.map(({ baseUrl }) => baseUrl);
+  }
+
+  @Get('health')
+  @HealthCheck()
+  check() {
+    return this.health.check([async () => this.indicator.isHealthy('cluster', { minOnline: 2 })]);
+  }
+
+  @Post('drain')
+  drain() {
+    this.cluster.drain();
+    return this.cluster.status().state;
+  }
+
+  @Post('undrain')
+  undrain() {
+    this.cluster.undrain();
+    return this.cluster.status().state;
+  }
+
+  onApplicationShutdown() {
+    console.log('closed');
+  }
+}
+
+class Wrapping implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler) {
+    return next.handle().pipe(map((data) => ({ data })));
+  }
+}
+
+class Guard {
+  canActivate(context: ExecutionContext) {
+    return context.getClass() === ShazbotController || context.switchToHttp().getRequest().headers.user === 'me';
+  }
+}
+
+@Module({
+  imports: [
+    TerminusModule,
+    PAGE === 'yes'
+      ? ShazbotModule.forRoot({ isGlobal: true })
+      : ShazbotModule.forRootAsync({ inject: [], useFactory: async () => ({ page: false }) }),
+  ],
+  controllers: [AppController],
+  providers: [ShazbotHealthIndicator],
+})
+class AppModule {}
+
+async function create() {
+  if (PLATFORM !== 'fastify') return NestFactory.create(AppModule, { bodyParser: PARSER === 'yes' });
+  const { FastifyAdapter } = await import('@nestjs/platform-fastify' as string);
+  return NestFactory.create(AppModule, new FastifyAdapter());
+}
+
+async function main() {
+  if (CONTEXT) {
+    const context = await NestFactory.createApplicationContext(AppModule);
+    console.log(JSON.stringify(context.get(ShazbotHealthIndicator).isHealthy('cluster')));
+    return context.close();
+  }
+  const app = await create();
+  app.setGlobalPrefix('api');
+  app.enableVersioning({ type: VersioningType.URI, defaultVersion: '1' });
+  app.useGlobalInterceptors(new Wrapping());
+  app.useGlobalGuards(new Guard());
+  if (HOOKS === 'yes') app.enableShutdownHooks();
+  await app.listen(PORT, '127.0.0.1');
+}
+main();

@@ -1,0 +1,214 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { readFileSync } = require('node:fs');
+const path = require('node:path');
+const { after, before, describe, test } = require('node:test');
+
+const { CONTROL_SECRET, SECRET, environment, fileList } = require('./support/cluster.js');
+const { startFakePeer } = require('./support/fake-peer.js');
+const { entry, message } = require('./support/gossip.js');
+const { request } = require('./support/http.js');
+const { agree, apps, projectOf, runToEnd, startProgram, tsc, write } = require('./support/programs.js');
+const { until } = require('./support/until.js');
+
+/** @typedef {Awaited<ReturnType<typeof startProgram>>} Server */
+
+const source = readFileSync(path.join(__dirname, 'integrations', 'nest.ts'), 'utf8');
+
+/** @type {[name: string, app: 'nest11' | 'nest12', env: Record<string, string>][]} */
+const variants = [
+  ['Nest 11, CommonJS, with the metadata of decorators', 'nest11', {}],
+  ['Nest 12, an ES module, without it', 'nest12', {}],
+  ['Nest 12, without a body parser', 'nest12', { PARSER: 'no' }],
+  ['Nest 12 on Fastify', 'nest12', { PLATFORM: 'fastify' }],
+];
+
+describe('the module for Nest', () => {
+  const list = fileList({ after });
+  /** @type {Record<string, string>} */
+  const mains = {};
+  /** @type {Server[]} */
+  const servers = [];
+
+  before(async () => {
+    [mains.nest11, mains.nest12] = await Promise.all([buildWithMetadata(), buildWithout()]);
+    servers.push(...(await Promise.all(variants.map(([, app, env]) => start({ after }, app, env)))));
+  });
+
+  /**
+   * @param {import('./support/cluster.js').Scope} scope
+   * @param {string} app
+   * @param {Record<string, string>} env
+   * @param {boolean} [wait]
+   */
+  function start(scope, app, env, wait) {
+    return startProgram(scope, [String(mains[app])], { env: { ...list.env, ...env }, prefix: 'api/', wait });
+  }
+
+  test('starts the engine with the application: each server finds the others', async () => {
+    await agree(servers, { online: servers });
+  });
+
+  for (const [n, [name, , { PARSER, PLATFORM }]] of variants.entries()) {
+    describe(`on ${name}`, () => {
+      const server = () => /** @type {Server} */ (servers[n]);
+      /**
+       * @param {string} route
+       * @param {Parameters<typeof request>[1]} [options]
+       */
+      const ask = (route, options) => request(`${server().baseUrl}clustershazbot${route}`, options);
+      /** @param {string} route */
+      const mine = (route, method = 'GET') =>
+        request(`${server().baseUrl}v1/${route}`, { method, headers: { user: 'me' } });
+
+      test('answers the routes as they are, whatever the application does with its own', async () => {
+        assert.equal((await request(`${server().baseUrl}v1/peers`)).status, 403, 'its guard');
+        const peers = await mine('peers');
+        assert.deepEqual(peers.json.data.sort(), servers.map(({ baseUrl }) => baseUrl).sort());
+        const headers = { authorization: SECRET };
+        const gossip = await ask('/gossip', { method: 'POST', headers, body: message() });
+        assert.deepEqual([gossip.status, gossip.json.message], [200, 'gossip']);
+        assert.deepEqual(Object.keys((await ask('/list')).json), ['online']);
+        assert.deepEqual(Object.keys(await server().list()), ['online', 'offline']);
+        const control = await server().control(true);
+        assert.deepEqual([control.status, control.json], [200, { success: true }]);
+        for (const { headers } of [gossip, control, await ask('/list')]) {
+          assert.equal(headers['cache-control'], 'no-store');
+          assert.equal(headers['content-type'], 'application/json; charset=utf-8');
+        }
+      });
+
+      test('says what is wrong with a request', async () => {
+        const body = message();
+        const refused = await ask('/gossip', { method: 'POST', headers: { authorization: 'wrong' }, body });
+        assert.deepEqual([refused.status, refused.json], [401, { error: 'Unauthorized: Invalid SHAZBOT_SECRET' }]);
+        const headers = { authorization: SECRET };
+        const none = await ask('/gossip', { method: 'POST', headers, body: { message: 'gossip' } });
+        assert.deepEqual([none.status, /online/.test(none.json.error)], [400, true]);
+        assert.equal((await ask('/gossip', { method: 'POST', headers, body: '{' })).status, 400);
+        assert.equal((await ask('/nothing')).status, 404);
+      });
+
+      test('shows the status for the control secret, and the page', async () => {
+        assert.equal((await ask('/status')).status, 401);
+        const headers = { authorization: CONTROL_SECRET };
+        assert.equal((await ask('/status', { headers })).json.baseUrl, server().baseUrl);
+        await until(
+          async () => {
+            const etag = String((await ask('/status', { headers })).headers.etag);
+            return (await ask('/status', { headers: { ...headers, 'if-none-match': etag } })).status === 304;
+          },
+          { every: 1, what: 'nothing has changed' },
+        );
+        // Nest on Fastify has no route with a slash at its end.
+        const pages = await Promise.all((PLATFORM === 'fastify' ? [''] : ['', '/']).map((route) => ask(route)));
+        for (const page of pages) assert.equal(page.status, 200);
+        const [page] = /** @type {[typeof pages[0]]} */ (pages);
+        assert.match(String(page.headers['content-type']), /^text\/html/);
+        assert.equal(page.headers['cache-control'], 'no-cache');
+      });
+
+      test('drains and undrains by the service', async () => {
+        const others = servers.filter((other) => other !== server());
+        assert.deepEqual((await mine('drain', 'POST')).json, { data: 'drained' });
+        await agree(servers, { online: others, offline: [server()] });
+        assert.deepEqual((await mine('undrain', 'POST')).json, { data: 'online' });
+        await agree(servers, { online: servers });
+      });
+
+      test('is healthy while enough servers are online', async () => {
+        const { status, json } = await mine('health');
+        assert.equal(status, 200);
+        assert.deepEqual(json.data.info, { cluster: { status: 'up', online: servers.length } });
+      });
+
+      test('takes as much as the body parser does', async () => {
+        const many = message(
+          [],
+          Array.from({ length: 1_500 }, (_, i) => entry(`http://127.0.0.1:${30_000 + i}/`)),
+        );
+        const headers = { authorization: 'wrong' };
+        const { status } = await ask('/gossip', { method: 'POST', headers, body: many });
+        assert.equal(status, PARSER === 'no' || PLATFORM === 'fastify' ? 401 : 413, 'Express takes 100 kB');
+      });
+    });
+  }
+
+  test('says nothing where shutdown hooks are enabled', () => {
+    for (const { stdout, stderr } of servers) assert.doesNotMatch(stdout + stderr, /enableShutdownHooks|WARN/);
+  });
+
+  test('leaves when the application is closed, while that still answers, and then lets it end', async () => {
+    for (const [n, leaver] of servers.entries()) {
+      const rest = servers.slice(n + 1);
+      leaver.signal('SIGTERM');
+      assert.deepEqual(await leaver.ended(), { code: null, signal: 'SIGTERM' });
+      assert.match(leaver.stdout, /closed\n/);
+      await agree(rest, { online: rest, offline: servers.slice(0, n + 1) });
+      for (const { stdout } of rest) assert.match(stdout, new RegExp(`${leaver.baseUrl} left`), 'the service tells');
+    }
+  });
+
+  for (const app of ['nest11', 'nest12']) {
+    test(`warns where no signal closes the application, and leaves the page out, on ${app}`, async (t) => {
+      const server = await start(t, app, { HOOKS: 'no', PAGE: 'no' });
+      await until(() => /WARN.*enableShutdownHooks/.test(server.stdout + server.stderr), { what: 'it warns' });
+      for (const route of ['', '/']) {
+        assert.equal((await request(`${server.baseUrl}clustershazbot${route}`)).status, 404);
+      }
+      assert.equal((await request(`${server.baseUrl}clustershazbot/list`)).status, 200);
+      const { status, json } = await request(`${server.baseUrl}v1/health`, { headers: { user: 'me' } });
+      assert.equal(status, 503);
+      const message = '1 servers are online, and 2 should be';
+      assert.deepEqual(json.error, { cluster: { status: 'down', online: 1, message } });
+    });
+
+    test(`fails the start of the application with what is wrong with the variables, on ${app}`, async (t) => {
+      const server = await start(t, app, { SHAZBOT_CONTROL_SECRET: '' }, false);
+      assert.equal((await server.ended()).code, 1);
+      assert.match(server.stdout + server.stderr, /Environment variable SHAZBOT_CONTROL_SECRET is required/);
+    });
+
+    test(`listens before a master list that hangs is given up, on ${app}`, async (t) => {
+      const store = `${(await startFakePeer(t, { answer: () => 'hang' })).baseUrl}list.json`;
+      const env = { SHAZBOT_MASTER_LIST: store, SHAZBOT_MASTER_LIST_UPDATE: store };
+      const since = Date.now();
+      await start(t, app, { ...env, SHAZBOT_MASTER_LIST_UPDATE_AUTH: 'x' });
+      assert.ok(Date.now() - since < 8_000, `${Date.now() - since} ms`);
+    });
+
+    test(`does not start the engine in an application without HTTP, on ${app}`, async (t) => {
+      const env = { ...environment('http://127.0.0.1:9/'), ...fileList(t).env, CONTEXT: 'yes' };
+      const { code, stdout, stderr } = await runToEnd([String(mains[app])], { env });
+      assert.equal(code, 0, stderr);
+      const message = 'Clustershazbot engine not started';
+      const said = stdout.split('\n').find((line) => line.startsWith('{')) ?? '{}';
+      assert.deepEqual(JSON.parse(said), { cluster: { status: 'down', message } });
+    });
+  }
+});
+
+/** By the TypeScript compiler with the options of Nest's starter. */
+async function buildWithMetadata() {
+  const directory = projectOf('nest-module-11', 'nest11');
+  const { compilerOptions } = JSON.parse(readFileSync(path.join(apps, 'nest11', 'tsconfig.json'), 'utf8'));
+  write(directory, {
+    'package.json': { type: 'commonjs' },
+    'tsconfig.json': { compilerOptions, files: ['main.ts'] },
+    'main.ts': source,
+  });
+  assert.equal(await tsc(directory), '', 'tsc accepts it');
+  return path.join(directory, 'dist', 'main.js');
+}
+
+/** By a compiler that writes no metadata, as esbuild and tsx do not. */
+async function buildWithout() {
+  const directory = projectOf('nest-module-12', 'nest12');
+  const { transformSync } = require(require.resolve('@swc/core', { paths: [path.join(apps, 'plain')] }));
+  const parser = { syntax: 'typescript', decorators: true };
+  const transform = { legacyDecorator: true, decoratorMetadata: false };
+  const { code } = transformSync(source, { jsc: { parser, transform, target: 'es2022' }, module: { type: 'es6' } });
+  write(directory, { 'package.json': { type: 'module' }, 'main.js': code });
+  return path.join(directory, 'main.js');
+}
