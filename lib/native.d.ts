@@ -10,7 +10,7 @@ export declare class Engine {
    */
   start(environment: NodeJS.ProcessEnv, observe: (arg0: string, arg1: string, arg2: boolean) => void): Promise<Failure | null> | Failure
   /** What is wrong with an environment, which is not used otherwise. */
-  check(environment: NodeJS.ProcessEnv): Failure | null
+  static check(environment: NodeJS.ProcessEnv): Failure | null
   /** Leaves the cluster; resolves when that is over. Call `end` then. */
   leave(): Promise<Failure | null>
   /** Ends the engine, whatever it does. */

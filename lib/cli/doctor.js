@@ -1,7 +1,7 @@
 'use strict';
 
 const { readFile } = require('node:fs/promises');
-const { engine } = require('../engine.js');
+const { Engine } = require('../binary.js');
 const { send, serverOf } = require('./server.js');
 const { plain, span } = require('./show.js');
 
@@ -26,7 +26,7 @@ async function doctor({ env, options, json, colour }) {
   const server = serverOf(options, env);
   const { timeout, base } = server;
 
-  const wrong = engine.check(env);
+  const wrong = Engine.check(env);
   if (wrong) add('environment', 'wrong', wrong.message);
   else add('environment', 'fine', 'every variable makes sense');
 

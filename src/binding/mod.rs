@@ -106,7 +106,7 @@ impl NodeEngine {
 
     /// What is wrong with an environment, which is not used otherwise.
     #[napi]
-    pub fn check(&self, #[napi(ts_arg_type = "NodeJS.ProcessEnv")] environment: Environment) -> Option<Failure> {
+    pub fn check(#[napi(ts_arg_type = "NodeJS.ProcessEnv")] environment: Environment) -> Option<Failure> {
         failure(Config::from_environment(&environment).map(drop))
     }
 
