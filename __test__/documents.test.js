@@ -65,8 +65,9 @@ function know(...baseUrls) {
  * @param {UserProject} project
  * @param {string} file
  * @param {NodeJS.ProcessEnv} [env]
+ * @param {(baseUrl: string) => unknown} [look] at the first, while both run
  */
-async function runTwice(project, file, env) {
+async function runTwice(project, file, env, look) {
   const ports = await freePorts(2);
   const [first, second] = ports.map((port) => `http://127.0.0.1:${port}/`);
   const servers = ports.map((port) =>
@@ -82,6 +83,7 @@ async function runTwice(project, file, env) {
   try {
     await know(first, second);
     await refuses(first);
+    await look?.(first);
     servers[1].child.kill('SIGTERM');
     // Nest ends by the signal that it got, once its hooks have run.
     assert.ok([0, 'SIGTERM'].includes(await servers[1].exit));
@@ -120,12 +122,22 @@ describe('the programs of the documents', () => {
     await runTwice(it, 'express.js');
   });
 
-  test('README.md: the Nest module runs, in the application of EXAMPLES.md', { timeout: 60_000 }, async () => {
+  test('README.md: the Nest application runs', { timeout: 60_000 }, async () => {
     const it = project();
-    it.write('clustershazbot.module.ts', program('README.md', 'clustershazbot.ts'));
-    it.write('main.ts', program('EXAMPLES.md', 'main.ts'));
-    await it.compile('clustershazbot.module.ts', 'main.ts');
-    await runTwice(it, 'main.js');
+    it.write('app.ts', program('README.md', 'app.ts'));
+    await it.compile('app.ts');
+    await runTwice(it, 'app.js');
+  });
+
+  test('EXAMPLES.md: the program with metrics runs, and is scraped', { timeout: 60_000 }, async () => {
+    const it = project();
+    it.write('metrics.mjs', program('EXAMPLES.md', 'metrics.mjs'));
+    /** @type {string[]} */
+    const scraped = [];
+    await runTwice(it, 'metrics.mjs', {}, async (baseUrl) => {
+      scraped.push((await request(`${baseUrl}metrics`)).text);
+    });
+    assert.match(String(scraped[0]), /^clustershazbot_members\{state="online"\} 2$/m);
   });
 
   test('EXAMPLES.md: the Nest application runs', { timeout: 60_000 }, async () => {
@@ -223,7 +235,7 @@ describe('the programs of the documents', () => {
     /** @param {string} text */
     const routes = (text) => [...text.matchAll(/app\.\w+\('[^']+'/g)].map(([route]) => route);
     const plain = readFileSync(path.join(ROOT, 'examples/express.js'), 'utf8');
-    assert.equal(routes(plain).length, 3);
+    assert.equal(routes(plain).length, 1);
     assert.deepEqual(routes(plain), routes(program('README.md', 'express.ts')));
   });
 });
