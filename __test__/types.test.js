@@ -54,6 +54,35 @@ describe('the types', () => {
       });
     }
 
+    for (const [n, [name, type, options, only = compiler]] of settings.entries()) {
+      // No framework is installed for the last.
+      if (only !== compiler || app === 'plain') continue;
+      test(`of the integrations hold under ${compiler}: ${name}`, async () => {
+        const directory = workDirectory(`types-integrations-${app}-${n}`, app);
+        const compilerOptions = { ...strict, skipLibCheck: true, types: ['node'], ...options };
+        write(directory, {
+          'package.json': { type },
+          'tsconfig.json': { compilerOptions, files: ['program.ts'] },
+          'program.ts': `
+            import type { MemberEvent } from 'clustershazbot';
+            import { shazbotRouter } from 'clustershazbot/express';
+            import { shazbotFastify } from 'clustershazbot/fastify';
+            import { ShazbotModule, type ShazbotService } from 'clustershazbot/nestjs';
+            import { ShazbotHealthIndicator } from 'clustershazbot/nestjs/terminus';
+            import { shazbotMetrics } from 'clustershazbot/prometheus';
+            import { createServer, type Server } from 'node:http';
+            export const server: Server = createServer(shazbotRouter({ page: false }));
+            export const modules: object[] = [ShazbotModule.forRoot({ isGlobal: true }), ShazbotHealthIndicator, shazbotFastify];
+            export const metrics: void = shazbotMetrics();
+            export const listen = (it: ShazbotService) => it.events.on('offline', (event: Readonly<MemberEvent>) => event.reason);
+            // @ts-expect-error
+            shazbotRouter({ pages: true });
+          `,
+        });
+        assert.equal(await tsc(directory), '');
+      });
+    }
+
     test(`hold under ${compiler}: import = require() in CommonJS with verbatimModuleSyntax`, async () => {
       const directory = workDirectory(`types-${app}-require`, app);
       const compilerOptions = { ...strict, module: 'nodenext', verbatimModuleSyntax: true };
