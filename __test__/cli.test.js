@@ -55,7 +55,7 @@ describe('the command line', () => {
     const json = JSON.parse((await run(['list', '--json'])).stdout);
     assert.deepEqual([json.online.length, json.offline.length], [3, 0]);
     const without = await run(['list'], { SHAZBOT_CONTROL_SECRET: '' });
-    assert.match(without.stderr, /set SHAZBOT_CONTROL_SECRET/);
+    assert.match(without.stderr, /SHAZBOT_CONTROL_SECRET is not set/);
   });
 
   test('status shows how a server sees itself and the others', async () => {

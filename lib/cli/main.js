@@ -109,8 +109,10 @@ async function list({ server, json, colour }) {
   if (!Array.isArray(lists.online)) throw new Refusal(`${server.base} answers no list`);
   if (json) return asJson(lists);
   say(`${table(rowsOfList(lists), { colour }).join('\n')}\n`);
-  if (!lists.offline)
-    console.error('The offline servers are shown for the control secret: set SHAZBOT_CONTROL_SECRET.');
+  if (!lists.offline) {
+    const is = server.secret ? 'is not that of this server' : 'is not set';
+    console.error(`The offline servers are shown for the control secret: SHAZBOT_CONTROL_SECRET ${is}.`);
+  }
   return 0;
 }
 
