@@ -140,7 +140,19 @@ describe('the programs of the documents', () => {
     assert.match(String(scraped[0]), /^clustershazbot_members\{state="online"\} 2$/m);
   });
 
-  test('EXAMPLES.md: the Nest application runs', { timeout: 60_000 }, async () => {
+  test('EXAMPLES.md: the Nest application with a health check runs', { timeout: 60_000 }, async () => {
+    const it = project();
+    it.write('health.ts', program('EXAMPLES.md', 'health.ts'));
+    await it.compile('health.ts');
+    await runTwice(it, 'health.js', {}, async (baseUrl) => {
+      const { status, json } = await request(`${baseUrl}health`);
+      assert.equal(status, 200);
+      assert.deepEqual(json.details, { cluster: { status: 'up', online: 2 } });
+      assert.equal((await request(`${baseUrl}peers`)).json.length, 2);
+    });
+  });
+
+  test('EXAMPLES.md: the Nest application with routes by hand runs', { timeout: 60_000 }, async () => {
     const it = project();
     for (const file of NEST) it.write(file, program('EXAMPLES.md', file));
     await it.compile(...NEST);

@@ -5,6 +5,7 @@ const { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, w
 const os = require('node:os');
 const path = require('node:path');
 const { promisify } = require('node:util');
+const { copyPackage } = require('./package.js');
 
 const ROOT = path.join(__dirname, '../..');
 const APP = path.join(ROOT, '__test__/apps/examples');
@@ -61,7 +62,7 @@ class Project {
       if (!found) throw new Error(`${name} is not installed`);
       this.#link(name, found);
     }
-    this.#link('clustershazbot', ROOT);
+    copyPackage(path.join(this.folder, 'node_modules', 'clustershazbot'));
   }
 
   /**

@@ -13,6 +13,7 @@ const path = require('node:path');
 
 const cluster = require('./cluster.js');
 const { request } = require('./http.js');
+const { copyPackage } = require('./package.js');
 const { freePorts } = require('./ports.js');
 const { until } = require('./until.js');
 
@@ -80,16 +81,7 @@ function projectOf(name, app) {
       symlinkSync(path.join(from, it), path.join(modules, it), 'junction');
     }
   }
-  const copy = path.join(modules, 'clustershazbot');
-  const { files } = require('../../package.json');
-  const binaries = readdirSync(root).filter((file) => file.endsWith('.node'));
-  for (const file of [
-    'package.json',
-    ...files.filter((/** @type {string} */ it) => !it.startsWith('!')),
-    ...binaries,
-  ]) {
-    cpSync(path.join(root, file), path.join(copy, file), { recursive: true });
-  }
+  copyPackage(path.join(modules, 'clustershazbot'));
   return directory;
 }
 
