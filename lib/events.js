@@ -28,18 +28,19 @@ function memberEvents(engine) {
   const emitter = new EventEmitter();
   /** @type {MemberEvent[]} */
   const recent = [];
-  /** @type {Iterator<MemberEvent>[]} Taken from the engine and not told yet, in this order. */
-  const waiting = [];
+  /** @type {Iterator<any[]>} Taken from the engine and not told yet. */
+  let rows = [].values();
 
-  /** Tells what has happened since it was called last. */
+  /** Tells what has happened since it was called last. A listener may call it too: it goes on where this one is. */
   function tell() {
-    const json = engine.takeEvents();
-    if (json) waiting.push(JSON.parse(json).map(event).values());
-    // A listener may call this too: it goes on where this one is.
-    while (waiting[0]) {
-      const { value } = waiting[0].next();
-      if (value) emit(value);
-      else waiting.shift();
+    for (;;) {
+      const { value } = rows.next();
+      if (value) emit(event(value));
+      else {
+        const json = engine.takeEvents();
+        if (!json) return;
+        rows = JSON.parse(json).values();
+      }
     }
   }
 

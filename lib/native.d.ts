@@ -43,7 +43,7 @@ export declare class Engine {
    * date: written over, because to make and collect an array costs three times what is in it.
    */
   refresh(digest: number, online: Float64Array, offline: Float64Array): boolean | Failure
-  /** What has become of servers since this was asked last, as JSON; empty where nothing has. */
+  /** What has become of servers since this was asked last, the first of it, as JSON; empty once all is taken. */
   takeEvents(): string
   /** How this server sees itself and the others, as JSON. */
   status(): string | Failure

@@ -218,7 +218,7 @@ impl NodeEngine {
         }))
     }
 
-    /// What has become of servers since this was asked last, as JSON; empty where nothing has.
+    /// What has become of servers since this was asked last, the first of it, as JSON; empty once all is taken.
     #[napi]
     pub fn take_events(&self) -> String {
         let events = lock(&self.slot).as_ref().map(Engine::take_events).unwrap_or_default();

@@ -39,6 +39,9 @@ use store::{StateFile, Store};
 /// Most threads that look up names or wait for files, for as long as that takes.
 const MAX_BLOCKING_THREADS: usize = 8;
 
+/// Most events that the program is told at once: it keeps no more than it handles.
+const MAX_EVENTS: usize = 250;
+
 /// What is called once when a start or a leave is over.
 pub type Done = Box<dyn FnOnce(Result<(), Error>) + Send>;
 /// What is called, on the engine's thread, with what people or programs may want to know.
@@ -162,11 +165,16 @@ impl Engine {
         self.shared.with_core(|core, _| core.members().version())
     }
 
-    /// What has become of servers since this was asked last.
+    /// What has become of servers since this was asked last, the first of it: none once all is taken.
     pub fn take_events(&self) -> Vec<MemberEvent> {
         let events = self.shared.with_inner(|inner, _| {
             inner.collect();
-            std::mem::take(&mut inner.events)
+            let count = inner.events.len().min(MAX_EVENTS);
+            let taken = inner.events.drain(..count).collect();
+            if inner.events.is_empty() {
+                inner.events = Vec::new();
+            }
+            taken
         });
         // A failed engine has said so.
         events.unwrap_or_default()
