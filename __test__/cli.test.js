@@ -132,6 +132,32 @@ describe('the command line', () => {
     assert.ok(stdout.includes('http://a/?[2J') && !stdout.includes('\x1b'), stdout);
   });
 
+  test('whoever answers something else is told in a sentence', async (t) => {
+    const peer = await startFakePeer(t);
+    for (const body of [{}, [], { online: 'all' }, { online: [null] }, { members: [{ baseUrl: 1 }] }]) {
+      peer.answer = () => ({ body });
+      for (const command of ['list', 'status', 'watch', 'check']) {
+        const { code, stderr } = await run([command, '--url', peer.baseUrl]);
+        assert.deepEqual([code, stderr.trim().split('\n').length], [1, 1], stderr);
+      }
+    }
+  });
+
+  test('it ends quietly when nobody reads it any more', async (t) => {
+    const peer = await startFakePeer(t);
+    const online = Array.from({ length: 5_000 }, (_, at) => ({ baseUrl: `http://app-${at}/`, lastUpdate: 1 }));
+    peer.answer = () => ({ body: { online, offline: [] } });
+    const shell = `"${process.execPath}" "${BIN}" list --url ${peer.baseUrl} | head -1; exit "\${PIPESTATUS[0]}"`;
+    const child = spawn('bash', ['-c', shell], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let errors = '';
+    child.stderr.on('data', (chunk) => {
+      errors += chunk;
+    });
+    child.stdout.resume();
+    const code = await new Promise((resolve) => child.once('close', resolve));
+    assert.deepEqual([code, errors], [0, '']);
+  });
+
   test('watch writes a line for each change where there is no terminal', async (t) => {
     const env = { ...process.env, SHAZBOT_BASE_URL: own().baseUrl, SHAZBOT_CONTROL_SECRET: CONTROL_SECRET };
     const child = spawn(process.execPath, [BIN, 'watch'], { env, stdio: ['ignore', 'pipe', 'inherit'] });

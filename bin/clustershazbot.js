@@ -3,6 +3,12 @@
 
 const { main } = require('../lib/cli/main.js');
 
+// Whoever reads has seen enough, as `head` has.
+process.stdout.on('error', (error) => {
+  if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EPIPE') throw error;
+  process.exit();
+});
+
 main(process.argv.slice(2)).then(
   (code) => {
     process.exitCode = code;

@@ -106,7 +106,6 @@ const asJson = (value) => say(`${JSON.stringify(value, null, 2)}\n`);
 /** @param {Context} context */
 async function list({ server, json, colour }) {
   const lists = await ask(server, 'list');
-  if (!Array.isArray(lists.online)) throw new Refusal(`${server.base} answers no list`);
   if (json) return asJson(lists);
   say(`${table(rowsOfList(lists), { colour }).join('\n')}\n`);
   if (!lists.offline) {
@@ -150,7 +149,6 @@ async function control({ server, json }, online) {
 async function check({ server, json, minOnline }) {
   /** @type {import('../../index.js').ServerList} */
   const lists = await ask(server, 'list');
-  if (!Array.isArray(lists.online)) throw new Refusal(`${server.base} answers no list`);
   const online = lists.online.length;
   const isListed = lists.online.some(
     ({ baseUrl }) =>

@@ -66,7 +66,11 @@ function secretOf(option, env) {
 async function ask({ base, secret, timeout }, route, body) {
   const url = new URL(`clustershazbot/${route}`, base);
   const { status, json } = await send(url, { secret, timeout, body: body && JSON.stringify(body) });
-  if (status >= 200 && status < 300 && json) return json;
+  if (status >= 200 && status < 300 && json) {
+    const servers = { list: [json.online, json.offline ?? []], status: [json.members] }[route] ?? [];
+    if (!servers.every(areServers)) throw new Refusal(`${url} answers something else than a ${route}: another server?`);
+    return json;
+  }
   if (status === 401) {
     const which = secret ? 'is not the one of that server' : 'is not set';
     throw new Refusal(
@@ -82,6 +86,11 @@ async function ask({ base, secret, timeout }, route, body) {
   throw new Refusal(
     `${url} answers ${status}${typeof why === 'string' ? `: ${why}` : ''}${json ? '' : ', and no JSON'}`,
   );
+}
+
+/** @param {any} them */
+function areServers(them) {
+  return Array.isArray(them) && them.every((it) => typeof it?.baseUrl === 'string');
 }
 
 /**

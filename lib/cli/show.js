@@ -29,8 +29,8 @@ function span(ms) {
   return s < 129_600 ? `${Math.round(s / 3_600)} h` : `${Math.round(s / 86_400)} d`;
 }
 
-/** What others say goes to a terminal, which obeys control characters. @param {string} text */
-const plain = (text) => text.replace(/\p{Cc}/gu, '?');
+/** What others say goes to a terminal, which obeys control characters, and those that turn the direction. @param {string} text */
+const plain = (text) => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
 
 /**
  * @param {Status} status
