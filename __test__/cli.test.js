@@ -210,6 +210,17 @@ describe('the command line', () => {
     assert.match(stdout, /ok {4}master list file:.*it names \d servers, this server among them/);
     assert.match(stdout, /ok {4}own URL .* lists 3 online/);
     assert.equal(stdout.match(/ok {4}peer /g)?.length, 2);
+    assert.match(stdout, /ok {4}exchanges: \d+ answered since its start, 0 rejected/);
+  });
+
+  test('doctor tells of secrets that differ', async (t) => {
+    const other = await startServer(t, { env: { ...list.env, TEST_ROUTER: 'yes', SHAZBOT_SECRET: 'another' } });
+    await until(() => other.stderr.includes('SHAZBOT_PEER_REFUSED_SECRET'), { what: 'it is refused' });
+    const env = { ...environment(other.baseUrl), ...list.env };
+    assert.match((await run(['doctor'], env)).stdout, /look {2}exchanges: .* [1-9]\d* rejected: SHAZBOT_SECRET/);
+    const { code, stdout } = await run(['doctor'], { ...env, SHAZBOT_CONTROL_SECRET: 'not this' });
+    assert.deepEqual([code, /WRONG control secret: .*is not the one/.test(stdout)], [1, true]);
+    await other.kill();
   });
 
   test('doctor says what is wrong and what to set', async (t) => {

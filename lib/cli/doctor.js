@@ -2,7 +2,7 @@
 
 const { readFile } = require('node:fs/promises');
 const { Engine } = require('../binary.js');
-const { send, serverOf } = require('./server.js');
+const { Refusal, ask, send, serverOf } = require('./server.js');
 const { plain, span } = require('./show.js');
 
 /** Servers beside this one that are asked. */
@@ -54,6 +54,7 @@ async function doctor({ env, options, json, colour }) {
   }
 
   await look(base, 'own URL', true);
+  if (server.secret) await exchanges();
   const peers = [...known].filter((url) => url !== base.href && URL.canParse(url)).slice(0, PEERS);
   for (const peer of peers) await look(new URL(peer), 'peer', false);
   if (peers.length === 0) add('peers', 'worth a look', 'no other server is named by the master list or by this server');
@@ -63,6 +64,22 @@ async function doctor({ env, options, json, colour }) {
     for (const { what, is, says } of findings)
       process.stdout.write(`${sign(is, colour)} ${`${what}: ${says}`.split('\n').map(plain).join('\n')}\n`);
   return findings.some(({ is }) => is === 'wrong') ? 1 : 0;
+
+  /** What became of what this server has asked others, as it counts it itself. */
+  async function exchanges() {
+    try {
+      /** @type {import('../../index.js').ShazbotStatus} */
+      const { exchanges } = await ask(server, 'status');
+      const { rejected, answered } = exchanges.out;
+      const differs = 'SHAZBOT_SECRET, SHAZBOT_AUTH or SHAZBOT_CLUSTER is another there. Its warnings say whose';
+      const says = `${answered} answered since its start, ${rejected} rejected`;
+      add('exchanges', rejected ? 'worth a look' : 'fine', rejected ? `${says}: ${differs}` : says);
+    } catch (error) {
+      // That nobody answers has been told; and routes that are written by hand have no status.
+      if (!(error instanceof Refusal)) throw error;
+      if (/refuses/.test(error.message)) add('control secret', 'wrong', error.message);
+    }
+  }
 
   /**
    * @param {URL} url
