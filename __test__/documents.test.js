@@ -10,6 +10,7 @@ const { promisify } = require('node:util');
 const { Project, ROOT, blocks, program, read } = require('./support/documents.js');
 const { request } = require('./support/http.js');
 const { freePorts } = require('./support/ports.js');
+const { SECRETS, know, refuses, runsTwice } = require('./support/twice.js');
 const { until } = require('./support/until.js');
 
 const DOCUMENTS = [
@@ -22,9 +23,6 @@ const DOCUMENTS = [
   'npm/README.md',
 ];
 const NEST = ['clustershazbot.controller.ts', 'clustershazbot.service.ts', 'clustershazbot.module.ts', 'main.ts'];
-const SECRETS = { SHAZBOT_SECRET: 'gossip secret', SHAZBOT_CONTROL_SECRET: 'control secret' };
-const control = { authorization: SECRETS.SHAZBOT_CONTROL_SECRET };
-
 /** @typedef {InstanceType<typeof Project>} UserProject */
 
 /** @type {Set<UserProject>} */
@@ -39,79 +37,14 @@ function project() {
   return made;
 }
 
-/** @param {string} baseUrl */
-async function list(baseUrl) {
-  const { status, json } = await request(`${baseUrl}clustershazbot/list`, { headers: control });
-  assert.equal(status, 200);
-  /** @param {{ baseUrl: string }[]} servers */
-  const urls = (servers) => servers.map(({ baseUrl }) => baseUrl).sort();
-  return { online: urls(json.online), offline: urls(json.offline) };
-}
-
-/** @param {string[]} baseUrls */
-function know(...baseUrls) {
-  return until(
-    async () => {
-      for (const baseUrl of baseUrls) assert.deepEqual((await list(baseUrl)).online, [...baseUrls].sort());
-      return true;
-    },
-    { timeout: 20_000, what: 'both servers list both' },
-  );
-}
-
 /**
- * Runs a program as two servers that must find each other, refuse what is to be refused, and say goodbye.
- *
  * @param {UserProject} project
  * @param {string} file
  * @param {NodeJS.ProcessEnv} [env]
  * @param {(baseUrl: string) => unknown} [look] at the first, while both run
  */
-async function runTwice(project, file, env, look) {
-  const ports = await freePorts(2);
-  const [first, second] = ports.map((port) => `http://127.0.0.1:${port}/`);
-  const servers = ports.map((port) =>
-    project.run(file, {
-      ...SECRETS,
-      SHAZBOT_BASE_URL: `http://127.0.0.1:${port}/`,
-      SHAZBOT_MASTER_LIST: pathToFileURL(path.join(project.folder, 'servers.json')).href,
-      SHAZBOT_GOSSIP_INTERVAL: '0.5',
-      PORT: String(port),
-      ...env,
-    }),
-  );
-  try {
-    await know(first, second);
-    await refuses(first);
-    await look?.(first);
-    servers[1].child.kill('SIGTERM');
-    // Nest ends by the signal that it got, once its hooks have run.
-    assert.ok([0, 'SIGTERM'].includes(await servers[1].exit));
-    assert.deepEqual(await list(first), { online: [first], offline: [second] }, 'it said goodbye before it ended');
-    servers[0].child.kill('SIGINT');
-    assert.ok([0, 'SIGINT'].includes(await servers[0].exit));
-  } catch (error) {
-    throw new Error(`${error}\nOutput:\n${servers.map(({ output }) => output).join('\n')}`, { cause: error });
-  }
-  return { first, outputs: servers.map(({ output }) => output) };
-}
-
-/** @param {string} baseUrl */
-async function refuses(baseUrl) {
-  const gossip = { message: 'gossip', online: [] };
-  const authorization = SECRETS.SHAZBOT_SECRET;
-  /** @type {[string, Record<string, string>, object, number][]} */
-  const cases = [
-    ['gossip', { authorization: 'wrong' }, gossip, 401],
-    ['gossip', {}, gossip, 401],
-    ['gossip', { authorization }, { message: 'gossip' }, 400],
-    ['control', { authorization }, { message: 'control', online: false }, 401],
-    ['control', control, { message: 'control', online: 'no' }, 400],
-  ];
-  for (const [route, headers, body, expected] of cases) {
-    const { status, text } = await request(`${baseUrl}clustershazbot/${route}`, { method: 'POST', headers, body });
-    assert.equal(status, expected, `${route} ${JSON.stringify(body)}: ${text}`);
-  }
+function runTwice(project, file, env, look) {
+  return runsTwice(project.folder, (own) => project.run(file, { ...own, ...env }), look);
 }
 
 describe('the programs of the documents', () => {
@@ -253,6 +186,24 @@ describe('the programs of the documents', () => {
 });
 
 describe('the documents', () => {
+  test('name every crate that is linked into the binary, with its licence', async () => {
+    const args = [
+      'tree',
+      '--locked',
+      '--edges=normal',
+      '--target=x86_64-unknown-linux-gnu',
+      '--prefix=none',
+      '--format={p}',
+    ];
+    const { stdout } = await promisify(execFile)('cargo', args, { cwd: ROOT });
+    const crates = new Set(stdout.split('\n').map((line) => line.replace(/^(\S+) v(\S+).*$/, '$1 $2')));
+    const named = new Set(
+      [...read('THIRD-PARTY-LICENSES.md').matchAll(/^- (\S+ [^\s:]+)/gm)].map(([, crate]) => crate),
+    );
+    const missing = [...crates].filter((crate) => crate && !crate.startsWith('clustershazbot ') && !named.has(crate));
+    assert.deepEqual(missing, [], 'npm run licences');
+  });
+
   test('link to files and headings that are there', () => {
     for (const document of DOCUMENTS) {
       for (const [, link] of read(document).matchAll(/\]\(([^)\s]+)\)/g)) {

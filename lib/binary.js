@@ -1,12 +1,117 @@
 'use strict';
 
-const { existsSync } = require('node:fs');
+const { closeSync, existsSync, openSync, readSync } = require('node:fs');
+const { createRequire } = require('node:module');
 const { join } = require('node:path');
 
-// The binary that `npm run build` puts beside index.js, named as napi-rs names them. Which libc a Linux has is told by
-// the file that is there: asking Node costs 10 ms.
-const abis = process.platform === 'linux' ? ['-gnu', '-musl'] : process.platform === 'win32' ? ['-msvc'] : [''];
-const files = abis.map((abi) => join(__dirname, '..', `clustershazbot.${process.platform}-${process.arch}${abi}.node`));
+function load() {
+  const { platform, arch, version } = process;
+  const abi = platform === 'linux' ? (isMusl() ? '-musl' : '-gnu') : platform === 'win32' ? '-msvc' : '';
+  const target = `${platform}-${arch}${abi}`;
+  const here = `${platform} ${arch}${abi && ` (${abi.slice(1)})`}, Node ${version}`;
+  // What `npm run build` makes in a checkout.
+  const built = join(__dirname, '..', `clustershazbot.${target}.node`);
+  try {
+    if (existsSync(built)) return createRequire(__filename)(built);
+    // Each is written out, and in a `try`: bundlers, and whatever collects files for a deployment, see literals alone, and go
+    // on without those that are not installed.
+    switch (target) {
+      case 'darwin-arm64':
+        return require('clustershazbot-darwin-arm64');
+      case 'darwin-x64':
+        return require('clustershazbot-darwin-x64');
+      case 'linux-arm64-gnu':
+        return require('clustershazbot-linux-arm64-gnu');
+      case 'linux-arm64-musl':
+        return require('clustershazbot-linux-arm64-musl');
+      case 'linux-x64-gnu':
+        return require('clustershazbot-linux-x64-gnu');
+      case 'linux-x64-musl':
+        return require('clustershazbot-linux-x64-musl');
+      case 'win32-arm64-msvc':
+        return require('clustershazbot-win32-arm64-msvc');
+      case 'win32-x64-msvc':
+        return require('clustershazbot-win32-x64-msvc');
+    }
+  } catch (error) {
+    throw explained(error, `clustershazbot-${target}`, here);
+  }
+  const some = 'There is one for Linux (glibc and musl), macOS and Windows, each on x64 and arm64';
+  throw failure('SHAZBOT_NO_BINARY', `there is no binary for ${here}. ${some}.`);
+}
+
+/**
+ * @param {unknown} error
+ * @param {string} name of the platform package
+ * @param {string} here
+ */
+function explained(error, name, here) {
+  const { code, message } = /** @type {NodeJS.ErrnoException} */ (error);
+  const cause = String(message).split('\n', 1)[0] ?? '';
+  if (code === 'MODULE_NOT_FOUND' && cause.includes(name)) {
+    return failure(
+      'SHAZBOT_BINARY_NOT_INSTALLED',
+      `the package ${name} is not installed, which has the binary for ${here}: ${cause}. It is an optional dependency, ` +
+        'which is left out by --omit=optional, by a lock file or a node_modules from another system, and by a bundler. ' +
+        'Remove node_modules and the lock file and install here; leave clustershazbot external where you bundle.',
+      error,
+    );
+  }
+  const text = `the binary of ${name} is there and does not load on ${here}: ${cause}. ${remedy(cause)}`;
+  return failure('SHAZBOT_BINARY_UNLOADABLE', text, error);
+}
+
+/** Whether it is musl that this Node runs on: by the loader that its own file names. Node's report would take 10 ms. */
+function isMusl() {
+  try {
+    const file = openSync(process.execPath, 'r');
+    try {
+      return interpreter(file).includes('/ld-musl-');
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * What the program header PT_INTERP of a 64-bit ELF file has.
+ * @param {number} file
+ */
+function interpreter(file) {
+  const read = (/** @type {number} */ length, /** @type {number} */ position) => {
+    const bytes = Buffer.alloc(length);
+    readSync(file, bytes, 0, length, position);
+    return bytes;
+  };
+  const header = read(64, 0);
+  const [size, count] = [header.readUInt16LE(54), header.readUInt16LE(56)];
+  const table = read(size * count, Number(header.readBigUInt64LE(32)));
+  for (let at = 0; at < table.length; at += size) {
+    if (table.readUInt32LE(at) === 3) return read(256, Number(table.readBigUInt64LE(at + 8)));
+  }
+  return Buffer.alloc(0);
+}
+
+/** @param {string} cause */
+function remedy(cause) {
+  if (/GLIBC_/.test(cause))
+    return 'It needs glibc 2.17 or newer, and the one here is older: use a newer system or image.';
+  return 'It is damaged, or for another system: remove node_modules and install here. Where you bundle, leave clustershazbot external.';
+}
+
+/**
+ * @param {string} code
+ * @param {string} message
+ * @param {unknown} [cause]
+ */
+function failure(code, message, cause) {
+  const more = 'See "Where it does not load" in the README of clustershazbot.';
+  return Object.assign(new Error(`clustershazbot: ${message} ${more}`, { cause }), { code });
+}
 
 /** @type {typeof import('./native')} */
-module.exports = require(files.find((file) => existsSync(file)) ?? files[0]);
+const binary = load();
+
+module.exports = { Engine: binary.Engine };

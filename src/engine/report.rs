@@ -162,6 +162,13 @@ impl<'a> Reporter<'a> {
                 let message = format!("others cannot reach this server at its SHAZBOT_BASE_URL, {url}{by}");
                 Report::warning("SHAZBOT_UNREACHABLE", message)
             }
+            Notice::Rival(url) => {
+                let message = format!(
+                    "another process has the SHAZBOT_BASE_URL of this one, {url}: others take both for one server, and ask \
+                     whichever answers. Give each process one of its own; EXAMPLES.md has how with node:cluster and PM2"
+                );
+                Report::warning("SHAZBOT_DUPLICATE_BASE_URL", message)
+            }
             Notice::Full => {
                 let message = format!(
                     "others name more servers than are remembered, {MAX_SERVERS}, of which {MAX_UNREACHED} may never have answered"

@@ -141,6 +141,8 @@ pub enum Notice {
         /// Who said so last.
         by: Option<ServerUrl>,
     },
+    /// Another process lives under this base URL, which is ours. Once.
+    Rival(ServerUrl),
     /// More servers are named than are remembered. Once.
     Full,
     /// An entry was not taken. Once for each.

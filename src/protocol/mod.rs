@@ -35,7 +35,7 @@ pub use figures::{Figures, ListFigures};
 use hearing::Voice;
 use inbound::Inbound;
 use master_list::MasterList;
-use own::UrlDoubt;
+use own::{Rival, UrlDoubt};
 use seeds::{Bootstrap, Seeds};
 use timer::{Timer, Timers};
 use tokens::Tokens;
@@ -79,6 +79,7 @@ pub struct Core {
     // The greatest of what others say of us beyond what we say, until we answer it.
     claim: Option<Entry>,
     url_doubt: UrlDoubt,
+    rival: Rival,
     exchanges: BTreeMap<Id, Exchange>,
     next_id: Id,
     // Servers that do not answer us, until it is settled.
@@ -137,6 +138,7 @@ impl Core {
             members: Members::default(),
             claim: None,
             url_doubt: UrlDoubt::None,
+            rival: Rival::None,
             exchanges: BTreeMap::new(),
             next_id: 0,
             suspicions: BTreeMap::new(),

@@ -13,6 +13,9 @@ use crate::message::{Entry, Life, MAX_AHEAD, Reason, ServerUrl, State};
 /// For how many intervals after its own death a server may be left alone by all others before it doubts that they can
 /// reach it: one that is listed again is probed in each of them. With v1 peers, who choose at random, ten are needed.
 const UNHEARD: u32 = 10;
+/// For how many intervals another process must take our place before it is called one too many: in a restart without a gap
+/// the old process and the new one live side by side for a while.
+const OVERLAP: u32 = 5;
 /// How old the stamp of a drained server gets, ms: a tombstone lives 24 h.
 const DRAINED_STAMP: u64 = 3_600_000;
 /// How far ahead of our clock a leave is stamped, ms, besides two intervals: for as long others may find us dead that
@@ -31,6 +34,17 @@ pub(super) enum UrlDoubt {
         since: Duration,
         by: Option<ServerUrl>,
     },
+    Said,
+}
+
+/// Whether another process lives under our base URL.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Rival {
+    None,
+    /// We have answered a claim of another process: one before us, it may be, whose clock was ahead.
+    Answered,
+    /// That was answered in turn, first at this time. The dead do not answer.
+    Since(Duration),
     Said,
 }
 
@@ -71,6 +85,9 @@ impl Core {
             // The same state with a newer stamp is what v1 peers make of us in their master list.
             if (number(&claim), claim.state) > (number(&own), own.state) {
                 self.figures.refutations += 1;
+                if is_alive_elsewhere(&claim, &own) {
+                    self.meet_rival(now);
+                }
                 let above = number(&own).max(number(&claim)) + 1;
                 if claim.is_death() && self.url_doubt == UrlDoubt::None {
                     let by = claim.life.as_ref().and_then(|life| life.author.clone());
@@ -130,12 +147,29 @@ impl Core {
         }
     }
 
+    fn meet_rival(&mut self, now: Now) {
+        match self.rival {
+            Rival::None => self.rival = Rival::Answered,
+            Rival::Answered => self.rival = Rival::Since(now.mono),
+            Rival::Since(since) if now.mono >= since + OVERLAP * self.settings.interval => {
+                self.notices.push_back(Notice::Rival(self.settings.base_url.clone()));
+                self.rival = Rival::Said;
+            }
+            Rival::Since(_) | Rival::Said => {}
+        }
+    }
+
     fn put_own(&mut self, own: Entry, now: Now) {
         let (url, change) = (own.url.clone(), self.members.put(own, now));
         if self.note(&url, change, now) == News::Rumour {
             self.spread(url, now);
         }
     }
+}
+
+fn is_alive_elsewhere(claim: &Entry, own: &Entry) -> bool {
+    let instance = |entry: &Entry| entry.life.as_ref().map(|life| life.instance);
+    claim.state == State::Online && claim.life.is_some() && instance(claim) != instance(own)
 }
 
 fn set_incarnation(own: &mut Entry, incarnation: u64) {

@@ -317,6 +317,13 @@ impl World {
     fn notice(&mut self, server: usize, notice: Notice) {
         let event = match notice {
             Notice::Member(event) if event.became != Became::Suspect => event,
+            Notice::Rival(url) => {
+                let what = format!("server {server} takes another process for one with its base URL, {url}");
+                if let Some(invariants) = &mut self.invariants {
+                    invariants.violated("no rival", self.now, what);
+                }
+                return;
+            }
             Notice::Member(_)
             | Notice::Started
             | Notice::Left

@@ -1,6 +1,7 @@
 //! A server is the authority on itself.
 
 use super::*;
+use crate::membership::number;
 
 #[test]
 fn a_false_death_is_refuted_by_a_higher_incarnation_and_a_newer_stamp() {
@@ -136,4 +137,50 @@ fn a_drained_server_to_which_nobody_speaks_does_not_doubt_its_base_url() {
     server.core.handle_control(server.now, false);
     server.fail_probes(&[], 1_000, &ExchangeError::TimedOut);
     assert_eq!(doubts(&mut server), []);
+}
+
+fn rivals(server: &mut Server) -> Vec<Notice> {
+    server.notices().into_iter().filter(|notice| matches!(notice, Notice::Rival(_))).collect()
+}
+
+/// What another process says under the same base URL: that it lives, above what we have said.
+fn rival_of(server: &Server) -> Entry {
+    entry("a", ONLINE, server.now.wall, Some(number(server.own()) + 1))
+}
+
+#[test]
+fn another_process_with_our_base_url_is_told_of_once() {
+    let mut server = Server::new("a");
+    server.hear(vec![entry("b", ONLINE, WALL, Some(WALL))]);
+    let mut told = Vec::new();
+    for round in 0..20 {
+        server.hear(vec![rival_of(&server)]);
+        server.pass(30);
+        told.extend(rivals(&mut server).into_iter().map(|notice| (round, notice)));
+    }
+    assert_eq!(told, [(6, Notice::Rival(url("a")))]);
+}
+
+#[test]
+fn what_is_left_of_an_earlier_process_is_no_other_process() {
+    let mut server = Server::new("a");
+    server.hear(vec![entry("b", ONLINE, WALL, Some(WALL))]);
+    let before = entry("a", ONLINE, WALL + HOUR, Some(WALL + HOUR));
+    for _ in 0..20 {
+        server.hear(vec![before.clone()]);
+        server.pass(30);
+    }
+    assert_eq!(rivals(&mut server), []);
+}
+
+#[test]
+fn an_earlier_process_that_ends_within_five_intervals_is_no_other_process() {
+    let mut server = Server::new("a");
+    server.hear(vec![entry("b", ONLINE, WALL, Some(WALL))]);
+    for _ in 0..5 {
+        server.hear(vec![rival_of(&server)]);
+        server.pass(30);
+    }
+    server.pass(600);
+    assert_eq!(rivals(&mut server), []);
 }

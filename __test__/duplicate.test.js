@@ -1,0 +1,57 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { spawn } = require('node:child_process');
+const path = require('node:path');
+const { describe, test } = require('node:test');
+
+const { environment, fileList, startServer } = require('./support/cluster.js');
+const { during } = require('./support/during.js');
+const { freePorts } = require('./support/ports.js');
+const { root } = require('./support/programs.js');
+const { until } = require('./support/until.js');
+
+const WORKER = path.join(root, '__test__', 'apps', 'plain', 'server.cjs');
+
+describe('processes with one base URL', { concurrency: true }, () => {
+  test('the workers of node:cluster say it, once each, and what to do', async (t) => {
+    const list = fileList(t);
+    await startServer(t, { env: list.env });
+    const [port] = await freePorts(1);
+    const program = `
+        const cluster = require('node:cluster');
+        cluster.setupPrimary({ exec: ${JSON.stringify(WORKER)}, execArgv: [] });
+        for (let count = 0; count < 3; count++) cluster.fork();
+      `;
+    const env = { ...process.env, ...environment(`http://127.0.0.1:${port}/`), ...list.env, PORT: String(port) };
+    const primary = spawn(process.execPath, ['-e', program], {
+      cwd: root,
+      env: { ...env, SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '0', SHAZBOT_MASTER_ANNOUNCE_INTERVAL: '0.5' },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    t.after(() => primary.kill());
+    let errors = '';
+    primary.stderr.on('data', (chunk) => {
+      errors += chunk;
+    });
+    const said = () => errors.match(/SHAZBOT_DUPLICATE_BASE_URL.*EXAMPLES\.md has how with node:cluster/g)?.length;
+    await until(() => said() === 3, { timeout: 60_000, what: 'each of the three has warned' });
+    await during(2_000, () => assert.equal(said(), 3));
+  });
+
+  test('a server that starts again in its place says nothing', async (t) => {
+    const { env } = fileList(t);
+    await startServer(t, { env });
+    const server = await startServer(t, { env });
+    for (let count = 0; count < 3; count++) {
+      await server.kill();
+      await server.restart();
+    }
+    await during(3_000, () =>
+      assert.deepEqual(
+        server.warnings.filter(({ code = '' }) => /DUPLICATE/.test(code)),
+        [],
+      ),
+    );
+  });
+});

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# scripts/publish.sh [--dry-run]: publishes what `npm run pack` has made, the platform packages first: whoever installs the
+# package then finds them. What is there already is left alone, so that it can be run again.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+version=$(node -p 'require("./package.json").version')
+main=target/pack/clustershazbot-$version.tgz
+for file in target/pack/clustershazbot-*-"$version".tgz "$main"; do
+  name=$(basename "$file" "-$version.tgz")
+  if [ -n "$(npm view "$name@$version" version 2> /dev/null)" ]; then
+    echo "$name $version is there already"
+  else
+    npm publish "$file" --access public "$@"
+  fi
+done
