@@ -80,9 +80,14 @@ describe('the package as it is published', { skip, timeout: 900_000 }, () => {
     for (const version of ['20', '26']) await lives(folder, node(version), ['app.js']);
   });
 
+  // An integration finds its framework, which is not installed with it.
+  const integrated = ['-e', "require('clustershazbot/prometheus').shazbotMetrics()"];
+
   test('pnpm installs it', async () => {
     const folder = registry.project('pnpm', express);
-    await registry.run(folder, node('22'), [tool('pnpm', 'bin', 'pnpm.cjs'), 'add', 'clustershazbot', 'express']);
+    const pnpm = [tool('pnpm', 'bin', 'pnpm.cjs'), 'add', 'clustershazbot', 'express', 'prom-client'];
+    await registry.run(folder, node('22'), pnpm);
+    await registry.run(folder, process.execPath, integrated);
     await lives(folder, process.execPath, ['server.cjs']);
   });
 
@@ -99,8 +104,9 @@ describe('the package as it is published', { skip, timeout: 900_000 }, () => {
     test(`Yarn 4 installs it with nodeLinker ${linker}`, async () => {
       const folder = registry.project(name, { ...express, 'yarn.lock': '', '.yarnrc.yml': `nodeLinker: ${linker}\n` });
       const yarn = tool('@yarnpkg', 'cli-dist', 'bin', 'yarn.js');
-      await registry.run(folder, process.execPath, [yarn, 'add', 'clustershazbot', 'express']);
+      await registry.run(folder, process.execPath, [yarn, 'add', 'clustershazbot', 'express', 'prom-client']);
       const pnp = linker === 'pnp' ? ['--require', './.pnp.cjs'] : [];
+      await registry.run(folder, process.execPath, [...pnp, ...integrated]);
       await lives(folder, process.execPath, [...pnp, 'server.cjs']);
     });
   }
@@ -143,7 +149,7 @@ describe('the package as it is published', { skip, timeout: 900_000 }, () => {
     const development = ['typescript@5', '@types/express@5', '@types/node@20'];
     await registry.npm(folder, 'install', '--package-lock-only', 'clustershazbot', 'express');
     await registry.npm(folder, 'install', '--package-lock-only', '--save-dev', ...development);
-    const { image, command } = await buildImage(registry, folder, program('EXAMPLES.md', 'Dockerfile.two-stages'));
+    const { image, command } = await buildImage(registry, folder, program('EXAMPLES.md', 'two-stages.Dockerfile'));
     const kept = readdirSync(path.join(image, 'node_modules'));
     assert.ok(kept.includes(own) && !kept.includes('typescript'), 'it has the binary and no compiler');
     await lives(image, ...command);
