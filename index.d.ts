@@ -165,8 +165,8 @@ export interface ShazbotEvents {
   listenerCount(name: MemberEventName, listener?: MemberListener): number;
   eventNames(): MemberEventName[];
   /**
-   * The lists, once every event that led to them has been emitted: what is emitted after this is news to them. Throws
-   * `SHAZBOT_NOT_STARTED` before start.
+   * The lists, once every event that led to them has been emitted: what is emitted after this is news to them. Within a
+   * listener they are as they are, which may be ahead of what has been emitted. Throws `SHAZBOT_NOT_STARTED` before start.
    */
   snapshot(): Required<ServerList>;
 }

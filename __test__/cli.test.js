@@ -130,6 +130,11 @@ describe('the command line', () => {
     peer.answer = () => ({ body: { online: [{ baseUrl: 'http://a/\x1b[2J', monitor: false, lastUpdate: 1 }] } });
     const { stdout } = await run(['list', '--url', peer.baseUrl]);
     assert.ok(stdout.includes('http://a/?[2J') && !stdout.includes('\x1b'), stdout);
+    peer.answer = () => ({ status: 500, body: { error: '\x1b]0;title\x07' } });
+    for (const command of ['list', 'watch']) {
+      const { stderr } = await run([command, '--url', peer.baseUrl]);
+      assert.ok(stderr.includes('?]0;title?') && !stderr.includes('\x1b'), stderr);
+    }
   });
 
   test('whoever answers something else is told in a sentence', async (t) => {

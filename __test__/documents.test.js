@@ -186,6 +186,18 @@ describe('the programs of the documents', () => {
 });
 
 describe('the documents', () => {
+  test('have one version: the package, those of the platforms, and the crate', () => {
+    const { version } = JSON.parse(read('package.json'));
+    for (const name of readdirSync(path.join(ROOT, 'npm'), { withFileTypes: true })) {
+      if (name.isDirectory())
+        assert.equal(JSON.parse(read(`npm/${name.name}/package.json`)).version, version, name.name);
+    }
+    for (const file of ['Cargo.toml', 'Cargo.lock']) {
+      assert.ok(read(file).includes(`name = "clustershazbot"\nversion = "${version}"\n`), file);
+    }
+    assert.equal(JSON.parse(read('package.json')).optionalDependencies, undefined, 'written when packing alone');
+  });
+
   test('name every crate that is linked into the binary, with its licence', async () => {
     const args = [
       'tree',

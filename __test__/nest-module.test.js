@@ -164,6 +164,15 @@ describe('the module for Nest', () => {
       assert.deepEqual(json.error, { cluster: { status: 'down', online: 1, message } });
     });
 
+    test(`goes on when another context of the process is closed, on ${app}`, async (t) => {
+      const server = await start(t, app, { SECOND: 'yes' });
+      await until(() => /the second is closed/.test(server.stdout), { what: 'the other is closed' });
+      assert.equal((await request(`${server.baseUrl}clustershazbot/list`)).status, 200);
+      server.signal('SIGTERM');
+      await server.ended();
+      assert.match(server.stdout, new RegExp(`${server.baseUrl} left`));
+    });
+
     test(`fails the start of the application with what is wrong with the variables, on ${app}`, async (t) => {
       const server = await start(t, app, { SHAZBOT_CONTROL_SECRET: '' }, false);
       assert.equal((await server.ended()).code, 1);

@@ -179,12 +179,50 @@ describe('the ready-made routes', () => {
         assert.match(String(headers['content-type']), /^text\/html/);
         assert.equal(headers['cache-control'], 'no-cache');
         assert.match(String(headers['content-security-policy']), /default-src 'none'/);
-        const moved = await ask('?a=b');
-        assert.equal(moved.status, 301);
-        const from = `${servers[n]?.baseUrl}clustershazbot`;
-        assert.equal(new URL(String(moved.headers.location), from).href, `${from}/`);
+        assert.equal((await ask('?a=b')).status, 200, 'without its final slash too');
         if (!mounts.includes('without/')) return;
         for (const route of ['', '/']) assert.equal((await ask(route, {}, 'without/')).status, 404);
+      });
+
+      test('read no body without end, and say so before it has come', { timeout: 20_000 }, async () => {
+        for (const [route, authorization, status] of /** @type {const} */ ([
+          ['gossip', 'wrong', 413],
+          ['control', 'wrong', 401],
+          ['control', CONTROL_SECRET, 413],
+        ])) {
+          for (const length of ['Content-Length: 1000000000000', 'Transfer-Encoding: chunked']) {
+            const { hostname, port } = new URL(String(servers[n]?.baseUrl));
+            const socket = net.connect({ host: hostname, port: Number(port) });
+            const head = [
+              `POST /clustershazbot/${route} HTTP/1.1`,
+              `Host: ${hostname}`,
+              `Authorization: ${authorization}`,
+              'Content-Type: application/json',
+              length,
+            ];
+            socket.write(`${head.join('\r\n')}\r\n\r\n`);
+            let [answer, closed, sent] = ['', false, 0];
+            socket.on('data', (chunk) => {
+              answer += chunk;
+            });
+            socket
+              .on('error', () => {})
+              .on('close', () => {
+                closed = true;
+              });
+            const part = Buffer.alloc(1 << 16, 0x20);
+            const chunk = length.startsWith('T')
+              ? Buffer.concat([Buffer.from('10000\r\n'), part, Buffer.from('\r\n')])
+              : part;
+            while (!answer && !closed && sent < 64 << 20) {
+              sent += part.length;
+              if (!socket.write(chunk)) await new Promise((resolve) => setImmediate(resolve));
+            }
+            await until(() => answer || closed, { what: 'it answers' });
+            socket.destroy();
+            assert.match(answer, new RegExp(`^HTTP/1.1 ${status} `), `${route} ${length}, ${sent} bytes sent`);
+          }
+        }
       });
 
       test('are answered 503 while the engine is not started', async (t) => {
@@ -200,6 +238,12 @@ describe('the ready-made routes', () => {
       });
     });
   }
+
+  test('leave the paths of an application alone that has mounted them under no name', async () => {
+    const express = await request(`${servers[0]?.baseUrl}api/status`);
+    assert.deepEqual([express.status, express.json], [200, 'own']);
+    for (const n of [0, 2]) assert.equal((await request(`${servers[n]?.baseUrl}api/clustershazbot/list`)).status, 200);
+  });
 
   test('a parser inflates what these do not', async () => {
     for (const n of [0, 1]) {

@@ -71,6 +71,8 @@ describe('the types', () => {
             import { ShazbotHealthIndicator } from 'clustershazbot/nestjs/terminus';
             import { shazbotMetrics } from 'clustershazbot/prometheus';
             import { createServer, type Server } from 'node:http';
+            ${type === 'module' ? "import plugin from 'clustershazbot/fastify';" : "import { default as plugin } from 'clustershazbot/fastify';"}
+            export const same: typeof shazbotFastify = plugin;
             export const server: Server = createServer(shazbotRouter({ page: false }));
             export const modules: object[] = [ShazbotModule.forRoot({ isGlobal: true }), ShazbotHealthIndicator, shazbotFastify];
             export const metrics: void = shazbotMetrics();

@@ -15,6 +15,6 @@ main(process.argv.slice(2)).then(
   },
   (error) => {
     console.error(error);
-    process.exitCode = 2;
+    process.exitCode = 1;
   },
 );

@@ -1,8 +1,12 @@
 'use strict';
 
+/** How much more than is taken is read before the answer, bytes: who writes on does not always read it. */
+const DRAINED = 1 << 20;
+/** For how long more than that may come, ms: whoever writes may not have seen the answer yet. */
+const LINGER = 2_000;
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
 
-/** @typedef {import('node:stream').Readable & { headers: import('node:http').IncomingHttpHeaders }} Incoming */
+/** @typedef {import('node:stream').Readable & { headers: import('node:http').IncomingHttpHeaders, complete: boolean }} Incoming */
 
 /**
  * The parsed body of a request: what a body parser has made of it, or, where none has read it, what is read here.
@@ -24,23 +28,35 @@ async function bodyOf(stream, parsed, limit) {
 async function read(stream, limit) {
   const chunks = [];
   let size = 0;
+  const tooLarge = () => {
+    discard(stream);
+    return refusal(413, `The body is larger than ${limit} bytes`);
+  };
+  if (Number(stream.headers['content-length']) > limit + DRAINED) throw tooLarge();
   try {
-    // To its end, whatever is kept: whoever still writes does not read the answer.
-    for await (const chunk of stream) {
+    // Destroyed it would take the connection with it, and the answer.
+    for await (const chunk of stream.iterator({ destroyOnReturn: false })) {
       size += chunk.length;
-      if (size <= limit) chunks.push(chunk);
+      if (size > limit + DRAINED) break;
+      if (size <= limit) chunks.push(Buffer.from(chunk));
     }
   } catch {
     throw refusal(400, 'The body was cut off');
   }
+  if (size > limit) throw tooLarge();
   const { 'content-type': type = 'none', 'content-encoding': encoding = 'identity' } = stream.headers;
-  if (size > limit) throw refusal(413, `The body is larger than ${limit} bytes`);
   if (size > 0 && !JSON_TYPE.test(type)) {
     throw refusal(415, `Content-Type: ${type} is not taken; it must be application/json`);
   }
   // No server compresses what it sends here, and what is not inflated cannot be a bomb.
   if (encoding !== 'identity') throw refusal(415, `Content-Encoding: ${encoding} is not taken; send the body as it is`);
   return Buffer.concat(chunks);
+}
+
+/** @param {Incoming} stream */
+function discard(stream) {
+  stream.resume();
+  setTimeout(() => stream.complete || stream.destroy(), LINGER).unref();
 }
 
 /** @param {Buffer} bytes */

@@ -28,19 +28,18 @@ function memberEvents(engine) {
   const emitter = new EventEmitter();
   /** @type {MemberEvent[]} */
   const recent = [];
-  /** @type {Iterator<any[]>} Taken from the engine and not told yet. */
-  let rows = [].values();
+  let isTelling = false;
 
-  /** Tells what has happened since it was called last. A listener may call it too: it goes on where this one is. */
+  /** Tells what has happened since it was called last. Not within a listener: others have not heard of that event yet. */
   function tell() {
-    for (;;) {
-      const { value } = rows.next();
-      if (value) emit(event(value));
-      else {
-        const json = engine.takeEvents();
-        if (!json) return;
-        rows = JSON.parse(json).values();
+    if (isTelling) return;
+    isTelling = true;
+    try {
+      for (let json = engine.takeEvents(); json; json = engine.takeEvents()) {
+        for (const row of JSON.parse(json)) emit(event(row));
       }
+    } finally {
+      isTelling = false;
     }
   }
 

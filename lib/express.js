@@ -8,7 +8,7 @@ function shazbotRouter(options) {
     // What Express and others leave: the URL as it came, and a body that is parsed.
     const { originalUrl = req.url ?? '', body } = /** @type {{ originalUrl?: string, body?: unknown }} */ (req);
     const path = below(req.url ?? '', originalUrl);
-    const answering = path === undefined ? undefined : answer({ path, url: originalUrl, incoming: req, body }, options);
+    const answering = path === undefined ? undefined : answer({ path, incoming: req, body }, options);
     if (answering) answering.then((it) => send(res, it)).catch(next ?? (() => res.destroy()));
     else if (next) next();
     else send(res, { status: 404, headers: { 'Content-Type': 'application/json' }, body: '{"error":"Not Found"}' });
@@ -16,16 +16,17 @@ function shazbotRouter(options) {
 }
 
 /**
- * The path below the mount.
+ * The path below the mount, which is `/clustershazbot` wherever that is: others ask there, below the base URL.
  * @param {string} url what is left of the URL
  * @param {string} original as it came
  */
 function below(url, original) {
   const path = withoutQuery(url);
-  if (path === MOUNT || path.startsWith(`${MOUNT}/`)) return path.slice(MOUNT.length);
-  if (url === original) return undefined;
+  if (path === MOUNT || path.startsWith(`${MOUNT}/`)) return path.slice(MOUNT.length) || '/';
+  const whole = withoutQuery(original);
   // Whoever takes the mount off leaves a slash for it in any case.
-  return path === '/' && !withoutQuery(original).endsWith('/') ? '' : path;
+  if (path === '/' && whole.endsWith(MOUNT)) return path;
+  return whole.endsWith(MOUNT + path) ? path : undefined;
 }
 
 /**

@@ -1,11 +1,12 @@
 'use strict';
 
 const { version } = require('../package.json');
-const { MOUNT, PATHS, answer, withoutQuery } = require('./routes.js');
+const { MOUNT, PATHS, answer } = require('./routes.js');
 
 /** @type {typeof import('./fastify.d.ts').shazbotFastify} */
 const shazbotFastify = async (fastify, options) => {
-  if (fastify.prefix === '') {
+  // Not that of the plugin around this one.
+  if (options.prefix === undefined) {
     fastify.register(shazbotFastify, { ...options, prefix: MOUNT });
     return;
   }
@@ -14,10 +15,7 @@ const shazbotFastify = async (fastify, options) => {
   fastify.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
   for (const route of PATHS) {
     fastify.all(route, async (request, reply) => {
-      const url = request.originalUrl;
-      // Fastify answers the mount with and without its final slash in one route.
-      const path = route === '/' && !withoutQuery(url).endsWith('/') ? '' : route;
-      const answering = answer({ path, url, incoming: request.raw, body: undefined }, options);
+      const answering = answer({ path: route, incoming: request.raw, body: undefined }, options);
       if (!answering) return reply.callNotFound();
       const { status, headers, body } = await answering;
       return reply.code(status).headers(headers).send(body);

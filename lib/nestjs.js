@@ -29,11 +29,15 @@ const HOOKS = 1_000;
 /** @typedef {import('@nestjs/core').HttpAdapterHost} Host */
 /** @typedef {import('./nestjs.d.ts').ShazbotModuleOptions} Options */
 
+/** Applications of this process that have started the cluster: the last of them to close leaves it. */
+let running = 0;
+
 class ShazbotService {
   /** @param {Host} host */
   constructor(host) {
     this.host = host;
     this.events = shazbotEvents;
+    this.hasStarted = false;
   }
 
   list(includeOffline = false) {
@@ -55,6 +59,8 @@ class ShazbotService {
   async onApplicationBootstrap() {
     // A program without HTTP, such as a command, answers nobody: it would be called dead, under the name of a server.
     if (!this.host.httpAdapter) return;
+    this.hasStarted = true;
+    running += 1;
     this.host.listen$.subscribe(() => setTimeout(warnWithoutHooks, HOOKS).unref());
     await new Promise((resolve, reject) => {
       const timer = setTimeout(resolve, FIRST_ROUND);
@@ -66,7 +72,10 @@ class ShazbotService {
 
   /** Nest stops listening after it. */
   async beforeApplicationShutdown() {
-    await shazbotShutDown();
+    if (!this.hasStarted) return;
+    this.hasStarted = false;
+    running -= 1;
+    if (running === 0) await shazbotShutDown();
   }
 }
 
@@ -110,8 +119,7 @@ for (const [name, method, path] of handlers) {
    */
   const value = async function (request, response) {
     const { httpAdapter } = this.host;
-    // The page is served as it is asked for: Nest on Fastify has no route with a slash at its end.
-    const given = { path, url: request.originalUrl, incoming: request.raw ?? request, body: request.body };
+    const given = { path, incoming: request.raw ?? request, body: request.body };
     const answered = await answer(given, this.options);
     if (!answered) throw new NotFoundException();
     for (const [header, text] of Object.entries(answered.headers)) httpAdapter.setHeader(response, header, text);

@@ -67,9 +67,12 @@ const snake = (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCas
  * @returns {(now: Figures) => Sample[]}
  */
 const ofLists = (value) => (now) =>
-  now.masterLists.flatMap((list) => {
+  now.masterLists.flatMap((list, index) => {
     const found = value(list);
-    return found === undefined ? [] : [{ value: found, labels: { list: list.name } }];
+    // Without what may be secret two URLs can have one name.
+    const earlier = now.masterLists.slice(0, index).filter(({ name }) => name === list.name).length;
+    const name = earlier ? `${list.name} (${earlier + 1})` : list.name;
+    return found === undefined ? [] : [{ value: found, labels: { list: name } }];
   });
 
 /** @type {{ name: string, help: string, type: 'gauge' | 'counter' | 'histogram', samples: (now: Figures) => Sample[] }[]} */

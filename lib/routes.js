@@ -14,8 +14,7 @@ const CONTROL = 4 << 10;
 
 /**
  * @typedef {object} Request whatever framework it came through
- * @property {string} path below the mount, without query; empty where the mount was asked for without its final slash
- * @property {string} url as the client sent it
+ * @property {string} path below the mount, without query; `/` for the mount itself, with and without its final slash
  * @property {import('./body.js').Incoming & { method?: string }} incoming Node's own
  * @property {unknown} body what a parser has made of it
  */
@@ -42,6 +41,7 @@ const routes = {
   '/control': {
     method: 'POST',
     async handle({ incoming, body }, header) {
+      settled(engine.authorizeControl(header));
       await shazbotControlRequest(header, /** @type {any} */ (await bodyOf(incoming, body, CONTROL)));
       return json({ success: true });
     },
@@ -49,8 +49,6 @@ const routes = {
   '/status': { method: 'GET', handle: (_, header) => status(header) },
   '/': { method: 'GET', handle: page },
 };
-/** Of the mount itself, where the page cannot be: what it links to would be beside the mount. @type {typeof routes['/']} */
-const toPage = { method: 'GET', handle: redirect };
 
 /**
  * Answers a request.
@@ -60,7 +58,7 @@ const toPage = { method: 'GET', handle: redirect };
  */
 function answer(request, { page = true } = {}) {
   const { path } = request;
-  if (path === '' || path === '/') return page ? answerBy(path ? routes['/'] : toPage, request) : undefined;
+  if (path === '/' && !page) return undefined;
   return Object.hasOwn(routes, path) ? answerBy(routes[path], request) : undefined;
 }
 
@@ -120,17 +118,6 @@ function status(header) {
 /** @returns {Answer} */
 function page() {
   return { status: 200, ...require('./page.js').page() };
-}
-
-/**
- * @param {Request} request
- * @returns {Answer}
- */
-function redirect({ url }) {
-  const path = withoutQuery(url);
-  const { headers, ...rest } = empty(301);
-  // From where the browser is: a proxy may have taken the beginning of the path off.
-  return { ...rest, headers: { ...headers, Location: `./${path.slice(path.lastIndexOf('/') + 1)}/` } };
 }
 
 /**

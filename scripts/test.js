@@ -13,7 +13,7 @@ const node = process.env.npm_node_execpath ?? process.execPath;
 const PATH = [dirname(node), process.env.PATH, join(root, 'target', 'tools', 'bin')].join(delimiter);
 const mustHaveAll = process.env.SHAZBOT_TEST_ALL === '1';
 // The longest first, or they would run alone at the end.
-const first = ['faults.test.js', 'stall.test.js'];
+const first = ['faults.test.js', 'stall.test.js', 'install.test.js'];
 const tests = readdirSync(join(root, '__test__'))
   .filter((name) => name.endsWith('.test.js'))
   .sort((a, b) => Number(first.includes(b)) - Number(first.includes(a)))

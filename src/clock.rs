@@ -1,5 +1,6 @@
 //! Time, as two readings that must not be mixed up. This is the one file that reads a clock.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A moment: what every input of the core carries.
@@ -17,19 +18,24 @@ pub struct Clock {
     origin: Instant,
     // How much faster than others it goes.
     speed: u32,
+    // The wall time of `origin` as last given out, ms.
+    epoch: AtomicU64,
 }
+
+/// How far two readings of the clocks may be apart, and more, ms: less is no step of the wall clock.
+const JITTER: u64 = 10;
 
 impl Clock {
     /// A clock whose monotonic reading starts at zero now.
     #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
-        Self { origin: Instant::now(), speed: 1 }
+        Self { origin: Instant::now(), speed: 1, epoch: AtomicU64::new(0) }
     }
 
     /// One that goes faster than others.
     #[cfg(test)]
     pub fn fast(speed: u32) -> Self {
-        Self { origin: Instant::now(), speed }
+        Self { origin: Instant::now(), speed, epoch: AtomicU64::new(0) }
     }
 
     /// Both readings.
@@ -38,5 +44,14 @@ impl Clock {
         let passed = self.origin.elapsed();
         let ahead = passed * (self.speed - 1);
         Now { mono: passed + ahead, wall: (since_epoch + ahead).as_millis() as u64 }
+    }
+
+    /// The wall time of an earlier moment, by the clock as it is now: the same each time, until that steps.
+    pub fn wall(&self, at: Duration, now: Now) -> u64 {
+        let epoch = now.wall.saturating_sub(now.mono.as_millis() as u64);
+        let given = self.epoch.load(Ordering::Relaxed);
+        let epoch = if epoch.abs_diff(given) > JITTER { epoch } else { given };
+        self.epoch.store(epoch, Ordering::Relaxed);
+        epoch + at.as_millis() as u64
     }
 }

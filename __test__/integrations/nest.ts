@@ -1,6 +1,6 @@
 // An application with the ready-made module and health check, and with what applications have that would spoil the routes if
 // it reached them: an interceptor that wraps answers, a version of the API. For __test__/nest-module.test.js, which compiles
-// it in two ways. FAILS, HOOKS, PLATFORM, PAGE and CONTEXT say what is different.
+// it in two ways. FAILS, HOOKS, PLATFORM, PAGE, CONTEXT and SECOND say what is different.
 
 import {
   type CallHandler,
@@ -20,7 +20,7 @@ import { ShazbotController, ShazbotModule, ShazbotService } from 'clustershazbot
 import { ShazbotHealthIndicator } from 'clustershazbot/nestjs/terminus';
 import { map } from 'rxjs';
 
-const { PORT = '3000', HOOKS = 'yes', PLATFORM, PAGE = 'yes', CONTEXT, PARSER = 'yes' } = process.env;
+const { PORT = '3000', HOOKS = 'yes', PLATFORM, PAGE = 'yes', CONTEXT, SECOND, PARSER = 'yes' } = process.env;
 
 @Controller({ version: '1' })
 class AppController implements OnApplicationShutdown {
@@ -103,5 +103,9 @@ async function main() {
   app.useGlobalGuards(new Guard());
   if (HOOKS === 'yes') app.enableShutdownHooks();
   await app.listen(PORT, '127.0.0.1');
+  if (!SECOND) return;
+  // What a command in the same process does.
+  await (await NestFactory.createApplicationContext(AppModule)).close();
+  console.log('the second is closed');
 }
 main();

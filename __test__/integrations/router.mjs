@@ -15,6 +15,10 @@ async function onExpress() {
   const nested = express.Router();
   nested.use(shazbotRouter());
   app.use('/nested', nested);
+  const api = express.Router();
+  api.use(shazbotRouter());
+  api.get('/status', (_req, res) => res.json('own'));
+  app.use('/api', api);
   app.use('/parsed/clustershazbot', express.json(), shazbotRouter());
   app.use('/text/clustershazbot', express.text({ type: '*/*' }), shazbotRouter());
   app.use('/raw/clustershazbot', express.raw({ type: '*/*' }), shazbotRouter());
@@ -34,6 +38,7 @@ async function onFastify() {
   app.register(async (inner) => void inner.register(shazbotFastify, { prefix: '/clustershazbot' }), {
     prefix: '/nested',
   });
+  app.register(async (inner) => void inner.register(shazbotFastify), { prefix: '/api' });
   app.setNotFoundHandler((request, reply) => reply.code(404).send({ own: request.body ?? null }));
   await app.ready();
   return app.server;

@@ -77,7 +77,7 @@ async function doctor({ env, options, json, colour }) {
     } catch (error) {
       // That nobody answers has been told; and routes that are written by hand have no status.
       if (!(error instanceof Refusal)) throw error;
-      if (/refuses/.test(error.message)) add('control secret', 'wrong', error.message);
+      if (error.kind === 'wrong secret') add('control secret', 'wrong', error.message);
     }
   }
 
@@ -150,10 +150,16 @@ async function readList(place, auth, timeout) {
     });
     return described(text ? JSON.parse(text) : { online: [] });
   }
-  const { status, json } = await send(url, { timeout, ...(auth && { secret: auth }) });
-  if (status === 404) return { found: { online: [] }, says: 'it is not there yet: the first server writes it' };
-  if (status !== 200) throw new Error(`it answers ${status}`);
-  return described(json);
+  // Inflates what is stored compressed and follows redirects, as the engine does.
+  /** @type {Record<string, string>} */
+  const headers = auth ? { Authorization: auth } : {};
+  const response = await fetch(url, { headers, signal: AbortSignal.timeout(timeout) }).catch((error) => {
+    throw error.cause ?? error;
+  });
+  if (response.status === 404)
+    return { found: { online: [] }, says: 'it is not there yet: the first server writes it' };
+  if (!response.ok) throw new Error(`it answers ${response.status}`);
+  return described(await response.json().catch(() => undefined));
 }
 
 /** @param {any} found */

@@ -4,15 +4,20 @@ const { readFileSync } = require('node:fs');
 const http = require('node:http');
 const https = require('node:https');
 
+/** Characters of an answer: more than a status of 50 000 servers has. */
+const MOST = 64 << 20;
+
 /** A sentence for the user, where a stack would tell nothing more; and what the command ends with. */
 class Refusal extends Error {
   /**
    * @param {string} message
    * @param {number} [code] 1: the answer is no; 2: the command is used wrongly
+   * @param {'wrong secret' | 'no status'} [kind] for whoever goes on
    */
-  constructor(message, code = 1) {
+  constructor(message, code = 1, kind = undefined) {
     super(message);
     this.code = code;
+    this.kind = kind;
   }
 }
 
@@ -55,7 +60,7 @@ function secretOf(option, env) {
   }
 }
 
-/** @typedef {ReturnType<typeof serverOf>} Server */
+/** @typedef {ReturnType<typeof serverOf> & { signal?: AbortSignal }} Server */
 
 /**
  * @param {Server} server
@@ -63,23 +68,29 @@ function secretOf(option, env) {
  * @param {object} [body]
  * @returns {Promise<any>} what it answers; rejects with a sentence
  */
-async function ask({ base, secret, timeout }, route, body) {
+async function ask({ base, secret, timeout, signal }, route, body) {
   const url = new URL(`clustershazbot/${route}`, base);
-  const { status, json } = await send(url, { secret, timeout, body: body && JSON.stringify(body) });
+  const { status, json } = await send(url, { secret, timeout, signal, body: body && JSON.stringify(body) });
   if (status >= 200 && status < 300 && json) {
     const servers = { list: [json.online, json.offline ?? []], status: [json.members] }[route] ?? [];
-    if (!servers.every(areServers)) throw new Refusal(`${url} answers something else than a ${route}: another server?`);
+    const isWhole = route !== 'status' || (json.exchanges?.out && Array.isArray(json.masterLists));
+    if (!isWhole || !servers.every(areServers))
+      throw new Refusal(`${url} answers something else than a ${route}: another server?`);
     return json;
   }
   if (status === 401) {
     const which = secret ? 'is not the one of that server' : 'is not set';
     throw new Refusal(
       `${base} refuses: SHAZBOT_CONTROL_SECRET ${which} (or SHAZBOT_CONTROL_SECRET_FILE, --secret-file)`,
+      1,
+      'wrong secret',
     );
   }
   if (status === 404 && route === 'status') {
     throw new Refusal(
       `${base} has no status: its routes are written by hand. The ready-made ones have it, see the README`,
+      1,
+      'no status',
     );
   }
   const why = json?.error ?? json?.message;
@@ -95,10 +106,10 @@ function areServers(them) {
 
 /**
  * @param {URL} url
- * @param {{ secret?: string, timeout: number, body?: string | undefined }} options
+ * @param {{ secret?: string, timeout: number, signal?: AbortSignal | undefined, body?: string | undefined }} options
  * @returns {Promise<{ status: number, json: any, date: number, took: number }>}
  */
-function send(url, { secret = '', timeout, body }) {
+function send(url, { secret = '', timeout, signal, body }) {
   return new Promise((resolve, reject) => {
     const began = Date.now();
     const fail = (/** @type {any} */ error) => {
@@ -116,6 +127,7 @@ function send(url, { secret = '', timeout, body }) {
           ...(body && { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }),
         },
       });
+      signal?.addEventListener('abort', () => request.destroy(), { once: true });
       request.on('error', (error) => {
         fail(
           error.name === 'AbortError' || error.name === 'TimeoutError'
@@ -126,7 +138,10 @@ function send(url, { secret = '', timeout, body }) {
       request.on('response', async (response) => {
         let text = '';
         try {
-          for await (const chunk of response.setEncoding('utf8')) text += chunk;
+          for await (const chunk of response.setEncoding('utf8')) {
+            text += chunk;
+            if (text.length > MOST) throw new Error(`it answers more than ${MOST >> 20} MiB`);
+          }
         } catch (error) {
           return fail(error);
         }

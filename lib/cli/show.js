@@ -1,7 +1,7 @@
 'use strict';
 
 /** @typedef {import('../../index.js').ShazbotStatus} Status */
-/** @typedef {{ state: string, server: string, why: string, age: string, protocol: string }} Row */
+/** @typedef {{ baseUrl: string, state: string, server: string, why: string, age: string, protocol: string }} Row */
 
 const COLOURS = /** @type {Record<string, number>} */ ({
   online: 32,
@@ -30,7 +30,7 @@ function span(ms) {
 }
 
 /** What others say goes to a terminal, which obeys control characters, and those that turn the direction. @param {string} text */
-const plain = (text) => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
+const plain = (text) => String(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
 
 /**
  * @param {Status} status
@@ -38,7 +38,8 @@ const plain = (text) => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
  */
 function rowsOfStatus({ members, baseUrl, at }) {
   return members.map((it) => ({
-    state: it.state === 'offline' ? (it.reason ?? 'offline') : it.state,
+    baseUrl: it.baseUrl,
+    state: plain(it.state === 'offline' ? (it.reason ?? 'offline') : it.state),
     server: plain(it.baseUrl) + (it.monitor ? ' (monitor)' : '') + (it.baseUrl === baseUrl ? ' (this)' : ''),
     why: it.by ? `says ${plain(it.by)}` : it.state === 'suspect' ? `${it.failures} failures` : '',
     age: span(at - it.lastUpdate),
@@ -52,6 +53,7 @@ function rowsOfStatus({ members, baseUrl, at }) {
  */
 function rowsOfList({ online, offline = [] }) {
   const row = (/** @type {string} */ state) => (/** @type {import('../../index.js').GossipServer} */ it) => ({
+    baseUrl: it.baseUrl,
     state,
     server: plain(it.baseUrl) + (it.monitor ? ' (monitor)' : ''),
     why: '',
@@ -69,7 +71,7 @@ function rowsOfList({ online, offline = [] }) {
 function table(rows, { colour, width = Number.POSITIVE_INFINITY, changed = new Set() }) {
   const rank = (/** @type {Row} */ { state }) => ['online', 'suspect'].indexOf(state) + 1 || 3;
   const sorted = rows.toSorted((a, b) => rank(a) - rank(b) || (a.server < b.server ? -1 : 1));
-  const head = { state: 'STATE', server: 'SERVER', why: 'WHY', age: 'AGE', protocol: 'P' };
+  const head = { baseUrl: '', state: 'STATE', server: 'SERVER', why: 'WHY', age: 'AGE', protocol: 'P' };
   const columns = /** @type {const} */ (['state', 'age', 'server', 'why', 'protocol']);
   const used = columns.filter((name) => rows.some((row) => row[name] !== ''));
   const widths = Object.fromEntries(
@@ -81,10 +83,10 @@ function table(rows, { colour, width = Number.POSITIVE_INFINITY, changed = new S
       .join('  ')
       .trimEnd()
       .slice(0, width);
-    if (!colour) return changed.has(row.server) ? `${text.slice(0, width - 2)} *` : text;
+    if (!colour) return changed.has(row.baseUrl) ? `${text.slice(0, width - 2)} *` : text;
     if (row === head) return `\x1b[2m${text}\x1b[0m`;
     const painted = `\x1b[${COLOURS[row.state] ?? 2}m${text.slice(0, row.state.length)}\x1b[0m`;
-    return changed.has(row.server) ? `\x1b[7m${text}\x1b[0m` : painted + text.slice(row.state.length);
+    return changed.has(row.baseUrl) ? `\x1b[7m${text}\x1b[0m` : painted + text.slice(row.state.length);
   });
 }
 

@@ -2,7 +2,7 @@
 
 const { setTimeout: sleep } = require('node:timers/promises');
 const { Refusal, ask } = require('./server.js');
-const { rowsOfList, rowsOfStatus, table } = require('./show.js');
+const { plain, rowsOfList, rowsOfStatus, table } = require('./show.js');
 
 const EVERY = 1_000;
 /** How long a change is marked, ms. */
@@ -19,10 +19,12 @@ async function watch({ server, json, colour }) {
   const { stdout } = process;
   const isLive = Boolean(stdout.isTTY) && !json;
   const stop = new AbortController();
-  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) process.once(signal, () => stop.abort());
+  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) process.on(signal, () => stop.abort());
+  const asked = { ...server, signal: stop.signal };
   /** @type {Map<string, { state: string, at: number }>} */
   const last = new Map();
   let isFirst = true;
+  let told = '';
   let route = 'status';
   if (isLive) stdout.write('\x1b[?1049h\x1b[?25l');
   try {
@@ -33,12 +35,15 @@ async function watch({ server, json, colour }) {
       try {
         rows = await read();
       } catch (error) {
+        if (stop.signal.aborted) break;
         if (isFirst || !(error instanceof Refusal)) throw error;
-        problem = error.message;
+        problem = plain(error.message);
       }
       if (!problem) note(rows);
       if (isLive) draw(rows, problem);
-      isFirst &&= Boolean(problem);
+      else if (problem !== told) console.error(problem || `${server.base} answers again`);
+      told = problem;
+      isFirst = false;
       await sleep(EVERY, undefined, { signal: stop.signal }).catch(() => {});
     }
   } finally {
@@ -49,26 +54,33 @@ async function watch({ server, json, colour }) {
   async function read() {
     if (route === 'status') {
       try {
-        return rowsOfStatus(await ask(server, route));
+        return rowsOfStatus(await ask(asked, route));
       } catch (error) {
         // Routes that are written by hand have the list alone.
-        if (!/has no status/.test(/** @type {Error} */ (error).message)) throw error;
+        if (!(error instanceof Refusal) || error.kind !== 'no status') throw error;
         route = 'list';
       }
     }
-    return rowsOfList(await ask(server, route));
+    return rowsOfList(await ask(asked, route));
   }
 
   /** @param {Row[]} rows */
   function note(rows) {
-    for (const { server: name, state } of rows) {
-      const known = last.get(name);
-      if (known?.state === state) continue;
-      last.set(name, { state, at: isFirst ? 0 : Date.now() });
-      if (isLive) continue;
-      const at = new Date().toISOString();
-      stdout.write(json ? `${JSON.stringify({ at, server: name, state })}\n` : `${at} ${state.padEnd(8)} ${name}\n`);
-    }
+    const now = new Map(rows.map(({ baseUrl, state }) => [baseUrl, state]));
+    for (const url of last.keys()) if (!now.has(url)) tell(url, 'forgotten');
+    for (const [url, state] of now) if (last.get(url)?.state !== state) tell(url, state);
+  }
+
+  /**
+   * @param {string} url
+   * @param {string} state
+   */
+  function tell(url, state) {
+    if (state === 'forgotten') last.delete(url);
+    else last.set(url, { state, at: isFirst ? 0 : Date.now() });
+    if (isLive) return;
+    const at = new Date().toISOString();
+    stdout.write(json ? `${JSON.stringify({ at, server: url, state })}\n` : `${at} ${state.padEnd(8)} ${plain(url)}\n`);
   }
 
   /**

@@ -1,4 +1,4 @@
-//! What people and programs are told besides the lists, as JSON that lib/status.js and lib/events.js give its names: rows of
+//! What people and programs are told besides the lists, as JSON that lib/rows.js, lib/status.js and lib/figures.js give its names: rows of
 //! values cost less to make and to parse than objects, and less code.
 
 use std::fmt::Write;
@@ -11,7 +11,7 @@ use crate::membership::Member;
 use crate::message::{Entry, Reason, ServerUrl, State};
 use crate::protocol::{Became, Core, ListFigures, MemberEvent};
 
-// The same bits are in lib/status.js.
+// The same bits are in lib/rows.js.
 const MONITOR: u64 = 1;
 const OFFLINE: u64 = 2;
 const SUSPECT: u64 = 4;
@@ -53,7 +53,7 @@ pub fn status(engine: &Engine) -> Result<String, Error> {
             json.text(figures.last_out.as_ref().map(|(_, to)| to.as_str()));
             json.list(|json| {
                 for it in core.members().iter() {
-                    json.list(|json| member(json, core, it, now));
+                    json.list(|json| member(json, engine, core, it, now));
                 }
             });
         });
@@ -90,9 +90,9 @@ pub fn figures(engine: &Engine) -> Result<String, Error> {
     })
 }
 
-fn member(json: &mut Rows, core: &Core, member: &Member, now: Now) {
+fn member(json: &mut Rows, engine: &Engine, core: &Core, member: &Member, now: Now) {
     // The wall clock may have stepped since: what counts is how long ago it was.
-    let wall = |at: Duration| now.wall.saturating_sub(now.mono.saturating_sub(at).as_millis() as u64);
+    let wall = |at: Duration| engine.wall(at, now);
     entry(json, &member.entry, if core.is_suspect(&member.entry.url) { SUSPECT } else { 0 });
     json.maybe(member.entry.life.as_ref().map(|life| life.incarnation));
     json.number(wall(member.since()));

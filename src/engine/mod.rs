@@ -185,6 +185,11 @@ impl Engine {
         self.shared.with_core(|core, now| read(core, now))
     }
 
+    /// The wall time of an earlier moment.
+    pub fn wall(&self, at: Duration, now: Now) -> u64 {
+        self.shared.clock.wall(at, now)
+    }
+
     /// What the exchanges that we began have cost.
     pub fn measured(&self) -> Measured {
         self.shared.meter.read()

@@ -392,6 +392,11 @@ impl Core {
         self.look_at_lists_if_alone(now);
         for entry in self.members.expire(&self.settings.base_url, now) {
             self.seeds.add_candidate(&entry, now);
+            if entry.state == State::Online {
+                // Until it has been met anew it is not listed.
+                let event = MemberEvent { became: Became::Offline, entry, at: now.wall, known_after: 0 };
+                self.notices.push_back(Notice::Member(event));
+            }
         }
         let members = &self.members;
         self.spared.retain(|url, _| members.get(url).is_some());

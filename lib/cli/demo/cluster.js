@@ -32,7 +32,7 @@ const COMPLAINT_CHARS = 2000;
 
 /** Servers, each a process of its own, and what each of them lists. */
 class Cluster {
-  #folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clustershazbot-demo-'));
+  #folder = '';
   #agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   #controlSecret = 'the-demo-control-secret';
   #interval;
@@ -54,6 +54,7 @@ class Cluster {
 
   /** @param {number} count */
   async prepare(count) {
+    this.#folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clustershazbot-demo-'));
     const ports = await freePorts(count);
     this.servers = ports.map((port, index) => ({
       number: index + 1,

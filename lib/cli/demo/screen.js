@@ -1,5 +1,7 @@
 'use strict';
 
+const { hasColour } = require('../show.js');
+
 /**
  * @typedef {import('./cluster.js').Server} Server
  * @typedef {import('./cluster.js').Opinion} Opinion
@@ -274,7 +276,7 @@ function paint(pieces, columns, colour) {
  */
 function openScreen(state) {
   const out = process.stdout;
-  const colour = Boolean(out.isTTY) && !process.env.NO_COLOR;
+  const colour = hasColour(out, process.env);
   return LiveScreen.fits(out, state) ? new LiveScreen(out, state, colour) : new LineScreen(out, state, colour);
 }
 
