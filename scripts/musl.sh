@@ -36,9 +36,9 @@ exec unshare --mount --propagation private bash -euo pipefail -c '
   mount --rbind /dev "$root/dev"
   mount -t proc proc "$root/proc"
   # The tools of this checkout are for another system.
-  inside() { chroot "$root" env -C /checkout HOME=/root PATH=/usr/bin:/bin "$@"; }
+  inside() { chroot "$root" env -C /checkout HOME=/root PATH="/${node%/*}:/usr/bin:/bin" "$@"; }
   inside BUILD_STD=1 CARGO_TARGET_DIR=/checkout/target/musl-build scripts/build-release.sh x86_64-unknown-linux-musl
   cp target/binaries/clustershazbot.linux-x64-musl.node .
-  inside "/$node" --version
-  inside "/$node" --run test:binary
+  inside node --version
+  inside node --run test:binary
 ' musl "$root" "$node"
