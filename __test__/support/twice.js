@@ -59,14 +59,21 @@ async function runsTwice(folder, start, look) {
     await look?.(first);
     servers[1].child.kill('SIGTERM');
     // Nest ends by the signal that it got, once its hooks have run.
-    assert.ok([0, 'SIGTERM'].includes(await servers[1].exit));
+    assert.ok([0, 'SIGTERM'].includes(await ended(servers[1])));
     assert.deepEqual(await list(first), { online: [first], offline: [second] }, 'it said goodbye before it ended');
     servers[0].child.kill('SIGINT');
-    assert.ok([0, 'SIGINT'].includes(await servers[0].exit));
+    assert.ok([0, 'SIGINT'].includes(await ended(servers[0])));
   } catch (error) {
     throw new Error(`${error}\nOutput:\n${servers.map(({ output }) => output).join('\n')}`, { cause: error });
   }
   return { first, outputs: servers.map(({ output }) => output) };
+}
+
+/** @param {Started} program */
+async function ended({ child, exit }) {
+  const isOver = () => child.exitCode !== null || child.signalCode !== null;
+  await until(isOver, { timeout: 30_000, what: `${child.spawnargs.join(' ')} ends` });
+  return exit;
 }
 
 /** @param {string} baseUrl */
