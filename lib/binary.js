@@ -66,13 +66,16 @@ function isMusl() {
   try {
     const file = openSync(process.execPath, 'r');
     try {
-      return interpreter(file).includes('/ld-musl-');
+      const loader = interpreter(file);
+      if (loader.length > 0) return loader.includes('/ld-musl-');
     } finally {
       closeSync(file);
     }
   } catch {
-    return false;
+    // The report tells, then.
   }
+  const { header } = /** @type {{ header: { glibcVersionRuntime?: string } }} */ (process.report.getReport());
+  return header.glibcVersionRuntime === undefined;
 }
 
 /**

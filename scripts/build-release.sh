@@ -9,7 +9,7 @@ ZIGLANG=0.17.1
 ZIGBUILD=0.24.1
 GLIBC=2.17
 
-arguments=(--release --lib)
+arguments=(--release --lib --locked)
 if [ "${BUILD_STD:-}" = 1 ]; then
   export RUSTC_BOOTSTRAP=1
   arguments+=(-Zbuild-std=std,panic_unwind)
@@ -27,6 +27,11 @@ case $target in
     with=$target
     if [[ $target == *-gnu ]]; then with=$target.$GLIBC; fi
     cargo zigbuild "${arguments[@]}" --target "$with"
+    ;;
+  *-windows-msvc)
+    # Node brings its own C runtime, and a clean Windows has none.
+    export RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static"
+    cargo build "${arguments[@]}" --target "$target"
     ;;
   *) cargo build "${arguments[@]}" --target "$target" ;;
 esac

@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 version=$(node -p 'require("./package.json").version')
+if [[ $version == *-* ]]; then set -- --tag next "$@"; fi
 main=target/pack/clustershazbot-$version.tgz
 for file in target/pack/clustershazbot-*-"$version".tgz "$main"; do
   name=$(basename "$file" "-$version.tgz")

@@ -22,4 +22,4 @@ for (const folder of readdirSync(join(root, 'npm'), { withFileTypes: true })) {
   if (folder.isDirectory()) set(join('npm', folder.name, 'package.json'), /^( {2}"version": )"[^"]*"/m);
 }
 set('Cargo.toml', /^(\[package\]\nname = "clustershazbot"\nversion = )"[^"]*"/m);
-set('Cargo.lock', /^(name = "clustershazbot"\nversion = )"[^"]*"/m);
+for (const file of ['Cargo.lock', 'fuzz/Cargo.lock']) set(file, /^(name = "clustershazbot"\nversion = )"[^"]*"/m);

@@ -41,10 +41,12 @@ pub(super) enum UrlDoubt {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Rival {
     None,
-    /// We have answered a claim of another process: one before us, it may be, whose clock was ahead.
-    Answered,
-    /// That was answered in turn, first at this time. The dead do not answer.
-    Since(Duration),
+    /// We have answered claims of another process, the first and the last at these times. The dead do not answer, so all but
+    /// one of them come of a living one.
+    Answered {
+        first: Duration,
+        last: Duration,
+    },
     Said,
 }
 
@@ -148,15 +150,20 @@ impl Core {
     }
 
     fn meet_rival(&mut self, now: Now) {
-        match self.rival {
-            Rival::None => self.rival = Rival::Answered,
-            Rival::Answered => self.rival = Rival::Since(now.mono),
-            Rival::Since(since) if now.mono >= since + OVERLAP * self.settings.interval => {
-                self.notices.push_back(Notice::Rival(self.settings.base_url.clone()));
-                self.rival = Rival::Said;
+        let overlap = OVERLAP * self.settings.interval;
+        self.rival = match self.rival {
+            Rival::Said => return,
+            // After a silence it is another one, that replaces us or is replaced.
+            Rival::Answered { first, last } if now.mono < last + overlap => {
+                if now.mono >= first + overlap {
+                    self.notices.push_back(Notice::Rival(self.settings.base_url.clone()));
+                    Rival::Said
+                } else {
+                    Rival::Answered { first, last: now.mono }
+                }
             }
-            Rival::Since(_) | Rival::Said => {}
-        }
+            Rival::None | Rival::Answered { .. } => Rival::Answered { first: now.mono, last: now.mono },
+        };
     }
 
     fn put_own(&mut self, own: Entry, now: Now) {

@@ -158,7 +158,7 @@ fn another_process_with_our_base_url_is_told_of_once() {
         server.pass(30);
         told.extend(rivals(&mut server).into_iter().map(|notice| (round, notice)));
     }
-    assert_eq!(told, [(6, Notice::Rival(url("a")))]);
+    assert_eq!(told, [(5, Notice::Rival(url("a")))]);
 }
 
 #[test]
@@ -169,6 +169,20 @@ fn what_is_left_of_an_earlier_process_is_no_other_process() {
     for _ in 0..20 {
         server.hear(vec![before.clone()]);
         server.pass(30);
+    }
+    assert_eq!(rivals(&mut server), []);
+}
+
+#[test]
+fn two_restarts_without_a_gap_are_no_other_process() {
+    let mut server = Server::new("a");
+    server.hear(vec![entry("b", ONLINE, WALL, Some(WALL))]);
+    for _ in 0..2 {
+        for _ in 0..3 {
+            server.hear(vec![rival_of(&server)]);
+            server.pass(30);
+        }
+        server.pass(3_600);
     }
     assert_eq!(rivals(&mut server), []);
 }
