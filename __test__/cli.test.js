@@ -218,6 +218,36 @@ describe('the command line', () => {
     assert.match(stdout, /ok {4}exchanges: \d+ answered since its start, 0 rejected/);
   });
 
+  test('doctor reads a list as the engine does: stored compressed, and elsewhere', async (t) => {
+    const { url } = await startStore(t, { list: { online: [] }, gzip: true });
+    const moved = await startFakePeer(t, {
+      answer: () => (res) => res.writeHead(302, { location: url }).end(),
+    });
+    const lists = { SHAZBOT_MASTER_LIST: `${url} ${moved.baseUrl}list.json` };
+    const { stdout } = await run(['doctor'], { ...environment(own().baseUrl), ...list.env, ...lists });
+    assert.equal(stdout.match(/ok {4}master list .* it names 0 servers/g)?.length, 2, stdout);
+  });
+
+  test('watch --json names servers by their base URL alone, and tells of who is forgotten', async (t) => {
+    const peer = await startFakePeer(t);
+    let online = [{ baseUrl: 'http://a/', monitor: true, lastUpdate: 1 }];
+    peer.answer = () => (res) => {
+      if (res.req.url?.endsWith('/status')) res.writeHead(404).end('{}');
+      else res.end(JSON.stringify({ online, offline: [] }));
+    };
+    const child = spawn(process.execPath, [BIN, 'watch', '--json', '--url', peer.baseUrl], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    t.after(() => child.kill('SIGKILL'));
+    let out = '';
+    child.stdout.on('data', (chunk) => {
+      out += chunk;
+    });
+    await until(() => out.includes('"server":"http://a/","state":"online"'), { what: 'it names the one' });
+    online = [];
+    await until(() => out.includes('"server":"http://a/","state":"forgotten"'), { what: 'it is forgotten' });
+  });
+
   test('doctor tells of secrets that differ', async (t) => {
     const other = await startServer(t, { env: { ...list.env, TEST_ROUTER: 'yes', SHAZBOT_SECRET: 'another' } });
     await until(() => other.stderr.includes('SHAZBOT_PEER_REFUSED_SECRET'), { what: 'it is refused' });

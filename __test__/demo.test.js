@@ -147,13 +147,14 @@ describe('npm run demo', () => {
     noFileLeft();
   });
 
-  test('--help explains itself, an unknown flag is refused with 2', async () => {
+  test('--help explains itself, an unknown flag is refused with 2, and neither leaves a folder', async () => {
     const help = demo('--help');
     assert.equal(await help.closed, 0);
     assert.match(help.output.stdout, /--keep/);
     const wrong = demo('--wrong');
     assert.equal(await wrong.closed, 2);
     assert.match(wrong.output.stderr, /--wrong/);
+    assert.deepEqual(readdirSync(folder), []);
   });
 });
 

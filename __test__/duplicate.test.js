@@ -24,11 +24,7 @@ describe('processes with one base URL', { concurrency: true }, () => {
         for (let count = 0; count < 3; count++) cluster.fork();
       `;
     const env = { ...process.env, ...environment(`http://127.0.0.1:${port}/`), ...list.env, PORT: String(port) };
-    const primary = spawn(process.execPath, ['-e', program], {
-      cwd: root,
-      env: { ...env, SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '0', SHAZBOT_MASTER_ANNOUNCE_INTERVAL: '0.5' },
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
+    const primary = spawn(process.execPath, ['-e', program], { cwd: root, env, stdio: ['ignore', 'ignore', 'pipe'] });
     t.after(() => primary.kill());
     let errors = '';
     primary.stderr.on('data', (chunk) => {
@@ -37,21 +33,5 @@ describe('processes with one base URL', { concurrency: true }, () => {
     const said = () => errors.match(/SHAZBOT_DUPLICATE_BASE_URL.*EXAMPLES\.md has how with node:cluster/g)?.length;
     await until(() => said() === 3, { timeout: 60_000, what: 'each of the three has warned' });
     await during(2_000, () => assert.equal(said(), 3));
-  });
-
-  test('a server that starts again in its place says nothing', async (t) => {
-    const { env } = fileList(t);
-    await startServer(t, { env });
-    const server = await startServer(t, { env });
-    for (let count = 0; count < 3; count++) {
-      await server.kill();
-      await server.restart();
-    }
-    await during(3_000, () =>
-      assert.deepEqual(
-        server.warnings.filter(({ code = '' }) => /DUPLICATE/.test(code)),
-        [],
-      ),
-    );
   });
 });

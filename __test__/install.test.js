@@ -74,7 +74,7 @@ describe('the package as it is published', { skip, timeout: 900_000 }, () => {
     for (const file of readdirSync(registry.packed)) {
       execFileSync('tar', ['-xzf', path.join(registry.packed, file), '-C', folder]);
       const text = readFileSync(path.join(folder, 'package', 'THIRD-PARTY-LICENSES.md'), 'utf8');
-      assert.match(text, /\btokio \d[\s\S]*\breqwest \d|\breqwest \d[\s\S]*\btokio \d/);
+      for (const crate of ['tokio', 'reqwest', 'ring']) assert.match(text, new RegExp(`^- ${crate} \\d`, 'm'));
       assert.ok(existsSync(path.join(folder, 'package', 'LICENSE')));
     }
   });

@@ -113,6 +113,14 @@ describe('the metrics', () => {
     assert.throws(() => shazbotMetrics(), /clustershazbot_up has already been registered/);
   });
 
+  test('are told apart where two master lists differ in what is not shown', async (t) => {
+    const lists = ['a', 'b'].map((name) => `http://127.0.0.1:9/list.json?signature=${name}`).join(' ');
+    const more = { SHAZBOT_MASTER_LIST_UPDATE: lists, SHAZBOT_MASTER_LIST_UPDATE_AUTH: 'x' };
+    await startEngine(t, { SHAZBOT_MASTER_LIST: lists, ...more });
+    const series = (await metrics().metrics()).match(/^clustershazbot_master_list_servers\{.*\}/gm) ?? [];
+    assert.deepEqual([series.length, new Set(series).size], [2, 2]);
+  });
+
   test('are valid in OpenMetrics too', async (t) => {
     await startEngine(t);
     const { shazbotMetrics } = require('clustershazbot/prometheus');

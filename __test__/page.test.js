@@ -43,7 +43,8 @@ describe('the page', { skip }, () => {
     const wrong = [];
     // A refused secret, and a server that is gone, are what some tests are about.
     page.on('console', (message) => {
-      if (message.type() === 'error' && !/401|ERR_CONNECTION_REFUSED/.test(message.text())) wrong.push(message.text());
+      if (message.type() === 'error' && !/401|503|ERR_CONNECTION_REFUSED/.test(message.text()))
+        wrong.push(message.text());
     });
     page.on('pageerror', (error) => wrong.push(String(error)));
     page.on('request', (request) => {
@@ -75,8 +76,12 @@ describe('the page', { skip }, () => {
   async function fake(t, status) {
     const server = http.createServer((req, res) => {
       const { body, headers } = served();
-      if (req.url?.endsWith('/status')) res.setHeader('Content-Type', 'application/json').end(JSON.stringify(status()));
-      else res.writeHead(200, headers).end(body);
+      if (!req.url?.endsWith('/status')) return res.writeHead(200, headers).end(body);
+      try {
+        res.setHeader('Content-Type', 'application/json').end(JSON.stringify(status()));
+      } catch {
+        res.writeHead(503).end('{}');
+      }
     });
     const [port] = /** @type {[number]} */ (await freePorts(1));
     await listen(server, port);
@@ -121,6 +126,21 @@ describe('the page', { skip }, () => {
 
     await own.kill();
     await page.getByText(/No answer for/).waitFor({ timeout: 15_000 });
+  });
+
+  test('asks no more once it has forgotten the secret', async (t) => {
+    let asked = 0;
+    const url = await fake(t, () => {
+      asked += 1;
+      // The first answer is none of a cluster's: the page says so and asks for the secret again.
+      throw new Error('no status');
+    });
+    const page = await open(t, url);
+    await logIn(page);
+    await page.getByText(/cannot show the cluster/).waitFor();
+    const until = asked;
+    await page.waitForTimeout(5_000);
+    assert.deepEqual([until, asked], [1, 1]);
   });
 
   test('keeps the secret in memory alone', async (t) => {

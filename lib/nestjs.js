@@ -29,15 +29,14 @@ const HOOKS = 1_000;
 /** @typedef {import('@nestjs/core').HttpAdapterHost} Host */
 /** @typedef {import('./nestjs.d.ts').ShazbotModuleOptions} Options */
 
-/** Applications of this process that have started the cluster: the last of them to close leaves it. */
-let running = 0;
+/** Those of this process that have started the cluster: the last of them to close leaves it. @type {Set<ShazbotService>} */
+const running = new Set();
 
 class ShazbotService {
   /** @param {Host} host */
   constructor(host) {
     this.host = host;
     this.events = shazbotEvents;
-    this.hasStarted = false;
   }
 
   list(includeOffline = false) {
@@ -59,23 +58,22 @@ class ShazbotService {
   async onApplicationBootstrap() {
     // A program without HTTP, such as a command, answers nobody: it would be called dead, under the name of a server.
     if (!this.host.httpAdapter) return;
-    this.hasStarted = true;
-    running += 1;
+    running.add(this);
     this.host.listen$.subscribe(() => setTimeout(warnWithoutHooks, HOOKS).unref());
     await new Promise((resolve, reject) => {
       const timer = setTimeout(resolve, FIRST_ROUND);
       // What is wrong with the configuration rejects at once. What comes later the engine has warned of.
       const done = () => clearTimeout(timer);
       shazbotStart().finally(done).then(resolve, reject);
+    }).catch((error) => {
+      running.delete(this);
+      throw error;
     });
   }
 
   /** Nest stops listening after it. */
   async beforeApplicationShutdown() {
-    if (!this.hasStarted) return;
-    this.hasStarted = false;
-    running -= 1;
-    if (running === 0) await shazbotShutDown();
+    if (running.delete(this) && running.size === 0) await shazbotShutDown();
   }
 }
 

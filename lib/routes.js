@@ -41,6 +41,7 @@ const routes = {
   '/control': {
     method: 'POST',
     async handle({ incoming, body }, header) {
+      // Before its body is read: whoever has not the secret sends none.
       settled(engine.authorizeControl(header));
       await shazbotControlRequest(header, /** @type {any} */ (await bodyOf(incoming, body, CONTROL)));
       return json({ success: true });

@@ -16,7 +16,7 @@ if [ "${BUILD_STD:-}" = 1 ]; then
 fi
 case $target in
   *-linux-*)
-    zig=${CARGO_TARGET_DIR:-target}/tools/zig
+    zig=${CARGO_TARGET_DIR:-target}/tools/zig-$ZIGLANG-$ZIGBUILD
     if [ ! -x $zig/bin/cargo-zigbuild ]; then
       python3 -m venv $zig
       $zig/bin/pip install --quiet ziglang==$ZIGLANG cargo-zigbuild==$ZIGBUILD

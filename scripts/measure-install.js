@@ -19,9 +19,9 @@ Needs what .ci/run installs.
 async function main({ repeat }) {
   const { Registry } = require('../__test__/support/registry.js');
   const registry = new Registry();
-  await registry.start();
   const folder = mkdtempSync(join(tmpdir(), 'clustershazbot-measure-'));
   try {
+    await registry.start();
     console.log('package                 cache empty   cache full   on disk   files');
     for (const name of ['clustershazbot', '@swc/core', 'better-sqlite3@12']) {
       /** @type {Record<'empty' | 'full', number[]>} */
@@ -67,6 +67,9 @@ function sizeOf(folder) {
 
 run(
   { name: 'measure:install', help: HELP, options: { repeat: { type: 'string', default: '5' } } },
-  ({ repeat }) => ({ repeat: Number(repeat) }),
+  ({ repeat }) => {
+    if (!/^[1-9]\d*$/.test(repeat)) throw new Error('--repeat must be a whole number, and not 0');
+    return { repeat: Number(repeat) };
+  },
   main,
 );

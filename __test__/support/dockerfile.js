@@ -1,6 +1,6 @@
 'use strict';
 
-const { cpSync, mkdirSync } = require('node:fs');
+const { cpSync, mkdirSync, statSync } = require('node:fs');
 const path = require('node:path');
 
 /** @typedef {InstanceType<typeof import('./registry.js').Registry>} Registry */
@@ -35,10 +35,11 @@ async function buildImage(registry, context, text) {
       const stage = words[0]?.startsWith('--from=') ? words.shift()?.slice('--from='.length) : undefined;
       const from = stage ? (stages.get(stage) ?? '') : context;
       const target = path.join(root, work, String(words.pop()));
-      const isFolder = words.length > 1 || /[./]$/.test(line);
       for (const word of words) {
-        const to = isFolder && !word.endsWith('node_modules') ? path.join(target, path.basename(word)) : target;
-        cpSync(path.join(from, word), to, { recursive: true, verbatimSymlinks: true });
+        const source = path.join(from, word);
+        // Of a folder what is in it, of a file the file.
+        const to = statSync(source).isDirectory() ? target : path.join(target, path.basename(word));
+        cpSync(source, to, { recursive: true, verbatimSymlinks: true });
       }
     } else if (instruction === 'RUN') {
       await registry.run(path.join(root, work), 'sh', ['-c', rest]);

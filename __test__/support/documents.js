@@ -1,11 +1,12 @@
 'use strict';
 
-const { execFile, spawn } = require('node:child_process');
+const { execFile } = require('node:child_process');
 const { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { promisify } = require('node:util');
 const { copyPackage } = require('./package.js');
+const { start } = require('./twice.js');
 
 const ROOT = path.join(__dirname, '../..');
 const APP = path.join(ROOT, '__test__/apps/examples');
@@ -115,22 +116,8 @@ class Project {
    */
   run(file, env) {
     const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SHAZBOT_')));
-    const child = spawn(process.execPath, [path.join(this.folder, file)], {
-      cwd: this.folder,
-      env: { ...own, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    this.#children.add(child);
-    const started = {
-      child,
-      output: '',
-      exit: new Promise((resolve) => child.once('close', (c, s) => resolve(c ?? s))),
-    };
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (chunk) => {
-        started.output += chunk;
-      });
-    }
+    const started = start(this.folder, process.execPath, [path.join(this.folder, file)], { ...own, ...env });
+    this.#children.add(started.child);
     return started;
   }
 

@@ -8,6 +8,7 @@ const path = require('node:path');
 const { promisify } = require('node:util');
 const { request } = require('./http.js');
 const { freePorts } = require('./ports.js');
+const { start } = require('./twice.js');
 const { until } = require('./until.js');
 
 const root = path.join(__dirname, '..', '..');
@@ -54,7 +55,8 @@ class Registry {
       what: 'the registry listens',
     });
     this.#pack();
-    for (const file of readdirSync(this.packed)) await this.npm(this.folder, 'publish', path.join(this.packed, file));
+    const folder = this.project('publish');
+    for (const file of readdirSync(this.packed)) await this.npm(folder, 'publish', path.join(this.packed, file));
   }
 
   #pack() {
@@ -95,11 +97,9 @@ class Registry {
       // What has just been published is installed too.
       YARN_NPM_MINIMAL_AGE_GATE: '0',
       YARN_ENABLE_IMMUTABLE_INSTALLS: 'false',
-      YARN_REGISTRY: this.url,
       DENO_DIR: path.join(this.folder, 'deno'),
       DENO_NO_UPDATE_CHECK: '1',
       BUN_INSTALL_CACHE_DIR: path.join(this.folder, 'bun'),
-      NPM_CONFIG_REGISTRY: this.url,
       ...more,
     };
   }
@@ -145,12 +145,11 @@ class Registry {
 
   /** @param {string} folder @param {string[]} args */
   npm(folder, ...args) {
-    const token = `--//${new URL(this.url).host}/:_authToken=none`;
-    return this.run(folder, 'npm', [...args, '--no-audit', '--no-fund', token]);
+    return this.run(folder, 'npm', [...args, '--no-audit', '--no-fund']);
   }
 
   /**
-   * What a program prints that does not start, after the blank lines: the message of its error.
+   * What a program that does not start writes to stderr.
    *
    * @param {string} folder
    * @param {string[]} args
@@ -171,21 +170,10 @@ class Registry {
    * @param {string} command
    * @param {string[]} args
    * @param {NodeJS.ProcessEnv} env
-   * @returns {import('./twice.js').Started}
    */
   begin(folder, command, args, env) {
-    const child = spawn(command, args, { cwd: folder, env: this.environment(env), stdio: ['ignore', 'pipe', 'pipe'] });
-    this.#programs.add(child);
-    const started = {
-      child,
-      output: '',
-      exit: new Promise((resolve) => child.once('close', (code, signal) => resolve(code ?? signal))),
-    };
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (chunk) => {
-        started.output += chunk;
-      });
-    }
+    const started = start(folder, command, args, this.environment(env));
+    this.#programs.add(started.child);
     return started;
   }
 

@@ -1,6 +1,7 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const { spawn } = require('node:child_process');
 const path = require('node:path');
 const { pathToFileURL } = require('node:url');
 const { request } = require('./http.js');
@@ -11,6 +12,28 @@ const { until } = require('./until.js');
 
 const SECRETS = { SHAZBOT_SECRET: 'gossip secret', SHAZBOT_CONTROL_SECRET: 'control secret' };
 const control = { authorization: SECRETS.SHAZBOT_CONTROL_SECRET };
+
+/**
+ * @param {string} folder
+ * @param {string} command
+ * @param {string[]} args
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Started}
+ */
+function start(folder, command, args, env) {
+  const child = spawn(command, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const started = {
+    child,
+    output: '',
+    exit: new Promise((resolve) => child.once('close', (code, signal) => resolve(code ?? signal))),
+  };
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (chunk) => {
+      started.output += chunk;
+    });
+  }
+  return started;
+}
 
 /** @param {string} baseUrl */
 async function list(baseUrl) {
@@ -36,15 +59,15 @@ function know(...baseUrls) {
  * Runs a program as two servers that must find each other, refuse what is to be refused, and say goodbye.
  *
  * @param {string} folder where their master list is
- * @param {(env: NodeJS.ProcessEnv) => Started} start
+ * @param {(env: NodeJS.ProcessEnv) => Started} begin
  * @param {(baseUrl: string) => unknown} [look] at the first, while both run
  */
-async function runsTwice(folder, start, look) {
+async function runsTwice(folder, begin, look) {
   const ports = await freePorts(2);
   const [first, second] = /** @type {[string, string]} */ (ports.map((port) => `http://127.0.0.1:${port}/`));
   const servers = /** @type {[Started, Started]} */ (
     ports.map((port) =>
-      start({
+      begin({
         ...SECRETS,
         SHAZBOT_BASE_URL: `http://127.0.0.1:${port}/`,
         SHAZBOT_MASTER_LIST: pathToFileURL(path.join(folder, 'servers.json')).href,
@@ -94,4 +117,4 @@ async function refuses(baseUrl) {
   }
 }
 
-module.exports = { SECRETS, know, refuses, runsTwice };
+module.exports = { SECRETS, know, refuses, runsTwice, start };

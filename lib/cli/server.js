@@ -64,7 +64,7 @@ function secretOf(option, env) {
 
 /**
  * @param {Server} server
- * @param {string} route
+ * @param {'list' | 'status' | 'control'} route
  * @param {object} [body]
  * @returns {Promise<any>} what it answers; rejects with a sentence
  */
@@ -72,11 +72,8 @@ async function ask({ base, secret, timeout, signal }, route, body) {
   const url = new URL(`clustershazbot/${route}`, base);
   const { status, json } = await send(url, { secret, timeout, signal, body: body && JSON.stringify(body) });
   if (status >= 200 && status < 300 && json) {
-    const servers = { list: [json.online, json.offline ?? []], status: [json.members] }[route] ?? [];
-    const isWhole = route !== 'status' || (json.exchanges?.out && Array.isArray(json.masterLists));
-    if (!isWhole || !servers.every(areServers))
-      throw new Refusal(`${url} answers something else than a ${route}: another server?`);
-    return json;
+    if (shapes[route](json)) return json;
+    throw new Refusal(`${url} answers something else than a ${route}: another server?`);
   }
   if (status === 401) {
     const which = secret ? 'is not the one of that server' : 'is not set';
@@ -100,9 +97,14 @@ async function ask({ base, secret, timeout, signal }, route, body) {
 }
 
 /** @param {any} them */
-function areServers(them) {
-  return Array.isArray(them) && them.every((it) => typeof it?.baseUrl === 'string');
-}
+const areServers = (them) => Array.isArray(them) && them.every((it) => typeof it?.baseUrl === 'string');
+
+/** What of an answer is relied on. */
+const shapes = {
+  list: (/** @type {any} */ it) => areServers(it.online) && areServers(it.offline ?? []),
+  status: (/** @type {any} */ it) => areServers(it.members) && it.exchanges?.out && Array.isArray(it.masterLists),
+  control: () => true,
+};
 
 /**
  * @param {URL} url
@@ -127,7 +129,9 @@ function send(url, { secret = '', timeout, signal, body }) {
           ...(body && { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }),
         },
       });
-      signal?.addEventListener('abort', () => request.destroy(), { once: true });
+      const end = () => request.destroy();
+      signal?.addEventListener('abort', end);
+      request.on('close', () => signal?.removeEventListener('abort', end));
       request.on('error', (error) => {
         fail(
           error.name === 'AbortError' || error.name === 'TimeoutError'

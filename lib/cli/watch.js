@@ -25,6 +25,7 @@ async function watch({ server, json, colour }) {
   const last = new Map();
   let isFirst = true;
   let told = '';
+  /** @type {'status' | 'list'} */
   let route = 'status';
   if (isLive) stdout.write('\x1b[?1049h\x1b[?25l');
   try {

@@ -1,5 +1,5 @@
-//! What people and programs are told besides the lists, as JSON that lib/rows.js, lib/status.js and lib/figures.js give its names: rows of
-//! values cost less to make and to parse than objects, and less code.
+//! What people and programs are told besides the lists, as JSON that lib/events.js, lib/status.js and lib/figures.js give its
+//! names: rows of values cost less to make and to parse than objects, and less code.
 
 use std::fmt::Write;
 use std::time::Duration;

@@ -169,12 +169,8 @@ impl Engine {
     pub fn take_events(&self) -> Vec<MemberEvent> {
         let events = self.shared.with_inner(|inner, _| {
             inner.collect();
-            let count = inner.events.len().min(MAX_EVENTS);
-            let taken = inner.events.drain(..count).collect();
-            if inner.events.is_empty() {
-                inner.events = Vec::new();
-            }
-            taken
+            let rest = inner.events.split_off(inner.events.len().min(MAX_EVENTS));
+            std::mem::replace(&mut inner.events, rest)
         });
         // A failed engine has said so.
         events.unwrap_or_default()

@@ -117,6 +117,11 @@ impl Entry {
         r#"{"baseUrl":"","monitor":false,"lastUpdate":},"#.len() + self.url.as_str().len() + digits(self.stamp) + life
     }
 
+    /// The process that it is of; None where it is of version 1.
+    pub fn instance(&self) -> Option<u32> {
+        self.life.as_ref().map(|life| life.instance)
+    }
+
     /// Whether it says that a server is dead, and not that it left or was drained.
     pub fn is_death(&self) -> bool {
         let reason = self.life.as_ref().and_then(|life| life.reason);

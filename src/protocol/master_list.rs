@@ -329,8 +329,7 @@ impl Core {
 // Whether a list speaks of a later life than the one that we know the end of. Its number may be below that end all the
 // same: it started again right after it left, which it stamped ahead, or with another clock, and nobody has told it.
 fn may_live_again(listed: &Entry, known: &Entry) -> bool {
-    let instance = |entry: &Entry| entry.life.as_ref().map(|life| life.instance);
-    supersedes(listed, known) || listed.stamp > number(known) || instance(listed) != instance(known)
+    supersedes(listed, known) || listed.stamp > number(known) || listed.instance() != known.instance()
 }
 
 // Whether a list needs no update. Stamps alone make none, while they are not old.

@@ -119,7 +119,7 @@ impl Core {
         let mut own = self.own().clone();
         let above = number(&own) + 1;
         own.state = state;
-        own.stamp += 1;
+        own.stamp = (own.stamp + 1).max(now.wall);
         if reason == Some(Reason::Left) {
             // Whoever has not heard of it yet finds us dead, and stamps that by our clock: the leave is the later word.
             own.stamp += LEAVE_AHEAD + 2 * self.settings.interval.as_millis() as u64;
@@ -175,8 +175,7 @@ impl Core {
 }
 
 fn is_alive_elsewhere(claim: &Entry, own: &Entry) -> bool {
-    let instance = |entry: &Entry| entry.life.as_ref().map(|life| life.instance);
-    claim.state == State::Online && claim.life.is_some() && instance(claim) != instance(own)
+    claim.state == State::Online && claim.life.is_some() && claim.instance() != own.instance()
 }
 
 fn set_incarnation(own: &mut Entry, incarnation: u64) {

@@ -139,6 +139,32 @@ fn a_drained_server_to_which_nobody_speaks_does_not_doubt_its_base_url() {
     assert_eq!(doubts(&mut server), []);
 }
 
+#[test]
+fn whoever_was_listed_by_a_clock_that_was_ahead_is_told_offline_until_it_is_met_anew() {
+    let mut server = Server::new("a");
+    server.now.wall += 72 * HOUR;
+    server.hear(vec![entry("b", ONLINE, WALL + 72 * HOUR, None)]);
+    assert_eq!(server.state_of("b"), Some(ONLINE));
+    server.notices();
+    server.now.wall = WALL;
+    server.pass(120);
+    assert_eq!(server.state_of("b"), None);
+    let told = server.notices().into_iter().filter_map(|notice| match notice {
+        Notice::Member(event) if event.entry.url == url("b") => Some(event.became),
+        _ => None,
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [Became::Offline]);
+}
+
+#[test]
+fn a_server_that_is_taken_back_is_stamped_then_and_not_when_it_was_drained() {
+    let mut server = Server::new("a");
+    server.core.handle_control(server.now, false);
+    server.pass(600);
+    server.core.handle_control(server.now, true);
+    assert_eq!(server.own().stamp, server.now.wall);
+}
+
 fn rivals(server: &mut Server) -> Vec<Notice> {
     server.notices().into_iter().filter(|notice| matches!(notice, Notice::Rival(_))).collect()
 }
