@@ -124,12 +124,13 @@ export type OfflineReason = 'left' | 'drained' | 'failed';
 export interface MemberEvent {
   /**
    * It is listed online or offline, and was not. `suspect`: it is listed online and does not answer this server, which asks
-   * others; if nobody reaches it, `offline` follows.
+   * others; if nobody reaches it, `offline` follows. If somebody does, nothing follows: `shazbotStatus()` has who is suspected now.
    */
   type: 'online' | 'offline' | 'suspect';
   baseUrl: string;
   monitor: boolean;
-  /** The stamp of what is listed of it now, by the clock of whoever stamped that. */
+  /** The stamp of what is listed of it now, by the clock of whoever stamped that. One who leaves stamps that some 10 s and two
+   * intervals ahead, so that it is the later word. */
   lastUpdate: number;
   /** Why it is offline. */
   reason?: OfflineReason;
@@ -137,7 +138,7 @@ export interface MemberEvent {
   by?: string;
   /** When this server learned of it. */
   at: number;
-  /** How long that was after `lastUpdate`, ms, by the clock that made it as far as this server knows that. */
+  /** How long that was after `lastUpdate`, ms, by the clock that made it as far as this server knows that; 0 of a leave. */
   knownAfter: number;
 }
 

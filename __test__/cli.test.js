@@ -87,6 +87,18 @@ describe('the command line', () => {
     assert.match(gone.stderr, /nobody listens there/);
   });
 
+  test('check looks for the server that it asks, and by a loopback address for the one of the environment', async () => {
+    const { baseUrl } = /** @type {Server} */ (servers[1]);
+    const isListed = async (/** @type {Record<string, string>} */ env) =>
+      JSON.parse((await run(['check', '--json', '--url', baseUrl], env)).stdout).listsItself;
+    assert.equal(await isListed({ SHAZBOT_BASE_URL: '' }), true);
+    assert.equal(await isListed({ SHAZBOT_BASE_URL: 'http://app-1.internal:3000/' }), false);
+    const failed = await run(['check', '--json', '--url', await nobody()]);
+    assert.equal(failed.code, 1);
+    const { healthy, error } = JSON.parse(failed.stdout);
+    assert.deepEqual([healthy, /nobody listens there/.test(error)], [false, true]);
+  });
+
   test('a wrong secret, a wrong use and a server without a status are told in a sentence', async (t) => {
     const refused = await run(['status'], { SHAZBOT_CONTROL_SECRET: 'not this' });
     assert.deepEqual([refused.code, refused.stdout], [1, '']);
@@ -97,6 +109,8 @@ describe('the command line', () => {
       ['list', 'all'],
       ['list', '--secret', 'x'],
       ['check', '--min-online', 'x'],
+      ['check', '--min-online', ''],
+      ['list', '--url', 'http://user:secret@127.0.0.1/'],
       ['list', '--url', 'x'],
     ]) {
       const { code, stderr } = await run(args);
@@ -118,6 +132,10 @@ describe('the command line', () => {
     assert.equal((await run(['status', '--secret-file', file], none)).code, 0);
     assert.equal((await run(['status'], { ...none, SHAZBOT_CONTROL_SECRET_FILE: file })).code, 0);
     assert.equal((await run(['status', '--secret-file', `${file}2`], none)).code, 2);
+    writeFileSync(file, 'another\n');
+    assert.ok((await run(['status', '--secret-file', file])).stderr.includes(`the secret in ${file} is not the one`));
+    writeFileSync(file, '\n');
+    assert.match((await run(['status', '--secret-file', file])).stderr, /it is empty/);
     const all = environment(own().baseUrl);
     for (const args of [['status'], ['doctor'], ['doctor', '--json']]) {
       const { stdout, stderr } = await run(args, { ...all, ...list.env });
@@ -218,6 +236,26 @@ describe('the command line', () => {
     assert.match(stdout, /ok {4}exchanges: \d+ answered since its start, 0 rejected/);
   });
 
+  test('doctor names all that is missing, where nothing is set', async () => {
+    const { code, stdout } = await run(['doctor'], { SHAZBOT_BASE_URL: '', SHAZBOT_CONTROL_SECRET: '' });
+    assert.equal(code, 1);
+    for (const name of ['SHAZBOT_SECRET', 'SHAZBOT_BASE_URL', 'SHAZBOT_MASTER_LIST'])
+      assert.ok(stdout.includes(name), name);
+  });
+
+  test('doctor finds a list whose folder does not exist, by itself and by the server, and another interval', async (t) => {
+    const lists = { SHAZBOT_MASTER_LIST: 'file:///nope/servers.json' };
+    const lost = await startServer(t, { env: { ...lists, TEST_ROUTER: 'yes' } });
+    const env = { ...environment(lost.baseUrl), ...lists, SHAZBOT_GOSSIP_INTERVAL: '7' };
+    const failing = async () => JSON.parse((await run(['status', '--json'], env)).stdout).masterLists[0].error;
+    await until(failing, { timeout: 20_000, what: 'the server has tried to write it' });
+    const { code, stdout } = await run(['doctor'], env);
+    assert.equal(code, 1);
+    assert.match(stdout, /WRONG master list file:\/\/\/nope\/servers\.json: there is no folder \/nope/);
+    assert.match(stdout, /WRONG master list .*, by the server: .*no folder/);
+    assert.match(stdout, /look {2}SHAZBOT_GOSSIP_INTERVAL: it is 7 s here/);
+  });
+
   test('doctor reads a list as the engine does: stored compressed, and elsewhere', async (t) => {
     const { url } = await startStore(t, { list: { online: [] }, gzip: true });
     const moved = await startFakePeer(t, {
@@ -252,7 +290,10 @@ describe('the command line', () => {
     const other = await startServer(t, { env: { ...list.env, TEST_ROUTER: 'yes', SHAZBOT_SECRET: 'another' } });
     await until(() => other.stderr.includes('SHAZBOT_PEER_REFUSED_SECRET'), { what: 'it is refused' });
     const env = { ...environment(other.baseUrl), ...list.env };
-    assert.match((await run(['doctor'], env)).stdout, /look {2}exchanges: .* [1-9]\d* rejected: SHAZBOT_SECRET/);
+    assert.match(
+      (await run(['doctor'], env)).stdout,
+      /WRONG exchanges: 0 answered .* [1-9]\d* rejected: SHAZBOT_SECRET/,
+    );
     const { code, stdout } = await run(['doctor'], { ...env, SHAZBOT_CONTROL_SECRET: 'not this' });
     assert.deepEqual([code, /WRONG control secret: .*is not the one/.test(stdout)], [1, true]);
     await other.kill();

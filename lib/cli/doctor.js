@@ -1,8 +1,11 @@
 'use strict';
 
+const { existsSync } = require('node:fs');
 const { readFile } = require('node:fs/promises');
+const { dirname } = require('node:path');
+const { fileURLToPath } = require('node:url');
 const { Engine } = require('../binary.js');
-const { Refusal, ask, send, serverOf } = require('./server.js');
+const { LOOPBACK, Refusal, ask, send, serverOf } = require('./server.js');
 const { plain, span } = require('./show.js');
 
 /** Servers beside this one that are asked. */
@@ -23,12 +26,19 @@ async function doctor({ env, options, json, colour }) {
   const findings = [];
   const add = (/** @type {string} */ what, /** @type {Finding['is']} */ is, /** @type {string} */ says) =>
     findings.push({ what, is, says });
-  const server = serverOf(options, env);
-  const { timeout, base } = server;
-
   const wrong = Engine.check(env);
   if (wrong) add('environment', 'wrong', wrong.message);
   else add('environment', 'fine', 'every variable makes sense');
+  /** @type {import('./server.js').Server} */
+  let server;
+  try {
+    server = serverOf(options, env);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    add('own URL', 'wrong', error.message);
+    return tell();
+  }
+  const { timeout, base } = server;
 
   /** @type {Set<string>} */
   const known = new Set();
@@ -43,7 +53,11 @@ async function doctor({ env, options, json, colour }) {
       const { found, says } = await readList(place, env.SHAZBOT_MASTER_LIST_AUTH, timeout);
       urls(found);
       const lists = found.online.some((/** @type {any} */ it) => it?.baseUrl === base.href);
-      add(`master list ${name}`, 'fine', `${says}${lists ? ', this server among them' : ''}`);
+      add(
+        `master list ${name}`,
+        'fine',
+        `${says}${lists ? ', this server among them' : ', this server not among them'}`,
+      );
     } catch (error) {
       add(
         `master list ${name}`,
@@ -54,26 +68,40 @@ async function doctor({ env, options, json, colour }) {
   }
 
   await look(base, 'own URL', true);
-  if (server.secret) await exchanges();
+  if (server.secret) await status();
+  if (LOOPBACK.test(base.hostname)) {
+    add('own URL', 'worth a look', `${base} leads every other machine to itself: only processes of this one reach it`);
+  }
   const peers = [...known].filter((url) => url !== base.href && URL.canParse(url)).slice(0, PEERS);
   for (const peer of peers) await look(new URL(peer), 'peer', false);
   if (peers.length === 0) add('peers', 'worth a look', 'no other server is named by the master list or by this server');
 
-  if (json) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
-  else
-    for (const { what, is, says } of findings)
-      process.stdout.write(`${sign(is, colour)} ${`${what}: ${says}`.split('\n').map(plain).join('\n')}\n`);
-  return findings.some(({ is }) => is === 'wrong') ? 1 : 0;
+  return tell();
 
-  /** What became of what this server has asked others, as it counts it itself. */
-  async function exchanges() {
+  function tell() {
+    if (json) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
+    else
+      for (const { what, is, says } of findings)
+        process.stdout.write(`${sign(is, colour)} ${`${what}: ${says}`.split('\n').map(plain).join('\n')}\n`);
+    return findings.some(({ is }) => is === 'wrong') ? 1 : 0;
+  }
+
+  /** What the running server has found itself. */
+  async function status() {
     try {
       /** @type {import('../../index.js').ShazbotStatus} */
-      const { exchanges } = await ask(server, 'status');
+      const { exchanges, interval, masterLists } = await ask(server, 'status');
       const { rejected, answered } = exchanges.out;
       const differs = 'SHAZBOT_SECRET, SHAZBOT_AUTH or SHAZBOT_CLUSTER is another there. Its warnings say whose';
       const says = `${answered} answered since its start, ${rejected} rejected`;
-      add('exchanges', rejected ? 'worth a look' : 'fine', rejected ? `${says}: ${differs}` : says);
+      if (rejected === 0) add('exchanges', 'fine', says);
+      else add('exchanges', answered === 0 ? 'wrong' : 'worth a look', `${says}: ${differs}`);
+      for (const { name, error } of masterLists) if (error) add(`master list ${name}, by the server`, 'wrong', error);
+      const set = Number(env.SHAZBOT_GOSSIP_INTERVAL || 30);
+      if (set !== interval) {
+        const runs = `it is ${set} s here, and the server runs with ${interval} s: give all servers the same`;
+        add('SHAZBOT_GOSSIP_INTERVAL', 'worth a look', runs);
+      }
     } catch (error) {
       // That nobody answers has been told; and routes that are written by hand have no status.
       if (!(error instanceof Refusal)) throw error;
@@ -106,7 +134,7 @@ async function doctor({ env, options, json, colour }) {
         return add(
           name,
           'wrong',
-          `GET clustershazbot/list answers ${status}${status === 404 ? ': is the route there?' : ', and no list'}. ${remedy}`,
+          `GET clustershazbot/list answers ${status}${status === 404 ? ', no such route' : ', and no list'}. ${remedy}`,
         );
       } else {
         urls(lists);
@@ -136,6 +164,8 @@ async function doctor({ env, options, json, colour }) {
   }
 }
 
+const NOT_THERE = { found: { online: [] }, says: 'it is not there yet: the first server writes it' };
+
 /**
  * @param {string} place
  * @param {string | undefined} auth
@@ -144,11 +174,14 @@ async function doctor({ env, options, json, colour }) {
 async function readList(place, auth, timeout) {
   const url = new URL(place);
   if (url.protocol === 'file:') {
-    const text = await readFile(url, 'utf8').catch((error) => {
-      if (error.code === 'ENOENT') return '';
-      throw error;
-    });
-    return described(text ? JSON.parse(text) : { online: [] });
+    try {
+      return described(JSON.parse(await readFile(url, 'utf8')));
+    } catch (error) {
+      if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'ENOENT') throw error;
+      const folder = dirname(fileURLToPath(url));
+      if (!existsSync(folder)) throw new Error(`there is no folder ${folder}`);
+      return NOT_THERE;
+    }
   }
   // Inflates what is stored compressed and follows redirects, as the engine does.
   /** @type {Record<string, string>} */
@@ -156,8 +189,7 @@ async function readList(place, auth, timeout) {
   const response = await fetch(url, { headers, signal: AbortSignal.timeout(timeout) }).catch((error) => {
     throw error.cause ?? error;
   });
-  if (response.status === 404)
-    return { found: { online: [] }, says: 'it is not there yet: the first server writes it' };
+  if (response.status === 404) return NOT_THERE;
   if (!response.ok) throw new Error(`it answers ${response.status}`);
   return described(await response.json().catch(() => undefined));
 }

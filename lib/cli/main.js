@@ -24,7 +24,7 @@ Asks a server of a cluster, by its routes, and drains it.
   --secret-file FILE  file with the control secret; default: SHAZBOT_CONTROL_SECRET_FILE, else SHAZBOT_CONTROL_SECRET
   --timeout SECONDS   for each answer; default 5
   --json              for programs
-  --min-online N      of check: how many must be online, that server included; default 1
+  --min-online N      of check: how many must be online by its list; default 1. A drained server is healthy
   --help, --version
 
 Colour is off where NO_COLOR is set or the output is no terminal, and on where FORCE_COLOR is set.
@@ -69,19 +69,21 @@ async function main(args) {
     if (more.length > 0) throw new Refusal(`${name} takes no "${more[0]}"; --help says what it takes`, 2);
     if (name === 'doctor') return await doctor({ env: process.env, options: values, json, colour });
     if (!Object.hasOwn(commands, name)) throw new Refusal(`There is no command "${name}"; --help lists them`, 2);
-    const minOnline = Number(values['min-online'] ?? 1);
-    if (!Number.isInteger(minOnline) || minOnline < 0) throw new Refusal('--min-online must be a whole number', 2);
+    const minOnline = values['min-online'] ?? '1';
+    if (!/^\d+$/.test(minOnline)) throw new Refusal('--min-online must be a whole number', 2);
     const server = serverOf(values, process.env);
     return await /** @type {(context: Context) => Promise<number>} */ (commands[name])({
       server,
       json,
       colour,
-      minOnline,
+      minOnline: Number(minOnline),
     });
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    console.error(error.message.split('\n').map(plain).join('\n'));
-    return error.code;
+    const { code, message } = error;
+    if (args.includes('--json')) asJson({ ...(args[0] === 'check' && { healthy: false }), error: message });
+    console.error(message.split('\n').map(plain).join('\n'));
+    return code;
   }
 }
 
@@ -110,7 +112,7 @@ async function list({ server, json, colour }) {
   say(`${table(rowsOfList(lists), { colour }).join('\n')}\n`);
   if (!lists.offline) {
     const is = server.secret ? 'is not that of this server' : 'is not set';
-    console.error(`The offline servers are shown for the control secret: SHAZBOT_CONTROL_SECRET ${is}.`);
+    console.error(`The offline servers are shown for the control secret: ${server.secretFrom} ${is}.`);
   }
   return 0;
 }
@@ -150,10 +152,7 @@ async function check({ server, json, minOnline }) {
   /** @type {import('../../index.js').ServerList} */
   const lists = await ask(server, 'list');
   const online = lists.online.length;
-  const isListed = lists.online.some(
-    ({ baseUrl }) =>
-      baseUrl === (process.env.SHAZBOT_BASE_URL ? withSlash(process.env.SHAZBOT_BASE_URL) : server.base.href),
-  );
+  const isListed = lists.online.some(({ baseUrl }) => baseUrl === server.listed);
   const healthy = online >= minOnline;
   if (json) asJson({ healthy, online, minOnline, listsItself: isListed });
   else
@@ -162,8 +161,5 @@ async function check({ server, json, minOnline }) {
     );
   return healthy ? 0 : 1;
 }
-
-/** @param {string} url */
-const withSlash = (url) => (URL.canParse(url) ? new URL(url.endsWith('/') ? url : `${url}/`).href : url);
 
 module.exports = { main };

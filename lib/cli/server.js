@@ -7,6 +7,8 @@ const https = require('node:https');
 /** Characters of an answer: more than a status of 50 000 servers has. */
 const MOST = 64 << 20;
 
+const LOOPBACK = /^(?:localhost|127\..*|\[::1\])$/;
+
 /** A sentence for the user, where a stack would tell nothing more; and what the command ends with. */
 class Refusal extends Error {
   /**
@@ -21,6 +23,13 @@ class Refusal extends Error {
   }
 }
 
+/** @type {Record<string, string>} */
+const REASONS = {
+  ECONNREFUSED: 'nobody listens there',
+  EPROTO: 'it speaks no TLS; is it http?',
+  ERR_INVALID_CHAR: 'a secret is no HTTP header: it has a line break, or letters beyond Latin-1',
+};
+
 /** @typedef {{ url?: string, 'secret-file'?: string, timeout?: string }} Options of all commands */
 
 /**
@@ -31,18 +40,25 @@ class Refusal extends Error {
 function serverOf({ url = '', 'secret-file': file = '', timeout = '5' }, env) {
   const text = url || env.SHAZBOT_BASE_URL;
   if (!text) throw new Refusal('Which server? Set SHAZBOT_BASE_URL, or say --url http://127.0.0.1:3000/', 2);
-  const base = URL.canParse(text) ? new URL(text) : undefined;
-  if (!base || !/^https?:$/.test(base.protocol)) {
-    throw new Refusal(
-      `${url ? '--url' : 'SHAZBOT_BASE_URL'} must be an http or https URL, such as http://127.0.0.1:3000/`,
-      2,
-    );
+  const base = parsed(text);
+  if (!base) {
+    const what = 'must be an http or https URL, such as http://127.0.0.1:3000/, without user name, query and fragment';
+    throw new Refusal(`${url ? '--url' : 'SHAZBOT_BASE_URL'} ${what}`, 2);
   }
   const seconds = Number(timeout);
   if (!(seconds > 0 && seconds <= 3600))
     throw new Refusal('--timeout must be seconds, more than 0 and at most 3600', 2);
-  if (!base.pathname.endsWith('/')) base.pathname += '/';
-  return { base, secret: secretOf(file, env), timeout: seconds * 1000 };
+  // Of this machine a container asks by a loopback address, and is listed by its base URL.
+  const own = LOOPBACK.test(base.hostname) ? parsed(env.SHAZBOT_BASE_URL ?? '') : undefined;
+  return { base, listed: (own ?? base).href, ...secretOf(file, env), timeout: seconds * 1000 };
+}
+
+/** @param {string} text */
+function parsed(text) {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search || url.hash) return;
+  if (!url.pathname.endsWith('/')) url.pathname += '/';
+  return url;
 }
 
 /**
@@ -52,12 +68,14 @@ function serverOf({ url = '', 'secret-file': file = '', timeout = '5' }, env) {
  */
 function secretOf(option, env) {
   const file = option || env.SHAZBOT_CONTROL_SECRET_FILE;
-  if (!file) return env.SHAZBOT_CONTROL_SECRET ?? '';
+  if (!file) return { secret: env.SHAZBOT_CONTROL_SECRET ?? '', secretFrom: 'SHAZBOT_CONTROL_SECRET' };
   try {
-    return readFileSync(file, 'utf8').trim();
+    const secret = readFileSync(file, 'utf8').trim();
+    if (secret) return { secret, secretFrom: `the secret in ${file}` };
   } catch (error) {
     throw new Refusal(`The secret cannot be read from ${file}: ${/** @type {Error} */ (error).message}`, 2);
   }
+  throw new Refusal(`There is no secret in ${file}: it is empty`, 2);
 }
 
 /** @typedef {ReturnType<typeof serverOf> & { signal?: AbortSignal }} Server */
@@ -68,7 +86,7 @@ function secretOf(option, env) {
  * @param {object} [body]
  * @returns {Promise<any>} what it answers; rejects with a sentence
  */
-async function ask({ base, secret, timeout, signal }, route, body) {
+async function ask({ base, secret, secretFrom, timeout, signal }, route, body) {
   const url = new URL(`clustershazbot/${route}`, base);
   const { status, json } = await send(url, { secret, timeout, signal, body: body && JSON.stringify(body) });
   if (status >= 200 && status < 300 && json) {
@@ -77,11 +95,8 @@ async function ask({ base, secret, timeout, signal }, route, body) {
   }
   if (status === 401) {
     const which = secret ? 'is not the one of that server' : 'is not set';
-    throw new Refusal(
-      `${base} refuses: SHAZBOT_CONTROL_SECRET ${which} (or SHAZBOT_CONTROL_SECRET_FILE, --secret-file)`,
-      1,
-      'wrong secret',
-    );
+    const others = secret ? '' : ', nor SHAZBOT_CONTROL_SECRET_FILE, nor --secret-file';
+    throw new Refusal(`${base} refuses: ${secretFrom} ${which}${others}`, 1, 'wrong secret');
   }
   if (status === 404 && route === 'status') {
     throw new Refusal(
@@ -115,7 +130,7 @@ function send(url, { secret = '', timeout, signal, body }) {
   return new Promise((resolve, reject) => {
     const began = Date.now();
     const fail = (/** @type {any} */ error) => {
-      const why = error.code === 'ECONNREFUSED' ? 'nobody listens there' : error.message || error.code;
+      const why = REASONS[error.code] ?? error.message ?? error.code;
       reject(new Refusal(`${url.origin} cannot be asked: ${why}`));
     };
     try {
@@ -169,4 +184,4 @@ function parse(text) {
   }
 }
 
-module.exports = { Refusal, ask, send, serverOf };
+module.exports = { LOOPBACK, Refusal, ask, send, serverOf };

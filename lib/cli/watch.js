@@ -89,7 +89,8 @@ async function watch({ server, json, colour }) {
    * @param {string} problem
    */
   function draw(rows, problem) {
-    const { columns = 80, rows: height = 24 } = stdout;
+    // A terminal that does not know its size says 0.
+    const [columns, height] = [stdout.columns || 80, stdout.rows || 24];
     const changed = new Set([...last].filter(([, { at }]) => Date.now() - at < MARKED).map(([name]) => name));
     const online = rows.filter(({ state }) => state === 'online' || state === 'suspect').length;
     const title = problem || `${online} of ${rows.length} online, as ${server.base} sees it. Ctrl-C ends this.`;
