@@ -236,6 +236,23 @@ describe('the command line', () => {
     assert.match(stdout, /ok {4}exchanges: \d+ answered since its start, 0 rejected/);
   });
 
+  test('doctor tries the secret, the cluster and the state file of the environment, and reads each entry of a list', async (t) => {
+    const made = folder(t);
+    const file = path.join(made, 'odd.json');
+    writeFileSync(file, JSON.stringify({ online: [{ baseUrl: 'ftp://a/' }, { baseUrl: own().baseUrl }, 7] }));
+    const env = { ...environment(own().baseUrl), ...list.env, SHAZBOT_MASTER_LIST: `file://${file}` };
+    const fine = await run(['doctor'], { ...env, SHAZBOT_STATE_FILE: path.join(made, 'state.json') });
+    assert.equal(fine.code, 0, fine.stdout);
+    assert.match(fine.stdout, /look {2}master list .*: 2 of them are no base URLs: ftp:\/\/a\//);
+    assert.match(fine.stdout, /ok {4}gossip secret: the server takes SHAZBOT_SECRET/);
+    assert.match(fine.stdout, /ok {4}SHAZBOT_STATE_FILE/);
+    const wrong = await run(['doctor'], { ...env, SHAZBOT_SECRET: 'short', SHAZBOT_STATE_FILE: '/nope/state.json' });
+    assert.equal(wrong.code, 1);
+    assert.match(wrong.stdout, /WRONG gossip secret: .* 401 .*Invalid SHAZBOT_SECRET/);
+    assert.match(wrong.stdout, /WRONG SHAZBOT_STATE_FILE: .*no such file or directory/);
+    assert.match(wrong.stdout, /look {2}environment: .*SHAZBOT_SECRET.*16 bytes/);
+  });
+
   test('doctor names all that is missing, where nothing is set', async () => {
     const { code, stdout } = await run(['doctor'], { SHAZBOT_BASE_URL: '', SHAZBOT_CONTROL_SECRET: '' });
     assert.equal(code, 1);

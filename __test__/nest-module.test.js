@@ -82,12 +82,18 @@ describe('the module for Nest', () => {
       test('says what is wrong with a request', async () => {
         const body = message();
         const refused = await ask('/gossip', { method: 'POST', headers: { authorization: 'wrong' }, body });
-        assert.deepEqual([refused.status, refused.json], [401, { error: 'Unauthorized: Invalid SHAZBOT_SECRET' }]);
+        assert.deepEqual(
+          [refused.status, refused.json],
+          [401, { error: 'Unauthorized: Invalid SHAZBOT_SECRET', code: 'SHAZBOT_UNAUTHORIZED' }],
+        );
         const headers = { authorization: SECRET };
         const none = await ask('/gossip', { method: 'POST', headers, body: { message: 'gossip' } });
         assert.deepEqual([none.status, /online/.test(none.json.error)], [400, true]);
         assert.equal((await ask('/gossip', { method: 'POST', headers, body: '{' })).status, 400);
         assert.equal((await ask('/nothing')).status, 404);
+        const { status, headers: given } = await ask('/list', { method: 'PUT' });
+        assert.deepEqual([status, given.allow], [405, 'GET, HEAD, OPTIONS']);
+        assert.equal((await ask('/gossip', { method: 'OPTIONS' })).status, 204);
       });
 
       test('shows the status for the control secret, and the page', async () => {

@@ -204,6 +204,7 @@ describe('the page', { skip }, () => {
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: /Servers:/ }).waitFor();
     const focused = () => page.evaluate('document.activeElement.textContent');
+    assert.equal(await focused(), 'Cluster', 'what had the focus is hidden');
     for (let n = 0; n < 10 && !String(await focused()).startsWith('Drain'); n++) await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');
     assert.ok(await page.getByRole('dialog').isVisible());

@@ -92,13 +92,17 @@ describe('the ready-made routes', () => {
         for (const mount of mounts) {
           const refused = await post('/gossip', 'wrong', message(), {}, mount);
           assert.equal(refused.status, 401);
-          assert.deepEqual(refused.json, { error: 'Unauthorized: Invalid SHAZBOT_SECRET' });
+          assert.deepEqual(refused.json, {
+            error: 'Unauthorized: Invalid SHAZBOT_SECRET',
+            code: 'SHAZBOT_UNAUTHORIZED',
+          });
           const drain = { message: 'control', online: false };
           assert.equal((await post('/control', SECRET, drain, {}, mount)).status, 401);
           for (const body of [undefined, [], { message: 'gossip' }]) {
             const { status, json } = await post('/gossip', SECRET, body, {}, mount);
             assert.equal(status, 400, `${mount}${body}`);
             assert.match(json.error, /^Invalid gossip message: /);
+            assert.equal(json.code, 'SHAZBOT_INVALID_MESSAGE');
           }
         }
       });
@@ -113,7 +117,13 @@ describe('the ready-made routes', () => {
         const plain = await post('/gossip', SECRET, JSON.stringify(message()), { 'content-type': 'text/plain' });
         assert.deepEqual(
           [plain.status, plain.json],
-          [415, { error: 'Content-Type: text/plain is not taken; it must be application/json' }],
+          [
+            415,
+            {
+              error: 'Content-Type: text/plain is not taken; it must be application/json',
+              code: 'SHAZBOT_UNSUPPORTED_BODY',
+            },
+          ],
         );
         const coded = await post('/gossip', SECRET, '[]', { 'content-encoding': 'gzip' });
         assert.equal(coded.status, 415);
@@ -133,7 +143,10 @@ describe('the ready-made routes', () => {
       test('name the methods that a route has', async () => {
         const wrong = await post('/list', SECRET, {});
         assert.deepEqual([wrong.status, wrong.headers.allow], [405, 'GET, HEAD, OPTIONS']);
-        assert.deepEqual(wrong.json, { error: 'POST is not answered here; GET, HEAD, OPTIONS are' });
+        assert.deepEqual(wrong.json, {
+          error: 'POST is not answered here; GET, HEAD, OPTIONS are',
+          code: 'SHAZBOT_METHOD',
+        });
         assert.equal((await ask('/gossip', { method: 'DELETE' })).headers.allow, 'POST, OPTIONS');
         const options = await ask('/gossip', { method: 'OPTIONS' });
         assert.deepEqual([options.status, options.headers.allow], [204, 'POST, OPTIONS']);
@@ -154,7 +167,10 @@ describe('the ready-made routes', () => {
         for (const authorization of ['', SECRET]) {
           const { status, json } = await ask('/status', { headers: { authorization } });
           assert.equal(status, 401);
-          assert.deepEqual(json, { error: 'Unauthorized: Invalid SHAZBOT_CONTROL_SECRET' });
+          assert.deepEqual(json, {
+            error: 'Unauthorized: Invalid SHAZBOT_CONTROL_SECRET',
+            code: 'SHAZBOT_UNAUTHORIZED',
+          });
         }
         const headers = { authorization: CONTROL_SECRET };
         const { status, json, headers: given } = await ask('/status', { headers });
@@ -233,7 +249,10 @@ describe('the ready-made routes', () => {
         const body = { message: 'control', online: true };
         const control = await request(`${url}/control`, { method: 'POST', headers, body });
         for (const { status, json } of [first, control, await request(`${url}/status`, { headers })]) {
-          assert.deepEqual([status, json], [503, { error: 'Clustershazbot engine not started' }]);
+          assert.deepEqual(
+            [status, json],
+            [503, { error: 'Clustershazbot engine not started', code: 'SHAZBOT_NOT_STARTED' }],
+          );
         }
       });
     });
@@ -255,6 +274,11 @@ describe('the ready-made routes', () => {
       });
       assert.equal(status, 200);
     }
+  });
+
+  test('all but Fastify, which asks for it, take a final slash', async () => {
+    for (const at of [`${servers[0]?.baseUrl}`, `${servers[0]?.baseUrl}api/`, `${servers[3]?.baseUrl}`])
+      assert.equal((await request(`${at}clustershazbot/list/`)).status, 200, at);
   });
 
   test('Fastify may ignore final slashes', async (t) => {

@@ -5,8 +5,9 @@ const { main } = require('../lib/cli/main.js');
 
 // Whoever reads has seen enough, as `head` has.
 process.stdout.on('error', (error) => {
-  if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EPIPE') throw error;
-  process.exit();
+  if (/** @type {NodeJS.ErrnoException} */ (error).code === 'EPIPE') process.exit();
+  console.error(`The output cannot be written: ${error.message}`);
+  process.exit(1);
 });
 
 main(process.argv.slice(2)).then(

@@ -1,5 +1,7 @@
 'use strict';
 
+const { shazbotError } = require('./errors.js');
+
 /** How much more than is taken is read before the answer, bytes: who writes on does not always read it. */
 const DRAINED = 1 << 20;
 /** For how long more than that may come, ms: whoever writes may not have seen the answer yet. */
@@ -30,7 +32,7 @@ async function read(stream, limit) {
   let size = 0;
   const tooLarge = () => {
     discard(stream);
-    return refusal(413, `The body is larger than ${limit} bytes`);
+    return refusal(413, 'SHAZBOT_TOO_LARGE', `The body is larger than ${limit} bytes`);
   };
   if (Number(stream.headers['content-length']) > limit + DRAINED) throw tooLarge();
   try {
@@ -41,15 +43,15 @@ async function read(stream, limit) {
       if (size <= limit) chunks.push(Buffer.from(chunk));
     }
   } catch {
-    throw refusal(400, 'The body was cut off');
+    throw refusal(400, 'SHAZBOT_INVALID_MESSAGE', 'The body was cut off');
   }
   if (size > limit) throw tooLarge();
   const { 'content-type': type = 'none', 'content-encoding': encoding = 'identity' } = stream.headers;
   if (size > 0 && !JSON_TYPE.test(type)) {
-    throw refusal(415, `Content-Type: ${type} is not taken; it must be application/json`);
+    throw notTaken(`Content-Type: ${type}`, 'it must be application/json');
   }
   // No server compresses what it sends here, and what is not inflated cannot be a bomb.
-  if (encoding !== 'identity') throw refusal(415, `Content-Encoding: ${encoding} is not taken; send the body as it is`);
+  if (encoding !== 'identity') throw notTaken(`Content-Encoding: ${encoding}`, 'send the body as it is');
   return Buffer.concat(chunks);
 }
 
@@ -66,17 +68,25 @@ function parse(bytes) {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
     // What V8 says of it would quote the body.
-    throw refusal(400, 'The body is no JSON in UTF-8');
+    throw refusal(400, 'SHAZBOT_INVALID_MESSAGE', 'The body is no JSON in UTF-8');
   }
 }
 
 /**
- * An error that says what to answer with, as those of the engine do.
  * @param {number} status
+ * @param {string} code
  * @param {string} message
  */
-function refusal(status, message) {
-  return Object.assign(new Error(message), { status, statusCode: status, expose: true });
+function refusal(status, code, message) {
+  return shazbotError({ code, status, message });
 }
 
-module.exports = { bodyOf, refusal };
+/**
+ * @param {string} what
+ * @param {string} remedy
+ */
+function notTaken(what, remedy) {
+  return refusal(415, 'SHAZBOT_UNSUPPORTED_BODY', `${what} is not taken; ${remedy}`);
+}
+
+module.exports = { bodyOf };

@@ -21,12 +21,21 @@ function shazbotRouter(options) {
  * @param {string} original as it came
  */
 function below(url, original) {
-  const path = withoutQuery(url);
+  const path = pathOf(url);
   if (path === MOUNT || path.startsWith(`${MOUNT}/`)) return path.slice(MOUNT.length) || '/';
-  const whole = withoutQuery(original);
+  const whole = pathOf(original);
   // Whoever takes the mount off leaves a slash for it in any case.
   if (path === '/' && whole.endsWith(MOUNT)) return path;
   return whole.endsWith(MOUNT + path) ? path : undefined;
+}
+
+/**
+ * Without its final slash, as Express takes paths.
+ * @param {string} url
+ */
+function pathOf(url) {
+  const path = withoutQuery(url);
+  return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
 }
 
 /**

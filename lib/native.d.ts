@@ -9,8 +9,8 @@ export declare class Engine {
    * `observe` is called with code, text and whether it is a warning.
    */
   start(environment: NodeJS.ProcessEnv, observe: (arg0: string, arg1: string, arg2: boolean) => void): Promise<Failure | null> | Failure
-  /** What is wrong with an environment, which is not used otherwise. */
-  static check(environment: NodeJS.ProcessEnv): Failure | null
+  /** What is wrong with an environment, which is not used otherwise; or what of it deserves a warning. */
+  static check(environment: NodeJS.ProcessEnv): Failure | Array<string>
   /** Leaves the cluster; resolves when that is over. Call `end` then. */
   leave(): Promise<Failure | null>
   /** Ends the engine, whatever it does. */

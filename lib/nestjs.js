@@ -1,15 +1,14 @@
 'use strict';
 
 const {
+  All,
   ConfigurableModuleBuilder,
   Controller,
-  Get,
   Inject,
   Injectable,
   Logger,
   Module,
   NotFoundException,
-  Post,
   Req,
   Res,
   VERSION_NEUTRAL,
@@ -19,7 +18,7 @@ const { clearTimeout, setTimeout } = require('node:timers');
 const { shazbotEvents, shazbotGetServerList, shazbotShutDown, shazbotStart, shazbotStatus } = require('../index.js');
 const { engine } = require('./engine.js');
 const { settled } = require('./errors.js');
-const { MOUNT, answer } = require('./routes.js');
+const { MOUNT, PATHS, answer } = require('./routes.js');
 
 /** How long the application waits for the first round before it listens, ms: others ask it meanwhile. */
 const FIRST_ROUND = 1_000;
@@ -100,15 +99,8 @@ class ShazbotController {
   }
 }
 
-/** @type {[name: string, method: typeof Get, path: string][]} */
-const handlers = [
-  ['gossip', Post, '/gossip'],
-  ['list', Get, '/list'],
-  ['control', Post, '/control'],
-  ['status', Get, '/status'],
-  ['page', Get, '/'],
-];
-for (const [name, method, path] of handlers) {
+for (const path of PATHS) {
+  const name = path.slice(1) || 'page';
   /**
    * The answer is sent here, so that interceptors do not wrap what other servers read.
    * @this {ShazbotController}
@@ -127,7 +119,7 @@ for (const [name, method, path] of handlers) {
   Object.defineProperty(ShazbotController.prototype, name, descriptor);
   Req()(ShazbotController.prototype, name, 0);
   Res()(ShazbotController.prototype, name, 1);
-  method(path)(ShazbotController.prototype, name, descriptor);
+  All(path)(ShazbotController.prototype, name, descriptor);
 }
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder({ moduleName: 'Shazbot' })

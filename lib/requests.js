@@ -143,8 +143,8 @@ function isObject(body) {
 
 /** @param {unknown} body that is no object */
 function wrongWithBody(body) {
-  const what = body === null ? 'null' : Array.isArray(body) ? 'an array' : `of type ${typeof body}`;
-  return `the body is ${what}, not an object; is a JSON body parser in front of the route?`;
+  if (body === undefined) return 'there is no body. A route of your own needs a JSON body parser in front of it';
+  return `the body is ${body === null ? 'null' : Array.isArray(body) ? 'an array' : `a ${typeof body}`}, not an object`;
 }
 
 /**

@@ -2,9 +2,9 @@
 
 const { createHash } = require('node:crypto');
 const { shazbotControlRequest, shazbotGossipRequest, shazbotListRequest, shazbotStatus } = require('../index.js');
-const { bodyOf, refusal } = require('./body.js');
+const { bodyOf } = require('./body.js');
 const { engine } = require('./engine.js');
-const { settled } = require('./errors.js');
+const { settled, shazbotError } = require('./errors.js');
 
 /** A body of lists, bytes: as many as the engine takes in. */
 const LISTS = 8 << 20;
@@ -88,8 +88,9 @@ async function answerBy({ method, handle }, request) {
  */
 function otherMethod(asked, method) {
   const allow = method === 'GET' ? 'GET, HEAD, OPTIONS' : `${method}, OPTIONS`;
+  const message = `${asked} is not answered here; ${allow} are`;
   const { headers, ...rest } =
-    asked === 'OPTIONS' ? empty(204) : refused(refusal(405, `${asked} is not answered here; ${allow} are`));
+    asked === 'OPTIONS' ? empty(204) : refused(shazbotError({ code: 'SHAZBOT_METHOD', status: 405, message }));
   return { ...rest, headers: { ...headers, Allow: allow } };
 }
 
@@ -98,7 +99,7 @@ function otherMethod(asked, method) {
  * @returns {Answer}
  */
 function refused(error) {
-  if (error?.expose) return json({ error: error.message }, error.status);
+  if (error?.expose) return json({ error: error.message, code: error.code }, error.status);
   process.emitWarning(error);
   return json({ error: 'Internal Server Error' }, 500);
 }

@@ -1,11 +1,11 @@
 'use strict';
 
 const { existsSync } = require('node:fs');
-const { readFile } = require('node:fs/promises');
+const { access, constants, readFile } = require('node:fs/promises');
 const { dirname } = require('node:path');
 const { fileURLToPath } = require('node:url');
 const { Engine } = require('../binary.js');
-const { LOOPBACK, Refusal, ask, send, serverOf } = require('./server.js');
+const { LOOPBACK, Refusal, ask, parsed, send, serverOf } = require('./server.js');
 const { plain, span } = require('./show.js');
 
 /** Servers beside this one that are asked. */
@@ -26,9 +26,11 @@ async function doctor({ env, options, json, colour }) {
   const findings = [];
   const add = (/** @type {string} */ what, /** @type {Finding['is']} */ is, /** @type {string} */ says) =>
     findings.push({ what, is, says });
-  const wrong = Engine.check(env);
-  if (wrong) add('environment', 'wrong', wrong.message);
+  const checked = Engine.check(env);
+  if (!Array.isArray(checked)) add('environment', 'wrong', checked.message);
+  else if (checked.length > 0) for (const weak of checked) add('environment', 'worth a look', weak);
   else add('environment', 'fine', 'every variable makes sense');
+  if (env.SHAZBOT_STATE_FILE) await stateFile(env.SHAZBOT_STATE_FILE);
   /** @type {import('./server.js').Server} */
   let server;
   try {
@@ -52,12 +54,13 @@ async function doctor({ env, options, json, colour }) {
     try {
       const { found, says } = await readList(place, env.SHAZBOT_MASTER_LIST_AUTH, timeout);
       urls(found);
-      const lists = found.online.some((/** @type {any} */ it) => it?.baseUrl === base.href);
-      add(
-        `master list ${name}`,
-        'fine',
-        `${says}${lists ? ', this server among them' : ', this server not among them'}`,
-      );
+      const urlsThere = found.online.map((/** @type {any} */ it) => it?.baseUrl);
+      const among = urlsThere.includes(base.href) ? 'this server among them' : 'this server not among them';
+      add(`master list ${name}`, 'fine', `${says}, ${among}`);
+      const odd = urlsThere.filter((/** @type {unknown} */ it) => typeof it !== 'string' || !parsed(it));
+      const first = typeof odd[0] === 'string' ? odd[0] : JSON.stringify(odd[0] ?? null);
+      if (odd.length > 0)
+        add(`master list ${name}`, 'worth a look', `${odd.length} of them are no base URLs: ${first}`);
     } catch (error) {
       add(
         `master list ${name}`,
@@ -67,7 +70,7 @@ async function doctor({ env, options, json, colour }) {
     }
   }
 
-  await look(base, 'own URL', true);
+  if (await look(base, 'own URL', true)) await gossip();
   if (server.secret) await status();
   if (LOOPBACK.test(base.hostname)) {
     add('own URL', 'worth a look', `${base} leads every other machine to itself: only processes of this one reach it`);
@@ -109,59 +112,100 @@ async function doctor({ env, options, json, colour }) {
     }
   }
 
+  /** @param {string} path */
+  async function stateFile(path) {
+    try {
+      await access(dirname(path), constants.W_OK | constants.X_OK);
+      if (existsSync(path)) await access(path, constants.R_OK | constants.W_OK);
+      add('SHAZBOT_STATE_FILE', 'fine', `${path} can be written by the user of this command`);
+    } catch (error) {
+      add('SHAZBOT_STATE_FILE', 'wrong', /** @type {Error} */ (error).message);
+    }
+  }
+
+  /** Whether the server takes what the environment here would have it send. Nothing is told to it. */
+  async function gossip() {
+    const { SHAZBOT_SECRET: secret, SHAZBOT_CLUSTER: cluster, SHAZBOT_AUTH: auth } = env;
+    // A secret that is never to be sent is not sent.
+    if (!secret || auth === 'signed') return;
+    const message = { message: 'gossip', online: [], offline: [], ...(cluster && { shazbot: `2 c${cluster}` }) };
+    const body = JSON.stringify(message);
+    const { status, json } = await send(routeOf(base, 'gossip'), { timeout, secret, body }).catch((error) => {
+      return { status: 'nothing', json: { error: error.message } };
+    });
+    if (status === 200) add('gossip secret', 'fine', 'the server takes SHAZBOT_SECRET');
+    else add('gossip secret', 'wrong', `the server answers ${status} to SHAZBOT_SECRET: ${json?.error ?? 'no reason'}`);
+  }
+
   /**
    * @param {URL} url
    * @param {string} what
    * @param {boolean} isOwn
+   * @returns {Promise<boolean>} whether its gossip route is there
    */
   async function look(url, what, isOwn) {
     const name = `${what} ${shown(url.href)}`;
     const remedy = isOwn
       ? 'Does the program run, and is SHAZBOT_BASE_URL the URL at which others reach it?'
       : 'If it runs: a firewall, or its own SHAZBOT_BASE_URL';
-    const at = (/** @type {string} */ route) => new URL(`clustershazbot/${route}`, url);
     try {
       // The others' secret does not go to whoever is named in a list.
-      const { status, json: lists, date, took } = await send(at('list'), { timeout });
-      if (status === 503)
-        return add(
-          name,
-          'wrong',
-          'it answers 503: the program runs, and shazbotStart has not been called, or has failed',
-        );
-      if (status === 401) add(name, 'fine', 'it answers, and shows its list for a secret only');
-      else if (status !== 200 || !Array.isArray(lists?.online)) {
-        return add(
-          name,
-          'wrong',
-          `GET clustershazbot/list answers ${status}${status === 404 ? ', no such route' : ', and no list'}. ${remedy}`,
-        );
-      } else {
-        urls(lists);
-        const mine = isOwn && lists.online.some((/** @type {any} */ it) => it?.baseUrl === url.href);
-        const doubt = isOwn && !mine;
-        add(
-          name,
-          doubt ? 'worth a look' : 'fine',
-          `it answers after ${took} ms, and lists ${lists.online.length} online${doubt ? ', itself not among them: it is drained, or another server answers here' : ''}`,
-        );
-      }
-      const ahead = date - Date.now();
-      const differs = `its clock is ${span(Math.abs(ahead))} ${ahead > 0 ? 'ahead of' : 'behind'} the one here`;
-      if (Math.abs(ahead) > NOTABLE)
-        add(`clock of ${shown(url.href)}`, Math.abs(ahead) > FAULT ? 'wrong' : 'worth a look', differs);
-      const gossip = await send(at('gossip'), { timeout, secret: 'none', body: '{"message":"gossip","online":[]}' });
-      if (gossip.status !== 401) {
-        add(
-          `gossip route of ${shown(url.href)}`,
-          'wrong',
-          `POST clustershazbot/gossip answers ${gossip.status} to a wrong secret, not 401: is the route there, behind a JSON body parser?`,
-        );
-      }
+      const found = await send(routeOf(url, 'list'), { timeout });
+      const [is, says] = judged(found, isOwn ? url.href : undefined, remedy);
+      add(name, is, says);
+      if (is === 'wrong') return false;
+      urls(found.json);
+      clock(url, found.date);
+      const body = '{"message":"gossip","online":[]}';
+      const { status } = await send(routeOf(url, 'gossip'), { timeout, secret: 'none', body });
+      if (status === 401) return true;
+      const answers = `POST clustershazbot/gossip answers ${status} to a wrong secret, not 401`;
+      add(`gossip route of ${shown(url.href)}`, 'wrong', `${answers}: is the route there, behind a JSON body parser?`);
     } catch (error) {
       add(name, isOwn ? 'wrong' : 'worth a look', `${/** @type {Error} */ (error).message}. ${remedy}`);
     }
+    return false;
   }
+
+  /**
+   * @param {URL} url
+   * @param {number} date what it answers with
+   */
+  function clock(url, date) {
+    const ahead = date - Date.now();
+    const differs = Math.abs(ahead);
+    if (!(differs > NOTABLE)) return;
+    const says = `its clock is ${span(differs)} ${ahead > 0 ? 'ahead of' : 'behind'} the one here`;
+    add(`clock of ${shown(url.href)}`, differs > FAULT ? 'wrong' : 'worth a look', says);
+  }
+}
+
+/**
+ * @param {URL} base
+ * @param {'list' | 'gossip'} route
+ */
+function routeOf(base, route) {
+  return new URL(`clustershazbot/${route}`, base);
+}
+
+/**
+ * What the answer of a list route says of its server.
+ * @param {{ status: number, json: any, took: number }} answer
+ * @param {string | undefined} own the URL that is to be in the list
+ * @param {string} remedy
+ * @returns {[Finding['is'], string]}
+ */
+function judged({ status, json: lists, took }, own, remedy) {
+  if (status === 503)
+    return ['wrong', 'it answers 503: the program runs, and shazbotStart has not been called, or has failed'];
+  if (status === 401) return ['fine', 'it answers, and shows its list for a secret only'];
+  if (status !== 200 || !Array.isArray(lists?.online)) {
+    const and = status === 404 ? 'no such route' : 'and no list';
+    return ['wrong', `GET clustershazbot/list answers ${status}, ${and}. ${remedy}`];
+  }
+  const says = `it answers after ${took} ms, and lists ${lists.online.length} online`;
+  if (!own || lists.online.some((/** @type {any} */ it) => it?.baseUrl === own)) return ['fine', says];
+  return ['worth a look', `${says}, itself not among them: it is drained, or another server answers here`];
 }
 
 const NOT_THERE = { found: { online: [] }, says: 'it is not there yet: the first server writes it' };

@@ -60,9 +60,9 @@ async function main(args) {
   if (args[0] === 'demo') return require('./demo.js').demo(args.slice(1));
   try {
     const { values, positionals } = parse(args);
-    if (values.help) return say(HELP);
-    if (values.version) return say(`${version}\n`);
     const [name = '', ...more] = positionals;
+    if (values.help || name === 'help') return say(HELP);
+    if (values.version) return say(`${version}\n`);
     if (!name) throw new Refusal(`Which command?\n\n${HELP}`, 2);
     const json = values.json ?? false;
     const colour = hasColour(process.stdout, process.env);
@@ -126,7 +126,7 @@ async function status({ server, json, colour }) {
   const failed = out.refused + out.timedOut + out.unreachable + out.rejected + out.failed;
   const lines = [
     `${it.baseUrl} is ${it.state}${it.monitor ? ', a monitor' : ''}; version ${it.version}, up for ${span(it.at - it.startedAt)}`,
-    `exchanges: ${out.answered} answered, ${failed} failed; last begun ${it.lastOut ? `${span(it.at - it.lastOut.at)} ago` : 'never'}, last taken ${it.lastIn ? `${span(it.at - it.lastIn.at)} ago` : 'never'}`,
+    `exchanges: ${out.answered} answered, ${failed} tries failed; last begun ${it.lastOut ? `${span(it.at - it.lastOut.at)} ago` : 'never'}, last taken ${it.lastIn ? `${span(it.at - it.lastIn.at)} ago` : 'never'}`,
     ...it.masterLists.map((of) => {
       const read = of.read ? `read ${span(it.at - of.read)} ago, ${of.servers} servers` : 'never read';
       return `master list ${of.name}: ${read}${of.error ? `; ${of.failures} failures: ${of.error}` : ''}`;

@@ -53,7 +53,10 @@ function serverOf({ url = '', 'secret-file': file = '', timeout = '5' }, env) {
   return { base, listed: (own ?? base).href, ...secretOf(file, env), timeout: seconds * 1000 };
 }
 
-/** @param {string} text */
+/**
+ * A base URL, or undefined where it can be none.
+ * @param {string} text
+ */
 function parsed(text) {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search || url.hash) return;
@@ -184,4 +187,4 @@ function parse(text) {
   }
 }
 
-module.exports = { LOOPBACK, Refusal, ask, send, serverOf };
+module.exports = { LOOPBACK, Refusal, ask, parsed, send, serverOf };

@@ -104,10 +104,13 @@ impl NodeEngine {
         Ok(Either::A(promise))
     }
 
-    /// What is wrong with an environment, which is not used otherwise.
+    /// What is wrong with an environment, which is not used otherwise; or what of it deserves a warning.
     #[napi]
-    pub fn check(#[napi(ts_arg_type = "NodeJS.ProcessEnv")] environment: Environment) -> Option<Failure> {
-        failure(Config::from_environment(&environment).map(drop))
+    pub fn check(#[napi(ts_arg_type = "NodeJS.ProcessEnv")] environment: Environment) -> Either<Failure, Vec<String>> {
+        match Config::from_environment(&environment) {
+            Ok(config) => Either::B(config.weak),
+            Err(error) => Either::A(error.into()),
+        }
     }
 
     /// Leaves the cluster; resolves when that is over. Call `end` then.
