@@ -150,8 +150,8 @@ fn rows() -> Vec<Row> {
     let skewed = |row: Row| Row { setup: Setup { skewed: SKEWED, ..row.setup }, ..row };
     vec![
         row(Scenario::Crash, 10, 1_000, KILLED),
-        row(Scenario::Crash, 100, 1_000, KILLED),
-        row(Scenario::Crash, 1_000, 100, KILLED_FEW),
+        row(Scenario::Crash, 100, 500, KILLED),
+        row(Scenario::Crash, 1_000, 30, KILLED_FEW),
         row(Scenario::Hang, 100, 100, SILENT),
         row(Scenario::Hang, 1_000, 10, SILENT),
         row(Scenario::Gone, 100, 100, SILENT),
