@@ -253,6 +253,38 @@ describe('the command line', () => {
     assert.match(wrong.stdout, /look {2}environment: .*SHAZBOT_SECRET.*16 bytes/);
   });
 
+  test('doctor sends the gossip secret only where the engine would, and shows no password of a list', async (t) => {
+    const peer = await startFakePeer(t, { answer: () => ({ status: 200, body: '{"online":[]}' }) });
+    /** @type {(string | undefined)[]} */
+    let shown = [];
+    peer.answer = () => (res) => {
+      shown.push(res.req.headers.authorization);
+      res.writeHead(res.req.method === 'POST' ? 401 : 200).end('{"online":[]}');
+    };
+    const sent = async (/** @type {Record<string, string>} */ more) => {
+      shown = [];
+      const { stdout } = await run(['doctor'], { ...environment(peer.baseUrl), ...list.env, ...more });
+      assert.doesNotMatch(stdout, /hush/);
+      return shown.includes(SECRET);
+    };
+    assert.equal(await sent({}), true);
+    const place = new URL(`${peer.baseUrl}list.json`);
+    [place.username, place.password] = ['u', 'hush'];
+    assert.equal(await sent({ SHAZBOT_AUTH: 'sign', SHAZBOT_MASTER_LIST: place.href }), false);
+    assert.ok(shown.includes(`Basic ${Buffer.from('u:hush').toString('base64')}`));
+    for (const mode of ['signed', 'Signed']) assert.equal(await sent({ SHAZBOT_AUTH: mode }), false, mode);
+  });
+
+  test('a server that ends the connection without an answer is not fine', async (t) => {
+    const peer = await startFakePeer(t, {
+      answer: () => (res) => res.socket?.end('HTTP/1.1 101 No\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'),
+    });
+    for (const command of ['check', 'offline']) {
+      const { code, stderr } = await run([command, '--url', peer.baseUrl]);
+      assert.deepEqual([code, /without an answer/.test(stderr)], [1, true], stderr);
+    }
+  });
+
   test('doctor names all that is missing, where nothing is set', async () => {
     const { code, stdout } = await run(['doctor'], { SHAZBOT_BASE_URL: '', SHAZBOT_CONTROL_SECRET: '' });
     assert.equal(code, 1);

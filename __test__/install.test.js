@@ -45,7 +45,7 @@ describe('the package as it is published', { skip, timeout: 900_000 }, () => {
     for (const version of NODES) await lives(folder, node(version), ['server.cjs']);
     const esm = "import { shazbotStart } from 'clustershazbot'; console.log(typeof shazbotStart)";
     assert.equal(await registry.run(folder, node('24'), ['--input-type=module', '-e', esm]), 'function\n');
-    assert.match(await registry.run(folder, 'npx', ['--no', 'clustershazbot', '--version']), /^\d+\.\d+\.\d+/);
+    assert.match(await registry.run(folder, 'npx', ['--no', '--', 'clustershazbot', '--version']), /^2\./);
   });
 
   test('publint and "Are the types wrong?" find nothing wrong', async () => {

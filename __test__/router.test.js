@@ -4,6 +4,7 @@ const assert = require('node:assert/strict');
 const { cpSync } = require('node:fs');
 const net = require('node:net');
 const path = require('node:path');
+const http = require('node:http');
 const { after, before, describe, test } = require('node:test');
 const { gzipSync } = require('node:zlib');
 
@@ -138,6 +139,20 @@ describe('the ready-made routes', () => {
         socket.destroy();
         assert.equal((await post('/gossip', SECRET, message())).status, 200);
         assert.equal(servers[n]?.stderr, '');
+      });
+
+      test('read a body that comes in many pieces', async () => {
+        const url = new URL(`${servers[n]?.baseUrl}clustershazbot/gossip`);
+        const text = `${JSON.stringify(message())}${' '.repeat(20_000)}`;
+        const headers = { authorization: SECRET, 'content-type': 'application/json' };
+        const [response] = await new Promise((resolve, reject) => {
+          const sent = http.request(url, { method: 'POST', headers }, (...given) => resolve(given));
+          sent.on('error', reject);
+          for (const letter of text) sent.write(letter);
+          sent.end();
+        });
+        response.resume();
+        assert.equal(response.statusCode, 200);
       });
 
       test('name the methods that a route has', async () => {

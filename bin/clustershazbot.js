@@ -10,6 +10,8 @@ process.stdout.on('error', (error) => {
   process.exit(1);
 });
 
+// Should it end before it has said so.
+process.exitCode = 1;
 main(process.argv.slice(2)).then(
   (code) => {
     process.exitCode = code;

@@ -47,8 +47,10 @@ function load() {
  */
 function explained(error, name, here) {
   const { code, message } = /** @type {NodeJS.ErrnoException} */ (error);
-  const cause = String(message).split('\n', 1)[0] ?? '';
-  if (code === 'MODULE_NOT_FOUND' && cause.includes(name)) {
+  const cause = (String(message).split('\n', 1)[0] ?? '').replace(/\.$/, '');
+  // The latter is what Yarn's Plug'n'Play says.
+  const isMissing = code === 'MODULE_NOT_FOUND' || /package missing from disk/.test(cause);
+  if (isMissing && cause.includes(name)) {
     return failure(
       'SHAZBOT_BINARY_NOT_INSTALLED',
       `the package ${name} is not installed, which has the binary for ${here}: ${cause}. It is an optional dependency, ` +
@@ -57,7 +59,7 @@ function explained(error, name, here) {
       error,
     );
   }
-  const text = `the binary of ${name} is there and does not load on ${here}: ${cause}. ${remedy(cause)}`;
+  const text = `the binary of ${name} is there and does not load on ${here}: ${cause}. ${remedy(cause, code)}`;
   return failure('SHAZBOT_BINARY_UNLOADABLE', text, error);
 }
 
@@ -97,8 +99,15 @@ function interpreter(file) {
   return Buffer.alloc(0);
 }
 
-/** @param {string} cause */
-function remedy(cause) {
+/**
+ * @param {string} cause
+ * @param {string | undefined} code
+ */
+function remedy(cause, code) {
+  if (code === 'ERR_DLOPEN_DISABLED') return 'Start Node with --allow-addons, and without --no-addons.';
+  if (/--allow-ffi/.test(cause)) return 'Start Deno with --allow-ffi.';
+  if (/permission denied|not permitted|failed to map segment/i.test(cause))
+    return 'This process may not load it: look at the rights of the file, and whether its file system is mounted with noexec.';
   if (/GLIBC_/.test(cause))
     return 'It needs glibc 2.17 or newer, and the one here is older: use a newer system or image.';
   return 'It is damaged, or for another system: remove node_modules and install here. Where you bundle, leave clustershazbot external.';

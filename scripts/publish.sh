@@ -6,6 +6,11 @@ cd "$(dirname "$0")/.."
 version=$(node -p 'require("./package.json").version')
 if [[ $version == *-* ]]; then set -- --tag next "$@"; fi
 main=target/pack/clustershazbot-$version.tgz
+# Without its binary the package installs in silence, and fails where it runs.
+for platform in npm/*/; do
+  file=target/pack/clustershazbot-$(basename "$platform")-$version.tgz
+  if [ ! -f "$file" ]; then echo "$file is missing; npm run pack makes it" >&2 && exit 1; fi
+done
 for file in target/pack/clustershazbot-*-"$version".tgz "$main"; do
   name=$(basename "$file" "-$version.tgz")
   if [ -n "$(npm view "$name@$version" version 2> /dev/null)" ]; then

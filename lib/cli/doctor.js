@@ -1,11 +1,11 @@
 'use strict';
 
-const { existsSync } = require('node:fs');
+const { existsSync, statSync } = require('node:fs');
 const { access, constants, readFile } = require('node:fs/promises');
 const { dirname } = require('node:path');
 const { fileURLToPath } = require('node:url');
 const { Engine } = require('../binary.js');
-const { LOOPBACK, Refusal, ask, parsed, send, serverOf } = require('./server.js');
+const { LOOPBACK, Refusal, ask, json: parseJson, parsed, send, serverOf } = require('./server.js');
 const { plain, span } = require('./show.js');
 
 /** Servers beside this one that are asked. */
@@ -36,11 +36,11 @@ async function doctor({ env, options, json, colour }) {
   try {
     server = serverOf(options, env);
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
+    if (!(error instanceof Refusal) || error.kind !== 'no server') throw error;
     add('own URL', 'wrong', error.message);
     return tell();
   }
-  const { timeout, base } = server;
+  const { timeout, base, listed } = server;
 
   /** @type {Set<string>} */
   const known = new Set();
@@ -55,12 +55,11 @@ async function doctor({ env, options, json, colour }) {
       const { found, says } = await readList(place, env.SHAZBOT_MASTER_LIST_AUTH, timeout);
       urls(found);
       const urlsThere = found.online.map((/** @type {any} */ it) => it?.baseUrl);
-      const among = urlsThere.includes(base.href) ? 'this server among them' : 'this server not among them';
+      const among = urlsThere.includes(listed) ? 'this server among them' : 'this server not among them';
       add(`master list ${name}`, 'fine', `${says}, ${among}`);
       const odd = urlsThere.filter((/** @type {unknown} */ it) => typeof it !== 'string' || !parsed(it));
-      const first = typeof odd[0] === 'string' ? odd[0] : JSON.stringify(odd[0] ?? null);
       if (odd.length > 0)
-        add(`master list ${name}`, 'worth a look', `${odd.length} of them are no base URLs: ${first}`);
+        add(`master list ${name}`, 'worth a look', `${odd.length} of them are no base URLs: ${shown(String(odd[0]))}`);
     } catch (error) {
       add(
         `master list ${name}`,
@@ -72,10 +71,14 @@ async function doctor({ env, options, json, colour }) {
 
   if (await look(base, 'own URL', true)) await gossip();
   if (server.secret) await status();
-  if (LOOPBACK.test(base.hostname)) {
-    add('own URL', 'worth a look', `${base} leads every other machine to itself: only processes of this one reach it`);
+  if (LOOPBACK.test(new URL(listed).hostname)) {
+    add(
+      'own URL',
+      'worth a look',
+      `${listed} leads every other machine to itself: only processes of this one reach it`,
+    );
   }
-  const peers = [...known].filter((url) => url !== base.href && URL.canParse(url)).slice(0, PEERS);
+  const peers = [...known].filter((url) => url !== base.href && url !== listed && URL.canParse(url)).slice(0, PEERS);
   for (const peer of peers) await look(new URL(peer), 'peer', false);
   if (peers.length === 0) add('peers', 'worth a look', 'no other server is named by the master list or by this server');
 
@@ -85,7 +88,9 @@ async function doctor({ env, options, json, colour }) {
     if (json) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
     else
       for (const { what, is, says } of findings)
-        process.stdout.write(`${sign(is, colour)} ${`${what}: ${says}`.split('\n').map(plain).join('\n')}\n`);
+        process.stdout.write(
+          `${sign(is, colour)} ${plain(what)}: ${(what === 'environment' ? says.split('\n') : [says]).map(plain).join('\n')}\n`,
+        );
     return findings.some(({ is }) => is === 'wrong') ? 1 : 0;
   }
 
@@ -101,7 +106,7 @@ async function doctor({ env, options, json, colour }) {
       else add('exchanges', answered === 0 ? 'wrong' : 'worth a look', `${says}: ${differs}`);
       for (const { name, error } of masterLists) if (error) add(`master list ${name}, by the server`, 'wrong', error);
       const set = Number(env.SHAZBOT_GOSSIP_INTERVAL || 30);
-      if (set !== interval) {
+      if (Array.isArray(checked) && set !== interval) {
         const runs = `it is ${set} s here, and the server runs with ${interval} s: give all servers the same`;
         add('SHAZBOT_GOSSIP_INTERVAL', 'worth a look', runs);
       }
@@ -115,25 +120,28 @@ async function doctor({ env, options, json, colour }) {
   /** @param {string} path */
   async function stateFile(path) {
     try {
-      await access(dirname(path), constants.W_OK | constants.X_OK);
-      if (existsSync(path)) await access(path, constants.R_OK | constants.W_OK);
+      const file = path.startsWith('file:') ? fileURLToPath(path) : path;
+      await access(dirname(file), constants.W_OK | constants.X_OK);
+      if (existsSync(file)) {
+        await access(file, constants.R_OK | constants.W_OK);
+        if (!statSync(file).isFile()) throw new Error(`${path} is no file`);
+      }
       add('SHAZBOT_STATE_FILE', 'fine', `${path} can be written by the user of this command`);
     } catch (error) {
       add('SHAZBOT_STATE_FILE', 'wrong', /** @type {Error} */ (error).message);
     }
   }
 
-  /** Whether the server takes what the environment here would have it send. Nothing is told to it. */
+  /** Whether the server takes the secret of the environment. It is told nothing: what is sent is no message. */
   async function gossip() {
-    const { SHAZBOT_SECRET: secret, SHAZBOT_CLUSTER: cluster, SHAZBOT_AUTH: auth } = env;
-    // A secret that is never to be sent is not sent.
-    if (!secret || auth === 'signed') return;
-    const message = { message: 'gossip', online: [], offline: [], ...(cluster && { shazbot: `2 c${cluster}` }) };
-    const body = JSON.stringify(message);
+    const { SHAZBOT_SECRET: secret, SHAZBOT_AUTH: auth = '', SHAZBOT_BASE_URL: own = '' } = env;
+    // Sent where the engine itself sends it, and to this server alone.
+    if (!Array.isArray(checked) || !/^(?:plain)?$/.test(auth) || new URL(own).origin !== base.origin) return;
+    const body = '{"message":"gossip","online":0}';
     const { status, json } = await send(routeOf(base, 'gossip'), { timeout, secret, body }).catch((error) => {
       return { status: 'nothing', json: { error: error.message } };
     });
-    if (status === 200) add('gossip secret', 'fine', 'the server takes SHAZBOT_SECRET');
+    if (status === 400) add('gossip secret', 'fine', 'the server takes SHAZBOT_SECRET');
     else add('gossip secret', 'wrong', `the server answers ${status} to SHAZBOT_SECRET: ${json?.error ?? 'no reason'}`);
   }
 
@@ -151,7 +159,7 @@ async function doctor({ env, options, json, colour }) {
     try {
       // The others' secret does not go to whoever is named in a list.
       const found = await send(routeOf(url, 'list'), { timeout });
-      const [is, says] = judged(found, isOwn ? url.href : undefined, remedy);
+      const [is, says] = judged(found, isOwn ? listed : undefined, remedy);
       add(name, is, says);
       if (is === 'wrong') return false;
       urls(found.json);
@@ -219,7 +227,7 @@ async function readList(place, auth, timeout) {
   const url = new URL(place);
   if (url.protocol === 'file:') {
     try {
-      return described(JSON.parse(await readFile(url, 'utf8')));
+      return described(await readFile(url, 'utf8'));
     } catch (error) {
       if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'ENOENT') throw error;
       const folder = dirname(fileURLToPath(url));
@@ -230,16 +238,24 @@ async function readList(place, auth, timeout) {
   // Inflates what is stored compressed and follows redirects, as the engine does.
   /** @type {Record<string, string>} */
   const headers = auth ? { Authorization: auth } : {};
+  const { username, password } = url;
+  if (username || password) {
+    const name = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+    headers.Authorization ??= `Basic ${Buffer.from(name).toString('base64')}`;
+    [url.username, url.password] = ['', ''];
+  }
   const response = await fetch(url, { headers, signal: AbortSignal.timeout(timeout) }).catch((error) => {
     throw error.cause ?? error;
   });
   if (response.status === 404) return NOT_THERE;
   if (!response.ok) throw new Error(`it answers ${response.status}`);
-  return described(await response.json().catch(() => undefined));
+  return described(await response.text());
 }
 
-/** @param {any} found */
-function described(found) {
+/** @param {string} text */
+function described(text) {
+  if (!text.trim()) return { ...NOT_THERE, says: 'it is empty yet: the first server writes it' };
+  const found = parseJson(text);
   if (!Array.isArray(found?.online)) throw new Error('it is no list: {"online":[…]}');
   return { found, says: `it names ${found.online.length} servers` };
 }

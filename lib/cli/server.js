@@ -14,7 +14,7 @@ class Refusal extends Error {
   /**
    * @param {string} message
    * @param {number} [code] 1: the answer is no; 2: the command is used wrongly
-   * @param {'wrong secret' | 'no status'} [kind] for whoever goes on
+   * @param {'wrong secret' | 'no status' | 'no server'} [kind] for whoever goes on
    */
   constructor(message, code = 1, kind = undefined) {
     super(message);
@@ -26,7 +26,7 @@ class Refusal extends Error {
 /** @type {Record<string, string>} */
 const REASONS = {
   ECONNREFUSED: 'nobody listens there',
-  EPROTO: 'it speaks no TLS; is it http?',
+  EPROTO: 'it speaks no TLS that is taken here; is it http?',
   ERR_INVALID_CHAR: 'a secret is no HTTP header: it has a line break, or letters beyond Latin-1',
 };
 
@@ -39,11 +39,12 @@ const REASONS = {
  */
 function serverOf({ url = '', 'secret-file': file = '', timeout = '5' }, env) {
   const text = url || env.SHAZBOT_BASE_URL;
-  if (!text) throw new Refusal('Which server? Set SHAZBOT_BASE_URL, or say --url http://127.0.0.1:3000/', 2);
+  if (!text)
+    throw new Refusal('Which server? Set SHAZBOT_BASE_URL, or say --url http://127.0.0.1:3000/', 2, 'no server');
   const base = parsed(text);
   if (!base) {
     const what = 'must be an http or https URL, such as http://127.0.0.1:3000/, without user name, query and fragment';
-    throw new Refusal(`${url ? '--url' : 'SHAZBOT_BASE_URL'} ${what}`, 2);
+    throw new Refusal(`${url ? '--url' : 'SHAZBOT_BASE_URL'} ${what}`, 2, 'no server');
   }
   const seconds = Number(timeout);
   if (!(seconds > 0 && seconds <= 3600))
@@ -92,7 +93,10 @@ function secretOf(option, env) {
 async function ask({ base, secret, secretFrom, timeout, signal }, route, body) {
   const url = new URL(`clustershazbot/${route}`, base);
   const { status, json } = await send(url, { secret, timeout, signal, body: body && JSON.stringify(body) });
-  if (status >= 200 && status < 300 && json) {
+  const isDone = status >= 200 && status < 300;
+  // Routes that are written by hand answer it with whatever they like.
+  if (isDone && route === 'control') return;
+  if (isDone && json && route !== 'control') {
     if (shapes[route](json)) return json;
     throw new Refusal(`${url} answers something else than a ${route}: another server?`);
   }
@@ -119,9 +123,9 @@ const areServers = (them) => Array.isArray(them) && them.every((it) => typeof it
 
 /** What of an answer is relied on. */
 const shapes = {
-  list: (/** @type {any} */ it) => areServers(it.online) && areServers(it.offline ?? []),
-  status: (/** @type {any} */ it) => areServers(it.members) && it.exchanges?.out && Array.isArray(it.masterLists),
-  control: () => true,
+  list: (/** @type {any} */ it) => areServers(it.online) && (it.offline === undefined || areServers(it.offline)),
+  status: (/** @type {any} */ it) =>
+    areServers(it.members) && it.exchanges?.out && Array.isArray(it.masterLists) && it.masterLists.every(Boolean),
 };
 
 /**
@@ -133,7 +137,7 @@ function send(url, { secret = '', timeout, signal, body }) {
   return new Promise((resolve, reject) => {
     const began = Date.now();
     const fail = (/** @type {any} */ error) => {
-      const why = REASONS[error.code] ?? error.message ?? error.code;
+      const why = REASONS[error.code] ?? (error.message || error.code);
       reject(new Refusal(`${url.origin} cannot be asked: ${why}`));
     };
     try {
@@ -147,9 +151,14 @@ function send(url, { secret = '', timeout, signal, body }) {
           ...(body && { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }),
         },
       });
+      let isAnswered = false;
       const end = () => request.destroy();
       signal?.addEventListener('abort', end);
-      request.on('close', () => signal?.removeEventListener('abort', end));
+      request.on('close', () => {
+        signal?.removeEventListener('abort', end);
+        // 101 is no answer, and no error to Node.
+        if (!isAnswered) fail({ message: 'it ends the connection without an answer' });
+      });
       request.on('error', (error) => {
         fail(
           error.name === 'AbortError' || error.name === 'TimeoutError'
@@ -158,6 +167,7 @@ function send(url, { secret = '', timeout, signal, body }) {
         );
       });
       request.on('response', async (response) => {
+        isAnswered = true;
         let text = '';
         try {
           for await (const chunk of response.setEncoding('utf8')) {
@@ -168,7 +178,7 @@ function send(url, { secret = '', timeout, signal, body }) {
           return fail(error);
         }
         const date = Date.parse(response.headers.date ?? '');
-        resolve({ status: Number(response.statusCode), json: parse(text), date, took: Date.now() - began });
+        resolve({ status: Number(response.statusCode), json: json(text), date, took: Date.now() - began });
       });
       request.end(body);
     } catch (error) {
@@ -179,7 +189,7 @@ function send(url, { secret = '', timeout, signal, body }) {
 }
 
 /** @param {string} text */
-function parse(text) {
+function json(text) {
   try {
     return JSON.parse(text);
   } catch {
@@ -187,4 +197,4 @@ function parse(text) {
   }
 }
 
-module.exports = { LOOPBACK, Refusal, ask, parsed, send, serverOf };
+module.exports = { LOOPBACK, Refusal, ask, json, parsed, send, serverOf };

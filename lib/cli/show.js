@@ -41,9 +41,9 @@ function rowsOfStatus({ members, baseUrl, at }) {
     baseUrl: it.baseUrl,
     state: plain(it.state === 'offline' ? (it.reason ?? 'offline') : it.state),
     server: plain(it.baseUrl) + (it.monitor ? ' (monitor)' : '') + (it.baseUrl === baseUrl ? ' (this)' : ''),
-    why: it.by ? `says ${plain(it.by)}` : it.state === 'suspect' ? `${it.failures} failures` : '',
+    why: it.by ? `says ${plain(it.by)}` : it.state === 'suspect' ? plain(`${it.failures} failures`) : '',
     age: span(at - it.lastUpdate),
-    protocol: String(it.protocol),
+    protocol: plain(String(it.protocol)),
   }));
 }
 
