@@ -2,16 +2,16 @@
 
 const assert = require('node:assert/strict');
 const { cpSync } = require('node:fs');
+const http = require('node:http');
 const net = require('node:net');
 const path = require('node:path');
-const http = require('node:http');
 const { after, before, describe, test } = require('node:test');
 const { gzipSync } = require('node:zlib');
 
 const { CONTROL_SECRET, SECRET, fileList } = require('./support/cluster.js');
 const { entry, message } = require('./support/gossip.js');
 const { request } = require('./support/http.js');
-const { agree, startProgram, workDirectory } = require('./support/programs.js');
+const { agree, runToEnd, startProgram, workDirectory } = require('./support/programs.js');
 const { until } = require('./support/until.js');
 
 /** @typedef {Awaited<ReturnType<typeof startProgram>>} Server */
@@ -294,6 +294,14 @@ describe('the ready-made routes', () => {
   test('all but Fastify, which asks for it, take a final slash', async () => {
     for (const at of [`${servers[0]?.baseUrl}`, `${servers[0]?.baseUrl}api/`, `${servers[3]?.baseUrl}`])
       assert.equal((await request(`${at}clustershazbot/list/`)).status, 200, at);
+  });
+
+  test('hold what a body weighs, however many pieces it comes in', async () => {
+    const { code, stderr } = await runToEnd([
+      '--max-old-space-size=64',
+      path.join(__dirname, 'integrations', 'pieces.js'),
+    ]);
+    assert.equal(code, 0, stderr);
   });
 
   test('Fastify may ignore final slashes', async (t) => {

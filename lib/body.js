@@ -33,7 +33,7 @@ async function read(stream, limit) {
   let size = 0;
   const tooLarge = () => {
     discard(stream);
-    return refusal(413, 'SHAZBOT_TOO_LARGE', `The body is larger than ${limit} bytes`);
+    return shazbotError({ code: 'SHAZBOT_TOO_LARGE', status: 413, message: `The body is larger than ${limit} bytes` });
   };
   if (Number(stream.headers['content-length']) > limit + DRAINED) throw tooLarge();
   try {
@@ -47,7 +47,7 @@ async function read(stream, limit) {
       bytes.set(chunk, begin);
     }
   } catch {
-    throw refusal(400, 'SHAZBOT_INVALID_MESSAGE', 'The body was cut off');
+    throw invalid('The body was cut off');
   }
   if (size > limit) throw tooLarge();
   const { 'content-type': type = 'none', 'content-encoding': encoding = 'identity' } = stream.headers;
@@ -72,17 +72,13 @@ function parse(bytes) {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
     // What V8 says of it would quote the body.
-    throw refusal(400, 'SHAZBOT_INVALID_MESSAGE', 'The body is no JSON in UTF-8');
+    throw invalid('The body is no JSON in UTF-8');
   }
 }
 
-/**
- * @param {number} status
- * @param {string} code
- * @param {string} message
- */
-function refusal(status, code, message) {
-  return shazbotError({ code, status, message });
+/** @param {string} message */
+function invalid(message) {
+  return shazbotError({ code: 'SHAZBOT_INVALID_MESSAGE', status: 400, message });
 }
 
 /**
@@ -90,7 +86,7 @@ function refusal(status, code, message) {
  * @param {string} remedy
  */
 function notTaken(what, remedy) {
-  return refusal(415, 'SHAZBOT_UNSUPPORTED_BODY', `${what} is not taken; ${remedy}`);
+  return shazbotError({ code: 'SHAZBOT_UNSUPPORTED_BODY', status: 415, message: `${what} is not taken; ${remedy}` });
 }
 
 module.exports = { bodyOf };

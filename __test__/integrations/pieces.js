@@ -1,0 +1,26 @@
+'use strict';
+
+// Holds four bodies of 250 000 bytes at a time, each of which comes byte by byte: for __test__/router.test.js.
+
+const { Readable } = require('node:stream');
+const { bodyOf } = require('../../lib/body.js');
+
+const SIZE = 250_000;
+let left = 4;
+
+function* bytes() {
+  for (let at = 0; at < SIZE; at++) yield Buffer.from('1');
+  left -= 1;
+}
+
+async function* body() {
+  yield* bytes();
+  // Until all have come.
+  while (left > 0) await new Promise(setImmediate);
+}
+
+const headers = { 'content-type': 'application/json' };
+const bodies = Array.from({ length: left }, () => Object.assign(Readable.from(body()), { headers, complete: true }));
+Promise.all(bodies.map((it) => bodyOf(it, undefined, SIZE))).then((all) => {
+  if (all.length !== 4) process.exitCode = 1;
+});
