@@ -148,6 +148,10 @@ describe('the command line', () => {
     peer.answer = () => ({ body: { online: [{ baseUrl: 'http://a/\x1b[2J', monitor: false, lastUpdate: 1 }] } });
     const { stdout } = await run(['list', '--url', peer.baseUrl]);
     assert.ok(stdout.includes('http://a/?[2J') && !stdout.includes('\x1b'), stdout);
+    const members = [{ baseUrl: 'http://a/', state: 'online', protocol: '\x1b[31m', lastUpdate: 1 }];
+    peer.answer = () => ({ body: { members, masterLists: [], exchanges: { out: {} } } });
+    const status = await run(['status', '--url', peer.baseUrl]);
+    assert.ok(status.stdout.includes('?[31m') && !status.stdout.includes('\x1b'), status.stdout);
     peer.answer = () => ({ status: 500, body: { error: '\x1b]0;title\x07' } });
     for (const command of ['list', 'watch']) {
       const { stderr } = await run([command, '--url', peer.baseUrl]);
@@ -157,7 +161,14 @@ describe('the command line', () => {
 
   test('whoever answers something else is told in a sentence', async (t) => {
     const peer = await startFakePeer(t);
-    for (const body of [{}, [], { online: 'all' }, { online: [null] }, { members: [{ baseUrl: 1 }] }]) {
+    for (const body of [
+      {},
+      [],
+      { online: 'all' },
+      { online: [null] },
+      { online: [], offline: null },
+      { members: [{ baseUrl: 1 }] },
+    ]) {
       peer.answer = () => ({ body });
       for (const command of ['list', 'status', 'watch', 'check']) {
         const { code, stderr } = await run([command, '--url', peer.baseUrl]);
@@ -236,7 +247,7 @@ describe('the command line', () => {
     assert.match(stdout, /ok {4}exchanges: \d+ answered since its start, 0 rejected/);
   });
 
-  test('doctor tries the secret, the cluster and the state file of the environment, and reads each entry of a list', async (t) => {
+  test('doctor tries the secret and the state file of the environment, and reads each entry of a list', async (t) => {
     const made = folder(t);
     const file = path.join(made, 'odd.json');
     writeFileSync(file, JSON.stringify({ online: [{ baseUrl: 'ftp://a/' }, { baseUrl: own().baseUrl }, 7] }));
@@ -250,6 +261,14 @@ describe('the command line', () => {
     assert.equal(wrong.code, 1);
     assert.match(wrong.stdout, /WRONG gossip secret: .* 401 .*Invalid SHAZBOT_SECRET/);
     assert.match(wrong.stdout, /WRONG SHAZBOT_STATE_FILE: .*no such file or directory/);
+    const asUrl = await run(['doctor'], { ...env, SHAZBOT_STATE_FILE: `file://${made}/state.json` });
+    assert.match(asUrl.stdout, /ok {4}SHAZBOT_STATE_FILE/);
+    assert.match(
+      (await run(['doctor'], { ...env, SHAZBOT_STATE_FILE: made })).stdout,
+      /WRONG SHAZBOT_STATE_FILE: .*no file/,
+    );
+    writeFileSync(file, '\n');
+    assert.match((await run(['doctor'], env)).stdout, /ok {4}master list .*: it is empty yet/);
     assert.match(wrong.stdout, /look {2}environment: .*SHAZBOT_SECRET.*16 bytes/);
   });
 
@@ -289,7 +308,7 @@ describe('the command line', () => {
     const { code, stdout } = await run(['doctor'], { SHAZBOT_BASE_URL: '', SHAZBOT_CONTROL_SECRET: '' });
     assert.equal(code, 1);
     for (const name of ['SHAZBOT_SECRET', 'SHAZBOT_BASE_URL', 'SHAZBOT_MASTER_LIST'])
-      assert.ok(stdout.includes(name), name);
+      assert.ok(stdout.includes(`WRONG environment: Environment variable ${name} is required\n`), name);
   });
 
   test('doctor finds a list whose folder does not exist, by itself and by the server, and another interval', async (t) => {
@@ -358,10 +377,14 @@ describe('the command line', () => {
     const { code, stdout } = await run(['doctor', '--json'], env);
     assert.equal(code, 1);
     assert.doesNotMatch(stdout, /not-to-be-shown/);
-    const [variables, store, url] = JSON.parse(stdout);
-    assert.match(variables.says, /SHAZBOT_MASTER_LIST_UPDATE[\s\S]*SHAZBOT_GOSSIP_INTERVAL/);
+    /** @type {{ what: string, is: string, says: string }[]} */
+    const all = JSON.parse(stdout);
+    const variables = all.filter(({ what }) => what === 'environment');
+    assert.match(variables.map(({ says }) => says).join(), /SHAZBOT_MASTER_LIST_UPDATE.*SHAZBOT_GOSSIP_INTERVAL/);
+    assert.ok(variables.every(({ is }) => is === 'wrong'));
+    const [store, url] = /** @type {[typeof all[0], typeof all[0]]} */ (all.slice(variables.length));
     assert.match(store.says, /answers 403/);
     assert.match(url.says, /nobody listens there.*SHAZBOT_BASE_URL/);
-    assert.deepEqual([variables.is, store.is, url.is], ['wrong', 'wrong', 'wrong']);
+    assert.deepEqual([store.is, url.is], ['wrong', 'wrong']);
   });
 });

@@ -4,7 +4,6 @@ const { existsSync, statSync } = require('node:fs');
 const { access, constants, readFile } = require('node:fs/promises');
 const { dirname } = require('node:path');
 const { fileURLToPath } = require('node:url');
-const { Engine } = require('../binary.js');
 const { LOOPBACK, Refusal, ask, json: parseJson, parsed, send, serverOf } = require('./server.js');
 const { plain, span } = require('./show.js');
 
@@ -23,13 +22,10 @@ const FAULT = 3_600_000;
  */
 async function doctor({ env, options, json, colour }) {
   /** @type {Finding[]} */
-  const findings = [];
+  const findings = looked(env);
+  const isValid = findings.every(({ is }) => is !== 'wrong');
   const add = (/** @type {string} */ what, /** @type {Finding['is']} */ is, /** @type {string} */ says) =>
     findings.push({ what, is, says });
-  const checked = Engine.check(env);
-  if (!Array.isArray(checked)) add('environment', 'wrong', checked.message);
-  else if (checked.length > 0) for (const weak of checked) add('environment', 'worth a look', weak);
-  else add('environment', 'fine', 'every variable makes sense');
   if (env.SHAZBOT_STATE_FILE) await stateFile(env.SHAZBOT_STATE_FILE);
   /** @type {import('./server.js').Server} */
   let server;
@@ -88,9 +84,7 @@ async function doctor({ env, options, json, colour }) {
     if (json) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
     else
       for (const { what, is, says } of findings)
-        process.stdout.write(
-          `${sign(is, colour)} ${plain(what)}: ${(what === 'environment' ? says.split('\n') : [says]).map(plain).join('\n')}\n`,
-        );
+        process.stdout.write(`${sign(is, colour)} ${plain(`${what}: ${says}`)}\n`);
     return findings.some(({ is }) => is === 'wrong') ? 1 : 0;
   }
 
@@ -106,7 +100,7 @@ async function doctor({ env, options, json, colour }) {
       else add('exchanges', answered === 0 ? 'wrong' : 'worth a look', `${says}: ${differs}`);
       for (const { name, error } of masterLists) if (error) add(`master list ${name}, by the server`, 'wrong', error);
       const set = Number(env.SHAZBOT_GOSSIP_INTERVAL || 30);
-      if (Array.isArray(checked) && set !== interval) {
+      if (isValid && set !== interval) {
         const runs = `it is ${set} s here, and the server runs with ${interval} s: give all servers the same`;
         add('SHAZBOT_GOSSIP_INTERVAL', 'worth a look', runs);
       }
@@ -136,7 +130,7 @@ async function doctor({ env, options, json, colour }) {
   async function gossip() {
     const { SHAZBOT_SECRET: secret, SHAZBOT_AUTH: auth = '', SHAZBOT_BASE_URL: own = '' } = env;
     // Sent where the engine itself sends it, and to this server alone.
-    if (!Array.isArray(checked) || !/^(?:plain)?$/.test(auth) || new URL(own).origin !== base.origin) return;
+    if (!isValid || !/^(?:plain)?$/.test(auth) || new URL(own).origin !== base.origin) return;
     const body = '{"message":"gossip","online":0}';
     const { status, json } = await send(routeOf(base, 'gossip'), { timeout, secret, body }).catch((error) => {
       return { status: 'nothing', json: { error: error.message } };
@@ -186,6 +180,30 @@ async function doctor({ env, options, json, colour }) {
     const says = `its clock is ${span(differs)} ${ahead > 0 ? 'ahead of' : 'behind'} the one here`;
     add(`clock of ${shown(url.href)}`, differs > FAULT ? 'wrong' : 'worth a look', says);
   }
+}
+
+/**
+ * What the engine says of the environment.
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Finding[]}
+ */
+function looked(env) {
+  let checked;
+  try {
+    // The other commands need no binary, and this one says why there is none.
+    checked = require('../binary.js').Engine.check(env);
+  } catch (error) {
+    return [{ what: 'binary', is: 'wrong', says: /** @type {Error} */ (error).message }];
+  }
+  if (!Array.isArray(checked)) {
+    // Several have a line of their own above them.
+    const lines = checked.message.split('\n');
+    return lines
+      .slice(lines.length > 1 ? 1 : 0)
+      .map((says) => ({ what: 'environment', is: 'wrong', says: says.trim() }));
+  }
+  if (checked.length > 0) return checked.map((says) => ({ what: 'environment', is: 'worth a look', says }));
+  return [{ what: 'environment', is: 'fine', says: 'every variable makes sense' }];
 }
 
 /**

@@ -2,6 +2,7 @@
 
 const { parseArgs } = require('node:util');
 const { version } = require('../../package.json');
+const { doctor } = require('./doctor.js');
 const { Refusal, ask, serverOf } = require('./server.js');
 const { hasColour, plain, rowsOfList, rowsOfStatus, span, table } = require('./show.js');
 const { watch } = require('./watch.js');
@@ -57,18 +58,18 @@ const commands = { list, status, watch, online: (it) => control(it, true), offli
 async function main(args) {
   // It has options of its own.
   if (args[0] === 'demo') return require('./demo.js').demo(args.slice(1));
+  let name = '';
   try {
     const { values, positionals } = parse(args);
-    const [name = '', ...more] = positionals;
+    const [first = '', ...more] = positionals;
+    name = first;
     if (values.help || name === 'help') return say(HELP);
     if (values.version) return say(`${version}\n`);
     if (!name) throw new Refusal(`Which command?\n\n${HELP}`, 2);
     const json = values.json ?? false;
     const colour = hasColour(process.stdout, process.env);
     if (more.length > 0) throw new Refusal(`${name} takes no "${more[0]}"; --help says what it takes`, 2);
-    // It loads the binary, and the others need none.
-    if (name === 'doctor')
-      return await require('./doctor.js').doctor({ env: process.env, options: values, json, colour });
+    if (name === 'doctor') return await doctor({ env: process.env, options: values, json, colour });
     if (!Object.hasOwn(commands, name)) throw new Refusal(`There is no command "${name}"; --help lists them`, 2);
     const minOnline = values['min-online'] ?? '1';
     if (!/^\d+$/.test(minOnline)) throw new Refusal('--min-online must be a whole number', 2);
@@ -80,14 +81,12 @@ async function main(args) {
       minOnline: Number(minOnline),
     });
   } catch (error) {
-    const isOfBinary = /^SHAZBOT_(?:NO_)?BINARY/.test(/** @type {any} */ (error).code);
-    if (!(error instanceof Refusal) && !isOfBinary) throw error;
-    const { message } = /** @type {Error} */ (error);
-    const code = error instanceof Refusal ? error.code : 1;
+    if (!(error instanceof Refusal)) throw error;
+    const { code, message } = error;
     if (args.includes('--json')) {
-      const failed = { ...(args.includes('check') && { healthy: false }), error: message };
+      const failed = { ...(name === 'check' && { healthy: false }), error: message };
       // Of `watch` each line is a value.
-      if (args.includes('watch')) say(`${JSON.stringify(failed)}\n`);
+      if (name === 'watch') say(`${JSON.stringify(failed)}\n`);
       else asJson(failed);
     }
     console.error(message.split('\n').map(plain).join('\n'));
