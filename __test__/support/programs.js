@@ -146,7 +146,8 @@ class Program {
     this.name = args.at(-1);
     this.baseUrl = `http://127.0.0.1:${port}/${prefix}`;
     const variables = { ...environment(this.baseUrl), ...env, PORT: String(port) };
-    this.child = spawn(node, args, { env: programEnvironment(variables), stdio: ['ignore', 'pipe', 'pipe'] });
+    const options = ['--report-on-signal', '--report-compact', '--report-filename=stderr', ...args];
+    this.child = spawn(node, options, { env: programEnvironment(variables), stdio: ['ignore', 'pipe', 'pipe'] });
     this.child.stdout.on('data', (chunk) => {
       this.stdout += chunk;
     });
@@ -172,8 +173,16 @@ class Program {
     if (!this.exit) this.child.kill(signal);
   }
 
-  ended() {
-    return until(() => this.exit, { timeout: 20_000, every: 10, what: `${this.name} ends` });
+  /** Rejects with what keeps it: Node's report of itself has its sockets, and its stack. */
+  async ended() {
+    try {
+      return await until(() => this.exit, { timeout: 20_000, every: 10, what: `${this.name} ends` });
+    } catch (error) {
+      this.signal('SIGUSR2');
+      const reported = () => this.exit ?? this.stderr.includes('"libuv"');
+      await until(reported, { timeout: 5_000, what: 'its report' }).catch(() => {});
+      throw new Error(`${/** @type {Error} */ (error).message}\n${this.stdout}\n${this.stderr}`);
+    }
   }
 
   async list() {
