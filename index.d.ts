@@ -138,7 +138,8 @@ export interface MemberEvent {
   by?: string;
   /** When this server learned of it. */
   at: number;
-  /** How long that was after `lastUpdate`, ms, by the clock that made it as far as this server knows that; 0 of a leave, unless it was heard of late. */
+  /** How long that was after `lastUpdate`, ms, by the clock that made it as far as this server knows that; 0 of a leave, unless
+   * it was heard of late. */
   knownAfter: number;
 }
 

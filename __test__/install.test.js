@@ -12,6 +12,7 @@ const { freePorts } = require('./support/ports.js');
 const { Registry, TOOLS } = require('./support/registry.js');
 const { runsTwice } = require('./support/twice.js');
 const { until } = require('./support/until.js');
+const { version } = require('../package.json');
 
 const root = path.join(__dirname, '..');
 const all = process.env.SHAZBOT_TEST_ALL === '1';
@@ -45,7 +46,10 @@ describe('the package as it is published', { skip, timeout: 900_000 }, () => {
     for (const version of NODES) await lives(folder, node(version), ['server.cjs']);
     const esm = "import { shazbotStart } from 'clustershazbot'; console.log(typeof shazbotStart)";
     assert.equal(await registry.run(folder, node('24'), ['--input-type=module', '-e', esm]), 'function\n');
-    assert.match(await registry.run(folder, 'npx', ['--no', '--', 'clustershazbot', '--version']), /^2\./);
+    assert.match(
+      await registry.run(folder, 'npx', ['--no', '--', 'clustershazbot', '--version']),
+      new RegExp(`^${version}$`, 'm'),
+    );
   });
 
   test('publint and "Are the types wrong?" find nothing wrong', async () => {
@@ -258,8 +262,12 @@ describe('the package as it is published', { skip, timeout: 900_000 }, () => {
       new RegExp(`the package ${own} is not installed.* Node v\\d+.*Cannot find module.*--omit=optional`),
     );
     assert.match(missing, /code: 'SHAZBOT_BINARY_NOT_INSTALLED'/);
+    const bin = 'node_modules/clustershazbot/bin/clustershazbot.js';
+    assert.equal(await registry.run(folder, process.execPath, [bin, '--version']), `${version}\n`, 'needs no binary');
 
     await registry.npm(folder, 'install');
+    const forbidden = await registry.fails(folder, '--no-addons', ...load);
+    assert.match(forbidden, /loading addons is disabled\. Start Node with --allow-addons/);
     const binary = path.join(folder, 'node_modules', own, require(`../npm/${own.slice(15)}/package.json`).main);
     // One that is cut off further behind crashes any Node, in the system's loader.
     writeFileSync(binary, readFileSync(binary).subarray(0, 500));

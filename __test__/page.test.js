@@ -152,7 +152,9 @@ describe('the page', { skip }, () => {
       'JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, location.href])',
     );
     assert.ok(!String(kept).includes(CONTROL_SECRET));
+    assert.match(await page.title(), /online/);
     await page.getByRole('button', { name: 'Forget the secret' }).click();
+    assert.equal(await page.title(), 'Cluster');
     assert.equal(await page.getByLabel('Control secret').inputValue(), '');
     await page.reload();
     assert.ok(await page.getByLabel('Control secret').isVisible());
