@@ -63,7 +63,7 @@ test('a refused gossip body changes nothing, not even by the entries in it that 
 });
 
 test('over HTTP a bad body is an error answer that says what is wrong, and the server goes on', async (t) => {
-  const server = await startServer(t, { env: fileList(t).env });
+  const server = await startServer(t, { env: fileList().env });
   const before = await server.view();
   for (const body of [
     '[]',
@@ -177,7 +177,7 @@ test('a bad entry in the answer of a peer is skipped as well, and the peer count
   const target = await startFakePeer(t);
   const peer = await startFakePeer(t);
   peer.answer = () => ({ body: message([peer.entry(), entry(GOOD), { ...target.entry(), monitor: 'no' }, null]) });
-  const server = await startServer(t, { env: fileList(t).env });
+  const server = await startServer(t, { env: fileList().env });
   await gossip(server.baseUrl, message([peer.entry()]));
   await until(async () => (await server.view()).online.includes(GOOD), { what: 'the rest of the answer is merged' });
   await during(1_500, async () => {

@@ -38,7 +38,7 @@ const bench = (...args) =>
   promisify(execFile)(process.execPath, [path.join(ROOT, 'scripts/bench.js'), ...args], { cwd: ROOT });
 
 describe('the benchmark', () => {
-  test('measures everything, and the report is written from it', { timeout: 180_000 }, async (t) => {
+  test('measures everything, and the report is written from it', { timeout: 180_000 }, async () => {
     const { stdout } = await bench('--quick', '--sizes', '100', '--json');
     const measured = JSON.parse(stdout);
     assert.deepEqual(
@@ -64,7 +64,7 @@ describe('the benchmark', () => {
     }
     assert.ok(measured.parts[0].parts['exchange, native'].eventLoop > 0);
 
-    const out = folder(t);
+    const out = folder();
     const kept = path.join(out, 'measured.json');
     writeFileSync(kept, stdout);
     await bench('--load', kept, '--report', '--out', out);
@@ -75,8 +75,8 @@ describe('the benchmark', () => {
     for (const name of PLOTS) assert.ok(document.includes(`](performance/${name})`), name);
   });
 
-  test('a target that is missed fails --check, one that was not measured does not', async (t) => {
-    const kept = path.join(folder(t), 'measured.json');
+  test('a target that is missed fails --check, one that was not measured does not', async () => {
+    const kept = path.join(folder(), 'measured.json');
     const measured = {
       rows: [],
       outbound: [],
@@ -91,8 +91,8 @@ describe('the benchmark', () => {
     await assert.rejects(bench('--load', kept, '--check'), { code: 1, stdout: /MISSED.*largest body sent/ });
   });
 
-  test('a target for all sizes is not met by a small one alone', async (t) => {
-    const kept = path.join(folder(t), 'measured.json');
+  test('a target for all sizes is not met by a small one alone', async () => {
+    const kept = path.join(folder(), 'measured.json');
     const none = { rows: [], outbound: [], memory: [], parts: [], binary: 1 };
     writeFileSync(kept, JSON.stringify({ ...none, bodies: [{ n: 10, ours: 500, v1: 500, stamps: 10 }] }));
     assert.doesNotMatch((await bench('--load', kept)).stdout, /largest body/);

@@ -28,7 +28,7 @@ const noTerminal = spawnSync('script', ['--version']).error && process.env.SHAZB
 /** @typedef {Awaited<ReturnType<typeof startServer>>} Server */
 
 describe('the command line', () => {
-  const list = fileList({ after });
+  const list = fileList();
   /** @type {Server[]} */
   let servers = [];
   const own = () => /** @type {Server} */ (servers[0]);
@@ -125,8 +125,8 @@ describe('the command line', () => {
     assert.equal((await run(['--version'])).stdout, `${require('../package.json').version}\n`);
   });
 
-  test('the secret comes from a file too, and is shown nowhere', async (t) => {
-    const file = path.join(folder(t), 'secret');
+  test('the secret comes from a file too, and is shown nowhere', async () => {
+    const file = path.join(folder(), 'secret');
     writeFileSync(file, `${CONTROL_SECRET}\n`);
     const none = { SHAZBOT_CONTROL_SECRET: '' };
     assert.equal((await run(['status', '--secret-file', file], none)).code, 0);
@@ -247,8 +247,8 @@ describe('the command line', () => {
     assert.match(stdout, /ok {4}exchanges: \d+ answered since its start, 0 rejected/);
   });
 
-  test('doctor tries the secret and the state file of the environment, and reads each entry of a list', async (t) => {
-    const made = folder(t);
+  test('doctor tries the secret and the state file of the environment, and reads each entry of a list', async () => {
+    const made = folder();
     const file = path.join(made, 'odd.json');
     writeFileSync(file, JSON.stringify({ online: [{ baseUrl: 'ftp://a/' }, { baseUrl: own().baseUrl }, 7] }));
     const env = { ...environment(own().baseUrl), ...list.env, SHAZBOT_MASTER_LIST: `file://${file}` };

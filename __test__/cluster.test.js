@@ -14,7 +14,7 @@ const { until } = require('./support/until.js');
 
 /** @type {Record<string, (t: TestContext) => Promise<Record<string, string>>>} */
 const masterLists = {
-  'a file': async (t) => fileList(t).env,
+  'a file': async () => fileList().env,
   'an HTTP store': async (t) => (await startStore(t)).env,
 };
 
@@ -36,12 +36,12 @@ describe('a cluster of five', { concurrency: true }, () => {
 });
 
 test('a server that is alone is online in its own list', async (t) => {
-  const server = await startServer(t, { env: fileList(t).env });
+  const server = await startServer(t, { env: fileList().env });
   assert.deepEqual(await server.view(), { online: [server.baseUrl], offline: [] });
 });
 
 test('a server that leaves and starts again in the same process is listed offline, then online', async (t) => {
-  const servers = await startServers(t, 3, { env: fileList(t).env });
+  const servers = await startServers(t, 3, { env: fileList().env });
   await agree(servers, { online: servers });
   const [one, ...others] = /** @type {[typeof servers[0], ...typeof servers]} */ (servers);
 
@@ -54,7 +54,7 @@ test('a server that leaves and starts again in the same process is listed offlin
 });
 
 test('a second start while running resolves and changes nothing', async (t) => {
-  const servers = await startServers(t, 2, { env: fileList(t).env });
+  const servers = await startServers(t, 2, { env: fileList().env });
   await agree(servers, { online: servers });
   await Promise.all([servers[0]?.order('start'), servers[0]?.order('start')]);
   assert.deepEqual(await servers[0]?.view(), await servers[1]?.view());
@@ -84,7 +84,7 @@ test('SIGTERM in the middle of a round: the server leaves, and its process ends 
 });
 
 test('news that changes no list is told on at once', async (t) => {
-  const list = fileList(t);
+  const list = fileList();
   const rarely = { SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '3600', SHAZBOT_MASTER_ANNOUNCE_INTERVAL: '3600' };
   const engine = await startEngine(t, { ...list.env, ...rarely });
   const [next, other] = await Promise.all([startFakePeer(t), startFakePeer(t)]);

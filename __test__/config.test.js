@@ -159,7 +159,7 @@ test('a flag is true in any case, and everything else is false', async (t) => {
 });
 
 test('URLs are absolute, http or https; the master list ones may be file: too', async (t) => {
-  const list = fileList(t);
+  const list = fileList();
   const url = ['SHAZBOT_BASE_URL', 'SHAZBOT_MASTER_LIST', 'SHAZBOT_MASTER_LIST_UPDATE'];
   for (const name of url) {
     for (const bad of ['localhost:3000', '/servers', 'servers.json', 'ftp://a.test/', 'http://', 'not a URL']) {
@@ -183,7 +183,7 @@ test('URLs are absolute, http or https; the master list ones may be file: too', 
 });
 
 test('with a file: master list the two variables of its update may be left out', async (t) => {
-  const { env } = fileList(t);
+  const { env } = fileList();
   await accepted(t, { ...env, SHAZBOT_MASTER_LIST_UPDATE: undefined, SHAZBOT_MASTER_LIST_UPDATE_AUTH: undefined });
 });
 

@@ -24,8 +24,8 @@ function plotsNamedIn(document) {
 }
 
 describe('the report of how long it takes until all know', () => {
-  test('is made by one command, the document and its plots', { timeout: 300_000 }, async (t) => {
-    const out = folder(t);
+  test('is made by one command, the document and its plots', { timeout: 300_000 }, async () => {
+    const out = folder();
     await report('--quick', '--out', out);
     assert.deepEqual(readdirSync(path.join(out, 'convergence')).sort(), PLOTS);
     const document = readFileSync(path.join(out, 'convergence.md'), 'utf8');
@@ -50,14 +50,14 @@ describe('the report of how long it takes until all know', () => {
     for (const file of plots) assert.ok(existsSync(file), file);
   });
 
-  test('a figure that never came is shown, not left out', async (t) => {
-    const out = folder(t);
+  test('a figure that never came is shown, not left out', async () => {
+    const out = folder();
     const save = path.join(out, 'figures.json');
     await report('--quick', '--up-to', '10', '--out', out, '--save', save);
     const document = readFileSync(path.join(out, 'convergence.md'), 'utf8');
     const healed = document.match(/^\| half cut off for an hour .*$/m)?.[0];
     assert.match(String(healed), /> 6 h/, 'version 1 never heals');
-    const again = folder(t);
+    const again = folder();
     await report('--load', save, '--out', again);
     assert.equal(readFileSync(path.join(again, 'convergence.md'), 'utf8'), document, 'the same from what was kept');
   });
@@ -66,8 +66,8 @@ describe('the report of how long it takes until all know', () => {
     await assert.rejects(report('--up-to', 'many'), { code: 2, stderr: /--up-to takes a number/ });
   });
 
-  test('a file that is not there is said without a stack', async (t) => {
-    const none = path.join(folder(t), 'none.json');
+  test('a file that is not there is said without a stack', async () => {
+    const none = path.join(folder(), 'none.json');
     await assert.rejects(report('--load', none), { code: 2, stderr: /^ENOENT: .*none\.json'\n$/ });
   });
 });

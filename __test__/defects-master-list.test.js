@@ -35,7 +35,7 @@ test('a dead server leaves the master list and is not written back (4)', async (
 });
 
 test('ten servers started at once are all in a master list that is a file (13)', async (t) => {
-  const list = fileList(t);
+  const list = fileList();
   await startServers(t, 10, { env: { ...list.env, ...SLOW, ...NO_ANNOUNCE } });
   await until(() => existsSync(list.file) && list.servers().length === 10, { what: 'all ten are in the list' });
   await until(() => readdirSync(list.directory).length <= 2, { what: 'no temporary files are left' });

@@ -23,7 +23,7 @@ function view(engine) {
 
 describe('who is up', { concurrency: 3 }, () => {
   test('a killed server stays offline in every list: no stale entry brings it back (1)', async (t) => {
-    const servers = await startServers(t, 6, { env: fileList(t).env });
+    const servers = await startServers(t, 6, { env: fileList().env });
     await agree(servers, { online: servers });
     await acquainted(servers);
     const [victim, ...others] = /** @type {[typeof servers[0], ...typeof servers]} */ (servers);
@@ -40,7 +40,7 @@ describe('who is up', { concurrency: 3 }, () => {
   });
 
   test('an entry that lost what only our servers know does not bring back a server that died after it (1)', async (t) => {
-    const servers = await startServers(t, 3, { env: fileList(t).env });
+    const servers = await startServers(t, 3, { env: fileList().env });
     await agree(servers, { online: servers });
     await acquainted(servers);
     const [victim, ...others] = /** @type {[typeof servers[0], ...typeof servers]} */ (servers);
@@ -108,7 +108,7 @@ describe('who is up', { concurrency: 3 }, () => {
   });
 
   test('a server that leaves is not listed online by anybody, however fast they gossip with it meanwhile (3)', async (t) => {
-    const servers = await startServers(t, 4, { env: { ...fileList(t).env, SHAZBOT_GOSSIP_INTERVAL: '0.1' } });
+    const servers = await startServers(t, 4, { env: { ...fileList().env, SHAZBOT_GOSSIP_INTERVAL: '0.1' } });
     await agree(servers, { online: servers });
     const [leaver, ...others] = /** @type {[typeof servers[0], ...typeof servers]} */ (servers);
     await leaver.terminate();
@@ -129,7 +129,7 @@ describe('who is up', { concurrency: 3 }, () => {
   });
 
   test('all servers agree again after one was called offline by a peer with a fast clock (5)', async (t) => {
-    const servers = await startServers(t, 3, { env: fileList(t).env });
+    const servers = await startServers(t, 3, { env: fileList().env });
     await agree(servers, { online: servers });
     const [accused, witness] = /** @type {[typeof servers[0], typeof servers[0]]} */ (servers);
     const held = await heldOf(witness.baseUrl, accused.baseUrl);
@@ -146,7 +146,7 @@ describe('who is up', { concurrency: 3 }, () => {
 
   test('a server whose clock is two hours ahead is listed offline when it is gone (6)', async (t) => {
     const fast = await startFakePeer(t, { ahead: 2 * HOUR });
-    const { env } = fileList(t);
+    const { env } = fileList();
     const servers = await startServers(t, 2, { env });
     // Has no rounds of its own in the time of the test: it can learn the death from the others alone.
     const told = await startServer(t, { env: { ...env, SHAZBOT_GOSSIP_INTERVAL: '3600' } });

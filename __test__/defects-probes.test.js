@@ -17,7 +17,7 @@ const { freePorts } = require('./support/ports.js');
 const { until } = require('./support/until.js');
 
 test('a probe that fails after fresh news of the peer arrived does not make it offline (7)', async (t) => {
-  const server = await startServer(t, { env: { ...fileList(t).env, SHAZBOT_GOSSIP_INTERVAL: '1' } });
+  const server = await startServer(t, { env: { ...fileList().env, SHAZBOT_GOSSIP_INTERVAL: '1' } });
   const peer = await startFakePeer(t);
   await gossip(server.baseUrl, message([peer.entry()]));
   await until(() => peer.received.length >= 2, { what: 'the server has had answers' });
@@ -42,7 +42,7 @@ test('a probe that fails after fresh news of the peer arrived does not make it o
 
 test('a peer that answers 200 with no message counts as failed, and the server lives on (9)', async (t) => {
   const bodies = ['{}', 'null', '"gossip"', '[]', '', '<html></html>', '{"message":"gossip","online":7}'];
-  const server = await startServer(t, { env: fileList(t).env });
+  const server = await startServer(t, { env: fileList().env });
   const peers = await Promise.all(bodies.map(() => startFakePeer(t)));
   await gossip(server.baseUrl, message(peers.map((peer) => peer.entry())));
   for (const [n, peer] of peers.entries()) {
@@ -91,7 +91,7 @@ test('further starts, and starts after shutdowns, do not multiply the rounds (12
 
 test('two halves that have called each other offline find together again by themselves (15)', async (t) => {
   const network = await startNetwork(t);
-  const { env } = fileList(t);
+  const { env } = fileList();
   // The master list is read at the start and never again: it is no help.
   const announce = { SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '86400', SHAZBOT_MASTER_ANNOUNCE_INTERVAL: '86400' };
   const servers = await Promise.all(

@@ -14,7 +14,7 @@ const { gossip, message } = require('./support/gossip.js');
  * @param {string} interval in seconds
  */
 async function three(t, interval) {
-  const { env } = fileList(t);
+  const { env } = fileList();
   const servers = await startServers(t, 3, { env: { ...env, SHAZBOT_GOSSIP_INTERVAL: interval } });
   await agree(servers, { online: servers });
   const [drained, ...others] = /** @type {[typeof servers[0], ...typeof servers]} */ (servers);

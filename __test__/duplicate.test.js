@@ -15,7 +15,7 @@ const WORKER = path.join(root, '__test__', 'apps', 'plain', 'server.cjs');
 
 describe('processes with one base URL', { concurrency: true }, () => {
   test('the workers of node:cluster say it, once each, and what to do', async (t) => {
-    const list = fileList(t);
+    const list = fileList();
     await startServer(t, { env: list.env });
     const [port] = await freePorts(1);
     const program = `

@@ -143,7 +143,7 @@ test('whatever the arguments are, a function that returns a promise does not thr
 });
 
 test('Express answers with the status of the error where the route does not catch it', async (t) => {
-  const server = await startServer(t, { env: { ...fileList(t).env, TEST_START: 'no' } });
+  const server = await startServer(t, { env: { ...fileList().env, TEST_START: 'no' } });
   const plain = `${server.baseUrl}plain/`;
   const list = () => request(`${plain}clustershazbot/list`);
   assert.deepEqual([(await gossip(plain, message())).status, (await list()).status], [503, 503]);

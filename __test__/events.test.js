@@ -40,7 +40,7 @@ const brief = ({ type, baseUrl }) => `${type} ${baseUrl}`;
 
 describe('events of servers that are processes', () => {
   test('each says why, and who said so', async (t) => {
-    const servers = await startServers(t, 3, { env: { ...fileList(t).env, SHAZBOT_GOSSIP_INTERVAL: '0.3' } });
+    const servers = await startServers(t, 3, { env: { ...fileList().env, SHAZBOT_GOSSIP_INTERVAL: '0.3' } });
     const [watcher, other, third] = /** @type {[typeof servers[0], typeof servers[0], typeof servers[0]]} */ (servers);
     await agree(servers, { online: servers });
     await acquainted(servers);
@@ -184,7 +184,7 @@ describe('events of an engine in this process', () => {
     assert.throws(() => engine.shazbotEvents.snapshot(), { code: 'SHAZBOT_NOT_STARTED' });
   });
 
-  test('a slow listener delays nothing that the engine does, and one that throws keeps nothing from the others', async (t) => {
+  test('a slow listener delays nothing that the engine does, and one that throws keeps nothing from the others', async () => {
     const program = `
       const { shazbotEvents, shazbotGossipRequest, shazbotShutDown, shazbotStart } = require(${JSON.stringify(root)});
       process.on('uncaughtException', ({ message }) => console.log('uncaught', message));
@@ -206,7 +206,7 @@ describe('events of an engine in this process', () => {
         process.exit();
       })();
     `;
-    const env = { SHAZBOT_SECRET: SECRET, SHAZBOT_CONTROL_SECRET: 'control-secret-of-a-test', ...fileList(t).env };
+    const env = { SHAZBOT_SECRET: SECRET, SHAZBOT_CONTROL_SECRET: 'control-secret-of-a-test', ...fileList().env };
     const { stdout, stderr } = await runToEnd(['-e', program], {
       env: { ...env, SHAZBOT_BASE_URL: 'http://10.0.0.9/', SHAZBOT_GOSSIP_INTERVAL: '3600' },
     });

@@ -35,7 +35,7 @@ const variants = [
 ];
 
 describe("the Express program of v1's README runs unchanged", () => {
-  const list = fileList({ after });
+  const list = fileList();
   /** @type {Server[]} */
   const servers = [];
   /** @param {number} n */

@@ -39,7 +39,7 @@ describe('thirty Express servers, gossip every second', () => {
   });
 
   before(async () => {
-    const { env } = fileList(scope);
+    const { env } = fileList();
     halves = missing ? undefined : await startHalves(scope);
     const ports = await freePorts(COUNT);
     servers = await Promise.all(

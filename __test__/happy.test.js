@@ -30,7 +30,7 @@ beforeEach(() => {
  */
 async function start(t, engine) {
   const baseUrl = await nobody();
-  const env = { ...environment(baseUrl), ...fileList(t).env, SHAZBOT_GOSSIP_INTERVAL: '3600' };
+  const env = { ...environment(baseUrl), ...fileList().env, SHAZBOT_GOSSIP_INTERVAL: '3600' };
   t.after(() => engine.shazbotShutDown());
   await withEnvironment(env, () => engine.shazbotStart());
   return baseUrl;

@@ -43,7 +43,7 @@ class Scene {
     const small = { NODE_OPTIONS: '--max-semi-space-size=1' };
     // A server that a busy machine keeps from answering for a second is no victim of the peer.
     const patient = { SHAZBOT_GOSSIP_INTERVAL: '2' };
-    const all = { ...fileList(this.scope).env, ...small, ...patient, ...env };
+    const all = { ...fileList().env, ...small, ...patient, ...env };
     this.servers = await startServers(this.scope, 4, { env: all });
     await agree(this.servers, { online: this.servers });
   }
@@ -283,10 +283,10 @@ describe('a hostile peer', { concurrency: true }, () => {
 
   /** @type {ReturnType<typeof certificates> | undefined} */
   let tls;
-  /** @param {Scene} scene @returns {Record<string, string>} */
-  const trusting = ({ scope }) => {
+  /** @returns {Record<string, string>} */
+  const trusting = () => {
     if (missing) return {};
-    tls = certificates(scope, 'DNS:another.example.com');
+    tls = certificates('DNS:another.example.com');
     return { NODE_EXTRA_CA_CERTS: tls.authority };
   };
   scene(

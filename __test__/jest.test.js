@@ -18,16 +18,16 @@ describe('in Jest', () => {
     ['in one worker process', ['--maxWorkers=1', '--workerIdleMemoryLimit=4GB']],
     ['in one worker thread', ['--maxWorkers=1', '--workerIdleMemoryLimit=4GB', '--workerThreads']],
   ])) {
-    test(`two test files have an engine, an environment and errors of their own, and Jest ends: ${name}`, async (t) => {
-      const output = await run(t, options);
+    test(`two test files have an engine, an environment and errors of their own, and Jest ends: ${name}`, async () => {
+      const output = await run(options);
       assert.match(output, /Test Suites: 2 passed, 2 total/);
       assert.match(output, /Tests: +7 passed, 7 total/);
       assert.doesNotMatch(output, /did not exit|failed to exit gracefully|after it should/i);
     });
   }
 
-  test('a test file that shuts its engine down leaves no open handle behind', async (t) => {
-    const output = await run(t, ['--runInBand', '--detectOpenHandles', 'first']);
+  test('a test file that shuts its engine down leaves no open handle behind', async () => {
+    const output = await run(['--runInBand', '--detectOpenHandles', 'first']);
     assert.match(output, /Test Suites: 1 passed, 1 total/);
     assert.doesNotMatch(output, /open handle/i);
   });
@@ -36,13 +36,12 @@ describe('in Jest', () => {
 /**
  * What Jest printed, once it ended by itself with code 0.
  *
- * @param {import('./support/cluster.js').Scope} scope
  * @param {string[]} options
  */
-async function run(scope, options) {
+async function run(options) {
   const { code, signal, stdout, stderr } = await runToEnd([jest, '--no-color', ...options], {
     cwd: directory,
-    env: { LISTS: fileList(scope).directory, CI: 'true' },
+    env: { LISTS: fileList().directory, CI: 'true' },
     timeout: 60_000,
   });
   const output = stdout + stderr;

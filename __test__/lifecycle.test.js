@@ -12,7 +12,7 @@ async function prepared(scope) {
   const engine = freshEngine();
   scope.after(() => engine.shazbotShutDown());
   /** @type {Record<string, string>} */
-  const env = { ...environment(await nobody()), ...fileList(scope).env };
+  const env = { ...environment(await nobody()), ...fileList().env };
   return { ...engine, env };
 }
 

@@ -118,7 +118,7 @@ test('no server stands in both lists, nor twice in one', async (t) => {
 });
 
 test('anyone gets the online servers over HTTP, the control secret the offline ones too', async (t) => {
-  const server = await startServer(t, { env: fileList(t).env });
+  const server = await startServer(t, { env: fileList().env });
   const url = `${server.baseUrl}clustershazbot/list`;
   for (const authorization of ['', 'wrong', SECRET]) {
     const { status, json } = await request(url, { headers: authorization ? { authorization } : {} });

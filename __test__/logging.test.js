@@ -40,7 +40,7 @@ describe('what is printed', { concurrency: true }, () => {
   });
 
   test('nothing, in a healthy cluster that loses a server and gets it back', async (t) => {
-    const servers = await startServers(t, 3, { env: fileList(t).env });
+    const servers = await startServers(t, 3, { env: fileList().env });
     await agree(servers, { online: servers });
     const [one, ...others] = /** @type {[typeof servers[0], ...typeof servers]} */ (servers);
     await one.terminate();
@@ -79,7 +79,7 @@ test('the diagnostics channel clustershazbot:log gets the same as objects with c
 });
 
 test('a peer that refuses our secret is one warning, however many rounds meet it', async (t) => {
-  const server = await startServer(t, { env: { ...fileList(t).env, SHAZBOT_GOSSIP_INTERVAL: '0.1' } });
+  const server = await startServer(t, { env: { ...fileList().env, SHAZBOT_GOSSIP_INTERVAL: '0.1' } });
   const peer = await startFakePeer(t);
   peer.answer = () => ({ status: 401, body: { error: 'Unauthorized: Invalid SHAZBOT_SECRET' } });
   await gossip(server.baseUrl, message([peer.entry()]));
@@ -101,7 +101,7 @@ test('a peer that refuses our secret is one warning, however many rounds meet it
 });
 
 test("a 401 whose error does not say that it is the secret's is no such warning", async (t) => {
-  const server = await startServer(t, { env: { ...fileList(t).env, SHAZBOT_GOSSIP_INTERVAL: '0.1' } });
+  const server = await startServer(t, { env: { ...fileList().env, SHAZBOT_GOSSIP_INTERVAL: '0.1' } });
   const peer = await startFakePeer(t);
   peer.answer = () => ({ status: 401, body: { error: 'Clustershazbot engine not started' } });
   await gossip(server.baseUrl, message([peer.entry()]));
@@ -110,7 +110,7 @@ test("a 401 whose error does not say that it is the secret's is no such warning"
 });
 
 test('a server whose base URL leads elsewhere is called dead by the others, stays so, and warns once', async (t) => {
-  const list = fileList(t);
+  const list = fileList();
   const env = { ...list.env, SHAZBOT_GOSSIP_INTERVAL: '0.5' };
   const others = await startServers(t, 2, { env });
   await until(() => existsSync(list.file) && list.servers().length === 2, { what: 'the others are in the list' });
@@ -129,7 +129,7 @@ test('a server whose base URL leads elsewhere is called dead by the others, stay
 });
 
 test('certificate checks that are switched off are one warning', async (t) => {
-  const env = { ...fileList(t).env, NODE_TLS_REJECT_UNAUTHORIZED: '0' };
+  const env = { ...fileList().env, NODE_TLS_REJECT_UNAUTHORIZED: '0' };
   const server = await startServer(t, { env });
   const ours = () => server.warnings.filter((warning) => warning.code?.startsWith('SHAZBOT_'));
   await until(() => ours().length > 0, { what: 'a warning' });

@@ -38,7 +38,7 @@ describe('a list that is there, but has nothing in it, is an empty list', { conc
   });
 
   test('a file that does not exist', async (t) => {
-    const list = fileList(t);
+    const list = fileList();
     const server = await startServer(t, { env: { ...list.env, ...NO_ANNOUNCE } });
     await until(() => existsSync(list.file) && list.servers().includes(server.baseUrl), {
       what: 'it announced itself',
@@ -46,7 +46,7 @@ describe('a list that is there, but has nothing in it, is an empty list', { conc
   });
 
   test('an empty file', async (t) => {
-    const list = fileList(t);
+    const list = fileList();
     writeFileSync(list.file, '');
     const server = await startServer(t, { env: { ...list.env, ...NO_ANNOUNCE } });
     await until(() => list.servers().includes(server.baseUrl), { what: 'it announced itself' });
@@ -56,7 +56,7 @@ describe('a list that is there, but has nothing in it, is an empty list', { conc
 describe('a malformed list is logged, changes nothing and is not overwritten', { concurrency: true }, () => {
   for (const body of ['{"online":[', '{}', 'null', '[]', '{"online":{}}', '<html></html>']) {
     test(`as file: ${body}`, async (t) => {
-      const list = fileList(t);
+      const list = fileList();
       writeFileSync(list.file, body);
       const server = await startServer(t, { env: { ...list.env, ...FAST } });
       await until(() => server.logs.length > 0, { what: 'it is logged' });
@@ -150,7 +150,7 @@ describe('a shutdown takes the server out of the list only where that is configu
   for (const value of ['true', 'false']) {
     for (const kind of ['a file', 'an HTTP store']) {
       test(`${kind}, ${value}`, async (t) => {
-        const list = kind === 'a file' ? fileList(t) : await startStore(t);
+        const list = kind === 'a file' ? fileList() : await startStore(t);
         const server = await startServer(t, {
           env: { ...list.env, ...NO_ANNOUNCE, SHAZBOT_UPDATE_MASTER_LIST_ON_SHUTDOWN: value },
         });

@@ -25,7 +25,7 @@ const variants = [
 ];
 
 describe('the module for Nest', () => {
-  const list = fileList({ after });
+  const list = fileList();
   /** @type {Record<string, string>} */
   const mains = {};
   /** @type {Server[]} */
@@ -193,8 +193,8 @@ describe('the module for Nest', () => {
       assert.ok(Date.now() - since < 8_000, `${Date.now() - since} ms`);
     });
 
-    test(`does not start the engine in an application without HTTP, on ${app}`, async (t) => {
-      const env = { ...environment('http://127.0.0.1:9/'), ...fileList(t).env, CONTEXT: 'yes' };
+    test(`does not start the engine in an application without HTTP, on ${app}`, async () => {
+      const env = { ...environment('http://127.0.0.1:9/'), ...fileList().env, CONTEXT: 'yes' };
       const { code, stdout, stderr } = await runToEnd([String(mains[app])], { env });
       assert.equal(code, 0, stderr);
       const message = 'Clustershazbot engine not started';

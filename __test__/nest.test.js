@@ -16,7 +16,7 @@ const variants = [
 ];
 
 describe("the Nest controller and service of v1's README run unchanged", () => {
-  const list = fileList({ after });
+  const list = fileList();
   /** @type {string[]} */
   const mains = [];
   /** @type {Server[]} */

@@ -97,7 +97,7 @@ describe('the page', { skip }, () => {
   }
 
   test('shows a killed server turn offline without a reload, and drains this one and takes it back', async (t) => {
-    const servers = await startServers(t, 3, { env: { ...fileList(t).env, TEST_ROUTER: 'yes' } });
+    const servers = await startServers(t, 3, { env: { ...fileList().env, TEST_ROUTER: 'yes' } });
     const [own, other] = /** @type {[typeof servers[0], typeof servers[0]]} */ (servers);
     await agree(servers, { online: servers });
     await acquainted(servers);

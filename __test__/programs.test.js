@@ -51,7 +51,7 @@ describe('programs without a framework', () => {
    * @param {string} [node]
    */
   async function liveAndLeave(scope, programs, node) {
-    const { env } = fileList(scope);
+    const { env } = fileList();
     const servers = await Promise.all(programs.map((args) => startProgram(scope, args, { env, node })));
     await agree(servers, { online: servers });
     for (const [n, leaver] of servers.entries()) {
@@ -74,14 +74,13 @@ describe('programs without a framework', () => {
     after(() => close(server));
 
     /**
-     * @param {import('./support/cluster.js').Scope} scope
      * @param {string} program of an ES module, after the import
      * @param {Record<string, string>} [env]
      * @param {string} [node]
      */
-    async function run(scope, program, env = {}, node = undefined) {
+    async function run(program, env = {}, node = undefined) {
       const [port] = await freePorts(1);
-      const all = { ...environment(`http://127.0.0.1:${port}/`), ...fileList(scope).env, ...env };
+      const all = { ...environment(`http://127.0.0.1:${port}/`), ...fileList().env, ...env };
       const args = ['--input-type=module', '-e', `import * as shazbot from 'clustershazbot';\n${program}`];
       return runToEnd(args, { env: all, cwd: plain, node });
     }
@@ -98,9 +97,8 @@ describe('programs without a framework', () => {
     ])) {
       const skip = name === 'a newer Node' ? missing : false;
 
-      test(`with nothing but a started engine it ends by itself with code 0, on ${name}`, { skip }, async (t) => {
+      test(`with nothing but a started engine it ends by itself with code 0, on ${name}`, { skip }, async () => {
         const { code, signal, stdout, stderr } = await run(
-          t,
           "await shazbot.shazbotStart(); console.log('started');",
           {},
           node,
@@ -109,33 +107,31 @@ describe('programs without a framework', () => {
       });
     }
 
-    test('with a start that nobody awaits it ends by itself with code 0', async (t) => {
-      const { code, signal, stderr } = await run(t, 'shazbot.shazbotStart();');
+    test('with a start that nobody awaits it ends by itself with code 0', async () => {
+      const { code, signal, stderr } = await run('shazbot.shazbotStart();');
       assert.deepEqual({ code, signal, stderr }, { code: 0, signal: null, stderr: '' });
     });
 
-    test('with the package only imported it ends at once', async (t) => {
-      const { code, ms } = await run(t, '');
+    test('with the package only imported it ends at once', async () => {
+      const { code, ms } = await run('');
       assert.equal(code, 0);
       assert.ok(ms < 2_500, `${ms} ms: not after the 3 s of the happy-server timer`);
     });
 
-    test('a start that waits for the master list is waited for, and the process ends after it', async (t) => {
-      const { code, stdout } = await run(t, "await shazbot.shazbotStart(); console.log('started');", hangingList());
+    test('a start that waits for the master list is waited for, and the process ends after it', async () => {
+      const { code, stdout } = await run("await shazbot.shazbotStart(); console.log('started');", hangingList());
       assert.deepEqual({ code, stdout }, { code: 0, stdout: 'started\n' });
     });
 
-    test('a shutdown is waited for, and the process ends after it', async (t) => {
+    test('a shutdown is waited for, and the process ends after it', async () => {
       const { code, stdout } = await run(
-        t,
         "await shazbot.shazbotStart(); await shazbot.shazbotShutDown(); console.log('left');",
       );
       assert.deepEqual({ code, stdout }, { code: 0, stdout: 'left\n' });
     });
 
-    test('process.exit in the middle of a start ends it at once with its code', async (t) => {
+    test('process.exit in the middle of a start ends it at once with its code', async () => {
       const { code, signal, ms, stdout } = await run(
-        t,
         "shazbot.shazbotStart().then(() => console.log('started')); setTimeout(() => process.exit(7), 300);",
         hangingList(),
       );
@@ -143,37 +139,35 @@ describe('programs without a framework', () => {
       assert.ok(ms < 5_000, `${ms} ms`);
     });
 
-    test('process.exit in the same turn as the start ends it with its code', async (t) => {
-      const { code, signal } = await run(t, 'shazbot.shazbotStart(); process.exit(7);');
+    test('process.exit in the same turn as the start ends it with its code', async () => {
+      const { code, signal } = await run('shazbot.shazbotStart(); process.exit(7);');
       assert.deepEqual({ code, signal }, { code: 7, signal: null });
     });
 
-    test('process.exit while the engine runs ends it with its code', async (t) => {
-      const { code, signal } = await run(t, 'await shazbot.shazbotStart(); setTimeout(() => process.exit(3), 700);');
+    test('process.exit while the engine runs ends it with its code', async () => {
+      const { code, signal } = await run('await shazbot.shazbotStart(); setTimeout(() => process.exit(3), 700);');
       assert.deepEqual({ code, signal }, { code: 3, signal: null });
     });
 
-    test('process.exit in the middle of a shutdown ends it with its code', async (t) => {
+    test('process.exit in the middle of a shutdown ends it with its code', async () => {
       const { code, signal } = await run(
-        t,
         'await shazbot.shazbotStart(); shazbot.shazbotShutDown(); setImmediate(() => process.exit(4));',
       );
       assert.deepEqual({ code, signal }, { code: 4, signal: null });
     });
 
-    test('an uncaught exception ends it with code 1 and its own stack', async (t) => {
+    test('an uncaught exception ends it with code 1 and its own stack', async () => {
       for (const when of ['', 'await shazbot.shazbotStart();']) {
         const failure = "setTimeout(() => { throw new Error('mine'); }, 300);";
-        const { code, signal, stderr } = await run(t, `${when}shazbot.shazbotStart();${failure}`);
+        const { code, signal, stderr } = await run(`${when}shazbot.shazbotStart();${failure}`);
         assert.deepEqual({ code, signal }, { code: 1, signal: null });
         assert.match(stderr, /Error: mine/);
         assert.doesNotMatch(stderr, /panicked|FATAL/);
       }
     });
 
-    test('a handler of uncaught exceptions keeps its exit code', async (t) => {
+    test('a handler of uncaught exceptions keeps its exit code', async () => {
       const { code, signal } = await run(
-        t,
         `process.on('uncaughtException', () => process.exit(42));
          await shazbot.shazbotStart();
          setTimeout(() => { throw new Error('mine'); }, 300);`,
@@ -181,13 +175,13 @@ describe('programs without a framework', () => {
       assert.deepEqual({ code, signal }, { code: 42, signal: null });
     });
 
-    test('process.exitCode is kept', async (t) => {
-      const { code, signal } = await run(t, 'process.exitCode = 5; await shazbot.shazbotStart();');
+    test('process.exitCode is kept', async () => {
+      const { code, signal } = await run('process.exitCode = 5; await shazbot.shazbotStart();');
       assert.deepEqual({ code, signal }, { code: 5, signal: null });
     });
 
-    test('a start that is rejected and not caught ends it with code 1 and the reason', async (t) => {
-      const { code, signal, stderr } = await run(t, 'await shazbot.shazbotStart();', { SHAZBOT_SECRET: '' });
+    test('a start that is rejected and not caught ends it with code 1 and the reason', async () => {
+      const { code, signal, stderr } = await run('await shazbot.shazbotStart();', { SHAZBOT_SECRET: '' });
       assert.deepEqual({ code, signal }, { code: 1, signal: null });
       assert.match(stderr, /Environment variable SHAZBOT_SECRET is required/);
     });

@@ -28,7 +28,7 @@ const variants = [
 ];
 
 describe('the ready-made routes', () => {
-  const list = fileList({ after });
+  const list = fileList();
   /** @type {Server[]} */
   const servers = [];
 

@@ -22,7 +22,7 @@ async function duration(work) {
 
 describe('a shutdown ends in time, whatever the others do', { concurrency: true }, () => {
   test('within 6 s when all peers hang', async (t) => {
-    const server = await startServer(t, { env: { ...fileList(t).env, SHAZBOT_GOSSIP_INTERVAL: '30' } });
+    const server = await startServer(t, { env: { ...fileList().env, SHAZBOT_GOSSIP_INTERVAL: '30' } });
     const peers = await Promise.all(Array.from({ length: 30 }, (_, n) => startFakePeer(t, { monitor: n < 5 })));
     for (const peer of peers) peer.answer = () => 'hang';
     await gossip(server.baseUrl, message(peers.map((peer) => peer.entry())));
@@ -51,7 +51,7 @@ describe('a shutdown ends in time, whatever the others do', { concurrency: true 
   });
 
   test('at once when there is nobody to tell', async (t) => {
-    const server = await startServer(t, { env: fileList(t).env });
+    const server = await startServer(t, { env: fileList().env });
     const took = await duration(() => server.terminate());
     assert.ok(took < 1_500, `it took ${took} ms`);
   });
@@ -68,7 +68,7 @@ describe('a shutdown ends in time, whatever the others do', { concurrency: true 
 });
 
 test('the others know at once that a server left, not a round later', async (t) => {
-  const servers = await startServers(t, 3, { env: { ...fileList(t).env, SHAZBOT_GOSSIP_INTERVAL: '30' } });
+  const servers = await startServers(t, 3, { env: { ...fileList().env, SHAZBOT_GOSSIP_INTERVAL: '30' } });
   await agree(servers, { online: servers });
   const [leaver, ...others] = /** @type {[typeof servers[0], ...typeof servers]} */ (servers);
   await leaver.terminate();
@@ -87,7 +87,7 @@ test('a shutdown twice over resolves twice, one after the other and both at once
 });
 
 test('after a shutdown every call is refused as before the start, and a start works again', async (t) => {
-  const server = await startServer(t, { env: fileList(t).env });
+  const server = await startServer(t, { env: fileList().env });
   await server.order('shutDown');
   await assert.rejects(server.order('call', 'shazbotGetServerList'), { code: 'SHAZBOT_NOT_STARTED' });
   const { status, json } = await gossip(server.baseUrl, message());

@@ -33,7 +33,7 @@ function signed(to, text, secret = SECRET) {
  * @param {Record<string, string>[]} steps
  */
 async function roll(scope, steps) {
-  const list = fileList(scope);
+  const list = fileList();
   const servers = await startServers(scope, 5, { env: { ...list.env, ...steps[0] } });
   /** @type {string[]} */
   const refusals = [];
@@ -102,7 +102,7 @@ describe('a rolling change of five live servers, at no step of which an exchange
 test('in signed mode the secret is in nothing that is sent', async (t) => {
   const peer = await startFakePeer(t);
   const list = [{ baseUrl: peer.baseUrl }];
-  const engine = await startEngine(t, { SHAZBOT_AUTH: 'signed', SHAZBOT_MASTER_LIST: dataFile(t, list) });
+  const engine = await startEngine(t, { SHAZBOT_AUTH: 'signed', SHAZBOT_MASTER_LIST: dataFile(list) });
   const [first] = await until(() => peer.received.length > 0 && peer.received, { what: 'the seed is gossiped with' });
   assert.match(first?.authorization ?? '', /^Shazbot [0-9a-f]{32} [0-9a-f]{64} http:/);
   assert.ok(!JSON.stringify(peer.received).includes(SECRET));
@@ -177,12 +177,12 @@ test('a message that is sent again changes nothing', async (t) => {
 });
 
 test('another cluster with the same secret is kept apart, and named once', async (t) => {
-  const list = fileList(t);
+  const list = fileList();
   const blue = { ...list.env, SHAZBOT_CLUSTER: 'blue' };
   const servers = await startServers(t, 2, { env: blue });
   await agree(servers, { online: servers });
   const [one] = servers;
-  const green = await startServers(t, 1, { env: { ...fileList(t).env, SHAZBOT_CLUSTER: 'green' } });
+  const green = await startServers(t, 1, { env: { ...fileList().env, SHAZBOT_CLUSTER: 'green' } });
   const [stranger] = green;
   // A list names it, as one does whose address now belongs to somebody else.
   const entries = [{ baseUrl: stranger?.baseUrl, monitor: false, lastUpdate: Date.now() }];
@@ -197,11 +197,10 @@ test('another cluster with the same secret is kept apart, and named once', async
 /**
  * A master list in a file.
  *
- * @param {Scope} scope
  * @param {unknown[]} online
  */
-function dataFile(scope, online) {
-  const list = fileList(scope);
+function dataFile(online) {
+  const list = fileList();
   require('node:fs').writeFileSync(list.file, JSON.stringify({ online }));
   return /** @type {string} */ (list.env.SHAZBOT_MASTER_LIST);
 }

@@ -14,7 +14,7 @@ const HOUR = 60 * 60 * 1000;
 
 describe('what takes a minute', { concurrency: true }, () => {
   test('a server whose event loop stands still for a minute is listed offline by the others and comes back', async (t) => {
-    const servers = await startServers(t, 3, { env: { ...fileList(t).env, SHAZBOT_GOSSIP_INTERVAL: '1' } });
+    const servers = await startServers(t, 3, { env: { ...fileList().env, SHAZBOT_GOSSIP_INTERVAL: '1' } });
     await agree(servers, { online: servers });
     await acquainted(servers);
     const [stalled, ...others] = /** @type {[typeof servers[0], ...typeof servers]} */ (servers);
@@ -33,7 +33,7 @@ describe('what takes a minute', { concurrency: true }, () => {
   });
 
   test('a process that is stopped and continued is listed offline and comes back', async (t) => {
-    const servers = await startServers(t, 3, { env: { ...fileList(t).env, SHAZBOT_GOSSIP_INTERVAL: '1' } });
+    const servers = await startServers(t, 3, { env: { ...fileList().env, SHAZBOT_GOSSIP_INTERVAL: '1' } });
     await agree(servers, { online: servers });
     await acquainted(servers);
     const [stopped, ...others] = /** @type {[typeof servers[0], ...typeof servers]} */ (servers);

@@ -69,7 +69,7 @@ describe('the status', () => {
   });
 
   test('a server that does not answer is suspect, then failed, and who said so is told', async (t) => {
-    const { env } = fileList(t);
+    const { env } = fileList();
     const servers = await startServers(t, 3, { env: { ...env, SHAZBOT_GOSSIP_INTERVAL: '0.5' } });
     const [watcher, other, hung] = servers;
     assert.ok(watcher && other && hung);
@@ -121,8 +121,8 @@ describe('the status', () => {
     const store = await startFakePeer(t, { answer: () => ({ status: 503, body: 'down' }) });
     const list = `${store.baseUrl}servers.json?signature=a-secret-signature`;
     const engine = await startEngine(t, {
-      SHAZBOT_MASTER_LIST: `${list} ${fileList(t).env.SHAZBOT_MASTER_LIST}`,
-      SHAZBOT_MASTER_LIST_UPDATE: `${list} ${fileList(t).env.SHAZBOT_MASTER_LIST}`,
+      SHAZBOT_MASTER_LIST: `${list} ${fileList().env.SHAZBOT_MASTER_LIST}`,
+      SHAZBOT_MASTER_LIST_UPDATE: `${list} ${fileList().env.SHAZBOT_MASTER_LIST}`,
       SHAZBOT_MASTER_LIST_UPDATE_AUTH: 'a-secret-header',
     });
     const [failing, works] = await until(

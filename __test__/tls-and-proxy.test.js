@@ -23,7 +23,7 @@ const { until } = require('./support/until.js');
  * @param {Record<string, string>} [env]
  */
 function startBeside(scope, peer, env) {
-  const list = fileList(scope);
+  const list = fileList();
   writeFileSync(list.file, JSON.stringify({ online: [{ baseUrl: peer }] }));
   return startServer(scope, { env: { ...list.env, ...env } });
 }
@@ -40,7 +40,7 @@ async function failures(server) {
  * @param {Scope} scope
  */
 async function startSecurePeer(scope) {
-  const { authority, key, cert } = certificates(scope);
+  const { authority, key, cert } = certificates();
   const [port] = await freePorts(1);
   const peer = { baseUrl: `https://127.0.0.1:${port}/`, authority, received: 0 };
   const server = https.createServer({ key, cert }, async (req, res) => {

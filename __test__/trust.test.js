@@ -45,7 +45,7 @@ async function startTrap(scope) {
 async function tempted(scope, urlOf, env) {
   const [trap, peer] = await Promise.all([startTrap(scope), startFakePeer(scope)]);
   const bad = urlOf(trap.port);
-  const list = fileList(scope);
+  const list = fileList();
   writeFileSync(list.file, JSON.stringify({ online: [{ baseUrl: bad }, { baseUrl: peer.baseUrl }] }));
   const warnings = catchWarnings(scope);
   const often = { SHAZBOT_GOSSIP_INTERVAL: '0.2', ...list.env };
@@ -152,7 +152,7 @@ describe('an update of the master list', () => {
   });
 
   test('keeps the servers that this one may not list', async (t) => {
-    const list = fileList(t);
+    const list = fileList();
     writeFileSync(list.file, JSON.stringify({ online: [{ baseUrl: 'http://elsewhere:3000/' }] }));
     const warnings = catchWarnings(t);
     const env = { SHAZBOT_BASE_URL: 'https://127.0.0.1:9/', SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '1', ...list.env };

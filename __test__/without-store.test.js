@@ -30,7 +30,7 @@ describe('a state file', { concurrency: true }, () => {
   test('brings a server back that starts again while the store is down', async (t) => {
     const store = await startStore(t);
     const peer = await startServer(t, { env: { ...store.env, ...NO_ANNOUNCE, ...SLOW } });
-    const file = join(folder(t), 'state.json');
+    const file = join(folder(), 'state.json');
     const env = { ...store.env, ...NO_ANNOUNCE, SHAZBOT_STATE_FILE: file };
     const server = await startServer(t, { env });
     await agree([server], { online: [server, peer] });
@@ -44,7 +44,7 @@ describe('a state file', { concurrency: true }, () => {
   });
 
   test('that is damaged is ignored with a warning, and replaced', async (t) => {
-    const file = join(folder(t), 'state.json');
+    const file = join(folder(), 'state.json');
     for (const [damage, reason] of /** @type {const} */ ([
       ['{"online":[{"baseUrl":"htt', 'not JSON'],
       ['\0\0\0\0', 'not a JSON object'],
@@ -64,7 +64,7 @@ describe('a state file', { concurrency: true }, () => {
 
   test('that cannot be written is said once, and nothing else suffers', async (t) => {
     const store = await startStore(t);
-    const env = { ...store.env, SHAZBOT_STATE_FILE: join(folder(t), 'nowhere', 'state.json') };
+    const env = { ...store.env, SHAZBOT_STATE_FILE: join(folder(), 'nowhere', 'state.json') };
     const [server] = /** @type {[any, any]} */ (await startServers(t, 2, { env }));
     const said = () =>
       server.warnings.filter((/** @type {any} */ { code }) => code === 'SHAZBOT_STATE_UNUSABLE').length;

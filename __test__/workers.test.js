@@ -18,13 +18,13 @@ const plain = path.join(apps, 'plain');
 
 describe('worker threads', () => {
   test('two in one process, each with its own environment, find each other', async (t) => {
-    const { env } = fileList(t);
+    const { env } = fileList();
     const threads = await Promise.all([startThread(t, env), startThread(t, env)]);
     await agree(threads, { online: threads });
   });
 
   test('an environment that a thread sets for itself counts', async (t) => {
-    const { env } = fileList(t);
+    const { env } = fileList();
     const [port] = await freePorts(1);
     const all = { ...environment(`http://127.0.0.1:${port}/`), ...env };
     const worker = new Worker(
@@ -40,14 +40,14 @@ describe('worker threads', () => {
   });
 
   test('the engine of a thread is not the engine of the process', async (t) => {
-    await startThread(t, fileList(t).env);
+    await startThread(t, fileList().env);
     const { shazbotGetServerList } = require('clustershazbot');
     assert.throws(() => shazbotGetServerList(), { code: 'SHAZBOT_NOT_STARTED' });
   });
 
   test('a thread that has nothing but a started engine ends by itself', async (t) => {
     const [port] = await freePorts(1);
-    const env = { ...environment(`http://127.0.0.1:${port}/`), ...fileList(t).env };
+    const env = { ...environment(`http://127.0.0.1:${port}/`), ...fileList().env };
     const worker = new Worker(`require('clustershazbot').shazbotStart();`, { eval: true, env });
     t.after(() => worker.terminate());
     /** @type {number | undefined} */
@@ -60,7 +60,7 @@ describe('worker threads', () => {
   });
 
   test('when one is terminated, the other goes on and lists it offline', async (t) => {
-    const { env } = fileList(t);
+    const { env } = fileList();
     const [stays, goes] = await Promise.all([startThread(t, env), startThread(t, env)]);
     await agree([stays, goes], { online: [stays, goes] });
     await acquainted(stays, goes);
@@ -71,7 +71,7 @@ describe('worker threads', () => {
   });
 
   test('20 terminated one after the other while they run: the process goes on and ends by itself', async (t) => {
-    const { env } = fileList(t);
+    const { env } = fileList();
     await startProgram(t, [path.join(plain, 'server.cjs')], { env });
     await terminated('running', { ...env, SHAZBOT_GOSSIP_INTERVAL: '0.1' });
   });
@@ -86,7 +86,7 @@ describe('worker threads', () => {
   });
 
   test('20 terminated in the middle of their shutdown: the process goes on and ends by itself', async (t) => {
-    await terminated('leaving', fileList(t).env, await startHanging(t));
+    await terminated('leaving', fileList().env, await startHanging(t));
   });
 });
 

@@ -62,8 +62,8 @@ async function prepare() {
   const legacy = Array.from({ length: MEMBERS }, (_, n) => entry(`${base}server-${n}/`));
   const modern = legacy.map((one) => ({ ...one, shazbot: `${one.lastUpdate}.1` }));
   const [among, mixed, v1] = await Promise.all([
-    startServer(scope, { env: { ...env, ...fileList(scope).env } }),
-    startServer(scope, { env: { ...env, ...fileList(scope).env } }),
+    startServer(scope, { env: { ...env, ...fileList().env } }),
+    startServer(scope, { env: { ...env, ...fileList().env } }),
     startServer(scope, { env: { TEST_ENGINE: path.join(__dirname, 'measure-load', 'version-1.js') } }),
   ]);
   await tell(among.baseUrl, 'online', modern);

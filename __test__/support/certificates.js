@@ -13,11 +13,10 @@ const missing =
 /**
  * An authority of the test's own, and a certificate that it has signed.
  *
- * @param {import('./cluster.js').Scope} scope
  * @param {string} [host] whose it is
  */
-function certificates(scope, host = 'IP:127.0.0.1') {
-  const directory = folder(scope);
+function certificates(host = 'IP:127.0.0.1') {
+  const directory = folder();
   /** @param {string} name */
   const at = (name) => path.join(directory, name);
   /** @param {string[]} args */

@@ -313,13 +313,9 @@ async function acquainted(servers, { timeout = 20_000 } = {}) {
   }
 }
 
-/**
- * A master list in a file of its own, which does not exist at first.
- *
- * @param {Scope} scope
- */
-function fileList(scope) {
-  const directory = folder(scope);
+/** A master list in a file of its own, which does not exist at first. */
+function fileList() {
+  const directory = folder();
   const file = path.join(directory, 'servers.json');
   return {
     directory,

@@ -53,7 +53,7 @@ function withEnvironment(env, work) {
 async function startEngine(scope, env = {}) {
   const engine = freshEngine();
   const baseUrl = env.SHAZBOT_BASE_URL ?? (await nobody());
-  const list = fileList(scope);
+  const list = fileList();
   const all = { ...environment(baseUrl), SHAZBOT_GOSSIP_INTERVAL: '3600', ...list.env, ...env };
   scope.after(() => engine.shazbotShutDown());
   await withEnvironment(all, () => engine.shazbotStart());

@@ -5,24 +5,20 @@ const { tmpdir } = require('node:os');
 const path = require('node:path');
 
 /** @type {string[]} */
-const over = [];
+const made = [];
 
 /**
- * A folder that is there until the scope ends; it is removed when the process does. Hooks run in the order in which they
- * came, so that servers which write there are ended after the one of their folder.
- *
- * @param {import('./cluster.js').Scope} scope
+ * A folder that is there as long as the process: hooks run in the order in which they came, so that one of a folder would run
+ * before those that end the servers which write there.
  */
-function folder(scope) {
-  const made = mkdtempSync(path.join(tmpdir(), 'clustershazbot-'));
-  scope.after(() => {
-    if (over.push(made) === 1) process.once('exit', removeAll);
-  });
-  return made;
+function folder() {
+  const it = mkdtempSync(path.join(tmpdir(), 'clustershazbot-'));
+  if (made.push(it) === 1) process.once('exit', removeAll);
+  return it;
 }
 
 function removeAll() {
-  for (const made of over) rmSync(made, { recursive: true, force: true });
+  for (const it of made) rmSync(it, { recursive: true, force: true });
 }
 
 module.exports = { folder };

@@ -23,7 +23,7 @@ const ALIKE = 1.2;
  */
 async function startPair(scope, count, why) {
   const env = {
-    ...fileList(scope).env,
+    ...fileList().env,
     SHAZBOT_GOSSIP_INTERVAL: '1',
     SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '300',
     SHAZBOT_MASTER_ANNOUNCE_INTERVAL: '600',

@@ -143,7 +143,7 @@ function missing(name) {
 async function startRealStore(scope, name) {
   const kind = /** @type {Kind} */ (KINDS[name]);
   const [port, proxyPort] = /** @type {[number, number]} */ (await freePorts(2));
-  const at = folder(scope);
+  const at = folder();
   mkdirSync(join(at, 'www'));
   // The servers drop root's rights.
   for (const path of [at, join(at, 'www')]) spawnSync('chmod', ['777', path]);

@@ -6,7 +6,7 @@ const { CONTROL_SECRET, SECRET, environment, fileList } = require('../../__test_
 const { Engine } = require('../../lib/binary.js');
 const { objects, pack, unpack } = require('../../lib/packed.js');
 const { gossip, list, serverList } = require('../../lib/requests.js');
-const { answer, scope } = require('./children.js');
+const { answer } = require('./children.js');
 const { interleave, quota, typical } = require('./meter.js');
 const { cluster, fullMessages, idleMessage, introduce, newer, selfOf, textOf } = require('./servers.js');
 
@@ -15,7 +15,7 @@ const ORIGIN = 'http://127.0.0.1:9/';
 /** @param {string} name */
 async function start(name) {
   const engine = new Engine();
-  const env = { ...environment(`${ORIGIN}${name}/`), ...fileList(scope).env, SHAZBOT_GOSSIP_INTERVAL: '3600' };
+  const env = { ...environment(`${ORIGIN}${name}/`), ...fileList().env, SHAZBOT_GOSSIP_INTERVAL: '3600' };
   await engine.start(env, () => {});
   const request = async (/** @type {string} */ header, /** @type {unknown} */ body) => gossip(engine, header, body);
   return { engine, request, wait: quota() };

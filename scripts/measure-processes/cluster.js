@@ -29,7 +29,7 @@ class Cluster {
   /** @param {number} interval in s */
   constructor(interval) {
     this.env = {
-      ...fileList(scope).env,
+      ...fileList().env,
       SHAZBOT_GOSSIP_INTERVAL: String(interval),
       // The defaults: the tests' own would have the master list read all the time.
       SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '300',
