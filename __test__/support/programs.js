@@ -12,6 +12,7 @@ const {
 const path = require('node:path');
 
 const cluster = require('./cluster.js');
+const { folder } = require('./folder.js');
 const { request } = require('./http.js');
 const { copyPackage } = require('./package.js');
 const { freePorts } = require('./ports.js');
@@ -146,7 +147,13 @@ class Program {
     this.name = args.at(-1);
     this.baseUrl = `http://127.0.0.1:${port}/${prefix}`;
     const variables = { ...environment(this.baseUrl), ...env, PORT: String(port) };
-    const options = ['--report-on-signal', '--report-compact', '--report-filename=stderr', ...args];
+    this.reports = folder();
+    const options = [
+      '--report-on-signal',
+      '--report-filename=report.json',
+      `--report-directory=${this.reports}`,
+      ...args,
+    ];
     this.child = spawn(node, options, { env: programEnvironment(variables), stdio: ['ignore', 'pipe', 'pipe'] });
     this.child.stdout.on('data', (chunk) => {
       this.stdout += chunk;
@@ -173,16 +180,30 @@ class Program {
     if (!this.exit) this.child.kill(signal);
   }
 
-  /** Rejects with what keeps it: Node's report of itself has its sockets, and its stack. */
+  /** Rejects with what keeps it. */
   async ended() {
     try {
       return await until(() => this.exit, { timeout: 20_000, every: 10, what: `${this.name} ends` });
     } catch (error) {
-      this.signal('SIGUSR2');
-      const reported = () => this.exit ?? this.stderr.includes('"libuv"');
-      await until(reported, { timeout: 5_000, what: 'its report' }).catch(() => {});
-      throw new Error(`${/** @type {Error} */ (error).message}\n${this.stdout}\n${this.stderr}`);
+      throw new Error(
+        `${/** @type {Error} */ (error).message}\n${await this.#report()}\n${this.stdout}\n${this.stderr}`,
+      );
     }
+  }
+
+  /** Its stack and its sockets, as Node sees them. */
+  async #report() {
+    this.signal('SIGUSR2');
+    // Until it is there, and whole.
+    const read = () => {
+      try {
+        return JSON.parse(readFileSync(path.join(this.reports, 'report.json'), 'utf8'));
+      } catch {
+        return undefined;
+      }
+    };
+    const report = await until(read, { timeout: 5_000, what: 'its report' }).catch(() => undefined);
+    return JSON.stringify([report?.javascriptStack, report?.libuv], null, 1);
   }
 
   async list() {
