@@ -260,6 +260,12 @@ describe('the ready-made routes', () => {
         const idle = await start(t, n, { START: 'no' });
         const url = `${idle.baseUrl}clustershazbot`;
         const first = await until(() => request(`${url}/list`), { what: 'it listens' });
+        // Whoever has left may be about to end, and a connection that is kept would keep it.
+        assert.equal((await fetch(`${url}/list`)).headers.get('connection'), 'close');
+        assert.equal(
+          (await fetch(`${servers[n]?.baseUrl}clustershazbot/list`)).headers.get('connection'),
+          'keep-alive',
+        );
         const headers = { authorization: CONTROL_SECRET };
         const body = { message: 'control', online: true };
         const control = await request(`${url}/control`, { method: 'POST', headers, body });

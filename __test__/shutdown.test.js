@@ -75,6 +75,26 @@ test('the others know at once that a server left, not a round later', async (t) 
   await agree(others, { online: others, offline: [leaver] }, { timeout: 1_000 });
 });
 
+test('a server that is offline is asked on connections that do not last: its program could not end before they do', async (t) => {
+  const peer = await startFakePeer(t);
+  const own = () => peer.entry();
+  let there = true;
+  peer.answer = () => (res) => {
+    res.setHeader('content-type', 'application/json');
+    res.end(JSON.stringify(there ? message([own()]) : message([], [own()])));
+  };
+  const server = await startServer(t, { env: { ...fileList().env, SHAZBOT_GOSSIP_INTERVAL: '0.1' } });
+  await gossip(server.baseUrl, message([own()]));
+  await until(() => peer.received.length > 10, { what: 'it is asked' });
+  assert.ok(peer.connections < 5, `${peer.connections} connections while it is online`);
+  there = false;
+  await until(async () => (await server.view()).offline?.length, { what: 'it is offline' });
+  const before = { asked: peer.received.length, connections: peer.connections };
+  await until(() => peer.received.length > before.asked + 3, { what: 'it is asked now and then' });
+  // All but one that may have been under way.
+  assert.ok(peer.connections - before.connections >= peer.received.length - before.asked - 1);
+});
+
 test('a shutdown that was never started resolves', async () => {
   const engine = freshEngine();
   assert.equal(await engine.shazbotShutDown(), undefined);

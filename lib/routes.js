@@ -15,7 +15,7 @@ const CONTROL = 4 << 10;
 /**
  * @typedef {object} Request whatever framework it came through
  * @property {string} path below the mount, without query; `/` for the mount itself, with and without its final slash
- * @property {import('./body.js').Incoming & { method?: string }} incoming Node's own
+ * @property {import('./body.js').Incoming & { method?: string, httpVersionMajor: number }} incoming Node's own
  * @property {unknown} body what a parser has made of it
  */
 /** @typedef {{ status: number, headers: Record<string, string>, body: string | Buffer }} Answer */
@@ -68,17 +68,25 @@ function answer(request, { page = true } = {}) {
  * @param {Request} request
  * @returns {Promise<Answer>}
  */
-async function answerBy({ method, handle }, request) {
+async function answerBy(route, request) {
+  const given = await handled(route, request).catch(refused);
+  // A server that is closed waits for connections that are kept, and the others ask one that has left now and then.
+  if (engine.isWorking() || request.incoming.httpVersionMajor !== 1) return given;
+  return { ...given, headers: { ...given.headers, Connection: 'close' } };
+}
+
+/**
+ * @param {{ method: string, handle: Handler }} route
+ * @param {Request} request
+ * @returns {Promise<Answer>}
+ */
+async function handled({ method, handle }, request) {
   const { method: asked, headers } = request.incoming;
-  try {
-    if (asked !== method && !(asked === 'HEAD' && method === 'GET')) return otherMethod(asked, method);
-    const given = await handle(request, headers.authorization ?? '');
-    const { ETag } = given.headers;
-    if (ETag && headers['if-none-match']?.includes(ETag)) return { ...given, status: 304, body: '' };
-    return given;
-  } catch (error) {
-    return refused(error);
-  }
+  if (asked !== method && !(asked === 'HEAD' && method === 'GET')) return otherMethod(asked, method);
+  const given = await handle(request, headers.authorization ?? '');
+  const { ETag } = given.headers;
+  if (ETag && headers['if-none-match']?.includes(ETag)) return { ...given, status: 304, body: '' };
+  return given;
 }
 
 /**

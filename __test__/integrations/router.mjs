@@ -52,5 +52,4 @@ server.listen(Number(PORT), '127.0.0.1', () => START === 'yes' && shazbotStart()
 process.on('SIGTERM', async () => {
   await shazbotShutDown();
   server.close();
-  server.closeAllConnections();
 });

@@ -25,7 +25,8 @@ pub enum Action {
         message: Arc<Message>,
         /// After how long it has failed.
         timeout: Duration,
-        /// Whether it needs a connection of its own: an idle one may have been closed by the other side.
+        /// Whether it needs a connection of its own: an idle one may have been closed by the other side, and one that is
+        /// kept may keep it from ending.
         fresh: bool,
     },
     /// Read a master list, give it to `handle_list`, write what that returns, and say so to `handle_list_written`.

@@ -8,7 +8,7 @@ use super::hearing::Voice;
 use super::rumours::MAX_TRIES;
 use super::{Core, Notice};
 use crate::clock::Now;
-use crate::message::{Entry, Message, Ours, ServerUrl};
+use crate::message::{Entry, Message, Ours, ServerUrl, State};
 
 /// After how long one of many seeds has failed.
 const MEET_TIMEOUT: Duration = Duration::from_secs(1);
@@ -191,6 +191,8 @@ impl Core {
         fresh: bool,
         now: Now,
     ) -> Id {
+        // A server that has left is about to end, and its program waits for connections that are kept.
+        let fresh = fresh || self.members.get(&to).is_some_and(|member| member.entry.state == State::Offline);
         self.next_id += 1;
         let id = self.next_id;
         let timeout = match purpose {

@@ -68,3 +68,17 @@ fn a_leave_with_an_update_takes_the_server_out_of_the_list_within_twelve_seconds
     hanging.pass(12);
     assert!(hanging.notices().contains(&Notice::Left));
 }
+
+#[test]
+fn a_server_that_has_left_is_asked_on_a_connection_of_its_own_for_it_is_about_to_end() {
+    let mut server = Server::new("a");
+    server.meet("b", Some(1));
+    server.actions();
+    let is_fresh = |server: &mut Server| {
+        server.core.send(url("b"), Purpose::Contact, server.now);
+        server.actions().iter().any(|action| matches!(action, Action::Gossip { fresh: true, .. }))
+    };
+    assert!(!is_fresh(&mut server));
+    server.core.members.merge(entry("b", OFFLINE, server.now.wall + 1, Some(1)), server.now);
+    assert!(is_fresh(&mut server));
+}
