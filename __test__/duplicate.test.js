@@ -14,9 +14,20 @@ const { until } = require('./support/until.js');
 const WORKER = path.join(root, '__test__', 'apps', 'plain', 'server.cjs');
 
 describe('processes with one base URL', { concurrency: true }, () => {
-  test('the workers of node:cluster say it, once each, and what to do', async (t) => {
+  for (const [others, beside] of /** @type {const} */ ([
+    ['beside another server', true],
+    ['with nobody else', false],
+  ])) {
+    test(`the workers of node:cluster ${others} say it, once each, and what to do`, (t) => workers(t, beside));
+  }
+
+  /**
+   * @param {import('node:test').TestContext} t
+   * @param {boolean} beside whether there is a server that is none of them
+   */
+  async function workers(t, beside) {
     const list = fileList();
-    await startServer(t, { env: list.env });
+    if (beside) await startServer(t, { env: list.env });
     const [port] = await freePorts(1);
     const program = `
         const cluster = require('node:cluster');
@@ -33,5 +44,5 @@ describe('processes with one base URL', { concurrency: true }, () => {
     const said = () => errors.match(/SHAZBOT_DUPLICATE_BASE_URL.*EXAMPLES\.md has how with node:cluster/g)?.length;
     await until(() => said() === 3, { timeout: 60_000, what: 'each of the three has warned' });
     await during(2_000, () => assert.equal(said(), 3));
-  });
+  }
 });

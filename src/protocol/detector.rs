@@ -90,6 +90,12 @@ impl Core {
             chosen.push(legacy);
         }
         chosen.extend(self.members.partner(own, &mut self.rng));
+        if chosen.is_empty() {
+            // Where nobody else is, nobody else would tell us of another process with our base URL. On a connection of its
+            // own: whoever hands them out among processes would hand one that is kept to the same.
+            self.send_on(own.clone(), Purpose::Mirror, true, now);
+        }
+        let own = &self.settings.base_url;
         let dead = self.members.dead_to_try(own, &mut self.rng, now);
         for (place, to) in chosen.iter().enumerate() {
             if !chosen[..place].contains(to) {

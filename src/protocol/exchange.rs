@@ -54,6 +54,8 @@ pub enum Purpose {
     Push,
     /// What differs between our list and the other; the hashes of both.
     Repair(u64, u64),
+    /// Whether it is we who answer at our base URL.
+    Mirror,
 }
 
 impl Purpose {
@@ -67,7 +69,8 @@ impl Purpose {
             | Self::Confirm
             | Self::Ring(_)
             | Self::Push
-            | Self::Repair(..) => false,
+            | Self::Repair(..)
+            | Self::Mirror => false,
         }
     }
 }
@@ -80,6 +83,11 @@ impl Core {
             return;
         };
         match answer.and_then(|answer| sent_by(&exchange.to, answer)) {
+            // That we answer ourselves, or do not, says nothing of others.
+            answer if exchange.purpose == Purpose::Mirror => {
+                self.hear_all(&answer.unwrap_or_default(), None, Voice::Hearsay, false, now);
+                self.vouch(now);
+            }
             Ok(answer) => self.answered(exchange, answer, now),
             Err(error) => {
                 self.seeds.failed(&exchange.to);
@@ -125,7 +133,8 @@ impl Core {
             | Purpose::Check
             | Purpose::Report
             | Purpose::Ring(_)
-            | Purpose::Push => {}
+            | Purpose::Push
+            | Purpose::Mirror => {}
         }
     }
 
@@ -153,7 +162,12 @@ impl Core {
             Purpose::Check => self.believe(&to, began, now),
             Purpose::Ring(tries) => self.pass_on(to, tries, message, error, now),
             Purpose::Push => self.pass_on(to, MAX_TRIES, message, error, now),
-            Purpose::Contact | Purpose::Meet | Purpose::Favour(_) | Purpose::Report | Purpose::Repair(..) => {}
+            Purpose::Contact
+            | Purpose::Meet
+            | Purpose::Favour(_)
+            | Purpose::Report
+            | Purpose::Repair(..)
+            | Purpose::Mirror => {}
         }
     }
 
@@ -196,9 +210,12 @@ impl Core {
         self.next_id += 1;
         let id = self.next_id;
         let timeout = match purpose {
-            Purpose::Probe | Purpose::Contact | Purpose::Repair(..) | Purpose::Ring(_) | Purpose::Push => {
-                self.exchange_timeout()
-            }
+            Purpose::Probe
+            | Purpose::Contact
+            | Purpose::Repair(..)
+            | Purpose::Ring(_)
+            | Purpose::Push
+            | Purpose::Mirror => self.exchange_timeout(),
             Purpose::Meet => MEET_TIMEOUT.min(self.exchange_timeout()),
             // Others wait for the outcome.
             Purpose::Confirm | Purpose::Check | Purpose::Favour(_) | Purpose::Report => self.short_timeout(),

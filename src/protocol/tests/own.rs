@@ -188,6 +188,33 @@ fn another_process_with_our_base_url_is_told_of_once() {
 }
 
 #[test]
+fn another_process_with_our_base_url_is_found_where_nobody_else_is() {
+    let mut server = Server::new("a");
+    let mut told = 0;
+    for _ in 0..20 {
+        for (id, to) in gossips(&server.pass(30)) {
+            assert_eq!(to, url("a"));
+            let answer = Message::of_ours(rival_of(&server), vec![], Ours::default());
+            server.core.handle_answer(server.now, id, Ok(answer));
+        }
+        told += rivals(&mut server).len();
+    }
+    assert_eq!(told, 1);
+    assert_eq!(server.core.last_answer, at(0).mono, "nobody else has answered");
+}
+
+#[test]
+fn a_server_that_cannot_reach_itself_says_nothing_of_it() {
+    let mut server = Server::new("a");
+    server.notices();
+    for (id, _) in gossips(&server.pass(100)) {
+        server.core.handle_answer(server.now, id, Err(ExchangeError::TimedOut));
+    }
+    assert_eq!(server.notices(), []);
+    assert_eq!(server.own().state, ONLINE);
+}
+
+#[test]
 fn what_is_left_of_an_earlier_process_is_no_other_process() {
     let mut server = Server::new("a");
     server.hear(vec![entry("b", ONLINE, WALL, Some(WALL))]);
