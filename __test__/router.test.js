@@ -1,18 +1,23 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const { once } = require('node:events');
 const { cpSync } = require('node:fs');
 const http = require('node:http');
 const net = require('node:net');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
+const { setImmediate } = require('node:timers/promises');
 const { gzipSync } = require('node:zlib');
 
 const { CONTROL_SECRET, SECRET, fileList } = require('./support/cluster.js');
 const { entry, message } = require('./support/gossip.js');
-const { request } = require('./support/http.js');
+const { close, listen, request } = require('./support/http.js');
+const { freePorts } = require('./support/ports.js');
 const { agree, runToEnd, startProgram, workDirectory } = require('./support/programs.js');
 const { until } = require('./support/until.js');
+
+const { shazbotRouter } = require('../lib/express.js');
 
 /** @typedef {Awaited<ReturnType<typeof startProgram>>} Server */
 
@@ -247,7 +252,7 @@ describe('the ready-made routes', () => {
               : part;
             while (!answer && !closed && sent < 64 << 20) {
               sent += part.length;
-              if (!socket.write(chunk)) await new Promise((resolve) => setImmediate(resolve));
+              if (!socket.write(chunk)) await setImmediate();
             }
             await until(() => answer || closed, { what: 'it answers' });
             socket.destroy();
@@ -308,6 +313,24 @@ describe('the ready-made routes', () => {
       path.join(__dirname, 'integrations', 'pieces.js'),
     ]);
     assert.equal(code, 0, stderr);
+  });
+
+  test('wait half a minute for a body', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const server = http.createServer(shazbotRouter());
+    const [port] = await freePorts(1);
+    await listen(server, Number(port));
+    t.after(() => close(server));
+    const asked = once(server, 'request');
+    const socket = net.connect(Number(port), '127.0.0.1');
+    const ended = once(socket, 'close');
+    socket.write('POST /clustershazbot/gossip HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{');
+    await asked;
+    t.mock.timers.tick(29_999);
+    await setImmediate();
+    assert.equal(socket.destroyed, false);
+    t.mock.timers.tick(1);
+    await ended;
   });
 
   test('Fastify may ignore final slashes', async (t) => {

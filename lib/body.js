@@ -6,6 +6,8 @@ const { shazbotError } = require('./errors.js');
 const DRAINED = 1 << 20;
 /** For how long more than that may come, ms: whoever writes may not have seen the answer yet. */
 const LINGER = 2_000;
+/** How long a body may take, ms: whoever sends one has given up by then. Fastify has no limit of its own, Node 300 s. */
+const PATIENCE = 30_000;
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
 
 /** @typedef {import('node:stream').Readable & { headers: import('node:http').IncomingHttpHeaders, complete: boolean }} Incoming */
@@ -36,6 +38,7 @@ async function read(stream, limit) {
     return shazbotError({ code: 'SHAZBOT_TOO_LARGE', status: 413, message: `The body is larger than ${limit} bytes` });
   };
   if (Number(stream.headers['content-length']) > limit + DRAINED) throw tooLarge();
+  const patience = setTimeout(() => stream.destroy(), PATIENCE).unref();
   try {
     // Destroyed it would take the connection with it, and the answer.
     for await (const chunk of stream.iterator({ destroyOnReturn: false })) {
@@ -48,6 +51,8 @@ async function read(stream, limit) {
     }
   } catch {
     throw invalid('The body was cut off');
+  } finally {
+    clearTimeout(patience);
   }
   if (size > limit) throw tooLarge();
   const { 'content-type': type = 'none', 'content-encoding': encoding = 'identity' } = stream.headers;
