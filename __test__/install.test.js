@@ -2,7 +2,7 @@
 
 const assert = require('node:assert/strict');
 const { execFileSync } = require('node:child_process');
-const { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } = require('node:fs');
+const { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const { buildImage } = require('./support/dockerfile.js');
@@ -274,6 +274,11 @@ describe('the package as it is published', { skip, timeout: 900_000 }, () => {
     const damaged = await registry.fails(folder, ...load);
     assert.match(damaged, new RegExp(`the binary of ${own} is there and does not load on .*: .*damaged`));
     assert.match(damaged, /code: 'SHAZBOT_BINARY_UNLOADABLE'/);
+    // An addon, of somebody else.
+    const swc = path.join(root, 'node_modules', '@swc');
+    const foreign = String(readdirSync(swc).find((name) => name.startsWith('core-')));
+    copyFileSync(require.resolve(path.join(swc, foreign)), binary);
+    assert.match(await registry.fails(folder, ...load), /does not load on .*: it is another addon.*install here/);
     rmSync(binary);
     assert.match(await registry.fails(folder, ...load), /is not installed.*clustershazbot\.[\w-]+\.node'/);
 

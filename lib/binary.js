@@ -12,27 +12,37 @@ function load() {
   // What `npm run build` makes in a checkout.
   const built = join(__dirname, '..', `clustershazbot.${target}.node`);
   try {
-    if (existsSync(built)) return createRequire(__filename)(built);
+    let binary = existsSync(built) ? createRequire(__filename)(built) : undefined;
     // Each is written out, and in a `try`: bundlers, and whatever collects files for a deployment, see literals alone, and go
     // on without those that are not installed.
     switch (target) {
       case 'darwin-arm64':
-        return require('clustershazbot-darwin-arm64');
+        binary ??= require('clustershazbot-darwin-arm64');
+        break;
       case 'darwin-x64':
-        return require('clustershazbot-darwin-x64');
+        binary ??= require('clustershazbot-darwin-x64');
+        break;
       case 'linux-arm64-gnu':
-        return require('clustershazbot-linux-arm64-gnu');
+        binary ??= require('clustershazbot-linux-arm64-gnu');
+        break;
       case 'linux-arm64-musl':
-        return require('clustershazbot-linux-arm64-musl');
+        binary ??= require('clustershazbot-linux-arm64-musl');
+        break;
       case 'linux-x64-gnu':
-        return require('clustershazbot-linux-x64-gnu');
+        binary ??= require('clustershazbot-linux-x64-gnu');
+        break;
       case 'linux-x64-musl':
-        return require('clustershazbot-linux-x64-musl');
+        binary ??= require('clustershazbot-linux-x64-musl');
+        break;
       case 'win32-arm64-msvc':
-        return require('clustershazbot-win32-arm64-msvc');
+        binary ??= require('clustershazbot-win32-arm64-msvc');
+        break;
       case 'win32-x64-msvc':
-        return require('clustershazbot-win32-x64-msvc');
+        binary ??= require('clustershazbot-win32-x64-msvc');
+        break;
     }
+    if (typeof binary?.Engine === 'function') return binary;
+    if (binary) throw new Error('it is another addon, which has no Engine');
   } catch (error) {
     throw explained(error, `clustershazbot-${target}`, here);
   }
@@ -53,9 +63,9 @@ function explained(error, name, here) {
   if (isMissing && cause.includes(name)) {
     return failure(
       'SHAZBOT_BINARY_NOT_INSTALLED',
-      `the package ${name} is not installed, which has the binary for ${here}: ${cause}. It is an optional dependency, ` +
-        'which is left out by --omit=optional, by a lock file or a node_modules from another system, and by a bundler. ' +
-        'Remove node_modules and the lock file and install here; leave clustershazbot external where you bundle.',
+      `the package ${name} is not installed, which has the binary for ${here}: ${cause}. It is an optional dependency. ` +
+        'Install without --omit=optional; if the lock file or node_modules was made on another system, remove both ' +
+        'first; where you bundle, leave clustershazbot external.',
       error,
     );
   }
