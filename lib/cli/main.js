@@ -69,6 +69,7 @@ async function main(args) {
     const json = values.json ?? false;
     const colour = hasColour(process.stdout, process.env);
     if (more.length > 0) throw new Refusal(`${name} takes no "${more[0]}"; --help says what it takes`, 2);
+    if (name === 'demo') throw new Refusal('demo is the first word, with options of its own: demo --help', 2);
     if (name === 'doctor') return await doctor({ env: process.env, options: values, json, colour });
     if (!Object.hasOwn(commands, name)) throw new Refusal(`There is no command "${name}"; --help lists them`, 2);
     const minOnline = values['min-online'] ?? '1';
