@@ -237,6 +237,11 @@ describe('the command line', () => {
     await agree(servers, { online: servers });
   });
 
+  test('demo behind an option is told what is wrong', async () => {
+    const { code, stderr } = await run(['--json', 'demo']);
+    assert.deepEqual([code, stderr], [2, 'demo is the first word, with options of its own: demo --help\n']);
+  });
+
   test('doctor finds nothing wrong where nothing is', async () => {
     const { code, stdout } = await run(['doctor'], { ...environment(own().baseUrl), ...list.env });
     assert.equal(code, 0, stdout);
@@ -250,11 +255,17 @@ describe('the command line', () => {
   test('doctor tries the secret and the state file of the environment, and reads each entry of a list', async () => {
     const made = folder();
     const file = path.join(made, 'odd.json');
-    writeFileSync(file, JSON.stringify({ online: [{ baseUrl: 'ftp://a/' }, { baseUrl: own().baseUrl }, 7] }));
+    const metadata = 'http://169.254.169.254/';
+    const named = ['ftp://a/', own().baseUrl, metadata, 7].map((baseUrl) => ({ baseUrl }));
+    writeFileSync(file, JSON.stringify({ online: named }));
     const env = { ...environment(own().baseUrl), ...list.env, SHAZBOT_MASTER_LIST: `file://${file}` };
     const fine = await run(['doctor'], { ...env, SHAZBOT_STATE_FILE: path.join(made, 'state.json') });
     assert.equal(fine.code, 0, fine.stdout);
-    assert.match(fine.stdout, /look {2}master list .*: 2 of them are no base URLs: ftp:\/\/a\//);
+    assert.match(
+      fine.stdout,
+      /look {2}master list .*: 3 of them are not taken here, ftp:\/\/a\/ for one: its URL is neither/,
+    );
+    assert.doesNotMatch(fine.stdout, new RegExp(metadata), 'it is not asked');
     assert.match(fine.stdout, /ok {4}gossip secret: the server takes SHAZBOT_SECRET/);
     assert.match(fine.stdout, /ok {4}SHAZBOT_STATE_FILE/);
     const wrong = await run(['doctor'], { ...env, SHAZBOT_SECRET: 'short', SHAZBOT_STATE_FILE: '/nope/state.json' });

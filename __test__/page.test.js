@@ -155,6 +155,8 @@ describe('the page', { skip }, () => {
     assert.match(await page.title(), /online/);
     await page.getByRole('button', { name: 'Forget the secret' }).click();
     assert.equal(await page.title(), 'Cluster');
+    const left = await page.locator('#app').textContent();
+    assert.doesNotMatch(String(left), /\d|https?:/, 'and nothing of what it has shown');
     assert.equal(await page.getByLabel('Control secret').inputValue(), '');
     await page.reload();
     assert.ok(await page.getByLabel('Control secret').isVisible());

@@ -11,6 +11,11 @@ export declare class Engine {
   start(environment: NodeJS.ProcessEnv, observe: (arg0: string, arg1: string, arg2: boolean) => void): Promise<Failure | null> | Failure
   /** What is wrong with an environment, which is not used otherwise; or what of it deserves a warning. */
   static check(environment: NodeJS.ProcessEnv): Failure | Array<string>
+  /**
+   * Why servers with these URLs would not be listed here, with this environment; null where they would, or where it is
+   * itself wrong.
+   */
+  static refusals(environment: NodeJS.ProcessEnv, urls: Array<string>): Array<string | null>
   /** Leaves the cluster; resolves when that is over. Call `end` then. */
   leave(): Promise<Failure | null>
   /** Ends the engine, whatever it does. */

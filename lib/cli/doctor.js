@@ -4,7 +4,7 @@ const { existsSync, statSync } = require('node:fs');
 const { access, constants, readFile } = require('node:fs/promises');
 const { dirname } = require('node:path');
 const { fileURLToPath } = require('node:url');
-const { LOOPBACK, Refusal, ask, json: parseJson, parsed, send, serverOf } = require('./server.js');
+const { LOOPBACK, MOST, Refusal, ask, json: parseJson, parsed, send, serverOf } = require('./server.js');
 const { plain, span } = require('./show.js');
 
 /** Servers beside this one that are asked. */
@@ -40,22 +40,35 @@ async function doctor({ env, options, json, colour }) {
 
   /** @type {Set<string>} */
   const known = new Set();
-  const urls = (/** @type {any} */ lists) => {
-    for (const it of Array.isArray(lists?.online) ? lists.online : [])
-      if (typeof it?.baseUrl === 'string') known.add(it.baseUrl);
+  /**
+   * Those that a list names, and those of them that the engine would neither list nor ask.
+   * @param {any} lists
+   */
+  const servers = (lists) => {
+    /** @type {string[]} */
+    const all = (Array.isArray(lists?.online) ? lists.online : []).map((/** @type {any} */ it) => String(it?.baseUrl));
+    const why = refusals(env, all);
+    for (const [i, url] of all.entries()) {
+      const href = parsed(url)?.href;
+      if (href && !why[i]) known.add(href);
+    }
+    return { all, refused: all.flatMap((url, i) => (why[i] ? [{ url, why: why[i] }] : [])) };
   };
 
   for (const place of (env.SHAZBOT_MASTER_LIST ?? '').split(/\s+/).filter(Boolean)) {
     const name = shown(place);
     try {
       const { found, says } = await readList(place, env.SHAZBOT_MASTER_LIST_AUTH, timeout);
-      urls(found);
-      const urlsThere = found.online.map((/** @type {any} */ it) => it?.baseUrl);
-      const among = urlsThere.includes(listed) ? 'this server among them' : 'this server not among them';
+      const { all, refused } = servers(found);
+      const among = all.includes(listed) ? 'this server among them' : 'this server not among them';
       add(`master list ${name}`, 'fine', `${says}, ${among}`);
-      const odd = urlsThere.filter((/** @type {unknown} */ it) => typeof it !== 'string' || !parsed(it));
-      if (odd.length > 0)
-        add(`master list ${name}`, 'worth a look', `${odd.length} of them are no base URLs: ${shown(String(odd[0]))}`);
+      const [first] = refused;
+      if (first)
+        add(
+          `master list ${name}`,
+          'worth a look',
+          `${refused.length} of them are not taken here, ${shown(first.url)} for one: ${first.why}`,
+        );
     } catch (error) {
       add(
         `master list ${name}`,
@@ -74,7 +87,7 @@ async function doctor({ env, options, json, colour }) {
       `${listed} leads every other machine to itself: only processes of this one reach it`,
     );
   }
-  const peers = [...known].filter((url) => url !== base.href && url !== listed && URL.canParse(url)).slice(0, PEERS);
+  const peers = [...known].filter((url) => url !== base.href && url !== listed).slice(0, PEERS);
   for (const peer of peers) await look(new URL(peer), 'peer', false);
   if (peers.length === 0) add('peers', 'worth a look', 'no other server is named by the master list or by this server');
 
@@ -156,7 +169,7 @@ async function doctor({ env, options, json, colour }) {
       const [is, says] = judged(found, isOwn ? listed : undefined, remedy);
       add(name, is, says);
       if (is === 'wrong') return false;
-      urls(found.json);
+      servers(found.json);
       clock(url, found.date);
       const body = '{"message":"gossip","online":[]}';
       const { status } = await send(routeOf(url, 'gossip'), { timeout, secret: 'none', body });
@@ -204,6 +217,21 @@ function looked(env) {
   }
   if (checked.length > 0) return checked.map((says) => ({ what: 'environment', is: 'worth a look', says }));
   return [{ what: 'environment', is: 'fine', says: 'every variable makes sense' }];
+}
+
+/**
+ * Why the engine would not list servers with these URLs, nor ask them.
+ * @param {NodeJS.ProcessEnv} env
+ * @param {string[]} urls
+ * @returns {(string | null)[]}
+ */
+function refusals(env, urls) {
+  try {
+    return require('../binary.js').Engine.refusals(env, urls);
+  } catch {
+    // Which has been told.
+    return [];
+  }
 }
 
 /**
@@ -267,7 +295,12 @@ async function readList(place, auth, timeout) {
   });
   if (response.status === 404) return NOT_THERE;
   if (!response.ok) throw new Error(`it answers ${response.status}`);
-  return described(await response.text());
+  let text = '';
+  for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+    text += chunk;
+    if (text.length > MOST) throw new Error(`it is over ${MOST >> 20} MiB`);
+  }
+  return described(text);
 }
 
 /** @param {string} text */

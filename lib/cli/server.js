@@ -195,4 +195,4 @@ function json(text) {
   }
 }
 
-module.exports = { LOOPBACK, Refusal, ask, json, parsed, send, serverOf };
+module.exports = { LOOPBACK, MOST, Refusal, ask, json, parsed, send, serverOf };

@@ -20,7 +20,7 @@ use napi_derive::napi;
 use crate::config::{Config, Environment};
 use crate::engine::{Done, Engine, Report};
 use crate::error::Error;
-use crate::message::State;
+use crate::message::{ServerUrl, State};
 
 use packed::{Answer, Lists, Packed, number, unpack};
 
@@ -111,6 +111,18 @@ impl NodeEngine {
             Ok(config) => Either::B(config.weak),
             Err(error) => Either::A(error.into()),
         }
+    }
+
+    /// Why servers with these URLs would not be listed here, with this environment; null where they would, or where it is
+    /// itself wrong.
+    #[napi(ts_return_type = "Array<string | null>")]
+    pub fn refusals(
+        #[napi(ts_arg_type = "NodeJS.ProcessEnv")] environment: Environment,
+        urls: Vec<String>,
+    ) -> Vec<Option<&'static str>> {
+        let config = Config::from_environment(&environment).ok();
+        let why = |url: &String| ServerUrl::parse_allowed(url, &config.as_ref()?.origins).err();
+        urls.iter().map(why).collect()
     }
 
     /// Leaves the cluster; resolves when that is over. Call `end` then.
