@@ -4,7 +4,13 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 version=$(node -p 'require("./package.json").version')
-if [[ $version == *-* ]]; then set -- --tag next "$@"; fi
+latest=$(npm view clustershazbot version 2> /dev/null || true)
+if [[ $version == *-* ]]; then
+  set -- --tag next "$@"
+elif [ "$(printf '%s\n' "$latest" "$version" | sort -V | tail -n 1)" != "$version" ]; then
+  # A fix of an older line: whoever asks for no version gets the latest all the same.
+  set -- --tag "latest-${version%.*}" "$@"
+fi
 main=target/pack/clustershazbot-$version.tgz
 # Without its binary the package installs in silence, and fails where it runs.
 for platform in npm/*/; do
