@@ -3,22 +3,25 @@
 // What an install takes, beside two well-known packages with a native binary: npm, a fresh folder, its cache warm and cold.
 
 const { spawnSync } = require('node:child_process');
-const { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } = require('node:fs');
+const { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } = require('node:fs');
 const { tmpdir } = require('node:os');
-const { join } = require('node:path');
+const { dirname, join } = require('node:path');
 const { run } = require('./shared/command.js');
 
 const HELP = `npm run measure:install [-- --repeat N]
 
 Packs the package with the binary that is built here, serves it on loopback, and installs it, @swc/core and better-sqlite3 in
 turn, each with its dependencies: seconds, median of N (5), with npm's cache empty and full, and what is on the disk then.
-Needs what .ci/run installs.
+better-sqlite3 fetches its binary from GitHub, and where that cannot be reached compiles it, for a minute each time: then the
+line says so. Needs what .ci/run installs, and for that a C++ compiler and Node's headers.
 `;
 
 /** @param {{ repeat: number }} options */
 async function main({ repeat }) {
   const { Registry } = require('../__test__/support/registry.js');
   const registry = new Registry();
+  // node-gyp would download the headers that come with Node.
+  const env = { ...process.env, npm_config_nodedir: join(dirname(process.execPath), '..') };
   const folder = mkdtempSync(join(tmpdir(), 'clustershazbot-measure-'));
   try {
     await registry.start();
@@ -38,16 +41,18 @@ async function main({ repeat }) {
           writeFileSync(join(project, 'package.json'), '{"private":true}');
           const began = process.hrtime.bigint();
           const args = ['install', name, '--no-audit', '--no-fund', '--cache', cache, '--registry', registry.url];
-          const { status, stderr } = spawnSync('npm', args, { cwd: project, encoding: 'utf8' });
+          const { status, stderr } = spawnSync('npm', args, { cwd: project, encoding: 'utf8', env });
           if (status !== 0) throw new Error(stderr);
           if (count > 0) took[state].push(Number(process.hrtime.bigint() - began) / 1e9);
           size = sizeOf(join(project, 'node_modules'));
         }
       }
       const [empty, full] = [median(took.empty), median(took.full)].map((s) => `${s.toFixed(1)} s`);
+      // What a compiler leaves behind.
+      const isCompiled = existsSync(join(folder, 'project', 'node_modules', 'better-sqlite3', 'build', 'Makefile'));
       const megabytes = `${(size.bytes / 1e6).toFixed(1)} MB`;
       console.log(
-        `${name.padEnd(22)}  ${empty?.padEnd(11)}   ${full?.padEnd(10)}   ${megabytes.padEnd(7)}   ${size.files}`,
+        `${name.padEnd(22)}  ${empty?.padEnd(11)}   ${full?.padEnd(10)}   ${megabytes.padEnd(7)}   ${size.files}${isCompiled ? '   compiled' : ''}`,
       );
     }
   } finally {
