@@ -39,7 +39,7 @@ async function roll(scope, steps) {
   const refusals = [];
   for (const server of servers) {
     server.onLog = ({ message: text }) => {
-      if (/401|refuses/.test(text)) refusals.push(text);
+      if (/\b401\b|refuses/.test(text)) refusals.push(text);
     };
   }
   /** @param {typeof servers[0]} server */
