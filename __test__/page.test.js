@@ -125,7 +125,7 @@ describe('the page', { skip }, () => {
     await page.locator('#own-state').getByText('online').waitFor();
 
     await own.kill();
-    await page.getByText(/No answer for/).waitFor({ timeout: 15_000 });
+    await page.getByText(/No status for .*: it does not answer/).waitFor({ timeout: 15_000 });
   });
 
   test('asks no more once it has forgotten the secret', async (t) => {

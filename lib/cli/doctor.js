@@ -1,10 +1,7 @@
 'use strict';
 
-const { existsSync, statSync } = require('node:fs');
-const { access, constants, readFile } = require('node:fs/promises');
-const { dirname } = require('node:path');
-const { fileURLToPath } = require('node:url');
-const { LOOPBACK, MOST, Refusal, ask, json: parseJson, parsed, send, serverOf } = require('./server.js');
+const { mustBeWritable, readList, shown } = require('./places.js');
+const { LOOPBACK, Refusal, ask, parsed, send, serverOf } = require('./server.js');
 const { plain, span } = require('./show.js');
 
 /** Servers beside this one that are asked. */
@@ -12,6 +9,8 @@ const PEERS = 3;
 /** Clocks that differ by more are worth a word, and by more than the other are a fault, ms. */
 const NOTABLE = 60_000;
 const FAULT = 3_600_000;
+/** How often more than once the server is asked, lest it is several processes. */
+const TWINS = 4;
 
 /** @typedef {{ what: string, is: 'fine' | 'worth a look' | 'wrong', says: string }} Finding */
 
@@ -26,7 +25,14 @@ async function doctor({ env, options, json, colour }) {
   const isValid = findings.every(({ is }) => is !== 'wrong');
   const add = (/** @type {string} */ what, /** @type {Finding['is']} */ is, /** @type {string} */ says) =>
     findings.push({ what, is, says });
-  if (env.SHAZBOT_STATE_FILE) await stateFile(env.SHAZBOT_STATE_FILE);
+  const state = env.SHAZBOT_STATE_FILE;
+  if (state) {
+    const fine = `${state} can be written by the user of this command`;
+    await mustBeWritable(state).then(
+      () => add('SHAZBOT_STATE_FILE', 'fine', fine),
+      ({ message }) => add('SHAZBOT_STATE_FILE', 'wrong', message),
+    );
+  }
   /** @type {import('./server.js').Server} */
   let server;
   try {
@@ -55,31 +61,34 @@ async function doctor({ env, options, json, colour }) {
     return { all, refused: all.flatMap((url, i) => (why[i] ? [{ url, why: why[i] }] : [])) };
   };
 
-  for (const place of (env.SHAZBOT_MASTER_LIST ?? '').split(/\s+/).filter(Boolean)) {
-    const name = shown(place);
+  const words = (/** @type {string | undefined} */ text = '') => text.split(/\s+/).filter(Boolean);
+  const writtenTo = words(env.SHAZBOT_MASTER_LIST_UPDATE);
+  for (const [i, place] of words(env.SHAZBOT_MASTER_LIST).entries()) {
+    // Of one that is no URL the engine has spoken.
+    if (!URL.canParse(place)) continue;
+    const name = `master list ${shown(place)}`;
     try {
       const { found, says } = await readList(place, env.SHAZBOT_MASTER_LIST_AUTH, timeout);
       const { all, refused } = servers(found);
-      const among = all.includes(listed) ? 'this server among them' : 'this server not among them';
-      add(`master list ${name}`, 'fine', `${says}, ${among}`);
+      const isAmong = all.some((url) => parsed(url)?.href === listed);
+      const among = all.length === 0 ? '' : `, this server ${isAmong ? '' : 'not '}among them`;
+      const to = writtenTo[i] ?? place;
+      if (to.startsWith('file:')) await mustBeWritable(to);
+      add(name, 'fine', says + among);
       const [first] = refused;
-      if (first)
-        add(
-          `master list ${name}`,
-          'worth a look',
-          `${refused.length} of them are not taken here, ${shown(first.url)} for one: ${first.why}`,
-        );
+      if (first) {
+        const one = `${shown(first.url)} for one: ${first.why}`;
+        add(name, 'worth a look', `${refused.length} of them are not taken here, ${one}`);
+      }
     } catch (error) {
-      add(
-        `master list ${name}`,
-        'wrong',
-        `${/** @type {Error} */ (error).message}. See docs/master-list.md, and SHAZBOT_MASTER_LIST(_AUTH)`,
-      );
+      const { message } = /** @type {Error} */ (error);
+      add(name, 'wrong', `${message}. See docs/master-list.md, and SHAZBOT_MASTER_LIST(_AUTH)`);
     }
   }
 
+  const running = await runs();
   if (await look(base, 'own URL', true)) await gossip();
-  if (server.secret) await status();
+  if (running) status(running);
   if (LOOPBACK.test(new URL(listed).hostname)) {
     add(
       'own URL',
@@ -88,7 +97,15 @@ async function doctor({ env, options, json, colour }) {
     );
   }
   const peers = [...known].filter((url) => url !== base.href && url !== listed).slice(0, PEERS);
+  /** Lists of others, each with whether this server is online there. @type {boolean[]} */
+  const listing = [];
   for (const peer of peers) await look(new URL(peer), 'peer', false);
+  if (peers.length > 0 && !listing.includes(true) && running?.state !== 'drained') {
+    const nobody = `none of ${peers.length} others that were asked answers with its list`;
+    const unknown = `none of ${listing.length} others lists this server: SHAZBOT_SECRET, SHAZBOT_AUTH or SHAZBOT_CLUSTER is another there, or SHAZBOT_BASE_URL does not lead here`;
+    if (listing.length === 0) add('peers', 'worth a look', nobody);
+    else add('peers', 'wrong', unknown);
+  }
   if (peers.length === 0) add('peers', 'worth a look', 'no other server is named by the master list or by this server');
 
   return tell();
@@ -101,41 +118,44 @@ async function doctor({ env, options, json, colour }) {
     return findings.some(({ is }) => is === 'wrong') ? 1 : 0;
   }
 
-  /** What the running server has found itself. */
-  async function status() {
+  /**
+   * The status of the running server, if it can be had. Several processes may answer in turn.
+   * @returns {Promise<import('../../index.js').ShazbotStatus | undefined>}
+   */
+  async function runs() {
+    if (!server.secret) return undefined;
     try {
-      /** @type {import('../../index.js').ShazbotStatus} */
-      const { exchanges, interval, masterLists } = await ask(server, 'status');
-      const { rejected, answered } = exchanges.out;
-      const differs = 'SHAZBOT_SECRET, SHAZBOT_AUTH or SHAZBOT_CLUSTER is another there. Its warnings say whose';
-      const says = `${answered} answered since its start, ${rejected} rejected`;
-      if (rejected === 0) add('exchanges', 'fine', says);
-      else add('exchanges', answered === 0 ? 'wrong' : 'worth a look', `${says}: ${differs}`);
-      for (const { name, error } of masterLists) if (error) add(`master list ${name}, by the server`, 'wrong', error);
-      const set = Number(env.SHAZBOT_GOSSIP_INTERVAL || 30);
-      if (isValid && set !== interval) {
-        const runs = `it is ${set} s here, and the server runs with ${interval} s: give all servers the same`;
-        add('SHAZBOT_GOSSIP_INTERVAL', 'worth a look', runs);
+      const first = await ask(server, 'status');
+      const starts = new Set([first.startedAt]);
+      for (let i = 0; i < TWINS; i++) starts.add((await ask(server, 'status')).startedAt);
+      if (starts.size > 1) {
+        const says = `${starts.size} processes answer at ${base}, or more: give each a base URL of its own`;
+        add('own URL', 'wrong', `${says} (EXAMPLES.md, "PM2 and node:cluster")`);
       }
+      return first;
     } catch (error) {
-      // That nobody answers has been told; and routes that are written by hand have no status.
+      // That nobody answers is told elsewhere; and routes that are written by hand have no status.
       if (!(error instanceof Refusal)) throw error;
       if (error.kind === 'wrong secret') add('control secret', 'wrong', error.message);
+      return undefined;
     }
   }
 
-  /** @param {string} path */
-  async function stateFile(path) {
-    try {
-      const file = path.startsWith('file:') ? fileURLToPath(path) : path;
-      await access(dirname(file), constants.W_OK | constants.X_OK);
-      if (existsSync(file)) {
-        await access(file, constants.R_OK | constants.W_OK);
-        if (!statSync(file).isFile()) throw new Error(`${path} is no file`);
-      }
-      add('SHAZBOT_STATE_FILE', 'fine', `${path} can be written by the user of this command`);
-    } catch (error) {
-      add('SHAZBOT_STATE_FILE', 'wrong', /** @type {Error} */ (error).message);
+  /**
+   * What the running server has found itself.
+   * @param {import('../../index.js').ShazbotStatus} status
+   */
+  function status({ exchanges, interval, masterLists }) {
+    const { rejected, answered } = exchanges.out;
+    const differs = 'SHAZBOT_SECRET, SHAZBOT_AUTH or SHAZBOT_CLUSTER is another there. Its warnings say whose';
+    const says = `${answered} answered since its start, ${rejected} rejected`;
+    if (rejected === 0) add('exchanges', 'fine', says);
+    else add('exchanges', answered === 0 ? 'wrong' : 'worth a look', `${says}: ${differs}`);
+    for (const { name, error } of masterLists) if (error) add(`master list ${name}, by the server`, 'wrong', error);
+    const set = Number(env.SHAZBOT_GOSSIP_INTERVAL || 30);
+    if (isValid && set !== interval) {
+      const runs = `it is ${set} s here, and the server runs with ${interval} s: give all servers the same`;
+      add('SHAZBOT_GOSSIP_INTERVAL', 'worth a look', runs);
     }
   }
 
@@ -166,10 +186,17 @@ async function doctor({ env, options, json, colour }) {
     try {
       // The others' secret does not go to whoever is named in a list.
       const found = await send(routeOf(url, 'list'), { timeout });
-      const [is, says] = judged(found, isOwn ? listed : undefined, remedy);
-      add(name, is, says);
-      if (is === 'wrong') return false;
-      servers(found.json);
+      const [is, says] = judged(found, remedy);
+      if (is === 'wrong') {
+        add(name, is, says);
+        return false;
+      }
+      const lists = servers(found.json).all.some((url) => parsed(url)?.href === listed);
+      const hasList = found.status === 200;
+      if (!isOwn && hasList) listing.push(lists);
+      if (lists || !hasList) add(name, is, says);
+      else if (isOwn) add(name, 'worth a look', `${says}, itself not among them: ${unlisted()}`);
+      else add(name, 'fine', `${says}, this server not among them`);
       clock(url, found.date);
       const body = '{"message":"gossip","online":[]}';
       const { status } = await send(routeOf(url, 'gossip'), { timeout, secret: 'none', body });
@@ -180,6 +207,12 @@ async function doctor({ env, options, json, colour }) {
       add(name, isOwn ? 'wrong' : 'worth a look', `${/** @type {Error} */ (error).message}. ${remedy}`);
     }
     return false;
+  }
+
+  function unlisted() {
+    if (!running) return 'it is drained, or another server answers here';
+    if (running.state === 'drained') return 'it is drained; `clustershazbot online` takes it back';
+    return `the server that answers calls itself ${running.baseUrl}: its SHAZBOT_BASE_URL is another than here`;
   }
 
   /**
@@ -245,11 +278,10 @@ function routeOf(base, route) {
 /**
  * What the answer of a list route says of its server.
  * @param {{ status: number, json: any, took: number }} answer
- * @param {string | undefined} own the URL that is to be in the list
  * @param {string} remedy
  * @returns {[Finding['is'], string]}
  */
-function judged({ status, json: lists, took }, own, remedy) {
+function judged({ status, json: lists, took }, remedy) {
   if (status === 503)
     return ['wrong', 'it answers 503: the program runs, and shazbotStart has not been called, or has failed'];
   if (status === 401) return ['fine', 'it answers, and shows its list for a secret only'];
@@ -257,65 +289,7 @@ function judged({ status, json: lists, took }, own, remedy) {
     const and = status === 404 ? 'no such route' : 'and no list';
     return ['wrong', `GET clustershazbot/list answers ${status}, ${and}. ${remedy}`];
   }
-  const says = `it answers after ${took} ms, and lists ${lists.online.length} online`;
-  if (!own || lists.online.some((/** @type {any} */ it) => it?.baseUrl === own)) return ['fine', says];
-  return ['worth a look', `${says}, itself not among them: it is drained, or another server answers here`];
-}
-
-const NOT_THERE = { found: { online: [] }, says: 'it is not there yet: the first server writes it' };
-
-/**
- * @param {string} place
- * @param {string | undefined} auth
- * @param {number} timeout
- */
-async function readList(place, auth, timeout) {
-  const url = new URL(place);
-  if (url.protocol === 'file:') {
-    try {
-      return described(await readFile(url, 'utf8'));
-    } catch (error) {
-      if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'ENOENT') throw error;
-      const folder = dirname(fileURLToPath(url));
-      if (!existsSync(folder)) throw new Error(`there is no folder ${folder}`);
-      return NOT_THERE;
-    }
-  }
-  // Inflates what is stored compressed and follows redirects, as the engine does.
-  /** @type {Record<string, string>} */
-  const headers = auth ? { Authorization: auth } : {};
-  const { username, password } = url;
-  if (username || password) {
-    const name = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-    headers.Authorization ??= `Basic ${Buffer.from(name).toString('base64')}`;
-    [url.username, url.password] = ['', ''];
-  }
-  const response = await fetch(url, { headers, signal: AbortSignal.timeout(timeout) }).catch((error) => {
-    throw error.cause ?? error;
-  });
-  if (response.status === 404) return NOT_THERE;
-  if (!response.ok) throw new Error(`it answers ${response.status}`);
-  let text = '';
-  for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
-    text += chunk;
-    if (text.length > MOST) throw new Error(`it is over ${MOST >> 20} MiB`);
-  }
-  return described(text);
-}
-
-/** @param {string} text */
-function described(text) {
-  if (!text.trim()) return { ...NOT_THERE, says: 'it is empty yet: the first server writes it' };
-  const found = parseJson(text);
-  if (!Array.isArray(found?.online)) throw new Error('it is no list: {"online":[…]}');
-  return { found, says: `it names ${found.online.length} servers` };
-}
-
-/** Without what may be secret in it. @param {string} place */
-function shown(place) {
-  if (!URL.canParse(place)) return 'that is no URL';
-  const { protocol, host, pathname } = new URL(place);
-  return `${protocol}//${host}${pathname}`;
+  return ['fine', `it answers after ${took} ms, and lists ${lists.online.length} online`];
 }
 
 /**

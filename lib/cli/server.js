@@ -26,9 +26,13 @@ class Refusal extends Error {
 /** @type {Record<string, string>} */
 const REASONS = {
   ECONNREFUSED: 'nobody listens there',
+  ENOTFOUND: 'there is no host of that name',
   EPROTO: 'it speaks no TLS that is taken here; is it http?',
   ERR_INVALID_CHAR: 'a secret is no HTTP header: it has a line break, or letters beyond Latin-1',
 };
+
+/** @param {any} error of the network */
+const reasonOf = (error) => REASONS[error.code] ?? (error.message || error.code);
 
 /** @typedef {{ url?: string, 'secret-file'?: string, timeout?: string }} Options of all commands */
 
@@ -135,8 +139,7 @@ function send(url, { secret = '', timeout, signal, body }) {
   return new Promise((resolve, reject) => {
     const began = Date.now();
     const fail = (/** @type {any} */ error) => {
-      const why = REASONS[error.code] ?? (error.message || error.code);
-      reject(new Refusal(`${url.origin} cannot be asked: ${why}`));
+      reject(new Refusal(`${url.origin} cannot be asked: ${reasonOf(error)}`));
     };
     try {
       const request = (url.protocol === 'https:' ? https : http).request(url, {
@@ -195,4 +198,4 @@ function json(text) {
   }
 }
 
-module.exports = { LOOPBACK, MOST, Refusal, ask, json, parsed, send, serverOf };
+module.exports = { LOOPBACK, MOST, Refusal, ask, json, parsed, reasonOf, send, serverOf };

@@ -42,7 +42,8 @@ function rowsOfStatus({ members, baseUrl, at }) {
     state: plain(it.state === 'offline' ? (it.reason ?? 'offline') : it.state),
     server: plain(it.baseUrl) + (it.monitor ? ' (monitor)' : '') + (it.baseUrl === baseUrl ? ' (this)' : ''),
     why: it.by ? `says ${plain(it.by)}` : it.state === 'suspect' ? plain(`${it.failures} failures`) : '',
-    age: span(at - it.lastUpdate),
+    // A leave is stamped ahead of its time.
+    age: span(at - (it.state === 'offline' ? it.since : it.lastUpdate)),
     protocol: plain(String(it.protocol)),
   }));
 }

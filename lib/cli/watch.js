@@ -42,6 +42,7 @@ async function watch({ server, json, colour }) {
       }
       if (!problem) note(rows);
       if (isLive) draw(rows, problem);
+      else if (problem !== told && json) line({ error: problem || null });
       else if (problem !== told) console.error(problem || `${server.base} answers again`);
       told = problem;
       isFirst = false;
@@ -80,8 +81,13 @@ async function watch({ server, json, colour }) {
     if (state === 'forgotten') last.delete(url);
     else last.set(url, { state, at: isFirst ? 0 : Date.now() });
     if (isLive) return;
-    const at = new Date().toISOString();
-    stdout.write(json ? `${JSON.stringify({ at, server: url, state })}\n` : `${at} ${state.padEnd(8)} ${plain(url)}\n`);
+    if (json) line({ server: url, state });
+    else stdout.write(`${new Date().toISOString()} ${state.padEnd(8)} ${plain(url)}\n`);
+  }
+
+  /** @param {object} value */
+  function line(value) {
+    stdout.write(`${JSON.stringify({ at: new Date().toISOString(), ...value })}\n`);
   }
 
   /**
