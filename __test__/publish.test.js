@@ -14,7 +14,7 @@ const PLATFORMS = readdirSync(path.join(root, 'npm')).filter((name) => name.incl
 /** In place of npm: says which versions there are, and writes down what it is to publish. */
 const NPM = `#!/usr/bin/env bash
 case "$1 $2" in
-  "view clustershazbot") echo "$LATEST" ;;
+  "view clustershazbot") echo "$LATEST"; [[ $LATEST != E* ]] ;;
   view*) if [[ " $THERE " == *" $2 "* ]]; then echo there; fi ;;
   publish*) shift; echo "$@" >> published ;;
 esac
@@ -65,6 +65,13 @@ describe('scripts/publish.sh', { skip: process.platform === 'win32' && 'it is fo
     const { published, error } = publish('2.1.0', { without: 'darwin-x64' });
     assert.deepEqual(published, []);
     assert.match(String(error), /clustershazbot-darwin-x64-2\.1\.0\.tgz is missing/);
+  });
+
+  test('publishes nothing where the latest cannot be asked for, and all where there is none', () => {
+    const { published, error } = publish('2.0.1', { LATEST: 'ETIMEDOUT' });
+    assert.deepEqual(published, []);
+    assert.match(String(error), /ETIMEDOUT/);
+    assert.equal(publish('2.0.1', { LATEST: 'E404' }).published.length, PLATFORMS.length + 1);
   });
 
   test('leaves alone what is there already', () => {
