@@ -3,9 +3,11 @@
 // How the master list is read and written: on condition, with which headers, and never after a read that failed.
 
 const assert = require('node:assert/strict');
+const { mkdirSync } = require('node:fs');
 const { describe, test } = require('node:test');
+const { fileURLToPath } = require('node:url');
 
-const { agree, startServer, startServers } = require('./support/cluster.js');
+const { agree, fileList, startServer, startServers } = require('./support/cluster.js');
 const { during } = require('./support/during.js');
 const { nobody } = require('./support/fake-peer.js');
 const { entry } = require('./support/gossip.js');
@@ -15,6 +17,16 @@ const { until } = require('./support/until.js');
 /** The next regular announcement is out of the test's sight. */
 const NO_ANNOUNCE = { SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '86400', SHAZBOT_MASTER_ANNOUNCE_INTERVAL: '1' };
 const FAST = { SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '0.3', SHAZBOT_MASTER_ANNOUNCE_INTERVAL: '0.1' };
+
+test('a file that can be read and not written is said to be so', async (t) => {
+  const list = fileList();
+  // As where the folder belongs to somebody else, which keeps nothing from root.
+  mkdirSync(fileURLToPath(`${list.env.SHAZBOT_MASTER_LIST}.lock`));
+  const server = await startServer(t, { env: { ...list.env, ...FAST } });
+  const said = () => server.warnings.find(({ code }) => code === 'SHAZBOT_LIST_UNUSABLE');
+  const { message } = await until(said, { timeout: 60_000, what: 'it is said' });
+  assert.match(message, /cannot be written: .*\.lock: Is a directory/);
+});
 
 // Some wait for half a minute: all at once.
 describe('a master list over HTTP', { concurrency: true }, () => {

@@ -35,8 +35,7 @@ impl Document {
     pub async fn lock(&self, timeout: Duration) -> Result<Lock, String> {
         let lock = async {
             let beside = beside(&self.path, ".lock");
-            let path = self.path.clone();
-            let file = self.blocking(move || File::create(beside).map_err(|error| of_folder(&path, error))).await?;
+            let file = self.blocking(move || File::create(&beside).map_err(|error| not_made(&beside, &error))).await?;
             loop {
                 match file.try_lock() {
                     Ok(()) => return Ok(Lock(file)),
@@ -69,7 +68,7 @@ impl Document {
         let (path, temporary) = (self.path.clone(), beside(&self.path, ".new"));
         let replaced = self.blocking(move || {
             let _lock = lock;
-            let mut file = File::create(&temporary).map_err(|error| of_folder(&path, error))?;
+            let mut file = File::create(&temporary).map_err(|error| not_made(&temporary, &error))?;
             file.write_all(&content)?;
             if let Ok(old) = fs::metadata(&path) {
                 file.set_permissions(old.permissions())?;
@@ -99,14 +98,13 @@ async fn within<T>(timeout: Duration, access: impl Future<Output = io::Result<T>
     }
 }
 
-// A file that is not there is made, a folder is not.
-fn of_folder(path: &Path, error: io::Error) -> io::Error {
-    match path.parent() {
-        Some(folder) if error.kind() == io::ErrorKind::NotFound => {
-            io::Error::new(error.kind(), format!("there is no folder {}", folder.display()))
-        }
-        _ => error,
-    }
+// A file that is not there is made, a folder is not. It is none of those that anybody has named.
+fn not_made(path: &Path, error: &io::Error) -> io::Error {
+    let what = match path.parent() {
+        Some(folder) if error.kind() == io::ErrorKind::NotFound => format!("there is no folder {}", folder.display()),
+        _ => format!("{}: {error}", path.display()),
+    };
+    io::Error::new(error.kind(), what)
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {

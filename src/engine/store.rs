@@ -85,7 +85,12 @@ impl Store {
     /// Reads the list; one that is not there is empty. Where it is a file that will be written, nobody else writes it until
     /// the content is dropped.
     pub async fn read(&self, http: &Http, write: bool, only_news: bool, timeout: Duration) -> Result<Content, String> {
-        let content = self.try_to_read(http, write, only_news, timeout).await;
+        let mut hold = Hold::Nothing;
+        if let (Target::File(document), true) = (&self.write, write) {
+            let lock = document.lock(timeout).await;
+            hold = Hold::Lock(lock.map_err(|error| format!("{} cannot be written: {error}", self.list.write))?);
+        }
+        let content = self.try_to_read(http, write, only_news, timeout, hold).await;
         content.map_err(|error| format!("{} cannot be read: {error}", self.list.read))
     }
 
@@ -95,11 +100,8 @@ impl Store {
         write: bool,
         only_news: bool,
         timeout: Duration,
+        mut hold: Hold,
     ) -> Result<Content, String> {
-        let mut hold = Hold::Nothing;
-        if let (Target::File(document), true) = (&self.write, write) {
-            hold = Hold::Lock(document.lock(timeout).await?);
-        }
         let url = match &self.read {
             Target::Http(url) => url,
             Target::File(document) => {

@@ -25,6 +25,8 @@ impl Message {
 
     /// Reads a master list. Nothing at all is an empty list; a server written by hand needs no more than a `baseUrl`.
     pub fn from_master_list(json: &[u8], edge: Edge<'_>) -> Result<Self, Error> {
+        // The byte order mark that some editors begin a file with.
+        let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
         if json.trim_ascii().is_empty() {
             return Ok(Self::default());
         }
@@ -305,6 +307,7 @@ mod tests {
         let read = |json: &str| Message::from_master_list(json.as_bytes(), edge());
         assert_eq!(read(r#"{"online":[{"baseUrl":"http://a"}]}"#).expect("a list").entries.len(), 1);
         assert_eq!(read(" \n"), Ok(Message::default()));
+        assert_eq!(read("\u{feff}{\"online\":[{\"baseUrl\":\"http://a\"}]}").expect("a list").entries.len(), 1);
         assert!(read("{}").is_err());
         assert!(read("<html>").is_err());
     }
