@@ -247,7 +247,7 @@ describe('the package as it is published', { skip, timeout: 900_000 }, () => {
       });
       assert.match(
         await registry.fails(alone, 'server.cjs'),
-        /is not installed.*leave clustershazbot external where you bundle/,
+        /is not installed.*where you bundle, leave clustershazbot external/,
       );
     });
   });
@@ -269,8 +269,15 @@ describe('the package as it is published', { skip, timeout: 900_000 }, () => {
     const forbidden = await registry.fails(folder, '--no-addons', ...load);
     assert.match(forbidden, /loading addons is disabled\. Start Node with --allow-addons/);
     const binary = path.join(folder, 'node_modules', own, require(`../npm/${own.slice(15)}/package.json`).main);
-    // One that is cut off further behind crashes any Node, in the system's loader.
-    writeFileSync(binary, readFileSync(binary).subarray(0, 500));
+    const whole = readFileSync(binary);
+    for (const part of [500, 5_000, whole.length >> 1, whole.length - 4_096]) {
+      writeFileSync(binary, whole.subarray(0, part));
+      assert.match(
+        await registry.fails(folder, ...load),
+        new RegExp(`is cut off: it has ${part} of \\d+ bytes.*damaged`),
+      );
+    }
+    writeFileSync(binary, 'no binary');
     const damaged = await registry.fails(folder, ...load);
     assert.match(damaged, new RegExp(`the binary of ${own} is there and does not load on .*: .*damaged`));
     assert.match(damaged, /code: 'SHAZBOT_BINARY_UNLOADABLE'/);

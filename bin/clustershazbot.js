@@ -5,7 +5,7 @@ const { main } = require('../lib/cli/main.js');
 
 // Whoever reads has seen enough, as `head` has.
 process.stdout.on('error', (error) => {
-  if (/** @type {NodeJS.ErrnoException} */ (error).code === 'EPIPE') process.exit();
+  if (/** @type {NodeJS.ErrnoException} */ (error).code === 'EPIPE') process.exit(0);
   console.error(`The output cannot be written: ${error.message}`);
   process.exit(1);
 });

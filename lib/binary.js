@@ -1,6 +1,6 @@
 'use strict';
 
-const { closeSync, existsSync, openSync, readSync } = require('node:fs');
+const { closeSync, existsSync, fstatSync, openSync, readSync } = require('node:fs');
 const { createRequire } = require('node:module');
 const { join } = require('node:path');
 
@@ -12,7 +12,10 @@ function load() {
   // What `npm run build` makes in a checkout.
   const built = join(__dirname, '..', `clustershazbot.${target}.node`);
   try {
-    let binary = existsSync(built) ? createRequire(__filename)(built) : undefined;
+    // Not seen by bundlers, as it should be.
+    const own = createRequire(__filename);
+    if (platform === 'linux') mustBeWhole(() => (existsSync(built) ? built : own.resolve(`clustershazbot-${target}`)));
+    let binary = existsSync(built) ? own(built) : undefined;
     // Each is written out, and in a `try`: bundlers, and whatever collects files for a deployment, see literals alone, and go
     // on without those that are not installed.
     switch (target) {
@@ -60,7 +63,7 @@ function explained(error, name, here) {
   const cause = (String(message).split('\n', 1)[0] ?? '').replace(/\.$/, '');
   // The latter is what Yarn's Plug'n'Play says.
   const isMissing = code === 'MODULE_NOT_FOUND' || /package missing from disk/.test(cause);
-  if (isMissing && cause.includes(name)) {
+  if (isMissing && String(message).includes(name)) {
     return failure(
       'SHAZBOT_BINARY_NOT_INSTALLED',
       `the package ${name} is not installed, which has the binary for ${here}: ${cause}. It is an optional dependency. ` +
@@ -95,18 +98,49 @@ function isMusl() {
  * @param {number} file
  */
 function interpreter(file) {
-  const read = (/** @type {number} */ length, /** @type {number} */ position) => {
-    const bytes = Buffer.alloc(length);
-    readSync(file, bytes, 0, length, position);
-    return bytes;
-  };
-  const header = read(64, 0);
+  const header = read(file, 64, 0);
   const [size, count] = [header.readUInt16LE(54), header.readUInt16LE(56)];
-  const table = read(size * count, Number(header.readBigUInt64LE(32)));
+  const table = read(file, size * count, Number(header.readBigUInt64LE(32)));
   for (let at = 0; at < table.length; at += size) {
-    if (table.readUInt32LE(at) === 3) return read(256, Number(table.readBigUInt64LE(at + 8)));
+    if (table.readUInt32LE(at) === 3) return read(file, 256, Number(table.readBigUInt64LE(at + 8)));
   }
   return Buffer.alloc(0);
+}
+
+/**
+ * Throws where a binary is cut off: the system's loader would end the process without a word. The table of its sections is
+ * the last that an ELF file has.
+ * @param {() => string} find
+ */
+function mustBeWhole(find) {
+  let [path, size, whole] = ['', 0, 0];
+  try {
+    path = find();
+    const file = openSync(path, 'r');
+    try {
+      const header = read(file, 64, 0);
+      if (header.readUInt32BE(0) !== 0x7f454c46) return;
+      size = fstatSync(file).size;
+      whole = Number(header.readBigUInt64LE(40)) + header.readUInt16LE(58) * header.readUInt16LE(60);
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    // Whoever loads it says what is wrong.
+    return;
+  }
+  if (size < whole) throw new Error(`${path} is cut off: it has ${size} of ${whole} bytes`);
+}
+
+/**
+ * @param {number} file
+ * @param {number} length
+ * @param {number} position
+ */
+function read(file, length, position) {
+  const bytes = Buffer.alloc(length);
+  readSync(file, bytes, 0, length, position);
+  return bytes;
 }
 
 /**
@@ -120,7 +154,7 @@ function remedy(cause, code) {
     return 'This process may not load it: look at the rights of the file, and whether its file system is mounted with noexec.';
   if (/GLIBC_/.test(cause))
     return 'It needs glibc 2.17 or newer, and the one here is older: use a newer system or image.';
-  return 'It is damaged, or for another system: remove node_modules and install here. Where you bundle, leave clustershazbot external.';
+  return 'It is damaged, for another system, or not ours: remove node_modules and install here. Where you bundle, leave clustershazbot external.';
 }
 
 /**

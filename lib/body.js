@@ -42,12 +42,14 @@ async function read(stream, limit) {
   try {
     // Destroyed it would take the connection with it, and the answer.
     for await (const chunk of stream.iterator({ destroyOnReturn: false })) {
+      // Text, where a middleware has set an encoding.
+      const piece = Buffer.from(chunk);
       const begin = size;
-      size += chunk.length;
+      size += piece.length;
       if (size > limit + DRAINED) break;
       if (size > limit) continue;
       if (size > bytes.length) bytes = Buffer.concat([bytes], Math.min(limit, 2 * size));
-      bytes.set(chunk, begin);
+      bytes.set(piece, begin);
     }
   } catch {
     throw invalid('The body was cut off');
