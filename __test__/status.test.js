@@ -68,6 +68,17 @@ describe('the status', () => {
     assert.equal(drainedItself.state, 'drained');
   });
 
+  test('has among its events whatever its members show', async (t) => {
+    const engine = await startEngine(t);
+    const url = await nobody();
+    // What comes of it is not waited for.
+    const answering = engine.shazbotGossipRequest(SECRET, message([entry(url)]));
+    const { members, recent } = engine.shazbotStatus();
+    await answering;
+    assert.ok(members.some(({ baseUrl }) => baseUrl === url));
+    assert.ok(recent.some(({ type, baseUrl }) => type === 'online' && baseUrl === url));
+  });
+
   test('a server that does not answer is suspect, then failed, and who said so is told', async (t) => {
     const { env } = fileList();
     const servers = await startServers(t, 3, { env: { ...env, SHAZBOT_GOSSIP_INTERVAL: '0.5' } });

@@ -77,7 +77,12 @@ function memberEvents(engine) {
     }
   }
 
-  return { shazbotEvents: Object.assign(emitter, { snapshot }), tell, recent: () => recent.slice() };
+  function upToNow() {
+    tell();
+    return recent.slice();
+  }
+
+  return { shazbotEvents: Object.assign(emitter, { snapshot }), tell, recent: upToNow };
 }
 
 /**
