@@ -234,7 +234,7 @@ export interface ShazbotFigures {
     /** For another reason. */
     failed: number;
   };
-  /** Exchanges that others began. */
+  /** Exchanges that others began; and what this server asks itself while it knows no other of version 2. */
   in: { answered: number; rejected: number; invalid: number; limited: number };
   /**
    * How long those took that this server began and that were answered, s: `counts[i]` of them at most `le[i]` and longer

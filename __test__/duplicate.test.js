@@ -5,29 +5,31 @@ const { spawn } = require('node:child_process');
 const path = require('node:path');
 const { describe, test } = require('node:test');
 
-const { environment, fileList, startServer } = require('./support/cluster.js');
+const { environment, startServer } = require('./support/cluster.js');
 const { during } = require('./support/during.js');
 const { freePorts } = require('./support/ports.js');
 const { root } = require('./support/programs.js');
+const { startStore } = require('./support/store.js');
 const { until } = require('./support/until.js');
 
 const WORKER = path.join(root, '__test__', 'apps', 'plain', 'server.cjs');
 
 describe('processes with one base URL', { concurrency: true }, () => {
   for (const [others, beside] of /** @type {const} */ ([
-    ['beside another server', true],
-    ['with nobody else', false],
+    ['beside another server', {}],
+    ['beside one of version 1', { engine: 'v1' }],
+    ['with nobody else', undefined],
   ])) {
     test(`the workers of node:cluster ${others} say it, once each, and what to do`, (t) => workers(t, beside));
   }
 
   /**
    * @param {import('node:test').TestContext} t
-   * @param {boolean} beside whether there is a server that is none of them
+   * @param {Parameters<typeof startServer>[1] | undefined} beside a server that is none of them
    */
   async function workers(t, beside) {
-    const list = fileList();
-    if (beside) await startServer(t, { env: list.env });
+    const list = await startStore(t);
+    if (beside) await startServer(t, { ...beside, env: list.env });
     const [port] = await freePorts(1);
     const program = `
         const cluster = require('node:cluster');

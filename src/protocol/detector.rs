@@ -82,20 +82,17 @@ impl Core {
         }
         self.vouch(now);
         self.doubt_our_url(now);
+        let mut chosen: Vec<_> = self.members.successors(&self.settings.base_url).take(SUCCESSORS).cloned().collect();
+        if chosen.is_empty() {
+            self.look_into_mirror(now);
+        }
         let own = &self.settings.base_url;
-        let mut chosen: Vec<_> = self.members.successors(own).take(SUCCESSORS).cloned().collect();
         // Those of version 1 probe nobody on the ring, and are probed in turn.
         if let Some(legacy) = self.members.next_legacy(&self.last_legacy) {
             self.last_legacy = legacy.clone();
             chosen.push(legacy);
         }
         chosen.extend(self.members.partner(own, &mut self.rng));
-        if chosen.is_empty() {
-            // Where nobody else is, nobody else would tell us of another process with our base URL. On a connection of its
-            // own: whoever hands them out among processes would hand one that is kept to the same.
-            self.send_on(own.clone(), Purpose::Mirror, true, now);
-        }
-        let own = &self.settings.base_url;
         let dead = self.members.dead_to_try(own, &mut self.rng, now);
         for (place, to) in chosen.iter().enumerate() {
             if !chosen[..place].contains(to) {

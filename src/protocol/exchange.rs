@@ -83,11 +83,7 @@ impl Core {
             return;
         };
         match answer.and_then(|answer| sent_by(&exchange.to, answer)) {
-            // That we answer ourselves, or do not, says nothing of others.
-            answer if exchange.purpose == Purpose::Mirror => {
-                self.hear_all(&answer.unwrap_or_default(), None, Voice::Hearsay, false, now);
-                self.vouch(now);
-            }
+            answer if exchange.purpose == Purpose::Mirror => self.hear_mirror(&answer.unwrap_or_default(), now),
             Ok(answer) => self.answered(exchange, answer, now),
             Err(error) => {
                 self.seeds.failed(&exchange.to);

@@ -282,9 +282,11 @@ impl Core {
         self.handle_beat(now);
         let from = message.ours.as_ref().and_then(|ours| ours.from.clone());
         let is_repair = message.ours.as_ref().is_some_and(|ours| !ours.wanted.is_empty());
-        if from.as_ref() != Some(&self.settings.base_url) {
-            self.figures.last_in = Some((now.wall, from.clone()));
+        if from.as_ref() == Some(&self.settings.base_url) {
+            self.hear_mirror(message, now);
+            return Message::of_ours(self.own().clone(), [], Ours::default());
         }
+        self.figures.last_in = Some((now.wall, from.clone()));
         self.hear_all(message, from.as_ref(), Voice::Itself, is_repair, now);
         if let Some(from) = &from {
             self.members.heard(from, now);

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use rand::RngExt;
 
-use super::hearing::News;
+use super::exchange::Purpose;
+use super::hearing::{News, Voice};
 use super::{Core, Notice};
 use crate::clock::Now;
 use crate::membership::{join, number, supersedes};
-use crate::message::{Entry, Life, MAX_AHEAD, Reason, ServerUrl, State};
+use crate::message::{Entry, Life, MAX_AHEAD, Message, Reason, ServerUrl, State};
 
 /// For how many intervals after its own death a server may be left alone by all others before it doubts that they can
 /// reach it: one that is listed again is probed in each of them. With v1 peers, who choose at random, ten are needed.
@@ -147,6 +148,22 @@ impl Core {
             self.notices.push_back(Notice::Unreachable { url: self.settings.base_url.clone(), by: by.clone() });
             self.url_doubt = UrlDoubt::Said;
         }
+    }
+
+    /// Asks at our own base URL who answers: where nobody of ours is known, nobody else would tell of another process there. On
+    /// a connection of its own: whoever hands them out among processes would hand one that is kept to the same.
+    pub(super) fn look_into_mirror(&mut self, now: Now) {
+        let own = self.settings.base_url.clone();
+        if !self.is_contacting(&own) {
+            self.send_on(own, Purpose::Mirror, true, now);
+        }
+    }
+
+    /// Somebody at our own base URL speaks, or answers there: we, or another process. That is nobody who has reached us, and
+    /// nobody whom we have reached.
+    pub(super) fn hear_mirror(&mut self, message: &Message, now: Now) {
+        self.hear_all(message, None, Voice::Hearsay, false, now);
+        self.vouch(now);
     }
 
     fn meet_rival(&mut self, now: Now) {

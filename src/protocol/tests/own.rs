@@ -204,6 +204,31 @@ fn another_process_with_our_base_url_is_found_where_nobody_else_is() {
 }
 
 #[test]
+fn a_server_that_knows_none_but_of_version_1_asks_itself_once_at_a_time_and_one_of_ours_ends_that() {
+    let mut server = Server::new("a");
+    server.hear(vec![entry("old", ONLINE, WALL, None)]);
+    let asked = |server: &mut Server| {
+        let sent = gossips(&server.pass(100));
+        sent.into_iter().filter(|(_, to)| *to == url("a")).map(|(id, _)| id).collect::<Vec<_>>()
+    };
+    let [first] = asked(&mut server)[..] else { panic!("not once") };
+    server.core.handle_answer(server.now, first, Ok(Message::default()));
+    let [second] = asked(&mut server)[..] else { panic!("not once") };
+    server.core.handle_answer(server.now, second, Ok(Message::default()));
+    server.meet("b", Some(1));
+    assert!(asked(&mut server).is_empty());
+}
+
+#[test]
+fn what_a_server_says_to_itself_is_nobody_elses_word() {
+    let mut server = Server::new("a");
+    let mirror = Message::of_ours(server.own().clone(), vec![], Ours::default());
+    let answer = server.core.handle_gossip(server.now, &mirror);
+    assert_eq!(answer.entries, [server.own().clone()]);
+    assert_eq!(server.core.figures.last_in, None);
+}
+
+#[test]
 fn a_server_that_cannot_reach_itself_says_nothing_of_it() {
     let mut server = Server::new("a");
     server.notices();
