@@ -2,7 +2,7 @@
 
 const assert = require('node:assert/strict');
 const { spawn, spawnSync } = require('node:child_process');
-const { writeFileSync } = require('node:fs');
+const { mkdirSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 
@@ -21,6 +21,7 @@ const { folder } = require('./support/folder.js');
 const { root, runToEnd } = require('./support/programs.js');
 const { startStore } = require('./support/store.js');
 const { until } = require('./support/until.js');
+const { rowsOfStatus } = require('../lib/cli/show.js');
 
 const BIN = path.join(root, 'bin', 'clustershazbot.js');
 const noTerminal = spawnSync('script', ['--version']).error && process.env.SHAZBOT_TEST_ALL !== '1';
@@ -180,16 +181,21 @@ describe('the command line', () => {
   test('it ends quietly when nobody reads it any more', async (t) => {
     const peer = await startFakePeer(t);
     const online = Array.from({ length: 5_000 }, (_, at) => ({ baseUrl: `http://app-${at}/`, lastUpdate: 1 }));
-    peer.answer = () => ({ body: { online, offline: [] } });
-    const shell = `"${process.execPath}" "${BIN}" list --url ${peer.baseUrl} | head -1; exit "\${PIPESTATUS[0]}"`;
-    const child = spawn('bash', ['-c', shell], { stdio: ['ignore', 'pipe', 'pipe'] });
-    let errors = '';
-    child.stderr.on('data', (chunk) => {
-      errors += chunk;
-    });
-    child.stdout.resume();
-    const code = await new Promise((resolve) => child.once('close', resolve));
-    assert.deepEqual([code, errors], [0, '']);
+    peer.answer = () => (res) => {
+      if (res.req.url?.endsWith('/status')) res.writeHead(404).end('{}');
+      else res.end(JSON.stringify({ online, offline: [] }));
+    };
+    for (const command of ['list', 'watch']) {
+      const shell = `"${process.execPath}" "${BIN}" ${command} --url ${peer.baseUrl} | head -1; exit "\${PIPESTATUS[0]}"`;
+      const child = spawn('bash', ['-c', shell], { stdio: ['ignore', 'pipe', 'pipe'] });
+      let errors = '';
+      child.stderr.on('data', (chunk) => {
+        errors += chunk;
+      });
+      child.stdout.resume();
+      const code = await new Promise((resolve) => child.once('close', resolve));
+      assert.deepEqual([code, errors], [0, ''], command);
+    }
   });
 
   test('watch writes a line for each change where there is no terminal', async (t) => {
@@ -363,6 +369,8 @@ describe('the command line', () => {
     await until(() => out.includes('"server":"http://a/","state":"online"'), { what: 'it names the one' });
     online = [];
     await until(() => out.includes('"server":"http://a/","state":"forgotten"'), { what: 'it is forgotten' });
+    await peer.stop();
+    await until(() => /"error":".*nobody listens there"/.test(out), { what: 'it says that nobody answers' });
   });
 
   test('doctor tells of secrets that differ', async (t) => {
@@ -371,11 +379,95 @@ describe('the command line', () => {
     const env = { ...environment(other.baseUrl), ...list.env };
     assert.match(
       (await run(['doctor'], env)).stdout,
-      /WRONG exchanges: 0 answered .* [1-9]\d* rejected: SHAZBOT_SECRET/,
+      /WRONG exchanges: 0 answered .* [1-9]\d* rejected: SHAZBOT_SECRET.*\n(?:.*\n)*WRONG peers: none of 3 others lists/,
     );
     const { code, stdout } = await run(['doctor'], { ...env, SHAZBOT_CONTROL_SECRET: 'not this' });
     assert.deepEqual([code, /WRONG control secret: .*is not the one/.test(stdout)], [1, true]);
     await other.kill();
+  });
+
+  test('doctor tells a drained server from another one, and both from several', async (t) => {
+    const env = { ...environment(own().baseUrl), ...list.env };
+    await own().drain();
+    const { stdout } = await run(['doctor'], env);
+    assert.match(stdout, /look {2}own URL .*itself not among them: it is drained; `clustershazbot online`/);
+    await own().undrain();
+    await agree(servers, { online: servers });
+    const other = { ...env, SHAZBOT_BASE_URL: own().baseUrl.replace('127.0.0.1', 'localhost') };
+    assert.match(
+      (await run(['doctor'], other)).stdout,
+      new RegExp(`the server that answers calls itself ${own().baseUrl}`),
+    );
+    let startedAt = 0;
+    const peer = await startFakePeer(t);
+    peer.answer = () => (res) => {
+      startedAt += 1;
+      const status = { startedAt, members: [], masterLists: [], exchanges: { out: {} } };
+      res.end(JSON.stringify(res.req.url?.endsWith('/status') ? status : { online: [] }));
+    };
+    const several = await run(['doctor'], { ...environment(peer.baseUrl), ...list.env });
+    assert.match(several.stdout, /WRONG own URL: 5 processes answer at .*give each a base URL of its own/);
+  });
+
+  test('doctor reads a file as the engine does, and waits for none that is no file', async () => {
+    const made = folder();
+    const place = (/** @type {string} */ name) => path.join(made, name);
+    writeFileSync(place('mark'), `\uFEFF${JSON.stringify({ online: [{ baseUrl: own().baseUrl.slice(0, -1) }] })}`);
+    writeFileSync(place('large'), ' '.repeat((8 << 20) + 1));
+    writeFileSync(place('page'), '<html>');
+    mkdirSync(place('folder'));
+    spawnSync('mkfifo', [place('pipe')]);
+    for (const [name, says] of /** @type {const} */ ([
+      ['mark', /ok {4}master list .*: it names 1 server, this server among them/],
+      ['large', /WRONG master list .*: it is over 8 MiB/],
+      ['page', /WRONG master list .*: it is no list, .*it begins with "<html>"/],
+      ['folder', /WRONG master list .* is no file/],
+      ['pipe', /WRONG master list .* is no file/],
+    ])) {
+      const lists = { SHAZBOT_MASTER_LIST: `file://${place(name)}` };
+      const { stdout } = await run(['doctor'], { ...environment(own().baseUrl), ...list.env, ...lists });
+      assert.match(stdout, says);
+    }
+  });
+
+  test('doctor asks nobody that a list names before the environment says whom it lets in', async (t) => {
+    const peer = await startFakePeer(t);
+    const made = fileList();
+    writeFileSync(made.file, JSON.stringify({ online: [peer.entry()] }));
+    const env = { ...environment(own().baseUrl), ...made.env };
+    const wrong = await run(['doctor'], { ...env, SHAZBOT_GOSSIP_INTERVAL: 'often' });
+    assert.match(wrong.stdout, /look {2}peers: no other server is asked before the environment is right/);
+    assert.equal(peer.connections, 0);
+    await run(['doctor'], env);
+    assert.ok(peer.connections > 0);
+  });
+
+  test('doctor knows a right secret by routes that answer 401 to whatever is wrong', async (t) => {
+    const peer = await startFakePeer(t);
+    peer.answer =
+      ({ authorization }) =>
+      (res) => {
+        const isRight = authorization === SECRET;
+        const error = isRight ? 'Invalid gossip message: it is none' : 'Unauthorized: Invalid SHAZBOT_SECRET';
+        if (res.req.method === 'POST') res.writeHead(401).end(JSON.stringify({ error }));
+        else res.end('{"online":[]}');
+      };
+    const env = { ...environment(peer.baseUrl), ...list.env };
+    assert.match((await run(['doctor'], env)).stdout, /ok {4}gossip secret/);
+    assert.match((await run(['doctor'], { ...env, SHAZBOT_SECRET: 'short' })).stdout, /WRONG gossip secret/);
+  });
+
+  test('the age of a server that is offline is how long it has been so: a leave is stamped ahead', () => {
+    const member = {
+      baseUrl: 'http://a/',
+      monitor: false,
+      state: 'offline',
+      since: 0,
+      lastUpdate: 70_000,
+      protocol: 2,
+    };
+    const status = { at: 60_000, baseUrl: '', members: [member] };
+    assert.equal(rowsOfStatus(/** @type {any} */ (status))[0]?.age, '60 s');
   });
 
   test('doctor says what is wrong and what to set', async (t) => {

@@ -3,9 +3,12 @@
 
 const { main } = require('../lib/cli/main.js');
 
+// What a command that is read to its end, or that has none, ends with.
+let code = 0;
+
 // Whoever reads has seen enough, as `head` has.
 process.stdout.on('error', (error) => {
-  if (/** @type {NodeJS.ErrnoException} */ (error).code === 'EPIPE') process.exit(0);
+  if (/** @type {NodeJS.ErrnoException} */ (error).code === 'EPIPE') process.exit(code);
   console.error(`The output cannot be written: ${error.message}`);
   process.exit(1);
 });
@@ -13,11 +16,12 @@ process.stdout.on('error', (error) => {
 // Should it end before it has said so.
 process.exitCode = 1;
 main(process.argv.slice(2)).then(
-  (code) => {
+  (result) => {
+    code = result;
     process.exitCode = code;
   },
   (error) => {
     console.error(error);
-    process.exitCode = 1;
+    code = 1;
   },
 );

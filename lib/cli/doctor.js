@@ -53,7 +53,10 @@ async function doctor({ env, options, json, colour }) {
   const servers = (lists) => {
     /** @type {string[]} */
     const all = (Array.isArray(lists?.online) ? lists.online : []).map((/** @type {any} */ it) => String(it?.baseUrl));
-    const why = refusals(env, all);
+    // Where the environment is wrong, nothing says whom it lets in.
+    if (!isValid) return { all, refused: [] };
+    /** @type {(string | null)[]} */
+    const why = require('../binary.js').Engine.refusals(env, all);
     for (const [i, url] of all.entries()) {
       const href = parsed(url)?.href;
       if (href && !why[i]) known.add(href);
@@ -106,7 +109,9 @@ async function doctor({ env, options, json, colour }) {
     if (listing.length === 0) add('peers', 'worth a look', nobody);
     else add('peers', 'wrong', unknown);
   }
-  if (peers.length === 0) add('peers', 'worth a look', 'no other server is named by the master list or by this server');
+  if (!isValid) add('peers', 'worth a look', 'no other server is asked before the environment is right');
+  else if (peers.length === 0)
+    add('peers', 'worth a look', 'no other server is named by the master list or by this server');
 
   return tell();
 
@@ -168,7 +173,9 @@ async function doctor({ env, options, json, colour }) {
     const { status, json } = await send(routeOf(base, 'gossip'), { timeout, secret, body }).catch((error) => {
       return { status: 'nothing', json: { error: error.message } };
     });
-    if (status === 400) add('gossip secret', 'fine', 'the server takes SHAZBOT_SECRET');
+    // Routes of version 1 answer 401 to whatever is wrong.
+    if (status === 400 || /^Invalid gossip message/.test(json?.error))
+      add('gossip secret', 'fine', 'the server takes SHAZBOT_SECRET');
     else add('gossip secret', 'wrong', `the server answers ${status} to SHAZBOT_SECRET: ${json?.error ?? 'no reason'}`);
   }
 
@@ -250,21 +257,6 @@ function looked(env) {
   }
   if (checked.length > 0) return checked.map((says) => ({ what: 'environment', is: 'worth a look', says }));
   return [{ what: 'environment', is: 'fine', says: 'every variable makes sense' }];
-}
-
-/**
- * Why the engine would not list servers with these URLs, nor ask them.
- * @param {NodeJS.ProcessEnv} env
- * @param {string[]} urls
- * @returns {(string | null)[]}
- */
-function refusals(env, urls) {
-  try {
-    return require('../binary.js').Engine.refusals(env, urls);
-  } catch {
-    // Which has been told.
-    return [];
-  }
 }
 
 /**

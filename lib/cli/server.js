@@ -198,4 +198,4 @@ function json(text) {
   }
 }
 
-module.exports = { LOOPBACK, MOST, Refusal, ask, json, parsed, reasonOf, send, serverOf };
+module.exports = { LOOPBACK, Refusal, ask, json, parsed, reasonOf, send, serverOf };
