@@ -125,6 +125,14 @@ describe('the package as it is published', { skip, timeout: 900_000 }, () => {
       const pnp = linker === 'pnp' ? ['--require', './.pnp.cjs'] : [];
       await registry.run(folder, process.execPath, [...pnp, ...integrated]);
       await lives(folder, process.execPath, [...pnp, 'server.cjs']);
+      if (linker !== 'pnp') return;
+      const unplugged = path.join(folder, '.yarn', 'unplugged');
+      for (const name of readdirSync(unplugged))
+        if (name.startsWith(own)) rmSync(path.join(unplugged, name), { recursive: true });
+      assert.match(
+        await registry.fails(folder, ...pnp, 'server.cjs'),
+        new RegExp(`the package ${own} is not installed`),
+      );
     });
   }
 

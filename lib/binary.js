@@ -12,10 +12,11 @@ function load() {
   // What `npm run build` makes in a checkout.
   const built = join(__dirname, '..', `clustershazbot.${target}.node`);
   try {
-    // Not seen by bundlers, as it should be.
+    // What a bundler does not see.
     const own = createRequire(__filename);
-    if (platform === 'linux') mustBeWhole(() => (existsSync(built) ? built : own.resolve(`clustershazbot-${target}`)));
-    let binary = existsSync(built) ? own(built) : undefined;
+    const place = existsSync(built) ? built : `clustershazbot-${target}`;
+    if (platform === 'linux') mustBeWhole(() => own.resolve(place));
+    let binary = place === built ? own(built) : undefined;
     // Each is written out, and in a `try`: bundlers, and whatever collects files for a deployment, see literals alone, and go
     // on without those that are not installed.
     switch (target) {
@@ -108,28 +109,40 @@ function interpreter(file) {
 }
 
 /**
- * Throws where a binary is cut off: the system's loader would end the process without a word. The table of its sections is
- * the last that an ELF file has.
+ * Throws where a binary is cut off: the system's loader would end the process without a word.
  * @param {() => string} find
  */
 function mustBeWhole(find) {
-  let [path, size, whole] = ['', 0, 0];
+  /** @type {string} */
+  let path;
+  /** @type {[has: number, whole: number]} */
+  let sizes;
   try {
     path = find();
-    const file = openSync(path, 'r');
-    try {
-      const header = read(file, 64, 0);
-      if (header.readUInt32BE(0) !== 0x7f454c46) return;
-      size = fstatSync(file).size;
-      whole = Number(header.readBigUInt64LE(40)) + header.readUInt16LE(58) * header.readUInt16LE(60);
-    } finally {
-      closeSync(file);
-    }
+    sizes = sizesOf(path);
   } catch {
     // Whoever loads it says what is wrong.
     return;
   }
-  if (size < whole) throw new Error(`${path} is cut off: it has ${size} of ${whole} bytes`);
+  const [has, whole] = sizes;
+  if (has < whole) throw new Error(`${path} is cut off: it has ${has} of ${whole} bytes`);
+}
+
+/**
+ * How many bytes a file has, and how many a 64-bit ELF file of its header: the table of its sections is the last of it.
+ * @param {string} path
+ * @returns {[has: number, whole: number]}
+ */
+function sizesOf(path) {
+  const file = openSync(path, 'r');
+  try {
+    const { size } = fstatSync(file);
+    const header = read(file, 64, 0);
+    if (header.readUInt32BE(0) !== 0x7f454c46) return [size, 0];
+    return [size, Number(header.readBigUInt64LE(40)) + header.readUInt16LE(58) * header.readUInt16LE(60)];
+  } finally {
+    closeSync(file);
+  }
 }
 
 /**
