@@ -261,6 +261,28 @@ describe('the ready-made routes', () => {
         }
       });
 
+      test('end the connection of a request that was under way when the server left', async (t) => {
+        const leaver = await start(t, n, { LEAVES: 'yes' });
+        const socket = net.connect(Number(new URL(leaver.baseUrl).port), '127.0.0.1');
+        let answer = '';
+        socket.setEncoding('utf8').on('data', (chunk) => {
+          answer += chunk;
+        });
+        const head = `POST /clustershazbot/gossip HTTP/1.1\r\nHost: a\r\nAuthorization: ${SECRET}\r\n`;
+        socket.write(`${head}Content-Type: application/json\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n`);
+        await until(() => answer.startsWith('HTTP/1.1 100 '), { every: 5, what: 'it is under way' });
+        leaver.signal('SIGTERM');
+        const isClosed = () =>
+          request(leaver.baseUrl).then(
+            () => false,
+            ({ code }) => code === 'ECONNREFUSED',
+          );
+        await until(isClosed, { every: 5, what: 'it listens no more' });
+        socket.write('{}');
+        await leaver.ended();
+        assert.match(answer, /HTTP\/1\.1 503 [\s\S]*\r\nConnection: close\r\n/i);
+      });
+
       test('are answered 503 while the engine is not started', async (t) => {
         const idle = await start(t, n, { START: 'no' });
         const url = `${idle.baseUrl}clustershazbot`;
@@ -325,10 +347,9 @@ describe('the ready-made routes', () => {
     const socket = net.connect(Number(port), '127.0.0.1');
     const ended = once(socket, 'close');
     socket.write('POST /clustershazbot/gossip HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{');
-    await asked;
+    const [req] = await asked;
     t.mock.timers.tick(29_999);
-    await setImmediate();
-    assert.equal(socket.destroyed, false);
+    assert.equal(req.destroyed, false);
     t.mock.timers.tick(1);
     await ended;
   });
