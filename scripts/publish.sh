@@ -4,14 +4,14 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 version=$(node -p 'require("./package.json").version')
-if ! latest=$(npm view clustershazbot version 2>&1); then
+if ! latest=$(npm view --loglevel error clustershazbot version 2>&1); then
   # Not known what the latest is, but that there is none.
   if [[ $latest != *E404* ]]; then echo "$latest" >&2 && exit 1; fi
   latest=
 fi
 if [[ $version == *-* ]]; then
   set -- --tag next "$@"
-elif [ "$(printf '%s\n' "$latest" "$version" | sort -V | tail -n 1)" != "$version" ]; then
+elif [ "$(printf '%s\n' "${latest%%-*}" "$version" | sort -V | tail -n 1)" != "$version" ]; then
   # A fix of an older line: whoever asks for no version gets the latest all the same.
   set -- --tag "latest-${version%.*}" "$@"
 fi
