@@ -12,6 +12,7 @@ use super::check::{self, Rows};
 use super::fuzz;
 use super::report::{Report, Seeds};
 use super::scenario::{FIGURES, Scenario, Setup};
+use super::trace;
 
 /// How many servers, seeds of a scenario and schedules of faults are run where nothing is said.
 const SERVERS: usize = 10;
@@ -26,23 +27,25 @@ enum Mode {
     Run,
     Check,
     Fuzz,
+    Trace,
 }
 
-use Mode::{Check, Fuzz, Run};
+use Mode::{Check, Fuzz, Run, Trace};
 
 impl Mode {
-    const ALL: [(Self, &str); 3] = [(Run, "a scenario"), (Check, "--check"), (Fuzz, "--fuzz")];
+    const ALL: [(Self, &str); 4] = [(Run, "a scenario"), (Check, "--check"), (Fuzz, "--fuzz"), (Trace, "--trace")];
 }
 
 /// Each option: its name, its value if it has one (in brackets where it may be left out), what it is for, and its help.
-const OPTIONS: [(&str, &str, &[Mode], &str); 14] = [
+const OPTIONS: [(&str, &str, &[Mode], &str); 15] = [
     ("--check", "", &[Check], "the figures that must hold; with --scenario or --n some of them"),
     ("--slow", "", &[Check], "those at 10 000 servers instead"),
     ("--fuzz", "[N]", &[Fuzz], "random schedules of faults, with the seeds from 0 on; 100 if not given"),
+    ("--trace", "[N]", &[Trace], "hashes of runs of each scenario and of N schedules; 100 if not given"),
     ("--scenario", "NAME", &[Run, Check], "what happens, see below; crash if not given"),
     ("--n", "N", &[Run, Check], "servers, 2 to 10 000, which take 16 GB of memory; 10 if not given"),
     ("--seeds", "N", &[Run], "how many runs, with the seeds from 0 on; 20 if not given"),
-    ("--seed", "K", &[Run, Fuzz], "the run with this seed alone"),
+    ("--seed", "K", &[Run, Fuzz, Trace], "the run with this seed alone"),
     ("--interval", "S", &[Run], "gossip interval in seconds, 0.1 to 3600; 30 if not given"),
     ("--v1", "SHARE", &[Run], "of the servers that is of version 1, 0 to 1; 0 if not given, 0.5 in mixed"),
     ("--skew", "", &[Run], "clocks are an hour wrong, every other one either way"),
@@ -52,7 +55,8 @@ const OPTIONS: [(&str, &str, &[Mode], &str); 14] = [
     ("--json", "", &[Run, Check], "JSON instead of text: npm run --silent sim -- --json | jq"),
 ];
 /// Options that exclude each other.
-const EXCLUSIVE: [(&str, &str); 2] = [("--check", "--fuzz"), ("--seeds", "--seed")];
+const EXCLUSIVE: [(&str, &str); 4] =
+    [("--check", "--fuzz"), ("--check", "--trace"), ("--fuzz", "--trace"), ("--seeds", "--seed")];
 
 /// The options that are given, by their names.
 struct Given(BTreeMap<&'static str, String>);
@@ -100,6 +104,8 @@ impl Given {
             Check
         } else if self.has("--fuzz") {
             Fuzz
+        } else if self.has("--trace") {
+            Trace
         } else {
             Run
         };
@@ -123,6 +129,16 @@ impl Given {
             Some(first) => Seeds { first, count: 1 },
             None => Seeds { first: 0, count: count.unwrap_or(default) },
         })
+    }
+
+    fn schedules(&self, option: &str) -> Result<Seeds, String> {
+        if self.0[option].is_empty() {
+            return self.seeds(None, SCHEDULES);
+        }
+        if self.has("--seed") {
+            return Err(format!("{option} N does not go with --seed"));
+        }
+        self.seeds(self.number(option, 1..=MOST)?, SCHEDULES)
     }
 
     fn setup(&self, servers: Option<usize>) -> Result<Setup, String> {
@@ -161,6 +177,7 @@ enum Task {
     Scenario { setup: Setup, seeds: Seeds, compare: bool },
     Check(Rows),
     Fuzz(Seeds),
+    Trace(Seeds),
 }
 
 /// The command line, read.
@@ -183,9 +200,8 @@ impl Options {
                 compare: !given.has("--no-v1"),
             },
             Check => Task::Check(Rows { slow: given.has("--slow"), scenario: given.scenario()?, servers }.some()?),
-            Fuzz if given.0["--fuzz"].is_empty() => Task::Fuzz(given.seeds(None, SCHEDULES)?),
-            Fuzz if given.has("--seed") => return Err("--fuzz N does not go with --seed".into()),
-            Fuzz => Task::Fuzz(given.seeds(given.number("--fuzz", 1..=MOST)?, SCHEDULES)?),
+            Fuzz => Task::Fuzz(given.schedules("--fuzz")?),
+            Trace => Task::Trace(given.schedules("--trace")?),
         };
         Ok(Self { task, json: given.has("--json") })
     }
@@ -196,6 +212,10 @@ impl Options {
             Task::Scenario { setup, seeds, compare } => self.run_scenario(&setup, seeds, compare),
             Task::Check(rows) => check::run(rows, self.json, print_line),
             Task::Fuzz(seeds) => fuzz::run_all(seeds, print_line),
+            Task::Trace(seeds) => {
+                trace::run(seeds, print_line);
+                true
+            }
         }
     }
 

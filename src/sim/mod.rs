@@ -18,6 +18,7 @@ mod node;
 pub mod report;
 pub mod scenario;
 pub mod store;
+pub mod trace;
 mod v1;
 mod wanted;
 

@@ -89,7 +89,19 @@ fn replay(seed: u64) -> String {
 
 /// Runs one schedule; returns what was violated.
 pub fn run(seed: u64) -> Vec<Violation> {
-    let Some(mut schedule) = Schedule::new(seed) else { return Vec::new() };
+    let world = play(World::new(seed));
+    world.and_then(|world| world.invariants).map(|invariants| invariants.violations).unwrap_or_default()
+}
+
+/// Runs one schedule; returns a hash of all that happened.
+pub fn run_traced(seed: u64) -> Option<u64> {
+    let mut world = World::new(seed);
+    world.start_trace();
+    play(world)?.trace()
+}
+
+fn play(world: World) -> Option<World> {
+    let mut schedule = Schedule::new(world)?;
     let minutes = schedule.world.rng.random_range(20..=60);
     let end = Duration::from_secs(minutes * 60);
     while schedule.world.now() < end {
@@ -104,12 +116,11 @@ pub fn run(seed: u64) -> Vec<Violation> {
     }
     schedule.stop();
     schedule.must_be_right();
-    schedule.world.invariants.map(|invariants| invariants.violations).unwrap_or_default()
+    Some(schedule.world)
 }
 
 impl Schedule {
-    fn new(seed: u64) -> Option<Self> {
-        let mut world = World::new(seed);
+    fn new(mut world: World) -> Option<Self> {
         let servers = if world.rng.random_bool(0.05) { 30 } else { world.rng.random_range(3..=12) };
         let interval = Duration::from_secs([2, 10, 30].choose(&mut world.rng).copied()?);
         let (has_v1, has_skew) = (world.rng.random_bool(0.25), world.rng.random_bool(0.5));
