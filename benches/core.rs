@@ -11,8 +11,10 @@ use divan::{Bencher, black_box};
 
 use clustershazbot::clock::Now;
 use clustershazbot::config::Settings;
-use clustershazbot::membership::{Members, TOMBSTONE_LIFE};
-use clustershazbot::message::{Ages, Edge, Entry, Life, MAX_AGES, Message, Ours, RawEntry, Reason, ServerUrl, State};
+use clustershazbot::membership::{Members, TOMBSTONE_TTL};
+use clustershazbot::message::{
+    Entry, EntryV2, Envelope, Freshness, MAX_FRESHNESS_STAMPS, Message, RawEntry, Reason, ServerUrl, State, Validator,
+};
 use clustershazbot::origins::Origins;
 use clustershazbot::protocol::Core;
 
@@ -21,7 +23,7 @@ const SERVERS: [usize; 4] = [10, 100, 1_000, 10_000];
 const WALL: u64 = 1_800_000_000_000;
 const HOUR: u64 = 3_600_000;
 /// Tombstones stamped before this count in no digest.
-const CUTOFF: u64 = WALL + 3 * HOUR - TOMBSTONE_LIFE;
+const CUTOFF: u64 = WALL + 3 * HOUR - TOMBSTONE_TTL;
 /// The unit in which stamps go by place, ms.
 const UNIT: u64 = 128;
 
@@ -45,9 +47,9 @@ fn origins() -> Origins {
 }
 
 fn entry(server: usize, kind: Kind) -> Entry {
-    let life = Life { incarnation: WALL, instance: 0x1234_5678, reason: None, author: None };
-    let life = (kind == Kind::Ours).then_some(life);
-    Entry { url: url(server), monitor: false, state: State::Online, stamp: WALL, life }
+    let v2 = EntryV2 { incarnation: WALL, instance: 0x1234_5678, reason: None, author: None };
+    let v2 = (kind == Kind::Ours).then_some(v2);
+    Entry { url: url(server), monitor: false, state: State::Online, stamp: WALL, v2 }
 }
 
 fn entries(servers: usize, kind: Kind) -> Vec<Entry> {
@@ -61,8 +63,8 @@ fn later(entry: &Entry, ms: u64) -> Entry {
 
 /// One that is known, called dead.
 fn dead(entry: &Entry) -> Entry {
-    let life = entry.life.clone().map(|life| Life { reason: Some(Reason::Failed), author: Some(url(0)), ..life });
-    Entry { state: State::Offline, life, ..entry.clone() }
+    let v2 = entry.v2.clone().map(|v2| EntryV2 { reason: Some(Reason::Failed), author: Some(url(0)), ..v2 });
+    Entry { state: State::Offline, v2, ..entry.clone() }
 }
 
 fn members(entries: &[Entry]) -> Members {
@@ -150,7 +152,7 @@ mod digest {
         let (mut members, mut ms) = (members(&known), rising());
         let restarted = || {
             let mut entry = known[servers / 2].clone();
-            entry.life.as_mut().expect("ours").incarnation += ms();
+            entry.v2.as_mut().expect("ours").incarnation += ms();
             entry
         };
         bencher.with_inputs(restarted).bench_local_values(|entry| members.put(entry, now(0)));
@@ -269,17 +271,17 @@ fn core(known: &[Entry]) -> Core {
 /// What a server of ours sends that knows the same as this one: itself, its digest, and the freshest stamps.
 fn idle_message(members: &Members, sender: &Entry) -> Message {
     let live = members.live();
-    let ages = Ages { first: 0, stamps: vec![Some(WALL / UNIT * UNIT); live.min(MAX_AGES)] };
-    let ours = Ours { digest: Some(members.digest(CUTOFF)), ages, ..Ours::default() };
-    Message::of_ours(sender.clone(), None, ours)
+    let ages = Freshness { first: 0, stamps: vec![Some(WALL / UNIT * UNIT); live.min(MAX_FRESHNESS_STAMPS)] };
+    let envelope = Envelope { digest: Some(members.digest(CUTOFF)), freshness: ages, ..Envelope::default() };
+    Message::new_v2(sender.clone(), None, envelope)
 }
 
 /// The same, so many units of time later.
 fn idle_later(message: &Message, units: u64) -> Message {
     let mut message = message.clone();
     message.entries[0].stamp += units * UNIT;
-    let ours = message.ours.as_mut().expect("ours");
-    ours.ages.stamps.iter_mut().flatten().for_each(|stamp| *stamp += units * UNIT);
+    let envelope = message.envelope.as_mut().expect("ours");
+    envelope.freshness.stamps.iter_mut().flatten().for_each(|stamp| *stamp += units * UNIT);
     message
 }
 
@@ -291,18 +293,18 @@ mod wire {
     fn encode_idle(bencher: Bencher<'_, '_>, servers: usize) {
         let known = entries(servers, Kind::Ours);
         let message = idle_message(&members(&known), &known[0]);
-        bencher.bench_local(|| black_box(&message).to_text());
+        bencher.bench_local(|| black_box(&message).to_field());
     }
 
     #[divan::bench(args = SERVERS)]
     fn parse_idle(bencher: Bencher<'_, '_>, servers: usize) {
         let known = entries(servers, Kind::Ours);
         let members = members(&known);
-        let text = idle_message(&members, &known[0]).to_text().expect("ours");
+        let text = idle_message(&members, &known[0]).to_field().expect("ours");
         let known = |text: &str| members.known(text);
         let (origins, wall) = (origins(), WALL);
         bencher.bench_local(|| {
-            Message::from_text(black_box(&text), Edge { wall, origins: Some(&origins), known: &known })
+            Message::from_field(black_box(&text), Validator { wall, origins: Some(&origins), known: &known })
         });
     }
 
@@ -317,7 +319,7 @@ mod wire {
         let json = Message::new(entries(servers, Kind::V1)).to_json();
         let (origins, wall) = (origins(), WALL);
         bencher.bench_local(|| {
-            Message::from_json(black_box(&json), Edge { wall, origins: Some(&origins), known: &|_| None })
+            Message::from_json(black_box(&json), Validator { wall, origins: Some(&origins), known: &|_| None })
         });
     }
 
@@ -329,8 +331,8 @@ mod wire {
         let raw: Vec<_> = known.iter().map(|it| (it.state, raw(it))).collect();
         let known = |text: &str| members.known(text);
         let (origins, wall) = (origins(), WALL);
-        let edge = Edge { wall, origins: Some(&origins), known: &known };
-        bencher.bench_local(|| Message::from_raw(black_box(raw.iter().copied()), edge));
+        let validator = Validator { wall, origins: Some(&origins), known: &known };
+        bencher.bench_local(|| Message::from_raw(black_box(raw.iter().copied()), validator));
     }
 
     fn raw(entry: &Entry) -> RawEntry<'_> {
@@ -338,7 +340,7 @@ mod wire {
             url: Some(entry.url.as_str()),
             monitor: Some(entry.monitor),
             stamp: Some(entry.stamp as f64),
-            life: None,
+            v2: None,
         }
     }
 }
@@ -351,7 +353,7 @@ mod handle_gossip {
     fn idle(bencher: Bencher<'_, '_>, known: &[Entry]) {
         let mut core = core(known);
         let message = idle_message(core.members(), &known[0]);
-        let answer = core.handle_gossip(now(0), &message).ours.expect("ours");
+        let answer = core.handle_gossip(now(0), &message).envelope.expect("ours");
         assert!(answer.digest.is_some() && answer.buckets.is_empty(), "they know the same");
         let mut units = rising();
         let message = || {

@@ -204,11 +204,11 @@ impl Gate {
     /// Whether a message belongs to our cluster, by the name in it.
     pub fn check_cluster(&self, name: Option<&str>) -> Result<(), Error> {
         match (&self.cluster, name) {
-            (Some(ours), Some(theirs)) if ours != theirs => {
-                Err(Error::WrongCluster(format!("the message is of {theirs:?}, this server of {ours:?}")))
+            (Some(envelope), Some(theirs)) if envelope != theirs => {
+                Err(Error::WrongCluster(format!("the message is of {theirs:?}, this server of {envelope:?}")))
             }
-            (Some(ours), None) if self.mode == Mode::Signed => {
-                Err(Error::WrongCluster(format!("the message has no SHAZBOT_CLUSTER, this server is of {ours:?}")))
+            (Some(envelope), None) if self.mode == Mode::Signed => {
+                Err(Error::WrongCluster(format!("the message has no SHAZBOT_CLUSTER, this server is of {envelope:?}")))
             }
             (None, Some(theirs)) if self.mode == Mode::Signed => {
                 Err(Error::WrongCluster(format!("the message is of {theirs:?}, this server has no SHAZBOT_CLUSTER")))
@@ -251,11 +251,11 @@ mod tests {
     }
 
     // Whether b, by `theirs`, takes a message of a, by `ours`, and a the answer to it.
-    fn exchange(ours: &Gate, theirs: &Gate) -> (bool, bool) {
-        let request = ours.request(&url("b"), Some(TEXT)).expect("a request");
+    fn exchange(envelope: &Gate, theirs: &Gate) -> (bool, bool) {
+        let request = envelope.request(&url("b"), Some(TEXT)).expect("a request");
         let Ok(proof) = theirs.check(request.header.expose(), Some(TEXT), &url("b")) else { return (false, false) };
         let answer = theirs.answer(&proof, &url("b"), "2 so6>http://b/>6.1".into());
-        let verified = request.nonce.is_none_or(|nonce| ours.verified(&nonce, &url("b"), &answer).is_some());
+        let verified = request.nonce.is_none_or(|nonce| envelope.verified(&nonce, &url("b"), &answer).is_some());
         (true, verified)
     }
 
@@ -278,11 +278,16 @@ mod tests {
     #[test]
     fn each_mode_takes_what_the_next_one_sends_and_only_signed_refuses_the_secret() {
         let taken = |a, b| exchange(&gate(a, "s", None), &gate(b, "s", None)).0;
-        for (ours, theirs) in [(Mode::Plain, Mode::Plain), (Mode::Plain, Mode::Sign), (Mode::Sign, Mode::Plain)] {
-            assert!(taken(ours, theirs), "{ours:?} {theirs:?}");
+        for (envelope, theirs) in [(Mode::Plain, Mode::Plain), (Mode::Plain, Mode::Sign), (Mode::Sign, Mode::Plain)] {
+            assert!(taken(envelope, theirs), "{envelope:?} {theirs:?}");
         }
-        for (ours, theirs) in [(Mode::Sign, Mode::Signed), (Mode::Signed, Mode::Sign), (Mode::Signed, Mode::Signed)] {
-            assert_eq!(exchange(&gate(ours, "s", None), &gate(theirs, "s", None)), (true, true), "{ours:?} {theirs:?}");
+        for (envelope, theirs) in [(Mode::Sign, Mode::Signed), (Mode::Signed, Mode::Sign), (Mode::Signed, Mode::Signed)]
+        {
+            assert_eq!(
+                exchange(&gate(envelope, "s", None), &gate(theirs, "s", None)),
+                (true, true),
+                "{envelope:?} {theirs:?}"
+            );
         }
         assert!(!taken(Mode::Plain, Mode::Signed));
         let signed = gate(Mode::Signed, "s", None);
@@ -296,9 +301,9 @@ mod tests {
         let steps = [("old", None), ("old", Some("new")), ("new", Some("old")), ("new", None)];
         for mode in [Mode::Plain, Mode::Sign, Mode::Signed] {
             for pair in steps.windows(2) {
-                for (ours, theirs) in [(pair[0], pair[1]), (pair[1], pair[0])] {
-                    let exchanged = exchange(&gate(mode, ours.0, ours.1), &gate(mode, theirs.0, theirs.1));
-                    assert_eq!(exchanged, (true, true), "{mode:?} {ours:?} {theirs:?}");
+                for (envelope, theirs) in [(pair[0], pair[1]), (pair[1], pair[0])] {
+                    let exchanged = exchange(&gate(mode, envelope.0, envelope.1), &gate(mode, theirs.0, theirs.1));
+                    assert_eq!(exchanged, (true, true), "{mode:?} {envelope:?} {theirs:?}");
                 }
             }
             assert_eq!(exchange(&gate(mode, "old", None), &gate(mode, "new", None)), (false, false));

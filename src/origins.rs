@@ -1,4 +1,4 @@
-//! Which servers may be listed, and so be sent the secret: the check at the edge, of every URL that a peer or a list names,
+//! Which servers may be listed, and so be sent the secret: the check at the validator, of every URL that a peer or a list names,
 //! and of every address that a name leads to.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 
 use clustershazbot::clock::Now;
 use clustershazbot::config::Settings;
-use clustershazbot::message::{Edge, Message};
+use clustershazbot::message::{Message, Validator};
 use clustershazbot::protocol::{Action, Core, ExchangeError, Id, WriteError};
-use clustershazbot_fuzz::{WALL, bounded_calls, edge, own};
+use clustershazbot_fuzz::{WALL, bounded_calls, own, validator};
 use libfuzzer_sys::fuzz_target;
 
 /// Most bytes of a message, by the invariants.
@@ -85,18 +85,18 @@ impl Server {
             }
             "f" => self.settle(Err(match number {
                 0 => ExchangeError::TimedOut,
-                1 => ExchangeError::NotListening(String::new()),
-                2 => ExchangeError::SecretRefused,
+                1 => ExchangeError::Refused(String::new()),
+                2 => ExchangeError::SecretRejected,
                 _ => ExchangeError::Unreachable(String::new()),
             })),
             "l" => {
                 let Some(id) = self.lists.pop_front() else { return };
-                let list = Message::from_master_list(rest.as_bytes(), Edge { wall: self.now.wall, ..edge() });
+                let list = Message::from_master_list(rest.as_bytes(), Validator { wall: self.now.wall, ..validator() });
                 self.told += list.as_ref().map_or(0, |list| list.entries.len());
                 // Nothing where the list has not changed.
                 let list =
                     list.map(|list| (!list.entries.is_empty()).then_some(list)).map_err(|error| error.to_string());
-                if self.call(|core, now| core.handle_list(now, id, list)).is_some() {
+                if self.call(|core, now| core.handle_list_read(now, id, list)).is_some() {
                     let written = if id % 3 == 0 { Err(WriteError::Conflict) } else { Ok(true) };
                     self.call(|core, now| core.handle_list_written(now, id, written));
                 }
@@ -113,10 +113,10 @@ impl Server {
 
     fn read(&mut self, line: &str) -> Result<Message, clustershazbot::error::Error> {
         let core = &self.core;
-        let edge = Edge { wall: self.now.wall, known: &|text| core.members().known(text), ..edge() };
-        let message = match Message::from_text(line, edge) {
+        let validator = Validator { wall: self.now.wall, known: &|text| core.members().known(text), ..validator() };
+        let message = match Message::from_field(line, validator) {
             Some(message) => message,
-            None => Message::from_json(line.as_bytes(), edge),
+            None => Message::from_json(line.as_bytes(), validator),
         };
         self.told += message.as_ref().map_or(0, |message| message.entries.len());
         message
@@ -124,7 +124,7 @@ impl Server {
 
     fn settle(&mut self, answer: Result<Message, ExchangeError>) {
         if let Some((id, _)) = self.requests.pop_front() {
-            self.call(|core, now| core.handle_answer(now, id, answer));
+            self.call(|core, now| core.handle_response(now, id, answer));
         }
     }
 
@@ -136,7 +136,7 @@ impl Server {
             self.now.wall += (next - self.now.mono).as_millis() as u64;
             self.now.mono = next;
             if beats {
-                self.call(Core::handle_beat);
+                self.call(Core::handle_heartbeat);
             }
             let mut wakes = 0;
             while self.core.poll_timeout().is_some_and(|at| at <= next) {
@@ -167,7 +167,7 @@ impl Server {
                 Action::SaveState(state) => assert!(state.entries.len() <= 1_000),
             }
         }
-        while self.core.poll_notice().is_some() {}
+        while self.core.poll_event().is_some() {}
         let known = self.core.members().entries().count();
         assert!(known <= 1 + self.told, "it lists {known}, and was told of {}", self.told);
         result
@@ -175,5 +175,5 @@ impl Server {
 }
 
 fn size(message: &Message) -> usize {
-    message.to_text().map_or_else(|| message.to_json().len(), |text| text.len())
+    message.to_field().map_or_else(|| message.to_json().len(), |text| text.len())
 }

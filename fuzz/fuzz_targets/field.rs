@@ -3,12 +3,12 @@
 #![no_main]
 
 use clustershazbot::message::Message;
-use clustershazbot_fuzz::{bounded, edge, survives};
+use clustershazbot_fuzz::{bounded, survives, validator};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    bounded(text.as_bytes(), || drop(Message::from_text(text, edge())));
-    if let Some(Ok(message)) = Message::from_text(text, edge()) {
+    bounded(text.as_bytes(), || drop(Message::from_field(text, validator())));
+    if let Some(Ok(message)) = Message::from_field(text, validator()) {
         survives(&message);
     }
 });

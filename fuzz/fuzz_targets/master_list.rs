@@ -3,14 +3,14 @@
 #![no_main]
 
 use clustershazbot::message::{Message, State};
-use clustershazbot_fuzz::{bounded, edge, survives};
+use clustershazbot_fuzz::{bounded, survives, validator};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|json: &[u8]| {
-    bounded(json, || drop(Message::from_master_list(json, edge())));
-    if let Ok(mut list) = Message::from_master_list(json, edge()) {
+    bounded(json, || drop(Message::from_master_list(json, validator())));
+    if let Ok(mut list) = Message::from_master_list(json, validator()) {
         survives(&list);
-        let written = Message::from_master_list(&list.to_master_list(), edge()).expect("our own list");
+        let written = Message::from_master_list(&list.to_master_list(), validator()).expect("our own list");
         list.entries.retain(|entry| entry.state == State::Online);
         assert_eq!(written.entries, list.entries);
     }

@@ -4,12 +4,12 @@
 #![no_main]
 
 use clustershazbot::message::{Message, RawEntry, State};
-use clustershazbot_fuzz::{bounded, edge, survives};
+use clustershazbot_fuzz::{bounded, survives, validator};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    bounded(text.as_bytes(), || drop(Message::from_raw(text.split('\n').map(entry), edge())));
-    survives(&Message::from_raw(text.split('\n').map(entry), edge()).expect("few enough"));
+    bounded(text.as_bytes(), || drop(Message::from_raw(text.split('\n').map(entry), validator())));
+    survives(&Message::from_raw(text.split('\n').map(entry), validator()).expect("few enough"));
 });
 
 fn entry(line: &str) -> (State, RawEntry<'_>) {
@@ -20,7 +20,7 @@ fn entry(line: &str) -> (State, RawEntry<'_>) {
         stamp: parts.next().and_then(|stamp| stamp.parse().ok()),
         url: parts.next().filter(|_| has(4)),
         monitor: has(8).then_some(has(1)),
-        life: parts.next().filter(|_| has(16)),
+        v2: parts.next().filter(|_| has(16)),
     };
     (if has(2) { State::Offline } else { State::Online }, entry)
 }

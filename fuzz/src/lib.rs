@@ -1,11 +1,11 @@
-//! What the fuzz targets share: the edge that everything comes in by, and bounds on what a call may take.
+//! What the fuzz targets share: the validator that everything comes in by, and bounds on what a call may take.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use clustershazbot::message::{Ages, Edge, Entry, Message, ServerUrl};
+use clustershazbot::message::{Entry, Freshness, Message, ServerUrl, Validator};
 use clustershazbot::origins::Origins;
 
 /// The wall clock of the server under test.
@@ -26,9 +26,9 @@ pub fn own() -> &'static ServerUrl {
 }
 
 /// A server that may list any but loopback addresses, and knows nobody.
-pub fn edge() -> Edge<'static> {
+pub fn validator() -> Validator<'static> {
     static ORIGINS: LazyLock<Origins> = LazyLock::new(|| Origins::new(own(), None).expect("valid"));
-    Edge { wall: WALL, origins: Some(&ORIGINS), known: &|_| None }
+    Validator { wall: WALL, origins: Some(&ORIGINS), known: &|_| None }
 }
 
 /// Runs what does the same each time. It may neither take long, nor hold much, nor keep anything.
@@ -64,25 +64,27 @@ pub fn bounded_calls(input: &[u8], mut calls: impl FnMut() -> Duration) {
 /// Whatever is sent on must be read as what it was.
 pub fn survives(message: &Message) {
     let read = match field(message) {
-        Some(text) => Message::from_text(&text, edge()).expect("protocol 2").expect("our own words"),
-        None => Message::from_json(&message.to_json(), edge()).expect("our own message"),
+        Some(text) => Message::from_field(&text, validator()).expect("protocol 2").expect("our own words"),
+        None => Message::from_json(&message.to_json(), validator()).expect("our own message"),
     };
     assert_eq!(read, expected(message.clone()));
-    assert_eq!(Message::from_json(&message.to_json_with(field(message)), edge()), Ok(read));
+    assert_eq!(Message::from_json(&message.to_json_with(field(message)), validator()), Ok(read));
     message.entries.iter().for_each(is_as_large_as_it_says);
 }
 
 // The field with the cluster's name, which whoever sends a message puts there.
 fn field(message: &Message) -> Option<String> {
     let name = message.cluster().map(|name| format!(" c{name}")).unwrap_or_default();
-    message.to_text().map(|text| text + &name)
+    message.to_field().map(|text| text + &name)
 }
 
 fn expected(mut message: Message) -> Message {
     message.skipped.clear();
-    match &mut message.ours {
+    match &mut message.envelope {
         // Stamps that are too old to be told are not told.
-        Some(ours) if ours.ages.stamps.iter().all(Option::is_none) => ours.ages = Ages::default(),
+        Some(envelope) if envelope.freshness.stamps.iter().all(Option::is_none) => {
+            envelope.freshness = Freshness::default()
+        }
         Some(_) => {}
         // In the order of the lists that they are sent in.
         None => message.entries.sort_by_key(|entry| entry.state),

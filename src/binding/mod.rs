@@ -246,7 +246,7 @@ impl NodeEngine {
         either(self.with(status::status))
     }
 
-    /// Figures since the start, as JSON.
+    /// Counters since the start, as JSON.
     #[napi]
     pub fn figures(&self) -> Either<String, Failure> {
         either(self.with(status::figures))

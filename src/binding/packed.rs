@@ -4,7 +4,7 @@ use napi::bindgen_prelude::{Float64Array, Uint8Array};
 use napi_derive::napi;
 use serde::{Serialize, Serializer};
 
-use crate::message::{Entry, Life, RawEntry, State};
+use crate::message::{Entry, EntryV2, RawEntry, State};
 
 // The same bits are in lib/packed.js.
 const MONITOR: u8 = 1;
@@ -30,13 +30,13 @@ pub struct Packed {
 pub fn unpack(packed: &Packed) -> impl Iterator<Item = (State, RawEntry<'_>)> {
     let texts = packed.urls.split('\n').zip(packed.lives.split('\n').chain(std::iter::repeat("")));
     let numbers = packed.stamps.iter().zip(packed.flags.iter());
-    texts.zip(numbers).map(|((url, life), (stamp, flags))| {
+    texts.zip(numbers).map(|((url, v2), (stamp, flags))| {
         let has = |bit| flags & bit != 0;
         let entry = RawEntry {
             url: has(HAS_URL).then_some(url),
             monitor: has(HAS_MONITOR).then_some(has(MONITOR)),
             stamp: (!stamp.is_nan()).then_some(*stamp),
-            life: has(HAS_LIFE).then_some(life),
+            v2: has(HAS_LIFE).then_some(v2),
         };
         (if has(OFFLINE) { State::Offline } else { State::Online }, entry)
     })
@@ -90,7 +90,7 @@ impl Lists {
 impl Servers {
     fn of(entries: &[&Entry], with_lives: bool) -> Self {
         let urls = json(entries.iter().map(|entry| entry.url.as_str()));
-        let lives = with_lives.then(|| json(entries.iter().map(|entry| entry.life.as_ref().map(Text))));
+        let lives = with_lives.then(|| json(entries.iter().map(|entry| entry.v2.as_ref().map(Text))));
         let flags = entries.iter().map(|entry| if entry.monitor { MONITOR } else { 0 }).collect::<Vec<_>>();
         let stamps = entries.iter().map(|entry| entry.stamp as f64).collect::<Vec<_>>();
         Self { urls, lives, flags: flags.into(), stamps: stamps.into() }
@@ -107,7 +107,7 @@ fn by_state<'a>(entries: &mut dyn Iterator<Item = &'a Entry>) -> [Vec<&'a Entry>
     [online, offline]
 }
 
-struct Text<'a>(&'a Life);
+struct Text<'a>(&'a EntryV2);
 
 impl Serialize for Text<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -9,7 +9,7 @@ use crate::engine::{BUCKETS, Engine, Measured};
 use crate::error::Error;
 use crate::membership::Member;
 use crate::message::{Entry, Reason, ServerUrl, State};
-use crate::protocol::{Became, Core, ListFigures, MemberEvent};
+use crate::protocol::{Core, ListStatus, MemberEvent, MemberEventKind};
 
 // The same bits are in lib/rows.js.
 const MONITOR: u64 = 1;
@@ -23,10 +23,10 @@ pub fn events(events: &[MemberEvent]) -> String {
     json.list(|json| {
         for event in events {
             json.list(|json| {
-                json.text(Some(match event.became {
-                    Became::Online => "online",
-                    Became::Offline => "offline",
-                    Became::Suspect => "suspect",
+                json.text(Some(match event.kind {
+                    MemberEventKind::Online => "online",
+                    MemberEventKind::Offline => "offline",
+                    MemberEventKind::Suspect => "suspect",
                 }));
                 entry(json, &event.entry, 0);
                 json.number(event.at);
@@ -61,7 +61,7 @@ pub fn status(engine: &Engine) -> Result<String, Error> {
     })
 }
 
-/// Figures since the start: `[exchanges by their end, classes of durations in ms, how many of each, their sum in ms, bytes
+/// Counters since the start: `[exchanges by their end, classes of durations in ms, how many of each, their sum in ms, bytes
 /// sent and received, what happened, members by state, master lists]`.
 pub fn figures(engine: &Engine) -> Result<String, Error> {
     let Measured { ends, durations, took, bytes } = engine.measured();
@@ -81,7 +81,7 @@ pub fn figures(engine: &Engine) -> Result<String, Error> {
             json.numbers(&[figures.rumours, figures.suspicions, figures.deaths, figures.refutations]);
             json.numbers(&states);
             json.list(|json| {
-                for (name, figures) in core.list_figures() {
+                for (name, figures) in core.list_statuses() {
                     json.list(|json| list(json, engine, name, figures));
                 }
             });
@@ -94,27 +94,27 @@ fn member(json: &mut Rows, engine: &Engine, core: &Core, member: &Member, now: N
     // The wall clock may have stepped since: what counts is how long ago it was.
     let wall = |at: Duration| engine.wall(at, now);
     entry(json, &member.entry, if core.is_suspect(&member.entry.url) { SUSPECT } else { 0 });
-    json.maybe(member.entry.life.as_ref().map(|life| life.incarnation));
-    json.number(wall(member.since()));
-    json.maybe(member.answered().map(wall));
-    json.maybe(member.heard().map(wall));
+    json.maybe(member.entry.v2.as_ref().map(|v2| v2.incarnation));
+    json.number(wall(member.first_seen()));
+    json.maybe(member.last_answered().map(wall));
+    json.maybe(member.last_heard().map(wall));
     json.number(u64::from(member.failures()));
 }
 
 fn entry(json: &mut Rows, entry: &Entry, mut bits: u64) {
     bits |= if entry.monitor { MONITOR } else { 0 };
     bits |= if entry.state == State::Offline { OFFLINE } else { 0 };
-    bits |= if entry.life.is_some() { OURS } else { 0 };
-    let life = entry.life.as_ref().filter(|_| entry.state == State::Offline);
+    bits |= if entry.v2.is_some() { OURS } else { 0 };
+    let v2 = entry.v2.as_ref().filter(|_| entry.state == State::Offline);
     json.text(Some(entry.url.as_str()));
     json.number(bits);
     json.number(entry.stamp);
-    json.text(life.and_then(|life| life.reason).map(|reason| match reason {
+    json.text(v2.and_then(|v2| v2.reason).map(|reason| match reason {
         Reason::Failed => "failed",
         Reason::Drained => "drained",
         Reason::Left => "left",
     }));
-    json.text(life.and_then(|life| life.author.as_ref()).map(ServerUrl::as_str));
+    json.text(v2.and_then(|v2| v2.author.as_ref()).map(ServerUrl::as_str));
 }
 
 // online, suspect, drained, left, failed, offline for an unknown reason
@@ -122,7 +122,7 @@ fn state(core: &Core, entry: &Entry) -> usize {
     if entry.state == State::Online {
         return usize::from(core.is_suspect(&entry.url));
     }
-    match entry.life.as_ref().and_then(|life| life.reason) {
+    match entry.v2.as_ref().and_then(|v2| v2.reason) {
         Some(Reason::Drained) => 2,
         Some(Reason::Left) => 3,
         Some(Reason::Failed) => 4,
@@ -130,7 +130,7 @@ fn state(core: &Core, entry: &Entry) -> usize {
     }
 }
 
-fn list(json: &mut Rows, engine: &Engine, name: &str, figures: &ListFigures) {
+fn list(json: &mut Rows, engine: &Engine, name: &str, figures: &ListStatus) {
     json.text(Some(name));
     json.maybe(figures.read);
     json.maybe(figures.written);

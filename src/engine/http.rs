@@ -26,7 +26,7 @@ use crate::protocol::ExchangeError;
 /// Largest answer or list that is read, bytes: what a v1 server sends of 50 000 of ours.
 pub const MAX_BODY: usize = 8 << 20;
 /// How long an answer may be, bytes, before it must wait for its turn, and how many have theirs: whatever answers come at a
-/// time, they take no more memory than that. Ours are below 90 kB. A turn ends, or one that trickles would keep it.
+/// time, they take no more memory than that. Envelope are below 90 kB. A turn ends, or one that trickles would keep it.
 const LARGE_BODY: usize = 128 << 10;
 const LARGE_AT_A_TIME: usize = 1;
 const TURN: Duration = Duration::from_secs(1);
@@ -122,7 +122,7 @@ impl Http {
         // v1's Express route answers 401 to every error: only the text tells.
         let begins = |with| text.as_ref().is_some_and(|text| text.starts_with(with));
         if status == StatusCode::UNAUTHORIZED && begins(UNAUTHORIZED) {
-            return Err(ExchangeError::SecretRefused);
+            return Err(ExchangeError::SecretRejected);
         }
         let answer =
             format!("it answered {status}{}", text.as_ref().map(|text| format!(": {text}")).unwrap_or_default());
@@ -275,7 +275,7 @@ fn exchange_error(error: &reqwest::Error) -> ExchangeError {
     } else if !error.is_connect() {
         ExchangeError::Other(cause(error))
     } else if is_refusal(error) {
-        ExchangeError::NotListening(cause(error))
+        ExchangeError::Refused(cause(error))
     } else {
         ExchangeError::Unreachable(cause(error))
     }

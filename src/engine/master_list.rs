@@ -4,35 +4,37 @@ use super::Shared;
 use super::http::Http;
 use super::store::Store;
 use crate::error::Error;
-use crate::message::{Edge, Message, ServerUrl};
+use crate::message::{Message, ServerUrl, Validator};
 use crate::protocol::Id;
 
 /// A read of a list, and what may follow.
 pub struct Sync {
     pub id: Id,
     pub write: bool,
-    pub only_news: bool,
+    pub if_changed: bool,
     pub timeout: std::time::Duration,
 }
 
 /// Reads a list, lets the core join it with what it knows, and writes that, if it is to be written. Nothing is written
 /// that has not been read just before.
 pub async fn sync(shared: &Shared, http: &Http, store: &Store, sync: Sync) -> Result<(), Error> {
-    let Sync { id, write, only_news, timeout } = sync;
+    let Sync { id, write, if_changed, timeout } = sync;
     let mut of_others = Vec::new();
-    let content = store.read(http, write, only_news, timeout).await;
+    let content = store.read(http, write, if_changed, timeout).await;
     let list = content.as_ref().map_err(Clone::clone).and_then(|content| {
         let Some(json) = &content.json else { return Ok(None) };
-        let edge = shared.edge(shared.clock.now(), &|_| None);
+        let validator = shared.validator(shared.clock.now(), &|_| None);
         // Whom we may not list others may: they stay in the list.
-        let all = Message::from_master_list(json, Edge { origins: None, ..edge })
+        let all = Message::from_master_list(json, Validator { origins: None, ..validator })
             .map_err(|error| store.not_a_list(json, &error))?;
         store.is_list(content);
         of_others = all.entries;
         of_others.retain(|entry| ServerUrl::parse_allowed(entry.url.as_str(), &shared.config.origins).is_err());
-        Message::from_master_list(json, edge).map(Some).map_err(|error| store.not_a_list(json, &error))
+        Message::from_master_list(json, validator).map(Some).map_err(|error| store.not_a_list(json, &error))
     });
-    if let (Some(mut joined), Ok(content)) = (shared.with_core(|core, now| core.handle_list(now, id, list))?, content) {
+    if let (Some(mut joined), Ok(content)) =
+        (shared.with_core(|core, now| core.handle_list_read(now, id, list))?, content)
+    {
         joined.entries.extend(of_others);
         let written = store.write(http, joined.to_master_list(), content, timeout).await;
         shared.with_core(|core, now| core.handle_list_written(now, id, written))?;

@@ -9,7 +9,7 @@ use crate::protocol::ExchangeError;
 /// Upper ends of the classes of durations, ms: from a neighbour on the same machine to the longest time-out.
 pub const BUCKETS: [u64; 12] = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000];
 
-/// Figures since the start.
+/// Counters since the start.
 #[derive(Clone, Copy, Default)]
 pub struct Measured {
     /// How many were answered; found nobody that listened; had no answer in time; reached nothing; reached one that does not
@@ -39,10 +39,10 @@ impl Meter {
     pub fn ended(&self, answer: &Result<Message, ExchangeError>, took: Duration) {
         let end = match answer {
             Ok(_) => 0,
-            Err(ExchangeError::NotListening(_)) => 1,
+            Err(ExchangeError::Refused(_)) => 1,
             Err(ExchangeError::TimedOut) => 2,
             Err(ExchangeError::Unreachable(_)) => 3,
-            Err(ExchangeError::SecretRefused | ExchangeError::WrongCluster(_)) => 4,
+            Err(ExchangeError::SecretRejected | ExchangeError::WrongCluster(_)) => 4,
             Err(ExchangeError::Other(_)) => 5,
         };
         self.change(|it| {

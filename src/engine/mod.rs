@@ -26,8 +26,8 @@ use tokio::task::{AbortHandle, JoinSet};
 use crate::clock::{Clock, Now};
 use crate::config::{Config, Settings};
 use crate::error::Error;
-use crate::message::{Edge, Entry, Message, RawEntry, ServerUrl, State};
-use crate::protocol::{Action, Core, ExchangeError, MemberEvent, Notice};
+use crate::message::{Entry, Message, RawEntry, ServerUrl, State, Validator};
+use crate::protocol::{Action, Core, Event, ExchangeError, MemberEvent};
 
 use http::{Http, find_ourselves};
 use meter::Meter;
@@ -92,7 +92,7 @@ impl Engine {
     /// The program's event loop turns.
     pub fn beat(&self) {
         // A failed engine needs no beat.
-        let _ = self.shared.with_core(Core::handle_beat);
+        let _ = self.shared.with_core(Core::handle_heartbeat);
     }
 
     /// Whether the engine works.
@@ -131,7 +131,7 @@ impl Engine {
         self.shared.with_core(|core, now| {
             core.admit(now)?;
             let known = |text: &str| core.members().known(text);
-            let message = Message::from_raw(entries, self.shared.edge(now, &known))?;
+            let message = Message::from_raw(entries, self.shared.validator(now, &known))?;
             Ok(core.handle_gossip(now, &message).entries)
         })?
     }
@@ -145,12 +145,12 @@ impl Engine {
         let answer = self.shared.with_core(|core, now| {
             core.admit(now)?;
             let known = |text: &str| core.members().known(text);
-            let Some(message) = Message::from_text(text, self.shared.edge(now, &known)).transpose()? else {
+            let Some(message) = Message::from_field(text, self.shared.validator(now, &known)).transpose()? else {
                 return Ok(None);
             };
             gate.check_cluster(message.cluster())?;
             core.admit_from(&message)?;
-            Ok(core.handle_gossip(now, &message).to_text())
+            Ok(core.handle_gossip(now, &message).to_field())
         })??;
         Ok(answer.map(|text| gate.answer(&proof, own, gate.named(text))))
     }
@@ -162,7 +162,7 @@ impl Engine {
 
     /// A number that differs whenever [`Engine::entries`] would.
     pub fn version(&self) -> Result<u64, Error> {
-        self.shared.with_core(|core, _| core.members().version())
+        self.shared.with_core(|core, _| core.members().revision())
     }
 
     /// What has become of servers since this was asked last, the first of it: none once all is taken.
@@ -236,14 +236,14 @@ struct Inner {
     core: Core,
     // What has happened: not reported yet, and not told to the program yet. The latter does not grow while the program
     // hangs: after 5 s of that the core asks nobody, and so nothing comes in.
-    notices: Vec<Notice>,
+    notices: Vec<Event>,
     events: Vec<MemberEvent>,
 }
 
 impl Inner {
     fn collect(&mut self) {
-        while let Some(notice) = self.core.poll_notice() {
-            if let Notice::Member(event) = &notice {
+        while let Some(notice) = self.core.poll_event() {
+            if let Event::Member(event) = &notice {
                 self.events.push(event.clone());
             }
             self.notices.push(notice);
@@ -288,8 +288,8 @@ impl Shared {
         result
     }
 
-    fn edge<'a>(&'a self, now: Now, known: &'a dyn Fn(&str) -> Option<ServerUrl>) -> Edge<'a> {
-        Edge { wall: now.wall, origins: Some(&self.config.origins), known }
+    fn validator<'a>(&'a self, now: Now, known: &'a dyn Fn(&str) -> Option<ServerUrl>) -> Validator<'a> {
+        Validator { wall: now.wall, origins: Some(&self.config.origins), known }
     }
 
     /// Sends a message and reads the answer.
@@ -302,19 +302,19 @@ impl Shared {
     ) -> Result<Message, ExchangeError> {
         let gate = &self.config.gate;
         let other = |error: Error| ExchangeError::Other(error.to_string());
-        let text = message.to_text().map(|text| gate.named(text));
+        let text = message.to_field().map(|text| gate.named(text));
         let request = gate.request(to, text.as_deref()).map_err(|why| ExchangeError::Other(why.into()))?;
         let body = message.to_json_with(text);
         self.meter.sent(body.len());
         let body = http.gossip(to, &request.header, body, timeout, fresh).await?;
         self.meter.received(body.len());
-        let edge = self.edge(self.clock.now(), &|_| None);
+        let validator = self.validator(self.clock.now(), &|_| None);
         let answer = match request.nonce {
-            None => Message::from_json(&body, edge).map_err(other)?,
+            None => Message::from_json(&body, validator).map_err(other)?,
             Some(nonce) => {
-                let text = Message::text_of(&body).map_err(other)?;
+                let text = Message::field_of(&body).map_err(other)?;
                 let text = text.as_deref().and_then(|text| gate.verified(&nonce, to, text));
-                let answer = text.and_then(|text| Message::from_text(text, edge));
+                let answer = text.and_then(|text| Message::from_field(text, validator));
                 answer
                     .ok_or_else(|| ExchangeError::Other("its answer is not signed with our secret".into()))?
                     .map_err(other)?
@@ -384,8 +384,8 @@ impl Shared {
             })?;
             for notice in notices {
                 match notice {
-                    Notice::Started => self.end_wait(|waiting| &mut waiting.started, &Ok(())),
-                    Notice::Left => return Ok(()),
+                    Event::Started => self.end_wait(|waiting| &mut waiting.started, &Ok(())),
+                    Event::Left => return Ok(()),
                     notice => reporter.report(notice),
                 }
             }
@@ -400,16 +400,16 @@ impl Shared {
                             if to != shared.config.settings.base_url {
                                 shared.meter.ended(&answer, began.elapsed());
                             }
-                            shared.with_core(|core, now| core.handle_answer(now, id, answer))
+                            shared.with_core(|core, now| core.handle_response(now, id, answer))
                         });
                     }
-                    Action::SyncList { id, place, write, only_news, timeout } => {
+                    Action::SyncList { id, place, write, if_changed, timeout } => {
                         // The core waits for the newest only.
                         if let Some(earlier) = list_tasks[place].take() {
                             earlier.abort();
                         }
                         let (shared, http, store) = (Arc::clone(&self), Arc::clone(&http), Arc::clone(&stores[place]));
-                        let sync = master_list::Sync { id, write, only_news, timeout };
+                        let sync = master_list::Sync { id, write, if_changed, timeout };
                         let sync = async move { master_list::sync(&shared, &http, &store, sync).await };
                         list_tasks[place] = Some(tasks.spawn(sync));
                     }
@@ -441,9 +441,9 @@ impl Shared {
         file: &StateFile,
         reporter: &Reporter<'_>,
     ) -> Result<(), Error> {
-        let edge = self.edge(self.clock.now(), &|_| None);
-        match json.and_then(|json| Message::from_master_list(&json, edge).map_err(|error| error.to_string())) {
-            Ok(state) => self.with_core(|core, now| core.handle_state(now, &state)),
+        let validator = self.validator(self.clock.now(), &|_| None);
+        match json.and_then(|json| Message::from_master_list(&json, validator).map_err(|error| error.to_string())) {
+            Ok(state) => self.with_core(|core, now| core.handle_saved_state(now, &state)),
             Err(error) => {
                 let message = format!("the state file {file} is ignored: {error}");
                 reporter.warn(vec![Report::warning("SHAZBOT_STATE_UNUSABLE", message)]);

@@ -48,16 +48,16 @@ async fn run(shared: &Shared, http: &Http, store: &Store) {
     loop {
         let now = shared.clock.now();
         let outcome = shared.with_core(|core, now| {
-            core.handle_beat(now);
+            core.handle_heartbeat(now);
             core.handle_timeout(now);
             let actions: Vec<_> = std::iter::from_fn(|| core.poll_action()).collect();
             (actions, core.poll_timeout().map_or(RACE, |at| at.saturating_sub(now.mono)))
         });
         let (actions, next) = outcome.expect("it works");
         for action in actions {
-            if let Action::SyncList { id, write, only_news, timeout, .. } = action {
+            if let Action::SyncList { id, write, if_changed, timeout, .. } = action {
                 reads += 1;
-                sync(shared, http, store, Sync { id, write, only_news, timeout }).await.expect("it works");
+                sync(shared, http, store, Sync { id, write, if_changed, timeout }).await.expect("it works");
             }
         }
         if now.mono > RACE && reads >= READS {

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::membership::{MAX_SERVERS, MAX_UNREACHED};
 use crate::message::{Reason, ServerUrl};
-use crate::protocol::{Became, ExchangeError, MemberEvent, Notice};
+use crate::protocol::{Event, ExchangeError, MemberEvent, MemberEventKind};
 
 /// How many peers that refuse our secret, or belong to another cluster, are named in the life of an engine.
 const MAX_NAMED: usize = 100;
@@ -101,19 +101,19 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    pub fn report(&mut self, notice: Notice) {
+    pub fn report(&mut self, notice: Event) {
         let report = match notice {
             // The engine itself acts on these two.
-            Notice::Started | Notice::Left => return,
-            Notice::Member(MemberEvent { became: Became::Online, entry, .. }) => {
+            Event::Started | Event::Left => return,
+            Event::Member(MemberEvent { kind: MemberEventKind::Online, entry, .. }) => {
                 Report::log("MEMBER_ONLINE", format!("{} is online", entry.url))
             }
-            Notice::Member(MemberEvent { became: Became::Suspect, entry, .. }) => Report::log(
+            Event::Member(MemberEvent { kind: MemberEventKind::Suspect, entry, .. }) => Report::log(
                 "MEMBER_SUSPECT",
                 format!("{} does not answer: others are asked whether they reach it", entry.url),
             ),
-            Notice::Member(MemberEvent { became: Became::Offline, entry, .. }) => {
-                let (reason, author) = entry.life.map_or((None, None), |life| (life.reason, life.author));
+            Event::Member(MemberEvent { kind: MemberEventKind::Offline, entry, .. }) => {
+                let (reason, author) = entry.v2.map_or((None, None), |v2| (v2.reason, v2.author));
                 let reason = match reason {
                     Some(Reason::Failed) => ": exchanges with it fail",
                     Some(Reason::Drained) => ": it was drained",
@@ -123,32 +123,32 @@ impl<'a> Reporter<'a> {
                 let author = author.map(|author| format!(", says {author}")).unwrap_or_default();
                 Report::log("MEMBER_OFFLINE", format!("{} is offline{reason}{author}", entry.url))
             }
-            Notice::ExchangeFailed(url, ExchangeError::SecretRefused) => {
+            Event::ExchangeFailed(url, ExchangeError::SecretRejected) => {
                 let message = format!(
                     "{url} refuses our SHAZBOT_SECRET: it must be the same on every server. Or it takes signed messages \
                      only: then set SHAZBOT_AUTH=sign here"
                 );
                 self.once(url, "SHAZBOT_PEER_REFUSED_SECRET", message)
             }
-            Notice::ExchangeFailed(url, ExchangeError::WrongCluster(why)) => {
+            Event::ExchangeFailed(url, ExchangeError::WrongCluster(why)) => {
                 let message = format!("{url} is of another cluster. {why}");
                 self.once(url, "SHAZBOT_WRONG_CLUSTER", message)
             }
-            Notice::ExchangeFailed(url, error) => {
+            Event::ExchangeFailed(url, error) => {
                 Report::log("EXCHANGE_FAILED", format!("gossip with {url} failed: {error}"))
             }
-            Notice::ListWritten { list, servers, on_condition } => {
+            Event::ListWritten { list, servers, on_condition } => {
                 let how = if on_condition { "on condition that nobody else had" } else { "without a condition" };
                 Report::log("LIST_WRITTEN", format!("the master list {list} was written, {how}: it names {servers}"))
             }
-            Notice::ListFailed(error) => Report::log("LIST_FAILED", format!("the master list {error}")),
-            Notice::ListUnusable(error) => {
+            Event::ListFailed(error) => Report::log("LIST_FAILED", format!("the master list {error}")),
+            Event::ListUnusable(error) => {
                 let message = format!(
                     "the master list {error}. While no list works, new servers do not find the others; see docs/master-list.md"
                 );
                 Report::warning("SHAZBOT_LIST_UNUSABLE", message)
             }
-            Notice::StateNotSaved(error) => {
+            Event::StateNotSaved(error) => {
                 let message = format!("the state file {error}. This server keeps nothing for its next start");
                 if self.is_state_said {
                     Report::log("STATE_FAILED", message)
@@ -157,25 +157,25 @@ impl<'a> Reporter<'a> {
                     Report::warning("SHAZBOT_STATE_UNUSABLE", message)
                 }
             }
-            Notice::Unreachable { url, by } => {
+            Event::Unreachable { url, by } => {
                 let by = by.map(|by| format!(", says {by}")).unwrap_or_default();
                 let message = format!("others cannot reach this server at its SHAZBOT_BASE_URL, {url}{by}");
                 Report::warning("SHAZBOT_UNREACHABLE", message)
             }
-            Notice::Rival(url) => {
+            Event::Rival(url) => {
                 let message = format!(
                     "another process has the SHAZBOT_BASE_URL of this one, {url}: others take both for one server, and ask \
                      whichever answers. Give each process one of its own; EXAMPLES.md has how with node:cluster and PM2"
                 );
                 Report::warning("SHAZBOT_DUPLICATE_BASE_URL", message)
             }
-            Notice::Full => {
+            Event::Full => {
                 let message = format!(
                     "others name more servers than are remembered, {MAX_SERVERS}, of which {MAX_UNREACHED} may never have answered"
                 );
                 Report::warning("SHAZBOT_TOO_MANY_SERVERS", message)
             }
-            Notice::EntrySkipped(entry) => {
+            Event::EntrySkipped(entry) => {
                 let name = if entry.name.is_empty() { "without a URL" } else { &entry.name };
                 let message = format!("an entry of a server list is skipped, {name}: {}", entry.reason);
                 Report::warning("SHAZBOT_ENTRY_SKIPPED", message)

@@ -84,13 +84,13 @@ impl Store {
 
     /// Reads the list; one that is not there is empty. Where it is a file that will be written, nobody else writes it until
     /// the content is dropped.
-    pub async fn read(&self, http: &Http, write: bool, only_news: bool, timeout: Duration) -> Result<Content, String> {
+    pub async fn read(&self, http: &Http, write: bool, if_changed: bool, timeout: Duration) -> Result<Content, String> {
         let mut hold = Hold::Nothing;
         if let (Target::File(document), true) = (&self.write, write) {
             let lock = document.lock(timeout).await;
             hold = Hold::Lock(lock.map_err(|error| format!("{} cannot be written: {error}", self.list.write))?);
         }
-        let content = self.try_to_read(http, write, only_news, timeout, hold).await;
+        let content = self.try_to_read(http, write, if_changed, timeout, hold).await;
         content.map_err(|error| format!("{} cannot be read: {error}", self.list.read))
     }
 
@@ -98,7 +98,7 @@ impl Store {
         &self,
         http: &Http,
         write: bool,
-        only_news: bool,
+        if_changed: bool,
         timeout: Duration,
         mut hold: Hold,
     ) -> Result<Content, String> {
@@ -108,7 +108,7 @@ impl Store {
                 return Ok(Content { json: Some(document.read(MAX_BODY, timeout).await?), tag: None, hold });
             }
         };
-        let seen = if only_news { self.seen().tag.clone() } else { None };
+        let seen = if if_changed { self.seen().tag.clone() } else { None };
         let Some(Got { body, tag, version, at }) = http.lists.get(url, seen.as_deref(), timeout).await? else {
             return Ok(Content { json: None, tag: None, hold });
         };

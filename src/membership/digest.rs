@@ -1,6 +1,6 @@
 //! All that is listed, in a number, and in a number for each of some buckets: what servers compare instead of lists.
 
-use super::{Members, number};
+use super::{Members, effective_incarnation};
 use crate::message::{Digest, Entry, MAX_BUCKETS, State, stable_hash};
 
 /// About how many servers share a bucket: what a difference in one of them costs.
@@ -53,18 +53,18 @@ fn bucket_of(entry: &Entry, count: usize) -> usize {
 
 /// What an entry adds to the digest: what matters, not heartbeats. Of a v1 server that is online every stamp is one.
 pub(super) fn contribution(entry: &Entry) -> u64 {
-    let life = entry.life.as_ref();
-    let (state, version) = match (entry.state, life) {
+    let v2 = entry.v2.as_ref();
+    let (state, version) = match (entry.state, v2) {
         (State::Online, None) => (0, 0),
-        (State::Online, Some(life)) => (1, life.incarnation),
+        (State::Online, Some(v2)) => (1, v2.incarnation),
         // A drained v1 server stamps itself anew at each exchange.
         (State::Offline, None) => (2, entry.stamp >> 22),
-        (State::Offline, Some(_)) => (2, number(entry)),
+        (State::Offline, Some(_)) => (2, effective_incarnation(entry)),
     };
     let mut bytes = [0; 22];
     bytes[..8].copy_from_slice(&entry.url.key().to_le_bytes());
     bytes[8..16].copy_from_slice(&version.to_le_bytes());
-    bytes[16..20].copy_from_slice(&life.map_or(0, |life| life.instance).to_le_bytes());
+    bytes[16..20].copy_from_slice(&v2.map_or(0, |v2| v2.instance).to_le_bytes());
     bytes[20] = state;
     bytes[21] = u8::from(entry.monitor);
     stable_hash(&bytes)
@@ -74,7 +74,7 @@ pub(super) fn contribution(entry: &Entry) -> u64 {
 mod tests {
     use super::*;
     use crate::clock::Now;
-    use crate::membership::TOMBSTONE_LIFE;
+    use crate::membership::TOMBSTONE_TTL;
     use crate::membership::tests::{WALL, at, entry, url};
 
     fn filled(order: impl Iterator<Item = u64>) -> Members {
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn only_the_buckets_that_differ_are_to_be_exchanged() {
         let (one, mut other) = (filled(0..500), filled(0..500));
-        other.declare_dead(&url("s7"), &url("s8"), at(3));
+        other.mark_failed(&url("s7"), &url("s8"), at(3));
         let count = one.bucket_count();
         let (mine, theirs) = (one.buckets(count, 0), other.buckets(count, 0));
         let wanted: Vec<_> = mine.iter().zip(&theirs).map(|(mine, theirs)| mine != theirs).collect();
@@ -118,7 +118,7 @@ mod tests {
         assert_ne!(one.digest(0), other.digest(0));
         assert_eq!(one.digest(cutoff), other.digest(cutoff));
         // Forgetting it is the same.
-        one.expire(&url("own"), Now { wall: WALL + 6_000 + TOMBSTONE_LIFE, ..at(7) });
+        one.expire(&url("own"), Now { wall: WALL + 6_000 + TOMBSTONE_TTL, ..at(7) });
         assert_eq!(one.digest(cutoff), other.digest(cutoff));
     }
 

@@ -63,17 +63,17 @@ impl Member {
     }
 
     /// Since when this process of it is known, as monotonic time.
-    pub fn since(&self) -> Duration {
+    pub fn first_seen(&self) -> Duration {
         Duration::from_millis(self.since)
     }
 
     /// When this process of it last answered us, as monotonic time.
-    pub fn answered(&self) -> Option<Duration> {
+    pub fn last_answered(&self) -> Option<Duration> {
         self.answered.map(|at| Duration::from_millis(at.get()))
     }
 
     /// When it last spoke to us, asked or unasked, as monotonic time.
-    pub fn heard(&self) -> Option<Duration> {
+    pub fn last_heard(&self) -> Option<Duration> {
         self.heard.map(|at| Duration::from_millis(at.get()))
     }
 
@@ -84,13 +84,13 @@ impl Member {
 
     /// What its own clock shows now, ms since the epoch, as far as we can know: news of it with a greater stamp is
     /// younger than now, whatever any other clock says.
-    pub fn own_clock(&self, now: Now) -> u64 {
+    pub fn estimated_clock(&self, now: Now) -> u64 {
         ms(now.mono).saturating_add_signed(self.clock)
     }
 
     // v1 servers do not number their processes: one that comes back may be another.
     fn is_another_process(&self, entry: &Entry) -> bool {
-        match (&self.entry.life, &entry.life) {
+        match (&self.entry.v2, &entry.v2) {
             (Some(before), Some(after)) => before.instance != after.instance,
             (None, None) => self.entry.state == State::Offline && entry.state == State::Online,
             _ => true,

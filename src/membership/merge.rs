@@ -1,7 +1,7 @@
 //! The one rule by which two words on a server become one. It takes the greater in a total order, which makes merging
 //! commutative, associative and idempotent, whatever comes in whatever order.
 
-use crate::message::{Entry, Life, State};
+use crate::message::{Entry, EntryV2, State};
 
 /// The version of a server's life and death that an entry speaks of: the incarnation, which only the server itself
 /// raises, and always above what it was told. Incarnations begin at the wall clock, so they compare with stamps:
@@ -9,11 +9,11 @@ use crate::message::{Entry, Life, State};
 ///   one that went back to v1 is above its last incarnation as soon as it stamps itself.
 /// - A death counts at least as its stamp. Otherwise an entry that lost its incarnation on the way, and looks like one
 ///   of v1, would be above a death that came after it.
-pub fn number(entry: &Entry) -> u64 {
-    match (&entry.life, entry.state) {
+pub fn effective_incarnation(entry: &Entry) -> u64 {
+    match (&entry.v2, entry.state) {
         (None, _) => entry.stamp,
-        (Some(life), State::Online) => life.incarnation,
-        (Some(life), State::Offline) => life.incarnation.max(entry.stamp),
+        (Some(v2), State::Online) => v2.incarnation,
+        (Some(v2), State::Offline) => v2.incarnation.max(entry.stamp),
     }
 }
 
@@ -29,8 +29,8 @@ pub fn join(a: Entry, b: Entry) -> Entry {
 
 // At the same number offline wins; at the same state the newest stamp. What follows only decides between entries that
 // should not both exist, the same way everywhere.
-fn rank(entry: &Entry) -> (u64, State, u64, Option<&Life>, bool) {
-    (number(entry), entry.state, entry.stamp, entry.life.as_ref(), entry.monitor)
+fn rank(entry: &Entry) -> (u64, State, u64, Option<&EntryV2>, bool) {
+    (effective_incarnation(entry), entry.state, entry.stamp, entry.v2.as_ref(), entry.monitor)
 }
 
 #[cfg(test)]
@@ -44,13 +44,13 @@ mod tests {
         // Few values each, so that ties are common.
         let reason = prop::option::of(prop::sample::select(vec![Reason::Failed, Reason::Drained, Reason::Left]));
         let author = prop::option::of(prop::sample::select(vec!["http://a/", "http://b/"]));
-        let life = prop::option::of((0u64..4, 0u32..3, reason, author));
-        (any::<bool>(), any::<bool>(), 0u64..4, life).prop_map(|(monitor, online, stamp, life)| Entry {
+        let v2 = prop::option::of((0u64..4, 0u32..3, reason, author));
+        (any::<bool>(), any::<bool>(), 0u64..4, v2).prop_map(|(monitor, online, stamp, v2)| Entry {
             url: ServerUrl::parse("http://x/").expect("valid"),
             monitor,
             state: if online { State::Online } else { State::Offline },
             stamp,
-            life: life.map(|(incarnation, instance, reason, author)| Life {
+            v2: v2.map(|(incarnation, instance, reason, author)| EntryV2 {
                 incarnation,
                 instance,
                 reason,

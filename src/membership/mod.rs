@@ -12,14 +12,14 @@ use crate::message::{Entry, MAX_AHEAD, Reason, ServerUrl, State, stable_hash};
 
 use digest::contribution;
 pub use member::Member;
-pub use merge::{join, number, supersedes};
+pub use merge::{effective_incarnation, join, supersedes};
 
 /// How long a server that is gone is remembered, ms (v1's README: 24 hours). Until then nothing older than its death
 /// makes it online.
-pub const TOMBSTONE_LIFE: u64 = 24 * 3_600_000;
+pub const TOMBSTONE_TTL: u64 = 24 * 3_600_000;
 /// The oldest word of a third party that makes a server online, ms. Less than the life of a tombstone by more than
 /// clocks may differ, so that what a tombstone kept out is too old by itself once the tombstone is gone.
-pub const ONLINE_LIFE: u64 = 20 * 3_600_000;
+pub const ONLINE_TTL: u64 = 20 * 3_600_000;
 /// Most servers that are remembered: room for the largest cluster and as many dead again.
 pub const MAX_SERVERS: usize = 50_000;
 /// How many of them may be known by others' words alone: whoever invents servers leaves as much room to those that answer.
@@ -61,8 +61,8 @@ impl Kind {
 
     fn of(Member { entry, reached, .. }: &Member) -> [bool; Self::COUNT] {
         let live = entry.state == State::Online;
-        let legacy = live && entry.life.is_none();
-        [live, entry.is_death(), legacy, live && entry.monitor, live && *reached, !live && !*reached]
+        let legacy = live && entry.v2.is_none();
+        [live, entry.is_failure(), legacy, live && entry.monitor, live && *reached, !live && !*reached]
     }
 }
 
@@ -77,7 +77,7 @@ pub struct Members {
     hash: u64,
     // Stamps and hashes of the offline.
     tombstones: BTreeSet<(u64, u64)>,
-    version: u64,
+    revision: u64,
 }
 
 impl Members {
@@ -88,11 +88,11 @@ impl Members {
 
     /// Whether [`Members::merge`] would take it.
     pub fn would_take(&self, entry: &Entry, now: Now) -> bool {
-        let life = match entry.state {
-            State::Online => ONLINE_LIFE,
-            State::Offline => TOMBSTONE_LIFE,
+        let v2 = match entry.state {
+            State::Online => ONLINE_TTL,
+            State::Offline => TOMBSTONE_TTL,
         };
-        if entry.stamp + life < now.wall {
+        if entry.stamp + v2 < now.wall {
             return false;
         }
         match self.map.get(&entry.url.key()) {
@@ -118,7 +118,7 @@ impl Members {
 
     /// Puts an entry in place of whatever is known: for a server's word on itself.
     pub fn put(&mut self, entry: Entry, now: Now) -> Change {
-        self.version += 1;
+        self.revision += 1;
         let (key, state, added) = (entry.url.key(), entry.state, contribution(&entry));
         let before = self.map.get(&key).map(|member| {
             self.tombstones.remove(&(member.entry.stamp, key));
@@ -154,7 +154,7 @@ impl Members {
         let Some(key) = self.keys(Kind::Live).get(place).copied() else { return };
         if let Some(member) = self.map.get_mut(&key).filter(|member| stamp > member.entry.stamp) {
             member.refresh(stamp, now);
-            self.version += 1;
+            self.revision += 1;
         }
     }
 
@@ -164,26 +164,26 @@ impl Members {
         let Some(member) = self.map.get_mut(&entry.url.key()) else { return false };
         let known = &member.entry;
         let is_same = (known.state, entry.state) == (State::Online, State::Online)
-            && (known.monitor, &known.life) == (entry.monitor, &entry.life)
+            && (known.monitor, &known.v2) == (entry.monitor, &entry.v2)
             && known.url == entry.url;
-        if is_same && entry.stamp > known.stamp && entry.stamp + ONLINE_LIFE >= now.wall {
+        if is_same && entry.stamp > known.stamp && entry.stamp + ONLINE_TTL >= now.wall {
             member.refresh(entry.stamp, now);
-            self.version += 1;
+            self.revision += 1;
         }
         is_same
     }
 
     /// Lists a server offline because it could not be reached.
-    pub fn declare_dead(&mut self, url: &ServerUrl, author: &ServerUrl, now: Now) -> Change {
+    pub fn mark_failed(&mut self, url: &ServerUrl, author: &ServerUrl, now: Now) -> Change {
         let Some(member) = self.get(url) else {
             return Change::None;
         };
         let mut entry = member.entry.clone();
         entry.state = State::Offline;
-        entry.stamp = member.own_clock(now).max(entry.stamp + 1);
-        if let Some(life) = &mut entry.life {
-            life.reason = Some(Reason::Failed);
-            life.author = Some(author.clone());
+        entry.stamp = member.estimated_clock(now).max(entry.stamp + 1);
+        if let Some(v2) = &mut entry.v2 {
+            v2.reason = Some(Reason::Failed);
+            v2.author = Some(author.clone());
         }
         self.put(entry, now)
     }
@@ -225,8 +225,8 @@ impl Members {
     /// Forgets tombstones past their life, and what is stamped further ahead of our clock than we would accept today:
     /// the latter were accepted while our own clock was wrong. Returns those, to be met anew.
     pub fn expire(&mut self, own: &ServerUrl, now: Now) -> Vec<Entry> {
-        let ahead = |entry: &Entry| entry.stamp.max(number(entry)) > now.wall + MAX_AHEAD;
-        let dead = |entry: &Entry| entry.state == State::Offline && entry.stamp + TOMBSTONE_LIFE < now.wall;
+        let ahead = |entry: &Entry| entry.stamp.max(effective_incarnation(entry)) > now.wall + MAX_AHEAD;
+        let dead = |entry: &Entry| entry.state == State::Offline && entry.stamp + TOMBSTONE_TTL < now.wall;
         let gone: Vec<_> = self.entries().filter(|it| it.url != *own && (ahead(it) || dead(it))).cloned().collect();
         for entry in &gone {
             self.forget(entry.url.key());
@@ -239,12 +239,12 @@ impl Members {
         self.tombstones.remove(&(entry.stamp, key));
         self.hash = self.hash.wrapping_sub(contribution(&entry));
         self.index(key, [false; Kind::COUNT]);
-        self.version += 1;
+        self.revision += 1;
     }
 
     /// A number that differs whenever a list handed out would.
-    pub fn version(&self) -> u64 {
-        self.version
+    pub fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// One server.
@@ -299,7 +299,7 @@ pub(crate) mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::message::Life;
+    use crate::message::EntryV2;
 
     const HOUR: u64 = 3_600_000;
     pub(crate) const WALL: u64 = 1_800_000_000_000;
@@ -313,15 +313,15 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn entry(name: &str, state: State, stamp: u64, incarnation: Option<u64>) -> Entry {
-        let life = incarnation.map(|incarnation| Life { incarnation, instance: 1, reason: None, author: None });
-        Entry { url: url(name), monitor: false, state, stamp, life }
+        let v2 = incarnation.map(|incarnation| EntryV2 { incarnation, instance: 1, reason: None, author: None });
+        Entry { url: url(name), monitor: false, state, stamp, v2 }
     }
 
     #[test]
     fn nothing_older_than_a_death_makes_a_server_online() {
         let mut members = Members::default();
         members.merge(entry("a", State::Online, WALL, Some(WALL)), at(0));
-        members.declare_dead(&url("a"), &url("b"), at(10));
+        members.mark_failed(&url("a"), &url("b"), at(10));
         // A later stamp at the same incarnation is what v1 peers make of it in their master list.
         members.merge(entry("a", State::Online, WALL + HOUR, Some(WALL)), at(11));
         // One that was stripped of its incarnation on the way.
@@ -356,7 +356,7 @@ pub(crate) mod tests {
         let mut members = Members::default();
         // Its clock is an hour slow.
         members.merge(entry("a", State::Online, WALL - HOUR, None), at(0));
-        members.declare_dead(&url("a"), &url("b"), at(10));
+        members.mark_failed(&url("a"), &url("b"), at(10));
         assert_eq!(members.get(&url("a")).expect("known").entry.stamp, WALL - HOUR + 10_000);
     }
 

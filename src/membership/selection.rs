@@ -32,13 +32,13 @@ impl Members {
 
     /// Random online servers of ours but some.
     pub fn helpers(&self, own: &ServerUrl, rng: &mut SmallRng, count: usize, not: &[ServerUrl]) -> Vec<ServerUrl> {
-        self.random(Kind::Live, own, rng, count, |entry| entry.life.is_some() && !not.contains(&entry.url))
+        self.random(Kind::Live, own, rng, count, |entry| entry.v2.is_some() && !not.contains(&entry.url))
     }
 
     /// The online servers of ours that follow this one on the ring, nearest first.
     pub fn successors<'a>(&'a self, own: &'a ServerUrl) -> impl Iterator<Item = &'a ServerUrl> {
         let (before, after) = self.split_at(Kind::Live, own);
-        self.of_ours(after.iter().chain(before), own)
+        self.new_v2(after.iter().chain(before), own)
     }
 
     /// Of those that follow one on the ring that has never answered us, the nearest that has.
@@ -47,13 +47,13 @@ impl Members {
             return None;
         }
         let (before, after) = self.split_at(Kind::Reached, url);
-        self.of_ours(after.iter().chain(before), own).next()
+        self.new_v2(after.iter().chain(before), own).next()
     }
 
     /// The online servers of ours that come before this one on the ring, nearest first.
     pub fn predecessors<'a>(&'a self, own: &'a ServerUrl) -> impl Iterator<Item = &'a ServerUrl> {
         let (before, after) = self.split_at(Kind::Live, own);
-        self.of_ours(before.iter().rev().chain(after.iter().rev()), own)
+        self.new_v2(before.iter().rev().chain(after.iter().rev()), own)
     }
 
     /// The online server of version 1 that follows another on the ring.
@@ -88,7 +88,7 @@ impl Members {
 
     fn departed_since<'a>(&'a self, stamp: u64, own: &'a ServerUrl) -> impl Iterator<Item = &'a ServerUrl> {
         let recent = self.tombstones.range((stamp, 0)..).filter_map(|(_, key)| self.by_key(*key));
-        recent.filter(move |entry| !entry.is_death() && entry.url != *own).map(|entry| &entry.url)
+        recent.filter(move |entry| !entry.is_failure() && entry.url != *own).map(|entry| &entry.url)
     }
 
     /// How many are online, at least one.
@@ -133,13 +133,13 @@ impl Members {
         (&keys[..place], &keys[after..])
     }
 
-    fn of_ours<'a>(
+    fn new_v2<'a>(
         &'a self,
         keys: impl Iterator<Item = &'a u64>,
         own: &'a ServerUrl,
     ) -> impl Iterator<Item = &'a ServerUrl> {
         let entries = keys.filter_map(|key| self.by_key(*key));
-        entries.filter(|entry| entry.life.is_some() && entry.url != *own).map(|entry| &entry.url)
+        entries.filter(|entry| entry.v2.is_some() && entry.url != *own).map(|entry| &entry.url)
     }
 }
 
@@ -149,7 +149,7 @@ mod tests {
 
     use super::*;
     use crate::membership::tests::{WALL, at, entry, url};
-    use crate::message::{Life, Reason, State};
+    use crate::message::{EntryV2, Reason, State};
 
     fn cluster(servers: usize, monitors: usize, dead: usize) -> Members {
         let mut members = Members::default();
@@ -190,7 +190,7 @@ mod tests {
         let mut members = cluster(9, 0, 0);
         let left = |members: &mut Members, name: &str, stamp| {
             let mut entry = entry(name, State::Offline, stamp, Some(1));
-            entry.life = entry.life.map(|life| Life { reason: Some(Reason::Left), ..life });
+            entry.v2 = entry.v2.map(|v2| EntryV2 { reason: Some(Reason::Left), ..v2 });
             members.merge(entry, at(0));
         };
         left(&mut members, "yesterday", WALL - 10 * 3_600_000);

@@ -7,30 +7,30 @@ use serde::ser::{SerializeSeq, SerializeStruct, Serializer};
 use serde_json::Deserializer;
 use serde_json::value::RawValue;
 
-use super::{Edge, Entry, MAX_ENTRIES, Message, RawEntry, State, too_many_entries};
+use super::{Entry, MAX_ENTRIES, Message, RawEntry, State, Validator, too_many_entries};
 use crate::error::Error;
 
 impl Message {
     /// The field of a message of ours, in the answer of a peer.
-    pub fn text_of(json: &[u8]) -> Result<Option<String>, Error> {
+    pub fn field_of(json: &[u8]) -> Result<Option<String>, Error> {
         Ok(Parts::of_gossip(json)?.text())
     }
 
     /// Reads the answer of a peer.
-    pub fn from_json(json: &[u8], edge: Edge<'_>) -> Result<Self, Error> {
+    pub fn from_json(json: &[u8], validator: Validator<'_>) -> Result<Self, Error> {
         let parts = Parts::of_gossip(json)?;
-        let ours = parts.text().and_then(|text| Self::from_text(&text, edge));
-        ours.unwrap_or_else(|| parts.read(edge, |_, raw| raw))
+        let envelope = parts.text().and_then(|text| Self::from_field(&text, validator));
+        envelope.unwrap_or_else(|| parts.read(validator, |_, raw| raw))
     }
 
     /// Reads a master list. Nothing at all is an empty list; a server written by hand needs no more than a `baseUrl`.
-    pub fn from_master_list(json: &[u8], edge: Edge<'_>) -> Result<Self, Error> {
+    pub fn from_master_list(json: &[u8], validator: Validator<'_>) -> Result<Self, Error> {
         // The byte order mark that some editors begin a file with.
         let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
         if json.trim_ascii().is_empty() {
             return Ok(Self::default());
         }
-        Parts::of(json)?.read(edge, |fields, raw| RawEntry {
+        Parts::of(json)?.read(validator, |fields, raw| RawEntry {
             monitor: raw.monitor.or(fields.monitor.is_none().then_some(false)),
             stamp: raw.stamp.or(fields.stamp.is_none().then_some(0.0)),
             ..raw
@@ -39,7 +39,7 @@ impl Message {
 
     /// The body of a gossip request.
     pub fn to_json(&self) -> Vec<u8> {
-        self.to_json_with(self.to_text())
+        self.to_json_with(self.to_field())
     }
 
     /// The same with what has become of the field of a message of ours.
@@ -90,7 +90,7 @@ impl<'a> Parts<'a> {
     // One entry at a time: a list may be as long as an answer, and an entry as deep.
     fn read(
         &self,
-        edge: Edge<'_>,
+        validator: Validator<'_>,
         complete: for<'b> fn(&Fields<'_>, RawEntry<'b>) -> RawEntry<'b>,
     ) -> Result<Message, Error> {
         let (mut message, mut count) = (Message::default(), 0);
@@ -107,14 +107,14 @@ impl<'a> Parts<'a> {
                 if count <= MAX_ENTRIES {
                     let fields = Fields::of(entry);
                     let url = fields.url.and_then(text);
-                    let life = fields.shazbot.map(|life| text(life).unwrap_or_default());
+                    let v2 = fields.shazbot.map(|v2| text(v2).unwrap_or_default());
                     let raw = RawEntry {
                         url: url.as_deref(),
                         monitor: fields.monitor.and_then(|value| serde_json::from_str(value.get()).ok()),
                         stamp: fields.stamp.and_then(|value| serde_json::from_str(value.get()).ok()),
-                        life: life.as_deref(),
+                        v2: v2.as_deref(),
                     };
-                    message.take(state, complete(&fields, raw), edge);
+                    message.take(state, complete(&fields, raw), validator);
                 }
                 count <= MAX_ENTRIES
             };
@@ -222,8 +222,8 @@ impl serde::Serialize for Entry {
         fields.serialize_field("baseUrl", self.url.as_str())?;
         fields.serialize_field("monitor", &self.monitor)?;
         fields.serialize_field("lastUpdate", &self.stamp)?;
-        if let Some(life) = &self.life {
-            fields.serialize_field("shazbot", &life.to_string())?;
+        if let Some(v2) = &self.v2 {
+            fields.serialize_field("shazbot", &v2.to_string())?;
         }
         fields.end()
     }
@@ -231,30 +231,30 @@ impl serde::Serialize for Entry {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{WALL, edge};
-    use super::super::{Life, MAX_AHEAD, ServerUrl};
+    use super::super::tests::{WALL, validator};
+    use super::super::{EntryV2, MAX_AHEAD, ServerUrl};
     use super::*;
 
     fn read(json: &str) -> Result<Message, Error> {
-        Message::from_json(json.as_bytes(), edge())
+        Message::from_json(json.as_bytes(), validator())
     }
 
     #[test]
     fn what_we_send_is_what_we_read() {
-        let entry = |url, state, life: Option<&str>| Entry {
+        let entry = |url, state, v2: Option<&str>| Entry {
             url: ServerUrl::parse(url).expect(url),
             monitor: url.ends_with("m/"),
             state,
             stamp: WALL,
-            life: life.and_then(Life::parse),
+            v2: v2.and_then(EntryV2::parse),
         };
         let message = Message::new(vec![
             entry("http://a/", State::Online, Some("5.1")),
             entry("http://b/m/", State::Online, None),
             entry("http://c/", State::Offline, Some("6.2.f.http://a/")),
         ]);
-        assert_eq!(Message::from_json(&message.to_json(), edge()), Ok(message.clone()));
-        let list = Message::from_master_list(&message.to_master_list(), edge()).expect("a list");
+        assert_eq!(Message::from_json(&message.to_json(), validator()), Ok(message.clone()));
+        let list = Message::from_master_list(&message.to_master_list(), validator()).expect("a list");
         assert_eq!(list.entries, message.entries[..2]);
     }
 
@@ -304,7 +304,7 @@ mod tests {
 
     #[test]
     fn a_master_list_written_by_hand_needs_only_base_urls() {
-        let read = |json: &str| Message::from_master_list(json.as_bytes(), edge());
+        let read = |json: &str| Message::from_master_list(json.as_bytes(), validator());
         assert_eq!(read(r#"{"online":[{"baseUrl":"http://a"}]}"#).expect("a list").entries.len(), 1);
         assert_eq!(read(" \n"), Ok(Message::default()));
         assert_eq!(read("\u{feff}{\"online\":[{\"baseUrl\":\"http://a\"}]}").expect("a list").entries.len(), 1);

@@ -1,8 +1,8 @@
 //! What goes over the wire: servers' entries, gossip messages, master lists. Whatever comes in is checked here;
 //! inside there are only valid values.
 
+mod envelope;
 mod json;
-mod ours;
 mod url;
 
 use std::fmt;
@@ -10,7 +10,7 @@ use std::fmt;
 use crate::error::Error;
 use crate::origins::Origins;
 
-pub use ours::{Ages, Digest, MAX_AGES, MAX_BUCKETS, Ours};
+pub use envelope::{Digest, Envelope, Freshness, MAX_BUCKETS, MAX_FRESHNESS_STAMPS};
 pub use url::{MAX_URL, ServerUrl, stable_hash};
 
 /// Most entries of one message or list: twice the largest cluster we are built for, its dead included.
@@ -48,7 +48,7 @@ pub enum Reason {
 /// On the wire it is the string field `shazbot` of an entry: `<incarnation>.<instance>[.<reason>[.<author>]]`, the
 /// incarnation decimal, the instance hexadecimal, the reason `f`, `d` or `l`, the author a base URL.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Life {
+pub struct EntryV2 {
     /// The version of the server's life and death, which only the server itself raises. Begins at its wall clock, ms.
     pub incarnation: u64,
     /// A random number of its process.
@@ -59,7 +59,7 @@ pub struct Life {
     pub author: Option<ServerUrl>,
 }
 
-impl Life {
+impl EntryV2 {
     fn parse(text: &str) -> Option<Self> {
         let mut parts = text.splitn(4, '.');
         let incarnation = parts.next()?.parse().ok()?;
@@ -77,7 +77,7 @@ impl Life {
     }
 }
 
-impl fmt::Display for Life {
+impl fmt::Display for EntryV2 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:x}", self.incarnation, self.instance)?;
         let Some(reason) = self.reason else { return Ok(()) };
@@ -103,35 +103,35 @@ pub struct Entry {
     /// clock; of an offline one, when it was called so, as near to its own clock as the caller knew it.
     pub stamp: u64,
     /// What servers of ours say besides; v1 servers have none.
-    pub life: Option<Life>,
+    pub v2: Option<EntryV2>,
 }
 
 impl Entry {
     /// How many bytes it takes in a message, at most: as JSON, for a version 1 server.
     pub fn size(&self) -> usize {
         let digits = |number: u64| number.checked_ilog10().map_or(1, |log| log as usize + 1);
-        let life = self.life.as_ref().map_or(0, |life| {
-            let author = life.author.as_ref().map_or(0, |author| author.as_str().len());
-            r#","shazbot":".ffffffff.f.""#.len() + digits(life.incarnation) + author
+        let v2 = self.v2.as_ref().map_or(0, |v2| {
+            let author = v2.author.as_ref().map_or(0, |author| author.as_str().len());
+            r#","shazbot":".ffffffff.f.""#.len() + digits(v2.incarnation) + author
         });
-        r#"{"baseUrl":"","monitor":false,"lastUpdate":},"#.len() + self.url.as_str().len() + digits(self.stamp) + life
+        r#"{"baseUrl":"","monitor":false,"lastUpdate":},"#.len() + self.url.as_str().len() + digits(self.stamp) + v2
     }
 
     /// The process that it is of; None where it is of version 1.
     pub fn instance(&self) -> Option<u32> {
-        self.life.as_ref().map(|life| life.instance)
+        self.v2.as_ref().map(|v2| v2.instance)
     }
 
     /// Whether it says that a server is dead, and not that it left or was drained.
-    pub fn is_death(&self) -> bool {
-        let reason = self.life.as_ref().and_then(|life| life.reason);
+    pub fn is_failure(&self) -> bool {
+        let reason = self.v2.as_ref().and_then(|v2| v2.reason);
         self.state == State::Offline && !matches!(reason, Some(Reason::Left | Reason::Drained))
     }
 }
 
 /// What the words of others are held to where they come in.
 #[derive(Clone, Copy)]
-pub struct Edge<'a> {
+pub struct Validator<'a> {
     /// Our clock, ms since the epoch.
     pub wall: u64,
     /// Whom we may list. None: anybody, where nothing is listed by it.
@@ -140,7 +140,7 @@ pub struct Edge<'a> {
     pub known: &'a dyn Fn(&str) -> Option<ServerUrl>,
 }
 
-impl Edge<'_> {
+impl Validator<'_> {
     fn server(&self, text: &str) -> Result<ServerUrl, &'static str> {
         let parse =
             || self.origins.map_or_else(|| ServerUrl::parse(text), |origins| ServerUrl::parse_allowed(text, origins));
@@ -158,25 +158,25 @@ pub struct RawEntry<'a> {
     /// Its `lastUpdate`, if that is a number.
     pub stamp: Option<f64>,
     /// Its `shazbot`; anything but a string is given as the empty one, which is malformed too.
-    pub life: Option<&'a str>,
+    pub v2: Option<&'a str>,
 }
 
 impl RawEntry<'_> {
-    fn check(self, state: State, edge: Edge<'_>) -> Result<Entry, &'static str> {
+    fn check(self, state: State, validator: Validator<'_>) -> Result<Entry, &'static str> {
         let text = self.url.ok_or("it is no object with a baseUrl string")?;
-        let url = edge.server(text)?;
+        let url = validator.server(text)?;
         let monitor = self.monitor.ok_or("its monitor is missing or no boolean")?;
         let stamp = self.stamp.ok_or("its lastUpdate is missing or no number")?;
         if !(0.0..=MAX_STAMP).contains(&stamp) {
             return Err("its lastUpdate is not between 0 and 2^53");
         }
         let stamp = stamp as u64;
-        let life = self.life.map(|text| Life::parse(text).ok_or("its shazbot field is malformed")).transpose()?;
-        let newest = life.as_ref().map_or(stamp, |life| stamp.max(life.incarnation));
-        if newest > edge.wall + MAX_AHEAD {
+        let v2 = self.v2.map(|text| EntryV2::parse(text).ok_or("its shazbot field is malformed")).transpose()?;
+        let newest = v2.as_ref().map_or(stamp, |v2| stamp.max(v2.incarnation));
+        if newest > validator.wall + MAX_AHEAD {
             return Err("it is stamped over 3 h ahead of our clock");
         }
-        Ok(Entry { url, monitor, state, stamp, life })
+        Ok(Entry { url, monitor, state, stamp, v2 })
     }
 }
 
@@ -204,52 +204,55 @@ pub struct Message {
     /// The first of what is not.
     pub skipped: Vec<Skipped>,
     /// What servers of ours tell each other besides. None: a version 1 server sent it, or is to understand all of it.
-    pub ours: Option<Ours>,
+    pub envelope: Option<Envelope>,
 }
 
 impl Message {
     /// A message as version 1 sends it.
     pub fn new(entries: Vec<Entry>) -> Self {
-        Self { entries, skipped: Vec::new(), ours: None }
+        Self { entries, skipped: Vec::new(), envelope: None }
     }
 
     /// A message of ours. The first entry is the sender's own.
-    pub fn of_ours(own: Entry, others: impl IntoIterator<Item = Entry>, ours: Ours) -> Self {
-        let from = Some(own.url.clone());
+    pub fn new_v2(own: Entry, others: impl IntoIterator<Item = Entry>, envelope: Envelope) -> Self {
+        let sender = Some(own.url.clone());
         let entries = std::iter::once(own).chain(others).collect();
-        Self { entries, skipped: Vec::new(), ours: Some(Ours { from, ..ours }) }
+        Self { entries, skipped: Vec::new(), envelope: Some(Envelope { sender, ..envelope }) }
     }
 
     /// The name of the sender's cluster, if it has one.
     pub fn cluster(&self) -> Option<&str> {
-        self.ours.as_ref()?.cluster.as_deref()
+        self.envelope.as_ref()?.cluster.as_deref()
     }
 
     /// Whether a server of ours sent it.
-    pub fn is_ours(&self) -> bool {
-        self.ours.is_some()
+    pub fn is_v2(&self) -> bool {
+        self.envelope.is_some()
     }
 
     /// What a version 1 server finds in its lists. Of a message of ours that is the sender, whom it may meet by it.
     pub fn lists(&self) -> &[Entry] {
-        let shown = if self.is_ours() { 1 } else { self.entries.len() };
+        let shown = if self.is_v2() { 1 } else { self.entries.len() };
         &self.entries[..shown.min(self.entries.len())]
     }
 
     /// Checks entries that have been taken out of their message.
-    pub fn from_raw<'a>(raw: impl IntoIterator<Item = (State, RawEntry<'a>)>, edge: Edge<'_>) -> Result<Self, Error> {
+    pub fn from_raw<'a>(
+        raw: impl IntoIterator<Item = (State, RawEntry<'a>)>,
+        validator: Validator<'_>,
+    ) -> Result<Self, Error> {
         let mut message = Self::default();
         for (index, (state, entry)) in raw.into_iter().enumerate() {
             if index >= MAX_ENTRIES {
                 return Err(too_many_entries());
             }
-            message.take(state, entry, edge);
+            message.take(state, entry, validator);
         }
         Ok(message)
     }
 
-    fn take(&mut self, state: State, entry: RawEntry<'_>, edge: Edge<'_>) {
-        match entry.check(state, edge) {
+    fn take(&mut self, state: State, entry: RawEntry<'_>, validator: Validator<'_>) {
+        match entry.check(state, validator) {
             Ok(entry) => self.entries.push(entry),
             Err(reason) if self.skipped.len() < MAX_NAMED => {
                 self.skipped.push(Skipped { name: printable(entry.url.unwrap_or_default()), reason });
@@ -284,24 +287,24 @@ pub(crate) mod tests {
     static ORIGINS: LazyLock<Origins> =
         LazyLock::new(|| Origins::new(&ServerUrl::parse("http://own/").expect("valid"), None).expect("valid"));
 
-    pub(crate) fn edge() -> Edge<'static> {
-        Edge { wall: WALL, origins: Some(&ORIGINS), known: &|_| None }
+    pub(crate) fn validator() -> Validator<'static> {
+        Validator { wall: WALL, origins: Some(&ORIGINS), known: &|_| None }
     }
 
     #[test]
     fn a_life_survives_the_wire() {
         for text in ["1.0", "1800000000000.ffffffff", "7.a.f.http://a.b:1/", "7.a.d.http://a/", "7.a.l", "7.a.f"] {
-            assert_eq!(Life::parse(text).expect(text).to_string(), text);
+            assert_eq!(EntryV2::parse(text).expect(text).to_string(), text);
         }
         for text in ["", "1", "1.", ".1", "-1.1", "1.g", "1.1.f.nowhere", "99999999999999999999.1"] {
-            assert_eq!(Life::parse(text), None, "{text}");
+            assert_eq!(EntryV2::parse(text), None, "{text}");
         }
     }
 
     #[test]
     fn of_a_reason_that_a_later_version_adds_nothing_is_kept_that_is_not_passed_on() {
-        let life = Life::parse("7.a.x.http://a/").expect("a life");
-        assert_eq!(Life::parse(&life.to_string()), Some(life));
+        let v2 = EntryV2::parse("7.a.x.http://a/").expect("a v2");
+        assert_eq!(EntryV2::parse(&v2.to_string()), Some(v2));
     }
 
     #[test]
@@ -317,6 +320,6 @@ pub(crate) mod tests {
     #[test]
     fn a_message_of_too_many_entries_is_refused_whole() {
         let entries = std::iter::repeat_n((State::Online, RawEntry::default()), MAX_ENTRIES + 1);
-        assert!(matches!(Message::from_raw(entries, edge()), Err(Error::TooLarge(_))));
+        assert!(matches!(Message::from_raw(entries, validator()), Err(Error::TooLarge(_))));
     }
 }

@@ -11,9 +11,9 @@ use super::event::ExchangeError;
 use super::exchange::{Began, Purpose};
 use super::hearing::News;
 use super::timer::Timer;
-use super::{Became, Core};
+use super::{Core, MemberEventKind};
 use crate::clock::Now;
-use crate::message::{Ours, ServerUrl, State};
+use crate::message::{Envelope, ServerUrl, State};
 
 /// How many servers that follow on the ring are probed in each round.
 const SUCCESSORS: usize = 2;
@@ -63,9 +63,9 @@ struct Failures {
 impl Failures {
     fn of(error: &ExchangeError) -> Self {
         match error {
-            ExchangeError::NotListening(_) => Self { refused: true, silent: false },
+            ExchangeError::Refused(_) => Self { refused: true, silent: false },
             ExchangeError::TimedOut | ExchangeError::Unreachable(_) => Self { refused: false, silent: true },
-            ExchangeError::SecretRefused | ExchangeError::WrongCluster(_) | ExchangeError::Other(_) => {
+            ExchangeError::SecretRejected | ExchangeError::WrongCluster(_) | ExchangeError::Other(_) => {
                 Self { refused: false, silent: false }
             }
         }
@@ -116,7 +116,7 @@ impl Core {
         let own = &self.settings.base_url;
         let watchers = self.members.predecessors(own).take(SUCCESSORS);
         let last_word = |url: &ServerUrl| {
-            self.members.get(url).map_or(now.mono, |member| member.heard().unwrap_or_else(|| member.since()))
+            self.members.get(url).map_or(now.mono, |member| member.last_heard().unwrap_or_else(|| member.first_seen()))
         };
         let (mut silent, mut next) = (Vec::new(), now.mono + patience / 4);
         for url in watchers {
@@ -143,7 +143,7 @@ impl Core {
 
     /// A rumour that a server refuses to take is as good as a probe; one that is lost says nothing.
     pub(super) fn probe_if_refused(&mut self, to: ServerUrl, error: &ExchangeError, now: Now) {
-        if matches!(error, ExchangeError::NotListening(_)) {
+        if matches!(error, ExchangeError::Refused(_)) {
             self.probe(to, now);
         }
     }
@@ -151,8 +151,8 @@ impl Core {
     /// A probe has failed: tries again on a new connection, and asks others to.
     pub(super) fn suspect(&mut self, to: &ServerUrl, began: Began, error: &ExchangeError, now: Now) {
         let Some(member) = self.members.get(to) else { return };
-        let not_there = matches!(error, ExchangeError::NotListening(_) | ExchangeError::Unreachable(_));
-        let starting = not_there && member.answered().is_none() && now.mono < member.since() + GRACE;
+        let not_there = matches!(error, ExchangeError::Refused(_) | ExchangeError::Unreachable(_));
+        let starting = not_there && member.last_answered().is_none() && now.mono < member.first_seen() + GRACE;
         if starting || self.suspicions.contains_key(to) || self.is_excused(to, began) {
             return;
         }
@@ -161,7 +161,7 @@ impl Core {
             Suspicion { began, deadline: now.mono, step: 0, failures: Failures::of(error), helpers: Vec::new() },
         );
         self.figures.suspicions += 1;
-        self.became(to, Became::Suspect, now);
+        self.became(to, MemberEventKind::Suspect, now);
         self.ask_others(to, now);
     }
 
@@ -191,7 +191,7 @@ impl Core {
                 self.set_deadline(&url, again);
             } else {
                 self.figures.deaths += 1;
-                let change = self.members.declare_dead(&url, &self.settings.base_url, now);
+                let change = self.members.mark_failed(&url, &self.settings.base_url, now);
                 self.suspicions.remove(&url);
                 if self.note(&url, change, now) == News::Rumour {
                     self.spread(url, now);
@@ -227,9 +227,9 @@ impl Core {
             if let Some(suspicion) = self.suspicions.get_mut(url) {
                 suspicion.helpers.push(to.clone());
             }
-            let ours = Ours { asked: vec![url.clone()], ..Ours::default() };
+            let envelope = Envelope { probe_requests: vec![url.clone()], ..Envelope::default() };
             // Whoever does not take it is asked nothing more, and none in its place.
-            self.tell(to, Purpose::Contact, Vec::new(), ours, now);
+            self.tell(to, Purpose::Contact, Vec::new(), envelope, now);
         }
     }
 
@@ -253,8 +253,8 @@ impl Core {
     /// Tells whoever asked that we reach a server.
     pub(super) fn report(&mut self, reached: &ServerUrl, asker: ServerUrl, now: Now) {
         let entry = self.members.get(reached).map(|member| member.entry.clone());
-        let ours = Ours { reached: vec![reached.clone()], ..Ours::default() };
-        self.tell(asker, Purpose::Report, entry.into_iter().collect(), ours, now);
+        let envelope = Envelope { probe_successes: vec![reached.clone()], ..Envelope::default() };
+        self.tell(asker, Purpose::Report, entry.into_iter().collect(), envelope, now);
     }
 
     /// Another reaches these servers. Whoever was not asked may speak of an earlier time.
@@ -288,10 +288,10 @@ impl Core {
     /// online, or speaks, be it to us or by a stamp of its own clock, and has not been spared too often.
     pub(super) fn is_excused(&mut self, url: &ServerUrl, since: Began) -> bool {
         let Some(member) = self.members.get(url) else { return true };
-        if member.entry.state == State::Offline || member.answered().is_some_and(|at| at > since.mono) {
+        if member.entry.state == State::Offline || member.last_answered().is_some_and(|at| at > since.mono) {
             return true;
         }
-        let speaks = member.heard().is_some_and(|at| at > since.mono) || member.entry.stamp > since.own_clock;
+        let speaks = member.last_heard().is_some_and(|at| at > since.mono) || member.entry.stamp > since.own_clock;
         if !speaks {
             return false;
         }

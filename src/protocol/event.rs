@@ -10,12 +10,12 @@ use crate::message::{Entry, Message, ServerUrl, Skipped};
 pub type Id = u64;
 
 /// Which of the master lists, from 0.
-pub type Place = usize;
+pub type ListIndex = usize;
 
 /// Something to do for the core, which is told the outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Send a gossip message and give the answer to `handle_answer`.
+    /// Send a gossip message and give the answer to `handle_response`.
     Gossip {
         /// To be given back with the answer.
         id: Id,
@@ -29,16 +29,16 @@ pub enum Action {
         /// kept may keep it from ending.
         fresh: bool,
     },
-    /// Read a master list, give it to `handle_list`, write what that returns, and say so to `handle_list_written`.
+    /// Read a master list, give it to `handle_list_read`, write what that returns, and say so to `handle_list_written`.
     SyncList {
         /// To be given back with each outcome.
         id: Id,
         /// Which list.
-        place: Place,
+        place: ListIndex,
         /// Whether it may be written: then nobody else may write between, as far as the store can tell.
         write: bool,
         /// Whether it is worth nothing if it has not changed since it was read last.
-        only_news: bool,
+        if_changed: bool,
         /// After how long each of reading and writing has failed.
         timeout: Duration,
     },
@@ -59,14 +59,14 @@ pub enum WriteError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExchangeError {
     /// Nobody listens there, in words.
-    NotListening(String),
+    Refused(String),
     /// It cannot be reached for another reason, in words: no such name, no route, a proxy or a program that is not ready. It
     /// may be our own network.
     Unreachable(String),
     /// No answer in time.
     TimedOut,
     /// The peer does not accept our secret.
-    SecretRefused,
+    SecretRejected,
     /// It belongs to another cluster, in words.
     WrongCluster(String),
     /// Anything else, in words.
@@ -76,18 +76,18 @@ pub enum ExchangeError {
 impl fmt::Display for ExchangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotListening(why) | Self::Unreachable(why) | Self::WrongCluster(why) | Self::Other(why) => {
+            Self::Refused(why) | Self::Unreachable(why) | Self::WrongCluster(why) | Self::Other(why) => {
                 f.write_str(why)
             }
             Self::TimedOut => f.write_str("no answer in time"),
-            Self::SecretRefused => f.write_str("it refuses our SHAZBOT_SECRET"),
+            Self::SecretRejected => f.write_str("it refuses our SHAZBOT_SECRET"),
         }
     }
 }
 
 /// What a server has become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Became {
+pub enum MemberEventKind {
     /// It is listed online, and was not.
     Online,
     /// It is listed offline, and was not.
@@ -100,7 +100,7 @@ pub enum Became {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberEvent {
     /// What it is now.
-    pub became: Became,
+    pub kind: MemberEventKind,
     /// What is listed of it now.
     pub entry: Entry,
     /// When we learned of it, ms since the epoch.
@@ -111,7 +111,7 @@ pub struct MemberEvent {
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Notice {
+pub enum Event {
     /// The first round is over, whoever was reached.
     Started,
     /// The leave is over, whoever has heard of it.

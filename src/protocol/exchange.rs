@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::event::{Action, ExchangeError, Id};
 use super::hearing::Voice;
 use super::rumours::MAX_TRIES;
-use super::{Core, Notice};
+use super::{Core, Event};
 use crate::clock::Now;
-use crate::message::{Entry, Message, Ours, ServerUrl, State};
+use crate::message::{Entry, Envelope, Message, ServerUrl, State};
 
 /// After how long one of many seeds has failed.
 const MEET_TIMEOUT: Duration = Duration::from_secs(1);
@@ -77,7 +77,7 @@ impl Purpose {
 
 impl Core {
     /// The outcome of [`Action::Gossip`].
-    pub fn handle_answer(&mut self, now: Now, id: Id, answer: Result<Message, ExchangeError>) {
+    pub fn handle_response(&mut self, now: Now, id: Id, answer: Result<Message, ExchangeError>) {
         self.look_at_clocks(now);
         let Some(exchange) = self.exchanges.remove(&id) else {
             return;
@@ -88,7 +88,7 @@ impl Core {
             Err(error) => {
                 self.seeds.failed(&exchange.to);
                 self.members.failed(&exchange.to);
-                self.notices.push_back(Notice::ExchangeFailed(exchange.to.clone(), error.clone()));
+                self.notices.push_back(Event::ExchangeFailed(exchange.to.clone(), error.clone()));
                 self.failed(exchange, &error, now);
             }
         }
@@ -181,15 +181,22 @@ impl Core {
     /// The same, on a connection of its own if `fresh`.
     pub(super) fn send_on(&mut self, to: ServerUrl, purpose: Purpose, fresh: bool, now: Now) -> Id {
         let mut message = self.usual_message(&to, now);
-        if let Some(ours) = &mut message.ours {
-            ours.suspected = purpose == Purpose::Confirm;
+        if let Some(envelope) = &mut message.envelope {
+            envelope.suspects_receiver = purpose == Purpose::Confirm;
         }
         self.send_this(to, purpose, Arc::new(message), fresh, now)
     }
 
     /// Sends our entry and some others.
-    pub(super) fn tell(&mut self, to: ServerUrl, purpose: Purpose, others: Vec<Entry>, ours: Ours, now: Now) -> Id {
-        let message = Message::of_ours(self.own().clone(), others, ours);
+    pub(super) fn tell(
+        &mut self,
+        to: ServerUrl,
+        purpose: Purpose,
+        others: Vec<Entry>,
+        envelope: Envelope,
+        now: Now,
+    ) -> Id {
+        let message = Message::new_v2(self.own().clone(), others, envelope);
         self.send_this(to, purpose, Arc::new(message), false, now)
     }
 
@@ -217,7 +224,7 @@ impl Core {
             Purpose::Confirm | Purpose::Check | Purpose::Favour(_) | Purpose::Report => self.short_timeout(),
         };
         self.actions.push_back(Action::Gossip { id, to: to.clone(), message: Arc::clone(&message), timeout, fresh });
-        let own_clock = self.members.get(&to).map_or(0, |member| member.own_clock(now));
+        let own_clock = self.members.get(&to).map_or(0, |member| member.estimated_clock(now));
         let began = Began { mono: now.mono, own_clock };
         self.exchanges.insert(id, Exchange { to, purpose, began, message, fresh });
         id
@@ -231,7 +238,7 @@ impl Core {
 
 // Whoever answers in the place of a server does not show that the server lives: a load balancer, another process.
 fn sent_by(to: &ServerUrl, answer: Message) -> Result<Message, ExchangeError> {
-    match answer.ours.as_ref().and_then(|ours| ours.from.as_ref()) {
+    match answer.envelope.as_ref().and_then(|envelope| envelope.sender.as_ref()) {
         Some(from) if from != to => Err(ExchangeError::Other(format!("another server answers there, {from}"))),
         Some(_) | None => Ok(answer),
     }

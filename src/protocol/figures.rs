@@ -5,7 +5,7 @@ use crate::message::ServerUrl;
 
 /// What has happened since the start, and how often.
 #[derive(Clone, Debug, Default)]
-pub struct Figures {
+pub struct Counters {
     /// When another server last began an exchange with us, ms since the epoch, and which, where it is of ours.
     pub last_in: Option<(u64, Option<ServerUrl>)>,
     /// When one that we began was last answered, ms since the epoch, and by whom.
@@ -22,7 +22,7 @@ pub struct Figures {
 
 /// What people may want to know of one of the master lists.
 #[derive(Clone, Debug, Default)]
-pub struct ListFigures {
+pub struct ListStatus {
     /// When it was read last, ms since the epoch.
     pub read: Option<u64>,
     /// When it was written last.
@@ -37,12 +37,12 @@ pub struct ListFigures {
 
 impl Core {
     /// What has happened, and how often.
-    pub fn figures(&self) -> &Figures {
+    pub fn figures(&self) -> &Counters {
         &self.figures
     }
 
     /// The master lists, as they are called and what is known of them.
-    pub fn list_figures(&self) -> impl Iterator<Item = (&str, &ListFigures)> {
+    pub fn list_statuses(&self) -> impl Iterator<Item = (&str, &ListStatus)> {
         let names = self.settings.lists.iter().map(String::as_str);
         names.zip(self.lists.iter().map(|list| &list.figures))
     }

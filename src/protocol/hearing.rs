@@ -4,10 +4,10 @@ use rand::seq::SliceRandom;
 
 use super::exchange::{Began, Purpose};
 use super::timer::Timer;
-use super::{Became, Core, MemberEvent, Notice, Phase, urls};
+use super::{Core, Event, MemberEvent, MemberEventKind, Phase, urls};
 use crate::clock::Now;
 use crate::membership::{Change, Member, supersedes};
-use crate::message::{Entry, Message, Ours, ServerUrl, State};
+use crate::message::{Entry, Envelope, Message, ServerUrl, State};
 
 /// News of so many servers at most is told on even where it comes from a repair: a rumour may have been overtaken by it,
 /// and whoever follows on the ring waits for that.
@@ -62,11 +62,11 @@ impl Core {
         now: Now,
     ) -> bool {
         self.report_skipped(&message.skipped);
-        let rest = if message.is_ours() { Voice::Hearsay } else { Voice::Legacy };
+        let rest = if message.is_v2() { Voice::Hearsay } else { Voice::Legacy };
         let (mut learned, mut rumours) = (false, Vec::new());
         for entry in &message.entries {
             let is_sender = sender == Some(&entry.url);
-            if is_sender && !message.is_ours() && is_others_word(entry, message) {
+            if is_sender && !message.is_v2() && is_others_word(entry, message) {
                 continue;
             }
             let news = self.hear(entry, if is_sender { voice } else { rest }, now);
@@ -145,7 +145,7 @@ impl Core {
     // Takes a word as it is.
     fn take(&mut self, entry: Entry, now: Now) -> News {
         let (url, is_online) = (entry.url.clone(), entry.state == State::Online);
-        let reason = |core: &Self| core.members.get(&url)?.entry.life.as_ref()?.reason;
+        let reason = |core: &Self| core.members.get(&url)?.entry.v2.as_ref()?.reason;
         let before = reason(self);
         let change = self.members.merge(entry, now);
         let is_another_death = change == Change::Renewed && !is_online && reason(self) == before;
@@ -177,9 +177,9 @@ impl Core {
             Change::None | Change::Refreshed | Change::Renewed => {}
             Change::Online => {
                 self.spared.remove(url);
-                self.became(url, Became::Online, now);
+                self.became(url, MemberEventKind::Online, now);
             }
-            Change::Offline => self.became(url, Became::Offline, now),
+            Change::Offline => self.became(url, MemberEventKind::Offline, now),
         }
         if self.members.get(url).is_some_and(|member| member.entry.state == State::Online) {
             self.seeds.remove(url);
@@ -188,14 +188,14 @@ impl Core {
     }
 
     /// Says what a server has become.
-    pub(super) fn became(&mut self, url: &ServerUrl, became: Became, now: Now) {
+    pub(super) fn became(&mut self, url: &ServerUrl, kind: MemberEventKind, now: Now) {
         let Some(member) = self.members.get(url) else { return };
         let entry = member.entry.clone();
         // Of whoever is new nothing is known but this stamp.
-        let is_new = member.since().as_millis() == now.mono.as_millis();
-        let clock = if is_new { now.wall } else { member.own_clock(now) };
+        let is_new = member.first_seen().as_millis() == now.mono.as_millis();
+        let clock = if is_new { now.wall } else { member.estimated_clock(now) };
         let known_after = clock.saturating_sub(entry.stamp);
-        self.notices.push_back(Notice::Member(MemberEvent { became, entry, at: now.wall, known_after }));
+        self.notices.push_back(Event::Member(MemberEvent { kind, entry, at: now.wall, known_after }));
     }
 
     // A death is taken at once where the server says so itself, by leaving or by being drained, and where we find the same.
@@ -205,10 +205,10 @@ impl Core {
     fn judge_death(&self, known: &Member, entry: &Entry, voice: Voice, now: Now) -> Verdict {
         let is_own_word = match voice {
             Voice::Itself | Voice::Reached => true,
-            Voice::Hearsay => !entry.is_death(),
-            Voice::Legacy => entry.life.is_some() && !entry.is_death(),
+            Voice::Hearsay => !entry.is_failure(),
+            Voice::Legacy => entry.v2.is_some() && !entry.is_failure(),
         };
-        let heard = known.heard().is_some_and(|at| now.mono < at + self.settings.interval);
+        let heard = known.last_heard().is_some_and(|at| now.mono < at + self.settings.interval);
         if known.entry.state == State::Online && is_own_word && heard && voice == Voice::Hearsay {
             return Verdict::TakeAndTell;
         }
@@ -235,7 +235,7 @@ impl Core {
                 return self.timers.set(Timer::Checks, later);
             }
             let claim = self.claims.get(&url).cloned();
-            self.tell(url, Purpose::Check, claim.into_iter().collect(), Ours::default(), now);
+            self.tell(url, Purpose::Check, claim.into_iter().collect(), Envelope::default(), now);
         }
     }
 
@@ -268,12 +268,12 @@ fn is_others_word(entry: &Entry, message: &Message) -> bool {
 }
 
 fn judge_life(known: &Member, entry: &Entry, voice: Voice) -> Verdict {
-    let same_process = match (&known.entry.life, &entry.life) {
+    let same_process = match (&known.entry.v2, &entry.v2) {
         (Some(before), Some(after)) => before.instance == after.instance && before.incarnation < after.incarnation,
         (None, _) | (_, None) => false,
     };
     match voice {
-        Voice::Itself | Voice::Legacy if known.entry.is_death() => Verdict::CallBack,
+        Voice::Itself | Voice::Legacy if known.entry.is_failure() => Verdict::CallBack,
         Voice::Itself if same_process && known.entry.state == State::Online => Verdict::CallBack,
         Voice::Itself | Voice::Legacy | Voice::Reached | Voice::Hearsay => Verdict::Take,
     }

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use super::event::{Action, Id, Notice, Place, WriteError};
+use super::event::{Action, Event, Id, ListIndex, WriteError};
 use super::timer::Timer;
-use super::{Core, ListFigures, Phase, by_url};
+use super::{Core, ListStatus, Phase, by_url};
 use crate::clock::Now;
-use crate::membership::{number, supersedes};
+use crate::membership::{effective_incarnation, supersedes};
 use crate::message::{Entry, Message, State};
 
 /// After how long reading or writing the list has failed (v1's number); half of it when the program shuts down.
@@ -41,7 +41,7 @@ const MISSING_AT_A_TIME: usize = 200;
 /// What is known of one of the master lists.
 #[derive(Debug, Default)]
 pub struct MasterList {
-    pub figures: ListFigures,
+    pub figures: ListStatus,
     // When it is read next, and whether it may be written then.
     next: Option<Duration>,
     write_next: bool,
@@ -105,21 +105,21 @@ impl Core {
         self.set_list_timer();
     }
 
-    fn sync_list(&mut self, place: Place, now: Now) {
+    fn sync_list(&mut self, place: ListIndex, now: Now) {
         let timeout = if self.phase == Phase::Leaving { LIST_TIMEOUT / 2 } else { LIST_TIMEOUT };
         let hash = self.members.digest(u64::MAX).hash;
         self.next_id += 1;
         let (id, list) = (self.next_id, &mut self.lists[place]);
         (list.current, list.next) = (Some(id), None);
         let write = list.write_next;
-        let life = Duration::from_millis(STAMP_LIFE);
-        let only_news = list.right.is_some_and(|(then, at)| then == hash && now.mono < at + life);
-        self.actions.push_back(Action::SyncList { id, place, write, only_news, timeout });
+        let v2 = Duration::from_millis(STAMP_LIFE);
+        let if_changed = list.right.is_some_and(|(then, at)| then == hash && now.mono < at + v2);
+        self.actions.push_back(Action::SyncList { id, place, write, if_changed, timeout });
     }
 
     /// What reading a list for [`Action::SyncList`] gave; None where it has not changed. Returns what is to be written, if
     /// anything is.
-    pub fn handle_list(&mut self, now: Now, id: Id, list: Result<Option<Message>, String>) -> Option<Message> {
+    pub fn handle_list_read(&mut self, now: Now, id: Id, list: Result<Option<Message>, String>) -> Option<Message> {
         let place = self.lists.iter().position(|list| list.current == Some(id))?;
         self.lists[place].is_tried = true;
         let written = match list {
@@ -138,7 +138,7 @@ impl Core {
         written
     }
 
-    fn read(&mut self, place: Place, list: Message, now: Now) -> Option<Message> {
+    fn read(&mut self, place: ListIndex, list: Message, now: Now) -> Option<Message> {
         self.report_skipped(&list.skipped);
         let listed: Vec<_> = list.entries.into_iter().filter(|entry| entry.state == State::Online).collect();
         self.add_seeds(place, &listed, now);
@@ -194,7 +194,7 @@ impl Core {
                     list.current = None;
                 }
                 let list = self.settings.lists[place].clone();
-                self.notices.push_back(Notice::ListWritten { list, servers, on_condition });
+                self.notices.push_back(Event::ListWritten { list, servers, on_condition });
                 self.schedule_announce(place, now);
                 let wait = READ_BACK.mul_f64(self.random_factor(0.5..1.5));
                 let announce = self.lists[place].next_announce.saturating_sub(now.mono);
@@ -218,7 +218,7 @@ impl Core {
         }
     }
 
-    fn add_seeds(&mut self, place: Place, listed: &[Entry], now: Now) {
+    fn add_seeds(&mut self, place: ListIndex, listed: &[Entry], now: Now) {
         self.seeds.keep_listed(place, &by_url(listed.iter()));
         for entry in listed {
             let known = self.members.get(&entry.url).map(|member| &member.entry);
@@ -241,13 +241,13 @@ impl Core {
         (entries, strangers.len())
     }
 
-    fn list_works(&mut self, place: Place) {
+    fn list_works(&mut self, place: ListIndex) {
         let list = &mut self.lists[place];
         (list.current, list.failing, list.figures.failing) = (None, None, None);
     }
 
     // It is as it should be, or can wait.
-    fn list_done(&mut self, place: Place, now: Now) {
+    fn list_done(&mut self, place: ListIndex, now: Now) {
         self.list_works(place);
         let list = &mut self.lists[place];
         list.conflicts = 0;
@@ -279,13 +279,13 @@ impl Core {
         }
     }
 
-    fn schedule_announce(&mut self, place: Place, now: Now) {
+    fn schedule_announce(&mut self, place: ListIndex, now: Now) {
         let more = self.settings.announce_interval.mul_f64(self.random_factor(0.0..1.0));
         self.lists[place].next_announce = now.mono + self.settings.announce_minimum + more;
     }
 
     // Waits for so long at most where nobody else is known.
-    fn list_failed(&mut self, place: Place, error: String, alone: Duration, now: Now) {
+    fn list_failed(&mut self, place: ListIndex, error: String, alone: Duration, now: Now) {
         let is_alone = self.members.is_alone(&self.settings.base_url);
         let list = &mut self.lists[place];
         (list.current, list.right) = (None, None);
@@ -296,24 +296,24 @@ impl Core {
         list.figures.failing = Some((times, error.clone()));
         if !failing.is_said && since >= UNUSABLE.0 && times >= UNUSABLE.1 {
             failing.is_said = true;
-            self.notices.push_back(Notice::ListUnusable(error.clone()));
+            self.notices.push_back(Event::ListUnusable(error.clone()));
         }
         let most = if is_alone && since < ALONE_FOR { alone } else { MAX_BACK_OFF };
         let wait = Duration::from_secs(1 << times.min(12)).min(most);
         let write = list.write_next;
-        self.notices.push_back(Notice::ListFailed(error));
+        self.notices.push_back(Event::ListFailed(error));
         let wait = wait.mul_f64(self.random_factor(0.5..1.0));
         self.schedule_list(place, wait, write, now);
     }
 
-    fn schedule_list(&mut self, place: Place, wait: Duration, write: bool, now: Now) {
+    fn schedule_list(&mut self, place: ListIndex, wait: Duration, write: bool, now: Now) {
         match self.phase {
             Phase::Running => self.set_next(place, wait, write, now),
             Phase::Leaving | Phase::Left => self.finish_leave_if_told(),
         }
     }
 
-    fn set_next(&mut self, place: Place, wait: Duration, write: bool, now: Now) {
+    fn set_next(&mut self, place: ListIndex, wait: Duration, write: bool, now: Now) {
         let list = &mut self.lists[place];
         (list.next, list.write_next) = (Some(now.mono + wait.max(LEAST_WAIT)), write);
         self.set_list_timer();
@@ -329,13 +329,13 @@ impl Core {
 // Whether a list speaks of a later life than the one that we know the end of. Its number may be below that end all the
 // same: it started again right after it left, which it stamped ahead, or with another clock, and nobody has told it.
 fn may_live_again(listed: &Entry, known: &Entry) -> bool {
-    supersedes(listed, known) || listed.stamp > number(known) || listed.instance() != known.instance()
+    supersedes(listed, known) || listed.stamp > effective_incarnation(known) || listed.instance() != known.instance()
 }
 
 // Whether a list needs no update. Stamps alone make none, while they are not old.
 fn is_right(listed: &[Entry], wanted: &[Entry]) -> bool {
     let by_url = by_url(listed.iter());
-    let incarnation = |entry: &Entry| entry.life.as_ref().map(|life| life.incarnation);
+    let incarnation = |entry: &Entry| entry.v2.as_ref().map(|v2| v2.incarnation);
     let is_there = |entry: &Entry| {
         by_url.get(&entry.url).is_some_and(|it| {
             it.monitor == entry.monitor

@@ -26,19 +26,19 @@ use crate::clock::Now;
 use crate::config::Settings;
 use crate::error::Error;
 use crate::membership::Members;
-use crate::message::{Entry, MAX_NAMED, Message, Ours, Reason, ServerUrl, Skipped, State};
+use crate::message::{Entry, Envelope, MAX_NAMED, Message, Reason, ServerUrl, Skipped, State};
 
 use detector::Suspicion;
-pub use event::{Action, Became, ExchangeError, Id, MemberEvent, Notice, Place, WriteError};
+pub use event::{Action, Event, ExchangeError, Id, ListIndex, MemberEvent, MemberEventKind, WriteError};
 use exchange::{Exchange, Purpose};
-pub use figures::{Figures, ListFigures};
+pub use figures::{Counters, ListStatus};
 use hearing::Voice;
 use inbound::Inbound;
 use master_list::MasterList;
 use own::{Rival, UrlDoubt};
 use seeds::{Bootstrap, Seeds};
 use timer::{Timer, Timers};
-use tokens::Tokens;
+use tokens::RateLimit;
 
 /// After how long without a sign of the event loop the program counts as hung. Longer than a garbage collection or a
 /// synchronous start-up task should take, shorter than what others wait before they call a silent server dead.
@@ -68,8 +68,8 @@ enum Phase {
 /// One server's protocol.
 ///
 /// Order of calling: after [`Core::new`] and after every `handle_*`, take all of [`Core::poll_action`] and
-/// [`Core::poll_notice`]; carry out the actions and give back their outcome; call [`Core::handle_timeout`] when
-/// [`Core::poll_timeout`] says so; call [`Core::handle_beat`] at least every 2 s for as long as the program works.
+/// [`Core::poll_event`]; carry out the actions and give back their outcome; call [`Core::handle_timeout`] when
+/// [`Core::poll_timeout`] says so; call [`Core::handle_heartbeat`] at least every 2 s for as long as the program works.
 /// `now` never goes back in its monotonic part; its wall part may step.
 #[derive(Debug)]
 pub struct Core {
@@ -91,10 +91,10 @@ pub struct Core {
     rumours: BTreeSet<ServerUrl>,
     // When news of servers whose state stayed the same was told on last.
     renewed: BTreeMap<ServerUrl, Duration>,
-    pushes: Tokens,
-    checks: Tokens,
-    asks: Tokens,
-    favours: Tokens,
+    pushes: RateLimit,
+    checks: RateLimit,
+    asks: RateLimit,
+    favours: RateLimit,
     // Pairs of hashes of lists, ours and another's, that an exchange did not make one.
     futile: VecDeque<(u64, u64)>,
     // The hashes of servers of which something else changed last.
@@ -120,11 +120,11 @@ pub struct Core {
     // How far the wall clock is ahead of the monotonic one, ms.
     clock_ahead: u64,
     inbound: Inbound,
-    figures: Figures,
+    figures: Counters,
     reported: BTreeSet<Skipped>,
     is_full_said: bool,
     actions: VecDeque<Action>,
-    notices: VecDeque<Notice>,
+    notices: VecDeque<Event>,
 }
 
 impl Core {
@@ -146,10 +146,10 @@ impl Core {
             claims: BTreeMap::new(),
             rumours: BTreeSet::new(),
             renewed: BTreeMap::new(),
-            pushes: Tokens::new(PUSHES, now.mono),
-            checks: Tokens::new(CHECKS, now.mono),
-            asks: Tokens::new(ASKS, now.mono),
-            favours: Tokens::new(FAVOURS, now.mono),
+            pushes: RateLimit::new(PUSHES, now.mono),
+            checks: RateLimit::new(CHECKS, now.mono),
+            asks: RateLimit::new(ASKS, now.mono),
+            favours: RateLimit::new(FAVOURS, now.mono),
             futile: VecDeque::new(),
             changed: VecDeque::new(),
             legacy_turn: 0,
@@ -166,7 +166,7 @@ impl Core {
             awake_since: now.mono,
             clock_ahead: now.wall.wrapping_sub(now.mono.as_millis() as u64),
             inbound: Inbound::default(),
-            figures: Figures::default(),
+            figures: Counters::default(),
             reported: BTreeSet::new(),
             is_full_said: false,
             actions: VecDeque::new(),
@@ -187,7 +187,7 @@ impl Core {
     }
 
     /// Something that happened.
-    pub fn poll_notice(&mut self) -> Option<Notice> {
+    pub fn poll_event(&mut self) -> Option<Event> {
         self.notices.pop_front()
     }
 
@@ -239,7 +239,7 @@ impl Core {
     }
 
     /// The program's event loop turns. Without this the server vouches for nobody, itself included.
-    pub fn handle_beat(&mut self, now: Now) {
+    pub fn handle_heartbeat(&mut self, now: Now) {
         self.look_at_clocks(now);
         if !self.is_awake(now) {
             self.doubt_ourselves(now);
@@ -273,18 +273,18 @@ impl Core {
 
     /// Whether one more message of its sender may be handled now, if it says who that is. After [`Core::admit`].
     pub fn admit_from(&mut self, message: &Message) -> Result<(), Error> {
-        let from = message.ours.as_ref().and_then(|ours| ours.from.as_ref());
+        let from = message.envelope.as_ref().and_then(|envelope| envelope.sender.as_ref());
         from.map_or(Ok(()), |from| self.inbound.admit_from(from))
     }
 
     /// A peer's message, admitted. Returns the answer to it.
     pub fn handle_gossip(&mut self, now: Now, message: &Message) -> Message {
-        self.handle_beat(now);
-        let from = message.ours.as_ref().and_then(|ours| ours.from.clone());
-        let is_repair = message.ours.as_ref().is_some_and(|ours| !ours.wanted.is_empty());
+        self.handle_heartbeat(now);
+        let from = message.envelope.as_ref().and_then(|envelope| envelope.sender.clone());
+        let is_repair = message.envelope.as_ref().is_some_and(|envelope| !envelope.requested_buckets.is_empty());
         if from.as_ref() == Some(&self.settings.base_url) {
             self.hear_mirror(message, now);
-            return Message::of_ours(self.own().clone(), [], Ours::default());
+            return Message::new_v2(self.own().clone(), [], Envelope::default());
         }
         self.figures.last_in = Some((now.wall, from.clone()));
         self.hear_all(message, from.as_ref(), Voice::Itself, is_repair, now);
@@ -295,23 +295,23 @@ impl Core {
         if matches!(self.url_doubt, UrlDoubt::Unheard { .. }) {
             self.url_doubt = UrlDoubt::None;
         }
-        let Some(ours) = &message.ours else {
+        let Some(envelope) = &message.envelope else {
             return self.answer_legacy();
         };
         if let Some(from) = &from {
-            self.others_reach(from, &ours.reached);
-            self.try_for(from, &ours.asked, now);
-            if ours.suspected {
+            self.others_reach(from, &envelope.probe_successes);
+            self.try_for(from, &envelope.probe_requests, now);
+            if envelope.suspects_receiver {
                 self.speak_up(from, now);
             }
         }
         let said = message.entries.iter().find(|entry| Some(&entry.url) == from.as_ref());
-        self.answer(said, ours, now)
+        self.answer(said, envelope, now)
     }
 
     /// A control request: takes this server out of the online list, or back into it, and tells the others.
     pub fn handle_control(&mut self, now: Now, online: bool) {
-        self.handle_beat(now);
+        self.handle_heartbeat(now);
         let (state, reason) = if online { (State::Online, None) } else { (State::Offline, Some(Reason::Drained)) };
         if self.phase == Phase::Running && self.own().state != state {
             self.declare_self(state, reason, now);
@@ -319,12 +319,12 @@ impl Core {
         }
     }
 
-    /// The program shuts down: tells the others. [`Notice::Left`] says when it is done.
+    /// The program shuts down: tells the others. [`Event::Left`] says when it is done.
     pub fn handle_leave(&mut self, now: Now) {
         if self.phase != Phase::Running {
             return;
         }
-        self.handle_beat(now);
+        self.handle_heartbeat(now);
         self.phase = Phase::Leaving;
         self.timers.clear();
         self.suspicions.clear();
@@ -355,7 +355,7 @@ impl Core {
         self.phase = Phase::Left;
         self.timers.clear();
         self.exchanges.clear();
-        self.notices.push_back(Notice::Left);
+        self.notices.push_back(Event::Left);
     }
 
     fn is_awake(&self, now: Now) -> bool {
@@ -370,7 +370,7 @@ impl Core {
     fn report_skipped(&mut self, skipped: &[Skipped]) {
         for entry in skipped {
             if self.reported.len() < MAX_NAMED && self.reported.insert(entry.clone()) {
-                self.notices.push_back(Notice::EntrySkipped(entry.clone()));
+                self.notices.push_back(Event::EntrySkipped(entry.clone()));
             }
         }
     }
@@ -378,7 +378,7 @@ impl Core {
     fn say_full(&mut self) {
         if !self.is_full_said {
             self.is_full_said = true;
-            self.notices.push_back(Notice::Full);
+            self.notices.push_back(Event::Full);
         }
     }
 
@@ -386,7 +386,7 @@ impl Core {
     fn announce(&mut self, now: Now) {
         self.rumours.remove(&self.settings.base_url);
         for to in self.members.audience(&self.settings.base_url, &mut self.rng) {
-            self.tell(to, Purpose::Push, Vec::new(), Ours::default(), now);
+            self.tell(to, Purpose::Push, Vec::new(), Envelope::default(), now);
         }
     }
 
@@ -398,8 +398,8 @@ impl Core {
             self.seeds.add_candidate(&entry, now);
             if entry.state == State::Online {
                 // Until it has been met anew it is not listed.
-                let event = MemberEvent { became: Became::Offline, entry, at: now.wall, known_after: 0 };
-                self.notices.push_back(Notice::Member(event));
+                let event = MemberEvent { kind: MemberEventKind::Offline, entry, at: now.wall, known_after: 0 };
+                self.notices.push_back(Event::Member(event));
             }
         }
         let members = &self.members;

@@ -6,10 +6,10 @@ use rand::RngExt;
 
 use super::exchange::Purpose;
 use super::hearing::{News, Voice};
-use super::{Core, Notice};
+use super::{Core, Event};
 use crate::clock::Now;
-use crate::membership::{join, number, supersedes};
-use crate::message::{Entry, Life, MAX_AHEAD, Message, Reason, ServerUrl, State};
+use crate::membership::{effective_incarnation, join, supersedes};
+use crate::message::{Entry, EntryV2, MAX_AHEAD, Message, Reason, ServerUrl, State};
 
 /// For how many intervals after its own death a server may be left alone by all others before it doubts that they can
 /// reach it: one that is listed again is probed in each of them. With v1 peers, who choose at random, ten are needed.
@@ -54,9 +54,9 @@ pub(super) enum Rival {
 impl Core {
     /// The first entry of a new process. It begins above what an earlier one can have had: at the wall clock.
     pub(super) fn be_born(&mut self, now: Now) {
-        let life = Life { incarnation: now.wall, instance: self.rng.random(), reason: None, author: None };
+        let v2 = EntryV2 { incarnation: now.wall, instance: self.rng.random(), reason: None, author: None };
         let (url, monitor) = (self.settings.base_url.clone(), self.settings.monitor);
-        self.put_own(Entry { url, monitor, state: State::Online, stamp: now.wall, life: Some(life) }, now);
+        self.put_own(Entry { url, monitor, state: State::Online, stamp: now.wall, v2: Some(v2) }, now);
     }
 
     /// What we say of ourselves.
@@ -86,14 +86,14 @@ impl Core {
         let mut own = self.own().clone();
         if let Some(claim) = self.claim.take() {
             // The same state with a newer stamp is what v1 peers make of us in their master list.
-            if (number(&claim), claim.state) > (number(&own), own.state) {
+            if (effective_incarnation(&claim), claim.state) > (effective_incarnation(&own), own.state) {
                 self.figures.refutations += 1;
                 if is_alive_elsewhere(&claim, &own) {
                     self.meet_rival(now);
                 }
-                let above = number(&own).max(number(&claim)) + 1;
-                if claim.is_death() && self.url_doubt == UrlDoubt::None {
-                    let by = claim.life.as_ref().and_then(|life| life.author.clone());
+                let above = effective_incarnation(&own).max(effective_incarnation(&claim)) + 1;
+                if claim.is_failure() && self.url_doubt == UrlDoubt::None {
+                    let by = claim.v2.as_ref().and_then(|v2| v2.author.clone());
                     self.url_doubt = UrlDoubt::Unheard { since: now.mono, by };
                 }
                 set_incarnation(&mut own, above);
@@ -106,9 +106,9 @@ impl Core {
         }
         // Our clock was far ahead and has been set right. Nobody whose clock is right has taken what we said
         // meanwhile, and nobody would take what builds on it.
-        if own.stamp.max(number(&own)) > now.wall + MAX_AHEAD {
+        if own.stamp.max(effective_incarnation(&own)) > now.wall + MAX_AHEAD {
             own.stamp = now.wall;
-            let incarnation = own.life.as_ref().map_or(0, |life| life.incarnation);
+            let incarnation = own.v2.as_ref().map_or(0, |v2| v2.incarnation);
             set_incarnation(&mut own, if incarnation > now.wall + MAX_AHEAD { now.wall } else { incarnation + 1 });
         }
         self.put_own(own, now);
@@ -118,7 +118,7 @@ impl Core {
     pub(super) fn declare_self(&mut self, state: State, reason: Option<Reason>, now: Now) {
         self.vouch(now);
         let mut own = self.own().clone();
-        let above = number(&own) + 1;
+        let above = effective_incarnation(&own) + 1;
         own.state = state;
         own.stamp = (own.stamp + 1).max(now.wall);
         if reason == Some(Reason::Left) {
@@ -126,9 +126,9 @@ impl Core {
             own.stamp += LEAVE_AHEAD + 2 * self.settings.interval.as_millis() as u64;
         }
         set_incarnation(&mut own, above);
-        if let Some(life) = &mut own.life {
-            life.reason = reason;
-            life.author = reason.map(|_| own.url.clone());
+        if let Some(v2) = &mut own.v2 {
+            v2.reason = reason;
+            v2.author = reason.map(|_| own.url.clone());
         }
         self.put_own(own, now);
     }
@@ -145,7 +145,7 @@ impl Core {
             && is_answered
             && now.mono >= *since + patience
         {
-            self.notices.push_back(Notice::Unreachable { url: self.settings.base_url.clone(), by: by.clone() });
+            self.notices.push_back(Event::Unreachable { url: self.settings.base_url.clone(), by: by.clone() });
             self.url_doubt = UrlDoubt::Said;
         }
     }
@@ -173,7 +173,7 @@ impl Core {
             // After a silence it is another one, that replaces us or is replaced.
             Rival::Answered { first, last } if now.mono < last + overlap => {
                 if now.mono >= first + overlap {
-                    self.notices.push_back(Notice::Rival(self.settings.base_url.clone()));
+                    self.notices.push_back(Event::Rival(self.settings.base_url.clone()));
                     Rival::Said
                 } else {
                     Rival::Answered { first, last: now.mono }
@@ -192,11 +192,11 @@ impl Core {
 }
 
 fn is_alive_elsewhere(claim: &Entry, own: &Entry) -> bool {
-    claim.state == State::Online && claim.life.is_some() && claim.instance() != own.instance()
+    claim.state == State::Online && claim.v2.is_some() && claim.instance() != own.instance()
 }
 
 fn set_incarnation(own: &mut Entry, incarnation: u64) {
-    if let Some(life) = &mut own.life {
-        life.incarnation = incarnation;
+    if let Some(v2) = &mut own.v2 {
+        v2.incarnation = incarnation;
     }
 }

@@ -10,7 +10,7 @@ use super::sync::MAX_ENTRY_BYTES;
 use super::timer::Timer;
 use super::{Core, Phase};
 use crate::clock::Now;
-use crate::message::{Message, Ours, ServerUrl};
+use crate::message::{Envelope, Message, ServerUrl};
 
 /// How long rumours are collected before they are told on together: long enough to make one message of a storm's many.
 const BATCH: Duration = Duration::from_millis(40);
@@ -65,7 +65,7 @@ impl Core {
             self.timers.set(Timer::Rumours, now.mono + BATCH);
         }
         self.figures.rumours += entries.len() as u64;
-        let message = Arc::new(Message::of_ours(self.own().clone(), entries, Ours::default()));
+        let message = Arc::new(Message::new_v2(self.own().clone(), entries, Envelope::default()));
         for (place, to) in targets.into_iter().enumerate() {
             let purpose = if place == 0 { Purpose::Ring(1) } else { Purpose::Push };
             self.send_this(to, purpose, Arc::clone(&message), false, now);

@@ -8,12 +8,12 @@ use rand::rngs::SmallRng;
 use rand::seq::IteratorRandom;
 
 use super::detector::GRACE;
-use super::event::{Id, Notice, Place};
+use super::event::{Event, Id, ListIndex};
 use super::exchange::{Exchange, Purpose};
 use super::timer::Timer;
 use super::{Core, Phase, urls};
 use crate::clock::Now;
-use crate::membership::{TOMBSTONE_LIFE, number};
+use crate::membership::{TOMBSTONE_TTL, effective_incarnation};
 use crate::message::{Entry, ServerUrl};
 
 /// After how many failures a seed is not tried again, and leaves the list.
@@ -53,7 +53,7 @@ pub struct Seeds {
 struct Seed {
     entry: Entry,
     // Which lists name it.
-    listed: BTreeSet<Place>,
+    listed: BTreeSet<ListIndex>,
     failures: u32,
     since: Duration,
 }
@@ -69,7 +69,7 @@ pub struct Bootstrap {
 
 impl Seeds {
     /// Notes a server that a list names.
-    pub fn add_listed(&mut self, place: Place, entry: &Entry, now: Now) {
+    pub fn add_listed(&mut self, place: ListIndex, entry: &Entry, now: Now) {
         self.add(entry, now).listed.insert(place);
     }
 
@@ -87,18 +87,18 @@ impl Seeds {
             self.rounds = 0;
             Seed { entry: entry.clone(), listed: BTreeSet::new(), failures: 0, since: now.mono }
         });
-        if number(entry) > number(&seed.entry) {
+        if effective_incarnation(entry) > effective_incarnation(&seed.entry) {
             self.rounds = 0;
             (seed.failures, seed.since) = (0, now.mono);
         }
-        if (number(entry), entry.stamp) > (number(&seed.entry), seed.entry.stamp) {
+        if (effective_incarnation(entry), entry.stamp) > (effective_incarnation(&seed.entry), seed.entry.stamp) {
             seed.entry = entry.clone();
         }
         seed
     }
 
     /// A list does not name others than these, or it would make us remember all that it ever named.
-    pub fn keep_listed(&mut self, place: Place, listed: &BTreeMap<&ServerUrl, &Entry>) {
+    pub fn keep_listed(&mut self, place: ListIndex, listed: &BTreeMap<&ServerUrl, &Entry>) {
         self.known
             .retain(|url, seed| listed.contains_key(url) || !(seed.listed.remove(&place) && seed.listed.is_empty()));
     }
@@ -135,7 +135,7 @@ impl Seed {
     // anew once an hour where a list names it; a list that somebody has written by hand may have no stamps.
     fn is_given_up(&self, now: Now) -> bool {
         let stamp = self.entry.stamp;
-        let is_old = stamp > 0 && stamp.saturating_add(TOMBSTONE_LIFE) < now.wall;
+        let is_old = stamp > 0 && stamp.saturating_add(TOMBSTONE_TTL) < now.wall;
         self.failures > 0 && is_old || !self.is_worth_a_try(now)
     }
 
@@ -230,7 +230,7 @@ impl Core {
 
     pub(super) fn end_bootstrap(&mut self) {
         if self.bootstrap.take().is_some() {
-            self.notices.push_back(Notice::Started);
+            self.notices.push_back(Event::Started);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::event::{Action, Notice};
+use super::event::{Action, Event};
 use super::timer::Timer;
 use super::{Core, Phase};
 use crate::clock::Now;
@@ -15,7 +15,7 @@ const MAX_SAVED: usize = 1_000;
 
 impl Core {
     /// What was saved before this start. To be called before anything else, if at all.
-    pub fn handle_state(&mut self, now: Now, state: &Message) {
+    pub fn handle_saved_state(&mut self, now: Now, state: &Message) {
         self.report_skipped(&state.skipped);
         for entry in &state.entries {
             if entry.url != self.settings.base_url {
@@ -30,7 +30,7 @@ impl Core {
     pub fn handle_state_saved(&mut self, saved: Result<(), String>) {
         if let Err(error) = saved {
             self.saved = None;
-            self.notices.push_back(Notice::StateNotSaved(error));
+            self.notices.push_back(Event::StateNotSaved(error));
         }
     }
 

@@ -9,8 +9,8 @@ use super::exchange::Purpose;
 use super::timer::Timer;
 use super::{Core, by_url};
 use crate::clock::Now;
-use crate::membership::{TOMBSTONE_LIFE, supersedes};
-use crate::message::{Ages, Entry, MAX_AGES, MAX_AHEAD, Message, Ours, ServerUrl, State};
+use crate::membership::{TOMBSTONE_TTL, supersedes};
+use crate::message::{Entry, Envelope, Freshness, MAX_AHEAD, MAX_FRESHNESS_STAMPS, Message, ServerUrl, State};
 
 /// Most bytes of entries in one message: with what else is in it, and what JSON adds, below the 90 kB that we hold
 /// ourselves to, and so below the 100 kB that Express takes.
@@ -39,14 +39,14 @@ impl Core {
     pub(super) fn usual_message(&mut self, to: &ServerUrl, now: Now) -> Message {
         let held = self.members.get(to).map(|member| &member.entry).filter(|entry| entry.state == State::Offline);
         let view: Vec<_> = self.claims.get(to).or(held).cloned().into_iter().collect();
-        let digest = Some(self.members.digest(now.wall.saturating_sub(TOMBSTONE_LIFE - NEAR_EXPIRY)));
-        let ours = Ours { digest, ages: self.ages(), ..Ours::default() };
-        Message::of_ours(self.own().clone(), view, ours)
+        let digest = Some(self.members.digest(now.wall.saturating_sub(TOMBSTONE_TTL - NEAR_EXPIRY)));
+        let envelope = Envelope { digest, freshness: self.ages(), ..Envelope::default() };
+        Message::new_v2(self.own().clone(), view, envelope)
     }
 
     /// The answer to a server of ours, once its message is taken in.
-    pub(super) fn answer(&mut self, said: Option<&Entry>, ours: &Ours, now: Now) -> Message {
-        let mut answer = Ours::default();
+    pub(super) fn answer(&mut self, said: Option<&Entry>, envelope: &Envelope, now: Now) -> Message {
+        let mut answer = Envelope::default();
         let mut others = Vec::new();
         // What we hold of it, where that goes beyond what it says of itself.
         if let Some(said) = said {
@@ -54,24 +54,24 @@ impl Core {
             let held = self.claims.get(&said.url).or(held).filter(|held| supersedes(held, said));
             others.extend(held.cloned());
         }
-        if let Some(theirs) = ours.digest.filter(|_| ours.wanted.is_empty()) {
+        if let Some(theirs) = envelope.digest.filter(|_| envelope.requested_buckets.is_empty()) {
             let mine = self.members.digest(theirs.cutoff);
             if mine == theirs {
-                self.take_ages(&ours.ages, now);
-                (answer.digest, answer.ages) = (Some(mine), self.ages());
+                self.take_ages(&envelope.freshness, now);
+                (answer.digest, answer.freshness) = (Some(mine), self.ages());
             } else if !self.futile.contains(&(mine.hash, theirs.hash)) {
                 answer.digest = Some(mine);
                 answer.buckets = self.members.buckets(self.members.bucket_count(), theirs.cutoff);
             }
         }
-        if !ours.wanted.is_empty() {
-            let first = self.rng.random_range(0..ours.wanted.len());
-            let cutoff = ours.digest.map_or(0, |digest| digest.cutoff);
-            let (entries, more) = fitting(self.members.in_buckets(&ours.wanted, first, cutoff));
+        if !envelope.requested_buckets.is_empty() {
+            let first = self.rng.random_range(0..envelope.requested_buckets.len());
+            let cutoff = envelope.digest.map_or(0, |digest| digest.cutoff);
+            let (entries, more) = fitting(self.members.in_buckets(&envelope.requested_buckets, first, cutoff));
             others.extend(entries);
-            answer.more = more;
+            answer.has_more = more;
         }
-        Message::of_ours(self.own().clone(), others, answer)
+        Message::new_v2(self.own().clone(), others, answer)
     }
 
     /// The answer to a version 1 server: everything, as far as it fits; what changed last first, the rest in turns.
@@ -101,13 +101,13 @@ impl Core {
 
     /// An answer has come: goes on where its sender lists something else than we do.
     pub(super) fn compare(&mut self, with: ServerUrl, answer: Message, now: Now) {
-        let Some(ours) = answer.ours else {
+        let Some(envelope) = answer.envelope else {
             return self.teach(with, &answer.entries, now);
         };
-        let Some(theirs) = ours.digest else { return };
+        let Some(theirs) = envelope.digest else { return };
         let mine = self.members.digest(theirs.cutoff);
         if mine == theirs {
-            return self.take_ages(&ours.ages, now);
+            return self.take_ages(&envelope.freshness, now);
         }
         // One at a time: what the first brings may be all that differs from the others.
         let is_repairing = self.exchanges.values().any(|exchange| matches!(exchange.purpose, Purpose::Repair(..)));
@@ -115,15 +115,15 @@ impl Core {
             return;
         }
         self.expect_catch_up(now);
-        if ours.buckets.is_empty() || is_repairing {
+        if envelope.buckets.is_empty() || is_repairing {
             return;
         }
-        let buckets = self.members.buckets(ours.buckets.len(), theirs.cutoff);
-        let wanted: Vec<_> = buckets.iter().zip(&ours.buckets).map(|(mine, theirs)| mine != theirs).collect();
+        let buckets = self.members.buckets(envelope.buckets.len(), theirs.cutoff);
+        let wanted: Vec<_> = buckets.iter().zip(&envelope.buckets).map(|(mine, theirs)| mine != theirs).collect();
         let first = self.rng.random_range(0..wanted.len());
         let (entries, _) = fitting(self.members.in_buckets(&wanted, first, theirs.cutoff));
-        let ours = Ours { digest: Some(mine), wanted, ..Ours::default() };
-        self.tell(with, Purpose::Repair(mine.hash, theirs.hash), entries, ours, now);
+        let envelope = Envelope { digest: Some(mine), requested_buckets: wanted, ..Envelope::default() };
+        self.tell(with, Purpose::Repair(mine.hash, theirs.hash), entries, envelope, now);
     }
 
     // Many that start at once learn of each other in bulk, which is no rumour, and some are missed: whoever is new does not
@@ -154,7 +154,7 @@ impl Core {
                 self.futile.pop_front();
             }
             self.futile.push_back(pair);
-        } else if answer.ours.as_ref().is_some_and(|ours| ours.more) {
+        } else if answer.envelope.as_ref().is_some_and(|envelope| envelope.has_more) {
             let next = self.members.helpers(&self.settings.base_url, &mut self.rng, 1, &[]).pop();
             self.send(next.unwrap_or_else(|| with.clone()), Purpose::Contact, now);
         }
@@ -169,7 +169,7 @@ impl Core {
         let lacks = |entry: &&Entry| match theirs.get(&entry.url) {
             // It has been told of us already.
             _ if entry.url == *own => false,
-            None => entry.stamp + TOMBSTONE_LIFE > now.wall,
+            None => entry.stamp + TOMBSTONE_TTL > now.wall,
             Some(known) if known.state != entry.state => supersedes(entry, known),
             Some(known) => entry.state == State::Online && entry.stamp > known.stamp + stale,
         };
@@ -190,12 +190,12 @@ impl Core {
     }
 
     // A stretch of the ring somewhere: what everybody knows best, or learned last, most others know already.
-    fn ages(&mut self) -> Ages {
+    fn ages(&mut self) -> Freshness {
         let first = self.rng.random_range(0..self.members.live());
-        Ages { first, stamps: self.members.stamps_from(first).take(MAX_AGES).map(Some).collect() }
+        Freshness { first, stamps: self.members.stamps_from(first).take(MAX_FRESHNESS_STAMPS).map(Some).collect() }
     }
 
-    fn take_ages(&mut self, ages: &Ages, now: Now) {
+    fn take_ages(&mut self, ages: &Freshness, now: Now) {
         let live = self.members.live();
         let own = self.members.place(self.settings.base_url.key());
         for (stamp, place) in ages.stamps.iter().zip(ages.first % live..) {

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 /// So many at once, and so many a second after that.
 #[derive(Debug)]
-pub struct Tokens {
+pub struct RateLimit {
     burst: f64,
     rate: f64,
     level: f64,
     at: Duration,
 }
 
-impl Tokens {
+impl RateLimit {
     /// Half full: when all servers start at once, each has more to hear than to say.
     pub fn new((burst, rate): (u32, u32), now: Duration) -> Self {
         let burst = f64::from(burst);

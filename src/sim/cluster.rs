@@ -107,5 +107,5 @@ fn make(world: &mut World, servers: &[usize]) {
 
 /// An entry of a list that is there before the cluster is: older than what any clock shows.
 pub fn listed(url: ServerUrl) -> Entry {
-    Entry { url, monitor: false, state: State::Online, stamp: EPOCH - OLDER, life: None }
+    Entry { url, monitor: false, state: State::Online, stamp: EPOCH - OLDER, v2: None }
 }

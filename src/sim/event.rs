@@ -10,7 +10,7 @@ use super::meter::{ANSWER_HEADERS, Change, REQUEST_HEADERS};
 use super::network::{Direction, Packet, Passage};
 use super::{BEAT, Health, Kind, LOOKED_AT_ALWAYS, Node, World, list};
 use crate::message::{Entry, Message, Reason, ServerUrl};
-use crate::protocol::{Action, Became, ExchangeError, Id, Notice, WriteError};
+use crate::protocol::{Action, Event as CoreEvent, ExchangeError, Id, MemberEventKind, WriteError};
 
 /// How many connections wait for a process that takes none: Node's backlog.
 const BACKLOG: usize = 511;
@@ -32,7 +32,7 @@ pub enum Event {
 pub struct Sync {
     id: Id,
     write: bool,
-    only_news: bool,
+    if_changed: bool,
     timeout: Duration,
 }
 
@@ -214,11 +214,11 @@ impl World {
         }
         let answer = match end {
             End::Answered => Ok(Arc::unwrap_or_clone(letter.message)),
-            End::Refused => Err(ExchangeError::NotListening("refused".into())),
+            End::Refused => Err(ExchangeError::Refused("refused".into())),
             End::Reset => Err(ExchangeError::Other("connection reset".into())),
             End::TimedOut => Err(ExchangeError::TimedOut),
         };
-        self.handle(from, |node, now| node.handle_answer(now, id, answer));
+        self.handle(from, |node, now| node.handle_response(now, id, answer));
     }
 
     /// The process of a server is over: whoever waits for it is told so, unless the host is gone too.
@@ -253,9 +253,9 @@ impl World {
             if self.servers[server].node.is_some() {
                 self.servers[server].health = Health::Up;
             }
-            self.handle(server, Node::handle_beat);
+            self.handle(server, Node::handle_heartbeat);
         } else {
-            self.handle(server, Node::handle_beat);
+            self.handle(server, Node::handle_heartbeat);
             for event in deferred {
                 self.happen(event);
             }
@@ -269,18 +269,18 @@ impl World {
     pub(super) fn after(&mut self, server: usize) {
         let mut left = false;
         while let Some(node) = &mut self.servers[server].node {
-            if let Some(notice) = node.poll_notice() {
-                left |= notice == Notice::Left;
+            if let Some(notice) = node.poll_event() {
+                left |= notice == CoreEvent::Left;
                 self.notice(server, notice);
                 continue;
             }
             match node.poll_action() {
                 Some(Action::Gossip { id, to, message, timeout, .. }) => self.post(server, id, &to, message, timeout),
-                Some(Action::SyncList { id, write, only_news, timeout, .. }) => {
+                Some(Action::SyncList { id, write, if_changed, timeout, .. }) => {
                     let process = self.servers[server].process;
                     let access = self.store.access(server, self.now, timeout, &mut self.rng);
                     let works = access.works;
-                    let sync = Sync { id, write, only_news, timeout };
+                    let sync = Sync { id, write, if_changed, timeout };
                     self.push(access.told, Event::ListRead { server, process, sync, works });
                 }
                 // No server of the simulator keeps a state.
@@ -314,30 +314,30 @@ impl World {
         }
     }
 
-    fn notice(&mut self, server: usize, notice: Notice) {
+    fn notice(&mut self, server: usize, notice: CoreEvent) {
         let event = match notice {
-            Notice::Member(event) if event.became != Became::Suspect => event,
-            Notice::Rival(url) => {
+            CoreEvent::Member(event) if event.kind != MemberEventKind::Suspect => event,
+            CoreEvent::Rival(url) => {
                 let what = format!("server {server} takes another process for one with its base URL, {url}");
                 if let Some(invariants) = &mut self.invariants {
                     invariants.violated("no rival", self.now, what);
                 }
                 return;
             }
-            Notice::Member(_)
-            | Notice::Started
-            | Notice::Left
-            | Notice::ExchangeFailed(..)
-            | Notice::ListWritten { .. }
-            | Notice::ListFailed(_)
-            | Notice::ListUnusable(_)
-            | Notice::StateNotSaved(_)
-            | Notice::Unreachable { .. }
-            | Notice::Full
-            | Notice::EntrySkipped(_) => return,
+            CoreEvent::Member(_)
+            | CoreEvent::Started
+            | CoreEvent::Left
+            | CoreEvent::ExchangeFailed(..)
+            | CoreEvent::ListWritten { .. }
+            | CoreEvent::ListFailed(_)
+            | CoreEvent::ListUnusable(_)
+            | CoreEvent::StateNotSaved(_)
+            | CoreEvent::Unreachable { .. }
+            | CoreEvent::Full
+            | CoreEvent::EntrySkipped(_) => return,
         };
-        let (Entry { url, life, .. }, online) = (event.entry, event.became == Became::Online);
-        let why = life.and_then(|life| life.reason);
+        let (Entry { url, v2, .. }, online) = (event.entry, event.kind == MemberEventKind::Online);
+        let why = v2.and_then(|v2| v2.reason);
         let Some(about) = self.find(&url) else { return };
         self.look_at(server, about);
         if self.changes.is_some() && about != server {
@@ -347,7 +347,7 @@ impl World {
 
     fn write_down(&mut self, by: usize, url: &ServerUrl, about: usize, online: bool, reason: Option<Reason>) {
         let entry = self.servers[by].node.as_ref().and_then(|node| node.entry(url));
-        let life = entry.map_or(0, |entry| entry.life.as_ref().map_or(entry.stamp, |life| life.incarnation));
+        let life = entry.map_or(0, |entry| entry.v2.as_ref().map_or(entry.stamp, |life| life.incarnation));
         let change = Change { at: self.now, by, about, online, reason, life, lives: self.lives(about) };
         if let Some(changes) = &mut self.changes {
             changes.push(change);
@@ -390,18 +390,18 @@ impl World {
     }
 
     fn list_read(&mut self, server: usize, sync: Sync, works: bool) {
-        let Sync { id, write, only_news, timeout } = sync;
+        let Sync { id, write, if_changed, timeout } = sync;
         let version = self.store.version();
         let it = &mut self.servers[server];
         let list = if !works {
             Err("the store fails".to_owned())
-        } else if only_news && it.list_seen == Some(version) {
+        } else if if_changed && it.list_seen == Some(version) {
             Ok(None)
         } else {
             it.list_seen = Some(version);
             Ok(Some(Message::new(self.store.read())))
         };
-        let joined = self.handle(server, |node, now| node.handle_list(now, id, list)).flatten();
+        let joined = self.handle(server, |node, now| node.handle_list_read(now, id, list)).flatten();
         // It may have left meanwhile.
         let (Some(joined), Some(_)) = (joined, &self.servers[server].node) else { return };
         let process = self.servers[server].process;

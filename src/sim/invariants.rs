@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{Kind, Node, Rate, World};
-use crate::membership::{TOMBSTONE_LIFE, number};
+use crate::membership::{TOMBSTONE_TTL, effective_incarnation};
 use crate::message::{Entry, State};
 
 /// Largest body that a server of ours sends, bytes: Express refuses what is over 100 kB.
@@ -138,20 +138,20 @@ impl Invariants {
             self.violated("own word", world.now(), what);
         }
         let seen = &mut self.seen[server];
-        seen.had.extend(own.life.as_ref().map(|life| life.incarnation));
-        seen.ended = match &own.life {
-            Some(life) if own.state == State::Offline => Some((number(own), life.instance)),
+        seen.had.extend(own.v2.as_ref().map(|life| life.incarnation));
+        seen.ended = match &own.v2 {
+            Some(life) if own.state == State::Offline => Some((effective_incarnation(own), life.instance)),
             Some(_) | None => None,
         };
     }
 
     fn look_at_entry(&mut self, world: &World, by: usize, about: usize, entry: &Entry) {
-        let known = Known { state: entry.state, number: number(entry), stamp: entry.stamp };
+        let known = Known { state: entry.state, number: effective_incarnation(entry), stamp: entry.stamp };
         let Some(before) = self.seen[by].list.get_mut(about).map(|before| before.replace(known)) else { return };
         if before == Some(known) || entry.state == State::Offline {
             return;
         }
-        if let Some(life) = &entry.life
+        if let Some(life) = &entry.v2
             && !self.seen[about].had.contains(&life.incarnation)
         {
             let what = format!("server {by} lists {about} online at {}, which it never had", life.incarnation);
@@ -160,13 +160,13 @@ impl Invariants {
         // One that lost its incarnation has only its stamp, whatever number we give it.
         if let Some(before) = before
             && before.state == State::Offline
-            && (known.number <= before.number || (entry.life.is_none() && known.stamp <= before.stamp))
+            && (known.number <= before.number || (entry.v2.is_none() && known.stamp <= before.stamp))
         {
             let what = format!("server {by} lists {about} online at {} after {}", known.number, before.number);
             self.violated("no resurrection", world.now(), what);
         }
         // An earlier process, whose clock was ahead, is another matter: until it hears of that, this one is below it.
-        if let (Some((ended, instance)), Some(life)) = (self.seen[about].ended, &entry.life)
+        if let (Some((ended, instance)), Some(life)) = (self.seen[about].ended, &entry.v2)
             && life.instance == instance
             && known.number > ended
         {
@@ -182,7 +182,7 @@ impl Invariants {
             let Some(known) = self.seen[server].list[about] else { continue };
             if core.members().get(world.url(about)).is_none() {
                 self.seen[server].list[about] = None;
-                if known.state == State::Offline && known.stamp + TOMBSTONE_LIFE >= wall {
+                if known.state == State::Offline && known.stamp + TOMBSTONE_TTL >= wall {
                     let what = format!("server {server} has forgotten that {about} is offline");
                     self.violated("tombstones last", world.now(), what);
                 }

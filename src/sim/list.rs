@@ -65,7 +65,7 @@ impl List {
 pub fn length(message: &Message) -> u64 {
     let digits = |number: u64| u64::from(number.checked_ilog10().unwrap_or_default()) + 1;
     let of_entry = |entry: &Entry| {
-        let life = entry.life.as_ref().map_or(0, |life| r#","shazbot":"""#.len() + life.to_string().len());
+        let life = entry.v2.as_ref().map_or(0, |life| r#","shazbot":"""#.len() + life.to_string().len());
         let rest = r#"{"baseUrl":"","monitor":,"lastUpdate":}"#.len() + if entry.monitor { 4 } else { 5 };
         (rest + life + entry.url.as_str().len()) as u64 + digits(entry.stamp)
     };
@@ -80,7 +80,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::message::{Life, Reason};
+    use crate::message::{EntryV2, Reason};
     use crate::sim::cluster::settings;
 
     fn url(server: usize) -> ServerUrl {
@@ -88,7 +88,7 @@ mod tests {
     }
 
     fn entry(server: usize, state: State, stamp: u64) -> Entry {
-        Entry { url: url(server), monitor: false, state, stamp, life: None }
+        Entry { url: url(server), monitor: false, state, stamp, v2: None }
     }
 
     #[test]
@@ -107,8 +107,8 @@ mod tests {
 
     #[test]
     fn the_length_of_a_message_is_that_of_its_json() {
-        let life = Life { incarnation: 7, instance: 0xbeef, reason: Some(Reason::Failed), author: Some(url(3)) };
-        let with = Entry { life: Some(life), monitor: true, ..entry(2, State::Offline, 7) };
+        let life = EntryV2 { incarnation: 7, instance: 0xbeef, reason: Some(Reason::Failed), author: Some(url(3)) };
+        let with = Entry { v2: Some(life), monitor: true, ..entry(2, State::Offline, 7) };
         for entries in [vec![], vec![entry(1, State::Online, 5), with.clone(), entry(3, State::Online, 0), with]] {
             let message = Message::new(entries);
             assert_eq!(length(&message), message.to_json().len() as u64);

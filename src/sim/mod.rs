@@ -320,7 +320,7 @@ impl World {
             let at = last.min(it.last_input + BEAT * BEATS_AS_ONE);
             let wall = wall.saturating_sub(mono.saturating_sub(at).as_millis() as u64);
             if let Some(node) = &mut it.node {
-                node.handle_beat(Now { mono: at, wall });
+                node.handle_heartbeat(Now { mono: at, wall });
             }
             it.last_input = at;
         }

@@ -7,7 +7,7 @@ use super::{Event, Letter};
 use crate::clock::Now;
 use crate::config::Settings;
 use crate::message::{Entry, Message, ServerUrl, State};
-use crate::protocol::{Action, Core, ExchangeError, Id, Notice, WriteError};
+use crate::protocol::{Action, Core, Event as CoreEvent, ExchangeError, Id, WriteError};
 
 /// What a server runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,10 +87,10 @@ impl Node {
         }
     }
 
-    pub(super) fn handle_answer(&mut self, now: Now, id: Id, answer: Result<Message, ExchangeError>) {
+    pub(super) fn handle_response(&mut self, now: Now, id: Id, answer: Result<Message, ExchangeError>) {
         match self {
-            Self::Ours(core) => core.handle_answer(now, id, answer),
-            Self::V1(v1) => v1.handle_answer(now, id, answer),
+            Self::Ours(core) => core.handle_response(now, id, answer),
+            Self::V1(v1) => v1.handle_response(now, id, answer),
         }
     }
 
@@ -101,18 +101,23 @@ impl Node {
         }
     }
 
-    pub(super) fn handle_beat(&mut self, now: Now) {
+    pub(super) fn handle_heartbeat(&mut self, now: Now) {
         match self {
-            Self::Ours(core) => core.handle_beat(now),
+            Self::Ours(core) => core.handle_heartbeat(now),
             Self::V1(_) => {}
         }
     }
 
-    pub(super) fn handle_list(&mut self, now: Now, id: Id, list: Result<Option<Message>, String>) -> Option<Message> {
+    pub(super) fn handle_list_read(
+        &mut self,
+        now: Now,
+        id: Id,
+        list: Result<Option<Message>, String>,
+    ) -> Option<Message> {
         match self {
-            Self::Ours(core) => core.handle_list(now, id, list),
+            Self::Ours(core) => core.handle_list_read(now, id, list),
             // It asks for the whole list each time.
-            Self::V1(v1) => v1.handle_list(now, list.map(Option::unwrap_or_default)),
+            Self::V1(v1) => v1.handle_list_read(now, list.map(Option::unwrap_or_default)),
         }
     }
 
@@ -131,10 +136,10 @@ impl Node {
         }
     }
 
-    pub(super) fn poll_notice(&mut self) -> Option<Notice> {
+    pub(super) fn poll_event(&mut self) -> Option<CoreEvent> {
         match self {
-            Self::Ours(core) => core.poll_notice(),
-            Self::V1(v1) => v1.poll_notice(),
+            Self::Ours(core) => core.poll_event(),
+            Self::V1(v1) => v1.poll_event(),
         }
     }
 

@@ -4,7 +4,7 @@
 use super::cluster::{settings, start_within};
 use super::store::Condition;
 use super::*;
-use crate::message::{Entry, Life, Message};
+use crate::message::{Entry, EntryV2, Message};
 
 const INTERVAL: Duration = Duration::from_secs(2);
 
@@ -106,9 +106,9 @@ fn what_must_not_be_is_noticed() {
     world.start(0);
     world.start(1);
     let wall = world.now_of(1).wall;
-    let life = Life { incarnation: wall + 7, instance: 1, reason: None, author: None };
+    let life = EntryV2 { incarnation: wall + 7, instance: 1, reason: None, author: None };
     let url = world.url(1).clone();
-    let invented = Entry { url, monitor: false, state: State::Online, stamp: wall, life: Some(life) };
+    let invented = Entry { url, monitor: false, state: State::Online, stamp: wall, v2: Some(life) };
     world.handle(0, |node, now| node.handle_gossip(now, &Message::new(vec![invented])));
     // Behind the back of whoever tells it.
     world.handle(1, |node, now| node.handle_control(now, false));

@@ -13,7 +13,7 @@ use super::list::List;
 use crate::clock::Now;
 use crate::config::Settings;
 use crate::message::{Entry, Message, ServerUrl, State};
-use crate::protocol::{Action, Became, ExchangeError, Id, MemberEvent, Notice};
+use crate::protocol::{Action, Event as CoreEvent, ExchangeError, Id, MemberEvent, MemberEventKind};
 
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(5);
 const LIST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -58,7 +58,7 @@ pub struct V1 {
     next_id: Id,
     rng: SmallRng,
     actions: VecDeque<Action>,
-    notices: VecDeque<Notice>,
+    notices: VecDeque<CoreEvent>,
 }
 
 impl V1 {
@@ -97,7 +97,7 @@ impl V1 {
     }
 
     /// Something that happened.
-    pub fn poll_notice(&mut self) -> Option<Notice> {
+    pub fn poll_event(&mut self) -> Option<CoreEvent> {
         self.notices.pop_front()
     }
 
@@ -142,7 +142,7 @@ impl V1 {
     }
 
     /// The outcome of an exchange.
-    pub fn handle_answer(&mut self, now: Now, id: Id, answer: Result<Message, ExchangeError>) {
+    pub fn handle_response(&mut self, now: Now, id: Id, answer: Result<Message, ExchangeError>) {
         let Some((to, purpose)) = self.exchanges.remove(&id) else { return };
         match (purpose, answer) {
             (Purpose::First | Purpose::Second, Ok(message)) => self.merge(message.lists()),
@@ -151,7 +151,7 @@ impl V1 {
             (Purpose::Tell, _) => {}
         }
         if self.is_leaving && self.exchanges.is_empty() {
-            self.notices.push_back(Notice::Left);
+            self.notices.push_back(CoreEvent::Left);
         }
     }
 
@@ -178,12 +178,12 @@ impl V1 {
         self.exchanges.clear();
         self.tell_targets();
         if self.exchanges.is_empty() {
-            self.notices.push_back(Notice::Left);
+            self.notices.push_back(CoreEvent::Left);
         }
     }
 
     /// The master list, or why there is none; returns what to write.
-    pub fn handle_list(&mut self, now: Now, list: Result<Message, String>) -> Option<Message> {
+    pub fn handle_list_read(&mut self, now: Now, list: Result<Message, String>) -> Option<Message> {
         // A failed read is logged, and what follows it follows all the same: an upload then truncates the list.
         if let Ok(list) = list {
             self.merge(&list.entries);
@@ -242,7 +242,7 @@ impl V1 {
     fn stamp_own(&mut self, now: Now) {
         let url = self.settings.base_url.clone();
         let monitor = self.settings.monitor;
-        let own = Entry { url: url.clone(), monitor, state: State::Online, stamp: now.wall, life: None };
+        let own = Entry { url: url.clone(), monitor, state: State::Online, stamp: now.wall, v2: None };
         let was = self.online.contains(&url);
         self.online.put(own);
         if self.is_drained {
@@ -274,14 +274,14 @@ impl V1 {
 
     fn note(&mut self, url: &ServerUrl, was: bool) {
         match (was, self.online.contains(url)) {
-            (false, true) => self.became(Became::Online, self.online.get(url).cloned()),
-            (true, false) => self.became(Became::Offline, self.offline.get(url).cloned()),
+            (false, true) => self.became(MemberEventKind::Online, self.online.get(url).cloned()),
+            (true, false) => self.became(MemberEventKind::Offline, self.offline.get(url).cloned()),
             (true, true) | (false, false) => {}
         }
     }
 
-    fn became(&mut self, became: Became, entry: Option<Entry>) {
-        let event = |entry| Notice::Member(MemberEvent { became, entry, at: 0, known_after: 0 });
+    fn became(&mut self, kind: MemberEventKind, entry: Option<Entry>) {
+        let event = |entry| CoreEvent::Member(MemberEvent { kind, entry, at: 0, known_after: 0 });
         self.notices.extend(entry.map(event));
     }
 
@@ -320,7 +320,7 @@ impl V1 {
         self.next_id += 1;
         let write = self.reading == Reading::Announce;
         let (id, timeout) = (self.next_id, LIST_TIMEOUT);
-        self.actions.push_back(Action::SyncList { id, place: 0, write, only_news: false, timeout });
+        self.actions.push_back(Action::SyncList { id, place: 0, write, if_changed: false, timeout });
     }
 
     fn message(&self) -> Message {
@@ -356,7 +356,7 @@ mod tests {
     }
 
     fn entry(server: usize, state: State, stamp: u64) -> Entry {
-        Entry { url: url(server), monitor: false, state, stamp: at(stamp).wall, life: None }
+        Entry { url: url(server), monitor: false, state, stamp: at(stamp).wall, v2: None }
     }
 
     fn hear(v1: &mut V1, now: u64, entries: Vec<Entry>) -> Vec<(ServerUrl, State, u64)> {

@@ -41,7 +41,7 @@ impl Cluster {
                     let Some(server) = self.servers.get_mut(&from) else {
                         continue;
                     };
-                    server.core.handle_answer(server.now, id, answer);
+                    server.core.handle_response(server.now, id, answer);
                 }
             }
         }

@@ -12,12 +12,12 @@ fn a_leave_is_told_to_the_others_and_ends_when_they_know() {
     let sent = server.actions();
     let Action::Gossip { message, .. } = &sent[0] else { panic!("{sent:?}") };
     let own = message.entries.iter().find(|it| it.url == url("a")).expect("our entry");
-    assert_eq!((own.state, own.life.as_ref().and_then(|life| life.reason)), (OFFLINE, Some(Reason::Left)));
+    assert_eq!((own.state, own.v2.as_ref().and_then(|v2| v2.reason)), (OFFLINE, Some(Reason::Left)));
     for (id, _) in gossips(&sent) {
-        assert!(!server.notices().contains(&Notice::Left));
-        server.core.handle_answer(server.now, id, Ok(Message::default()));
+        assert!(!server.notices().contains(&Event::Left));
+        server.core.handle_response(server.now, id, Ok(Message::default()));
     }
-    assert!(server.notices().contains(&Notice::Left));
+    assert!(server.notices().contains(&Event::Left));
 }
 
 #[test]
@@ -27,10 +27,10 @@ fn a_leave_after_a_stall_is_a_leave_all_the_same() {
     server.pass_with(20, false);
     let death = entry("a", OFFLINE, server.now.wall, Some(WALL));
     let from_b = server.core.send(url("b"), Purpose::Contact, server.now);
-    server.core.handle_answer(server.now, from_b, Ok(Message::new(vec![death.clone()])));
+    server.core.handle_response(server.now, from_b, Ok(Message::new(vec![death.clone()])));
     server.core.handle_leave(server.now);
     assert!(crate::membership::supersedes(server.own(), &death));
-    assert_eq!(server.own().life.as_ref().and_then(|life| life.reason), Some(Reason::Left));
+    assert_eq!(server.own().v2.as_ref().and_then(|v2| v2.reason), Some(Reason::Left));
 }
 
 #[test]
@@ -39,8 +39,8 @@ fn a_read_of_the_list_from_before_the_leave_is_not_the_update_of_the_leave() {
     server.actions();
     let earlier = server.sync;
     server.core.handle_leave(server.now);
-    server.core.handle_list(server.now, earlier, Ok(Some(Message::default())));
-    assert!(!server.notices().contains(&Notice::Left));
+    server.core.handle_list_read(server.now, earlier, Ok(Some(Message::default())));
+    assert!(!server.notices().contains(&Event::Left));
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn a_leave_ends_within_six_seconds_whatever_the_others_do() {
     server.meet("b", Some(1));
     server.core.handle_leave(server.now);
     server.pass(6);
-    assert!(server.notices().contains(&Notice::Left));
+    assert!(server.notices().contains(&Event::Left));
     assert_eq!(server.core.poll_timeout(), None);
 }
 
@@ -62,11 +62,11 @@ fn a_leave_with_an_update_takes_the_server_out_of_the_list_within_twelve_seconds
     let written = server.list(Ok(Message::new(vec![entry("a", ONLINE, WALL, None)])));
     assert_eq!(written, Some(Message::default()));
     server.list_written();
-    assert!(server.notices().contains(&Notice::Left));
+    assert!(server.notices().contains(&Event::Left));
     let mut hanging = Server::with(Settings { update_list_on_shutdown: true, ..settings("a") });
     hanging.core.handle_leave(hanging.now);
     hanging.pass(12);
-    assert!(hanging.notices().contains(&Notice::Left));
+    assert!(hanging.notices().contains(&Event::Left));
 }
 
 #[test]

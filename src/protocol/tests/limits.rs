@@ -17,7 +17,7 @@ fn a_flood_of_messages_is_refused_and_passes() {
 #[test]
 fn one_server_that_floods_us_does_not_silence_the_others() {
     let mut server = Server::new("a");
-    let message = |name| Message::of_ours(entry(name, ONLINE, WALL, Some(1)), None, Ours::default());
+    let message = |name| Message::new_v2(entry(name, ONLINE, WALL, Some(1)), None, Envelope::default());
     let admitted = |server: &mut Server, name| {
         (0..300)
             .filter(|_| server.core.admit(server.now).is_ok() && server.core.admit_from(&message(name)).is_ok())
@@ -36,7 +36,7 @@ fn told_of(name: &str, state: State, count: usize) -> Server {
     let speaker = entry("b", ONLINE, WALL, Some(1));
     for part in 0..count / 500 {
         let others = (0..500).map(|i| entry(&format!("{name}{}", part * 500 + i), state, WALL, Some(1))).collect();
-        server.hear_ours(&speaker, others, Ours::default());
+        server.hear_ours(&speaker, others, Envelope::default());
     }
     server
 }
@@ -46,16 +46,16 @@ fn a_flood_of_invented_servers_leaves_room_for_those_that_answer() {
     let mut server = told_of("x", ONLINE, 30_000);
     let known = server.core.members().entries().count();
     assert!(known <= crate::membership::MAX_UNREACHED + 2, "{known}");
-    let full = server.notices().into_iter().filter(|notice| *notice == Notice::Full).count();
+    let full = server.notices().into_iter().filter(|notice| *notice == Event::Full).count();
     assert_eq!(full, 1);
     // One that is there is called back, and listed when it answers.
     server.pass(60);
     server.actions();
     let new = entry("new", ONLINE, server.now.wall, Some(1));
-    server.hear_ours(&new, vec![], Ours::default());
+    server.hear_ours(&new, vec![], Envelope::default());
     assert_eq!(server.state_of("new"), None);
     let call = gossips(&server.actions()).into_iter().find(|(_, to)| *to == url("new")).expect("it is called back");
-    server.answered(call.0, &new, vec![], Ours::default());
+    server.answered(call.0, &new, vec![], Envelope::default());
     assert_eq!(server.state_of("new"), Some(ONLINE));
 }
 
@@ -77,16 +77,16 @@ fn a_thousand_invented_servers_in_every_answer_for_an_hour_harm_nobody() {
                     invented += 1_000;
                     let liar = entry("liar", ONLINE, server.now.wall, Some(1));
                     Ok(if answers % 2 == 0 {
-                        Message::of_ours(liar, lies, Ours::default())
+                        Message::new_v2(liar, lies, Envelope::default())
                     } else {
                         Message::new(std::iter::once(liar).chain(lies).collect())
                     })
                 } else if LIVE.iter().any(|name| url(name) == to) {
                     Ok(server.nod(&to))
                 } else {
-                    Err(ExchangeError::NotListening("refused".into()))
+                    Err(ExchangeError::Refused("refused".into()))
                 };
-                server.core.handle_answer(server.now, id, answer);
+                server.core.handle_response(server.now, id, answer);
             }
         }
         busiest = busiest.max(in_second);
@@ -108,7 +108,7 @@ fn servers_that_are_online_displace_the_dead_of_yesterday() {
     // A day of deployments, each with names of its own.
     let mut server = told_of("old", OFFLINE, 25_000);
     let live = (0..500).map(|i| entry(&format!("new{i}"), ONLINE, WALL, Some(1))).collect();
-    server.hear_ours(&entry("b", ONLINE, WALL, Some(1)), live, Ours::default());
+    server.hear_ours(&entry("b", ONLINE, WALL, Some(1)), live, Envelope::default());
     assert!((0..500).all(|i| server.state_of(&format!("new{i}")) == Some(ONLINE)));
     assert!(server.core.members().entries().count() <= crate::membership::MAX_UNREACHED + 2);
 }
@@ -118,7 +118,11 @@ fn a_drained_server_does_not_give_its_own_place_away() {
     let mut server = told_of("x", ONLINE, 25_000);
     server.core.handle_control(server.now, false);
     // It is the only one offline.
-    server.hear_ours(&entry("b", ONLINE, WALL, Some(1)), vec![entry("new", ONLINE, WALL, Some(1))], Ours::default());
+    server.hear_ours(
+        &entry("b", ONLINE, WALL, Some(1)),
+        vec![entry("new", ONLINE, WALL, Some(1))],
+        Envelope::default(),
+    );
     assert_eq!((server.state_of("a"), server.state_of("new")), (Some(OFFLINE), None));
 }
 
@@ -129,6 +133,6 @@ fn a_skipped_entry_is_reported_once() {
         let skipped = vec![Skipped { name: "x".into(), reason: "because" }];
         server.core.handle_gossip(server.now, &Message { skipped, ..Message::default() });
     }
-    let reported = server.notices().into_iter().filter(|notice| matches!(notice, Notice::EntrySkipped(_)));
+    let reported = server.notices().into_iter().filter(|notice| matches!(notice, Event::EntrySkipped(_)));
     assert_eq!(reported.count(), 1);
 }

@@ -11,11 +11,11 @@ fn a_bootstrap_ends_when_every_seed_has_answered_or_failed() {
     assert_eq!(server.state_of("b"), None, "a seed is no member");
     let sent = gossips(&server.actions());
     assert_eq!(sent.len(), 2);
-    server.core.handle_answer(server.now, sent[0].0, Err(ExchangeError::Other("refused".into())));
-    assert!(!server.notices().contains(&Notice::Started));
+    server.core.handle_response(server.now, sent[0].0, Err(ExchangeError::Other("refused".into())));
+    assert!(!server.notices().contains(&Event::Started));
     let answer = Message::new(vec![entry("c", ONLINE, WALL, Some(1)), entry("d", ONLINE, WALL, Some(1))]);
-    server.core.handle_answer(server.now, sent[1].0, Ok(answer));
-    assert!(server.notices().contains(&Notice::Started));
+    server.core.handle_response(server.now, sent[1].0, Ok(answer));
+    assert!(server.notices().contains(&Event::Started));
     assert_eq!((server.state_of("c"), server.state_of("d")), (Some(ONLINE), Some(ONLINE)), "its answer is used");
 }
 
@@ -25,7 +25,7 @@ fn a_list_that_cannot_be_read_ends_the_bootstrap_and_is_tried_again_with_back_of
     server.actions();
     let mut tries = Vec::new();
     server.list(Err("no answer".into()));
-    assert!(server.notices().contains(&Notice::Started));
+    assert!(server.notices().contains(&Event::Started));
     for second in 0..300 {
         for _ in syncs(&server.pass(1)) {
             tries.push(second);
@@ -35,7 +35,7 @@ fn a_list_that_cannot_be_read_ends_the_bootstrap_and_is_tried_again_with_back_of
     // Every 1 to 2 s for two minutes, while it knows nobody; then up to a minute apart.
     let early = tries.iter().filter(|second| **second < 120).count();
     assert!(tries[0] <= 2 && (60..120).contains(&early) && (2..8).contains(&(tries.len() - early)), "{tries:?}");
-    let warnings = server.notices().into_iter().filter(|notice| matches!(notice, Notice::ListUnusable(_)));
+    let warnings = server.notices().into_iter().filter(|notice| matches!(notice, Event::ListUnusable(_)));
     assert_eq!(warnings.count(), 1);
 }
 
@@ -59,10 +59,10 @@ fn a_server_alone_looks_at_the_list_and_writes_nothing_that_is_there() {
     server.list(Ok(Message::new(listed.clone())));
     for _ in 0..4 * 3_600 {
         for action in server.pass(1) {
-            let Action::SyncList { only_news, .. } = action else { continue };
+            let Action::SyncList { if_changed, .. } = action else { continue };
             reads += 1;
-            news += u32::from(only_news);
-            if let Some(joined) = server.list_again(&listed, only_news) {
+            news += u32::from(if_changed);
+            if let Some(joined) = server.list_again(&listed, if_changed) {
                 listed = joined.entries;
                 server.list_written();
                 writes += 1;
@@ -104,7 +104,7 @@ fn a_write_that_comes_too_late_is_made_again_from_a_new_read() {
     while began.len() < 8 {
         for action in server.pass_tenth() {
             let Action::SyncList { .. } = action else { continue };
-            assert_eq!(server.notices().iter().filter(|it| matches!(it, Notice::ListFailed(_))).count(), 0);
+            assert_eq!(server.notices().iter().filter(|it| matches!(it, Event::ListFailed(_))).count(), 0);
             began.push(server.now.mono);
             assert!(server.list(Ok(Message::default())).is_some());
             server.core.handle_list_written(server.now, server.sync, Err(WriteError::Conflict));
@@ -112,7 +112,7 @@ fn a_write_that_comes_too_late_is_made_again_from_a_new_read() {
     }
     let waits: Vec<_> = began.windows(2).map(|pair| pair[1].saturating_sub(pair[0]).as_secs_f64()).collect();
     assert!(waits[0] <= 0.3 && waits[6] > 1.5 && waits.iter().all(|wait| *wait < 5.0), "{waits:?}");
-    assert!(server.notices().iter().any(|it| matches!(it, Notice::ListFailed(_))), "so often it is not the others");
+    assert!(server.notices().iter().any(|it| matches!(it, Event::ListFailed(_))), "so often it is not the others");
 }
 
 #[test]
@@ -140,12 +140,12 @@ fn a_leave_that_comes_too_late_is_written_again() {
     for _ in 0..3 {
         assert_eq!(server.list(Ok(Message::new(listed.clone()))), Some(Message::default()));
         server.core.handle_list_written(server.now, server.sync, Err(WriteError::Conflict));
-        assert!(!server.notices().contains(&Notice::Left));
+        assert!(!server.notices().contains(&Event::Left));
         assert_eq!(syncs(&server.pass(1)), [true]);
     }
     server.list(Ok(Message::new(listed)));
     server.list_written();
-    assert!(server.notices().contains(&Notice::Left));
+    assert!(server.notices().contains(&Event::Left));
 }
 
 #[test]
@@ -153,12 +153,12 @@ fn one_list_that_works_is_enough() {
     let mut server = Server::with(Settings { lists: vec!["one".into(), "other".into()], ..settings("a") });
     let ids: Vec<_> = server.actions().iter().filter_map(sync_of).collect();
     let seed = entry("b", ONLINE, WALL, Some(1));
-    server.core.handle_list(server.now, ids[0], Err("no answer".into()));
-    server.core.handle_list(server.now, ids[1], Ok(Some(Message::new(vec![seed]))));
+    server.core.handle_list_read(server.now, ids[0], Err("no answer".into()));
+    server.core.handle_list_read(server.now, ids[1], Ok(Some(Message::new(vec![seed]))));
     let first = gossips(&server.actions());
     assert_eq!(first.len(), 1);
-    server.core.handle_answer(server.now, first[0].0, Ok(Message::new(vec![entry("b", ONLINE, WALL, Some(1))])));
-    assert!(server.notices().contains(&Notice::Started));
+    server.core.handle_response(server.now, first[0].0, Ok(Message::new(vec![entry("b", ONLINE, WALL, Some(1))])));
+    assert!(server.notices().contains(&Event::Started));
     // Each has a wait of its own.
     let places: Vec<_> = server.pass(3).iter().filter_map(place_of).collect();
     assert!(places.contains(&0) && places.contains(&1), "{places:?}");
@@ -169,13 +169,13 @@ fn a_server_that_one_list_drops_is_still_a_seed_of_the_other() {
     let mut server = Server::with(Settings { lists: vec!["one".into(), "other".into()], ..settings("a") });
     let ids: Vec<_> = server.actions().iter().filter_map(sync_of).collect();
     let listed = || Ok(Some(Message::new(vec![entry("b", ONLINE, WALL, Some(1))])));
-    server.core.handle_list(server.now, ids[0], listed());
-    server.core.handle_list(server.now, ids[1], listed());
+    server.core.handle_list_read(server.now, ids[0], listed());
+    server.core.handle_list_read(server.now, ids[1], listed());
     server.core.update_lists_last(server.now);
     let ids: Vec<_> = server.actions().iter().filter_map(sync_of).collect();
-    server.core.handle_list(server.now, ids[0], Ok(Some(Message::default())));
+    server.core.handle_list_read(server.now, ids[0], Ok(Some(Message::default())));
     assert!(!server.core.seeds.is_given_up(&url("b"), server.now));
-    server.core.handle_list(server.now, ids[1], Ok(Some(Message::default())));
+    server.core.handle_list_read(server.now, ids[1], Ok(Some(Message::default())));
     assert!(server.core.seeds.is_given_up(&url("b"), server.now));
 }
 
@@ -204,7 +204,7 @@ fn one_that_started_anew_with_a_clock_that_is_behind_is_tried() {
     let mut again = entry("b", ONLINE, WALL - HOUR, Some(WALL - HOUR));
     server.list(Ok(Message::new(vec![again.clone()])));
     assert_eq!(gossips(&server.actions()), [], "the process whose end is known");
-    again.life = again.life.map(|life| Life { instance: life.instance + 1, ..life });
+    again.v2 = again.v2.map(|v2| EntryV2 { instance: v2.instance + 1, ..v2 });
     server.core.update_lists_last(server.now);
     server.actions();
     server.list(Ok(Message::new(vec![again])));
@@ -227,7 +227,7 @@ fn the_one_that_lives_is_found_among_five_thousand_dead_within_half_a_minute() {
             most = most.max(sent.len());
             for (id, to) in &sent {
                 if *to != url("alive") {
-                    server.core.handle_answer(server.now, *id, Err(ExchangeError::NotListening("refused".into())));
+                    server.core.handle_response(server.now, *id, Err(ExchangeError::Refused("refused".into())));
                 }
             }
             if sent.iter().any(|(_, to)| *to == url("alive")) {
@@ -251,7 +251,7 @@ fn of_thousands_that_are_silent_none_is_waited_for_long() {
         waiting.retain(|(id, until)| {
             let is_over = *until <= server.now.mono;
             if is_over {
-                server.core.handle_answer(server.now, *id, Err(ExchangeError::TimedOut));
+                server.core.handle_response(server.now, *id, Err(ExchangeError::TimedOut));
             }
             !is_over
         });
@@ -278,8 +278,8 @@ fn a_stranger_that_is_given_up_leaves_a_list_that_was_right_with_it() {
     server.list(Ok(Message::new(listed.clone())));
     server.fail_probes_of("stranger", 100);
     server.core.update_lists_last(server.now);
-    let only_news = server.actions().iter().any(|it| matches!(it, Action::SyncList { only_news: true, .. }));
-    assert!(!only_news);
+    let if_changed = server.actions().iter().any(|it| matches!(it, Action::SyncList { if_changed: true, .. }));
+    assert!(!if_changed);
     assert_eq!(server.list(Ok(Message::new(listed))).expect("an update").entries.len(), 2);
 }
 
@@ -291,7 +291,7 @@ fn what_was_right_counts_no_more_after_a_read_that_failed() {
     server.list(Ok(Message::new(vec![own])));
     let news = |server: &mut Server| {
         server.core.update_lists_last(server.now);
-        server.actions().iter().any(|it| matches!(it, Action::SyncList { only_news: true, .. }))
+        server.actions().iter().any(|it| matches!(it, Action::SyncList { if_changed: true, .. }))
     };
     assert!(news(&mut server));
     server.list(Err("It is not a JSON object".into()));
@@ -309,7 +309,7 @@ fn who_does_not_answer_and_has_not_been_stamped_for_a_day_leaves_the_list() {
     let first = gossips(&server.actions());
     assert_eq!(server.update(listed.clone()).len(), 4, "not before it is tried");
     for (id, _) in first {
-        server.core.handle_answer(server.now, id, Err(ExchangeError::TimedOut));
+        server.core.handle_response(server.now, id, Err(ExchangeError::TimedOut));
     }
     assert_eq!(server.update(listed).len(), 3);
 }
@@ -343,8 +343,8 @@ fn the_bootstrap_contacts_its_seeds_once() {
     assert_eq!(first.len(), 1);
     server.pass(3);
     server.list(Ok(Message::new(vec![seed])));
-    server.core.handle_answer(server.now, first[0].0, Err(ExchangeError::Other("time-out".into())));
-    assert!(server.notices().contains(&Notice::Started));
+    server.core.handle_response(server.now, first[0].0, Err(ExchangeError::Other("time-out".into())));
+    assert!(server.notices().contains(&Event::Started));
 }
 
 #[test]
@@ -358,7 +358,7 @@ fn seeds_are_tried_less_and_less_often_however_often_the_list_is_read() {
                     if to != url("a") {
                         tries.push(second);
                     }
-                    server.core.handle_answer(server.now, id, Err(ExchangeError::Other("refused".into())));
+                    server.core.handle_response(server.now, id, Err(ExchangeError::Other("refused".into())));
                 }
                 Action::SyncList { .. } => {
                     let listed = vec![entry("b", ONLINE, WALL, Some(1)), server.own().clone()];
@@ -410,7 +410,7 @@ fn a_list_that_never_has_what_is_written_to_it_is_written_less_and_less_often_an
                 }
             }
         }
-        warnings.extend(server.notices().into_iter().filter(|it| matches!(it, Notice::ListUnusable(_))));
+        warnings.extend(server.notices().into_iter().filter(|it| matches!(it, Event::ListUnusable(_))));
     }
     assert!(writes.len() < 30, "{writes:?}");
     assert_eq!(warnings.len(), 1, "{warnings:?}");

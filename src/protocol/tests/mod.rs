@@ -14,7 +14,7 @@ mod sync;
 
 use super::*;
 use crate::membership::tests::{WALL, at, entry, url};
-use crate::message::Life;
+use crate::message::EntryV2;
 
 const HOUR: u64 = 3_600_000;
 const OFFLINE: State = State::Offline;
@@ -60,7 +60,7 @@ impl Server {
             self.now.mono += Duration::from_millis(100);
             self.now.wall += 100;
             if beats {
-                self.core.handle_beat(self.now);
+                self.core.handle_heartbeat(self.now);
             }
             self.core.handle_timeout(self.now);
             actions.extend(self.actions());
@@ -80,7 +80,7 @@ impl Server {
 
     /// The outcome of the last read of the master list.
     fn list(&mut self, list: Result<Message, String>) -> Option<Message> {
-        self.core.handle_list(self.now, self.sync, list.map(Some))
+        self.core.handle_list_read(self.now, self.sync, list.map(Some))
     }
 
     /// An update of the master list that holds this; returns what it holds then.
@@ -95,17 +95,17 @@ impl Server {
     }
 
     /// The outcome of a read of a list that may be what it was.
-    fn list_again(&mut self, listed: &[Entry], only_news: bool) -> Option<Message> {
-        let list = (!only_news).then(|| Message::new(listed.to_vec()));
-        self.core.handle_list(self.now, self.sync, Ok(list))
+    fn list_again(&mut self, listed: &[Entry], if_changed: bool) -> Option<Message> {
+        let list = (!if_changed).then(|| Message::new(listed.to_vec()));
+        self.core.handle_list_read(self.now, self.sync, Ok(list))
     }
 
     fn list_written(&mut self) {
         self.core.handle_list_written(self.now, self.sync, Ok(true));
     }
 
-    fn notices(&mut self) -> Vec<Notice> {
-        std::iter::from_fn(|| self.core.poll_notice()).collect()
+    fn notices(&mut self) -> Vec<Event> {
+        std::iter::from_fn(|| self.core.poll_event()).collect()
     }
 
     fn hear(&mut self, entries: Vec<Entry>) {
@@ -122,7 +122,7 @@ impl Server {
 
     /// Probes a server until it is tried a second time, every try failing; returns how many there were.
     fn fail_probes_of(&mut self, name: &str, seconds: u64) -> usize {
-        self.fail_probes(&[name], seconds, &ExchangeError::NotListening("refused".into()))
+        self.fail_probes(&[name], seconds, &ExchangeError::Refused("refused".into()))
     }
 
     /// Lets every exchange with these fail and every other succeed; returns how many failed.
@@ -136,7 +136,7 @@ impl Server {
                 } else {
                     Ok(self.nod(&to))
                 };
-                self.core.handle_answer(self.now, id, result);
+                self.core.handle_response(self.now, id, result);
             }
         }
         tries
@@ -145,7 +145,7 @@ impl Server {
     /// The answer of a server that has nothing to say.
     fn nod(&self, from: &ServerUrl) -> Message {
         let known = self.core.members().get(from).map(|member| member.entry.clone());
-        known.map_or_else(Message::default, |entry| Message::of_ours(entry, None, Ours::default()))
+        known.map_or_else(Message::default, |entry| Message::new_v2(entry, None, Envelope::default()))
     }
 
     /// Lets a few seconds pass in which every exchange succeeds: rumours of what was met are told.
@@ -154,13 +154,13 @@ impl Server {
     }
 
     /// A message of a server of ours, which says these things of others. Returns the answer.
-    fn hear_ours(&mut self, from: &Entry, others: Vec<Entry>, ours: Ours) -> Message {
-        self.core.handle_gossip(self.now, &Message::of_ours(from.clone(), others, ours))
+    fn hear_ours(&mut self, from: &Entry, others: Vec<Entry>, envelope: Envelope) -> Message {
+        self.core.handle_gossip(self.now, &Message::new_v2(from.clone(), others, envelope))
     }
 
     /// The same as an answer.
-    fn answered(&mut self, id: Id, from: &Entry, others: Vec<Entry>, ours: Ours) {
-        self.core.handle_answer(self.now, id, Ok(Message::of_ours(from.clone(), others, ours)));
+    fn answered(&mut self, id: Id, from: &Entry, others: Vec<Entry>, envelope: Envelope) {
+        self.core.handle_response(self.now, id, Ok(Message::new_v2(from.clone(), others, envelope)));
     }
 
     /// What is sent until one message fits.
@@ -180,7 +180,7 @@ impl Server {
     fn pass_tenth(&mut self) -> Vec<Action> {
         self.now.mono += Duration::from_millis(100);
         self.now.wall += 100;
-        self.core.handle_beat(self.now);
+        self.core.handle_heartbeat(self.now);
         self.core.handle_timeout(self.now);
         self.actions()
     }
@@ -210,7 +210,7 @@ fn sync_of(action: &Action) -> Option<Id> {
     if let Action::SyncList { id, .. } = action { Some(*id) } else { None }
 }
 
-fn place_of(action: &Action) -> Option<Place> {
+fn place_of(action: &Action) -> Option<ListIndex> {
     if let Action::SyncList { place, .. } = action { Some(*place) } else { None }
 }
 

@@ -14,7 +14,7 @@ fn with_others(count: usize) -> Server {
 
 fn tell(server: &mut Server, name: &str) {
     let from = entry("s1", ONLINE, WALL, Some(1));
-    server.hear_ours(&from, vec![entry(name, ONLINE, WALL, Some(1))], Ours::default());
+    server.hear_ours(&from, vec![entry(name, ONLINE, WALL, Some(1))], Envelope::default());
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn news_goes_to_the_next_on_the_ring_and_to_two_others_in_one_message_and_once()
 fn heartbeats_are_no_rumours() {
     let mut server = with_others(20);
     let from = entry("s1", ONLINE, WALL + 1, Some(1));
-    server.hear_ours(&from, vec![entry("s2", ONLINE, WALL + 9, Some(1))], Ours::default());
+    server.hear_ours(&from, vec![entry("s2", ONLINE, WALL + 9, Some(1))], Envelope::default());
     assert!(server.core.rumours.is_empty());
 }
 
@@ -57,8 +57,8 @@ fn where_the_next_on_the_ring_fails_the_one_after_is_told() {
         let (id, told) = sent.pop_front().expect("one more is told");
         assert_eq!(told, *to);
         // The random ones take it.
-        sent.drain(..).for_each(|(id, _)| server.core.handle_answer(server.now, id, Ok(Message::default())));
-        server.core.handle_answer(server.now, id, Err(ExchangeError::TimedOut));
+        sent.drain(..).for_each(|(id, _)| server.core.handle_response(server.now, id, Ok(Message::default())));
+        server.core.handle_response(server.now, id, Err(ExchangeError::TimedOut));
         sent.extend(gossips(&server.actions()));
     }
     assert!(sent.is_empty(), "then it is left to the digests");
@@ -82,8 +82,8 @@ fn a_refutation_waits_for_nobody() {
     let mut server = with_others(20);
     let accuser = entry("s1", ONLINE, WALL + 1, Some(1));
     let mut death = entry("a", OFFLINE, server.now.wall, Some(WALL));
-    death.life = death.life.map(|life| Life { reason: Some(Reason::Failed), author: Some(url("s1")), ..life });
-    server.hear_ours(&accuser, vec![death], Ours::default());
+    death.v2 = death.v2.map(|v2| EntryV2 { reason: Some(Reason::Failed), author: Some(url("s1")), ..v2 });
+    server.hear_ours(&accuser, vec![death], Envelope::default());
     server.core.handle_timeout(server.now);
     assert_eq!(gossips(&server.actions()).len(), 3);
 }
@@ -101,7 +101,7 @@ fn what_an_invented_server_does_not_take_goes_to_one_that_has_answered() {
     let refused: Vec<_> = gossips(&server.pass_tenth()).into_iter().filter(|(_, to)| is_invented(to)).collect();
     assert!(!refused.is_empty(), "nearly all are");
     for (id, _) in refused {
-        server.core.handle_answer(server.now, id, Err(ExchangeError::NotListening("refused".into())));
+        server.core.handle_response(server.now, id, Err(ExchangeError::Refused("refused".into())));
         let instead = gossips(&server.actions());
         assert!(instead.len() == 1 && !is_invented(&instead[0].1), "{instead:?}");
     }

@@ -18,24 +18,24 @@ fn saved(actions: &[Action]) -> Vec<Vec<ServerUrl>> {
 fn a_server_that_knew_others_meets_them_without_the_list() {
     let mut server = keeper();
     let state = Message::new(vec![entry("a", ONLINE, WALL, Some(1)), entry("b", ONLINE, WALL, Some(1))]);
-    server.core.handle_state(server.now, &state);
+    server.core.handle_saved_state(server.now, &state);
     let sent = gossips(&server.actions());
     assert_eq!(sent.iter().map(|(_, to)| to.clone()).collect::<Vec<_>>(), [url("b")]);
-    assert!(!server.notices().contains(&Notice::Started));
-    server.core.handle_answer(server.now, sent[0].0, Ok(Message::new(vec![entry("b", ONLINE, WALL, Some(1))])));
-    assert!(server.notices().contains(&Notice::Started), "whatever becomes of the list");
+    assert!(!server.notices().contains(&Event::Started));
+    server.core.handle_response(server.now, sent[0].0, Ok(Message::new(vec![entry("b", ONLINE, WALL, Some(1))])));
+    assert!(server.notices().contains(&Event::Started), "whatever becomes of the list");
     assert_eq!(server.state_of("b"), Some(ONLINE));
 }
 
 #[test]
 fn a_server_whose_state_is_of_no_use_waits_for_the_list() {
     let mut server = keeper();
-    server.core.handle_state(server.now, &Message::new(vec![entry("b", ONLINE, WALL, Some(1))]));
+    server.core.handle_saved_state(server.now, &Message::new(vec![entry("b", ONLINE, WALL, Some(1))]));
     let sent = gossips(&server.actions());
-    server.core.handle_answer(server.now, sent[0].0, Err(ExchangeError::NotListening("refused".into())));
-    assert!(!server.notices().contains(&Notice::Started));
+    server.core.handle_response(server.now, sent[0].0, Err(ExchangeError::Refused("refused".into())));
+    assert!(!server.notices().contains(&Event::Started));
     server.list(Ok(Message::default()));
-    assert!(server.notices().contains(&Notice::Started));
+    assert!(server.notices().contains(&Event::Started));
     assert_eq!(saved(&server.pass(60)), Vec::<Vec<ServerUrl>>::new(), "what it had is not replaced by nothing");
 }
 
@@ -62,7 +62,7 @@ fn a_state_that_was_not_saved_is_saved_later() {
 #[test]
 fn who_is_alone_does_not_forget_whom_it_knew() {
     let mut server = keeper();
-    server.core.handle_state(server.now, &Message::new(vec![entry("b", ONLINE, WALL, Some(1))]));
+    server.core.handle_saved_state(server.now, &Message::new(vec![entry("b", ONLINE, WALL, Some(1))]));
     server.list(Err("no answer".into()));
     server.fail_probes_of("b", 600);
     assert!(server.fail_probes_of("b", 100) > 0);

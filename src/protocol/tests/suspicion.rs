@@ -2,10 +2,10 @@
 
 use super::*;
 
-const REFUSED: fn() -> ExchangeError = || ExchangeError::NotListening("refused".into());
+const REFUSED: fn() -> ExchangeError = || ExchangeError::Refused("refused".into());
 
 fn asks(name: &'static str) -> impl Fn(&Message) -> bool {
-    move |message| message.ours.as_ref().is_some_and(|ours| ours.asked.contains(&url(name)))
+    move |message| message.envelope.as_ref().is_some_and(|envelope| envelope.probe_requests.contains(&url(name)))
 }
 
 /// A server that knows `b` and some others, and whose probe of `b` has failed.
@@ -17,7 +17,7 @@ fn suspicious(others: usize, error: ExchangeError) -> Server {
     server.meet("b", Some(1));
     server.settle();
     let probe = server.core.send(url("b"), Purpose::Probe, server.now);
-    server.core.handle_answer(server.now, probe, Err(error));
+    server.core.handle_response(server.now, probe, Err(error));
     server
 }
 
@@ -37,8 +37,8 @@ fn a_server_that_everybody_is_refused_by_is_offline_within_seconds_and_the_entry
     assert_eq!(server.state_of("b"), Some(ONLINE));
     server.fail_probes_of("b", 1);
     assert_eq!(server.state_of("b"), Some(OFFLINE));
-    let life = server.core.members().get(&url("b")).and_then(|b| b.entry.life.clone()).expect("one of ours");
-    assert_eq!((life.incarnation, life.reason, life.author), (1, Some(Reason::Failed), Some(url("a"))));
+    let v2 = server.core.members().get(&url("b")).and_then(|b| b.entry.v2.clone()).expect("one of ours");
+    assert_eq!((v2.incarnation, v2.reason, v2.author), (1, Some(Reason::Failed), Some(url("a"))));
 }
 
 #[test]
@@ -56,8 +56,8 @@ fn a_server_that_another_reaches_is_not_called_dead() {
     let mut server = suspicious(20, ExchangeError::TimedOut);
     let (_, helper, _) = server.sent_until(asks("b"));
     let helper = server.core.members().get(&helper).expect("known").entry.clone();
-    let ours = Ours { reached: vec![url("b")], ..Ours::default() };
-    server.hear_ours(&helper, vec![], ours);
+    let envelope = Envelope { probe_successes: vec![url("b")], ..Envelope::default() };
+    server.hear_ours(&helper, vec![], envelope);
     server.fail_probes(&["b"], 12, &ExchangeError::TimedOut);
     assert_eq!(server.state_of("b"), Some(ONLINE));
 }
@@ -92,14 +92,15 @@ fn who_is_asked_tries_the_server_twice_and_says_that_it_is_reached() {
     server.meet("b", Some(1));
     server.meet("asker", Some(1));
     server.actions();
-    let ours = Ours { asked: vec![url("b"), url("stranger")], ..Ours::default() };
-    server.hear_ours(&entry("asker", ONLINE, WALL, Some(1)), vec![], ours);
+    let envelope = Envelope { probe_requests: vec![url("b"), url("stranger")], ..Envelope::default() };
+    server.hear_ours(&entry("asker", ONLINE, WALL, Some(1)), vec![], envelope);
     let sent = gossips(&server.actions());
     assert_eq!(sent.iter().map(|(_, to)| to.clone()).collect::<Vec<_>>(), [url("b")], "nobody is sent to a stranger");
-    server.core.handle_answer(server.now, sent[0].0, Err(ExchangeError::TimedOut));
+    server.core.handle_response(server.now, sent[0].0, Err(ExchangeError::TimedOut));
     let again = gossips(&server.actions());
-    server.answered(again[0].0, &entry("b", ONLINE, WALL + 5, Some(1)), vec![], Ours::default());
-    let (_, to, message) = server.sent_until(|it| it.ours.as_ref().is_some_and(|ours| !ours.reached.is_empty()));
+    server.answered(again[0].0, &entry("b", ONLINE, WALL + 5, Some(1)), vec![], Envelope::default());
+    let (_, to, message) =
+        server.sent_until(|it| it.envelope.as_ref().is_some_and(|envelope| !envelope.probe_successes.is_empty()));
     assert_eq!((to, message.entries[1].url.clone()), (url("asker"), url("b")));
 }
 
@@ -107,7 +108,7 @@ fn who_is_asked_tries_the_server_twice_and_says_that_it_is_reached() {
 fn another_server_that_answers_at_the_address_is_no_sign_of_life() {
     let mut server = suspicious(0, REFUSED());
     let again = gossips(&server.actions());
-    server.answered(again[0].0, &entry("c", ONLINE, WALL, Some(1)), vec![], Ours::default());
+    server.answered(again[0].0, &entry("c", ONLINE, WALL, Some(1)), vec![], Envelope::default());
     server.fail_probes_of("b", 3);
     assert_eq!(server.state_of("b"), Some(OFFLINE));
 }
@@ -126,7 +127,7 @@ fn each_round_probes_the_two_that_follow_on_the_ring_and_one_at_random() {
         let sent = gossips(&server.pass(30));
         for (id, to) in &sent {
             let answer = server.nod(to);
-            server.core.handle_answer(server.now, *id, Ok(answer));
+            server.core.handle_response(server.now, *id, Ok(answer));
         }
         for (rounds, successor) in rounds.iter_mut().zip(&ring) {
             *rounds += sent.iter().filter(|(_, to)| to == successor).count();
@@ -149,12 +150,12 @@ fn a_server_that_should_have_probed_us_and_has_not_is_probed() {
     for second in 0..600 {
         // For five minutes it speaks to us each half minute, and then no more.
         if second % 30 == 0 && second < 300 {
-            server.hear_ours(&speaker, vec![], Ours::default());
+            server.hear_ours(&speaker, vec![], Envelope::default());
         }
         for (id, to) in gossips(&server.pass(1)) {
             *(if second < 330 { &mut others } else { &mut probes }) += usize::from(to == before);
             let answer = server.nod(&to);
-            server.core.handle_answer(server.now, id, Ok(answer));
+            server.core.handle_response(server.now, id, Ok(answer));
         }
     }
     assert!(others <= 3 && probes >= 6, "{others} {probes}");
@@ -170,7 +171,7 @@ fn a_version_1_server_is_probed_in_its_turn() {
     for _ in 0..11 {
         for (id, to) in gossips(&server.pass(30)) {
             probed.insert(to);
-            server.core.handle_answer(server.now, id, Ok(Message::default()));
+            server.core.handle_response(server.now, id, Ok(Message::default()));
         }
     }
     probed.remove(&url("a"));
@@ -183,8 +184,8 @@ fn what_began_before_a_stall_of_our_own_accuses_nobody() {
     let probe = server.core.send(url("other1"), Purpose::Probe, server.now);
     server.now.mono += Duration::from_secs(60);
     server.now.wall += 60_000;
-    server.core.handle_beat(server.now);
-    server.core.handle_answer(server.now, probe, Err(ExchangeError::TimedOut));
+    server.core.handle_heartbeat(server.now);
+    server.core.handle_response(server.now, probe, Err(ExchangeError::TimedOut));
     assert!(server.core.suspicions.is_empty());
 }
 
@@ -201,13 +202,14 @@ fn eight_more_are_asked_where_the_first_three_were_no_help() {
 #[test]
 fn a_suspect_is_told_and_speaks_up() {
     let mut server = suspicious(3, ExchangeError::TimedOut);
-    let (_, to, _) = server.sent_until(|message| message.ours.as_ref().is_some_and(|ours| ours.suspected));
+    let (_, to, _) =
+        server.sent_until(|message| message.envelope.as_ref().is_some_and(|envelope| envelope.suspects_receiver));
     assert_eq!(to, url("b"));
     let mut suspect = Server::new("b");
     suspect.meet("a", Some(1));
     suspect.settle();
-    let ours = Ours { suspected: true, ..Ours::default() };
-    suspect.hear_ours(&entry("a", ONLINE, WALL, Some(1)), vec![], ours);
+    let envelope = Envelope { suspects_receiver: true, ..Envelope::default() };
+    suspect.hear_ours(&entry("a", ONLINE, WALL, Some(1)), vec![], envelope);
     assert_eq!(gossips(&suspect.actions()).first().map(|(_, to)| to.clone()), Some(url("a")));
 }
 
@@ -218,8 +220,8 @@ fn a_flood_of_questions_makes_a_bounded_number_of_tries() {
     server.meet("asker", Some(1));
     server.settle();
     for _ in 0..500 {
-        let ours = Ours { asked: vec![url("b"); 4], ..Ours::default() };
-        server.hear_ours(&entry("asker", ONLINE, WALL, Some(1)), vec![], ours);
+        let envelope = Envelope { probe_requests: vec![url("b"); 4], ..Envelope::default() };
+        server.hear_ours(&entry("asker", ONLINE, WALL, Some(1)), vec![], envelope);
     }
     assert!(gossips(&server.actions()).len() <= 12);
 }

@@ -17,7 +17,7 @@ fn converse(one: &mut Server, other: &mut Server) -> usize {
             let Action::Gossip { id, message, .. } = action else { continue };
             let answer = other.core.handle_gossip(other.now, &message);
             largest = largest.max(message.to_json().len()).max(answer.to_json().len());
-            one.core.handle_answer(one.now, id, Ok(answer));
+            one.core.handle_response(one.now, id, Ok(answer));
         }
     }
     other.actions();
@@ -94,7 +94,7 @@ fn a_repair_that_changes_nothing_is_not_repeated() {
     let sent = one.actions();
     let Action::Gossip { id, message, .. } = &sent[0] else { panic!("{sent:?}") };
     let answer = other.core.handle_gossip(other.now, message);
-    one.core.handle_answer(one.now, *id, Ok(answer));
+    one.core.handle_response(one.now, *id, Ok(answer));
     assert_eq!(one.actions(), []);
 }
 
@@ -108,12 +108,12 @@ fn a_version_1_server_is_sent_what_its_full_answer_lacks() {
     let Action::Gossip { message, .. } = &sent[0] else { panic!("{sent:?}") };
     assert_eq!(message.lists().len(), 1, "small first");
     let known = ["b", "c"].map(|name| entry(name, ONLINE, WALL, Some(1)));
-    server.core.handle_answer(server.now, id, Ok(Message::new(known.into())));
+    server.core.handle_response(server.now, id, Ok(Message::new(known.into())));
     let sent = server.actions();
     let Action::Gossip { to, message, .. } = &sent[0] else { panic!("{sent:?}") };
     let told: BTreeSet<_> = message.lists().iter().map(|entry| entry.url.clone()).collect();
     assert_eq!((to, told), (&url("b"), BTreeSet::from([url("d")])));
-    assert!(!message.is_ours());
+    assert!(!message.is_v2());
 }
 
 #[test]
@@ -145,8 +145,8 @@ fn the_size_of_an_entry_is_what_it_takes_in_a_message() {
     for (name, author) in [("a", None), ("b", Some(url("a.server.with.a.longer.name:3000")))] {
         for incarnation in [None, Some((1 << 53) - 1)] {
             let mut it = entry(name, OFFLINE, (1 << 53) - 1, incarnation);
-            if let Some(life) = &mut it.life {
-                (life.instance, life.reason, life.author) = (u32::MAX, Some(Reason::Left), author.clone());
+            if let Some(v2) = &mut it.v2 {
+                (v2.instance, v2.reason, v2.author) = (u32::MAX, Some(Reason::Left), author.clone());
             }
             let alone = Message::new(vec![it.clone()]).to_json().len();
             let two = Message::new(vec![it.clone(), it.clone()]).to_json().len();
@@ -166,7 +166,7 @@ fn where_there_is_more_than_fits_another_is_asked_for_it() {
             let Action::Gossip { id, to, message, .. } = action else { continue };
             asked.insert(to);
             let answer = other.core.handle_gossip(other.now, &message);
-            one.core.handle_answer(one.now, id, Ok(answer));
+            one.core.handle_response(one.now, id, Ok(answer));
         }
     }
     assert_eq!(asked.len(), 2, "{asked:?}");

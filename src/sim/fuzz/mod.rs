@@ -180,7 +180,7 @@ impl Schedule {
     fn is_drained(&self, server: usize) -> bool {
         let it = &self.world.servers()[server];
         let own = it.node.as_ref().and_then(|node| node.entry(self.world.url(server)));
-        own.and_then(|own| own.life.as_ref()).is_some_and(|life| life.reason == Some(Reason::Drained))
+        own.and_then(|own| own.v2.as_ref()).is_some_and(|life| life.reason == Some(Reason::Drained))
     }
 
     fn remember(&mut self) {

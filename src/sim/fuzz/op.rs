@@ -9,7 +9,7 @@ use super::super::cluster::listed;
 use super::super::store::Condition;
 use super::super::{Health, Kind, Node, network};
 use super::{End, HOUR, Schedule};
-use crate::message::{Entry, Life, Message, Reason, State};
+use crate::message::{Entry, EntryV2, Message, Reason, State};
 
 /// How long what ends by itself lasts at most, s.
 const FAULT: f64 = 600.0;
@@ -165,7 +165,7 @@ impl Schedule {
     fn edit_list(&mut self) {
         let entries = match self.world.rng.random_range(0..3) {
             0 => Vec::new(),
-            1 => self.world.store.read().into_iter().map(|entry| Entry { life: None, ..entry }).collect(),
+            1 => self.world.store.read().into_iter().map(|entry| Entry { v2: None, ..entry }).collect(),
             _ => self.world.servers().iter().map(|it| listed(it.settings.base_url.clone())).collect(),
         };
         self.world.store.put(entries);
@@ -182,15 +182,15 @@ impl Schedule {
             return;
         }
         let stamp = self.world.now_of(server).wall.max(own.stamp);
-        let life = own.life.map(|life| Life { reason: Some(Reason::Failed), author: Some(author), ..life });
-        self.say(to, Entry { state: State::Offline, stamp, life, ..own });
+        let life = own.v2.map(|life| EntryV2 { reason: Some(Reason::Failed), author: Some(author), ..life });
+        self.say(to, Entry { state: State::Offline, stamp, v2: life, ..own });
     }
 
     // What somebody listed once, as somebody may who was away since, or through whom it lost its incarnation.
     fn repeat(&mut self, to: usize) {
         let Some(mut entry) = self.said.choose(&mut self.world.rng).cloned() else { return };
         if self.world.rng.random_bool(0.3) {
-            entry.life = None;
+            entry.v2 = None;
         }
         self.say(to, entry);
     }

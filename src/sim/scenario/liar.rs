@@ -9,7 +9,7 @@ use rand::seq::IndexedRandom;
 use super::super::{Health, Node, World};
 use super::Outcome;
 use super::stage::Stage;
-use crate::message::{Entry, Life, MAX_AHEAD, Message, Ours, Reason, ServerUrl, State};
+use crate::message::{Entry, EntryV2, Envelope, MAX_AHEAD, Message, Reason, ServerUrl, State};
 
 /// How many intervals it lies for, and how often in each.
 const INTERVALS: u32 = 20;
@@ -37,25 +37,25 @@ impl Lie {
     fn of(self, own: Entry, liar: &ServerUrl, own_wall: u64, wall: u64) -> Entry {
         let newest = wall + MAX_AHEAD;
         let stamp = own_wall.max(own.stamp + 1).min(newest);
-        let life = |life: Life, reason: Reason, author: &ServerUrl| Life {
+        let life = |life: EntryV2, reason: Reason, author: &ServerUrl| EntryV2 {
             reason: Some(reason),
             author: Some(author.clone()),
             ..life
         };
-        let (stamp, life) = match (self, own.life) {
+        let (stamp, life) = match (self, own.v2) {
             (_, None) => (stamp, None),
             (Self::Failed, Some(known)) => (stamp, Some(life(known, Reason::Failed, liar))),
             (Self::Ahead, Some(known)) => {
-                let known = Life { incarnation: newest, instance: known.instance.wrapping_add(1), ..known };
+                let known = EntryV2 { incarnation: newest, instance: known.instance.wrapping_add(1), ..known };
                 (newest, Some(life(known, Reason::Failed, liar)))
             }
             (Self::Left | Self::Drained, Some(known)) => {
                 let reason = if self == Self::Left { Reason::Left } else { Reason::Drained };
-                let known = Life { incarnation: (known.incarnation + 1).min(newest), ..known };
+                let known = EntryV2 { incarnation: (known.incarnation + 1).min(newest), ..known };
                 (stamp, Some(life(known, reason, &own.url)))
             }
         };
-        Entry { state: State::Offline, stamp, life, ..own }
+        Entry { state: State::Offline, stamp, v2: life, ..own }
     }
 }
 
@@ -133,11 +133,11 @@ fn message(world: &mut World, liar: usize, to: usize, invented: std::ops::Range<
     });
     let mut entries: Vec<_> = slander.collect();
     for number in invented {
-        let life = Life { incarnation: told_at, instance: number, reason: None, author: None };
+        let life = EntryV2 { incarnation: told_at, instance: number, reason: None, author: None };
         let url = ServerUrl::parse(&format!("http://invented-{number:06}:3000/")).ok()?;
-        entries.push(Entry { url, monitor: false, state: State::Online, stamp: told_at, life: Some(life) });
+        entries.push(Entry { url, monitor: false, state: State::Online, stamp: told_at, v2: Some(life) });
     }
-    Some(Message::of_ours(own(world, liar)?, entries, Ours::default()))
+    Some(Message::new_v2(own(world, liar)?, entries, Envelope::default()))
 }
 
 // For how long anybody has listed anybody offline who was well, but for the liar, in ascending order, s.

@@ -8,7 +8,7 @@ use super::super::{Health, Kind, Node, World};
 use super::stage::Stage;
 use super::{Outcome, Scenario, WATCH};
 use crate::membership::Member;
-use crate::message::{Entry, Life, Message, Ours, Reason, State};
+use crate::message::{Entry, EntryV2, Envelope, Message, Reason, State};
 
 const HOUR: i64 = 3_600_000;
 /// When a server that listens late begins to, s after its start.
@@ -117,7 +117,7 @@ pub fn mixed(stage: &mut Stage) -> Outcome {
 fn has_heard_of(world: &World, by: usize, about: usize) -> bool {
     match &world.servers()[by].node {
         Some(Node::Ours(core)) => {
-            let heard = core.members().get(world.url(about)).and_then(Member::heard);
+            let heard = core.members().get(world.url(about)).and_then(Member::last_heard);
             heard.is_some_and(|at| world.now() < at + world.servers()[by].settings.interval * 2)
         }
         Some(Node::V1(_)) | None => false,
@@ -142,13 +142,13 @@ pub fn refute(stage: &mut Stage) -> Outcome {
         return Outcome::default();
     };
     let stamp = stage.world.now_of(target).wall.max(own.stamp + 1);
-    let life = own.life.clone().map(|life| Life { reason: Some(Reason::Failed), author: Some(author), ..life });
-    let death = Entry { state: State::Offline, stamp, life, ..own.clone() };
+    let life = own.v2.clone().map(|life| EntryV2 { reason: Some(Reason::Failed), author: Some(author), ..life });
+    let death = Entry { state: State::Offline, stamp, v2: life, ..own.clone() };
     stage.begin();
     stage.want(target, State::Online);
     let began = stage.world.now();
     let message = match speaker {
-        Some(speaker) if speaker.life.is_some() => Message::of_ours(speaker, [death], Ours::default()),
+        Some(speaker) if speaker.v2.is_some() => Message::new_v2(speaker, [death], Envelope::default()),
         Some(_) | None => Message::new(vec![death]),
     };
     stage.world.handle(told, |node, now| node.handle_gossip(now, &message));
@@ -164,7 +164,7 @@ pub fn refute(stage: &mut Stage) -> Outcome {
         // Nobody had it offline.
         None => None,
     };
-    let incarnation = |entry: &Entry| entry.life.as_ref().map(|life| life.incarnation);
+    let incarnation = |entry: &Entry| entry.v2.as_ref().map(|life| life.incarnation);
     let it = stage.world.servers()[target].node.as_ref();
     let now = it.and_then(|node| node.entry(stage.world.url(target)));
     let raised = now.and_then(incarnation) > incarnation(&own);

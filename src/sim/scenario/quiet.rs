@@ -7,7 +7,7 @@ use rand::RngExt;
 use super::super::{Health, network};
 use super::stage::Stage;
 use super::{Outcome, WATCH};
-use crate::membership::number;
+use crate::membership::effective_incarnation;
 use crate::message::State;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -106,7 +106,7 @@ fn ages_of(stage: &Stage, observer: usize) -> Vec<f64> {
     let Some(node) = &world.servers()[observer].node else { return Vec::new() };
     let age = |entry: &crate::message::Entry| {
         let about = world.find(&entry.url).filter(|about| *about != observer && entry.state == State::Online)?;
-        debug_assert!(number(entry) > 0, "an incarnation begins at a wall clock");
+        debug_assert!(effective_incarnation(entry) > 0, "an incarnation begins at a wall clock");
         let ms = world.now_of(about).wall.saturating_sub(entry.stamp);
         Some(ms as f64 / stage.setup.interval.as_millis() as f64)
     };

@@ -21,12 +21,12 @@
 
 use std::fmt::Write;
 
-use super::{Edge, Entry, MAX_ENTRIES, Message, RawEntry, ServerUrl, State, is_cluster_name, too_many_entries};
+use super::{Entry, MAX_ENTRIES, Message, RawEntry, ServerUrl, State, Validator, is_cluster_name, too_many_entries};
 use crate::error::Error;
 
 /// Most stamps that one message carries by their place: three exchanges an interval then keep the stamps of a hundred
 /// servers fresh.
-pub const MAX_AGES: usize = 64;
+pub const MAX_FRESHNESS_STAMPS: usize = 64;
 /// Most buckets of a digest.
 pub const MAX_BUCKETS: usize = 1_024;
 /// Most servers that one message asks to have tried.
@@ -40,25 +40,25 @@ const MAX_AGE: u64 = (1 << 18) - 1;
 
 /// What a message of ours carries besides entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ours {
+pub struct Envelope {
     /// Who sent it; None where its own entry is not acceptable.
-    pub from: Option<ServerUrl>,
+    pub sender: Option<ServerUrl>,
     /// What the sender lists, in a number.
     pub digest: Option<Digest>,
     /// Stamps by place. They mean nothing where the digests differ.
-    pub ages: Ages,
+    pub freshness: Freshness,
     /// The hashes of the sender's buckets: the answer to another digest.
     pub buckets: Vec<u32>,
     /// Which buckets the sender asks for. Empty: none.
-    pub wanted: Vec<bool>,
+    pub requested_buckets: Vec<bool>,
     /// Whether there was more to tell of the buckets asked for.
-    pub more: bool,
+    pub has_more: bool,
     /// Whether the receiver does not seem to answer, and should speak up.
-    pub suspected: bool,
+    pub suspects_receiver: bool,
     /// Servers that the receiver is asked to try.
-    pub asked: Vec<ServerUrl>,
+    pub probe_requests: Vec<ServerUrl>,
     /// Servers that the sender was asked to try, and has reached.
-    pub reached: Vec<ServerUrl>,
+    pub probe_successes: Vec<ServerUrl>,
     /// The name of the sender's cluster, where it has one. Whoever sends a message puts it there: `auth.rs`.
     pub cluster: Option<String>,
 }
@@ -74,7 +74,7 @@ pub struct Digest {
 
 /// Stamps of online servers that follow each other in the order of the hashes of their URLs, the first after the last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ages {
+pub struct Freshness {
     /// The place of the first of them among all that are online.
     pub first: usize,
     /// Their stamps, ms, rounded down to a unit. None: too old to be told.
@@ -83,51 +83,51 @@ pub struct Ages {
 
 impl Message {
     /// The field that servers of ours read, if this is a message of ours.
-    pub fn to_text(&self) -> Option<String> {
-        let ours = self.ours.as_ref()?;
+    pub fn to_field(&self) -> Option<String> {
+        let envelope = self.envelope.as_ref()?;
         let mut text = String::with_capacity(64 + 100 * self.entries.len());
         text.push('2');
         for entry in &self.entries {
-            let tag = if ours.from.as_ref() == Some(&entry.url) { 's' } else { 'e' };
+            let tag = if envelope.sender.as_ref() == Some(&entry.url) { 's' } else { 'e' };
             put(&mut text, format_args!(" {tag}{}", state_letter(entry)));
             put(&mut text, format_args!("{}>{}", entry.stamp, entry.url));
-            if let Some(life) = &entry.life {
-                put(&mut text, format_args!(">{life}"));
+            if let Some(v2) = &entry.v2 {
+                put(&mut text, format_args!(">{v2}"));
             }
         }
-        if let Some(Digest { hash, cutoff }) = ours.digest {
+        if let Some(Digest { hash, cutoff }) = envelope.digest {
             put(&mut text, format_args!(" d{hash:x}.{cutoff}"));
         }
-        put_ages(&mut text, &ours.ages);
-        if !ours.buckets.is_empty() {
+        put_ages(&mut text, &envelope.freshness);
+        if !envelope.buckets.is_empty() {
             text.push_str(" b");
-            ours.buckets.iter().for_each(|hash| put(&mut text, format_args!("{:06x}", hash & 0xff_ffff)));
+            envelope.buckets.iter().for_each(|hash| put(&mut text, format_args!("{:06x}", hash & 0xff_ffff)));
         }
-        if !ours.wanted.is_empty() {
+        if !envelope.requested_buckets.is_empty() {
             text.push_str(" w");
-            for bits in ours.wanted.chunks(4) {
+            for bits in envelope.requested_buckets.chunks(4) {
                 let bits = bits.iter().enumerate().fold(0, |sum, (bit, wanted)| sum | (u32::from(*wanted) << bit));
                 put(&mut text, format_args!("{bits:x}"));
             }
         }
-        if ours.more {
+        if envelope.has_more {
             text.push_str(" m");
         }
-        if ours.suspected {
+        if envelope.suspects_receiver {
             text.push_str(" u");
         }
-        ours.asked.iter().for_each(|url| put(&mut text, format_args!(" q{url}")));
-        ours.reached.iter().for_each(|url| put(&mut text, format_args!(" r{url}")));
+        envelope.probe_requests.iter().for_each(|url| put(&mut text, format_args!(" q{url}")));
+        envelope.probe_successes.iter().for_each(|url| put(&mut text, format_args!(" r{url}")));
         Some(text)
     }
 
     /// Reads the field. None: it is of a protocol that we do not speak, and the message counts as one of version 1.
-    pub fn from_text(text: &str, edge: Edge<'_>) -> Option<Result<Self, Error>> {
+    pub fn from_field(text: &str, validator: Validator<'_>) -> Option<Result<Self, Error>> {
         let mut words = text.split(' ');
         if words.next() != Some("2") {
             return None;
         }
-        let (mut message, mut ours, mut count) = (Self::default(), Ours::default(), 0);
+        let (mut message, mut envelope, mut count) = (Self::default(), Envelope::default(), 0);
         for word in words {
             let Some(tag) = word.chars().next() else { continue };
             let rest = &word[tag.len_utf8()..];
@@ -138,28 +138,28 @@ impl Message {
                 's' | 'e' => {
                     count += 1;
                     let before = message.entries.len();
-                    message.take_word(rest, edge);
-                    if tag == 's' && ours.from.is_none() {
-                        ours.from = message.entries.get(before).map(|entry| entry.url.clone());
+                    message.take_word(rest, validator);
+                    if tag == 's' && envelope.sender.is_none() {
+                        envelope.sender = message.entries.get(before).map(|entry| entry.url.clone());
                     }
                     true
                 }
-                'd' => parse_digest(rest).map(|digest| ours.digest = Some(digest)).is_some(),
-                'a' => parse_ages(rest).map(|ages| ours.ages = ages).is_some(),
-                'b' => parse_buckets(rest).map(|buckets| ours.buckets = buckets).is_some(),
-                'w' => parse_wanted(rest).map(|wanted| ours.wanted = wanted).is_some(),
+                'd' => parse_digest(rest).map(|digest| envelope.digest = Some(digest)).is_some(),
+                'a' => parse_ages(rest).map(|ages| envelope.freshness = ages).is_some(),
+                'b' => parse_buckets(rest).map(|buckets| envelope.buckets = buckets).is_some(),
+                'w' => parse_wanted(rest).map(|wanted| envelope.requested_buckets = wanted).is_some(),
                 'm' => {
-                    ours.more = true;
+                    envelope.has_more = true;
                     true
                 }
                 'u' => {
-                    ours.suspected = true;
+                    envelope.suspects_receiver = true;
                     true
                 }
-                'q' => put_url(&mut ours.asked, rest, edge),
-                'r' => put_url(&mut ours.reached, rest, edge),
+                'q' => put_url(&mut envelope.probe_requests, rest, validator),
+                'r' => put_url(&mut envelope.probe_successes, rest, validator),
                 'c' => {
-                    ours.cluster = Some(rest.into());
+                    envelope.cluster = Some(rest.into());
                     is_cluster_name(rest)
                 }
                 _ => true,
@@ -169,11 +169,11 @@ impl Message {
                 return Some(Err(Error::InvalidMessage(why)));
             }
         }
-        message.ours = Some(ours);
+        message.envelope = Some(envelope);
         Some(Ok(message))
     }
 
-    fn take_word(&mut self, word: &str, edge: Edge<'_>) {
+    fn take_word(&mut self, word: &str, validator: Validator<'_>) {
         let mut parts = word.splitn(3, '>');
         let head = parts.next().unwrap_or_default();
         let letter = head.chars().next().unwrap_or(' ');
@@ -181,10 +181,10 @@ impl Message {
             url: parts.next(),
             monitor: matches!(letter, 'o' | 'x' | 'O' | 'X').then_some(letter.is_ascii_uppercase()),
             stamp: head[letter.len_utf8().min(head.len())..].parse::<u64>().ok().map(|stamp| stamp as f64),
-            life: parts.next(),
+            v2: parts.next(),
         };
         let state = if letter.eq_ignore_ascii_case(&'o') { State::Online } else { State::Offline };
-        self.take(state, entry, edge);
+        self.take(state, entry, validator);
     }
 }
 
@@ -201,9 +201,9 @@ fn state_letter(entry: &Entry) -> char {
     if entry.monitor { letter.to_ascii_uppercase() } else { letter }
 }
 
-fn put_url(urls: &mut Vec<ServerUrl>, text: &str, edge: Edge<'_>) -> bool {
+fn put_url(urls: &mut Vec<ServerUrl>, text: &str, validator: Validator<'_>) -> bool {
     if urls.len() < MAX_ASKED {
-        urls.extend(edge.server(text));
+        urls.extend(validator.server(text));
     }
     true
 }
@@ -235,7 +235,7 @@ fn is_bucket_count(count: usize) -> bool {
 }
 
 // The newest stamp, the first place, and how much older each is, in 3 characters of 6 bits.
-fn put_ages(text: &mut String, ages: &Ages) {
+fn put_ages(text: &mut String, ages: &Freshness) {
     let units = |stamp: &u64| stamp / AGE_UNIT;
     let Some(base) = ages.stamps.iter().flatten().map(units).max() else { return };
     put(text, format_args!(" a{base}.{}.", ages.first));
@@ -247,7 +247,7 @@ fn put_ages(text: &mut String, ages: &Ages) {
     }
 }
 
-fn parse_ages(text: &str) -> Option<Ages> {
+fn parse_ages(text: &str) -> Option<Freshness> {
     let (base, rest) = text.split_once('.')?;
     let (first, ages) = rest.split_once('.')?;
     let base: u64 = base.parse().ok().filter(|base| *base <= u64::MAX / AGE_UNIT)?;
@@ -257,8 +257,8 @@ fn parse_ages(text: &str) -> Option<Ages> {
         // What a peer makes older than time itself is as good as too old.
         Some(base.checked_sub(age).filter(|_| age < MAX_AGE).map(|units| units * AGE_UNIT))
     };
-    let stamps = ages.iter().take(MAX_AGES).map(stamp).collect::<Option<Vec<_>>>()?;
-    Some(Ages { first: first.parse().ok()?, stamps })
+    let stamps = ages.iter().take(MAX_FRESHNESS_STAMPS).map(stamp).collect::<Option<Vec<_>>>()?;
+    Some(Freshness { first: first.parse().ok()?, stamps })
 }
 
 fn digit(character: u8) -> Option<u64> {
@@ -269,12 +269,12 @@ fn digit(character: u8) -> Option<u64> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::tests::{WALL, edge};
-    use super::super::{Life, Reason};
+    use super::super::tests::{WALL, validator};
+    use super::super::{EntryV2, Reason};
     use super::*;
 
     fn read(text: &str) -> Option<Result<Message, Error>> {
-        Message::from_text(text, edge())
+        Message::from_field(text, validator())
     }
 
     fn any_url() -> impl Strategy<Value = ServerUrl> {
@@ -282,13 +282,13 @@ mod tests {
     }
 
     fn any_entry() -> impl Strategy<Value = Entry> {
-        let life = prop::option::of((0..WALL, any::<u32>(), prop::option::of(any_url())));
-        (any_url(), any::<bool>(), any::<bool>(), 0..WALL, life).prop_map(|(url, monitor, online, stamp, life)| Entry {
+        let v2 = prop::option::of((0..WALL, any::<u32>(), prop::option::of(any_url())));
+        (any_url(), any::<bool>(), any::<bool>(), 0..WALL, v2).prop_map(|(url, monitor, online, stamp, v2)| Entry {
             url,
             monitor,
             state: if online { State::Online } else { State::Offline },
             stamp,
-            life: life.map(|(incarnation, instance, author)| Life {
+            v2: v2.map(|(incarnation, instance, author)| EntryV2 {
                 incarnation,
                 instance,
                 reason: author.as_ref().map(|_| Reason::Failed),
@@ -299,34 +299,34 @@ mod tests {
 
     #[test]
     fn the_name_of_a_cluster_is_read() {
-        let cluster = |text| read(text).expect("protocol 2").map(|message| message.ours.expect("ours").cluster);
+        let cluster = |text| read(text).expect("protocol 2").map(|message| message.envelope.expect("ours").cluster);
         assert_eq!(cluster("2 cblue-1"), Ok(Some("blue-1".into())));
         assert!(cluster("2 c").is_err() && cluster("2 ca/b").is_err());
     }
 
-    fn any_ours() -> impl Strategy<Value = Ours> {
+    fn any_ours() -> impl Strategy<Value = Envelope> {
         let stamp = prop::option::weighted(0.9, (WALL - 30_000_000..WALL).prop_map(|stamp| stamp & !(AGE_UNIT - 1)));
-        let ages = (0usize..40_000, prop::collection::vec(stamp, 0..MAX_AGES));
+        let ages = (0usize..40_000, prop::collection::vec(stamp, 0..MAX_FRESHNESS_STAMPS));
         let bits = (2u32..10).prop_flat_map(|power| prop::collection::vec(any::<bool>(), 1usize << power));
         let buckets = (2u32..10).prop_flat_map(|power| prop::collection::vec(0u32..1 << 24, 1usize << power));
         let urls = || prop::collection::vec(any_url(), 0..MAX_ASKED);
         let digest = prop::option::of((any::<u64>(), 0..WALL));
         (ages, bits, buckets, urls(), urls(), digest, any::<bool>()).prop_map(
-            |(ages, wanted, buckets, asked, reached, digest, more)| Ours {
-                from: None,
+            |(ages, wanted, buckets, asked, reached, digest, more)| Envelope {
+                sender: None,
                 digest: digest.map(|(hash, cutoff)| Digest { hash, cutoff }),
-                ages: if ages.1.iter().any(Option::is_some) {
-                    Ages { first: ages.0, stamps: ages.1 }
+                freshness: if ages.1.iter().any(Option::is_some) {
+                    Freshness { first: ages.0, stamps: ages.1 }
                 } else {
-                    Ages::default()
+                    Freshness::default()
                 },
                 buckets,
-                wanted,
-                more,
+                requested_buckets: wanted,
+                has_more: more,
                 cluster: None,
-                suspected: !more,
-                asked,
-                reached,
+                suspects_receiver: !more,
+                probe_requests: asked,
+                probe_successes: reached,
             },
         )
     }
@@ -335,10 +335,10 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
 
         #[test]
-        fn what_we_send_is_what_we_read(own in any_entry(), others in prop::collection::vec(any_entry(), 0..5), ours in any_ours()) {
+        fn what_we_send_is_what_we_read(own in any_entry(), others in prop::collection::vec(any_entry(), 0..5), envelope in any_ours()) {
             prop_assume!(others.iter().all(|entry| entry.url != own.url));
-            let message = Message::of_ours(own, others, ours);
-            let text = message.to_text().expect("ours");
+            let message = Message::new_v2(own, others, envelope);
+            let text = message.to_field().expect("ours");
             prop_assert_eq!(read(&text), Some(Ok(message)));
         }
 
@@ -350,7 +350,7 @@ mod tests {
 
     #[test]
     fn a_word_that_a_later_version_adds_is_passed_over_and_another_protocol_is_not_read() {
-        assert_eq!(read("2 zebra m").and_then(Result::ok).and_then(|it| it.ours).map(|it| it.more), Some(true));
+        assert_eq!(read("2 zebra m").and_then(Result::ok).and_then(|it| it.envelope).map(|it| it.has_more), Some(true));
         assert_eq!(read("3 m"), None);
         assert_eq!(read(""), None);
     }
@@ -359,7 +359,7 @@ mod tests {
     fn a_sender_that_is_not_acceptable_spoils_only_its_own_entry() {
         let message = read("2 so99>http://user@a/ eo5>http://b/").expect("protocol 2").expect("a message");
         assert_eq!((message.entries.len(), message.skipped.len()), (1, 1));
-        assert_eq!(message.ours.and_then(|ours| ours.from), None);
+        assert_eq!(message.envelope.and_then(|envelope| envelope.sender), None);
     }
 
     #[test]
