@@ -68,7 +68,7 @@ fn dead(entry: &Entry) -> Entry {
 }
 
 fn members(entries: &[Entry]) -> Members {
-    let mut members = Members::default();
+    let mut members = Members::new(url(0));
     hear_all(&mut members, entries.to_vec());
     members
 }
@@ -221,33 +221,33 @@ mod choice {
 
     #[divan::bench(args = SERVERS)]
     fn partner(bencher: Bencher<'_, '_>, servers: usize) {
-        let (members, own, mut rng) = (half_dead(servers, Kind::Ours), url(0), rng());
-        bencher.bench_local(|| members.partner(&own, &mut rng));
+        let (members, mut rng) = (half_dead(servers, Kind::Ours), rng());
+        bencher.bench_local(|| members.gossip_partner(&mut rng));
     }
 
     #[divan::bench(args = SERVERS)]
     fn helpers(bencher: Bencher<'_, '_>, servers: usize) {
-        let (members, own, mut rng) = (half_dead(servers, Kind::Ours), url(0), rng());
-        bencher.bench_local(|| members.helpers(&own, &mut rng, 3, &[]));
+        let (members, mut rng) = (half_dead(servers, Kind::Ours), rng());
+        bencher.bench_local(|| members.random_peers(&mut rng, 3, &[]));
     }
 
     #[divan::bench(args = SERVERS)]
     fn dead_to_try(bencher: Bencher<'_, '_>, servers: usize) {
-        let (members, own, mut rng) = (half_dead(servers, Kind::Ours), url(0), rng());
-        bencher.bench_local(|| members.dead_to_try(&own, &mut rng, now(0)));
+        let (members, mut rng) = (half_dead(servers, Kind::Ours), rng());
+        bencher.bench_local(|| members.offline_to_contact(&mut rng, now(0)));
     }
 
     #[divan::bench(args = SERVERS)]
     fn successors(bencher: Bencher<'_, '_>, servers: usize) {
-        let (members, own) = (half_dead(servers, Kind::Ours), url(0));
-        bencher.bench_local(|| members.successors(&own).take(2).cloned().collect::<Vec<_>>());
+        let members = half_dead(servers, Kind::Ours);
+        bencher.bench_local(|| members.successors().take(2).cloned().collect::<Vec<_>>());
     }
 
     /// The first server that was upgraded from version 1.
     #[divan::bench(args = SERVERS)]
     fn successors_among_version_1(bencher: Bencher<'_, '_>, servers: usize) {
-        let (members, own) = (half_dead(servers, Kind::V1), url(0));
-        bencher.bench_local(|| members.successors(&own).take(2).cloned().collect::<Vec<_>>());
+        let members = half_dead(servers, Kind::V1);
+        bencher.bench_local(|| members.successors().take(2).cloned().collect::<Vec<_>>());
     }
 }
 
@@ -263,14 +263,14 @@ fn core(known: &[Entry]) -> Core {
         lists: vec!["the list".into()],
         keeps_state: false,
     };
-    let mut core = Core::new(settings, now(0), 1);
+    let mut core = Core::new(&settings, now(0), 1);
     core.adopt(members(known), now(0));
     core
 }
 
 /// What a server of ours sends that knows the same as this one: itself, its digest, and the freshest stamps.
 fn idle_message(members: &Members, sender: &Entry) -> Message {
-    let live = members.live();
+    let live = members.online();
     let ages = Freshness { first: 0, stamps: vec![Some(WALL / UNIT * UNIT); live.min(MAX_FRESHNESS_STAMPS)] };
     let envelope = Envelope { digest: Some(members.digest(CUTOFF)), freshness: ages, ..Envelope::default() };
     Message::new_v2(sender.clone(), None, envelope)

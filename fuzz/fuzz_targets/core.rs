@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use clustershazbot::clock::Now;
 use clustershazbot::config::Settings;
 use clustershazbot::message::{Message, Validator};
-use clustershazbot::protocol::{Action, Core, ExchangeError, Id, WriteError};
+use clustershazbot::protocol::{Action, Core, ExchangeError, RequestId, WriteError};
 use clustershazbot_fuzz::{WALL, bounded_calls, own, validator};
 use libfuzzer_sys::fuzz_target;
 
@@ -40,8 +40,8 @@ fuzz_target!(|text: &str| {
 struct Server {
     core: Core,
     now: Now,
-    requests: VecDeque<(Id, Duration)>,
-    lists: VecDeque<Id>,
+    requests: VecDeque<(RequestId, Duration)>,
+    lists: VecDeque<RequestId>,
     // Entries that it was told.
     told: usize,
     longest: Duration,
@@ -60,7 +60,7 @@ impl Server {
             keeps_state: true,
         };
         let now = Now { mono: Duration::ZERO, wall: WALL };
-        let core = Core::new(settings, now, 7);
+        let core = Core::new(&settings, now, 7);
         let longest = Duration::ZERO;
         let mut server = Self { core, now, requests: VecDeque::new(), lists: VecDeque::new(), told: 0, longest };
         server.call(|_, _| ());
@@ -73,7 +73,7 @@ impl Server {
         match head {
             "{" | "2" => {
                 let Ok(message) = self.read(line) else { return };
-                let admitted = self.call(|core, now| core.admit(now).and_then(|()| core.admit_from(&message)).is_ok());
+                let admitted = self.call(|core, now| core.admit(now).and_then(|()| core.admit_from(&message, now)).is_ok());
                 if admitted {
                     let answer = self.call(|core, now| core.handle_gossip(now, &message));
                     assert!(size(&answer) <= MAX_MESSAGE);

@@ -41,7 +41,7 @@ pub fn events(events: &[MemberEvent]) -> String {
 pub fn status(engine: &Engine) -> Result<String, Error> {
     let settings = engine.settings();
     engine.look(|core, now| {
-        let figures = core.figures();
+        let figures = core.counters();
         let mut json = Rows::default();
         json.list(|json| {
             json.number(now.wall);
@@ -66,7 +66,7 @@ pub fn status(engine: &Engine) -> Result<String, Error> {
 pub fn figures(engine: &Engine) -> Result<String, Error> {
     let Measured { ends, durations, took, bytes } = engine.measured();
     engine.look(|core, _| {
-        let figures = core.figures();
+        let figures = core.counters();
         let mut states = [0_u64; 6];
         for it in core.members().iter() {
             states[state(core, &it.entry)] += 1;

@@ -5,11 +5,11 @@ use super::http::Http;
 use super::store::Store;
 use crate::error::Error;
 use crate::message::{Message, ServerUrl, Validator};
-use crate::protocol::Id;
+use crate::protocol::RequestId;
 
 /// A read of a list, and what may follow.
 pub struct Sync {
-    pub id: Id,
+    pub id: RequestId,
     pub write: bool,
     pub if_changed: bool,
     pub timeout: std::time::Duration,

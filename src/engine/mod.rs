@@ -57,7 +57,7 @@ impl Engine {
     /// Starts a server. `started` is called when the first round is over.
     pub fn start(config: Config, observer: Observer, started: Done) -> Self {
         let clock = Clock::new();
-        let core = Core::new(config.settings.clone(), clock.now(), random_seed());
+        let core = Core::new(&config.settings, clock.now(), random_seed());
         let shared = Arc::new(Shared {
             inner: Mutex::new(Inner { core, notices: Vec::new(), events: Vec::new() }),
             clock,
@@ -149,7 +149,7 @@ impl Engine {
                 return Ok(None);
             };
             gate.check_cluster(message.cluster())?;
-            core.admit_from(&message)?;
+            core.admit_from(&message, now)?;
             Ok(core.handle_gossip(now, &message).to_field())
         })??;
         Ok(answer.map(|text| gate.answer(&proof, own, gate.named(text))))

@@ -27,7 +27,7 @@ fn shared(base_url: &str) -> Shared {
     let clock = Clock::fast(SPEED);
     Shared {
         inner: Mutex::new(Inner {
-            core: Core::new(config.settings.clone(), clock.now(), random_seed()),
+            core: Core::new(&config.settings, clock.now(), random_seed()),
             notices: Vec::new(),
             events: Vec::new(),
         }),

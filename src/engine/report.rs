@@ -8,7 +8,7 @@ use crate::auth::{Keyring, Secret};
 use crate::config::Config;
 use crate::error::Error;
 use crate::membership::{MAX_SERVERS, MAX_UNREACHED};
-use crate::message::{Reason, ServerUrl};
+use crate::message::{Reason, ServerUrl, Skipped};
 use crate::protocol::{Event, ExchangeError, MemberEvent, MemberEventKind};
 
 /// How many peers that refuse our secret, or belong to another cluster, are named in the life of an engine.
@@ -162,7 +162,7 @@ impl<'a> Reporter<'a> {
                 let message = format!("others cannot reach this server at its SHAZBOT_BASE_URL, {url}{by}");
                 Report::warning("SHAZBOT_UNREACHABLE", message)
             }
-            Event::Rival(url) => {
+            Event::DuplicateUrl(url) => {
                 let message = format!(
                     "another process has the SHAZBOT_BASE_URL of this one, {url}: others take both for one server, and ask \
                      whichever answers. Give each process one of its own; EXAMPLES.md has how with node:cluster and PM2"
@@ -175,10 +175,13 @@ impl<'a> Reporter<'a> {
                 );
                 Report::warning("SHAZBOT_TOO_MANY_SERVERS", message)
             }
-            Event::EntrySkipped(entry) => {
-                let name = if entry.name.is_empty() { "without a URL" } else { &entry.name };
-                let message = format!("an entry of a server list is skipped, {name}: {}", entry.reason);
-                Report::warning("SHAZBOT_ENTRY_SKIPPED", message)
+            Event::EntriesSkipped(entries) => {
+                for Skipped { name, reason } in entries {
+                    let name = if name.is_empty() { "without a URL" } else { &name };
+                    let message = format!("an entry of a server list is skipped, {name}: {reason}");
+                    self.tell(Report::warning("SHAZBOT_ENTRY_SKIPPED", message));
+                }
+                return;
             }
         };
         self.tell(report);

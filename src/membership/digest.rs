@@ -1,4 +1,4 @@
-//! All that is listed, in a number, and in a number for each of some buckets: what servers compare instead of lists.
+//! Digests: one hash over the whole list, and one for each of some buckets. Servers compare these instead of lists.
 
 use super::{Members, effective_incarnation};
 use crate::message::{Digest, Entry, MAX_BUCKETS, State, stable_hash};
@@ -7,19 +7,19 @@ use crate::message::{Digest, Entry, MAX_BUCKETS, State, stable_hash};
 const BUCKET: usize = 16;
 
 impl Members {
-    /// The digest of all that is listed, without tombstones stamped before `cutoff`. Kept up to date at each change.
+    /// The digest of the list without tombstones that are stamped before `cutoff`.
     pub fn digest(&self, cutoff: u64) -> Digest {
         let left_out = self.tombstones.range(..(cutoff, 0)).filter_map(|(_, key)| self.by_key(*key));
         let hash = left_out.fold(self.hash, |hash, entry| hash.wrapping_sub(contribution(entry)));
         Digest { hash, cutoff }
     }
 
-    /// How many buckets to compare in: so many that a difference costs little, and all of them fit in a message.
+    /// How many buckets to compare: enough that a difference costs little, and few enough to fit in a message.
     pub fn bucket_count(&self) -> usize {
         (self.map.len() / BUCKET).next_power_of_two().clamp(4, MAX_BUCKETS)
     }
 
-    /// The hashes of so many buckets, a power of two, 24 bits each.
+    /// The hashes of `count` buckets, 24 bits each. `count` is a power of two.
     pub fn buckets(&self, count: usize, cutoff: u64) -> Vec<u32> {
         let mut buckets = vec![0u64; count];
         for entry in self.entries().filter(|entry| counts(entry, cutoff)) {
@@ -29,17 +29,22 @@ impl Members {
         buckets.into_iter().map(|hash| (hash >> 40) as u32).collect()
     }
 
-    /// Everything in some buckets. Begins with the bucket `first` and goes round, so that several servers that are asked
-    /// for more than fits in a message do not all answer with the same part.
-    pub fn in_buckets<'a>(&'a self, wanted: &'a [bool], first: usize, cutoff: u64) -> impl Iterator<Item = &'a Entry> {
-        let count = wanted.len().next_power_of_two().max(2);
-        let numbers = (0..wanted.len()).map(move |number| (number + first) % wanted.len());
+    /// The entries of the requested buckets, beginning with bucket `first`. Several servers that are asked for more than
+    /// fits in a message begin at different buckets, so that they do not all send the same part.
+    pub fn in_buckets<'a>(
+        &'a self,
+        requested: &'a [bool],
+        first: usize,
+        cutoff: u64,
+    ) -> impl Iterator<Item = &'a Entry> {
+        let count = requested.len().next_power_of_two().max(2);
+        let numbers = (0..requested.len()).map(move |number| (number + first) % requested.len());
         let in_bucket = move |number: usize| {
             let shift = 64 - count.trailing_zeros();
             let (low, high) = ((number as u64) << shift, ((number as u64 + 1) << shift).wrapping_sub(1));
             self.map.range(low..=high).map(|(_, member)| &member.entry)
         };
-        numbers.filter(|number| wanted[*number]).flat_map(in_bucket).filter(move |entry| counts(entry, cutoff))
+        numbers.filter(|number| requested[*number]).flat_map(in_bucket).filter(move |entry| counts(entry, cutoff))
     }
 }
 
@@ -51,13 +56,13 @@ fn bucket_of(entry: &Entry, count: usize) -> usize {
     (entry.url.key() >> (64 - count.trailing_zeros())) as usize
 }
 
-/// What an entry adds to the digest: what matters, not heartbeats. Of a v1 server that is online every stamp is one.
+/// What an entry adds to the digest: all but the stamp of an online server, which changes with each heartbeat.
 pub(super) fn contribution(entry: &Entry) -> u64 {
     let v2 = entry.v2.as_ref();
     let (state, version) = match (entry.state, v2) {
         (State::Online, None) => (0, 0),
         (State::Online, Some(v2)) => (1, v2.incarnation),
-        // A drained v1 server stamps itself anew at each exchange.
+        // A drained version 1 server stamps itself anew at each exchange: only a much newer stamp counts.
         (State::Offline, None) => (2, entry.stamp >> 22),
         (State::Offline, Some(_)) => (2, effective_incarnation(entry)),
     };
@@ -78,7 +83,7 @@ mod tests {
     use crate::membership::tests::{WALL, at, entry, url};
 
     fn filled(order: impl Iterator<Item = u64>) -> Members {
-        let mut members = Members::default();
+        let mut members = Members::new(url("own"));
         for i in order {
             let state = if i.is_multiple_of(5) { State::Offline } else { State::Online };
             members.merge(entry(&format!("s{i}"), state, WALL + i, Some(WALL + i)), at(0));
@@ -87,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn the_digest_is_the_same_in_whatever_order_things_were_learned_and_whatever_the_heartbeats() {
+    fn the_digest_depends_neither_on_the_order_of_entries_nor_on_heartbeats() {
         let (one, mut other) = (filled(0..100), filled((0..100).rev()));
         assert_eq!(one.digest(0), other.digest(0));
         other.merge(entry("s1", State::Online, WALL + 50_000, Some(WALL + 1)), at(50));
@@ -97,9 +102,9 @@ mod tests {
     }
 
     #[test]
-    fn only_the_buckets_that_differ_are_to_be_exchanged() {
+    fn a_difference_in_one_entry_is_a_difference_in_one_bucket() {
         let (one, mut other) = (filled(0..500), filled(0..500));
-        other.mark_failed(&url("s7"), &url("s8"), at(3));
+        other.mark_failed(&url("s7"), at(3));
         let count = one.bucket_count();
         let (mine, theirs) = (one.buckets(count, 0), other.buckets(count, 0));
         let wanted: Vec<_> = mine.iter().zip(&theirs).map(|(mine, theirs)| mine != theirs).collect();
@@ -110,20 +115,20 @@ mod tests {
     }
 
     #[test]
-    fn tombstones_that_somebody_may_have_forgotten_do_not_count() {
+    fn tombstones_that_another_server_may_have_forgotten_do_not_count() {
         let mut one = filled(1..50);
         let other = one.clone();
         let cutoff = WALL + 10_000;
         one.merge(entry("old", State::Offline, WALL + 5_000, Some(WALL)), at(6));
         assert_ne!(one.digest(0), other.digest(0));
         assert_eq!(one.digest(cutoff), other.digest(cutoff));
-        // Forgetting it is the same.
-        one.expire(&url("own"), Now { wall: WALL + 6_000 + TOMBSTONE_TTL, ..at(7) });
+        // Forgetting it makes no difference either.
+        one.expire(Now { wall: WALL + 6_000 + TOMBSTONE_TTL, ..at(7) });
         assert_eq!(one.digest(cutoff), other.digest(cutoff));
     }
 
     #[test]
-    fn a_server_that_is_back_counts_whatever_its_tombstone_was() {
+    fn a_server_that_is_back_counts_the_same_with_and_without_its_old_tombstone() {
         let back = entry("s5", State::Online, WALL + 9_000, Some(WALL + 9_000));
         let (mut one, mut other) = (filled(1..50), filled((1..50).filter(|i| *i != 5)));
         one.merge(back.clone(), at(9));

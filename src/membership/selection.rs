@@ -1,145 +1,144 @@
-//! Whom to gossip with.
+//! Chooses members: whom to gossip with, to ask, to tell, and who is next on the ring.
 
 use rand::RngExt;
 use rand::rngs::SmallRng;
 use rand::seq::index;
 
-use super::{Kind, Members};
+use super::{Group, Members};
 use crate::clock::Now;
 use crate::message::{Entry, ServerUrl};
 
-/// How many random servers a leave or a drain is told to, besides the monitors (v1's number).
+/// How many random servers a leave or a drain is told to, besides the monitors (version 1's number).
 pub const ANNOUNCE_FANOUT: usize = 20;
-/// How many monitors they are told to at most: a cluster in which every server is one must not send N² messages.
+/// How many monitors they are told to at most: a cluster in which every server is a monitor must not send N² messages.
 const MAX_MONITORS: usize = 100;
-/// About how many exchanges an interval a monitor bears by being preferred.
+/// About how many exchanges an interval a monitor gets because it is preferred.
 const MONITOR_LOAD: usize = 10;
-/// How many servers are looked at to find some of ours: few, where nearly all are of version 1.
+/// How many members are looked at to find some that fit: few, even where nearly all are of version 1.
 const SEARCHED: usize = 64;
-/// How long one that left or was drained is tried, ms, in case it has started again and knows of nobody, as while no master
-/// list can be read: an hour, and as much as two clocks may differ.
-const RETURN: u64 = 3 * 3_600_000;
+/// For how long a server that left or was drained is contacted now and then, ms: it may have started again and know
+/// nobody while no master list can be read. One hour, and two more by which clocks may differ.
+const RETURN_WINDOW: u64 = 3 * 3_600_000;
 
 impl Members {
-    /// A random online server to gossip with: a monitor in up to half of the draws, but in no more than a monitor of
-    /// a large cluster can bear.
-    pub fn partner(&self, own: &ServerUrl, rng: &mut SmallRng) -> Option<ServerUrl> {
-        let monitors = self.others_of(Kind::Monitor, own);
-        let preferred = (MONITOR_LOAD * monitors) as f64 / self.keys(Kind::Live).len().max(1) as f64;
-        let kind = if rng.random_bool(preferred.min(0.5)) { Kind::Monitor } else { Kind::Live };
-        self.random(kind, own, rng, 1, |_| true).pop()
+    /// A random online server to gossip with: a monitor in up to half of the draws, but in no more than the monitors of
+    /// a large cluster can handle.
+    pub fn gossip_partner(&self, rng: &mut SmallRng) -> Option<ServerUrl> {
+        let monitors = self.others_in(Group::Monitor);
+        let preferred = (MONITOR_LOAD * monitors) as f64 / self.keys(Group::Online).len().max(1) as f64;
+        let group = if rng.random_bool(preferred.min(0.5)) { Group::Monitor } else { Group::Online };
+        self.random(group, rng, 1, |_| true).pop()
     }
 
-    /// Random online servers of ours but some.
-    pub fn helpers(&self, own: &ServerUrl, rng: &mut SmallRng, count: usize, not: &[ServerUrl]) -> Vec<ServerUrl> {
-        self.random(Kind::Live, own, rng, count, |entry| entry.v2.is_some() && !not.contains(&entry.url))
+    /// Up to `count` random online servers of protocol 2, without those in `except`.
+    pub fn random_peers(&self, rng: &mut SmallRng, count: usize, except: &[ServerUrl]) -> Vec<ServerUrl> {
+        self.random(Group::Online, rng, count, |entry| entry.v2.is_some() && !except.contains(&entry.url))
     }
 
-    /// The online servers of ours that follow this one on the ring, nearest first.
-    pub fn successors<'a>(&'a self, own: &'a ServerUrl) -> impl Iterator<Item = &'a ServerUrl> {
-        let (before, after) = self.split_at(Kind::Live, own);
-        self.new_v2(after.iter().chain(before), own)
+    /// The online servers of protocol 2 that follow the local one on the ring, nearest first.
+    pub fn successors(&self) -> impl Iterator<Item = &ServerUrl> {
+        self.successors_of(&self.local)
     }
 
-    /// Of those that follow one on the ring that has never answered us, the nearest that has.
-    pub fn next_reached<'a>(&'a self, url: &ServerUrl, own: &'a ServerUrl) -> Option<&'a ServerUrl> {
-        if self.get(url).is_some_and(|member| member.reached) {
+    /// The online servers of protocol 2 that follow another one on the ring, nearest first; the local one may be among
+    /// them.
+    pub fn successors_of<'a>(&'a self, url: &'a ServerUrl) -> impl Iterator<Item = &'a ServerUrl> {
+        let (before, after) = self.split_at(Group::Online, url);
+        self.of_protocol_2(after.iter().chain(before), url)
+    }
+
+    /// The nearest server after `url` on the ring that has answered us, if `url` itself never has.
+    pub fn reached_after(&self, url: &ServerUrl) -> Option<&ServerUrl> {
+        if self.get(url).is_some_and(|member| member.is_reached) {
             return None;
         }
-        let (before, after) = self.split_at(Kind::Reached, url);
-        self.new_v2(after.iter().chain(before), own).next()
+        let (before, after) = self.split_at(Group::Reached, url);
+        self.of_protocol_2(after.iter().chain(before), &self.local).next()
     }
 
-    /// The online servers of ours that come before this one on the ring, nearest first.
-    pub fn predecessors<'a>(&'a self, own: &'a ServerUrl) -> impl Iterator<Item = &'a ServerUrl> {
-        let (before, after) = self.split_at(Kind::Live, own);
-        self.new_v2(before.iter().rev().chain(after.iter().rev()), own)
+    /// The online servers of protocol 2 that come before the local one on the ring, nearest first.
+    pub fn predecessors(&self) -> impl Iterator<Item = &ServerUrl> {
+        let (before, after) = self.split_at(Group::Online, &self.local);
+        self.of_protocol_2(before.iter().rev().chain(after.iter().rev()), &self.local)
     }
 
-    /// The online server of version 1 that follows another on the ring.
-    pub fn next_legacy(&self, after: &ServerUrl) -> Option<ServerUrl> {
-        let (before, after) = self.split_at(Kind::Legacy, after);
+    /// The online server of version 1 that follows another server on the ring.
+    pub fn version_1_after(&self, url: &ServerUrl) -> Option<ServerUrl> {
+        let (before, after) = self.split_at(Group::Version1, url);
         let key = after.iter().chain(before).next()?;
         self.by_key(*key).map(|entry| entry.url.clone())
     }
 
-    /// Whom to tell of a change of our own: up to 20 random online servers, and the monitors.
-    pub fn audience(&self, own: &ServerUrl, rng: &mut SmallRng) -> Vec<ServerUrl> {
-        let mut chosen = self.random(Kind::Monitor, own, rng, MAX_MONITORS, |_| true);
-        chosen.extend(self.random(Kind::Live, own, rng, ANNOUNCE_FANOUT, |entry| !entry.monitor));
+    /// Whom to tell of a drain, its end or a leave of the local member: the monitors, and up to 20 random online servers.
+    pub fn announcement_targets(&self, rng: &mut SmallRng) -> Vec<ServerUrl> {
+        let mut chosen = self.random(Group::Monitor, rng, MAX_MONITORS, |_| true);
+        chosen.extend(self.random(Group::Online, rng, ANNOUNCE_FANOUT, |entry| !entry.monitor));
         chosen
     }
 
-    /// A random offline server to try, so often that the living together try each about once a round: a dead one, or one
-    /// that left or was drained a short time ago.
-    pub fn dead_to_try(&self, own: &ServerUrl, rng: &mut SmallRng, now: Now) -> Option<ServerUrl> {
-        let dead = self.others_of(Kind::Dead, own);
-        let departed: Vec<_> = self.departed_since(now.wall.saturating_sub(RETURN), own).collect();
-        let chance = (dead + departed.len()) as f64 / (self.others_of(Kind::Live, own) + 1) as f64;
+    /// Sometimes a random offline server to contact: a failed one, or one that left or was drained a short time ago. Each
+    /// of them is contacted about once a round by some online server. Partitions heal by this.
+    pub fn offline_to_contact(&self, rng: &mut SmallRng, now: Now) -> Option<ServerUrl> {
+        let failed = self.others_in(Group::Failed);
+        let departed: Vec<_> = self.departed_since(now.wall.saturating_sub(RETURN_WINDOW)).collect();
+        let chance = (failed + departed.len()) as f64 / (self.others_in(Group::Online) + 1) as f64;
         if !rng.random_bool(chance.min(1.0)) {
             return None;
         }
-        let chosen = rng.random_range(0..dead + departed.len());
+        let chosen = rng.random_range(0..failed + departed.len());
         match departed.get(chosen) {
             Some(url) => Some((*url).clone()),
-            None => self.random(Kind::Dead, own, rng, 1, |_| true).pop(),
+            None => self.random(Group::Failed, rng, 1, |_| true).pop(),
         }
     }
 
-    fn departed_since<'a>(&'a self, stamp: u64, own: &'a ServerUrl) -> impl Iterator<Item = &'a ServerUrl> {
+    fn departed_since(&self, stamp: u64) -> impl Iterator<Item = &ServerUrl> {
         let recent = self.tombstones.range((stamp, 0)..).filter_map(|(_, key)| self.by_key(*key));
-        recent.filter(move |entry| !entry.is_failure() && entry.url != *own).map(|entry| &entry.url)
+        recent.filter(|entry| !entry.is_failure() && entry.url != self.local).map(|entry| &entry.url)
     }
 
-    /// How many are online, at least one.
-    pub fn live(&self) -> usize {
-        self.keys(Kind::Live).len().max(1)
+    /// How many servers are online, at least one.
+    pub fn online(&self) -> usize {
+        self.keys(Group::Online).len().max(1)
     }
 
-    /// Whether nobody else is online.
-    pub fn is_alone(&self, own: &ServerUrl) -> bool {
-        self.others_of(Kind::Live, own) == 0
+    /// Whether no other server is online.
+    pub fn is_alone(&self) -> bool {
+        self.others_in(Group::Online) == 0
     }
 
-    /// The place of an online server among all that are.
-    pub fn place(&self, key: u64) -> Option<usize> {
-        self.keys(Kind::Live).binary_search(&key).ok()
+    /// The place of the local member among the online servers of the ring.
+    pub fn local_place(&self) -> Option<usize> {
+        self.keys(Group::Online).binary_search(&self.local.key()).ok()
     }
 
-    fn others_of(&self, kind: Kind, own: &ServerUrl) -> usize {
-        let keys = self.keys(kind);
-        keys.len() - usize::from(keys.binary_search(&own.key()).is_ok())
+    fn others_in(&self, group: Group) -> usize {
+        let keys = self.keys(group);
+        keys.len() - usize::from(keys.binary_search(&self.local.key()).is_ok())
     }
 
-    fn random(
-        &self,
-        kind: Kind,
-        own: &ServerUrl,
-        rng: &mut SmallRng,
-        count: usize,
-        fits: impl Fn(&Entry) -> bool,
-    ) -> Vec<ServerUrl> {
-        let keys = self.keys(kind);
+    fn random(&self, group: Group, rng: &mut SmallRng, count: usize, fits: impl Fn(&Entry) -> bool) -> Vec<ServerUrl> {
+        let keys = self.keys(group);
         let entries = index::sample(rng, keys.len(), keys.len().min(SEARCHED.max(2 * count))).into_iter();
         let entries = entries.filter_map(|place| self.by_key(keys[place]));
-        let fitting = entries.filter(|entry| entry.url != *own && fits(entry));
+        let fitting = entries.filter(|entry| entry.url != self.local && fits(entry));
         fitting.take(count).map(|entry| entry.url.clone()).collect()
     }
 
-    fn split_at(&self, kind: Kind, url: &ServerUrl) -> (&[u64], &[u64]) {
-        let keys = self.keys(kind);
+    fn split_at(&self, group: Group, url: &ServerUrl) -> (&[u64], &[u64]) {
+        let keys = self.keys(group);
         let place = keys.partition_point(|key| *key < url.key());
         let after = place + usize::from(keys.get(place) == Some(&url.key()));
         (&keys[..place], &keys[after..])
     }
 
-    fn new_v2<'a>(
+    fn of_protocol_2<'a>(
         &'a self,
         keys: impl Iterator<Item = &'a u64>,
-        own: &'a ServerUrl,
+        except: &'a ServerUrl,
     ) -> impl Iterator<Item = &'a ServerUrl> {
         let entries = keys.filter_map(|key| self.by_key(*key));
-        entries.filter(|entry| entry.v2.is_some() && entry.url != *own).map(|entry| &entry.url)
+        entries.filter(move |entry| entry.v2.is_some() && entry.url != *except).map(|entry| &entry.url)
     }
 }
 
@@ -152,7 +151,7 @@ mod tests {
     use crate::message::{EntryV2, Reason, State};
 
     fn cluster(servers: usize, monitors: usize, dead: usize) -> Members {
-        let mut members = Members::default();
+        let mut members = Members::new(url("own"));
         for i in 0..servers {
             let monitor = i < monitors;
             members.merge(Entry { monitor, ..entry(&format!("s{i}"), State::Online, WALL, None) }, at(0));
@@ -165,11 +164,10 @@ mod tests {
 
     fn draws(members: &Members) -> (usize, usize) {
         let mut rng = SmallRng::seed_from_u64(1);
-        let own = url("own");
         let is_monitor =
             |it: Option<ServerUrl>| it.is_some_and(|it| members.get(&it).is_some_and(|it| it.entry.monitor));
-        let monitors = (0..10_000).filter(|_| is_monitor(members.partner(&own, &mut rng))).count();
-        let dead = (0..10_000).filter(|_| members.dead_to_try(&own, &mut rng, at(0)).is_some()).count();
+        let monitors = (0..10_000).filter(|_| is_monitor(members.gossip_partner(&mut rng))).count();
+        let dead = (0..10_000).filter(|_| members.offline_to_contact(&mut rng, at(0)).is_some()).count();
         (monitors, dead)
     }
 
@@ -180,13 +178,13 @@ mod tests {
     }
 
     #[test]
-    fn one_monitor_does_not_carry_a_thousand_servers() {
+    fn one_monitor_does_not_get_the_gossip_of_a_thousand_servers() {
         let (monitors, _) = draws(&cluster(1_000, 1, 0));
         assert!((50..200).contains(&monitors), "{monitors}");
     }
 
     #[test]
-    fn one_that_left_is_tried_for_some_hours() {
+    fn a_server_that_left_is_contacted_for_three_hours() {
         let mut members = cluster(9, 0, 0);
         let left = |members: &mut Members, name: &str, stamp| {
             let mut entry = entry(name, State::Offline, stamp, Some(1));
@@ -201,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn the_dead_are_tried_more_often_the_more_there_are() {
+    fn failed_servers_are_contacted_more_often_the_more_there_are() {
         assert_eq!(draws(&cluster(9, 0, 0)).1, 0);
         let (_, one) = draws(&cluster(9, 0, 1));
         assert!((800..1_200).contains(&one), "{one}");
@@ -210,10 +208,10 @@ mod tests {
     }
 
     #[test]
-    fn an_audience_is_the_monitors_up_to_a_hundred_and_twenty_others() {
+    fn a_drain_is_told_to_at_most_100_monitors_and_20_others() {
         let mut rng = SmallRng::seed_from_u64(1);
-        assert_eq!(cluster(100, 30, 5).audience(&url("own"), &mut rng).len(), 50);
-        assert_eq!(cluster(1_000, 500, 5).audience(&url("own"), &mut rng).len(), 120);
-        assert_eq!(cluster(5, 0, 5).audience(&url("s0"), &mut rng).len(), 4);
+        assert_eq!(cluster(100, 30, 5).announcement_targets(&mut rng).len(), 50);
+        assert_eq!(cluster(1_000, 500, 5).announcement_targets(&mut rng).len(), 120);
+        assert_eq!(cluster(5, 0, 5).held_by(url("s0")).announcement_targets(&mut rng).len(), 4);
     }
 }

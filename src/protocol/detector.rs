@@ -1,62 +1,62 @@
-//! Who is up: rounds of gossip, each exchange of which is a probe; silence that is noticed; and what is done about a server
-//! that does not answer, before it is listed offline.
+//! The failure detector: whom to probe in each round, silence that is noticed, and what is done about a server that does
+//! not answer before it is declared failed.
 //!
-//! After SWIM (Das, Gupta, Motivala 2002) with a ring for the choice of whom to probe: every server is probed by the two
-//! that come before it, so that the time until a death is noticed does not depend on the number of servers. What follows
-//! a failed probe is not broadcast: suspicions that everybody hears of melt down where many exchanges are lost.
+//! After SWIM (Das, Gupta, Motivala 2002), but the ring decides whom to probe: every server is probed by the two that come
+//! before it, so the time to notice a failure does not depend on the number of servers. Suspicions are not broadcast, since
+//! that would amplify itself where many exchanges are lost.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::event::ExchangeError;
-use super::exchange::{Began, Purpose};
-use super::hearing::News;
+use super::action::ExchangeError;
+use super::exchange::{Content, Exchanges, Purpose, Request, Started, exchange_timeout, short_timeout};
+use super::output::Output;
+use super::rate_limit::RateLimit;
 use super::timer::Timer;
-use super::{Core, MemberEventKind};
 use crate::clock::Now;
+use crate::membership::Members;
 use crate::message::{Envelope, ServerUrl, State};
 
 /// How many servers that follow on the ring are probed in each round.
 const SUCCESSORS: usize = 2;
-/// How many others are asked to try a server that does not answer: first some, then more. Nine out of eleven must fail by
-/// chance where a fifth of all exchanges is lost, along with four tries of our own.
+/// How many others are asked to probe a suspect: some first, more later. Where a fifth of all exchanges is lost, nine of
+/// these eleven must fail by chance, and four tries of our own.
 const HELPERS: [usize; 2] = [3, 8];
-/// The longest time in which a probe must be answered (v1's number); a shorter interval makes it shorter.
-const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(5);
-const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long a message may take to go there and back, besides the time that somebody waits for an answer.
+/// How long a message and its response may travel, apart from the timeout of the exchange that a helper makes.
 const TRAVEL: Duration = Duration::from_millis(500);
-/// How long we wait for others' tries where everybody is refused, which is known at once: least, and by the interval; the
-/// second time twice as long.
+/// How long we wait for helpers if the suspect refuses connections, which helpers find out at once: the least, and the
+/// share of the interval. The second time it is twice as long.
 const REFUSED_WAIT: Duration = Duration::from_millis(100);
 const REFUSED_SHARE: u32 = 100;
-/// After how many intervals without a word of its own a server that should probe us is probed: its rounds are at most so
+/// After how many intervals without a message a server that should gossip with us is probed: its rounds are at most so
 /// far apart.
 const SILENCE: f64 = 1.05;
-/// How long a server that has never answered us is not called dead for refusing: programs start before they listen.
-pub const GRACE: Duration = Duration::from_secs(60);
+/// For how long a server that has never answered us may refuse connections: programs start before they listen.
+pub const STARTUP_GRACE: Duration = Duration::from_secs(60);
+/// How often a suspect that still speaks is reprieved: it may just have come back, or we asked too early. A server that
+/// goes on speaking and never answers has a wrong base URL.
+const MAX_REPRIEVES: u32 = 5;
+/// Requests to helpers, and probes on behalf of others: how many at once, and a second.
+const HELP_REQUESTS: (u32, u32) = (22, 11);
+const INDIRECT_PROBES: (u32, u32) = (12, 6);
 
-/// How often a server that speaks is spared though it does not answer: it may just have come back, or we had asked too
-/// early. One that goes on speaking, and never answers, has a wrong base URL.
-const SPARED: u32 = 5;
-
-/// A server has not answered; others are asked whether they reach it.
+/// A server that does not answer, while others are asked whether they reach it.
 #[derive(Debug)]
-pub struct Suspicion {
-    began: Began,
-    /// When the present step is over.
-    pub deadline: Duration,
+struct Suspicion {
+    started: Started,
+    // When the present step ends.
+    deadline: Duration,
     step: usize,
     failures: Failures,
-    // Who has been asked.
     helpers: Vec<ServerUrl>,
 }
 
-/// What every failure so far has been.
+/// What all failures so far have in common.
 #[derive(Clone, Copy, Debug)]
 struct Failures {
-    // Refused: others are, at once.
+    // The connection was refused: others learn that at once too.
     refused: bool,
-    // Nothing came back: it may be us.
+    // Nothing came back: our own network may be the cause.
     silent: bool,
 }
 
@@ -72,165 +72,205 @@ impl Failures {
     }
 }
 
-impl Core {
-    /// Gossips with those who follow on the ring, with a random server, and with a dead one now and then: a partition heals
-    /// by that.
-    pub(super) fn round(&mut self, now: Now) {
-        self.schedule_round(now);
-        if !self.is_awake(now) {
-            return;
+/// What is to be done about a suspect whose step has ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum NextStep {
+    /// Try it again, and ask more helpers.
+    AskMore(ServerUrl),
+    /// Try it again alone: nobody answers us, so we may be the one that is cut off.
+    TryAgain(ServerUrl),
+    /// Declare it failed.
+    DeclareFailed(ServerUrl),
+}
+
+/// Which servers are suspected, and why.
+#[derive(Debug)]
+pub struct FailureDetector {
+    interval: Duration,
+    suspicions: BTreeMap<ServerUrl, Suspicion>,
+    // How often a server that does not answer has been reprieved since it last did.
+    reprieves: BTreeMap<ServerUrl, u32>,
+    help_requests: RateLimit,
+    indirect_probes: RateLimit,
+    last_response: Duration,
+}
+
+impl FailureDetector {
+    /// Nobody is suspected.
+    pub fn new(interval: Duration, now: Now) -> Self {
+        Self {
+            interval,
+            suspicions: BTreeMap::new(),
+            reprieves: BTreeMap::new(),
+            help_requests: RateLimit::half_full(HELP_REQUESTS, now.mono),
+            indirect_probes: RateLimit::half_full(INDIRECT_PROBES, now.mono),
+            last_response: now.mono,
         }
-        self.vouch(now);
-        self.doubt_our_url(now);
-        let mut chosen: Vec<_> = self.members.successors(&self.settings.base_url).take(SUCCESSORS).cloned().collect();
-        if chosen.is_empty() {
-            self.look_into_mirror(now);
-        }
-        let own = &self.settings.base_url;
-        // Those of version 1 probe nobody on the ring, and are probed in turn.
-        if let Some(legacy) = self.members.next_legacy(&self.last_legacy) {
-            self.last_legacy = legacy.clone();
-            chosen.push(legacy);
-        }
-        chosen.extend(self.members.partner(own, &mut self.rng));
-        let dead = self.members.dead_to_try(own, &mut self.rng, now);
-        for (place, to) in chosen.iter().enumerate() {
-            if !chosen[..place].contains(to) {
-                self.probe(to.clone(), now);
+    }
+
+    /// The gossip interval.
+    pub fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// Schedules the next round.
+    pub fn schedule_round(&self, now: Now, out: &mut Output) {
+        let wait = self.interval.mul_f64(out.jitter(2.0 - SILENCE..SILENCE));
+        out.timers.set(Timer::Round, now.mono + wait);
+    }
+
+    /// Whom to probe in a round: those who follow on the ring, a version 1 server in its turn, and a random server.
+    pub fn round_targets(members: &Members, version_1: Option<ServerUrl>, out: &mut Output) -> Vec<ServerUrl> {
+        let mut targets: Vec<_> = members.successors().take(SUCCESSORS).cloned().collect();
+        for target in version_1.into_iter().chain(members.gossip_partner(&mut out.rng)) {
+            if !targets.contains(&target) {
+                targets.push(target);
             }
         }
-        if let Some(to) = dead.filter(|url| !self.is_contacting(url)) {
-            self.send(to, Purpose::Contact, now);
-        }
-        self.try_lost_seed(now);
+        targets
     }
 
-    pub(super) fn schedule_round(&mut self, now: Now) {
-        let wait = self.settings.interval.mul_f64(self.random_factor(2.0 - SILENCE..SILENCE));
-        self.timers.set(Timer::Round, now.mono + wait);
-    }
-
-    /// Probes those who should have probed us and have not.
-    pub(super) fn notice_silence(&mut self, now: Now) {
-        let patience = self.settings.interval.mul_f64(SILENCE);
-        let own = &self.settings.base_url;
-        let watchers = self.members.predecessors(own).take(SUCCESSORS);
-        let last_word = |url: &ServerUrl| {
-            self.members.get(url).map_or(now.mono, |member| member.last_heard().unwrap_or_else(|| member.first_seen()))
-        };
+    /// Which servers should have gossiped with us by now and have not. Schedules the next look.
+    pub fn silent_predecessors(&self, members: &Members, now: Now, out: &mut Output) -> Vec<ServerUrl> {
+        let patience = self.interval.mul_f64(SILENCE);
         let (mut silent, mut next) = (Vec::new(), now.mono + patience / 4);
-        for url in watchers {
-            let due = last_word(url) + patience;
+        for url in members.predecessors().take(SUCCESSORS) {
+            let heard = members.get(url).map_or(now.mono, |it| it.last_heard().unwrap_or_else(|| it.first_seen()));
+            let due = heard + patience;
             if due <= now.mono {
                 silent.push(url.clone());
             } else {
                 next = next.min(due);
             }
         }
-        self.timers.set(Timer::Silence, next.max(now.mono + patience / 20));
-        if self.is_awake(now) {
-            for url in silent {
-                self.probe(url, now);
-            }
-        }
+        out.timers.set(Timer::Silence, next.max(now.mono + patience / 20));
+        silent
     }
 
-    pub(super) fn probe(&mut self, to: ServerUrl, now: Now) {
-        if !self.is_probing(&to) {
-            self.send(to, Purpose::Probe, now);
-        }
+    /// Schedules the first look for silent servers.
+    pub fn schedule_first_silence(&self, now: Now, out: &mut Output) {
+        out.timers.set(Timer::Silence, now.mono + self.interval);
     }
 
-    /// A rumour that a server refuses to take is as good as a probe; one that is lost says nothing.
-    pub(super) fn probe_if_refused(&mut self, to: ServerUrl, error: &ExchangeError, now: Now) {
-        if matches!(error, ExchangeError::Refused(_)) {
-            self.probe(to, now);
-        }
+    /// Whether a server is suspected.
+    pub fn is_suspect(&self, url: &ServerUrl) -> bool {
+        self.suspicions.contains_key(url)
     }
 
-    /// A probe has failed: tries again on a new connection, and asks others to.
-    pub(super) fn suspect(&mut self, to: &ServerUrl, began: Began, error: &ExchangeError, now: Now) {
-        let Some(member) = self.members.get(to) else { return };
-        let not_there = matches!(error, ExchangeError::Refused(_) | ExchangeError::Unreachable(_));
-        let starting = not_there && member.last_answered().is_none() && now.mono < member.first_seen() + GRACE;
-        if starting || self.suspicions.contains_key(to) || self.is_excused(to, began) {
-            return;
-        }
-        self.suspicions.insert(
-            to.clone(),
-            Suspicion { began, deadline: now.mono, step: 0, failures: Failures::of(error), helpers: Vec::new() },
-        );
-        self.figures.suspicions += 1;
-        self.became(to, MemberEventKind::Suspect, now);
-        self.ask_others(to, now);
+    /// When the next step of a suspicion ends.
+    pub fn next_deadline(&self) -> Option<Duration> {
+        self.suspicions.values().map(|suspicion| suspicion.deadline).min()
     }
 
-    /// A further try has failed.
-    pub(super) fn confirm(&mut self, to: &ServerUrl, error: &ExchangeError) {
-        if let Some(suspicion) = self.suspicions.get_mut(to) {
+    /// When anybody last answered us.
+    pub fn last_response(&self) -> Duration {
+        self.last_response
+    }
+
+    /// Some server has answered us.
+    pub fn on_response(&mut self, now: Now) {
+        self.last_response = now.mono;
+    }
+
+    /// This server has answered us.
+    pub fn on_alive(&mut self, url: &ServerUrl) {
+        self.suspicions.remove(url);
+        self.reprieves.remove(url);
+    }
+
+    /// This server is listed online that was not.
+    pub fn on_online(&mut self, url: &ServerUrl) {
+        self.reprieves.remove(url);
+    }
+
+    /// A probe has failed. Returns whether a suspicion begins.
+    pub fn on_probe_failed(
+        &mut self,
+        url: &ServerUrl,
+        started: Started,
+        error: &ExchangeError,
+        members: &Members,
+        now: Now,
+    ) -> bool {
+        let Some(member) = members.get(url) else { return false };
+        let is_down = matches!(error, ExchangeError::Refused(_) | ExchangeError::Unreachable(_));
+        let is_starting = is_down && member.last_answered().is_none() && now.mono < member.first_seen() + STARTUP_GRACE;
+        if is_starting || self.is_suspect(url) || self.is_excused(url, started, members) {
+            return false;
+        }
+        let failures = Failures::of(error);
+        let suspicion = Suspicion { started, deadline: now.mono, step: 0, failures, helpers: Vec::new() };
+        self.suspicions.insert(url.clone(), suspicion);
+        true
+    }
+
+    /// A further try of a suspect has failed.
+    pub fn on_retry_failed(&mut self, url: &ServerUrl, error: &ExchangeError) {
+        if let Some(suspicion) = self.suspicions.get_mut(url) {
             let Failures { refused, silent } = Failures::of(error);
             suspicion.failures.refused &= refused;
             suspicion.failures.silent &= silent;
         }
     }
 
-    /// What time has brought to those who are suspected.
-    pub(super) fn settle_suspicions(&mut self, now: Now) {
-        let due: Vec<_> =
-            self.suspicions.iter().filter(|(_, it)| it.deadline <= now.mono).map(|(url, _)| url.clone()).collect();
-        for url in due {
-            let Some(Suspicion { began, step, failures, .. }) = self.suspicions.get(&url) else { continue };
-            let (began, step, failures) = (*began, *step, *failures);
-            if self.is_excused(&url, began) || !self.is_working(now) {
+    /// The next suspect about which something must be done now, if there is any.
+    pub fn next_step(&mut self, members: &Members, is_working: bool, now: Now) -> Option<NextStep> {
+        loop {
+            let due = self.suspicions.iter().find(|(_, it)| it.deadline <= now.mono);
+            let (url, Suspicion { started, step, failures, .. }) = due?;
+            let (url, started, step, failures) = (url.clone(), *started, *step, *failures);
+            if self.is_excused(&url, started, members) || !is_working {
                 self.suspicions.remove(&url);
             } else if step < HELPERS.len() {
-                self.ask_others(&url, now);
-            } else if failures.silent && self.is_in_doubt(began, now) {
-                let again = now.mono + self.settings.interval / 4;
-                self.send_on(url.clone(), Purpose::Confirm, true, now);
-                self.set_deadline(&url, again);
+                return Some(NextStep::AskMore(url));
+            } else if failures.silent && self.is_in_doubt(started, now) {
+                self.set_deadline(&url, now.mono + self.interval / 4);
+                return Some(NextStep::TryAgain(url));
             } else {
-                self.figures.deaths += 1;
-                let change = self.members.mark_failed(&url, &self.settings.base_url, now);
                 self.suspicions.remove(&url);
-                if self.note(&url, change, now) == News::Rumour {
-                    self.spread(url, now);
-                }
+                return Some(NextStep::DeclareFailed(url));
             }
         }
     }
 
-    // Where nobody at all has answered us meanwhile, it may be us: then nobody is accused for two more rounds.
-    fn is_in_doubt(&self, began: Began, now: Now) -> bool {
-        self.last_answer < began.mono
-            && now.mono < began.mono + 2 * self.settings.interval + 3 * self.exchange_timeout()
+    // If nobody at all has answered us meanwhile, the fault may be ours: nobody is declared failed for two more rounds.
+    fn is_in_doubt(&self, started: Started, now: Now) -> bool {
+        let patience = 2 * self.interval + 3 * exchange_timeout(self.interval);
+        self.last_response < started.mono && now.mono < started.mono + patience
     }
 
-    fn ask_others(&mut self, url: &ServerUrl, now: Now) {
-        let Some(suspicion) = self.suspicions.get_mut(url) else { return };
-        let (step, refused) = (suspicion.step, suspicion.failures.refused);
+    /// Begins the next step of a suspicion. Returns its number for [`Self::ask_helpers`].
+    pub fn begin_step(&mut self, url: &ServerUrl, now: Now) -> Option<usize> {
+        let suspicion = self.suspicions.get_mut(url)?;
+        let step = suspicion.step;
         suspicion.step += 1;
-        let wait = if refused {
-            (step as u32 + 1) * REFUSED_WAIT.max(self.settings.interval / REFUSED_SHARE)
+        let wait = if suspicion.failures.refused {
+            (step as u32 + 1) * REFUSED_WAIT.max(self.interval / REFUSED_SHARE)
         } else {
-            self.short_timeout() + TRAVEL
+            short_timeout(self.interval) + TRAVEL
         };
-        self.set_deadline(url, now.mono + wait);
-        self.send_on(url.clone(), Purpose::Confirm, true, now);
-        let own = &self.settings.base_url;
-        let helpers = self.members.helpers(own, &mut self.rng, HELPERS[step], std::slice::from_ref(url));
-        for to in helpers {
-            // Where so many are suspected, whoever is asked already answers for our own connection.
-            if self.asks.take(1, now.mono).is_err() {
-                break;
-            }
-            if let Some(suspicion) = self.suspicions.get_mut(url) {
-                suspicion.helpers.push(to.clone());
-            }
+        suspicion.deadline = now.mono + wait;
+        Some(step)
+    }
+
+    /// Asks other servers to probe a suspect, as many as the step asks for and the rate limit allows.
+    pub fn ask_helpers(
+        &mut self,
+        url: &ServerUrl,
+        step: usize,
+        members: &Members,
+        now: Now,
+        out: &mut Output,
+    ) -> Vec<Request> {
+        let Some(suspicion) = self.suspicions.get_mut(url) else { return Vec::new() };
+        let helpers = members.random_peers(&mut out.rng, HELPERS[step], std::slice::from_ref(url));
+        let allowed = helpers.into_iter().take_while(|_| self.help_requests.take(1, now.mono).is_ok());
+        let ask = |helper: ServerUrl| {
+            suspicion.helpers.push(helper.clone());
             let envelope = Envelope { probe_requests: vec![url.clone()], ..Envelope::default() };
-            // Whoever does not take it is asked nothing more, and none in its place.
-            self.tell(to, Purpose::Contact, Vec::new(), envelope, now);
-        }
+            Request::with(helper, Purpose::Contact, Content::Entries(Vec::new(), envelope.into()))
+        };
+        allowed.map(ask).collect()
     }
 
     fn set_deadline(&mut self, url: &ServerUrl, deadline: Duration) {
@@ -239,71 +279,64 @@ impl Core {
         }
     }
 
-    /// Somebody asks whether we reach some servers.
-    pub(super) fn try_for(&mut self, asker: &ServerUrl, whom: &[ServerUrl], now: Now) {
-        for url in whom {
-            // A stranger is nobody whom we would be sent to.
-            let is_known = *url != self.settings.base_url && self.members.get(url).is_some();
-            if is_known && self.is_working(now) && self.favours.take(1, now.mono).is_ok() {
-                self.send(url.clone(), Purpose::Favour(asker.clone()), now);
-            }
-        }
+    /// Another server asks us to probe some: those that we know, as far as the rate limit allows.
+    pub fn on_probe_requests(
+        &mut self,
+        asker: &ServerUrl,
+        urls: &[ServerUrl],
+        members: &Members,
+        now: Now,
+    ) -> Vec<Request> {
+        // Nobody can make us contact a server that we do not list.
+        let is_known = |url: &&ServerUrl| *url != members.local_url() && members.get(url).is_some();
+        let allowed = urls.iter().filter(is_known).take_while(|_| self.indirect_probes.take(1, now.mono).is_ok());
+        allowed.map(|url| Request::new(url.clone(), Purpose::IndirectProbe(asker.clone()))).collect()
     }
 
-    /// Tells whoever asked that we reach a server.
-    pub(super) fn report(&mut self, reached: &ServerUrl, asker: ServerUrl, now: Now) {
-        let entry = self.members.get(reached).map(|member| member.entry.clone());
-        let envelope = Envelope { probe_successes: vec![reached.clone()], ..Envelope::default() };
-        self.tell(asker, Purpose::Report, entry.into_iter().collect(), envelope, now);
-    }
-
-    /// Another reaches these servers. Whoever was not asked may speak of an earlier time.
-    pub(super) fn others_reach(&mut self, by: &ServerUrl, reached: &[ServerUrl]) {
-        for url in reached {
+    /// Another server reports that it reaches some. One that was not asked may speak of an earlier time.
+    pub fn on_probe_successes(&mut self, by: &ServerUrl, urls: &[ServerUrl]) {
+        for url in urls {
             if self.suspicions.get(url).is_some_and(|suspicion| suspicion.helpers.contains(by)) {
-                self.suspicions.remove(url);
-                self.spared.remove(url);
+                self.on_alive(url);
             }
         }
     }
 
-    /// Another cannot hear us: our answers may be what does not reach it.
-    pub(super) fn speak_up(&mut self, to: &ServerUrl, now: Now) {
-        if self.is_working(now) && self.favours.take(1, now.mono).is_ok() {
-            self.send(to.clone(), Purpose::Contact, now);
-        }
+    /// Another server gets no answer from us: our answers may be lost on the way, so we contact it.
+    pub fn on_suspected(&mut self, by: &ServerUrl, now: Now) -> Option<Request> {
+        let is_allowed = self.indirect_probes.take(1, now.mono).is_ok();
+        is_allowed.then(|| Request::new(by.clone(), Purpose::Contact))
     }
 
-    /// After how long an exchange has failed.
-    pub(super) fn exchange_timeout(&self) -> Duration {
-        self.settings.interval.clamp(SHORTEST_TIMEOUT, EXCHANGE_TIMEOUT)
-    }
-
-    /// The same for one that others wait for.
-    pub(super) fn short_timeout(&self) -> Duration {
-        self.exchange_timeout() * 4 / 5
-    }
-
-    /// Whether a server need not be called dead though it has not answered now: it has answered since, or is not listed
-    /// online, or speaks, be it to us or by a stamp of its own clock, and has not been spared too often.
-    pub(super) fn is_excused(&mut self, url: &ServerUrl, since: Began) -> bool {
-        let Some(member) = self.members.get(url) else { return true };
-        if member.entry.state == State::Offline || member.last_answered().is_some_and(|at| at > since.mono) {
+    /// Whether a server need not be declared failed although an exchange failed that began at `started`: it has answered
+    /// since, or is not online, or it still speaks, to us or by a stamp of its own clock, and has reprieves left.
+    pub fn is_excused(&mut self, url: &ServerUrl, started: Started, members: &Members) -> bool {
+        let Some(member) = members.get(url) else { return true };
+        if member.entry.state == State::Offline || member.last_answered().is_some_and(|at| at > started.mono) {
             return true;
         }
-        let speaks = member.last_heard().is_some_and(|at| at > since.mono) || member.entry.stamp > since.own_clock;
-        if !speaks {
+        let has_spoken = member.last_heard().is_some_and(|at| at > started.mono);
+        if !has_spoken && member.entry.stamp <= started.peer_clock {
             return false;
         }
-        let times = self.spared.entry(url.clone()).or_default();
-        *times += 1;
-        // Where nobody answers us it is we who reach nobody, for as long as others speak to us.
-        *times <= SPARED || self.last_answer <= since.mono
+        let reprieves = self.reprieves.entry(url.clone()).or_default();
+        *reprieves += 1;
+        // If nobody answers us, we are the one that reaches nobody, for as long as others speak to us.
+        *reprieves <= MAX_REPRIEVES || self.last_response <= started.mono
     }
 
-    fn is_probing(&self, url: &ServerUrl) -> bool {
-        let is_probe = |purpose: &Purpose| matches!(purpose, Purpose::Probe | Purpose::Confirm);
-        self.suspicions.contains_key(url)
-            || self.exchanges.values().any(|exchange| exchange.to == *url && is_probe(&exchange.purpose))
+    /// Whether a probe of a server, or a suspicion, is under way.
+    pub fn is_probing(&self, url: &ServerUrl, exchanges: &Exchanges) -> bool {
+        self.is_suspect(url) || exchanges.is_probing(url)
+    }
+
+    /// Drops all suspicions: what failed until now says nothing about others.
+    pub fn clear_suspicions(&mut self) {
+        self.suspicions.clear();
+    }
+
+    /// Forgets servers that are not known any more.
+    pub fn expire(&mut self, members: &Members) {
+        self.reprieves.retain(|url, _| members.get(url).is_some());
     }
 }

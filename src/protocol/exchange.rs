@@ -1,245 +1,286 @@
-//! A message and the answer to it, and what they are for.
+//! Exchanges: a message to a server and its response. What differs between the kinds of exchange stands in one table,
+//! [`Purpose::policy`].
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::event::{Action, ExchangeError, Id};
-use super::hearing::Voice;
-use super::rumours::MAX_TRIES;
-use super::{Core, Event};
+use super::action::{Action, RequestId};
+use super::output::Output;
 use crate::clock::Now;
+use crate::membership::Members;
 use crate::message::{Entry, Envelope, Message, ServerUrl, State};
 
-/// After how long one of many seeds has failed.
-const MEET_TIMEOUT: Duration = Duration::from_secs(1);
+/// The longest time in which an exchange must be answered (version 1's number); a shorter interval makes it shorter.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(5);
+const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A message on its way and its answer on its way back.
-#[derive(Debug)]
-pub struct Exchange {
-    pub to: ServerUrl,
-    pub purpose: Purpose,
-    pub began: Began,
-    message: Arc<Message>,
-    // Whether it has a connection of its own.
-    fresh: bool,
+/// After how long an exchange has failed.
+pub fn exchange_timeout(interval: Duration) -> Duration {
+    interval.clamp(SHORTEST_TIMEOUT, LONGEST_TIMEOUT)
 }
 
-/// When an exchange began, by our clock and by that of the server it is with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Began {
-    pub mono: Duration,
-    pub own_clock: u64,
+/// The same for one whose outcome others wait for.
+pub fn short_timeout(interval: Duration) -> Duration {
+    exchange_timeout(interval) * 4 / 5
 }
 
-/// What follows from the outcome of an exchange.
+/// What an exchange is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Nothing but what is learned: a seed, a dead server that is tried, somebody who is told something.
+    /// To learn from a server, or to tell it something: a seed, an offline server, a helper that is asked to probe.
     Contact,
-    /// The same with one of many that may be there, none of which is waited for long.
-    Meet,
-    /// A failure is a suspicion.
+    /// To find out whether a member is up.
     Probe,
-    /// One of several tries while there is a suspicion, which has its own end.
+    /// To try a suspect again.
+    SuspectRetry,
+    /// To find out whether a member is up that others report as failed.
+    Verification,
+    /// To find out for another server, which asked, whether a member is up.
+    IndirectProbe(ServerUrl),
+    /// To tell that server that the member is up.
+    ProbeReport,
+    /// To tell updates. If the receiver fails, the next on the ring is told, for so many tries more.
+    Update {
+        /// How many.
+        ring_tries: u32,
+    },
+    /// To exchange the entries of the buckets that differ.
+    Repair(DigestPair),
+    /// To find out who answers at our own base URL.
+    SelfProbe,
+}
+
+/// The hashes of our list and of another, as they were before a repair.
+pub type DigestPair = (u64, u64);
+
+/// How an exchange of one kind is made, and what follows from its outcome.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy<'a> {
+    /// Its timeout.
+    pub timeout: Timeout,
+    /// Whether it is tried once more on a new connection: where nothing else makes up for a lost exchange, or for an idle
+    /// connection that the other side has closed.
+    pub is_retried: bool,
+    /// What follows an answer.
+    pub on_success: OnSuccess<'a>,
+    /// What follows a failure.
+    pub on_failure: OnFailure,
+}
+
+/// Which timeout an exchange has.
+#[derive(Clone, Copy, Debug)]
+pub enum Timeout {
+    /// [`exchange_timeout`].
+    Full,
+    /// [`short_timeout`].
+    Short,
+}
+
+/// What follows an answer, after its entries are taken in.
+#[derive(Clone, Copy, Debug)]
+pub enum OnSuccess<'a> {
+    /// Nothing.
+    Nothing,
+    /// The lists are compared by their digests.
+    Compare,
+    /// The server that asked is told.
+    Report(&'a ServerUrl),
+    /// The repair ends.
+    EndRepair(DigestPair),
+}
+
+/// What follows a failure.
+#[derive(Clone, Copy, Debug)]
+pub enum OnFailure {
+    /// Nothing.
+    Nothing,
+    /// The server is suspected.
+    Suspect,
+    /// The suspicion notes how it failed.
     Confirm,
-    /// Somebody calls the server dead; a failure makes it so.
-    Check,
-    /// Somebody has asked whether we reach the server.
-    Favour(ServerUrl),
-    /// The answer to such a question.
-    Report,
-    /// Rumours for the next on the ring; where it fails, the one after is told. The number of tries.
-    Ring(u32),
-    /// Rumours for anybody.
-    Push,
-    /// What differs between our list and the other; the hashes of both.
-    Repair(u64, u64),
-    /// Whether it is we who answer at our base URL.
-    Mirror,
+    /// The reported failure is believed.
+    BelieveReport,
+    /// Another server is told.
+    TellNext(u32),
 }
 
 impl Purpose {
-    // Where nothing else makes up for an exchange that is lost, or for an idle connection that was closed meanwhile.
-    fn is_worth_a_second_try(&self) -> bool {
-        match self {
-            Self::Check | Self::Favour(_) | Self::Report => true,
-            Self::Contact
-            | Self::Meet
-            | Self::Probe
-            | Self::Confirm
-            | Self::Ring(_)
-            | Self::Push
-            | Self::Repair(..)
-            | Self::Mirror => false,
-        }
+    /// The policy of each kind of exchange.
+    pub fn policy(&self) -> Policy<'_> {
+        use OnSuccess::{Compare, EndRepair, Nothing, Report};
+        use Timeout::{Full, Short};
+        let (timeout, is_retried, on_success, on_failure) = match self {
+            Self::Contact => (Full, false, Compare, OnFailure::Nothing),
+            Self::Probe => (Full, false, Compare, OnFailure::Suspect),
+            Self::SuspectRetry => (Short, false, Compare, OnFailure::Confirm),
+            Self::Verification => (Short, true, Compare, OnFailure::BelieveReport),
+            Self::IndirectProbe(asker) => (Short, true, Report(asker), OnFailure::Nothing),
+            Self::ProbeReport => (Short, true, Nothing, OnFailure::Nothing),
+            Self::Update { ring_tries } => (Full, false, Nothing, OnFailure::TellNext(*ring_tries)),
+            Self::Repair(pair) => (Full, false, EndRepair(*pair), OnFailure::Nothing),
+            Self::SelfProbe => (Full, false, Nothing, OnFailure::Nothing),
+        };
+        Policy { timeout, is_retried, on_success, on_failure }
     }
 }
 
-impl Core {
-    /// The outcome of [`Action::Gossip`].
-    pub fn handle_response(&mut self, now: Now, id: Id, answer: Result<Message, ExchangeError>) {
-        self.look_at_clocks(now);
-        let Some(exchange) = self.exchanges.remove(&id) else {
-            return;
-        };
-        match answer.and_then(|answer| sent_by(&exchange.to, answer)) {
-            answer if exchange.purpose == Purpose::Mirror => self.hear_mirror(&answer.unwrap_or_default(), now),
-            Ok(answer) => self.answered(exchange, answer, now),
-            Err(error) => {
-                self.seeds.failed(&exchange.to);
-                self.members.failed(&exchange.to);
-                self.notices.push_back(Event::ExchangeFailed(exchange.to.clone(), error.clone()));
-                self.failed(exchange, &error, now);
-            }
-        }
-        self.end_bootstrap_exchange(id);
-        self.finish_leave_if_told();
+/// An exchange that a part of the protocol asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The receiver.
+    pub to: ServerUrl,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// What is sent.
+    pub content: Content,
+    /// Whether it needs a new connection.
+    pub new_connection: bool,
+    /// A shorter timeout than its purpose has.
+    pub timeout: Option<Duration>,
+}
+
+/// What a request sends. The local member's entry is always part of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// What we list of the receiver where it may want to correct that, and our digest.
+    Gossip,
+    /// Some entries and words.
+    Entries(Vec<Entry>, Box<Envelope>),
+    /// A message that is made already.
+    Message(Arc<Message>),
+}
+
+impl Request {
+    /// A request with the usual content.
+    pub fn new(to: ServerUrl, purpose: Purpose) -> Self {
+        Self::with(to, purpose, Content::Gossip)
     }
 
-    fn answered(&mut self, exchange: Exchange, answer: Message, now: Now) {
-        let Exchange { to, purpose, .. } = exchange;
-        self.last_answer = now.mono;
-        self.figures.last_out = Some((now.wall, to.clone()));
-        self.met.get_or_insert(now.mono);
-        self.seeds.remove(&to);
-        if let Some(bootstrap) = &mut self.bootstrap {
-            bootstrap.has_answer = true;
-        }
-        let is_repair = matches!(purpose, Purpose::Repair(..));
-        let learned = self.hear_all(&answer, Some(&to), Voice::Reached, is_repair, now);
-        self.members.answered(&to, now);
-        self.suspicions.remove(&to);
-        self.spared.remove(&to);
-        if purpose == Purpose::Check {
-            self.claims.remove(&to);
-        }
-        self.vouch(now);
-        match purpose {
-            Purpose::Favour(asker) => self.report(&to, asker, now),
-            Purpose::Repair(mine, theirs) => self.end_repair((mine, theirs), &to, &answer, learned, now),
-            Purpose::Contact | Purpose::Meet | Purpose::Probe | Purpose::Confirm | Purpose::Check
-                if self.is_working(now) =>
-            {
-                self.compare(to, answer, now);
-            }
-            Purpose::Contact
-            | Purpose::Meet
-            | Purpose::Probe
-            | Purpose::Confirm
-            | Purpose::Check
-            | Purpose::Report
-            | Purpose::Ring(_)
-            | Purpose::Push
-            | Purpose::Mirror => {}
-        }
+    /// A request with other content.
+    pub fn with(to: ServerUrl, purpose: Purpose, content: Content) -> Self {
+        Self { to, purpose, content, new_connection: false, timeout: None }
     }
 
-    fn failed(&mut self, exchange: Exchange, error: &ExchangeError, now: Now) {
-        let Exchange { to, purpose, began, message, fresh } = exchange;
-        // What began before we stood still says nothing about others.
-        if !self.is_working(now) || began.mono < self.awake_since {
-            return;
-        }
-        if purpose.is_worth_a_second_try() && !fresh {
-            let again = self.send_this(to, purpose, message, true, now);
-            if let Some(exchange) = self.exchanges.get_mut(&again) {
-                exchange.began = began;
-            }
-            return;
-        }
-        match purpose {
-            Purpose::Probe => {
-                self.suspect(&to, began, error, now);
-                if let Some(instead) = self.in_place_of(&to) {
-                    self.probe(instead, now);
-                }
-            }
-            Purpose::Confirm => self.confirm(&to, error),
-            Purpose::Check => self.believe(&to, began, now),
-            Purpose::Ring(tries) => self.pass_on(to, tries, message, error, now),
-            Purpose::Push => self.pass_on(to, MAX_TRIES, message, error, now),
-            Purpose::Contact
-            | Purpose::Meet
-            | Purpose::Favour(_)
-            | Purpose::Report
-            | Purpose::Repair(..)
-            | Purpose::Mirror => {}
-        }
+    /// The same on a connection of its own.
+    pub fn on_new_connection(self) -> Self {
+        Self { new_connection: true, ..self }
     }
 
-    /// Who gets what a server did not take that has never answered us: those that somebody has invented keep nothing from
-    /// those that there are.
-    pub(super) fn in_place_of(&self, failed: &ServerUrl) -> Option<ServerUrl> {
-        self.members.next_reached(failed, &self.settings.base_url).cloned()
+    /// The same with a shorter timeout.
+    pub fn within(self, timeout: Duration) -> Self {
+        Self { timeout: Some(timeout), ..self }
+    }
+}
+
+/// An exchange under way.
+#[derive(Debug)]
+pub struct Exchange {
+    /// The receiver.
+    pub to: ServerUrl,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// When it began.
+    pub started: Started,
+    /// What was sent.
+    pub message: Arc<Message>,
+    /// Whether it has a connection of its own.
+    pub new_connection: bool,
+}
+
+/// When an exchange began: by our clock, and by the clock of the server it is with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Started {
+    /// Monotonic time.
+    pub mono: Duration,
+    /// Wall time, ms, as far as we know that server's clock.
+    pub peer_clock: u64,
+}
+
+/// The exchanges under way.
+#[derive(Debug)]
+pub struct Exchanges {
+    interval: Duration,
+    under_way: BTreeMap<RequestId, Exchange>,
+}
+
+impl Exchanges {
+    /// None yet.
+    pub fn new(interval: Duration) -> Self {
+        Self { interval, under_way: BTreeMap::new() }
     }
 
-    /// Sends the usual message: our entry, what we hold of the receiver that it may want to correct, our digest.
-    pub(super) fn send(&mut self, to: ServerUrl, purpose: Purpose, now: Now) -> Id {
-        self.send_on(to, purpose, false, now)
-    }
-
-    /// The same, on a connection of its own if `fresh`.
-    pub(super) fn send_on(&mut self, to: ServerUrl, purpose: Purpose, fresh: bool, now: Now) -> Id {
-        let mut message = self.usual_message(&to, now);
-        if let Some(envelope) = &mut message.envelope {
-            envelope.suspects_receiver = purpose == Purpose::Confirm;
-        }
-        self.send_this(to, purpose, Arc::new(message), fresh, now)
-    }
-
-    /// Sends our entry and some others.
-    pub(super) fn tell(
+    /// Begins an exchange whose message is made.
+    pub fn begin(
         &mut self,
-        to: ServerUrl,
-        purpose: Purpose,
-        others: Vec<Entry>,
-        envelope: Envelope,
-        now: Now,
-    ) -> Id {
-        let message = Message::new_v2(self.own().clone(), others, envelope);
-        self.send_this(to, purpose, Arc::new(message), false, now)
-    }
-
-    pub(super) fn send_this(
-        &mut self,
-        to: ServerUrl,
-        purpose: Purpose,
+        request: Request,
         message: Arc<Message>,
-        fresh: bool,
+        members: &Members,
         now: Now,
-    ) -> Id {
+        out: &mut Output,
+    ) -> RequestId {
+        let Request { to, purpose, new_connection, timeout, .. } = request;
+        let member = members.get(&to);
         // A server that has left is about to end, and its program waits for connections that are kept.
-        let fresh = fresh || self.members.get(&to).is_some_and(|member| member.entry.state == State::Offline);
-        self.next_id += 1;
-        let id = self.next_id;
-        let timeout = match purpose {
-            Purpose::Probe
-            | Purpose::Contact
-            | Purpose::Repair(..)
-            | Purpose::Ring(_)
-            | Purpose::Push
-            | Purpose::Mirror => self.exchange_timeout(),
-            Purpose::Meet => MEET_TIMEOUT.min(self.exchange_timeout()),
-            // Others wait for the outcome.
-            Purpose::Confirm | Purpose::Check | Purpose::Favour(_) | Purpose::Report => self.short_timeout(),
+        let new_connection = new_connection || member.is_some_and(|member| member.entry.state == State::Offline);
+        let own_timeout = match purpose.policy().timeout {
+            Timeout::Full => exchange_timeout(self.interval),
+            Timeout::Short => short_timeout(self.interval),
         };
-        self.actions.push_back(Action::Gossip { id, to: to.clone(), message: Arc::clone(&message), timeout, fresh });
-        let own_clock = self.members.get(&to).map_or(0, |member| member.estimated_clock(now));
-        let began = Began { mono: now.mono, own_clock };
-        self.exchanges.insert(id, Exchange { to, purpose, began, message, fresh });
+        let timeout = timeout.map_or(own_timeout, |timeout| timeout.min(own_timeout));
+        let started = Started { mono: now.mono, peer_clock: member.map_or(0, |member| member.estimated_clock(now)) };
+        let id = out.new_id();
+        out.act(Action::Gossip { id, to: to.clone(), message: Arc::clone(&message), timeout, fresh: new_connection });
+        self.under_way.insert(id, Exchange { to, purpose, started, message, new_connection });
         id
     }
 
-    /// Whether a message to a server is on its way.
-    pub(super) fn is_contacting(&self, url: &ServerUrl) -> bool {
-        self.exchanges.values().any(|exchange| exchange.to == *url)
+    /// Begins an exchange that has failed once more, on a new connection. It counts as begun when it first was.
+    pub fn retry(&mut self, exchange: Exchange, members: &Members, now: Now, out: &mut Output) {
+        let Exchange { to, purpose, started, message, .. } = exchange;
+        let request = Request::with(to, purpose, Content::Message(Arc::clone(&message))).on_new_connection();
+        let id = self.begin(request, message, members, now, out);
+        if let Some(exchange) = self.under_way.get_mut(&id) {
+            exchange.started = started;
+        }
     }
-}
 
-// Whoever answers in the place of a server does not show that the server lives: a load balancer, another process.
-fn sent_by(to: &ServerUrl, answer: Message) -> Result<Message, ExchangeError> {
-    match answer.envelope.as_ref().and_then(|envelope| envelope.sender.as_ref()) {
-        Some(from) if from != to => Err(ExchangeError::Other(format!("another server answers there, {from}"))),
-        Some(_) | None => Ok(answer),
+    /// Ends an exchange. None if nobody waits for it any more.
+    pub fn end(&mut self, id: RequestId) -> Option<Exchange> {
+        self.under_way.remove(&id)
+    }
+
+    /// Forgets all.
+    pub fn clear(&mut self) {
+        self.under_way.clear();
+    }
+
+    /// Whether none is under way.
+    pub fn is_empty(&self) -> bool {
+        self.under_way.is_empty()
+    }
+
+    /// How many of a kind are under way.
+    pub fn count(&self, is_kind: impl Fn(&Purpose) -> bool) -> usize {
+        self.under_way.values().filter(|exchange| is_kind(&exchange.purpose)).count()
+    }
+
+    /// Whether an exchange with a server is under way.
+    pub fn is_contacting(&self, url: &ServerUrl) -> bool {
+        self.under_way.values().any(|exchange| exchange.to == *url)
+    }
+
+    /// Whether a probe of a server is under way.
+    pub fn is_probing(&self, url: &ServerUrl) -> bool {
+        let is_probe = |purpose: &Purpose| matches!(purpose, Purpose::Probe | Purpose::SuspectRetry);
+        self.under_way.values().any(|exchange| exchange.to == *url && is_probe(&exchange.purpose))
+    }
+
+    /// The receivers of all exchanges of a kind.
+    pub fn receivers(&self, is_kind: impl Fn(&Purpose) -> bool) -> BTreeSet<&ServerUrl> {
+        // Not collected: that would sort first, which is 8 kB of code for each type.
+        let mut receivers = BTreeSet::new();
+        receivers.extend(self.under_way.values().filter(|it| is_kind(&it.purpose)).map(|it| &it.to));
+        receivers
     }
 }

@@ -1,69 +1,59 @@
-//! The protocol: when to gossip with whom, and what follows from the answers. Pure: it reads no clock, sends nothing,
+//! The protocol: when to gossip with whom, and what follows from the answers. Pure: it reads no clock, sends nothing, and
 //! draws its random numbers from a seed.
+//!
+//! [`Core`] holds the parts and routes: inputs and timers here, exchanges and their entries in `dispatch.rs`. Each part
+//! owns its state, and none reaches into another: the core hands over what one needs to know of another.
 
+mod action;
+mod admission;
+mod broadcast;
+mod counters;
 mod detector;
+mod dispatch;
 mod event;
 mod exchange;
-mod figures;
-mod hearing;
-mod inbound;
-mod master_list;
-mod own;
-mod rumours;
-mod seeds;
-mod state;
-mod sync;
+mod freshness;
+mod legacy;
+mod lifecycle;
+mod lists;
+mod local;
+mod output;
+mod pacing;
+mod rate_limit;
+mod repair;
 mod timer;
-mod tokens;
+mod verify;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
-
-use rand::rngs::SmallRng;
-use rand::{RngExt, SeedableRng};
 
 use crate::clock::Now;
 use crate::config::Settings;
 use crate::error::Error;
-use crate::membership::Members;
-use crate::message::{Entry, Envelope, MAX_NAMED, Message, Reason, ServerUrl, Skipped, State};
+use crate::membership::{Change, Members};
+use crate::message::{Entry, Message, Reason, ServerUrl, State};
 
-use detector::Suspicion;
-pub use event::{Action, Event, ExchangeError, Id, ListIndex, MemberEvent, MemberEventKind, WriteError};
-use exchange::{Exchange, Purpose};
-pub use figures::{Counters, ListStatus};
-use hearing::Voice;
-use inbound::Inbound;
-use master_list::MasterList;
-use own::{Rival, UrlDoubt};
-use seeds::{Bootstrap, Seeds};
-use timer::{Timer, Timers};
-use tokens::RateLimit;
+pub use action::{Action, ExchangeError, ListIndex, RequestId, WriteError};
+use admission::Admission;
+use broadcast::Broadcasts;
+pub use counters::{Counters, ListStatus};
+use detector::{FailureDetector, NextStep};
+pub use event::{Event, MemberEvent, MemberEventKind};
+use exchange::{Content, Exchanges, Purpose, Request};
+use legacy::Legacy;
+use lifecycle::{Lifecycle, Phase};
+use lists::Discovery;
+use local::LocalMember;
+use output::Output;
+use repair::Repair;
+use timer::Timer;
+use verify::Verifier;
 
-/// After how long without a sign of the event loop the program counts as hung. Longer than a garbage collection or a
-/// synchronous start-up task should take, shorter than what others wait before they call a silent server dead.
-const STALL: Duration = Duration::from_secs(5);
-/// How often what has expired is looked for: tombstones live 24 h, a minute more does not matter.
+/// How often expired entries are looked for: tombstones live 24 h, so a minute more does not matter.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(60);
-/// A leave ends 6 s after it began, with a master list update 12 s (the promise of `shazbotShutDown`), less a margin
+/// `shazbotShutDown` promises that a leave ends within 6 s, or 12 s with an update of the master list; here less a margin
 /// for carrying it out.
 const LEAVE_LIMIT: Duration = Duration::from_millis(5_800);
 const LEAVE_LIMIT_WITH_LIST: Duration = Duration::from_millis(11_800);
-/// How far the wall clock may go its own way between two looks at it before we doubt how much time has passed.
-const CLOCK_JUMP: u64 = 5_000;
-/// So many rumours are pushed at once, and so many a second after that; so many servers that others call dead are checked;
-/// others are asked so often to try a server; so many are tried for others. It keeps a server near 20 messages a second when a large cluster restarts.
-const PUSHES: (u32, u32) = (8, 2);
-const CHECKS: (u32, u32) = (6, 3);
-const ASKS: (u32, u32) = (22, 11);
-const FAVOURS: (u32, u32) = (12, 6);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Running,
-    Leaving,
-    Left,
-}
 
 /// One server's protocol.
 ///
@@ -73,132 +63,65 @@ enum Phase {
 /// `now` never goes back in its monotonic part; its wall part may step.
 #[derive(Debug)]
 pub struct Core {
-    settings: Settings,
-    phase: Phase,
+    lifecycle: Lifecycle,
     members: Members,
-    // The greatest of what others say of us beyond what we say, until we answer it.
-    claim: Option<Entry>,
-    url_doubt: UrlDoubt,
-    rival: Rival,
-    exchanges: BTreeMap<Id, Exchange>,
-    next_id: Id,
-    // Servers that do not answer us, until it is settled.
-    suspicions: BTreeMap<ServerUrl, Suspicion>,
-    // How often a server that does not answer us has been spared, since it last did.
-    spared: BTreeMap<ServerUrl, u32>,
-    // Deaths that others tell of and that we look into before we list them.
-    claims: BTreeMap<ServerUrl, Entry>,
-    rumours: BTreeSet<ServerUrl>,
-    // When news of servers whose state stayed the same was told on last.
-    renewed: BTreeMap<ServerUrl, Duration>,
-    pushes: RateLimit,
-    checks: RateLimit,
-    asks: RateLimit,
-    favours: RateLimit,
-    // Pairs of hashes of lists, ours and another's, that an exchange did not make one.
-    futile: VecDeque<(u64, u64)>,
-    // The hashes of servers of which something else changed last.
-    changed: VecDeque<u64>,
-    // With which of all hashes the next answer to a version 1 server begins.
-    legacy_turn: u64,
-    // The server of version 1 that was probed last in its turn.
-    last_legacy: ServerUrl,
-    last_answer: Duration,
-    // When anybody answered for the first time.
-    met: Option<Duration>,
-    // None once started.
-    bootstrap: Option<Bootstrap>,
-    seeds: Seeds,
-    lists: Vec<MasterList>,
-    // The hash of the lists of servers when they were saved last.
-    saved: Option<u64>,
-    timers: Timers,
-    rng: SmallRng,
-    last_beat: Duration,
-    // When the program last came back from a stall: exchanges from before say nothing about others.
-    awake_since: Duration,
-    // How far the wall clock is ahead of the monotonic one, ms.
-    clock_ahead: u64,
-    inbound: Inbound,
-    figures: Counters,
-    reported: BTreeSet<Skipped>,
-    is_full_said: bool,
-    actions: VecDeque<Action>,
-    notices: VecDeque<Event>,
+    local: LocalMember,
+    exchanges: Exchanges,
+    detector: FailureDetector,
+    verifier: Verifier,
+    broadcasts: Broadcasts,
+    repair: Repair,
+    legacy: Legacy,
+    discovery: Discovery,
+    admission: Admission,
+    out: Output,
 }
 
 impl Core {
     /// A server that starts now. `seed` decides every random choice.
-    pub fn new(settings: Settings, now: Now, seed: u64) -> Self {
-        let last_legacy = settings.base_url.clone();
-        let lists = settings.lists.iter().map(|_| MasterList::default()).collect();
+    pub fn new(settings: &Settings, now: Now, seed: u64) -> Self {
+        let (url, interval) = (settings.base_url.clone(), settings.interval);
         let mut core = Self {
-            settings,
-            phase: Phase::Running,
-            members: Members::default(),
-            claim: None,
-            url_doubt: UrlDoubt::None,
-            rival: Rival::None,
-            exchanges: BTreeMap::new(),
-            next_id: 0,
-            suspicions: BTreeMap::new(),
-            spared: BTreeMap::new(),
-            claims: BTreeMap::new(),
-            rumours: BTreeSet::new(),
-            renewed: BTreeMap::new(),
-            pushes: RateLimit::new(PUSHES, now.mono),
-            checks: RateLimit::new(CHECKS, now.mono),
-            asks: RateLimit::new(ASKS, now.mono),
-            favours: RateLimit::new(FAVOURS, now.mono),
-            futile: VecDeque::new(),
-            changed: VecDeque::new(),
-            legacy_turn: 0,
-            last_legacy,
-            last_answer: now.mono,
-            met: None,
-            bootstrap: Some(Bootstrap::default()),
-            seeds: Seeds::default(),
-            lists,
-            saved: None,
-            timers: Timers::default(),
-            rng: SmallRng::seed_from_u64(seed),
-            last_beat: now.mono,
-            awake_since: now.mono,
-            clock_ahead: now.wall.wrapping_sub(now.mono.as_millis() as u64),
-            inbound: Inbound::default(),
-            figures: Counters::default(),
-            reported: BTreeSet::new(),
-            is_full_said: false,
-            actions: VecDeque::new(),
-            notices: VecDeque::new(),
+            lifecycle: Lifecycle::new(now),
+            members: Members::new(url.clone()),
+            local: LocalMember::new(interval),
+            exchanges: Exchanges::new(interval),
+            detector: FailureDetector::new(interval, now),
+            verifier: Verifier::new(now),
+            broadcasts: Broadcasts::new(interval, now),
+            repair: Repair::new(interval),
+            legacy: Legacy::new(interval, url.clone()),
+            discovery: Discovery::new(settings),
+            admission: Admission::new(now.mono),
+            out: Output::new(seed),
         };
-        core.be_born(now);
-        core.read_lists_first(now);
-        core.schedule_round(now);
-        core.timers.set(Timer::Silence, now.mono + core.settings.interval);
-        core.timers.set(Timer::Expire, now.mono + EXPIRY_INTERVAL);
-        core.schedule_state(now);
+        let own = LocalMember::first_entry(url, settings.monitor, now, &mut core.out);
+        core.put_local(own, now);
+        core.discovery.start(&core.members, now, &mut core.out);
+        core.detector.schedule_round(now, &mut core.out);
+        core.detector.schedule_first_silence(now, &mut core.out);
+        core.out.timers.set(Timer::Expire, now.mono + EXPIRY_INTERVAL);
         core
     }
 
     /// Something to carry out.
     pub fn poll_action(&mut self) -> Option<Action> {
-        self.actions.pop_front()
+        self.out.take_action()
     }
 
     /// Something that happened.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.notices.pop_front()
+        self.out.take_event()
     }
 
     /// Whether there is anything to poll.
     pub fn has_output(&self) -> bool {
-        !self.actions.is_empty() || !self.notices.is_empty()
+        !self.out.is_empty()
     }
 
     /// When to call [`Core::handle_timeout`] next, as monotonic time.
     pub fn poll_timeout(&self) -> Option<Duration> {
-        self.suspicions.values().map(|suspicion| suspicion.deadline).chain(self.timers.next()).min()
+        self.detector.next_deadline().into_iter().chain(self.out.timers.next()).min()
     }
 
     /// Everybody known.
@@ -206,223 +129,349 @@ impl Core {
         &self.members
     }
 
-    /// Makes it one of a cluster that has run for a while. For simulations.
-    #[cfg(any(feature = "sim", test))]
-    pub fn adopt(&mut self, mut members: Members, now: Now) {
-        let own = self.own().clone();
-        members.put(own, now);
-        self.members = members;
-        self.seeds = Seeds::default();
-        self.lists.iter_mut().for_each(MasterList::abandon);
-        self.rumours.clear();
-        self.end_bootstrap();
+    /// Whether a server does not answer us, while others are asked whether they reach it.
+    pub fn is_suspect(&self, url: &ServerUrl) -> bool {
+        self.detector.is_suspect(url)
     }
 
-    /// What time has brought.
+    /// What has happened, and how often.
+    pub fn counters(&self) -> &Counters {
+        &self.out.counters
+    }
+
+    /// The master lists by their names, and their condition.
+    pub fn list_statuses(&self) -> impl Iterator<Item = (&str, &ListStatus)> {
+        self.discovery.list_statuses()
+    }
+
+    /// Makes it a member of a cluster that has run for a while. For simulations.
+    #[cfg(any(feature = "sim", test))]
+    pub fn adopt(&mut self, members: Members, now: Now) {
+        let own = self.own().clone();
+        let mut members = members.held_by(own.url.clone());
+        members.put(own, now);
+        self.members = members;
+        self.broadcasts.clear();
+        self.discovery.reset(&mut self.out);
+    }
+
+    /// A time that [`Core::poll_timeout`] gave has come.
     pub fn handle_timeout(&mut self, now: Now) {
-        self.look_at_clocks(now);
-        while let Some(timer) = self.timers.take_due(now.mono) {
+        self.check_clocks(now);
+        while let Some(timer) = self.out.timers.take_due(now.mono) {
             match timer {
                 Timer::Round => self.round(now),
-                Timer::Silence => self.notice_silence(now),
-                Timer::Rumours => self.push_rumours(now),
-                Timer::Checks => self.check_claims(now),
-                Timer::CatchUp => self.catch_up(now),
-                Timer::Seeds => self.try_seeds(now),
-                Timer::List => self.sync_lists_due(now),
-                Timer::State => self.save_state(now),
+                Timer::Silence => self.probe_silent(now),
+                Timer::Broadcast => {
+                    let messages = self.broadcasts.next_messages(&self.members, now, &mut self.out);
+                    self.send_all(messages, now);
+                }
+                Timer::Verification => self.verify_reports(now),
+                Timer::CatchUp => {
+                    if self.lifecycle.is_working(now) {
+                        let contacts = Repair::catch_up(&self.members, &mut self.out);
+                        self.send_all(contacts, now);
+                    }
+                }
+                Timer::Seeds => self.contact_seeds(now),
+                Timer::Lists => self.discovery.sync_due(&self.members, now, &mut self.out),
+                Timer::SaveState => self.discovery.save_state(&self.members, now, &mut self.out),
                 Timer::Expire => self.expire(now),
                 Timer::Leave => self.finish_leave(),
             }
         }
-        self.settle_suspicions(now);
+        self.judge_suspects(now);
     }
 
-    /// The program's event loop turns. Without this the server vouches for nobody, itself included.
+    /// The program's event loop turns. Without this the server says of nobody that it is up, itself included.
     pub fn handle_heartbeat(&mut self, now: Now) {
-        self.look_at_clocks(now);
-        if !self.is_awake(now) {
-            self.doubt_ourselves(now);
+        self.check_clocks(now);
+        if self.lifecycle.on_heartbeat(now) {
+            self.detector.clear_suspicions();
         }
-        self.last_beat = now.mono;
-        if !self.claims.is_empty() && !self.timers.is_set(Timer::Checks) {
-            self.check_claims(now);
-        }
-    }
-
-    // A machine that was suspended may not count the time in its monotonic clock.
-    fn look_at_clocks(&mut self, now: Now) {
-        let ahead = now.wall.wrapping_sub(now.mono.as_millis() as u64);
-        let moved = ahead.wrapping_sub(self.clock_ahead).cast_signed().unsigned_abs();
-        self.clock_ahead = ahead;
-        if moved > CLOCK_JUMP {
-            self.doubt_ourselves(now);
+        if self.verifier.has_reports() && !self.out.timers.is_set(Timer::Verification) {
+            self.verify_reports(now);
         }
     }
 
-    // What failed until now says nothing about others.
-    fn doubt_ourselves(&mut self, now: Now) {
-        self.awake_since = now.mono;
-        self.suspicions.clear();
+    fn check_clocks(&mut self, now: Now) {
+        if self.lifecycle.check_clocks(now) {
+            self.detector.clear_suspicions();
+        }
     }
 
-    /// Whether one more message may be handled now. Asked before it is even read.
+    /// Whether one more message may be handled now. To be asked before it is even read.
     pub fn admit(&mut self, now: Now) -> Result<(), Error> {
-        self.inbound.admit(now.mono)
+        self.admission.admit(now.mono)
     }
 
-    /// Whether one more message of its sender may be handled now, if it says who that is. After [`Core::admit`].
-    pub fn admit_from(&mut self, message: &Message) -> Result<(), Error> {
-        let from = message.envelope.as_ref().and_then(|envelope| envelope.sender.as_ref());
-        from.map_or(Ok(()), |from| self.inbound.admit_from(from))
+    /// Whether one more message of its sender may be handled now, if it names its sender. To be asked after
+    /// [`Core::admit`].
+    pub fn admit_from(&mut self, message: &Message, now: Now) -> Result<(), Error> {
+        match message.envelope.as_ref().and_then(|envelope| envelope.sender.as_ref()) {
+            Some(sender) => self.admission.admit_sender(sender, now.mono),
+            None => Ok(()),
+        }
     }
 
-    /// A peer's message, admitted. Returns the answer to it.
-    pub fn handle_gossip(&mut self, now: Now, message: &Message) -> Message {
-        self.handle_heartbeat(now);
-        let from = message.envelope.as_ref().and_then(|envelope| envelope.sender.clone());
-        let is_repair = message.envelope.as_ref().is_some_and(|envelope| !envelope.requested_buckets.is_empty());
-        if from.as_ref() == Some(&self.settings.base_url) {
-            self.hear_mirror(message, now);
-            return Message::new_v2(self.own().clone(), [], Envelope::default());
-        }
-        self.figures.last_in = Some((now.wall, from.clone()));
-        self.hear_all(message, from.as_ref(), Voice::Itself, is_repair, now);
-        if let Some(from) = &from {
-            self.members.heard(from, now);
-        }
-        self.vouch(now);
-        if matches!(self.url_doubt, UrlDoubt::Unheard { .. }) {
-            self.url_doubt = UrlDoubt::None;
-        }
-        let Some(envelope) = &message.envelope else {
-            return self.answer_legacy();
-        };
-        if let Some(from) = &from {
-            self.others_reach(from, &envelope.probe_successes);
-            self.try_for(from, &envelope.probe_requests, now);
-            if envelope.suspects_receiver {
-                self.speak_up(from, now);
-            }
-        }
-        let said = message.entries.iter().find(|entry| Some(&entry.url) == from.as_ref());
-        self.answer(said, envelope, now)
-    }
-
-    /// A control request: takes this server out of the online list, or back into it, and tells the others.
+    /// A control request: drains this server or ends its drain, and tells the others.
     pub fn handle_control(&mut self, now: Now, online: bool) {
         self.handle_heartbeat(now);
         let (state, reason) = if online { (State::Online, None) } else { (State::Offline, Some(Reason::Drained)) };
-        if self.phase == Phase::Running && self.own().state != state {
-            self.declare_self(state, reason, now);
-            self.announce(now);
+        if self.lifecycle.is_running() && self.own().state != state {
+            self.declare_local(state, reason, now);
         }
     }
 
-    /// The program shuts down: tells the others. [`Event::Left`] says when it is done.
+    /// The program shuts down: tells the others. [`Event::Left`] says when that is done.
     pub fn handle_leave(&mut self, now: Now) {
-        if self.phase != Phase::Running {
+        if !self.lifecycle.is_running() {
             return;
         }
         self.handle_heartbeat(now);
-        self.phase = Phase::Leaving;
-        self.timers.clear();
-        self.suspicions.clear();
-        self.claims.clear();
-        self.rumours.clear();
+        self.lifecycle.leave();
+        self.out.timers.clear();
+        self.detector.clear_suspicions();
+        self.verifier.clear();
+        self.broadcasts.clear();
         self.exchanges.clear();
-        self.lists.iter_mut().for_each(MasterList::abandon);
-        self.end_bootstrap();
-        self.declare_self(State::Offline, Some(Reason::Left), now);
-        self.announce(now);
-        let limit = if self.settings.update_list_on_shutdown {
-            self.update_lists_last(now);
-            LEAVE_LIMIT_WITH_LIST
-        } else {
-            LEAVE_LIMIT
-        };
-        self.timers.set(Timer::Leave, now.mono + limit);
+        self.discovery.abandon_lists();
+        self.discovery.end_bootstrap(&mut self.out);
+        self.declare_local(State::Offline, Some(Reason::Left), now);
+        let updates_list = self.discovery.update_on_leave(&self.members, now, &mut self.out);
+        let limit = if updates_list { LEAVE_LIMIT_WITH_LIST } else { LEAVE_LIMIT };
+        self.out.timers.set(Timer::Leave, now.mono + limit);
         self.finish_leave_if_told();
     }
 
     fn finish_leave_if_told(&mut self) {
-        if self.phase == Phase::Leaving && self.exchanges.is_empty() && !self.lists.iter().any(MasterList::is_pending) {
+        let is_leaving = self.lifecycle.phase() == Phase::Leaving;
+        if is_leaving && self.exchanges.is_empty() && !self.discovery.is_pending() {
             self.finish_leave();
         }
     }
 
     fn finish_leave(&mut self) {
-        self.phase = Phase::Left;
-        self.timers.clear();
+        self.lifecycle.finish_leave();
+        self.out.timers.clear();
         self.exchanges.clear();
-        self.notices.push_back(Event::Left);
+        self.out.report(Event::Left);
     }
 
-    fn is_awake(&self, now: Now) -> bool {
-        now.mono.saturating_sub(self.last_beat) <= STALL
+    /// What reading a list for [`Action::SyncList`] gave; None if it has not changed. Returns what is to be written, if
+    /// anything is.
+    pub fn handle_list_read(
+        &mut self,
+        now: Now,
+        id: RequestId,
+        list: Result<Option<Message>, String>,
+    ) -> Option<Message> {
+        let index = self.discovery.find(id)?;
+        let is_running = self.lifecycle.is_running();
+        let listed = list.map(|list| list.map(|list| self.take_seeds(index, list, now)));
+        let written = self.discovery.on_list_read(index, listed, &self.members, is_running, now, &mut self.out);
+        self.finish_leave_if_told();
+        written
     }
 
-    /// Whether it goes on, and its program with it: then it may judge others.
-    fn is_working(&self, now: Now) -> bool {
-        self.phase == Phase::Running && self.is_awake(now)
+    // Returns the servers that a list names as online.
+    fn take_seeds(&mut self, index: ListIndex, list: Message, now: Now) -> Vec<Entry> {
+        self.out.report_skipped(&list.skipped);
+        let listed: Vec<_> = list.entries.into_iter().filter(|entry| entry.state == State::Online).collect();
+        self.discovery.add_seeds(index, &listed, &self.members, now);
+        if self.lifecycle.is_running() {
+            self.meet_seeds(now);
+            self.expect_seeds(now);
+        }
+        listed
     }
 
-    fn report_skipped(&mut self, skipped: &[Skipped]) {
-        for entry in skipped {
-            if self.reported.len() < MAX_NAMED && self.reported.insert(entry.clone()) {
-                self.notices.push_back(Event::EntrySkipped(entry.clone()));
+    /// What writing a list for [`Action::SyncList`] gave: whether the store made sure that nobody else had written
+    /// meanwhile.
+    pub fn handle_list_written(&mut self, now: Now, id: RequestId, result: Result<bool, WriteError>) {
+        let Some(index) = self.discovery.find(id) else { return };
+        let is_running = self.lifecycle.is_running();
+        self.discovery.on_list_written(index, result, &self.members, is_running, now, &mut self.out);
+        self.finish_leave_if_told();
+    }
+
+    /// What an earlier process saved. To be called before anything else, if at all.
+    pub fn handle_saved_state(&mut self, now: Now, state: &Message) {
+        self.out.report_skipped(&state.skipped);
+        for entry in state.entries.iter().filter(|entry| entry.url != *self.members.local_url()) {
+            self.discovery.add_candidate(entry, now);
+        }
+        self.meet_seeds(now);
+        self.expect_seeds(now);
+    }
+
+    /// The outcome of [`Action::SaveState`].
+    pub fn handle_state_saved(&mut self, saved: Result<(), String>) {
+        if let Err(error) = saved {
+            self.discovery.on_save_failed(error, &mut self.out);
+        }
+    }
+
+    // Gossips with the next on the ring, with a random server, and now and then with a failed one, by which partitions
+    // heal.
+    fn round(&mut self, now: Now) {
+        self.detector.schedule_round(now, &mut self.out);
+        if !self.lifecycle.is_awake(now) {
+            return;
+        }
+        self.refresh_local(now);
+        if let Some(own) = self.members.local() {
+            self.local.check_url(own, self.detector.last_response(), now, &mut self.out);
+        }
+        if self.members.successors().next().is_none() {
+            self.probe_self(now);
+        }
+        let version_1 = self.legacy.next_to_probe(&self.members);
+        let targets = FailureDetector::round_targets(&self.members, version_1, &mut self.out);
+        let offline = self.members.offline_to_contact(&mut self.out.rng, now);
+        for to in targets {
+            self.probe(to, now);
+        }
+        if let Some(to) = offline.filter(|url| !self.exchanges.is_contacting(url)) {
+            self.send(Request::new(to, Purpose::Contact), now);
+        }
+        if let Some(to) = self.discovery.lost_seed(&self.members, &self.exchanges, now, &mut self.out) {
+            self.send(Request::new(to, Purpose::Contact), now);
+        }
+    }
+
+    // Asks at our own base URL who answers: where no other server of protocol 2 is known, nobody would tell us of another
+    // process there. A load balancer would hand a kept connection to the same process again.
+    fn probe_self(&mut self, now: Now) {
+        let own = self.members.local_url().clone();
+        if !self.exchanges.is_contacting(&own) {
+            self.send(Request::new(own, Purpose::SelfProbe).on_new_connection(), now);
+        }
+    }
+
+    fn probe(&mut self, to: ServerUrl, now: Now) {
+        if !self.detector.is_probing(&to, &self.exchanges) {
+            self.send(Request::new(to, Purpose::Probe), now);
+        }
+    }
+
+    fn probe_silent(&mut self, now: Now) {
+        let silent = self.detector.silent_predecessors(&self.members, now, &mut self.out);
+        if self.lifecycle.is_awake(now) {
+            for url in silent {
+                self.probe(url, now);
             }
         }
     }
 
-    fn say_full(&mut self) {
-        if !self.is_full_said {
-            self.is_full_said = true;
-            self.notices.push_back(Event::Full);
+    fn judge_suspects(&mut self, now: Now) {
+        let is_working = self.lifecycle.is_working(now);
+        while let Some(step) = self.detector.next_step(&self.members, is_working, now) {
+            match step {
+                NextStep::AskMore(url) => self.retry_suspect(&url, now),
+                NextStep::TryAgain(url) => {
+                    self.send(Request::new(url, Purpose::SuspectRetry).on_new_connection(), now);
+                }
+                NextStep::DeclareFailed(url) => {
+                    self.out.counters.deaths += 1;
+                    let change = self.members.mark_failed(&url, now);
+                    if self.on_change(&url, change, now) {
+                        self.broadcast(url, now);
+                    }
+                }
+            }
         }
     }
 
-    // Our own drain, its end, or our leave: it is told more widely than a rumour, and no further by us.
-    fn announce(&mut self, now: Now) {
-        self.rumours.remove(&self.settings.base_url);
-        for to in self.members.audience(&self.settings.base_url, &mut self.rng) {
-            self.tell(to, Purpose::Push, Vec::new(), Envelope::default(), now);
+    // Tries a suspect on a new connection, and asks others to probe it.
+    fn retry_suspect(&mut self, url: &ServerUrl, now: Now) {
+        let Some(step) = self.detector.begin_step(url, now) else { return };
+        self.send(Request::new(url.clone(), Purpose::SuspectRetry).on_new_connection(), now);
+        let requests = self.detector.ask_helpers(url, step, &self.members, now, &mut self.out);
+        self.send_all(requests, now);
+    }
+
+    fn verify_reports(&mut self, now: Now) {
+        if self.verifier.has_reports() && self.lifecycle.is_working(now) {
+            let requests = self.verifier.next_verifications(&self.members, &self.exchanges, now, &mut self.out);
+            self.send_all(requests, now);
+        }
+    }
+
+    fn contact_seeds(&mut self, now: Now) {
+        if self.lifecycle.is_awake(now) {
+            let contacts = self.discovery.next_seed_contacts(&self.members, &self.exchanges, now, &mut self.out);
+            self.send_all(contacts, now);
+        } else {
+            self.discovery.skip_seed_contacts();
+        }
+        self.discovery.schedule_seeds(&self.members, &self.exchanges, now, &mut self.out);
+    }
+
+    fn meet_seeds(&mut self, now: Now) {
+        for to in self.discovery.first_contacts(&self.exchanges, &mut self.out) {
+            let id = self.send(Request::new(to, Purpose::Contact), now);
+            self.discovery.add_first_contact(id);
+        }
+    }
+
+    fn expect_seeds(&mut self, now: Now) {
+        if self.lifecycle.is_running() {
+            self.discovery.expect_seeds(&self.members, &self.exchanges, now, &mut self.out);
         }
     }
 
     fn expire(&mut self, now: Now) {
-        self.timers.set(Timer::Expire, now.mono + EXPIRY_INTERVAL);
-        self.renewed.retain(|_, at| now.mono < *at + self.settings.interval);
-        self.look_at_lists_if_alone(now);
-        for entry in self.members.expire(&self.settings.base_url, now) {
-            self.seeds.add_candidate(&entry, now);
+        self.out.timers.set(Timer::Expire, now.mono + EXPIRY_INTERVAL);
+        self.broadcasts.expire(now);
+        if self.lifecycle.is_running() {
+            self.discovery.look_if_alone(&self.members, now, &mut self.out);
+        }
+        for entry in self.members.expire(now) {
+            self.discovery.add_candidate(&entry, now);
             if entry.state == State::Online {
-                // Until it has been met anew it is not listed.
+                // It is not listed until it has answered again.
                 let event = MemberEvent { kind: MemberEventKind::Offline, entry, at: now.wall, known_after: 0 };
-                self.notices.push_back(Event::Member(event));
+                self.out.report(Event::Member(event));
             }
         }
-        let members = &self.members;
-        self.spared.retain(|url, _| members.get(url).is_some());
+        self.detector.expire(&self.members);
         self.expect_seeds(now);
     }
 
-    fn random_factor(&mut self, range: std::ops::Range<f64>) -> f64 {
-        self.rng.random_range(range)
+    // What we say of ourselves.
+    fn own(&self) -> &Entry {
+        // new() puts it there, and nothing removes it.
+        self.members.local().expect("the local entry is always there")
     }
-}
 
-// Neither is collected: that would sort first, which is 8 kB of code for each type.
-fn urls<'a>(urls: impl Iterator<Item = &'a ServerUrl>) -> BTreeSet<&'a ServerUrl> {
-    let mut set = BTreeSet::new();
-    set.extend(urls);
-    set
-}
+    // Stamps our entry, and answers what others have said of us.
+    fn refresh_local(&mut self, now: Now) {
+        if self.lifecycle.is_awake(now) {
+            let own = self.local.refresh(self.own().clone(), now, &mut self.out);
+            self.put_local(own, now);
+        }
+    }
 
-fn by_url<'a>(entries: impl Iterator<Item = &'a Entry>) -> BTreeMap<&'a ServerUrl, &'a Entry> {
-    let mut map = BTreeMap::new();
-    map.extend(entries.map(|entry| (&entry.url, entry)));
-    map
+    // Goes online or offline by our own will. That is told more widely than other updates, and nobody passes it on for us.
+    fn declare_local(&mut self, state: State, reason: Option<Reason>, now: Now) {
+        self.refresh_local(now);
+        let own = self.local.declare(self.own().clone(), state, reason, now);
+        self.put_local(own, now);
+        self.broadcasts.forget(self.members.local_url());
+        for to in self.members.announcement_targets(&mut self.out.rng) {
+            let content = Content::Entries(Vec::new(), Box::default());
+            self.send(Request::with(to, Purpose::Update { ring_tries: 0 }, content), now);
+        }
+    }
+
+    fn put_local(&mut self, own: Entry, now: Now) {
+        let url = own.url.clone();
+        let change = self.members.put(own, now);
+        if self.on_change(&url, change, now) {
+            self.broadcast(url, now);
+        }
+    }
 }
 
 #[cfg(test)]

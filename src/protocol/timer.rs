@@ -1,64 +1,63 @@
-//! When the core wants to be called next.
+//! The timers of the core: for each kind at most one time at which it wants to be called.
 
 use std::time::Duration;
 
-/// What a moment is waited for.
+/// What a time is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Timer {
-    /// The next round of gossip.
+    /// The next gossip round.
     Round,
-    /// The next look for servers that should have spoken to us.
+    /// The next look for servers that should have gossiped with us.
     Silence,
-    /// The next telling on of rumours.
-    Rumours,
-    /// The next try of servers that somebody calls dead.
-    Checks,
-    /// The next exchange of a new server with others that list something else.
+    /// The next broadcast of updates.
+    Broadcast,
+    /// The next verification of reported failures.
+    Verification,
+    /// The next exchange of a new server whose list differs from the others'.
     CatchUp,
-    /// The next try of seeds.
+    /// The next contact with seeds.
     Seeds,
     /// The next read or update of a master list.
-    List,
-    /// The next look for what the state file lacks.
-    State,
-    /// The next look for what has expired.
+    Lists,
+    /// The next look for changes to save for the next start.
+    SaveState,
+    /// The next removal of what has expired.
     Expire,
-    /// The moment at which a leave is over, whoever has heard of it.
+    /// The end of a leave, no matter who has heard of it.
     Leave,
 }
 
 impl Timer {
+    // Timers that are due at the same time fire in this order.
     const ALL: [Self; 10] = [
         Self::Round,
         Self::Silence,
-        Self::Rumours,
-        Self::Checks,
+        Self::Broadcast,
+        Self::Verification,
         Self::CatchUp,
         Self::Seeds,
-        Self::List,
-        Self::State,
+        Self::Lists,
+        Self::SaveState,
         Self::Expire,
         Self::Leave,
     ];
 }
 
-/// At most one moment for each timer, as monotonic time.
+/// At most one monotonic time for each timer.
 #[derive(Clone, Debug, Default)]
 pub struct Timers([Option<Duration>; Timer::ALL.len()]);
 
 impl Timers {
-    /// Sets a timer, in place of what it was set to.
+    /// Sets a timer; an earlier setting is forgotten.
     pub fn set(&mut self, timer: Timer, at: Duration) {
         self.0[timer as usize] = Some(at);
     }
 
-    /// Sets a timer, unless it is set to an earlier moment. Returns whether it did.
-    pub fn set_earlier(&mut self, timer: Timer, at: Duration) -> bool {
-        let is_earlier = self.0[timer as usize].is_none_or(|set| at < set);
-        if is_earlier {
+    /// Sets a timer unless it is set to an earlier time.
+    pub fn set_earlier(&mut self, timer: Timer, at: Duration) {
+        if self.0[timer as usize].is_none_or(|set| at < set) {
             self.set(timer, at);
         }
-        is_earlier
     }
 
     /// Whether a timer is set.
@@ -66,17 +65,17 @@ impl Timers {
         self.0[timer as usize].is_some()
     }
 
-    /// Stops every timer.
+    /// Stops all timers.
     pub fn clear(&mut self) {
         *self = Self::default();
     }
 
-    /// The earliest moment.
+    /// The earliest time.
     pub fn next(&self) -> Option<Duration> {
         self.0.iter().flatten().min().copied()
     }
 
-    /// Takes a timer that is due.
+    /// Stops one timer that is due, and returns it.
     pub fn take_due(&mut self, now: Duration) -> Option<Timer> {
         let timer = Timer::ALL.into_iter().find(|timer| self.0[*timer as usize].is_some_and(|at| at <= now))?;
         self.0[timer as usize] = None;

@@ -10,7 +10,7 @@ use super::meter::{ANSWER_HEADERS, Change, REQUEST_HEADERS};
 use super::network::{Direction, Packet, Passage};
 use super::{BEAT, Health, Kind, LOOKED_AT_ALWAYS, Node, World, list};
 use crate::message::{Entry, Message, Reason, ServerUrl};
-use crate::protocol::{Action, Event as CoreEvent, ExchangeError, Id, MemberEventKind, WriteError};
+use crate::protocol::{Action, Event as CoreEvent, ExchangeError, MemberEventKind, RequestId, WriteError};
 
 /// How many connections wait for a process that takes none: Node's backlog.
 const BACKLOG: usize = 511;
@@ -18,19 +18,47 @@ const BACKLOG: usize = 511;
 /// Something that will happen.
 #[derive(Debug)]
 pub enum Event {
-    Wake { server: usize, process: u32 },
+    Wake {
+        server: usize,
+        process: u32,
+    },
     Request(Letter),
-    Answer { letter: Letter, end: End },
-    GivenUp { to: usize, from: usize, process: u32, id: Id },
-    ListRead { server: usize, process: u32, sync: Sync, works: bool },
-    ListStored { server: usize, process: u32, id: Id, entries: Vec<Entry>, condition: Option<u64>, told: Duration },
-    ListWritten { server: usize, process: u32, id: Id, result: Result<bool, WriteError> },
+    Answer {
+        letter: Letter,
+        end: End,
+    },
+    GivenUp {
+        to: usize,
+        from: usize,
+        process: u32,
+        id: RequestId,
+    },
+    ListRead {
+        server: usize,
+        process: u32,
+        sync: Sync,
+        works: bool,
+    },
+    ListStored {
+        server: usize,
+        process: u32,
+        id: RequestId,
+        entries: Vec<Entry>,
+        condition: Option<u64>,
+        told: Duration,
+    },
+    ListWritten {
+        server: usize,
+        process: u32,
+        id: RequestId,
+        result: Result<bool, WriteError>,
+    },
 }
 
 /// A read of the list, and what is to follow it.
 #[derive(Clone, Copy, Debug)]
 pub struct Sync {
-    id: Id,
+    id: RequestId,
     write: bool,
     if_changed: bool,
     timeout: Duration,
@@ -50,7 +78,7 @@ pub enum End {
 pub struct Letter {
     pub from: usize,
     pub process: u32,
-    pub id: Id,
+    pub id: RequestId,
     pub to: usize,
     pub message: Arc<Message>,
     pub bytes: u64,
@@ -317,7 +345,7 @@ impl World {
     fn notice(&mut self, server: usize, notice: CoreEvent) {
         let event = match notice {
             CoreEvent::Member(event) if event.kind != MemberEventKind::Suspect => event,
-            CoreEvent::Rival(url) => {
+            CoreEvent::DuplicateUrl(url) => {
                 let what = format!("server {server} takes another process for one with its base URL, {url}");
                 if let Some(invariants) = &mut self.invariants {
                     invariants.violated("no rival", self.now, what);
@@ -334,7 +362,7 @@ impl World {
             | CoreEvent::StateNotSaved(_)
             | CoreEvent::Unreachable { .. }
             | CoreEvent::Full
-            | CoreEvent::EntrySkipped(_) => return,
+            | CoreEvent::EntriesSkipped(_) => return,
         };
         let (Entry { url, v2, .. }, online) = (event.entry, event.kind == MemberEventKind::Online);
         let why = v2.and_then(|v2| v2.reason);
@@ -354,7 +382,7 @@ impl World {
         }
     }
 
-    fn post(&mut self, from: usize, id: Id, to: &ServerUrl, message: Arc<Message>, timeout: Duration) {
+    fn post(&mut self, from: usize, id: RequestId, to: &ServerUrl, message: Arc<Message>, timeout: Duration) {
         let (process, deadline) = (self.servers[from].process, self.now + timeout);
         let bytes = self.measure(from, &message, REQUEST_HEADERS);
         self.meter.exchanges += 1;

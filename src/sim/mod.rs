@@ -119,7 +119,7 @@ impl World {
         let it = &mut self.servers[server];
         let settings = it.settings.clone();
         it.node = Some(match it.kind {
-            Kind::Ours => Node::Ours(Box::new(Core::new(settings, now, seed))),
+            Kind::Ours => Node::Ours(Box::new(Core::new(&settings, now, seed))),
             Kind::V1 => Node::V1(Box::new(V1::new(settings, now, seed))),
         });
         (it.health, it.process, it.wake_at) = (Health::Up, it.process + 1, None);

@@ -7,7 +7,7 @@ use super::{Event, Letter};
 use crate::clock::Now;
 use crate::config::Settings;
 use crate::message::{Entry, Message, ServerUrl, State};
-use crate::protocol::{Action, Core, Event as CoreEvent, ExchangeError, Id, WriteError};
+use crate::protocol::{Action, Core, Event as CoreEvent, ExchangeError, RequestId, WriteError};
 
 /// What a server runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +87,7 @@ impl Node {
         }
     }
 
-    pub(super) fn handle_response(&mut self, now: Now, id: Id, answer: Result<Message, ExchangeError>) {
+    pub(super) fn handle_response(&mut self, now: Now, id: RequestId, answer: Result<Message, ExchangeError>) {
         match self {
             Self::Ours(core) => core.handle_response(now, id, answer),
             Self::V1(v1) => v1.handle_response(now, id, answer),
@@ -111,7 +111,7 @@ impl Node {
     pub(super) fn handle_list_read(
         &mut self,
         now: Now,
-        id: Id,
+        id: RequestId,
         list: Result<Option<Message>, String>,
     ) -> Option<Message> {
         match self {
@@ -121,7 +121,7 @@ impl Node {
         }
     }
 
-    pub(super) fn handle_list_written(&mut self, now: Now, id: Id, result: Result<bool, WriteError>) {
+    pub(super) fn handle_list_written(&mut self, now: Now, id: RequestId, result: Result<bool, WriteError>) {
         match self {
             Self::Ours(core) => core.handle_list_written(now, id, result),
             // It logs a failure, and does nothing about it.

@@ -13,7 +13,7 @@ use super::list::List;
 use crate::clock::Now;
 use crate::config::Settings;
 use crate::message::{Entry, Message, ServerUrl, State};
-use crate::protocol::{Action, Event as CoreEvent, ExchangeError, Id, MemberEvent, MemberEventKind};
+use crate::protocol::{Action, Event as CoreEvent, ExchangeError, MemberEvent, MemberEventKind, RequestId};
 
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(5);
 const LIST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -50,12 +50,12 @@ pub struct V1 {
     // Its own offline entry is the object that it stamps, because it was drained or shuts down.
     is_drained: bool,
     is_leaving: bool,
-    exchanges: BTreeMap<Id, (ServerUrl, Purpose)>,
+    exchanges: BTreeMap<RequestId, (ServerUrl, Purpose)>,
     retries: Vec<(Duration, ServerUrl)>,
     next_round: Option<Duration>,
     next_list: Option<Duration>,
     reading: Reading,
-    next_id: Id,
+    next_id: RequestId,
     rng: SmallRng,
     actions: VecDeque<Action>,
     notices: VecDeque<CoreEvent>,
@@ -142,7 +142,7 @@ impl V1 {
     }
 
     /// The outcome of an exchange.
-    pub fn handle_response(&mut self, now: Now, id: Id, answer: Result<Message, ExchangeError>) {
+    pub fn handle_response(&mut self, now: Now, id: RequestId, answer: Result<Message, ExchangeError>) {
         let Some((to, purpose)) = self.exchanges.remove(&id) else { return };
         match (purpose, answer) {
             (Purpose::First | Purpose::Second, Ok(message)) => self.merge(message.lists()),

@@ -14,7 +14,7 @@ impl Cluster {
     fn new(names: &[&str]) -> Self {
         let mut servers = BTreeMap::new();
         for (seed, name) in names.iter().enumerate() {
-            let core = Core::new(settings(name), at(0), seed as u64);
+            let core = Core::new(&settings(name), at(0), seed as u64);
             let seeds = names.iter().map(|name| entry(name, ONLINE, WALL, None)).collect();
             let mut server = Server { core, now: at(0), sync: 0 };
             server.actions();

@@ -64,7 +64,7 @@ fn fresh_news_counts_of_a_server_whose_clock_has_stepped_back() {
     server.pass(20);
     server.hear(vec![entry("b", ONLINE, WALL + HOUR + 1, Some(1))]);
     // Its own answer says what its clock shows.
-    server.core.members.answered(&url("b"), server.now);
+    server.core.members.on_response(&url("b"), server.now);
     let probe = server.next_gossip();
     server.core.handle_response(server.now, probe, Err(ExchangeError::TimedOut));
     server.hear(vec![entry("b", ONLINE, WALL + HOUR + 60_000, Some(1))]);
@@ -112,7 +112,7 @@ fn a_program_whose_event_loop_hangs_neither_stamps_refutes_probes_nor_accuses() 
     let stamp = server.own().stamp;
     server.core.handle_response(server.now, probe, Err(ExchangeError::Other("time-out".into())));
     let accusation = Message::new(vec![entry("a", OFFLINE, server.now.wall, Some(WALL))]);
-    let from_b = server.core.send(url("b"), Purpose::Contact, server.now);
+    let from_b = server.core.send(Request::new(url("b"), Purpose::Contact), server.now);
     server.actions();
     server.core.handle_response(server.now, from_b, Ok(accusation));
     assert_eq!(gossips(&server.pass_with(90, false)), []);

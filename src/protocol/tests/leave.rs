@@ -26,7 +26,7 @@ fn a_leave_after_a_stall_is_a_leave_all_the_same() {
     server.meet("b", Some(1));
     server.pass_with(20, false);
     let death = entry("a", OFFLINE, server.now.wall, Some(WALL));
-    let from_b = server.core.send(url("b"), Purpose::Contact, server.now);
+    let from_b = server.core.send(Request::new(url("b"), Purpose::Contact), server.now);
     server.core.handle_response(server.now, from_b, Ok(Message::new(vec![death.clone()])));
     server.core.handle_leave(server.now);
     assert!(crate::membership::supersedes(server.own(), &death));
@@ -35,7 +35,7 @@ fn a_leave_after_a_stall_is_a_leave_all_the_same() {
 
 #[test]
 fn a_read_of_the_list_from_before_the_leave_is_not_the_update_of_the_leave() {
-    let mut server = Server::with(Settings { update_list_on_shutdown: true, ..settings("a") });
+    let mut server = Server::with(&Settings { update_list_on_shutdown: true, ..settings("a") });
     server.actions();
     let earlier = server.sync;
     server.core.handle_leave(server.now);
@@ -55,7 +55,7 @@ fn a_leave_ends_within_six_seconds_whatever_the_others_do() {
 
 #[test]
 fn a_leave_with_an_update_takes_the_server_out_of_the_list_within_twelve_seconds() {
-    let mut server = Server::with(Settings { update_list_on_shutdown: true, ..settings("a") });
+    let mut server = Server::with(&Settings { update_list_on_shutdown: true, ..settings("a") });
     server.actions();
     server.core.handle_leave(server.now);
     assert_eq!(syncs(&server.actions()), [true]);
@@ -63,7 +63,7 @@ fn a_leave_with_an_update_takes_the_server_out_of_the_list_within_twelve_seconds
     assert_eq!(written, Some(Message::default()));
     server.list_written();
     assert!(server.notices().contains(&Event::Left));
-    let mut hanging = Server::with(Settings { update_list_on_shutdown: true, ..settings("a") });
+    let mut hanging = Server::with(&Settings { update_list_on_shutdown: true, ..settings("a") });
     hanging.core.handle_leave(hanging.now);
     hanging.pass(12);
     assert!(hanging.notices().contains(&Event::Left));
@@ -75,7 +75,7 @@ fn a_server_that_has_left_is_asked_on_a_connection_of_its_own_for_it_is_about_to
     server.meet("b", Some(1));
     server.actions();
     let is_fresh = |server: &mut Server| {
-        server.core.send(url("b"), Purpose::Contact, server.now);
+        server.core.send(Request::new(url("b"), Purpose::Contact), server.now);
         server.actions().iter().any(|action| matches!(action, Action::Gossip { fresh: true, .. }))
     };
     assert!(!is_fresh(&mut server));

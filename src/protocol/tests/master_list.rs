@@ -84,7 +84,7 @@ fn a_list_is_written_when_somebody_is_missing_or_dead_or_has_started_anew() {
     let listed = |incarnation| entry("b", ONLINE, WALL, Some(incarnation));
     let own = server.own().clone();
     let mut writes = |listed: Vec<Entry>| {
-        server.core.update_lists_last(server.now);
+        server.update_lists();
         server.actions();
         server.list(Ok(Message::new(listed))).is_some()
     };
@@ -132,7 +132,7 @@ fn what_was_written_is_read_back_and_written_again_if_somebody_was_quicker() {
 
 #[test]
 fn a_leave_that_comes_too_late_is_written_again() {
-    let mut server = Server::with(Settings { update_list_on_shutdown: true, ..settings("a") });
+    let mut server = Server::with(&Settings { update_list_on_shutdown: true, ..settings("a") });
     server.actions();
     let listed = vec![server.own().clone()];
     server.core.handle_leave(server.now);
@@ -150,7 +150,7 @@ fn a_leave_that_comes_too_late_is_written_again() {
 
 #[test]
 fn one_list_that_works_is_enough() {
-    let mut server = Server::with(Settings { lists: vec!["one".into(), "other".into()], ..settings("a") });
+    let mut server = Server::with(&Settings { lists: vec!["one".into(), "other".into()], ..settings("a") });
     let ids: Vec<_> = server.actions().iter().filter_map(sync_of).collect();
     let seed = entry("b", ONLINE, WALL, Some(1));
     server.core.handle_list_read(server.now, ids[0], Err("no answer".into()));
@@ -166,17 +166,17 @@ fn one_list_that_works_is_enough() {
 
 #[test]
 fn a_server_that_one_list_drops_is_still_a_seed_of_the_other() {
-    let mut server = Server::with(Settings { lists: vec!["one".into(), "other".into()], ..settings("a") });
+    let mut server = Server::with(&Settings { lists: vec!["one".into(), "other".into()], ..settings("a") });
     let ids: Vec<_> = server.actions().iter().filter_map(sync_of).collect();
     let listed = || Ok(Some(Message::new(vec![entry("b", ONLINE, WALL, Some(1))])));
     server.core.handle_list_read(server.now, ids[0], listed());
     server.core.handle_list_read(server.now, ids[1], listed());
-    server.core.update_lists_last(server.now);
+    server.update_lists();
     let ids: Vec<_> = server.actions().iter().filter_map(sync_of).collect();
     server.core.handle_list_read(server.now, ids[0], Ok(Some(Message::default())));
-    assert!(!server.core.seeds.is_given_up(&url("b"), server.now));
+    assert!(!server.core.discovery.is_given_up(&url("b"), server.now));
     server.core.handle_list_read(server.now, ids[1], Ok(Some(Message::default())));
-    assert!(server.core.seeds.is_given_up(&url("b"), server.now));
+    assert!(server.core.discovery.is_given_up(&url("b"), server.now));
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn one_that_started_anew_with_a_clock_that_is_behind_is_tried() {
     server.list(Ok(Message::new(vec![again.clone()])));
     assert_eq!(gossips(&server.actions()), [], "the process whose end is known");
     again.v2 = again.v2.map(|v2| EntryV2 { instance: v2.instance + 1, ..v2 });
-    server.core.update_lists_last(server.now);
+    server.update_lists();
     server.actions();
     server.list(Ok(Message::new(vec![again])));
     assert_ne!(gossips(&server.pass(2)).len(), 0);
@@ -277,7 +277,7 @@ fn a_stranger_that_is_given_up_leaves_a_list_that_was_right_with_it() {
     (listed[0], listed[1]) = (server.own().clone(), entry("b", ONLINE, server.now.wall, Some(1)));
     server.list(Ok(Message::new(listed.clone())));
     server.fail_probes_of("stranger", 100);
-    server.core.update_lists_last(server.now);
+    server.update_lists();
     let if_changed = server.actions().iter().any(|it| matches!(it, Action::SyncList { if_changed: true, .. }));
     assert!(!if_changed);
     assert_eq!(server.list(Ok(Message::new(listed))).expect("an update").entries.len(), 2);
@@ -290,7 +290,7 @@ fn what_was_right_counts_no_more_after_a_read_that_failed() {
     let own = server.own().clone();
     server.list(Ok(Message::new(vec![own])));
     let news = |server: &mut Server| {
-        server.core.update_lists_last(server.now);
+        server.update_lists();
         server.actions().iter().any(|it| matches!(it, Action::SyncList { if_changed: true, .. }))
     };
     assert!(news(&mut server));
@@ -349,7 +349,7 @@ fn the_bootstrap_contacts_its_seeds_once() {
 
 #[test]
 fn seeds_are_tried_less_and_less_often_however_often_the_list_is_read() {
-    let mut server = Server::with(Settings { interval: Duration::from_secs(300), ..settings("a") });
+    let mut server = Server::with(&Settings { interval: Duration::from_secs(300), ..settings("a") });
     let mut tries = Vec::new();
     for second in 0..3_600 {
         for action in server.pass(1) {

@@ -1,20 +1,22 @@
 //! A core under test, and its clock.
 
+mod accept;
+mod broadcast;
 mod cluster;
 mod detector;
-mod hearing;
 mod leave;
 mod limits;
+mod local;
 mod master_list;
-mod own;
-mod rumours;
-mod state;
+mod repair;
+mod saved_state;
 mod suspicion;
-mod sync;
+
+use std::collections::{BTreeSet, VecDeque};
 
 use super::*;
 use crate::membership::tests::{WALL, at, entry, url};
-use crate::message::EntryV2;
+use crate::message::{EntryV2, Envelope};
 
 const HOUR: u64 = 3_600_000;
 const OFFLINE: State = State::Offline;
@@ -37,15 +39,15 @@ fn settings(name: &str) -> Settings {
 struct Server {
     core: Core,
     now: Now,
-    sync: Id,
+    sync: RequestId,
 }
 
 impl Server {
     fn new(name: &str) -> Self {
-        Self::with(settings(name))
+        Self::with(&settings(name))
     }
 
-    fn with(settings: Settings) -> Self {
+    fn with(settings: &Settings) -> Self {
         Self { core: Core::new(settings, at(0), 7), now: at(0), sync: 0 }
     }
 
@@ -85,13 +87,18 @@ impl Server {
 
     /// An update of the master list that holds this; returns what it holds then.
     fn update(&mut self, listed: Vec<Entry>) -> Vec<ServerUrl> {
-        self.core.update_lists_last(self.now);
+        self.update_lists();
         self.actions();
         let written = self.list(Ok(Message::new(listed.clone())));
         if written.is_some() {
             self.list_written();
         }
         written.map_or(listed, |written| written.entries).into_iter().map(|entry| entry.url).collect()
+    }
+
+    fn update_lists(&mut self) {
+        let Core { discovery, members, out, .. } = &mut self.core;
+        discovery.update_all(members, self.now, out);
     }
 
     /// The outcome of a read of a list that may be what it was.
@@ -159,12 +166,12 @@ impl Server {
     }
 
     /// The same as an answer.
-    fn answered(&mut self, id: Id, from: &Entry, others: Vec<Entry>, envelope: Envelope) {
+    fn answered(&mut self, id: RequestId, from: &Entry, others: Vec<Entry>, envelope: Envelope) {
         self.core.handle_response(self.now, id, Ok(Message::new_v2(from.clone(), others, envelope)));
     }
 
     /// What is sent until one message fits.
-    fn sent_until(&mut self, fits: impl Fn(&Message) -> bool) -> (Id, ServerUrl, Message) {
+    fn sent_until(&mut self, fits: impl Fn(&Message) -> bool) -> (RequestId, ServerUrl, Message) {
         for _ in 0..3_000 {
             for action in self.pass_tenth() {
                 if let Action::Gossip { id, to, message, .. } = action
@@ -186,7 +193,7 @@ impl Server {
     }
 
     /// Waits for the next gossip to go out.
-    fn next_gossip(&mut self) -> Id {
+    fn next_gossip(&mut self) -> RequestId {
         let sent = std::iter::repeat_with(|| gossips(&self.pass_tenth())).find(|sent| !sent.is_empty());
         sent.expect("rounds never end")[0].0
     }
@@ -194,11 +201,11 @@ impl Server {
     /// A server that has answered once, so that it is not excused as starting.
     fn meet(&mut self, name: &str, incarnation: Option<u64>) {
         self.hear(vec![entry(name, ONLINE, self.now.wall, incarnation)]);
-        self.core.members.answered(&url(name), self.now);
+        self.core.members.on_response(&url(name), self.now);
     }
 }
 
-fn gossips(actions: &[Action]) -> Vec<(Id, ServerUrl)> {
+fn gossips(actions: &[Action]) -> Vec<(RequestId, ServerUrl)> {
     let gossip = |action: &Action| match action {
         Action::Gossip { id, to, .. } => Some((*id, to.clone())),
         Action::SyncList { .. } | Action::SaveState(_) => None,
@@ -206,7 +213,7 @@ fn gossips(actions: &[Action]) -> Vec<(Id, ServerUrl)> {
     actions.iter().filter_map(gossip).collect()
 }
 
-fn sync_of(action: &Action) -> Option<Id> {
+fn sync_of(action: &Action) -> Option<RequestId> {
     if let Action::SyncList { id, .. } = action { Some(*id) } else { None }
 }
 

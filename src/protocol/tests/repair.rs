@@ -7,7 +7,7 @@ fn converse(one: &mut Server, other: &mut Server) -> usize {
     let to = other.own().url.clone();
     let mut largest = 0;
     one.actions();
-    one.core.send(to.clone(), Purpose::Contact, one.now);
+    one.core.send(Request::new(to.clone(), Purpose::Contact), one.now);
     for _ in 0..50 {
         let sent: Vec<_> = one.actions();
         if sent.is_empty() {
@@ -90,7 +90,7 @@ fn a_repair_that_changes_nothing_is_not_repeated() {
         other.pass(1);
     }
     one.actions();
-    one.core.send(url("b"), Purpose::Contact, one.now);
+    one.core.send(Request::new(url("b"), Purpose::Contact), one.now);
     let sent = one.actions();
     let Action::Gossip { id, message, .. } = &sent[0] else { panic!("{sent:?}") };
     let answer = other.core.handle_gossip(other.now, message);
@@ -103,7 +103,7 @@ fn a_version_1_server_is_sent_what_its_full_answer_lacks() {
     let mut server = Server::new("a");
     server.hear(["b", "c", "d"].map(|name| entry(name, ONLINE, WALL, Some(1))).into());
     server.actions();
-    let id = server.core.send(url("b"), Purpose::Probe, server.now);
+    let id = server.core.send(Request::new(url("b"), Purpose::Probe), server.now);
     let sent = server.actions();
     let Action::Gossip { message, .. } = &sent[0] else { panic!("{sent:?}") };
     assert_eq!(message.lists().len(), 1, "small first");
@@ -159,7 +159,7 @@ fn the_size_of_an_entry_is_what_it_takes_in_a_message() {
 fn where_there_is_more_than_fits_another_is_asked_for_it() {
     let (mut one, mut other) = (Server::new("a"), knowing("b", 0..3_000));
     one.actions();
-    one.core.send(url("b"), Purpose::Contact, one.now);
+    one.core.send(Request::new(url("b"), Purpose::Contact), one.now);
     let mut asked = BTreeSet::new();
     for _ in 0..3 {
         for action in one.actions() {

@@ -3,7 +3,7 @@
 use super::*;
 
 fn keeper() -> Server {
-    Server::with(Settings { keeps_state: true, ..settings("a") })
+    Server::with(&Settings { keeps_state: true, ..settings("a") })
 }
 
 fn saved(actions: &[Action]) -> Vec<Vec<ServerUrl>> {

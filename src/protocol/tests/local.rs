@@ -47,7 +47,7 @@ fn a_stamp_stuck_ahead_drops_back_when_the_clock_is_set_right() {
 #[test]
 fn an_incarnation_born_while_the_clock_was_days_ahead_drops_back_too() {
     let wrong = Now { wall: WALL + 72 * HOUR, ..at(0) };
-    let mut server = Server { core: Core::new(settings("a"), wrong, 7), now: at(1), sync: 0 };
+    let mut server = Server { core: Core::new(&settings("a"), wrong, 7), now: at(1), sync: 0 };
     server.hear(vec![]);
     assert_eq!(server.own().v2.as_ref().map(|v2| v2.incarnation), Some(WALL + 1_000));
 }
@@ -166,7 +166,7 @@ fn a_server_that_is_taken_back_is_stamped_then_and_not_when_it_was_drained() {
 }
 
 fn rivals(server: &mut Server) -> Vec<Event> {
-    server.notices().into_iter().filter(|notice| matches!(notice, Event::Rival(_))).collect()
+    server.notices().into_iter().filter(|notice| matches!(notice, Event::DuplicateUrl(_))).collect()
 }
 
 /// What another process says under the same base URL: that it lives, above what we have said.
@@ -184,7 +184,7 @@ fn another_process_with_our_base_url_is_told_of_once() {
         server.pass(30);
         told.extend(rivals(&mut server).into_iter().map(|notice| (round, notice)));
     }
-    assert_eq!(told, [(5, Event::Rival(url("a")))]);
+    assert_eq!(told, [(5, Event::DuplicateUrl(url("a")))]);
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn another_process_with_our_base_url_is_found_where_nobody_else_is() {
         told += rivals(&mut server).len();
     }
     assert_eq!(told, 1);
-    assert_eq!(server.core.last_answer, at(0).mono, "nobody else has answered");
+    assert_eq!(server.core.detector.last_response(), at(0).mono, "nobody else has answered");
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn what_a_server_says_to_itself_is_nobody_elses_word() {
     let mirror = Message::new_v2(server.own().clone(), vec![], Envelope::default());
     let answer = server.core.handle_gossip(server.now, &mirror);
     assert_eq!(answer.entries, [server.own().clone()]);
-    assert_eq!(server.core.figures.last_in, None);
+    assert_eq!(server.core.out.counters.last_in, None);
 }
 
 #[test]

@@ -1,14 +1,19 @@
-//! The one rule by which two words on a server become one. It takes the greater in a total order, which makes merging
-//! commutative, associative and idempotent, whatever comes in whatever order.
+//! Which of two entries of one server wins: the greater in a total order. So merging is commutative, associative and
+//! idempotent, in whatever order entries arrive. Whether a peer is believed at all is decided in `accept.rs`.
 
 use crate::message::{Entry, EntryV2, State};
 
-/// The version of a server's life and death that an entry speaks of: the incarnation, which only the server itself
-/// raises, and always above what it was told. Incarnations begin at the wall clock, so they compare with stamps:
-/// - v1 servers have none, and their newest stamp counts. A server that was upgraded from v1 is above its old self, and
-///   one that went back to v1 is above its last incarnation as soon as it stamps itself.
-/// - A death counts at least as its stamp. Otherwise an entry that lost its incarnation on the way, and looks like one
-///   of v1, would be above a death that came after it.
+/// The incarnation that an entry counts as. Incarnations begin at the wall clock, so they compare with stamps:
+///
+/// | entry | counts as |
+/// |---|---|
+/// | of version 1 | its stamp |
+/// | online | its incarnation |
+/// | offline | the greater of its incarnation and its stamp |
+///
+/// A server that is upgraded from version 1 is therefore above its old self at once, and one that is rolled back is as
+/// soon as it stamps itself. The stamp counts for an offline entry because a tool or a hand-made list may strip the
+/// incarnation of an online entry: by its stamp that entry is still older than the failure.
 pub fn effective_incarnation(entry: &Entry) -> u64 {
     match (&entry.v2, entry.state) {
         (None, _) => entry.stamp,
@@ -17,18 +22,18 @@ pub fn effective_incarnation(entry: &Entry) -> u64 {
     }
 }
 
-/// Whether an entry says something newer of the same server than another.
+/// Whether `new` wins over `old`; both are entries of the same server.
 pub fn supersedes(new: &Entry, old: &Entry) -> bool {
     rank(new) > rank(old)
 }
 
-/// What is known when both entries are.
+/// The entry that wins.
 pub fn join(a: Entry, b: Entry) -> Entry {
     if supersedes(&b, &a) { b } else { a }
 }
 
-// At the same number offline wins; at the same state the newest stamp. What follows only decides between entries that
-// should not both exist, the same way everywhere.
+// At the same incarnation offline wins; in the same state the newest stamp. The rest only breaks ties between entries
+// that should not both exist, the same way on every server.
 fn rank(entry: &Entry) -> (u64, State, u64, Option<&EntryV2>, bool) {
     (effective_incarnation(entry), entry.state, entry.stamp, entry.v2.as_ref(), entry.monitor)
 }
@@ -41,7 +46,7 @@ mod tests {
     use crate::message::{Reason, ServerUrl};
 
     fn any_entry() -> impl Strategy<Value = Entry> {
-        // Few values each, so that ties are common.
+        // Few different values, so that ties are common.
         let reason = prop::option::of(prop::sample::select(vec![Reason::Failed, Reason::Drained, Reason::Left]));
         let author = prop::option::of(prop::sample::select(vec!["http://a/", "http://b/"]));
         let v2 = prop::option::of((0u64..4, 0u32..3, reason, author));
@@ -72,19 +77,19 @@ mod tests {
     }
 
     #[test]
-    fn the_higher_number_wins_and_offline_where_it_is_the_same() {
+    fn the_higher_incarnation_wins_and_offline_wins_a_tie() {
         let entry = |state, stamp, incarnation| crate::membership::tests::entry("x", state, stamp, incarnation);
         let (online, offline) = (State::Online, State::Offline);
         assert!(supersedes(&entry(online, 1, Some(6)), &entry(online, 9, Some(5))));
         assert!(supersedes(&entry(offline, 1, Some(5)), &entry(online, 9, Some(5))));
         assert!(supersedes(&entry(online, 10, Some(10)), &entry(offline, 9, Some(5))));
-        // v1: the newest stamp, and a tie goes to offline.
+        // Version 1: the newest stamp wins, and offline wins a tie.
         assert!(supersedes(&entry(online, 9, None), &entry(offline, 8, None)));
         assert!(supersedes(&entry(offline, 9, None), &entry(online, 9, None)));
-        // Upgraded from v1, and back again.
+        // Upgraded from version 1, and rolled back.
         assert!(supersedes(&entry(online, 10, Some(10)), &entry(online, 9, None)));
         assert!(supersedes(&entry(online, 20, None), &entry(offline, 19, Some(11))));
-        // An entry that lost its incarnation is no younger than its stamp.
+        // An entry whose incarnation was stripped is as old as its stamp.
         assert!(!supersedes(&entry(online, 18, None), &entry(offline, 19, Some(11))));
     }
 }

@@ -1,0 +1,86 @@
+//! What the core asks to be carried out, and how that may fail.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::message::{Message, ServerUrl};
+
+/// The number of an action, which is given back with its outcome.
+pub type RequestId = u64;
+
+/// The place of a master list in the configuration, from 0.
+pub type ListIndex = usize;
+
+/// Something to carry out for the core, which is told the outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Send a gossip message, and give the response to `handle_response`.
+    Gossip {
+        /// To be given back with the response.
+        id: RequestId,
+        /// The receiver.
+        to: ServerUrl,
+        /// What to send.
+        message: Arc<Message>,
+        /// After how long the exchange has failed.
+        timeout: Duration,
+        /// Whether to use a connection of its own: an idle one may have been closed by the other side, and one that is
+        /// kept may keep the other side from ending.
+        fresh: bool,
+    },
+    /// Read a master list, give it to `handle_list_read`, write what that returns, and tell `handle_list_written`.
+    SyncList {
+        /// To be given back with each outcome.
+        id: RequestId,
+        /// Which list.
+        place: ListIndex,
+        /// Whether it may be written: then nobody else may write it in between, as far as the store can tell.
+        write: bool,
+        /// Whether its content is of no use if it has not changed since the last read.
+        if_changed: bool,
+        /// After how long each of reading and writing has failed.
+        timeout: Duration,
+    },
+    /// Keep this for the next start, and tell `handle_state_saved`.
+    SaveState(Message),
+}
+
+/// Why a master list was not written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WriteError {
+    /// Another server has written it since it was read.
+    Conflict,
+    /// Anything else, in words.
+    Failed(String),
+}
+
+/// Why an exchange failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExchangeError {
+    /// The connection was refused, in words.
+    Refused(String),
+    /// The server cannot be reached for another reason, in words: no such name, no route, a proxy or a program that is
+    /// not ready. Our own network may be the cause.
+    Unreachable(String),
+    /// No response in time.
+    TimedOut,
+    /// The peer rejected our secret.
+    SecretRejected,
+    /// The peer belongs to another cluster, in words.
+    WrongCluster(String),
+    /// Anything else, in words.
+    Other(String),
+}
+
+impl fmt::Display for ExchangeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(why) | Self::Unreachable(why) | Self::WrongCluster(why) | Self::Other(why) => {
+                f.write_str(why)
+            }
+            Self::TimedOut => f.write_str("no answer in time"),
+            Self::SecretRejected => f.write_str("it refuses our SHAZBOT_SECRET"),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Broadcasts updates of members: each server that learns of one tells the next on the ring, so that nobody is left out by
+//! chance, and two random servers, so that it is fast; once each. Digests make up for what is lost.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::exchange::{Content, Purpose, Request};
+use super::output::Output;
+use super::rate_limit::RateLimit;
+use super::repair::MAX_ENTRY_BYTES;
+use super::timer::Timer;
+use crate::clock::Now;
+use crate::membership::Members;
+use crate::message::{Envelope, Message, ServerUrl};
+
+/// For how long updates are collected before they are broadcast together: a storm of them makes one message.
+const BATCH: Duration = Duration::from_millis(40);
+/// How many random servers are told, besides the next on the ring.
+const FANOUT: usize = 2;
+/// How many more servers on the ring are tried if the first does not take the updates.
+const RING_TRIES: u32 = 2;
+/// Updates that wait; those beyond are left to the digests.
+const MAX_WAITING: usize = 5_000;
+/// Servers for which the last renewal is remembered; renewals of others are not broadcast.
+const MAX_RENEWALS: usize = 1_000;
+/// Messages at once, and a second.
+const MESSAGES: (u32, u32) = (8, 2);
+
+/// The updates that wait to be broadcast.
+#[derive(Debug)]
+pub struct Broadcasts {
+    interval: Duration,
+    waiting: BTreeSet<ServerUrl>,
+    // When a renewal of a server, whose state stayed the same, was broadcast last.
+    renewals: BTreeMap<ServerUrl, Duration>,
+    messages: RateLimit,
+}
+
+impl Broadcasts {
+    /// None yet.
+    pub fn new(interval: Duration, now: Now) -> Self {
+        let messages = RateLimit::half_full(MESSAGES, now.mono);
+        Self { interval, waiting: BTreeSet::new(), renewals: BTreeMap::new(), messages }
+    }
+
+    /// An update of a member is to be broadcast.
+    pub fn add(&mut self, url: ServerUrl, members: &Members, now: Now, out: &mut Output) {
+        // Our own update is sent at once, with what else waits.
+        let wait = if url == *members.local_url() { Duration::ZERO } else { BATCH };
+        if self.waiting.len() < MAX_WAITING {
+            self.waiting.insert(url);
+            out.timers.set_earlier(Timer::Broadcast, now.mono + wait);
+        }
+    }
+
+    /// Whether a renewal of a server may be broadcast. Two processes with one base URL contradict each other for ever, so
+    /// that is done once an interval.
+    pub fn may_renew(&mut self, url: &ServerUrl, now: Now) -> bool {
+        let last = self.renewals.get(url).copied();
+        let may = last.is_none_or(|at| now.mono >= at + self.interval) && self.renewals.len() < MAX_RENEWALS;
+        if may {
+            self.renewals.insert(url.clone(), now.mono);
+        }
+        may
+    }
+
+    /// The messages to send now.
+    pub fn next_messages(&mut self, members: &Members, now: Now, out: &mut Output) -> Vec<Request> {
+        if self.waiting.is_empty() {
+            return Vec::new();
+        }
+        let Some(targets) = self.targets(members, out) else {
+            self.waiting.clear();
+            return Vec::new();
+        };
+        if let Err(later) = self.messages.take(targets.len(), now.mono) {
+            out.timers.set(Timer::Broadcast, later);
+            return Vec::new();
+        }
+        let Some(message) = self.take_batch(members, out) else { return Vec::new() };
+        if !self.waiting.is_empty() {
+            out.timers.set(Timer::Broadcast, now.mono + BATCH);
+        }
+        let request = |(place, to)| {
+            let ring_tries = if place == 0 { RING_TRIES } else { 0 };
+            Request::with(to, Purpose::Update { ring_tries }, Content::Message(Arc::clone(&message)))
+        };
+        targets.into_iter().enumerate().map(request).collect()
+    }
+
+    // The next on the ring, and some random servers. The former is not one that an update is about: it would not tell that
+    // on.
+    fn targets(&self, members: &Members, out: &mut Output) -> Option<Vec<ServerUrl>> {
+        let next = members.successors().find(|url| !self.waiting.contains(*url));
+        let next = next.or_else(|| members.successors().next()).cloned()?;
+        let mut targets = vec![next];
+        targets.extend(members.random_peers(&mut out.rng, FANOUT, &targets));
+        Some(targets)
+    }
+
+    fn take_batch(&mut self, members: &Members, out: &mut Output) -> Option<Arc<Message>> {
+        let (mut entries, mut bytes) = (Vec::new(), 0);
+        while bytes < MAX_ENTRY_BYTES
+            && let Some(url) = self.waiting.pop_first()
+        {
+            // Our own entry is in every message.
+            if let Some(member) = members.get(&url).filter(|_| url != *members.local_url()) {
+                bytes += member.entry.size();
+                entries.push(member.entry.clone());
+            }
+        }
+        out.counters.rumours += entries.len() as u64;
+        let own = members.local()?.clone();
+        Some(Arc::new(Message::new_v2(own, entries, Envelope::default())))
+    }
+
+    /// Whom to tell in place of a server that did not take updates: one that has answered us if this one never has, else
+    /// the next on the ring.
+    pub fn instead_of(
+        failed: &ServerUrl,
+        ring_tries: u32,
+        message: Arc<Message>,
+        members: &Members,
+    ) -> Option<Request> {
+        let (to, ring_tries) = if let Some(reached) = members.reached_after(failed) {
+            (reached, 0)
+        } else {
+            let next = members.successors_of(failed).find(|url| *url != members.local_url());
+            (next?, ring_tries.checked_sub(1)?)
+        };
+        Some(Request::with(to.clone(), Purpose::Update { ring_tries }, Content::Message(message)))
+    }
+
+    /// An update is told in another way.
+    pub fn forget(&mut self, url: &ServerUrl) {
+        self.waiting.remove(url);
+    }
+
+    /// How many updates wait.
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether none waits.
+    #[cfg(test)]
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Forgets all updates.
+    pub fn clear(&mut self) {
+        self.waiting.clear();
+    }
+
+    /// Forgets renewals that are long enough ago.
+    pub fn expire(&mut self, now: Now) {
+        self.renewals.retain(|_, at| now.mono < *at + self.interval);
+    }
+}

@@ -1,0 +1,369 @@
+//! One master list: when it is read and written, and what is done about failures. A sync is a read, a join with what this
+//! server knows and, where the two differ, a write. Nothing is written after a read that failed.
+
+use std::time::Duration;
+
+use super::seeds::Seeds;
+use crate::clock::Now;
+use crate::membership::{Members, by_url};
+use crate::message::{Entry, Message, State};
+use crate::protocol::action::{Action, ListIndex, RequestId, WriteError};
+use crate::protocol::counters::ListStatus;
+use crate::protocol::event::Event;
+use crate::protocol::output::Output;
+use crate::protocol::pacing::{backoff, crowd_factor};
+
+/// After how long a read or a write has failed (version 1's number); half of that when the program shuts down.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// After how long without success, and how many failures, an operator must look at the list.
+const UNUSABLE_AFTER: (Duration, u32) = (Duration::from_secs(30), 3);
+/// The least time between two accesses, whatever is configured.
+const LEAST_WAIT: Duration = Duration::from_millis(100);
+/// How soon, at least, a server that is alone reads the list again.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// The longest wait after a failure: shorter for a while if this server knows nobody, because a cluster that starts while
+/// its store is down waits for nothing else.
+const MAX_BACKOFF: Duration = Duration::from_secs(60);
+const MAX_BACKOFF_ALONE: Duration = Duration::from_millis(1_500);
+const ALONE_FOR: Duration = Duration::from_secs(120);
+/// The wait after a write that came too late: doubled each time, up to a limit, since others try too.
+const CONFLICT_WAIT: Duration = Duration::from_millis(100);
+const MAX_CONFLICT_WAIT: Duration = Duration::from_millis(6_400);
+/// How often in a row a write may come too late before that is a failure.
+const MAX_CONFLICTS: u32 = 8;
+/// When a write is read back: the store may have taken one of a server that had read the list before.
+const READ_BACK: Duration = Duration::from_secs(2);
+/// How often in a row what was written may be missing before that is a failure: a slower write may overtake ours several
+/// times.
+const MAX_MISSING: u32 = 3;
+/// How old a stamp in the list may become, ms, so that the dead can be told from the living.
+const STAMP_AGE: u64 = 3_600_000;
+/// How many servers may find themselves missing from the list without having to wait longer for each other.
+const MISSING_AT_A_TIME: usize = 200;
+
+/// How often a list is updated, from the configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct AnnouncePacing {
+    /// The least time between two updates.
+    pub minimum: Duration,
+    /// A random part of this is added.
+    pub interval: Duration,
+}
+
+/// What is known of one master list.
+#[derive(Debug)]
+pub struct MasterList {
+    name: String,
+    pacing: AnnouncePacing,
+    status: ListStatus,
+    schedule: Schedule,
+    // Whether it has been read, or has failed to be.
+    is_tried: bool,
+    failing: Option<Failing>,
+    conflicts: u32,
+    written: Written,
+    // The digest of our list when the master list was found to name just our online servers, and when that was.
+    found_right: Option<(u64, Duration)>,
+}
+
+#[derive(Debug, Default)]
+struct Schedule {
+    // When it is read next, and whether it may be written then.
+    next: Option<Duration>,
+    may_write: bool,
+    // The access under way whose outcome counts.
+    current: Option<RequestId>,
+    next_announce: Duration,
+}
+
+// Our last write.
+#[derive(Debug, Default)]
+struct Written {
+    // How many servers it named.
+    servers: usize,
+    // How often in a row we were missing from the list after we had written it.
+    missing: u32,
+    is_read_back: bool,
+}
+
+// It can be neither read nor written.
+#[derive(Debug)]
+struct Failing {
+    since: Duration,
+    times: u32,
+    is_reported: bool,
+}
+
+impl MasterList {
+    /// One that has not been read.
+    pub fn new(name: String, pacing: AnnouncePacing) -> Self {
+        Self {
+            name,
+            pacing,
+            status: ListStatus::default(),
+            schedule: Schedule::default(),
+            is_tried: false,
+            failing: None,
+            conflicts: 0,
+            written: Written { is_read_back: true, ..Written::default() },
+            found_right: None,
+        }
+    }
+
+    /// How it is called.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its condition.
+    pub fn status(&self) -> &ListStatus {
+        &self.status
+    }
+
+    /// Whether it has been read, or has failed to be.
+    pub fn is_tried(&self) -> bool {
+        self.is_tried
+    }
+
+    /// Whether it is being read or written, or will be.
+    pub fn is_pending(&self) -> bool {
+        self.schedule.current.is_some() || self.schedule.next.is_some()
+    }
+
+    /// Whether this is the access whose outcome counts.
+    pub fn is_current(&self, id: RequestId) -> bool {
+        self.schedule.current == Some(id)
+    }
+
+    /// When it is read next.
+    pub fn next(&self) -> Option<Duration> {
+        self.schedule.next
+    }
+
+    /// Waits for nothing any more.
+    pub fn abandon(&mut self) {
+        (self.schedule.current, self.schedule.next) = (None, None);
+    }
+
+    /// Begins the first read.
+    pub fn start(&mut self, index: ListIndex, members: &Members, now: Now, out: &mut Output) {
+        self.schedule_announce(now, out);
+        self.sync(index, TIMEOUT, members, now, out);
+    }
+
+    /// Begins the update of a leave.
+    pub fn update_last(&mut self, index: ListIndex, members: &Members, now: Now, out: &mut Output) {
+        self.schedule.may_write = true;
+        self.sync(index, TIMEOUT / 2, members, now, out);
+    }
+
+    /// Begins the next read.
+    pub fn sync_next(&mut self, index: ListIndex, members: &Members, now: Now, out: &mut Output) {
+        self.sync(index, TIMEOUT, members, now, out);
+    }
+
+    fn sync(&mut self, place: ListIndex, timeout: Duration, members: &Members, now: Now, out: &mut Output) {
+        let id = out.new_id();
+        (self.schedule.current, self.schedule.next) = (Some(id), None);
+        let write = self.schedule.may_write;
+        let hash = members.digest(u64::MAX).hash;
+        let is_recent = |at| now.mono < at + Duration::from_millis(STAMP_AGE);
+        let if_changed = self.found_right.is_some_and(|(then, at)| then == hash && is_recent(at));
+        out.act(Action::SyncList { id, place, write, if_changed, timeout });
+    }
+
+    /// It was read, and names these servers as online. Returns what is to be written, if anything is.
+    pub fn on_read(
+        &mut self,
+        listed: &[Entry],
+        members: &Members,
+        seeds: &Seeds,
+        is_running: bool,
+        now: Now,
+        out: &mut Output,
+    ) -> Option<Message> {
+        self.is_tried = true;
+        (self.status.read, self.status.servers) = (Some(now.wall), listed.len());
+        let is_missing = listed.iter().all(|entry| entry.url != *members.local_url());
+        let was_written = !std::mem::replace(&mut self.written.is_read_back, true);
+        self.written.missing = if is_missing { self.written.missing + u32::from(was_written) } else { 0 };
+        let (wanted, strangers) = wanted(listed, members, seeds, now);
+        let is_right = is_right(listed, &wanted);
+        let hash = members.digest(u64::MAX).hash;
+        // Strangers may have to leave the list, although nothing else changes.
+        self.found_right = (is_right && strangers == 0).then_some((hash, now.mono));
+        if self.schedule.may_write && !is_right {
+            self.written.servers = wanted.len();
+            return Some(Message::new(wanted));
+        }
+        let is_online = members.local().is_some_and(|own| own.state == State::Online);
+        if !is_missing || !is_online || !is_running {
+            self.on_done(members, is_running, now, out);
+        } else if self.written.missing < MAX_MISSING {
+            // Where there are many, one of them will have written the others too.
+            let factor = crowd_factor(members.online(), MISSING_AT_A_TIME);
+            let wait = Duration::from_secs(1).mul_f64(out.jitter(0.25..1.0) * factor);
+            self.on_success();
+            self.set_next(wait, true, now);
+        } else {
+            self.schedule.may_write = true;
+            let why =
+                "does not have what is written to it: do both its URLs lead to the same document, past any cache?";
+            self.on_failure(format!("{} {why}", self.name), MAX_BACKOFF, members, is_running, now, out);
+        }
+        None
+    }
+
+    /// It has not changed since it was read last.
+    pub fn on_unchanged(&mut self, members: &Members, is_running: bool, now: Now, out: &mut Output) {
+        self.is_tried = true;
+        self.status.read = Some(now.wall);
+        self.on_done(members, is_running, now, out);
+    }
+
+    /// It could not be read.
+    pub fn on_read_failed(&mut self, error: String, members: &Members, is_running: bool, now: Now, out: &mut Output) {
+        self.is_tried = true;
+        self.on_failure(error, MAX_BACKOFF_ALONE, members, is_running, now, out);
+    }
+
+    /// A write has ended: the result is whether the store made sure that nobody else had written meanwhile.
+    pub fn on_written(
+        &mut self,
+        result: Result<bool, WriteError>,
+        members: &Members,
+        is_running: bool,
+        now: Now,
+        out: &mut Output,
+    ) {
+        match result {
+            Ok(on_condition) => self.on_write_done(on_condition, is_running, now, out),
+            Err(WriteError::Conflict) => {
+                self.conflicts += 1;
+                if self.conflicts >= MAX_CONFLICTS {
+                    let error = format!("{} cannot be written: somebody else always has, says its store", self.name);
+                    return self.on_failure(error, MAX_BACKOFF, members, is_running, now, out);
+                }
+                self.schedule.current = None;
+                let wait = backoff(CONFLICT_WAIT, self.conflicts, MAX_CONFLICT_WAIT);
+                let wait = wait.mul_f64(out.jitter(0.25..0.75));
+                self.set_next(wait, true, now);
+            }
+            // What is refused now is refused the next time too, and may get the account locked.
+            Err(WriteError::Failed(error)) => {
+                self.on_failure(error, MAX_BACKOFF, members, is_running, now, out);
+            }
+        }
+    }
+
+    fn on_write_done(&mut self, on_condition: bool, is_running: bool, now: Now, out: &mut Output) {
+        let servers = self.written.servers;
+        self.conflicts = 0;
+        self.written.is_read_back = false;
+        (self.status.written, self.status.servers) = (Some(now.wall), servers);
+        if self.written.missing < MAX_MISSING {
+            self.on_success();
+        } else {
+            self.schedule.current = None;
+        }
+        out.report(Event::ListWritten { list: self.name.clone(), servers, on_condition });
+        self.schedule_announce(now, out);
+        let wait = READ_BACK.mul_f64(out.jitter(0.5..1.5));
+        let announce = self.schedule.next_announce.saturating_sub(now.mono);
+        if is_running {
+            self.set_next(wait.min(announce), announce <= wait, now);
+        }
+    }
+
+    fn on_success(&mut self) {
+        (self.schedule.current, self.failing, self.status.failing) = (None, None, None);
+    }
+
+    // It is as it should be, or can wait.
+    fn on_done(&mut self, members: &Members, is_running: bool, now: Now, out: &mut Output) {
+        self.on_success();
+        self.conflicts = 0;
+        if self.schedule.may_write {
+            self.schedule_announce(now, out);
+        }
+        let announce = self.schedule.next_announce.saturating_sub(now.mono);
+        // Two servers that started with an empty list may have missed each other.
+        let look_again = LOOK_AGAIN.mul_f64(out.jitter(1.0..2.0));
+        let (wait, may_write) =
+            if members.is_alone() && look_again < announce { (look_again, false) } else { (announce, true) };
+        if is_running {
+            self.set_next(wait, may_write, now);
+        }
+    }
+
+    // Waits for `most_alone` at most if this server knows nobody else.
+    fn on_failure(
+        &mut self,
+        error: String,
+        most_alone: Duration,
+        members: &Members,
+        is_running: bool,
+        now: Now,
+        out: &mut Output,
+    ) {
+        (self.schedule.current, self.found_right) = (None, None);
+        let new = Failing { since: now.mono, times: 0, is_reported: false };
+        let failing = self.failing.get_or_insert(new);
+        failing.times += 1;
+        let (since, times) = (now.mono.saturating_sub(failing.since), failing.times);
+        self.status.failed += 1;
+        self.status.failing = Some((times, error.clone()));
+        if !failing.is_reported && since >= UNUSABLE_AFTER.0 && times >= UNUSABLE_AFTER.1 {
+            failing.is_reported = true;
+            out.report(Event::ListUnusable(error.clone()));
+        }
+        out.report(Event::ListFailed(error));
+        let most = if members.is_alone() && since < ALONE_FOR { most_alone } else { MAX_BACKOFF };
+        let wait = backoff(Duration::from_secs(1), times, most).mul_f64(out.jitter(0.5..1.0));
+        if is_running {
+            self.set_next(wait, self.schedule.may_write, now);
+        }
+    }
+
+    /// A server that finds itself alone reads the list soon, and does not wait for the next update.
+    pub fn look_if_alone(&mut self, now: Now, out: &mut Output) {
+        let wait = LOOK_AGAIN.mul_f64(out.jitter(0.0..1.0)).max(LEAST_WAIT);
+        // A list that fails has its own wait.
+        let is_later = self.schedule.next.is_none_or(|at| now.mono + wait < at);
+        if self.schedule.current.is_none() && self.failing.is_none() && is_later {
+            self.set_next(wait, false, now);
+        }
+    }
+
+    fn schedule_announce(&mut self, now: Now, out: &mut Output) {
+        let more = self.pacing.interval.mul_f64(out.jitter(0.0..1.0));
+        self.schedule.next_announce = now.mono + self.pacing.minimum + more;
+    }
+
+    fn set_next(&mut self, wait: Duration, may_write: bool, now: Now) {
+        (self.schedule.next, self.schedule.may_write) = (Some(now.mono + wait.max(LEAST_WAIT)), may_write);
+    }
+}
+
+// The list as it should be: the servers that are online as far as we know, and strangers, which the list names and which we
+// neither know nor have tried in vain. The dead leave it this way. Returns with it how many strangers there are.
+fn wanted(listed: &[Entry], members: &Members, seeds: &Seeds, now: Now) -> (Vec<Entry>, usize) {
+    let mut entries: Vec<_> = members.entries().filter(|it| it.state == State::Online).cloned().collect();
+    let strangers = by_url(listed.iter().filter(|entry| !seeds.is_given_up(&entry.url, now)));
+    entries.extend(strangers.values().map(|entry| (*entry).clone()));
+    (entries, strangers.len())
+}
+
+// Whether a list needs no update. A newer stamp alone is no reason for one until the listed stamp is old.
+fn is_right(listed: &[Entry], wanted: &[Entry]) -> bool {
+    let by_url = by_url(listed.iter());
+    let incarnation = |entry: &Entry| entry.v2.as_ref().map(|v2| v2.incarnation);
+    let is_there = |entry: &Entry| {
+        by_url.get(&entry.url).is_some_and(|it| {
+            it.monitor == entry.monitor
+                && incarnation(it) == incarnation(entry)
+                && it.stamp.saturating_add(STAMP_AGE) >= entry.stamp
+        })
+    };
+    listed.len() == wanted.len() && wanted.iter().all(is_there)
+}

@@ -1,0 +1,58 @@
+//! What a server saves for its next start, in case no master list can be read then.
+
+use std::time::Duration;
+
+use crate::clock::Now;
+use crate::membership::Members;
+use crate::message::{Message, State};
+use crate::protocol::action::Action;
+use crate::protocol::output::Output;
+use crate::protocol::timer::Timer;
+
+/// How soon a change is saved.
+const SAVE_INTERVAL: Duration = Duration::from_secs(10);
+/// How many servers are saved: one that answers names all others.
+const MAX_SAVED: usize = 1_000;
+
+/// Whether the state is saved, and what it was last.
+#[derive(Debug)]
+pub struct SavedState {
+    is_enabled: bool,
+    // The digest of the list when it was saved last.
+    saved: Option<u64>,
+}
+
+impl SavedState {
+    /// Nothing is saved yet.
+    pub fn new(is_enabled: bool) -> Self {
+        Self { is_enabled, saved: None }
+    }
+
+    /// Schedules the next look for changes.
+    pub fn schedule(&self, now: Now, out: &mut Output) {
+        if self.is_enabled {
+            out.timers.set(Timer::SaveState, now.mono + SAVE_INTERVAL);
+        }
+    }
+
+    /// Saves the servers that are online if the list has changed. What an earlier process saved is not replaced by
+    /// nothing: it may help the next start, if nobody has answered this one.
+    pub fn save(&mut self, members: &Members, out: &mut Output) {
+        let hash = members.digest(u64::MAX).hash;
+        if self.saved == Some(hash) {
+            return;
+        }
+        let local = members.local_url();
+        let others = members.entries().filter(|entry| entry.state == State::Online && entry.url != *local);
+        let others: Vec<_> = others.take(MAX_SAVED).cloned().collect();
+        if !others.is_empty() {
+            self.saved = Some(hash);
+            out.act(Action::SaveState(Message::new(others)));
+        }
+    }
+
+    /// The last save failed: it is done again.
+    pub fn on_failed(&mut self) {
+        self.saved = None;
+    }
+}

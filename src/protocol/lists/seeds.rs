@@ -1,0 +1,252 @@
+//! Seed candidates: servers that may be up, since a master list names them, or they say so themselves, or an earlier process
+//! knew them. They are not members until they answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use rand::RngExt;
+use rand::rngs::SmallRng;
+use rand::seq::IteratorRandom;
+
+use crate::clock::Now;
+use crate::membership::{Members, TOMBSTONE_TTL, effective_incarnation};
+use crate::message::{Entry, ServerUrl};
+use crate::protocol::action::ListIndex;
+use crate::protocol::detector::STARTUP_GRACE;
+use crate::protocol::exchange::{Exchanges, Purpose, Request};
+use crate::protocol::output::Output;
+use crate::protocol::pacing::backoff;
+use crate::protocol::timer::Timer;
+
+/// After how many failures a seed is not contacted again, and leaves the list.
+const TRIES: u32 = 2;
+/// How many seeds are contacted at a time: few, since one that answers names all others; more by a server that knows
+/// nobody. A thousand servers that start at once bear it.
+pub const AT_A_TIME: usize = 3;
+const AT_A_TIME_ALONE: usize = 20;
+/// A server that knows nobody tries all seeds once in 20 s. It has at most 64 exchanges with them under way, half of what
+/// the engine carries at a time, and waits a second for each: one seed that answers is enough.
+const PASS_ALONE: Pass = Pass { wait: Duration::from_millis(250), of: 80, least: 5, most: 64 };
+const TIMEOUT_ALONE: Duration = Duration::from_secs(1);
+/// A server that knows others does it in 5 min, the least time between two updates of the list: it may then leave out the
+/// seeds that did not answer.
+const PASS: Pass = Pass { wait: Duration::from_secs(1), of: 300, least: AT_A_TIME, most: 20 };
+/// Stamps this close to the newest, ms, do not tell which seed is more likely to be up: a list is stamped anew once an
+/// hour.
+const RECENT: u64 = 2 * 3_600_000;
+/// Seeds that no list names, at most.
+const MAX_CANDIDATES: usize = 1_000;
+
+// How fast seeds are tried the first time: after each wait one `of`-th of them, but at least and at most so many.
+struct Pass {
+    wait: Duration,
+    of: usize,
+    least: usize,
+    most: usize,
+}
+
+impl Pass {
+    fn of(members: &Members) -> Self {
+        if members.is_alone() { PASS_ALONE } else { PASS }
+    }
+}
+
+/// The servers that may be up.
+#[derive(Debug)]
+pub struct Seeds {
+    interval: Duration,
+    known: BTreeMap<ServerUrl, Seed>,
+    // How often all have been tried.
+    passes: u32,
+}
+
+#[derive(Debug)]
+struct Seed {
+    entry: Entry,
+    // Which lists name it.
+    listed: BTreeSet<ListIndex>,
+    failures: u32,
+    since: Duration,
+}
+
+impl Seed {
+    // A server that is up is stamped anew once an hour in a list; a list that is written by hand may have no stamps.
+    fn is_given_up(&self, now: Now) -> bool {
+        let stamp = self.entry.stamp;
+        let is_old = stamp > 0 && stamp.saturating_add(TOMBSTONE_TTL) < now.wall;
+        self.failures > 0 && is_old || !self.is_worth_a_try(now)
+    }
+
+    // Programs start before they listen: a seed is not given up within its first minute.
+    fn is_worth_a_try(&self, now: Now) -> bool {
+        self.failures < TRIES || now.mono < self.since + STARTUP_GRACE
+    }
+}
+
+impl Seeds {
+    /// Nobody.
+    pub fn new(interval: Duration) -> Self {
+        Self { interval, known: BTreeMap::new(), passes: 0 }
+    }
+
+    /// Forgets all. For simulations.
+    #[cfg(any(feature = "sim", test))]
+    pub fn clear(&mut self) {
+        *self = Self::new(self.interval);
+    }
+
+    /// A list names a server.
+    pub fn add_listed(&mut self, list: ListIndex, entry: &Entry, now: Now) {
+        self.add(entry, now).listed.insert(list);
+    }
+
+    /// A server says itself that it is up, or a version 1 server does, or it was up once.
+    pub fn add_candidate(&mut self, entry: &Entry, now: Now) {
+        if self.known.len() < MAX_CANDIDATES || self.known.contains_key(&entry.url) {
+            self.add(entry, now);
+        }
+    }
+
+    // A higher incarnation than before makes a seed worth trying anew.
+    fn add(&mut self, entry: &Entry, now: Now) -> &mut Seed {
+        let known = self.known.entry(entry.url.clone());
+        let seed = known.or_insert_with(|| {
+            self.passes = 0;
+            Seed { entry: entry.clone(), listed: BTreeSet::new(), failures: 0, since: now.mono }
+        });
+        let (new, old) = (effective_incarnation(entry), effective_incarnation(&seed.entry));
+        if new > old {
+            self.passes = 0;
+            (seed.failures, seed.since) = (0, now.mono);
+        }
+        if (new, entry.stamp) > (old, seed.entry.stamp) {
+            seed.entry = entry.clone();
+        }
+        seed
+    }
+
+    /// A list was read, and names these servers. Seeds that it alone named before are forgotten.
+    pub fn keep_listed(&mut self, list: ListIndex, listed: &BTreeMap<&ServerUrl, &Entry>) {
+        self.known
+            .retain(|url, seed| listed.contains_key(url) || !(seed.listed.remove(&list) && seed.listed.is_empty()));
+    }
+
+    /// A server is a member now, or known better than its seed.
+    pub fn remove(&mut self, url: &ServerUrl) {
+        self.known.remove(url);
+    }
+
+    /// An exchange with a server failed.
+    pub fn on_failure(&mut self, url: &ServerUrl) {
+        if let Some(seed) = self.known.get_mut(url) {
+            seed.failures += 1;
+        }
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Whether a server was tried in vain, or is not a seed.
+    pub fn is_given_up(&self, url: &ServerUrl, now: Now) -> bool {
+        self.known.get(url).is_none_or(|seed| seed.is_given_up(now))
+    }
+
+    fn untried<'a>(&'a self, under_way: &'a BTreeSet<&ServerUrl>) -> impl Iterator<Item = &'a Seed> {
+        self.known.values().filter(|seed| seed.failures == 0 && !under_way.contains(&seed.entry.url))
+    }
+
+    /// Schedules the next contacts, the first soon; a wait that has begun stays as it is.
+    pub fn expect(&self, members: &Members, exchanges: &Exchanges, now: Now, out: &mut Output) {
+        if self.passes == 0 || !out.timers.is_set(Timer::Seeds) {
+            self.schedule(members, exchanges, now, out);
+        }
+    }
+
+    /// Schedules the next contacts.
+    pub fn schedule(&self, members: &Members, exchanges: &Exchanges, now: Now, out: &mut Output) {
+        if self.known.is_empty() {
+            return;
+        }
+        let wait = if self.untried(&exchanges.receivers(|_| true)).next().is_some() {
+            Pass::of(members).wait
+        } else {
+            // Each second at first, for a program that does not listen yet; then as seldom as gossip.
+            backoff(Duration::from_secs(1), self.passes, self.interval)
+        };
+        let wait = wait.mul_f64(out.jitter(0.9..1.1));
+        out.timers.set_earlier(Timer::Seeds, now.mono + wait);
+    }
+
+    /// The seeds to contact now: some that have not been tried, or else some that have not answered.
+    pub fn next_contacts(
+        &mut self,
+        members: &Members,
+        exchanges: &Exchanges,
+        now: Now,
+        out: &mut Output,
+    ) -> Vec<Request> {
+        let (alone, Pass { of, least, most, .. }) = (members.is_alone(), Pass::of(members));
+        let under_way = exchanges.receivers(|_| true);
+        let is_first = self.untried(&under_way).next().is_some();
+        let chosen = if is_first {
+            let contacts = exchanges.count(|purpose| *purpose == Purpose::Contact);
+            let count = (self.known.len() / of).clamp(least, most).min(most.saturating_sub(contacts));
+            choose(self.untried(&under_way), count, &mut out.rng)
+        } else {
+            let worth = self.known.values().filter(|seed| alone || seed.is_worth_a_try(now));
+            let waiting = worth.filter(|seed| !under_way.contains(&seed.entry.url));
+            choose(waiting, if alone { AT_A_TIME_ALONE } else { AT_A_TIME }, &mut out.rng)
+        };
+        self.passes += u32::from(!is_first);
+        self.known.retain(|_, seed| alone || !seed.listed.is_empty() || seed.is_worth_a_try(now));
+        let request = |to| {
+            let request = Request::new(to, Purpose::Contact);
+            if alone && is_first { request.within(TIMEOUT_ALONE) } else { request }
+        };
+        chosen.into_iter().map(request).collect()
+    }
+
+    /// The time for contacts passes without any.
+    pub fn skip_contacts(&mut self) {
+        self.passes += 1;
+    }
+
+    /// Some seeds that have not been tried, `most` at most: the first that a new server contacts.
+    pub fn first_contacts(&self, most: usize, exchanges: &Exchanges, out: &mut Output) -> Vec<ServerUrl> {
+        choose(self.untried(&exchanges.receivers(|_| true)), most, &mut out.rng)
+    }
+
+    /// Now and then a seed that was given up, about as often as a failed member: while two parts of a cluster were cut off
+    /// from each other their servers may have restarted, and then they know each other from the list alone.
+    pub fn lost_contact(
+        &self,
+        members: &Members,
+        exchanges: &Exchanges,
+        now: Now,
+        out: &mut Output,
+    ) -> Option<ServerUrl> {
+        // A server that is alone goes on with all its seeds anyway.
+        if members.is_alone() {
+            return None;
+        }
+        let under_way = exchanges.receivers(|_| true);
+        let lost = self.known.iter().filter(|(url, seed)| seed.is_given_up(now) && !under_way.contains(url));
+        let lost: Vec<_> = lost.map(|(url, _)| url).collect();
+        let chance = (lost.len() as f64 / members.online() as f64).min(1.0);
+        if out.rng.random_bool(chance) { lost.into_iter().choose(&mut out.rng).cloned() } else { None }
+    }
+}
+
+// Half of them from those whose stamps are near the newest: in a list full of the dead they are the likeliest to be up.
+fn choose<'a>(seeds: impl Iterator<Item = &'a Seed>, count: usize, rng: &mut SmallRng) -> Vec<ServerUrl> {
+    let entries: Vec<_> = seeds.map(|seed| &seed.entry).collect();
+    let newest = entries.iter().map(|entry| entry.stamp).max().unwrap_or_default();
+    let (recent, others): (Vec<_>, Vec<_>) =
+        entries.into_iter().partition(|entry| entry.stamp.saturating_add(RECENT) >= newest);
+    let of_others = others.len().min(count / 2).max(count.saturating_sub(recent.len()));
+    let mut chosen = others.into_iter().sample(rng, of_others);
+    chosen.extend(recent.into_iter().sample(rng, count - of_others));
+    chosen.into_iter().map(|entry| entry.url.clone()).collect()
+}

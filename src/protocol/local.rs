@@ -1,0 +1,184 @@
+//! The local member: its own entry, how it answers what others say of it, and whether others find it at its base URL. A
+//! server is the authority on itself.
+
+use std::time::Duration;
+
+use rand::RngExt;
+
+use super::event::Event;
+use super::output::Output;
+use crate::clock::Now;
+use crate::membership::{effective_incarnation, join, supersedes};
+use crate::message::{Entry, EntryV2, MAX_AHEAD, Reason, ServerUrl, State};
+
+/// For how many intervals after its own refuted failure a server may hear from nobody before it doubts its base URL. A
+/// server that is listed online is probed in each interval; beside version 1 servers, which choose at random, ten
+/// intervals are needed.
+const UNHEARD_INTERVALS: u32 = 10;
+/// For how many intervals another process must contradict us before we warn: during a restart without a gap the old
+/// process and the new one run side by side for a while.
+const OVERLAP_INTERVALS: u32 = 5;
+/// How old the stamp of a drained server gets, ms, before it is renewed: its tombstone would expire after 24 h.
+const DRAINED_STAMP_AGE: u64 = 3_600_000;
+/// How far ahead of our clock a leave is stamped, ms, besides two intervals. Servers that have not heard of the leave may
+/// declare us failed for as long; the leave must be the newer entry.
+const LEAVE_AHEAD: u64 = 10_000;
+/// How far a stamp is raised above our clock to be the newest for version 1 peers, ms: two clocks may each be an hour
+/// wrong. Servers with slow clocks would refuse more.
+const MAX_RAISE: u64 = 2 * 3_600_000;
+
+/// Whether others find us at our base URL.
+#[derive(Debug, PartialEq, Eq)]
+enum UrlDoubt {
+    None,
+    // Others have declared us failed, and nobody has contacted us since.
+    Unheard { since: Duration, by: Option<ServerUrl> },
+    Reported,
+}
+
+/// Whether another process runs under our base URL.
+#[derive(Debug, PartialEq, Eq)]
+enum Duplicate {
+    None,
+    // We have refuted entries of another process: first and last at these times. A process that has ended refutes nothing
+    // in its turn, so all but one such entry come from a process that runs.
+    Refuted { first: Duration, last: Duration },
+    Reported,
+}
+
+/// The local member's own state. Its entry is in `Members`, like everybody's.
+#[derive(Debug)]
+pub struct LocalMember {
+    interval: Duration,
+    // The greatest entry about us that goes beyond our own, until we answer it.
+    to_refute: Option<Entry>,
+    url_doubt: UrlDoubt,
+    duplicate: Duplicate,
+}
+
+impl LocalMember {
+    /// One of which nobody has said anything.
+    pub fn new(interval: Duration) -> Self {
+        Self { interval, to_refute: None, url_doubt: UrlDoubt::None, duplicate: Duplicate::None }
+    }
+
+    /// The first entry of a new process. Its incarnation begins at the wall clock, above what an earlier process had.
+    pub fn first_entry(url: ServerUrl, monitor: bool, now: Now, out: &mut Output) -> Entry {
+        let v2 = EntryV2 { incarnation: now.wall, instance: out.rng.random(), reason: None, author: None };
+        Entry { url, monitor, state: State::Online, stamp: now.wall, v2: Some(v2) }
+    }
+
+    /// Another server sent an entry about us. One that goes beyond our own is answered by the next [`Self::refresh`].
+    pub fn on_entry(&mut self, own: &Entry, entry: &Entry) {
+        // A version 1 peer only compares stamps: another state with a newer stamp wins there.
+        if supersedes(entry, own) || (entry.state != own.state && entry.stamp >= own.stamp) {
+            self.to_refute = Some(match self.to_refute.take() {
+                Some(earlier) => join(earlier, entry.clone()),
+                None => entry.clone(),
+            });
+        }
+    }
+
+    /// Another server contacted us: it finds us at our base URL.
+    pub fn on_contact(&mut self) {
+        if matches!(self.url_doubt, UrlDoubt::Unheard { .. }) {
+            self.url_doubt = UrlDoubt::None;
+        }
+    }
+
+    /// Our entry stamped anew, with what others say of us refuted. Only for a program whose event loop turns: nobody else
+    /// can tell that it does not.
+    pub fn refresh(&mut self, mut own: Entry, now: Now, out: &mut Output) -> Entry {
+        if let Some(claim) = self.to_refute.take() {
+            self.refute(&mut own, &claim, now, out);
+        }
+        // Each stamp of a drained server is news to others, so it is renewed only before it expires.
+        if own.state == State::Online || own.stamp + DRAINED_STAMP_AGE < now.wall {
+            own.stamp = own.stamp.max(now.wall);
+        }
+        // Our clock was far ahead and has been set right. Servers with right clocks have refused what we said meanwhile,
+        // and would refuse what builds on it.
+        if own.stamp.max(effective_incarnation(&own)) > now.wall + MAX_AHEAD {
+            own.stamp = now.wall;
+            let incarnation = own.v2.as_ref().map_or(0, |v2| v2.incarnation);
+            set_incarnation(&mut own, if incarnation > now.wall + MAX_AHEAD { now.wall } else { incarnation + 1 });
+        }
+        own
+    }
+
+    fn refute(&mut self, own: &mut Entry, claim: &Entry, now: Now, out: &mut Output) {
+        let (ours, theirs) = (effective_incarnation(own), effective_incarnation(claim));
+        // The same state with a newer stamp is what version 1 peers make of us in their master list.
+        if (theirs, claim.state) > (ours, own.state) {
+            out.counters.refutations += 1;
+            if is_of_running_process(claim, own) {
+                self.on_duplicate(&own.url, now, out);
+            }
+            if claim.is_failure() && self.url_doubt == UrlDoubt::None {
+                let by = claim.v2.as_ref().and_then(|v2| v2.author.clone());
+                self.url_doubt = UrlDoubt::Unheard { since: now.mono, by };
+            }
+            set_incarnation(own, ours.max(theirs) + 1);
+        }
+        own.stamp = own.stamp.max((claim.stamp + 1).min(now.wall + MAX_RAISE));
+    }
+
+    /// Our entry once we go online or offline by our own will.
+    pub fn declare(&self, mut own: Entry, state: State, reason: Option<Reason>, now: Now) -> Entry {
+        let above = effective_incarnation(&own) + 1;
+        own.state = state;
+        own.stamp = (own.stamp + 1).max(now.wall);
+        if reason == Some(Reason::Left) {
+            own.stamp += LEAVE_AHEAD + 2 * self.interval.as_millis() as u64;
+        }
+        set_incarnation(&mut own, above);
+        if let Some(v2) = &mut own.v2 {
+            v2.reason = reason;
+            v2.author = reason.map(|_| own.url.clone());
+        }
+        own
+    }
+
+    /// Warns if others have declared us failed, answer us, and still have not contacted us: they find nobody at our base
+    /// URL. A server that is listed again soon hears from others, which ends the doubt.
+    pub fn check_url(&mut self, own: &Entry, last_response: Duration, now: Now, out: &mut Output) {
+        let is_answered = now.mono < last_response + 2 * self.interval;
+        // Nobody contacts a drained server.
+        let is_listed = own.state == State::Online;
+        if let UrlDoubt::Unheard { since, by } = &self.url_doubt
+            && is_listed
+            && is_answered
+            && now.mono >= *since + UNHEARD_INTERVALS * self.interval
+        {
+            out.report(Event::Unreachable { url: own.url.clone(), by: by.clone() });
+            self.url_doubt = UrlDoubt::Reported;
+        }
+    }
+
+    fn on_duplicate(&mut self, url: &ServerUrl, now: Now, out: &mut Output) {
+        let overlap = OVERLAP_INTERVALS * self.interval;
+        self.duplicate = match self.duplicate {
+            Duplicate::Reported => return,
+            // After a silence it is another process, which replaces us or is replaced.
+            Duplicate::Refuted { first, last } if now.mono < last + overlap => {
+                if now.mono >= first + overlap {
+                    out.report(Event::DuplicateUrl(url.clone()));
+                    Duplicate::Reported
+                } else {
+                    Duplicate::Refuted { first, last: now.mono }
+                }
+            }
+            Duplicate::None | Duplicate::Refuted { .. } => Duplicate::Refuted { first: now.mono, last: now.mono },
+        };
+    }
+}
+
+fn is_of_running_process(claim: &Entry, own: &Entry) -> bool {
+    claim.state == State::Online && claim.v2.is_some() && claim.instance() != own.instance()
+}
+
+fn set_incarnation(own: &mut Entry, incarnation: u64) {
+    if let Some(v2) = &mut own.v2 {
+        v2.incarnation = incarnation;
+    }
+}

@@ -1,0 +1,45 @@
+//! Limits how many messages of a kind are sent or handled, whatever happens to the cluster or comes from a peer: a token
+//! bucket.
+
+use std::time::Duration;
+
+/// Allows `burst` at once, and `rate` a second after that.
+#[derive(Debug)]
+pub struct RateLimit {
+    burst: f64,
+    rate: f64,
+    tokens: f64,
+    at: Duration,
+}
+
+impl RateLimit {
+    /// A full bucket.
+    pub fn full((burst, rate): (u32, u32), now: Duration) -> Self {
+        let burst = f64::from(burst);
+        Self { burst, rate: f64::from(rate), tokens: burst, at: now }
+    }
+
+    /// A half full bucket: when all servers start at once, each has more to learn than to say.
+    pub fn half_full(limit: (u32, u32), now: Duration) -> Self {
+        let full = Self::full(limit, now);
+        Self { tokens: full.burst / 2.0, ..full }
+    }
+
+    /// Takes `count` tokens if they are there; the error is the time when they will be.
+    pub fn take(&mut self, count: usize, now: Duration) -> Result<(), Duration> {
+        let passed = now.saturating_sub(self.at).as_secs_f64();
+        (self.tokens, self.at) = ((self.tokens + passed * self.rate).min(self.burst), now);
+        let missing = count as f64 - self.tokens;
+        if missing > 0.0 {
+            // Without the extra millisecond, rounding could wake us too early for ever.
+            return Err(now + Duration::from_secs_f64(missing / self.rate) + Duration::from_millis(1));
+        }
+        self.tokens -= count as f64;
+        Ok(())
+    }
+
+    /// Gives one token back.
+    pub fn give_back(&mut self) {
+        self.tokens += 1.0;
+    }
+}

@@ -1,0 +1,172 @@
+//! Anti-entropy repair: two servers compare digests, and exchange the entries of the buckets that differ.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use rand::RngExt;
+
+use super::exchange::{Content, DigestPair, Exchanges, Purpose, Request};
+use super::freshness;
+use super::output::Output;
+use super::pacing::crowd_factor;
+use super::timer::Timer;
+use crate::clock::Now;
+use crate::membership::{Members, TOMBSTONE_TTL};
+use crate::message::{Entry, Envelope, ServerUrl};
+
+/// Most bytes of entries in one message. With the rest of the message, and what JSON adds, it stays below the 90 kB that we
+/// promise, and so below the 100 kB that Express accepts.
+pub const MAX_ENTRY_BYTES: usize = 80_000;
+/// Tombstones with less than this to live, ms, are left out of digests: clocks may be two hours apart, and one to spare.
+const NEAR_EXPIRY: u64 = 3 * 3_600_000;
+/// How soon a new server whose list differs contacts other servers, how many, and where waiting longer begins to pay.
+const CATCH_UP: Duration = Duration::from_secs(1);
+const CATCH_UP_PEERS: usize = 2;
+const CATCH_UP_AT_A_TIME: usize = 300;
+const MAX_CROWD_FACTOR: f64 = 5.0;
+/// For how long at most after its first answer a server counts as new.
+const CATCH_UP_FOR: Duration = Duration::from_secs(30);
+/// Digest pairs that repair could not reconcile, and that are not tried again.
+const MAX_IRRECONCILABLE: usize = 16;
+
+/// What is known about differences between our list and others'.
+#[derive(Debug)]
+pub struct Repair {
+    interval: Duration,
+    irreconcilable: VecDeque<DigestPair>,
+    first_response: Option<Duration>,
+}
+
+impl Repair {
+    /// Nothing is known yet.
+    pub fn new(interval: Duration) -> Self {
+        Self { interval, irreconcilable: VecDeque::new(), first_response: None }
+    }
+
+    /// Some server has answered us.
+    pub fn on_response(&mut self, now: Now) {
+        self.first_response.get_or_insert(now.mono);
+    }
+
+    /// What the usual message says about our list.
+    pub fn digest_and_stamps(members: &Members, now: Now, out: &mut Output) -> Envelope {
+        let digest = members.digest(now.wall.saturating_sub(TOMBSTONE_TTL - NEAR_EXPIRY));
+        Envelope { digest: Some(digest), freshness: freshness::sample(members, out), ..Envelope::default() }
+    }
+
+    /// What the answer to a message says about our list, and the entries that the message asks for.
+    pub fn answer(
+        &self,
+        request: &Envelope,
+        members: &mut Members,
+        now: Now,
+        out: &mut Output,
+    ) -> (Vec<Entry>, Envelope) {
+        let mut answer = Envelope::default();
+        if !request.requested_buckets.is_empty() {
+            let first = out.rng.random_range(0..request.requested_buckets.len());
+            let cutoff = request.digest.map_or(0, |digest| digest.cutoff);
+            let (entries, has_more) = fitting(members.in_buckets(&request.requested_buckets, first, cutoff));
+            answer.has_more = has_more;
+            return (entries, answer);
+        }
+        if let Some(theirs) = request.digest {
+            let ours = members.digest(theirs.cutoff);
+            if ours == theirs {
+                freshness::apply(&request.freshness, members, now);
+                (answer.digest, answer.freshness) = (Some(ours), freshness::sample(members, out));
+            } else if !self.irreconcilable.contains(&(ours.hash, theirs.hash)) {
+                answer.digest = Some(ours);
+                answer.buckets = members.buckets(members.bucket_count(), theirs.cutoff);
+            }
+        }
+        (Vec::new(), answer)
+    }
+
+    /// An answer has come. If its sender lists something else than we do, returns the exchange of what differs.
+    pub fn on_answer(
+        &self,
+        answer: &Envelope,
+        seeds: usize,
+        members: &mut Members,
+        exchanges: &Exchanges,
+        now: Now,
+        out: &mut Output,
+    ) -> Option<(Purpose, Content)> {
+        let theirs = answer.digest?;
+        let ours = members.digest(theirs.cutoff);
+        if ours == theirs {
+            freshness::apply(&answer.freshness, members, now);
+            return None;
+        }
+        let pair = (ours.hash, theirs.hash);
+        if self.irreconcilable.contains(&pair) {
+            return None;
+        }
+        self.schedule_catch_up(members.online() + seeds, now, out);
+        // One at a time: what the first brings may be all that differs from the others too.
+        let is_repairing = exchanges.count(|purpose| matches!(purpose, Purpose::Repair(_))) > 0;
+        if answer.buckets.is_empty() || is_repairing {
+            return None;
+        }
+        let buckets = members.buckets(answer.buckets.len(), theirs.cutoff);
+        let requested_buckets: Vec<_> =
+            buckets.iter().zip(&answer.buckets).map(|(ours, theirs)| ours != theirs).collect();
+        let first = out.rng.random_range(0..requested_buckets.len());
+        let (entries, _) = fitting(members.in_buckets(&requested_buckets, first, theirs.cutoff));
+        let envelope = Envelope { digest: Some(ours), requested_buckets, ..Envelope::default() };
+        Some((Purpose::Repair(pair), Content::Entries(entries, envelope.into())))
+    }
+
+    /// A repair has ended. If there is more to learn, another server is asked for it, so that not all comes from one.
+    pub fn on_end(
+        &mut self,
+        pair: DigestPair,
+        peer: &ServerUrl,
+        answer: Option<&Envelope>,
+        has_learned: bool,
+        members: &Members,
+        out: &mut Output,
+    ) -> Option<Request> {
+        if !has_learned {
+            if self.irreconcilable.len() == MAX_IRRECONCILABLE {
+                self.irreconcilable.pop_front();
+            }
+            self.irreconcilable.push_back(pair);
+            return None;
+        }
+        answer.filter(|answer| answer.has_more)?;
+        let next = members.random_peers(&mut out.rng, 1, &[]).pop();
+        Some(Request::new(next.unwrap_or_else(|| peer.clone()), Purpose::Contact))
+    }
+
+    // Many servers that start at once learn of each other in bulk, which is not broadcast, and miss some. A new server does
+    // not wait for its next round then. Its rounds stay when they are: bringing them forward would bring those of all new
+    // servers together, from then on.
+    fn schedule_catch_up(&self, servers: usize, now: Now, out: &mut Output) {
+        let is_new = |first| now.mono < first + self.interval.min(CATCH_UP_FOR);
+        if self.first_response.is_some_and(is_new) && !out.timers.is_set(Timer::CatchUp) {
+            let factor = out.jitter(0.5..1.5) * crowd_factor(servers, CATCH_UP_AT_A_TIME).min(MAX_CROWD_FACTOR);
+            out.timers.set(Timer::CatchUp, now.mono + CATCH_UP.mul_f64(factor));
+        }
+    }
+
+    /// Whom a new server contacts to catch up.
+    pub fn catch_up(members: &Members, out: &mut Output) -> Vec<Request> {
+        let peers = members.random_peers(&mut out.rng, CATCH_UP_PEERS, &[]);
+        peers.into_iter().map(|to| Request::new(to, Purpose::Contact)).collect()
+    }
+}
+
+/// As many entries as fit in a message, and whether there are more.
+pub fn fitting<'a>(mut entries: impl Iterator<Item = &'a Entry>) -> (Vec<Entry>, bool) {
+    let (mut taken, mut bytes) = (Vec::new(), 0);
+    for entry in entries.by_ref() {
+        bytes += entry.size();
+        taken.push(entry.clone());
+        if bytes >= MAX_ENTRY_BYTES {
+            return (taken, entries.next().is_some());
+        }
+    }
+    (taken, false)
+}
