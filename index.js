@@ -1,108 +1,105 @@
 'use strict';
 
-const { startBeat, stopBeat } = require('./lib/beat.js');
-const { memberEvents } = require('./lib/events.js');
-const { control, forgetLists, gossip, list, serverList } = require('./lib/requests.js');
-const { registerHappy } = require('./lib/happy.js');
-const { observer } = require('./lib/observe.js');
-const { shazbotError } = require('./lib/errors.js');
+// The public functions of the package: they start and stop the engine, and answer requests with it.
+
 const { engine } = require('./lib/engine.js');
-const meter = require('./lib/meter.js');
+const { shazbotError } = require('./lib/errors.js');
+const { emitPending, recentEvents, shazbotEvents } = require('./lib/events.js');
+const { registerHappy } = require('./lib/happy.js');
+const { startHeartbeat, stopHeartbeat } = require('./lib/heartbeat.js');
+const { resetInboundCounters } = require('./lib/inbound-counters.js');
+const { reportHandler } = require('./lib/logging.js');
+const { control, gossip, list } = require('./lib/requests.js');
+const { forgetLists, serverList } = require('./lib/server-lists.js');
 const { status } = require('./lib/status.js');
 
-const { shazbotEvents, tell, recent } = memberEvents(engine);
-
-/** @type {NodeJS.Timeout | undefined} */
-let beat;
 let startedAt = 0;
-// What the calls after them wait for or share: the start since the last shutdown, and the last shutdown.
-/** @type {Promise<void> | undefined} */
+/** The start since the last shutdown. @type {Promise<void> | undefined} */
 let starting;
-/** @type {Promise<void> | undefined} */
-let leaving;
+/** The last shutdown, for as long as it runs. @type {Promise<void> | undefined} */
+let shuttingDown;
 
 /** @type {import('./index.js').shazbotStart} */
 const shazbotStart = () => {
   if (!starting) {
-    const mine = start({ ...process.env }, leaving).catch((error) => {
-      if (starting === mine) starting = undefined;
+    const promise = start({ ...process.env }, shuttingDown).catch((error) => {
+      if (starting === promise) starting = undefined;
       throw error;
     });
-    starting = mine;
+    starting = promise;
   }
   return starting;
 };
 
 /**
- * @param {NodeJS.ProcessEnv} environment as it is when start is called, whatever it then waits for
- * @param {Promise<void> | undefined} before
+ * @param {NodeJS.ProcessEnv} environment copied when the start was called, since it may have to wait for a shutdown
+ * @param {Promise<void> | undefined} shutdown
  */
-async function start(environment, before) {
-  // Without a shutdown to wait for the handlers work at once.
-  if (before) await before;
-  const started = engine.start(environment, observer(tell));
+async function start(environment, shutdown) {
+  // No `await` without a shutdown: requests that come right after the call are answered then.
+  if (shutdown) await shutdown;
+  const started = engine.start(environment, reportHandler(emitPending));
   if (!('code' in started)) {
-    beat ??= startBeat(engine);
+    startHeartbeat(engine);
     startedAt = Date.now();
   }
-  const failure = 'code' in started ? started : await started;
+  const failure = await started;
   if (failure) {
     end();
     throw shazbotError(failure);
   }
-  registerHappy(engine);
+  registerHappy();
 }
 
 /** @type {import('./index.js').shazbotShutDown} */
 const shazbotShutDown = async () => {
   if (starting) {
     starting = undefined;
-    leaving = leave(leaving);
+    shuttingDown = shutDown(shuttingDown);
   }
-  const last = leaving;
-  await last;
-  if (leaving === last) leaving = undefined;
+  const promise = shuttingDown;
+  await promise;
+  if (shuttingDown === promise) shuttingDown = undefined;
 };
 
-/** @param {Promise<void> | undefined} before */
-async function leave(before) {
-  // A start that waits for the same shutdown has begun to wait before, and so is under way when this goes on.
-  await before;
+/** @param {Promise<void> | undefined} previous */
+async function shutDown(previous) {
+  // The start that this shutdown ends began to wait for the previous one earlier, so it is under way after this line.
+  await previous;
   try {
     await engine.leave();
   } finally {
-    tell();
+    emitPending();
     end();
   }
 }
 
 function end() {
-  stopBeat(beat);
-  beat = undefined;
+  stopHeartbeat();
   engine.end();
-  forgetLists(engine);
-  meter.reset();
+  forgetLists();
+  resetInboundCounters();
 }
 
 /** @type {import('./index.js').shazbotGossipRequest} */
-const shazbotGossipRequest = async (authorizationHeader, body) => gossip(engine, authorizationHeader, body);
+const shazbotGossipRequest = async (authorizationHeader, body) => gossip(authorizationHeader, body);
 
 /** @type {import('./index.js').shazbotListRequest} */
-const shazbotListRequest = async (authorizationHeader) => list(engine, authorizationHeader);
+const shazbotListRequest = async (authorizationHeader) => list(authorizationHeader);
 
 /** @type {import('./index.js').shazbotControlRequest} */
-const shazbotControlRequest = async (authorizationHeader, message) => control(engine, authorizationHeader, message);
+const shazbotControlRequest = async (authorizationHeader, message) => control(authorizationHeader, message);
 
 /** @type {import('./index.js').shazbotGetServerList} */
-const shazbotGetServerList = (includeOffline = false) => serverList(engine, includeOffline);
+const shazbotGetServerList = (includeOffline = false) => serverList(includeOffline);
 
 /** @type {import('./index.js').shazbotStatus} */
-const shazbotStatus = () => status(startedAt, recent());
+const shazbotStatus = () => status(startedAt, recentEvents());
 
-registerHappy(engine);
+registerHappy();
 
-// One literal line for each name: this is how Node finds the names for `import { … }`. Those of the interfaces are there
-// because a compiler that sees one file at a time keeps their imports.
+// Node finds the names for `import { … }` only if each has a literal line of its own. The interfaces are exported as values
+// too, because a compiler that sees one file at a time keeps their imports.
 Object.defineProperty(module.exports, '__esModule', { value: true });
 module.exports.shazbotStart = shazbotStart;
 module.exports.shazbotShutDown = shazbotShutDown;

@@ -166,7 +166,7 @@ describe('the module for Nest', () => {
       assert.equal((await request(`${server.baseUrl}clustershazbot/list`)).status, 200);
       const { status, json } = await request(`${server.baseUrl}v1/health`, { headers: { user: 'me' } });
       assert.equal(status, 503);
-      const message = '1 servers are online, and 2 should be';
+      const message = 'Servers online: 1, required: at least 2';
       assert.deepEqual(json.error, { cluster: { status: 'down', online: 1, message } });
     });
 

@@ -126,7 +126,7 @@ describe('the ready-made routes', () => {
           [
             415,
             {
-              error: 'Content-Type: text/plain is not taken; it must be application/json',
+              error: 'Content-Type: text/plain is not supported: send application/json',
               code: 'SHAZBOT_UNSUPPORTED_BODY',
             },
           ],
@@ -164,7 +164,7 @@ describe('the ready-made routes', () => {
         const wrong = await post('/list', SECRET, {});
         assert.deepEqual([wrong.status, wrong.headers.allow], [405, 'GET, HEAD, OPTIONS']);
         assert.deepEqual(wrong.json, {
-          error: 'POST is not answered here; GET, HEAD, OPTIONS are',
+          error: 'Method POST is not allowed here: use GET, HEAD, OPTIONS',
           code: 'SHAZBOT_METHOD',
         });
         assert.equal((await ask('/gossip', { method: 'DELETE' })).headers.allow, 'POST, OPTIONS');

@@ -1,26 +1,27 @@
 'use strict';
 
+// Reads and parses the JSON body of a request, if no body parser of the program has done it.
+
 const { shazbotError } = require('./errors.js');
 
-/** How much more than is taken is read before the answer, bytes: who writes on does not always read it. */
-const DRAINED = 1 << 20;
-/** For how long more than that may come, ms: whoever writes may not have seen the answer yet. */
-const LINGER = 2_000;
-/** How long a body may take, ms: whoever sends one has given up by then. Fastify has no limit of its own, Node 300 s. */
-const PATIENCE = 30_000;
+/** Bytes over the limit that are still read and discarded: some clients read the answer only after they have sent all. */
+const MAX_DISCARDED = 1 << 20;
+/** After the answer to a body that is too large the connection is closed, but only after this time, for the same reason. */
+const LINGER_MS = 2_000;
+/** A body must arrive within this time: other servers have given up by then. Fastify has no limit, Node has 300 s. */
+const TIMEOUT_MS = 30_000;
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
 
 /** @typedef {import('node:stream').Readable & { headers: import('node:http').IncomingHttpHeaders, complete: boolean }} Incoming */
 
 /**
- * The parsed body of a request: what a body parser has made of it, or, where none has read it, what is read here.
  * @param {Incoming} stream
- * @param {unknown} parsed what a parser has left, if one was there
- * @param {number} limit bytes that are read here
- * @returns {Promise<unknown>} undefined where there is none
+ * @param {unknown} parsed the result of the program's body parser, if it has one
+ * @param {number} limit in bytes, for a body that is read here
+ * @returns {Promise<unknown>} undefined if there is no body
  */
-async function bodyOf(stream, parsed, limit) {
-  // Express 4's parser leaves an empty object also where it has not read: only the stream says so.
+async function readBody(stream, parsed, limit) {
+  // Only the stream tells whether a parser has read it: Express 4 sets an empty object even if its parser skipped the body.
   if (stream.readable && !stream.readableDidRead) return parse(await read(stream, limit));
   return typeof parsed === 'string' || parsed instanceof Uint8Array ? parse(Buffer.from(parsed)) : parsed;
 }
@@ -30,46 +31,55 @@ async function bodyOf(stream, parsed, limit) {
  * @param {number} limit
  */
 async function read(stream, limit) {
-  // One, which grows: a buffer for each chunk would cost a hundred times what is in it, where each has a byte.
-  let bytes = Buffer.alloc(0);
-  let size = 0;
   const tooLarge = () => {
     discard(stream);
     return shazbotError({ code: 'SHAZBOT_TOO_LARGE', status: 413, message: `The body is larger than ${limit} bytes` });
   };
-  if (Number(stream.headers['content-length']) > limit + DRAINED) throw tooLarge();
-  const patience = setTimeout(() => stream.destroy(), PATIENCE).unref();
+  if (Number(stream.headers['content-length']) > limit + MAX_DISCARDED) throw tooLarge();
+  const { bytes, size } = await collect(stream, limit);
+  if (size > limit) throw tooLarge();
+  const { 'content-type': type = 'none', 'content-encoding': encoding = 'identity' } = stream.headers;
+  if (size > 0 && !JSON_TYPE.test(type)) {
+    throw unsupported(`Content-Type: ${type}`, 'send application/json');
+  }
+  // No server compresses these requests, and a compressed body could be a bomb.
+  if (encoding !== 'identity') throw unsupported(`Content-Encoding: ${encoding}`, 'send the body uncompressed');
+  return bytes.subarray(0, size);
+}
+
+/**
+ * @param {Incoming} stream
+ * @param {number} limit bytes to keep; of what exceeds it only the size is counted
+ */
+async function collect(stream, limit) {
+  // One buffer that grows: a buffer for each chunk takes a hundred times the memory if the body comes byte by byte.
+  let bytes = Buffer.alloc(0);
+  let size = 0;
+  const timer = setTimeout(() => stream.destroy(), TIMEOUT_MS).unref();
   try {
-    // Destroyed it would take the connection with it, and the answer.
+    // Without `destroyOnReturn: false` a `break` would close the connection before the answer is sent.
     for await (const chunk of stream.iterator({ destroyOnReturn: false })) {
-      // Text, where a middleware has set an encoding.
+      // A chunk is a string if a middleware has set an encoding.
       const piece = Buffer.from(chunk);
       const begin = size;
       size += piece.length;
-      if (size > limit + DRAINED) break;
+      if (size > limit + MAX_DISCARDED) break;
       if (size > limit) continue;
       if (size > bytes.length) bytes = Buffer.concat([bytes], Math.min(limit, 2 * size));
       bytes.set(piece, begin);
     }
   } catch {
-    throw invalid('The body was cut off');
+    throw invalid('The body is incomplete: the connection was closed, or the body took too long');
   } finally {
-    clearTimeout(patience);
+    clearTimeout(timer);
   }
-  if (size > limit) throw tooLarge();
-  const { 'content-type': type = 'none', 'content-encoding': encoding = 'identity' } = stream.headers;
-  if (size > 0 && !JSON_TYPE.test(type)) {
-    throw notTaken(`Content-Type: ${type}`, 'it must be application/json');
-  }
-  // No server compresses what it sends here, and what is not inflated cannot be a bomb.
-  if (encoding !== 'identity') throw notTaken(`Content-Encoding: ${encoding}`, 'send the body as it is');
-  return bytes.subarray(0, size);
+  return { bytes, size };
 }
 
 /** @param {Incoming} stream */
 function discard(stream) {
   stream.resume();
-  setTimeout(() => stream.complete || stream.destroy(), LINGER).unref();
+  setTimeout(() => stream.complete || stream.destroy(), LINGER_MS).unref();
 }
 
 /** @param {Buffer} bytes */
@@ -78,8 +88,8 @@ function parse(bytes) {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
-    // What V8 says of it would quote the body.
-    throw invalid('The body is no JSON in UTF-8');
+    // The parser's own message would quote the body.
+    throw invalid('The body is not valid JSON in UTF-8');
   }
 }
 
@@ -89,11 +99,12 @@ function invalid(message) {
 }
 
 /**
- * @param {string} what
+ * @param {string} header
  * @param {string} remedy
  */
-function notTaken(what, remedy) {
-  return shazbotError({ code: 'SHAZBOT_UNSUPPORTED_BODY', status: 415, message: `${what} is not taken; ${remedy}` });
+function unsupported(header, remedy) {
+  const message = `${header} is not supported: ${remedy}`;
+  return shazbotError({ code: 'SHAZBOT_UNSUPPORTED_BODY', status: 415, message });
 }
 
-module.exports = { bodyOf };
+module.exports = { readBody };

@@ -1,6 +1,8 @@
 'use strict';
 
+// The one engine of this copy of the package.
+
 const { Engine } = require('./binary.js');
 
-// One engine for each load of this file: worker threads and Jest's registries have their own, and their own environment.
+// Each worker thread and each Jest registry loads this file anew, and so has its own engine and its own environment.
 module.exports = { engine: new Engine() };

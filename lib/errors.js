@@ -1,9 +1,11 @@
 'use strict';
 
+// Turns failures of the engine into the errors that callers get.
+
 /** @typedef {import('./native').Failure} Failure */
 
 /**
- * An error of the caller's realm. Express and Nest answer with its `status`.
+ * Creates an error in the realm of the caller, which under Jest is not the one that loaded the addon.
  * @param {{ code: string, status: number, message: string }} failure
  */
 function shazbotError({ code, status, message }) {
@@ -11,14 +13,14 @@ function shazbotError({ code, status, message }) {
 }
 
 /**
- * What the engine returned, unless that is a refusal.
+ * Returns the result of an engine function, or throws if it is a failure.
  * @template T
  * @param {T | Failure} result
  * @returns {T}
  */
-function settled(result) {
+function unwrap(result) {
   if (typeof result === 'object' && result !== null && 'code' in result) throw shazbotError(result);
   return /** @type {T} */ (result);
 }
 
-module.exports = { settled, shazbotError };
+module.exports = { shazbotError, unwrap };

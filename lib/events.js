@@ -1,16 +1,18 @@
 'use strict';
 
+// Emits what the engine learns about servers: `shazbotEvents`, and the same on diagnostics channels.
+
 const { channel } = require('node:diagnostics_channel');
 const { EventEmitter } = require('node:events');
 const { nextTick } = require('node:process');
-const { settled } = require('./errors.js');
-const { serverList } = require('./requests.js');
-const { server } = require('./rows.js');
+const { decodeServer } = require('./decode.js');
+const { engine } = require('./engine.js');
+const { unwrap } = require('./errors.js');
+const { serverList } = require('./server-lists.js');
 
-/** How many events are kept for whoever asks what has happened. */
-const RECENT = 200;
+/** How many of the last events `shazbotStatus()` has. */
+const MAX_RECENT = 200;
 
-/** @typedef {import('./native').Engine} Engine */
 /** @typedef {import('../index.js').MemberEvent} MemberEvent */
 
 const channels = {
@@ -19,79 +21,73 @@ const channels = {
   suspect: channel('clustershazbot:member:suspect'),
 };
 
+const emitter = new EventEmitter();
+/** @type {MemberEvent[]} */
+const recent = [];
+let isEmitting = false;
+
 /**
- * Makes the emitter of what becomes of servers. The engine keeps what has happened until `tell` takes it, and waits for
- * nobody.
- * @param {Engine} engine
+ * Emits the events that the engine has queued. Does nothing if called by a listener: the other listeners must get the
+ * current event first.
  */
-function memberEvents(engine) {
-  const emitter = new EventEmitter();
-  /** @type {MemberEvent[]} */
-  const recent = [];
-  let isTelling = false;
-
-  /** Tells what has happened since it was called last. Not within a listener: others have not heard of that event yet. */
-  function tell() {
-    if (isTelling) return;
-    isTelling = true;
-    try {
-      for (let json = engine.takeEvents(); json; json = engine.takeEvents()) {
-        for (const row of JSON.parse(json)) emit(event(row));
-      }
-    } finally {
-      isTelling = false;
+function emitPending() {
+  if (isEmitting) return;
+  isEmitting = true;
+  try {
+    for (let json = engine.takeEvents(); json; json = engine.takeEvents()) {
+      for (const row of JSON.parse(json)) emit(decodeEvent(row));
     }
+  } finally {
+    isEmitting = false;
   }
+}
 
-  /** @param {MemberEvent} event */
-  function emit(event) {
-    recent.push(event);
-    if (recent.length > RECENT) recent.shift();
-    if (channels[event.type].hasSubscribers) channels[event.type].publish(event);
-    call(event.type, event);
-    if (event.type !== 'suspect') call('change', event);
+/** @param {MemberEvent} event */
+function emit(event) {
+  recent.push(event);
+  if (recent.length > MAX_RECENT) recent.shift();
+  if (channels[event.type].hasSubscribers) channels[event.type].publish(event);
+  callListeners(event.type, event);
+  if (event.type !== 'suspect') callListeners('change', event);
+}
+
+/**
+ * @param {string} name
+ * @param {MemberEvent} event
+ */
+function callListeners(name, event) {
+  try {
+    emitter.emit(name, event);
+  } catch (error) {
+    // An uncaught exception, but thrown later: the events that follow must still be emitted, and `snapshot()` must return.
+    nextTick(() => {
+      throw error;
+    });
   }
+}
 
-  /**
-   * @param {string} name
-   * @param {MemberEvent} event
-   */
-  function call(name, event) {
-    try {
-      emitter.emit(name, event);
-    } catch (error) {
-      // It is uncaught, as it would be if this had been called by nobody: it keeps nothing from the others, nor from
-      // whoever has asked for a snapshot.
-      nextTick(() => {
-        throw error;
-      });
-    }
+/** The lists, after all events that led to them were emitted. */
+function snapshot() {
+  for (;;) {
+    const version = unwrap(engine.listVersion());
+    emitPending();
+    const lists = serverList(true);
+    if (unwrap(engine.listVersion()) === version) return /** @type {Required<typeof lists>} */ (lists);
   }
+}
 
-  function snapshot() {
-    for (;;) {
-      const version = settled(engine.version());
-      tell();
-      const lists = serverList(engine, true);
-      if (settled(engine.version()) === version) return /** @type {Required<typeof lists>} */ (lists);
-    }
-  }
-
-  function upToNow() {
-    tell();
-    return recent.slice();
-  }
-
-  return { shazbotEvents: Object.assign(emitter, { snapshot }), tell, recent: upToNow };
+function recentEvents() {
+  emitPending();
+  return recent.slice();
 }
 
 /**
  * @param {any[]} row
  * @returns {Readonly<MemberEvent>}
  */
-function event([type, baseUrl, bits, lastUpdate, reason, by, at, knownAfter]) {
-  const { listed, why } = server([baseUrl, bits, lastUpdate, reason, by]);
-  return Object.freeze({ type, ...listed, ...why, at, knownAfter });
+function decodeEvent([type, baseUrl, bits, lastUpdate, reason, author, at, knownAfter]) {
+  const { listed, offline } = decodeServer([baseUrl, bits, lastUpdate, reason, author]);
+  return Object.freeze({ type, ...listed, ...offline, at, knownAfter });
 }
 
-module.exports = { memberEvents };
+module.exports = { emitPending, recentEvents, shazbotEvents: Object.assign(emitter, { snapshot }) };

@@ -1,49 +1,51 @@
 'use strict';
 
-const { MOUNT, answer, withoutQuery } = require('./routes.js');
+// The routes as a handler for Express, Connect and Node's own HTTP server.
+
+const { MOUNT, handleRequest } = require('./routes.js');
 
 /** @type {typeof import('./express.d.ts').shazbotRouter} */
 function shazbotRouter(options) {
   return (req, res, next) => {
-    // What Express and others leave: the URL as it came, and a body that is parsed.
+    // Properties that Express and Connect add: the URL before the mount was removed from it, and the parsed body.
     const { originalUrl = req.url ?? '', body } = /** @type {{ originalUrl?: string, body?: unknown }} */ (req);
-    const path = below(req.url ?? '', originalUrl);
-    const answering = path === undefined ? undefined : answer({ path, incoming: req, body }, options);
-    if (answering) answering.then((it) => send(res, it)).catch(next ?? (() => res.destroy()));
+    const path = pathBelowMount(req.url ?? '', originalUrl);
+    const response = path === undefined ? undefined : handleRequest({ path, incoming: req, body }, options);
+    if (response) response.then((it) => send(res, it)).catch(next ?? (() => res.destroy()));
     else if (next) next();
     else send(res, { status: 404, headers: { 'Content-Type': 'application/json' }, body: '{"error":"Not Found"}' });
   };
 }
 
 /**
- * The path below the mount, which is `/clustershazbot` wherever that is: others ask there, below the base URL.
- * @param {string} url what is left of the URL
- * @param {string} original as it came
+ * The path below `/clustershazbot`, or undefined if the request is for another path.
+ * @param {string} url without the mount, if a framework has removed it
+ * @param {string} originalUrl
  */
-function below(url, original) {
+function pathBelowMount(url, originalUrl) {
   const path = pathOf(url);
   if (path === MOUNT || path.startsWith(`${MOUNT}/`)) return path.slice(MOUNT.length) || '/';
-  const whole = pathOf(original);
-  // Whoever takes the mount off leaves a slash for it in any case.
-  if (path === '/' && whole.endsWith(MOUNT)) return path;
-  return whole.endsWith(MOUNT + path) ? path : undefined;
+  const original = pathOf(originalUrl);
+  // A framework that removes the mount leaves a slash.
+  if (path === '/' && original.endsWith(MOUNT)) return path;
+  return original.endsWith(MOUNT + path) ? path : undefined;
 }
 
 /**
- * Without its final slash, as Express takes paths.
+ * The path of a URL without its query and its final slash: Express treats both forms of a path alike.
  * @param {string} url
  */
 function pathOf(url) {
-  const path = withoutQuery(url);
+  const path = /** @type {string} */ (url.split('?', 1)[0]);
   return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
 }
 
 /**
  * @param {import('node:http').ServerResponse} res
- * @param {import('./routes.js').Answer} answer
+ * @param {import('./routes.js').Response} response
  */
 function send(res, { status, headers, body }) {
-  // Somebody else may have answered meanwhile, a time-out for one.
+  // The program may have answered in the meantime, for example after a timeout.
   if (res.headersSent) return;
   res.statusCode = status;
   for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);

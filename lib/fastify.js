@@ -1,35 +1,37 @@
 'use strict';
 
+// The routes as a plugin for Fastify 5.
+
 const { version } = require('../package.json');
-const { MOUNT, PATHS, answer } = require('./routes.js');
+const { MOUNT, PATHS, handleRequest } = require('./routes.js');
 
 /** @type {typeof import('./fastify.d.ts').shazbotFastify} */
 const shazbotFastify = async (fastify, options) => {
-  // Not that of the plugin around this one.
+  // A plugin without a prefix of its own would get the prefix of the plugin that registers it, without the mount.
   if (options.prefix === undefined) {
     fastify.register(shazbotFastify, { ...options, prefix: MOUNT });
     return;
   }
-  // Inside this plugin alone: bodies are read where all integrations read them.
+  // Inside this plugin only: `handleRequest` reads bodies itself, with the same limits as in other frameworks.
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
-  for (const route of PATHS) {
-    fastify.all(route, async (request, reply) => {
-      const answering = answer({ path: route, incoming: request.raw, body: undefined }, options);
-      if (!answering) return reply.callNotFound();
-      const { status, headers, body } = await answering;
+  for (const path of PATHS) {
+    fastify.all(path, async (request, reply) => {
+      const response = handleRequest({ path, incoming: request.raw, body: undefined }, options);
+      if (!response) return reply.callNotFound();
+      const { status, headers, body } = await response;
       return reply.code(status).headers(headers).send(body);
     });
   }
 };
 
-// What fastify-plugin would write, without it: a name, and which Fastify this is for.
+// The metadata that the package fastify-plugin would add: the plugin's name, and the versions of Fastify that it supports.
 Object.assign(shazbotFastify, {
   [Symbol.for('fastify.display-name')]: 'clustershazbot',
   [Symbol.for('plugin-meta')]: { name: 'clustershazbot', fastify: '5.x', version },
 });
 
-// The plugin itself, as is the custom: `register(import('clustershazbot/fastify'))` and `register(require(…))` work too.
+// The module is the plugin, so that `register(import('clustershazbot/fastify'))` and `register(require(…))` work.
 module.exports = shazbotFastify;
 Object.defineProperty(module.exports, '__esModule', { value: true });
 module.exports.shazbotFastify = shazbotFastify;

@@ -1,29 +1,25 @@
 'use strict';
 
+// Adds the cluster to the health page of happy-server, if the program uses happy-server.
+
 const { setTimeout } = require('node:timers');
-const { serverList } = require('./requests.js');
+const { engine } = require('./engine.js');
+const { serverList } = require('./server-lists.js');
 
-/** How long after this package happy-server may be loaded and still be found before start, ms (v1's number). */
-const LATER = 3_000;
+/** The program may load happy-server after this package, but within this time (the same as version 1). */
+const RETRY_MS = 3_000;
 
-/** @typedef {import('./native').Engine} Engine */
-
-/**
- * Shows the cluster in happy-server's health page, if happy-server is there: now, or in a moment.
- * @param {Engine} engine
- */
-function registerHappy(engine) {
-  register(engine);
-  setTimeout(() => register(engine), LATER).unref();
+function registerHappy() {
+  register();
+  setTimeout(register, RETRY_MS).unref();
 }
 
-/** @param {Engine} engine */
-function register(engine) {
+function register() {
   const { happyServerExtension, happyServerQuickExtension } = /** @type {Record<string, unknown>} */ (globalThis);
   if (isObject(happyServerExtension)) {
     happyServerExtension.clustershazbot = () => {
       try {
-        return { status: 'ok', cluster: serverList(engine, true) };
+        return { status: 'ok', cluster: serverList(true) };
       } catch (error) {
         return { status: 'error', error: error instanceof Error ? error.message : String(error) };
       }

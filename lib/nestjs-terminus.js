@@ -1,8 +1,10 @@
 'use strict';
 
+// A health indicator for @nestjs/terminus.
+
 const { Inject, Injectable } = require('@nestjs/common');
 const { HealthIndicatorService } = require('@nestjs/terminus');
-const { figures } = require('./figures.js');
+const { counters } = require('./counters.js');
 
 class ShazbotHealthIndicator {
   /** @param {import('@nestjs/terminus').HealthIndicatorService} service */
@@ -18,11 +20,11 @@ class ShazbotHealthIndicator {
   isHealthy(key, { minOnline = 1 } = {}) {
     const indicator = this.service.check(key);
     try {
-      const { members } = figures();
-      // Whoever does not answer this server alone is still listed online.
+      const { members } = counters();
+      // A suspect is still listed online.
       const online = members.online + members.suspect;
       if (online >= minOnline) return indicator.up({ online });
-      return indicator.down({ online, message: `${online} servers are online, and ${minOnline} should be` });
+      return indicator.down({ online, message: `Servers online: ${online}, required: at least ${minOnline}` });
     } catch (error) {
       return indicator.down(/** @type {Error} */ (error).message);
     }

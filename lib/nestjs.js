@@ -1,5 +1,7 @@
 'use strict';
 
+// A module for Nest: the routes as a controller, and a service that starts and leaves the cluster with the application.
+
 const {
   All,
   ConfigurableModuleBuilder,
@@ -17,18 +19,18 @@ const { HttpAdapterHost } = require('@nestjs/core');
 const { clearTimeout, setTimeout } = require('node:timers');
 const { shazbotEvents, shazbotGetServerList, shazbotShutDown, shazbotStart, shazbotStatus } = require('../index.js');
 const { engine } = require('./engine.js');
-const { settled } = require('./errors.js');
-const { MOUNT, PATHS, answer } = require('./routes.js');
+const { unwrap } = require('./errors.js');
+const { MOUNT, PATHS, handleRequest } = require('./routes.js');
 
-/** How long the application waits for the first round before it listens, ms: others ask it meanwhile. */
-const FIRST_ROUND = 1_000;
-/** How long after it listens it is looked whether a signal closes the application, ms. */
-const HOOKS = 1_000;
+/** The application waits at most this long for the first gossip round before it listens: other servers ask it already. */
+const MAX_START_DELAY_MS = 1_000;
+/** Time after which an application that listens should have a listener for signals. */
+const HOOKS_CHECK_DELAY_MS = 1_000;
 
 /** @typedef {import('@nestjs/core').HttpAdapterHost} Host */
 /** @typedef {import('./nestjs.d.ts').ShazbotModuleOptions} Options */
 
-/** Those of this process that have started the cluster: the last of them to close leaves it. @type {Set<ShazbotService>} */
+/** The services of this process that use the engine: when the last of them closes, it leaves the cluster. @type {Set<ShazbotService>} */
 const running = new Set();
 
 class ShazbotService {
@@ -47,44 +49,45 @@ class ShazbotService {
   }
 
   drain() {
-    settled(engine.control(false));
+    unwrap(engine.control(false));
   }
 
   undrain() {
-    settled(engine.control(true));
+    unwrap(engine.control(true));
   }
 
   async onApplicationBootstrap() {
-    // A program without HTTP, such as a command, answers nobody: it would be called dead, under the name of a server.
+    // A program without HTTP, such as a command, cannot answer: others would list it, or the server it belongs to, as failed.
     if (!this.host.httpAdapter) return;
     running.add(this);
-    this.host.listen$.subscribe(() => setTimeout(warnWithoutHooks, HOOKS).unref());
+    this.host.listen$.subscribe(() => setTimeout(warnWithoutHooks, HOOKS_CHECK_DELAY_MS).unref());
     await new Promise((resolve, reject) => {
-      const timer = setTimeout(resolve, FIRST_ROUND);
-      // What is wrong with the configuration rejects at once. What comes later the engine has warned of.
-      const done = () => clearTimeout(timer);
-      shazbotStart().finally(done).then(resolve, reject);
+      const timer = setTimeout(resolve, MAX_START_DELAY_MS);
+      // A wrong configuration rejects at once. The engine warns about later failures.
+      shazbotStart()
+        .finally(() => clearTimeout(timer))
+        .then(resolve, reject);
     }).catch((error) => {
       running.delete(this);
       throw error;
     });
   }
 
-  /** Nest stops listening after it. */
+  /** Nest still answers requests when it calls this. */
   async beforeApplicationShutdown() {
     if (running.delete(this) && running.size === 0) await shazbotShutDown();
   }
 }
 
 /**
- * Nest does not say whether its shutdown hooks are enabled, nor hand its application to a module. But it listens to
- * signals then; and where another listens, that one may close the application.
+ * A module cannot ask Nest whether its shutdown hooks are enabled. But with them Nest listens to signals; any other
+ * listener may close the application too.
  */
 function warnWithoutHooks() {
   if (process.listenerCount('SIGTERM') + process.listenerCount('SIGINT') > 0) return;
   new Logger('ShazbotModule').warn(
-    'Nothing closes the application on SIGTERM or SIGINT, so that the cluster calls this server dead in place of ' +
-      'hearing that it leaves: call app.enableShutdownHooks() before app.listen().',
+    'Nothing closes the application on SIGTERM or SIGINT: this server cannot tell the cluster that it leaves, and will be ' +
+      'listed as failed. Call app.enableShutdownHooks() before app.listen().',
   );
 }
 
@@ -102,18 +105,18 @@ class ShazbotController {
 for (const path of PATHS) {
   const name = path.slice(1) || 'page';
   /**
-   * The answer is sent here, so that interceptors do not wrap what other servers read.
+   * Sends the response itself: interceptors of the application must not change what other servers read.
    * @this {ShazbotController}
    * @param {any} request of Express or Fastify
    * @param {unknown} response
    */
   const value = async function (request, response) {
     const { httpAdapter } = this.host;
-    const given = { path, incoming: request.raw ?? request, body: request.body };
-    const answered = await answer(given, this.options);
-    if (!answered) throw new NotFoundException();
-    for (const [header, text] of Object.entries(answered.headers)) httpAdapter.setHeader(response, header, text);
-    httpAdapter.reply(response, answered.body.toString(), answered.status);
+    const incoming = request.raw ?? request;
+    const answer = await handleRequest({ path, incoming, body: request.body }, this.options);
+    if (!answer) throw new NotFoundException();
+    for (const [header, text] of Object.entries(answer.headers)) httpAdapter.setHeader(response, header, text);
+    httpAdapter.reply(response, answer.body.toString(), answer.status);
   };
   const descriptor = { value, writable: true, configurable: true };
   Object.defineProperty(ShazbotController.prototype, name, descriptor);
@@ -130,16 +133,16 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 class ShazbotModule extends ConfigurableModuleClass {
   /** @param {Options & { isGlobal?: boolean }} [options] */
   static forRoot(options = {}) {
-    // biome-ignore lint/complexity/noThisInStatic: it makes a module of the class that it is called on
+    // biome-ignore lint/complexity/noThisInStatic: Nest uses the class on which it is called as the module
     return super.forRoot(options);
   }
 }
 
-// The decorators, in the only syntax that JavaScript has for them. What a constructor takes is named: many compilers write
-// no metadata of it.
+// Decorators as function calls, since JavaScript has no syntax for them. `Inject` names each parameter of a constructor,
+// because JavaScript has no type metadata.
 Injectable()(ShazbotService);
 Inject(HttpAdapterHost)(ShazbotService, undefined, 0);
-// Others know no version of an API.
+// Other servers ask without an API version.
 Controller({ path: MOUNT, version: VERSION_NEUTRAL })(ShazbotController);
 Inject(HttpAdapterHost)(ShazbotController, undefined, 0);
 Inject(MODULE_OPTIONS_TOKEN)(ShazbotController, undefined, 1);

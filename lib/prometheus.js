@@ -1,54 +1,55 @@
 'use strict';
 
-const client = require('prom-client');
-const { figures } = require('./figures.js');
+// Registers the metrics of this server in a registry of prom-client.
 
-/** @typedef {ReturnType<typeof figures>} Figures */
+const client = require('prom-client');
+const { counters } = require('./counters.js');
+
+/** @typedef {ReturnType<typeof counters>} Counters */
 /** @typedef {{ value: number, labels: Record<string, string | number>, metricName?: string }} Sample */
 
 /** @type {import('./prometheus.d.ts').shazbotMetrics} */
 function shazbotMetrics({ register = client.register } = {}) {
-  /** @type {Figures | undefined} */
-  let taken;
+  /** @type {Counters | undefined} */
+  let cached;
   const read = () => {
-    if (!taken) {
-      taken = orNone();
-      // The registry asks all metrics at once: they are of one moment, and taken once.
+    if (!cached) {
+      cached = readCounters();
+      // A registry asks for all metrics of a scrape at once: the counters are read once, and all are of the same moment.
       queueMicrotask(() => {
-        taken = undefined;
+        cached = undefined;
       });
     }
-    return taken;
+    return cached;
   };
   for (const { samples, ...metric } of METRICS) {
     const registered = {
       ...metric,
       aggregator: 'sum',
-      // The registry may have given it another name meanwhile, as OpenMetrics wants.
+      // `registered` and not `metric`: a registry for OpenMetrics changes its name.
       async get() {
         const now = read();
-        return { ...registered, values: now || metric.name === UP ? samples(now ?? NONE) : [] };
+        return { ...registered, values: now ? samples(now) : metric.name === UP ? single(0) : [] };
       },
-      // These are not the registry's to reset.
+      // The engine's counters cannot be reset.
       reset() {},
     };
     register.registerMetric(/** @type {any} */ (registered));
   }
 }
 
-function orNone() {
+function readCounters() {
   try {
-    return figures();
+    return counters();
   } catch {
     return undefined;
   }
 }
 
 const UP = 'clustershazbot_up';
-const NONE = /** @type {Figures} */ ({});
 
 /** @param {number} value */
-const one = (value) => [{ value, labels: {} }];
+const single = (value) => [{ value, labels: {} }];
 
 /**
  * @param {string} label
@@ -56,119 +57,119 @@ const one = (value) => [{ value, labels: {} }];
  * @param {Record<string, string>} [more]
  * @returns {Sample[]}
  */
-const each = (label, values, more) =>
-  Object.entries(values).map(([name, value]) => ({ value, labels: { ...more, [label]: snake(name) } }));
+const byLabel = (label, values, more) =>
+  Object.entries(values).map(([name, value]) => ({ value, labels: { ...more, [label]: snakeCase(name) } }));
 
 /** @param {string} name */
-const snake = (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+const snakeCase = (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 /**
- * @param {(list: Figures['masterLists'][number]) => number | undefined} value
- * @returns {(now: Figures) => Sample[]}
+ * @param {(list: Counters['masterLists'][number]) => number | undefined} value
+ * @returns {(now: Counters) => Sample[]}
  */
-const ofLists = (value) => (now) =>
+const byMasterList = (value) => (now) =>
   now.masterLists.flatMap((list, index) => {
     const found = value(list);
-    // Without what may be secret two URLs can have one name.
+    // Names leave out what may be secret, so two lists can have the same one.
     const earlier = now.masterLists.slice(0, index).filter(({ name }) => name === list.name).length;
     const name = earlier ? `${list.name} (${earlier + 1})` : list.name;
     return found === undefined ? [] : [{ value: found, labels: { list: name } }];
   });
 
-/** @type {{ name: string, help: string, type: 'gauge' | 'counter' | 'histogram', samples: (now: Figures) => Sample[] }[]} */
+/** @type {{ name: string, help: string, type: 'gauge' | 'counter' | 'histogram', samples: (now: Counters) => Sample[] }[]} */
 const METRICS = [
   {
     name: UP,
-    help: 'Whether the engine is started and works.',
+    help: '1 if the engine is started and works, else 0.',
     type: 'gauge',
-    samples: (now) => one(now === NONE ? 0 : 1),
+    samples: () => single(1),
   },
   {
     name: 'clustershazbot_members',
-    help: 'Servers that this one knows, itself included, by state. suspect: listed online, and does not answer; unknown: offline for a reason that nobody gave.',
+    help: 'Servers that this server knows, including itself, by state. suspect: listed online, but does not answer this server; unknown: offline without a known reason.',
     type: 'gauge',
-    samples: ({ members }) => each('state', members),
+    samples: ({ members }) => byLabel('state', members),
   },
   {
     name: 'clustershazbot_exchanges_total',
-    help: 'Exchanges of gossip, by who began them (out: this server) and how they ended.',
+    help: 'Gossip exchanges, by direction (out: begun by this server) and result.',
     type: 'counter',
     samples: ({ exchanges }) => [
-      ...each('result', exchanges.out, { direction: 'out' }),
-      ...each('result', exchanges.in, { direction: 'in' }),
+      ...byLabel('result', exchanges.out, { direction: 'out' }),
+      ...byLabel('result', exchanges.in, { direction: 'in' }),
     ],
   },
   {
     name: 'clustershazbot_exchange_duration_seconds',
-    help: 'How long exchanges took that this server began and that were answered.',
+    help: 'Duration of the answered gossip exchanges that this server began.',
     type: 'histogram',
     samples: ({ exchanges: { durations } }) => histogram('clustershazbot_exchange_duration_seconds', durations),
   },
   {
     name: 'clustershazbot_sent_bytes_total',
-    help: 'Bytes of message bodies sent, by who began the exchange; of those that others began, of version 2 only.',
+    help: 'Bytes of gossip messages sent, by direction of the exchange (in: from version 2 servers only).',
     type: 'counter',
-    samples: ({ exchanges: { bytes } }) => each('direction', { out: bytes.out.sent, in: bytes.in.sent }),
+    samples: ({ exchanges: { bytes } }) => byLabel('direction', { out: bytes.out.sent, in: bytes.in.sent }),
   },
   {
     name: 'clustershazbot_received_bytes_total',
-    help: 'Bytes of message bodies received, by who began the exchange; of those that others began, of version 2 only.',
+    help: 'Bytes of gossip messages received, by direction of the exchange (in: from version 2 servers only).',
     type: 'counter',
-    samples: ({ exchanges: { bytes } }) => each('direction', { out: bytes.out.received, in: bytes.in.received }),
+    samples: ({ exchanges: { bytes } }) => byLabel('direction', { out: bytes.out.received, in: bytes.in.received }),
   },
   {
     name: 'clustershazbot_rumours_total',
-    help: 'Changes of servers that this one told on.',
+    help: 'Member updates that this server passed on.',
     type: 'counter',
-    samples: ({ exchanges }) => one(exchanges.rumours),
+    samples: ({ exchanges }) => single(exchanges.rumours),
   },
   {
     name: 'clustershazbot_suspicions_total',
-    help: 'Servers that did not answer this one, so that it asked others.',
+    help: 'Times that a server did not answer this one, which then asked others to probe it.',
     type: 'counter',
-    samples: ({ exchanges }) => one(exchanges.suspicions),
+    samples: ({ exchanges }) => single(exchanges.suspicions),
   },
   {
     name: 'clustershazbot_deaths_total',
-    help: 'Servers that this one called failed.',
+    help: 'Times that this server declared another server failed.',
     type: 'counter',
-    samples: ({ exchanges }) => one(exchanges.deaths),
+    samples: ({ exchanges }) => single(exchanges.deaths),
   },
   {
     name: 'clustershazbot_refutations_total',
-    help: 'Answers of this server to others that had called it offline.',
+    help: 'Times that this server refuted that it is offline.',
     type: 'counter',
-    samples: ({ exchanges }) => one(exchanges.refutations),
+    samples: ({ exchanges }) => single(exchanges.refutations),
   },
   {
     name: 'clustershazbot_master_list_age_seconds',
     help: 'Time since the master list was last read.',
     type: 'gauge',
-    samples: ofLists(({ read }) => read && Math.max(0, Date.now() - read) / 1000),
+    samples: byMasterList(({ read }) => read && Math.max(0, Date.now() - read) / 1000),
   },
   {
     name: 'clustershazbot_master_list_servers',
-    help: 'Servers that the master list named when it was last read or written.',
+    help: 'Servers in the master list when it was last read or written.',
     type: 'gauge',
-    samples: ofLists(({ servers }) => servers),
+    samples: byMasterList(({ servers }) => servers),
   },
   {
     name: 'clustershazbot_master_list_failures_total',
-    help: 'Reads and writes of the master list that failed.',
+    help: 'Failed reads and writes of the master list.',
     type: 'counter',
-    samples: ofLists(({ failed }) => failed),
+    samples: byMasterList(({ failed }) => failed),
   },
   {
     name: 'clustershazbot_event_loop_seconds_total',
-    help: 'Time of the event loop spent on the requests of other servers.',
+    help: 'Event loop time spent on requests of other servers.',
     type: 'counter',
-    samples: ({ exchanges }) => one(exchanges.eventLoop),
+    samples: ({ exchanges }) => single(exchanges.eventLoop),
   },
 ];
 
 /**
  * @param {string} name
- * @param {Figures['exchanges']['durations']} durations
+ * @param {Counters['exchanges']['durations']} durations
  * @returns {Sample[]}
  */
 function histogram(name, { le, counts, sum }) {

@@ -1,139 +1,142 @@
 'use strict';
 
+// Answers the HTTP requests below `/clustershazbot` for every framework: gossip, list, control, status and the page.
+
 const { createHash } = require('node:crypto');
 const { shazbotControlRequest, shazbotGossipRequest, shazbotListRequest, shazbotStatus } = require('../index.js');
-const { bodyOf } = require('./body.js');
+const { readBody } = require('./body.js');
 const { engine } = require('./engine.js');
-const { settled, shazbotError } = require('./errors.js');
+const { shazbotError, unwrap } = require('./errors.js');
 
-/** A body of lists, bytes: as many as the engine takes in. */
-const LISTS = 8 << 20;
-/** One of a server of ours, which holds what differs and is 90 kB at most; only these can be signed. */
-const OURS = 256 << 10;
-const CONTROL = 4 << 10;
+/** The path of the routes below the base URL of a server. Other servers expect them there. */
+const MOUNT = '/clustershazbot';
+
+// Limits of bodies, in bytes.
+/** As large as the largest message that the engine accepts. */
+const MAX_BODY = 8 << 20;
+/** For a caller that has not sent the secret, or signs: a message of version 2 has 90 kB at most. */
+const MAX_UNAUTHORIZED_BODY = 256 << 10;
+const MAX_CONTROL_BODY = 4 << 10;
 
 /**
- * @typedef {object} Request whatever framework it came through
+ * @typedef {object} Request of any framework
  * @property {string} path below the mount, without query; `/` for the mount itself, with and without its final slash
- * @property {import('./body.js').Incoming & { method?: string, httpVersionMajor: number }} incoming Node's own
- * @property {unknown} body what a parser has made of it
+ * @property {import('./body.js').Incoming & { method?: string, httpVersionMajor: number }} incoming Node's request
+ * @property {unknown} body the result of the program's body parser, if it has one
  */
-/** @typedef {{ status: number, headers: Record<string, string>, body: string | Buffer }} Answer */
-/** @typedef {(request: Request, header: string) => Answer | Promise<Answer>} Handler */
+/** @typedef {{ status: number, headers: Record<string, string>, body: string | Buffer }} Response */
+/** @typedef {{ method: 'GET' | 'POST', handle: (request: Request, authorization: string) => Response | Promise<Response> }} Route */
 
-/** @type {Record<string, { method: 'GET' | 'POST', handle: Handler }>} */
+/** @type {Record<string, Route>} */
 const routes = {
   '/gossip': {
     method: 'POST',
-    async handle({ incoming, body }, header) {
-      // Whoever has not shown the secret cannot make this server hold much.
-      const limit = engine.authorizeGossip(header) ? OURS : LISTS;
-      const message = /** @type {any} */ (await bodyOf(incoming, body, limit));
-      return json(await shazbotGossipRequest(header, message));
+    async handle({ incoming, body }, authorization) {
+      const limit = engine.authorizeGossip(authorization) ? MAX_UNAUTHORIZED_BODY : MAX_BODY;
+      const message = /** @type {any} */ (await readBody(incoming, body, limit));
+      return json(await shazbotGossipRequest(authorization, message));
     },
   },
   '/list': {
     method: 'GET',
-    async handle(_, header) {
-      return json(await shazbotListRequest(header));
+    async handle(_, authorization) {
+      return json(await shazbotListRequest(authorization));
     },
   },
   '/control': {
     method: 'POST',
-    async handle({ incoming, body }, header) {
-      // Before its body is read: whoever has not the secret sends none.
-      settled(engine.authorizeControl(header));
-      await shazbotControlRequest(header, /** @type {any} */ (await bodyOf(incoming, body, CONTROL)));
+    async handle({ incoming, body }, authorization) {
+      // Checked before the body is read: without the secret nobody can make this server read one.
+      unwrap(engine.authorizeControl(authorization));
+      const message = /** @type {any} */ (await readBody(incoming, body, MAX_CONTROL_BODY));
+      await shazbotControlRequest(authorization, message);
       return json({ success: true });
     },
   },
-  '/status': { method: 'GET', handle: (_, header) => status(header) },
-  '/': { method: 'GET', handle: page },
+  '/status': { method: 'GET', handle: (_, authorization) => status(authorization) },
+  // Loaded with the first request for it.
+  '/': { method: 'GET', handle: () => ({ status: 200, ...require('./page.js').page() }) },
 };
 
 /**
- * Answers a request.
  * @param {Request} request
  * @param {{ page?: boolean | undefined }} [options]
- * @returns {Promise<Answer> | undefined} undefined where it is none of ours
+ * @returns {Promise<Response> | undefined} undefined if the path is not one of the routes
  */
-function answer(request, { page = true } = {}) {
+function handleRequest(request, { page = true } = {}) {
   const { path } = request;
   if (path === '/' && !page) return undefined;
-  return Object.hasOwn(routes, path) ? answerBy(routes[path], request) : undefined;
+  return Object.hasOwn(routes, path) ? respond(routes[path], request) : undefined;
 }
 
 /**
- * @param {{ method: string, handle: Handler }} route
+ * @param {Route} route
  * @param {Request} request
- * @returns {Promise<Answer>}
+ * @returns {Promise<Response>}
  */
-async function answerBy(route, request) {
-  const given = await handled(route, request).catch(refused);
-  // A server that is closed waits for connections that are kept, and the others ask one that has left now and then.
-  if (engine.isWorking() || request.incoming.httpVersionMajor !== 1) return given;
-  return { ...given, headers: { ...given.headers, Connection: 'close' } };
+async function respond(route, request) {
+  const response = await call(route, request).catch(errorResponse);
+  // After it has left, a server that closes waits for open connections, and others still ask it now and then.
+  if (engine.isWorking() || request.incoming.httpVersionMajor !== 1) return response;
+  return { ...response, headers: { ...response.headers, Connection: 'close' } };
 }
 
 /**
- * @param {{ method: string, handle: Handler }} route
+ * @param {Route} route
  * @param {Request} request
- * @returns {Promise<Answer>}
+ * @returns {Promise<Response>}
  */
-async function handled({ method, handle }, request) {
-  const { method: asked, headers } = request.incoming;
-  if (asked !== method && !(asked === 'HEAD' && method === 'GET')) return otherMethod(asked, method);
-  const given = await handle(request, headers.authorization ?? '');
-  const { ETag } = given.headers;
-  if (ETag && headers['if-none-match']?.includes(ETag)) return { ...given, status: 304, body: '' };
-  return given;
+async function call({ method, handle }, request) {
+  const { method: requested, headers } = request.incoming;
+  if (requested !== method && !(requested === 'HEAD' && method === 'GET')) return otherMethod(requested, method);
+  const response = await handle(request, headers.authorization ?? '');
+  const { ETag } = response.headers;
+  if (ETag && headers['if-none-match']?.includes(ETag)) return { ...response, status: 304, body: '' };
+  return response;
 }
 
 /**
- * @param {string | undefined} asked
+ * @param {string | undefined} requested
  * @param {string} method
- * @returns {Answer}
+ * @returns {Response}
  */
-function otherMethod(asked, method) {
+function otherMethod(requested, method) {
   const allow = method === 'GET' ? 'GET, HEAD, OPTIONS' : `${method}, OPTIONS`;
-  const message = `${asked} is not answered here; ${allow} are`;
+  const message = `Method ${requested} is not allowed here: use ${allow}`;
   const { headers, ...rest } =
-    asked === 'OPTIONS' ? empty(204) : refused(shazbotError({ code: 'SHAZBOT_METHOD', status: 405, message }));
+    requested === 'OPTIONS'
+      ? empty(204)
+      : errorResponse(shazbotError({ code: 'SHAZBOT_METHOD', status: 405, message }));
   return { ...rest, headers: { ...headers, Allow: allow } };
 }
 
 /**
  * @param {any} error
- * @returns {Answer}
+ * @returns {Response}
  */
-function refused(error) {
+function errorResponse(error) {
   if (error?.expose) return json({ error: error.message, code: error.code }, error.status);
   process.emitWarning(error);
   return json({ error: 'Internal Server Error' }, 500);
 }
 
 /**
- * @param {string} header
- * @returns {Answer}
+ * @param {string} authorization
+ * @returns {Response}
  */
-function status(header) {
-  settled(engine.authorizeControl(header));
+function status(authorization) {
+  unwrap(engine.authorizeControl(authorization));
   const { at, ...rest } = shazbotStatus();
   const text = JSON.stringify(rest);
   const { headers, ...ok } = json(`{"at":${at},${text.slice(1)}`);
-  // Weak: the time goes on, and is not in it.
+  // A weak tag, because it does not cover the time `at`.
   return { ...ok, headers: { ...headers, ETag: `W/"${createHash('sha256').update(text).digest('base64url')}"` } };
 }
 
-/** @returns {Answer} */
-function page() {
-  return { status: 200, ...require('./page.js').page() };
-}
-
 /**
- * @param {unknown} value what becomes JSON, or is
+ * @param {unknown} value to serialise, or a string of JSON
  * @param {number} [status]
- * @returns {Answer}
+ * @returns {Response}
  */
 function json(value, status = 200) {
   const { headers } = empty(status);
@@ -146,18 +149,10 @@ function json(value, status = 200) {
 
 /**
  * @param {number} status
- * @returns {Answer}
+ * @returns {Response}
  */
 function empty(status) {
   return { status, headers: { 'Cache-Control': 'no-store' }, body: '' };
 }
 
-/** Where the routes are, where nobody has mounted them: below the base URL that others know. */
-const MOUNT = '/clustershazbot';
-
-/** @param {string} url */
-function withoutQuery(url) {
-  return /** @type {string} */ (url.split('?', 1)[0]);
-}
-
-module.exports = { MOUNT, PATHS: Object.keys(routes), answer, withoutQuery };
+module.exports = { MOUNT, PATHS: Object.keys(routes), handleRequest };

@@ -1,25 +1,26 @@
 'use strict';
 
-const { version } = require('../package.json');
-const { engine } = require('./engine.js');
-const { settled } = require('./errors.js');
-const { figures } = require('./figures.js');
-const { present, server } = require('./rows.js');
+// Builds the result of `shazbotStatus()`.
 
-/** @typedef {import('../index.js').MemberStatus} MemberStatus */
+const { version } = require('../package.json');
+const { counters } = require('./counters.js');
+const { decodeServer } = require('./decode.js');
+const { engine } = require('./engine.js');
+const { unwrap } = require('./errors.js');
 
 /**
- * How this server sees itself and the others.
  * @param {number} startedAt
  * @param {import('../index.js').MemberEvent[]} recent
  * @returns {import('../index.js').ShazbotStatus}
  */
 function status(startedAt, recent) {
-  const [at, interval, baseUrl, inAt, from, outAt, to, rows] = JSON.parse(settled(engine.status()));
-  const { exchanges, masterLists } = figures();
-  /** @type {MemberStatus[]} */
-  const members = rows.map(member);
-  const own = /** @type {MemberStatus} */ (members.find((it) => it.baseUrl === baseUrl));
+  // src/binding/status.rs documents the fields.
+  const row = JSON.parse(unwrap(engine.status()));
+  const [at, intervalMs, baseUrl, lastInAt, lastInUrl, lastOutAt, lastOutUrl, memberRows] = row;
+  const { exchanges, masterLists } = counters();
+  /** @type {import('../index.js').MemberStatus[]} */
+  const members = memberRows.map(decodeMember);
+  const own = /** @type {import('../index.js').MemberStatus} */ (members.find((member) => member.baseUrl === baseUrl));
   return {
     baseUrl,
     state: own.state === 'offline' ? (own.reason === 'left' ? 'left' : 'drained') : 'online',
@@ -27,9 +28,9 @@ function status(startedAt, recent) {
     version,
     at,
     startedAt,
-    interval: interval / 1000,
-    ...(inAt !== null && { lastIn: present({ at: inAt, baseUrl: from }) }),
-    ...(outAt !== null && { lastOut: { at: outAt, baseUrl: to } }),
+    interval: intervalMs / 1000,
+    ...(lastInAt !== null && { lastIn: { at: lastInAt, ...(lastInUrl !== null && { baseUrl: lastInUrl }) } }),
+    ...(lastOutAt !== null && { lastOut: { at: lastOutAt, baseUrl: lastOutUrl } }),
     members,
     masterLists,
     recent,
@@ -39,15 +40,15 @@ function status(startedAt, recent) {
 
 /**
  * @param {any[]} row
- * @returns {MemberStatus}
+ * @returns {import('../index.js').MemberStatus}
  */
-function member([baseUrl, bits, lastUpdate, reason, by, incarnation, since, answered, heard, failures]) {
-  const { listed, state, protocol, why } = server([baseUrl, bits, lastUpdate, reason, by]);
+function decodeMember([baseUrl, bits, lastUpdate, reason, author, incarnation, since, answered, heard, failures]) {
+  const { listed, state, protocol, offline } = decodeServer([baseUrl, bits, lastUpdate, reason, author]);
   return {
     ...listed,
     state,
     protocol,
-    ...why,
+    ...offline,
     ...(incarnation !== null && { incarnation }),
     since,
     ...(answered !== null && { answered }),

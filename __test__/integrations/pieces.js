@@ -3,7 +3,7 @@
 // Holds four bodies of 250 000 bytes at a time, each of which comes byte by byte: for __test__/router.test.js.
 
 const { Readable } = require('node:stream');
-const { bodyOf } = require('../../lib/body.js');
+const { readBody } = require('../../lib/body.js');
 
 const SIZE = 250_000;
 let left = 4;
@@ -21,6 +21,6 @@ async function* body() {
 
 const headers = { 'content-type': 'application/json' };
 const bodies = Array.from({ length: left }, () => Object.assign(Readable.from(body()), { headers, complete: true }));
-Promise.all(bodies.map((it) => bodyOf(it, undefined, SIZE))).then((all) => {
+Promise.all(bodies.map((it) => readBody(it, undefined, SIZE))).then((all) => {
   if (all.length !== 4) process.exitCode = 1;
 });

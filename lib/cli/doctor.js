@@ -56,7 +56,7 @@ async function doctor({ env, options, json, colour }) {
     // Where the environment is wrong, nothing says whom it lets in.
     if (!isValid) return { all, refused: [] };
     /** @type {(string | null)[]} */
-    const why = require('../binary.js').Engine.refusals(env, all);
+    const why = require('../binary.js').Engine.checkUrls(env, all);
     for (const [i, url] of all.entries()) {
       const href = parsed(url)?.href;
       if (href && !why[i]) known.add(href);

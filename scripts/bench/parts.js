@@ -3,9 +3,8 @@
 // What the time of the functions goes into: JSON, the boundary between JavaScript and the core, the core.
 
 const { CONTROL_SECRET, SECRET, environment, fileList } = require('../../__test__/support/cluster.js');
-const { Engine } = require('../../lib/binary.js');
-const { objects, pack, unpack } = require('../../lib/packed.js');
-const { gossip, list, serverList } = require('../../lib/requests.js');
+const { freshEngine } = require('../../__test__/support/engine.js');
+const { pack, toObjects, unpack } = require('../../lib/packed-lists.js');
 const { answer } = require('./children.js');
 const { interleave, quota, typical } = require('./meter.js');
 const { cluster, fullMessages, idleMessage, introduce, newer, selfOf, textOf } = require('./servers.js');
@@ -14,11 +13,15 @@ const ORIGIN = 'http://127.0.0.1:9/';
 
 /** @param {string} name */
 async function start(name) {
-  const engine = new Engine();
+  freshEngine();
+  // The files that `freshEngine` has just loaded, with an engine of their own.
+  const { engine } = require('../../lib/engine.js');
+  const { gossip, list } = require('../../lib/requests.js');
+  const { serverList } = require('../../lib/server-lists.js');
   const env = { ...environment(`${ORIGIN}${name}/`), ...fileList().env, SHAZBOT_GOSSIP_INTERVAL: '3600' };
   await engine.start(env, () => {});
-  const request = async (/** @type {string} */ header, /** @type {unknown} */ body) => gossip(engine, header, body);
-  return { engine, request, wait: quota() };
+  const request = async (/** @type {string} */ header, /** @type {unknown} */ body) => gossip(header, body);
+  return { engine, request, list, serverList, wait: quota() };
 }
 
 /** @param {{ n: number, rounds: number }} options */
@@ -43,11 +46,11 @@ async function measure({ n, rounds }) {
   const parsed = (/** @type {number} */ count) => full(count).map((body) => JSON.parse(body));
   /** @type {any} */
   const answered = legacy.engine.gossip(packed(/** @type {string} */ (full(1)[0])));
-  const answer = () => [objects(unpack(answered.online)), objects(unpack(answered.offline))];
+  const answer = () => [toObjects(unpack(answered.online)), toObjects(unpack(answered.offline))];
   const reply = await ours.request(SECRET, JSON.parse(first));
   /** @type {any} */
   const listed = ours.engine.list();
-  const [online, offline] = [listed.online.stamps, listed.offline.stamps];
+  const [online, offline] = [listed.online.lastUpdates, listed.offline.lastUpdates];
 
   const many = Math.min(200, Math.ceil(30_000 / n));
   /** What is stringified is new each time. @param {() => unknown} make */
@@ -89,17 +92,17 @@ async function measure({ n, rounds }) {
         run: (it) => JSON.stringify(it),
       },
       'whole, full': whole(legacy, full, many),
-      'stamps, native': { count: many, run: () => ours.engine.refresh(listed.digest, online, offline) },
-      objects: { count: many, run: () => serverList(ours.engine, true) },
+      'stamps, native': { count: many, run: () => ours.engine.refreshLastUpdates(listed.digest, online, offline) },
+      objects: { count: many, run: () => ours.serverList(true) },
       'stringify, list': {
         count: many,
-        prepare: made(() => serverList(ours.engine, true)),
+        prepare: made(() => ours.serverList(true)),
         run: (it) => JSON.stringify(it),
       },
       'whole, list': {
         ...whole(ours, small, Math.min(many, 20)),
         before: (body) => ours.request(SECRET, JSON.parse(body)),
-        run: async () => JSON.stringify(list(ours.engine, CONTROL_SECRET)),
+        run: async () => JSON.stringify(ours.list(CONTROL_SECRET)),
       },
     },
     rounds,

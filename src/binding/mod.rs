@@ -1,8 +1,8 @@
-//! What Node sees: one class, which `index.js` makes once for each time it is loaded. It takes no decision.
+//! The native class `Engine` that JavaScript uses: converts values between JavaScript and Rust, and decides nothing.
 //!
-//! Refusals are returned, not thrown: an error made here would belong to the realm that loaded the addon, which under
-//! Jest is not the caller's. Lists cross packed: a string, a `Float64Array` and a `Uint8Array` cost a tenth of what as
-//! many objects would.
+//! `lib/engine.js` creates one instance each time it is loaded. Failures are returned, not thrown: an error created here
+//! would belong to the realm that loaded the addon, which under Jest is not the caller's. Lists cross the boundary packed:
+//! two strings, a `Float64Array` and a `Uint8Array` cost a tenth of as many objects.
 
 #![allow(clippy::needless_pass_by_value, reason = "napi hands arguments over by value")]
 
@@ -22,12 +22,12 @@ use crate::engine::{Done, Engine, Report};
 use crate::error::Error;
 use crate::message::{ServerUrl, State};
 
-use packed::{Answer, Lists, Packed, number, unpack};
+use packed::{PackedAnswer, PackedLists, PackedMessage, number, unpack};
 
-/// Log records that wait for a busy event loop; more are dropped. Warnings, which come once each, are not.
+/// Log records that may wait for a busy event loop. Further ones are dropped, except warnings: each is sent only once.
 const MAX_WAITING_RECORDS: usize = 1_000;
 
-/// Why a call was refused.
+/// Why a call failed: the fields of a `ShazbotError`.
 #[napi(object, object_from_js = false)]
 pub struct Failure {
     pub code: &'static str,
@@ -41,11 +41,11 @@ impl From<Error> for Failure {
     }
 }
 
-type Observe = ThreadsafeFunction<Report, (), FnArgs<(String, String, bool)>, Status, false, true>;
+type OnReport = ThreadsafeFunction<Report, (), FnArgs<(String, String, bool)>, Status, false, true>;
 type Settle = Box<dyn FnOnce(Env) -> napi::Result<Option<Failure>>>;
 type Slot = Mutex<Option<Engine>>;
 
-/// The engine of one load of the package.
+/// The gossip engine. It can be started again after `end`.
 #[napi(js_name = "Engine")]
 pub struct NodeEngine {
     slot: Arc<Slot>,
@@ -56,7 +56,7 @@ impl NodeEngine {
     #[napi(constructor)]
     pub fn new(env: Env) -> napi::Result<Self> {
         let slot = Arc::<Slot>::default();
-        // The engine's thread must not outlive the worker thread that it works for.
+        // The engine's thread must not outlive the worker thread that created it.
         env.add_env_cleanup_hook(Arc::downgrade(&slot), |slot| {
             if let Some(slot) = slot.upgrade() {
                 drop(lock(&slot).take());
@@ -65,14 +65,15 @@ impl NodeEngine {
         Ok(Self { slot })
     }
 
-    /// Starts the engine with the environment; resolves when its first round is over. One that is there is left alone.
-    /// `observe` is called with code, text and whether it is a warning.
+    /// Starts the engine with the given environment variables and resolves after the first gossip round. If the engine
+    /// runs already, the call only waits for that round. `onReport` gets each log record and warning: its code, its text
+    /// and whether it is a warning.
     #[napi(ts_return_type = "Promise<Failure | null> | Failure")]
     pub fn start<'env>(
         &self,
         env: &'env Env,
         #[napi(ts_arg_type = "NodeJS.ProcessEnv")] environment: Environment,
-        observe: Function<'_, FnArgs<(String, String, bool)>, ()>,
+        on_report: Function<'_, FnArgs<(String, String, bool)>, ()>,
     ) -> napi::Result<Either<PromiseRaw<'env, Option<Failure>>, Failure>> {
         let mut slot = lock(&self.slot);
         if let Some(engine) = slot.as_ref() {
@@ -84,9 +85,9 @@ impl NodeEngine {
         };
         let waiting = Arc::new(AtomicUsize::new(0));
         let delivered = Arc::clone(&waiting);
-        // Made here and not before: as long as it is there, Jest sees an open handle.
-        let observe: Observe =
-            observe.build_threadsafe_function::<Report>().weak::<true>().callee_handled::<false>().build_callback(
+        // Created only when the engine starts: Jest reports it as an open handle for as long as it exists.
+        let on_report: OnReport =
+            on_report.build_threadsafe_function::<Report>().weak::<true>().callee_handled::<false>().build_callback(
                 move |context| {
                     delivered.fetch_sub(1, Ordering::Relaxed);
                     let Report { code, message, is_warning } = context.value;
@@ -96,15 +97,16 @@ impl NodeEngine {
         let observer = Box::new(move |report: Report| {
             if report.is_warning || waiting.load(Ordering::Relaxed) < MAX_WAITING_RECORDS {
                 waiting.fetch_add(1, Ordering::Relaxed);
-                // Where the event loop is gone, nobody listens.
-                observe.call(report, ThreadsafeFunctionCallMode::NonBlocking);
+                // The call fails when the event loop has ended. Then nobody listens, and the report is dropped.
+                on_report.call(report, ThreadsafeFunctionCallMode::NonBlocking);
             }
         });
         let promise = self::promise(env, |started| *slot = Some(Engine::start(config, observer, started)))?;
         Ok(Either::A(promise))
     }
 
-    /// What is wrong with an environment, which is not used otherwise; or what of it deserves a warning.
+    /// Checks environment variables without starting: returns a failure that names all that are wrong, or a warning for
+    /// each that is weak.
     #[napi]
     pub fn check(#[napi(ts_arg_type = "NodeJS.ProcessEnv")] environment: Environment) -> Either<Failure, Vec<String>> {
         match Config::from_environment(&environment) {
@@ -113,19 +115,19 @@ impl NodeEngine {
         }
     }
 
-    /// Why servers with these URLs would not be listed here, with this environment; null where they would, or where it is
-    /// itself wrong.
+    /// For each URL, the reason for which a server with these environment variables would not list it. Null if it would,
+    /// or if the variables are wrong.
     #[napi(ts_return_type = "Array<string | null>")]
-    pub fn refusals(
+    pub fn check_urls(
         #[napi(ts_arg_type = "NodeJS.ProcessEnv")] environment: Environment,
         urls: Vec<String>,
     ) -> Vec<Option<&'static str>> {
         let config = Config::from_environment(&environment).ok();
-        let why = |url: &String| ServerUrl::parse_allowed(url, &config.as_ref()?.origins).err();
-        urls.iter().map(why).collect()
+        let reason = |url: &String| ServerUrl::parse_allowed(url, &config.as_ref()?.origins).err();
+        urls.iter().map(reason).collect()
     }
 
-    /// Leaves the cluster; resolves when that is over. Call `end` then.
+    /// Leaves the cluster and resolves when the other servers have been told. Call `end` afterwards.
     #[napi(ts_return_type = "Promise<Failure | null>")]
     pub fn leave<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, Option<Failure>>> {
         promise(env, |left| match lock(&self.slot).as_ref() {
@@ -134,87 +136,88 @@ impl NodeEngine {
         })
     }
 
-    /// Ends the engine, whatever it does.
+    /// Ends the engine at once, without telling the other servers.
     #[napi]
     pub fn end(&self) {
         drop(lock(&self.slot).take());
     }
 
-    /// Says that the event loop turns.
+    /// Proves that the event loop is running. The engine stops gossiping when it gets no heartbeat for 5 s.
     #[napi]
-    pub fn beat(&self) {
+    pub fn heartbeat(&self) {
         if let Some(engine) = lock(&self.slot).as_ref() {
             engine.beat();
         }
     }
 
-    /// Whether the engine is started and works.
+    /// Whether the engine is started and has not failed.
     #[napi]
     pub fn is_working(&self) -> bool {
         lock(&self.slot).as_ref().is_some_and(Engine::is_working)
     }
 
-    /// Whether a header is the gossip secret, and that is taken.
+    /// Fails unless the header is the gossip secret and unsigned messages are accepted.
     #[napi]
     pub fn authorize_gossip(&self, header: String) -> Option<Failure> {
         failure(self.with(|engine| engine.authorize_gossip(&header)))
     }
 
-    /// Whether a header is the control secret.
+    /// Fails unless the header is the control secret.
     #[napi]
     pub fn authorize_control(&self, header: String) -> Option<Failure> {
         failure(self.with(|engine| engine.authorize_control(&header)))
     }
 
-    /// Takes in the lists of a version 1 server, and returns ours.
+    /// Merges the lists that a version 1 server sent, and returns this server's lists. Authorise the request first.
     #[napi]
-    pub fn gossip(&self, message: Packed) -> Either<Answer, Failure> {
-        either(self.with(|engine| engine.gossip(unpack(&message))).map(|entries| Answer::of(&entries)))
+    pub fn gossip(&self, message: PackedMessage) -> Either<PackedAnswer, Failure> {
+        either(self.with(|engine| engine.gossip(unpack(&message))).map(|entries| PackedAnswer::of(&entries)))
     }
 
-    /// Takes in what a server of ours says, if the header is right, and returns the answer. Null where it speaks another
-    /// protocol.
+    /// Checks the header of a version 2 message (its `shazbot` field), merges the message and returns the `shazbot` field
+    /// of the answer. Null if the message is of a protocol that this version does not know.
     #[napi(ts_return_type = "string | null | Failure")]
     pub fn exchange(&self, header: String, message: String) -> Either<Option<String>, Failure> {
         either(self.with(|engine| engine.exchange(&header, &message)))
     }
 
-    /// Whether a request for the list with this header is shown the offline servers too.
+    /// Whether a list request with this header may see the offline servers. Fails if it may not see the list at all.
     #[napi]
     pub fn authorize_list(&self, header: String) -> Either<bool, Failure> {
         either(self.with(|engine| engine.authorize_list(&header)))
     }
 
-    /// Drains this server, or brings it back.
+    /// Drains this server (false), or lists it online again (true).
     #[napi]
     pub fn control(&self, online: bool) -> Option<Failure> {
         failure(self.with(|engine| engine.control(online)))
     }
 
-    /// A number that differs whenever `list` would.
+    /// A number that changes whenever the result of `list` changes.
     #[napi]
-    pub fn version(&self) -> Either<f64, Failure> {
+    pub fn list_version(&self) -> Either<f64, Failure> {
         either(self.with(|engine| Ok(engine.version()? as f64)))
     }
 
-    /// Everything known.
+    /// All servers that the engine knows.
     #[napi]
-    pub fn list(&self) -> Either<Lists, Failure> {
-        // No JavaScript value is made yet: that takes longer than the lock may be held.
-        either(self.with(|engine| engine.entries(|digest, entries| Lists::of(digest, entries))))
+    pub fn list(&self) -> Either<PackedLists, Failure> {
+        // JavaScript values are created after the lock is released: that takes longer than the lock may be held.
+        either(self.with(|engine| engine.entries(|digest, entries| PackedLists::of(digest, entries))))
     }
 
-    /// Whether all but the stamps is still as in the list that came with this digest. Then its stamps are brought up to
-    /// date: written over, because to make and collect an array costs three times what is in it.
+    /// Updates the `lastUpdates` arrays of a list in place, and returns true, if nothing else has changed since `list`
+    /// returned it with this digest. New arrays would cost three times as much as writing to these.
     #[napi]
-    #[allow(unsafe_code, reason = "napi writes to an array of JavaScript only so")]
-    pub fn refresh(
+    #[allow(unsafe_code, reason = "napi offers no other way to write to an array of JavaScript")]
+    pub fn refresh_last_updates(
         &self,
         digest: f64,
         mut online: Float64ArraySlice<'_>,
         mut offline: Float64ArraySlice<'_>,
     ) -> Either<bool, Failure> {
-        // SAFETY: lib/requests.js has them from `list`, two different ones that no other thread sees, and it waits.
+        // SAFETY: lib/server-lists.js passes two different arrays, both from `list`. No other thread sees them, and
+        // JavaScript waits for this call.
         let (online, offline) = unsafe { (online.as_mut(), offline.as_mut()) };
         either(self.with(|engine| {
             engine.entries(|now, entries| {
@@ -233,23 +236,24 @@ impl NodeEngine {
         }))
     }
 
-    /// What has become of servers since this was asked last, the first of it, as JSON; empty once all is taken.
+    /// The oldest member events that were not yet taken, as JSON rows (see `binding/status.rs`). Empty text if there are
+    /// no more; call it until then.
     #[napi]
     pub fn take_events(&self) -> String {
         let events = lock(&self.slot).as_ref().map(Engine::take_events).unwrap_or_default();
         if events.is_empty() { String::new() } else { status::events(&events) }
     }
 
-    /// How this server sees itself and the others, as JSON.
+    /// The status of this server and of all members, as a JSON row (see `binding/status.rs`).
     #[napi]
     pub fn status(&self) -> Either<String, Failure> {
         either(self.with(status::status))
     }
 
-    /// Counters since the start, as JSON.
+    /// Counters since the start, as a JSON row (see `binding/status.rs`).
     #[napi]
-    pub fn figures(&self) -> Either<String, Failure> {
-        either(self.with(status::figures))
+    pub fn counters(&self) -> Either<String, Failure> {
+        either(self.with(status::counters))
     }
 
     fn with<R>(&self, act: impl FnOnce(&Engine) -> Result<R, Error>) -> Result<R, Error> {
@@ -272,7 +276,7 @@ fn either<T>(result: Result<T, Error>) -> Either<T, Failure> {
     }
 }
 
-// A promise, and what settles it from any thread.
+// Creates a promise and hands `act` the function that resolves it, which may be called on any thread.
 fn promise(env: &Env, act: impl FnOnce(Done)) -> napi::Result<PromiseRaw<'_, Option<Failure>>> {
     let (deferred, promise) = env.create_deferred::<Option<Failure>, Settle>()?;
     act(Box::new(move |result| {

@@ -1,4 +1,4 @@
-//! Lists as they cross the boundary.
+//! Packs lists of servers into strings and typed arrays to cross between Rust and JavaScript; see `lib/packed-lists.js`.
 
 use napi::bindgen_prelude::{Float64Array, Uint8Array};
 use napi_derive::napi;
@@ -6,98 +6,98 @@ use serde::{Serialize, Serializer};
 
 use crate::message::{Entry, EntryV2, RawEntry, State};
 
-// The same bits are in lib/packed.js.
+// Bits of `flags`. lib/packed-lists.js has the same.
 const MONITOR: u8 = 1;
 const OFFLINE: u8 = 2;
 const HAS_URL: u8 = 4;
 const HAS_MONITOR: u8 = 8;
-const HAS_LIFE: u8 = 16;
+const HAS_SHAZBOT: u8 = 16;
 
-/// What a version 1 server says, the same number of parts in each field.
+/// The lists of a version 1 message: item i of each field belongs to server i.
 #[napi(object, object_to_js = false)]
-pub struct Packed {
+pub struct PackedMessage {
     /// Base URLs, joined by line feeds.
     pub urls: String,
     /// The `shazbot` fields, joined by line feeds.
-    pub lives: String,
-    /// The `lastUpdate` fields; NaN where it is no number.
-    pub stamps: Float64Array,
-    /// The bits above.
+    pub shazbot_fields: String,
+    /// The `lastUpdate` fields; NaN for one that is not a number.
+    pub last_updates: Float64Array,
+    /// Bits that `lib/packed-lists.js` defines.
     pub flags: Uint8Array,
 }
 
-/// Takes a message apart.
-pub fn unpack(packed: &Packed) -> impl Iterator<Item = (State, RawEntry<'_>)> {
-    let texts = packed.urls.split('\n').zip(packed.lives.split('\n').chain(std::iter::repeat("")));
-    let numbers = packed.stamps.iter().zip(packed.flags.iter());
+/// Splits a message into its entries.
+pub fn unpack(packed: &PackedMessage) -> impl Iterator<Item = (State, RawEntry<'_>)> {
+    let texts = packed.urls.split('\n').zip(packed.shazbot_fields.split('\n').chain(std::iter::repeat("")));
+    let numbers = packed.last_updates.iter().zip(packed.flags.iter());
     texts.zip(numbers).map(|((url, v2), (stamp, flags))| {
         let has = |bit| flags & bit != 0;
         let entry = RawEntry {
             url: has(HAS_URL).then_some(url),
             monitor: has(HAS_MONITOR).then_some(has(MONITOR)),
             stamp: (!stamp.is_nan()).then_some(*stamp),
-            v2: has(HAS_LIFE).then_some(v2),
+            v2: has(HAS_SHAZBOT).then_some(v2),
         };
         (if has(OFFLINE) { State::Offline } else { State::Online }, entry)
     })
 }
 
-/// The lists that are the answer to a version 1 server.
+/// The answer to a version 1 message.
 #[napi(object, object_from_js = false)]
-pub struct Answer {
-    pub online: Servers,
-    pub offline: Servers,
+pub struct PackedAnswer {
+    pub online: PackedServers,
+    pub offline: PackedServers,
 }
 
-/// The lists that callers are told of.
+/// All servers that the engine knows.
 #[napi(object, object_from_js = false)]
-pub struct Lists {
-    /// The same as long as all but the stamps is.
+pub struct PackedLists {
+    /// Changes when anything except `lastUpdates` changes.
     pub digest: f64,
-    pub online: Servers,
-    pub offline: Servers,
+    pub online: PackedServers,
+    pub offline: PackedServers,
 }
 
-/// Some servers, the same number of parts in each field. Strings are in a JSON array: what is parsed from it is stringified
-/// faster than what is cut from a longer string.
+/// A list of servers: item i of each field belongs to server i. Strings come as a JSON array, because V8 serialises strings
+/// that were parsed faster than those that were cut from a longer string.
 #[napi(object, object_from_js = false)]
-pub struct Servers {
-    /// Base URLs.
+pub struct PackedServers {
+    /// Base URLs, as a JSON array.
     pub urls: String,
-    /// The `shazbot` fields, null where there is none. None where they are not told.
-    pub lives: Option<String>,
-    /// The bits above.
+    /// The `shazbot` fields as a JSON array, null for a server without one. Only in an answer to another server.
+    pub shazbot_fields: Option<String>,
+    /// Bits that `lib/packed-lists.js` defines.
     pub flags: Uint8Array,
     /// The `lastUpdate` fields.
-    pub stamps: Float64Array,
+    pub last_updates: Float64Array,
 }
 
-impl Answer {
+impl PackedAnswer {
     pub fn of(entries: &[Entry]) -> Self {
         let [online, offline] = by_state(&mut entries.iter());
-        Self { online: Servers::of(&online, true), offline: Servers::of(&offline, true) }
+        Self { online: PackedServers::of(&online, true), offline: PackedServers::of(&offline, true) }
     }
 }
 
-impl Lists {
+impl PackedLists {
     pub fn of(digest: u64, entries: &mut dyn Iterator<Item = &Entry>) -> Self {
         let [online, offline] = by_state(entries);
-        let [online, offline] = [Servers::of(&online, false), Servers::of(&offline, false)];
+        let [online, offline] = [PackedServers::of(&online, false), PackedServers::of(&offline, false)];
         Self { digest: number(digest), online, offline }
     }
 }
 
-impl Servers {
-    fn of(entries: &[&Entry], with_lives: bool) -> Self {
+impl PackedServers {
+    fn of(entries: &[&Entry], with_shazbot_fields: bool) -> Self {
         let urls = json(entries.iter().map(|entry| entry.url.as_str()));
-        let lives = with_lives.then(|| json(entries.iter().map(|entry| entry.v2.as_ref().map(Text))));
+        let shazbot_fields = with_shazbot_fields.then(|| json(entries.iter().map(|entry| entry.v2.as_ref().map(Text))));
         let flags = entries.iter().map(|entry| if entry.monitor { MONITOR } else { 0 }).collect::<Vec<_>>();
-        let stamps = entries.iter().map(|entry| entry.stamp as f64).collect::<Vec<_>>();
-        Self { urls, lives, flags: flags.into(), stamps: stamps.into() }
+        let last_updates = entries.iter().map(|entry| entry.stamp as f64).collect::<Vec<_>>();
+        Self { urls, shazbot_fields, flags: flags.into(), last_updates: last_updates.into() }
     }
 }
 
-/// As much of a digest as a number in JavaScript holds exactly.
+/// The 53 bits of a digest that a JavaScript number holds exactly.
 pub fn number(digest: u64) -> f64 {
     (digest >> 11) as f64
 }
@@ -116,6 +116,6 @@ impl Serialize for Text<'_> {
 }
 
 fn json(items: impl Iterator<Item = impl Serialize>) -> String {
-    // Writing strings to memory does not fail.
+    // Serialising strings to memory cannot fail.
     serde_json::to_string(&items.collect::<Vec<_>>()).unwrap_or_default()
 }

@@ -1,5 +1,6 @@
-//! What people and programs are told besides the lists, as JSON that lib/events.js, lib/status.js and lib/figures.js give its
-//! names: rows of values cost less to make and to parse than objects, and less code.
+//! Writes member events, the status and the counters as JSON arrays without property names.
+//!
+//! `lib/events.js`, `lib/status.js` and `lib/counters.js` turn them into objects. Arrays cost less time and code than objects.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -11,15 +12,15 @@ use crate::membership::Member;
 use crate::message::{Entry, Reason, ServerUrl, State};
 use crate::protocol::{Core, ListStatus, MemberEvent, MemberEventKind};
 
-// The same bits are in lib/rows.js.
+// lib/decode.js has the same bits.
 const MONITOR: u64 = 1;
 const OFFLINE: u64 = 2;
 const SUSPECT: u64 = 4;
-const OURS: u64 = 8;
+const PROTOCOL_2: u64 = 8;
 
-/// What has become of servers: `[[became, URL, bits, stamp, reason, author, at, known after], …]`.
+/// Member events: `[[kind, URL, bits, last update, reason, author, at, known after], …]`.
 pub fn events(events: &[MemberEvent]) -> String {
-    let mut json = Rows::default();
+    let mut json = JsonArray::default();
     json.list(|json| {
         for event in events {
             json.list(|json| {
@@ -37,12 +38,12 @@ pub fn events(events: &[MemberEvent]) -> String {
     json.0
 }
 
-/// How a server sees itself and the others: `[now, interval in ms, own URL, last in, from whom, last out, to whom, members]`.
+/// The status: `[now, interval in ms, own URL, last inbound at, its URL, last outbound at, its URL, members]`.
 pub fn status(engine: &Engine) -> Result<String, Error> {
     let settings = engine.settings();
     engine.look(|core, now| {
         let figures = core.counters();
-        let mut json = Rows::default();
+        let mut json = JsonArray::default();
         json.list(|json| {
             json.number(now.wall);
             json.number(settings.interval.as_millis() as u64);
@@ -61,9 +62,10 @@ pub fn status(engine: &Engine) -> Result<String, Error> {
     })
 }
 
-/// Counters since the start: `[exchanges by their end, classes of durations in ms, how many of each, their sum in ms, bytes
-/// sent and received, what happened, members by state, master lists]`.
-pub fn figures(engine: &Engine) -> Result<String, Error> {
+/// Counters since the start: `[exchanges by result, upper limits of the duration buckets in ms, exchanges in each bucket, sum
+/// of the durations in ms, bytes sent and received, [updates, suspicions, deaths, refutations], members by state, master
+/// lists]`.
+pub fn counters(engine: &Engine) -> Result<String, Error> {
     let Measured { ends, durations, took, bytes } = engine.measured();
     engine.look(|core, _| {
         let figures = core.counters();
@@ -71,7 +73,7 @@ pub fn figures(engine: &Engine) -> Result<String, Error> {
         for it in core.members().iter() {
             states[state(core, &it.entry)] += 1;
         }
-        let mut json = Rows::default();
+        let mut json = JsonArray::default();
         json.list(|json| {
             json.numbers(&ends);
             json.numbers(&BUCKETS);
@@ -90,8 +92,8 @@ pub fn figures(engine: &Engine) -> Result<String, Error> {
     })
 }
 
-fn member(json: &mut Rows, engine: &Engine, core: &Core, member: &Member, now: Now) {
-    // The wall clock may have stepped since: what counts is how long ago it was.
+fn member(json: &mut JsonArray, engine: &Engine, core: &Core, member: &Member, now: Now) {
+    // Calculated from the age, because the wall clock may have been changed since.
     let wall = |at: Duration| engine.wall(at, now);
     entry(json, &member.entry, if core.is_suspect(&member.entry.url) { SUSPECT } else { 0 });
     json.maybe(member.entry.v2.as_ref().map(|v2| v2.incarnation));
@@ -101,10 +103,10 @@ fn member(json: &mut Rows, engine: &Engine, core: &Core, member: &Member, now: N
     json.number(u64::from(member.failures()));
 }
 
-fn entry(json: &mut Rows, entry: &Entry, mut bits: u64) {
+fn entry(json: &mut JsonArray, entry: &Entry, mut bits: u64) {
     bits |= if entry.monitor { MONITOR } else { 0 };
     bits |= if entry.state == State::Offline { OFFLINE } else { 0 };
-    bits |= if entry.v2.is_some() { OURS } else { 0 };
+    bits |= if entry.v2.is_some() { PROTOCOL_2 } else { 0 };
     let v2 = entry.v2.as_ref().filter(|_| entry.state == State::Offline);
     json.text(Some(entry.url.as_str()));
     json.number(bits);
@@ -117,7 +119,7 @@ fn entry(json: &mut Rows, entry: &Entry, mut bits: u64) {
     json.text(v2.and_then(|v2| v2.author.as_ref()).map(ServerUrl::as_str));
 }
 
-// online, suspect, drained, left, failed, offline for an unknown reason
+// Index of a state: online, suspect, drained, left, failed, offline for an unknown reason.
 fn state(core: &Core, entry: &Entry) -> usize {
     if entry.state == State::Online {
         return usize::from(core.is_suspect(&entry.url));
@@ -130,7 +132,7 @@ fn state(core: &Core, entry: &Entry) -> usize {
     }
 }
 
-fn list(json: &mut Rows, engine: &Engine, name: &str, figures: &ListStatus) {
+fn list(json: &mut JsonArray, engine: &Engine, name: &str, figures: &ListStatus) {
     json.text(Some(name));
     json.maybe(figures.read);
     json.maybe(figures.written);
@@ -140,11 +142,11 @@ fn list(json: &mut Rows, engine: &Engine, name: &str, figures: &ListStatus) {
     json.text(figures.failing.as_ref().map(|(_, error)| engine.blanked(error)).as_deref());
 }
 
-// Arrays of numbers, texts and nulls. A `Value` of each would be 30 kB of code.
+// Writes nested JSON arrays of numbers, strings and nulls. With `serde_json::Value` the binary would grow by 30 kB.
 #[derive(Default)]
-struct Rows(String);
+struct JsonArray(String);
 
-impl Rows {
+impl JsonArray {
     fn list(&mut self, write: impl FnOnce(&mut Self)) {
         self.next();
         self.0.push('[');
@@ -159,7 +161,7 @@ impl Rows {
     #[inline(never)]
     fn maybe(&mut self, number: Option<u64>) {
         self.next();
-        // Writing to memory does not fail.
+        // Writing to memory cannot fail.
         let _ = match number {
             Some(number) => write!(self.0, "{number}"),
             None => self.0.write_str("null"),

@@ -44,7 +44,7 @@ use wanted::Wanted;
 
 /// Wall time at which every run begins, ms since the epoch.
 const EPOCH: u64 = 1_800_000_000_000;
-/// How often a program's event loop says that it turns: as `lib/beat.js` does.
+/// How often a program's event loop says that it turns: as `lib/heartbeat.js` does.
 const BEAT: Duration = Duration::from_secs(1);
 /// How many of them count as one where nothing else happens: less than the core takes for a stall.
 const BEATS_AS_ONE: u32 = 4;

@@ -1,0 +1,60 @@
+'use strict';
+
+// Reads the counters of the engine: for the status, the metrics and the health indicator.
+
+const { engine } = require('./engine.js');
+const { unwrap } = require('./errors.js');
+const { inboundCounters } = require('./inbound-counters.js');
+
+/** @typedef {[name: string, read: number | null, written: number | null, servers: number, failures: number, failed: number, error: string | null]} MasterListRow */
+
+/**
+ * Counters since the start, the number of known servers by state, and the master lists.
+ * @returns {{
+ *   exchanges: import('../index.js').ShazbotFigures,
+ *   members: Record<'online' | 'suspect' | 'drained' | 'left' | 'failed' | 'unknown', number>,
+ *   masterLists: import('../index.js').MasterListStatus[],
+ * }}
+ */
+function counters() {
+  // src/binding/status.rs documents the fields.
+  const row = JSON.parse(unwrap(engine.counters()));
+  const [results, limitsMs, counts, sumMs, [sent, received], totals, states, masterLists] = row;
+  const [answered, refused, timedOut, unreachable, rejected, failed] = results;
+  const [rumours, suspicions, deaths, refutations] = totals;
+  const [online, suspect, drained, left, dead, unknown] = states;
+  const inbound = inboundCounters();
+  return {
+    exchanges: {
+      out: { answered, refused, timedOut, unreachable, rejected, failed },
+      in: { ...inbound.results },
+      durations: { le: limitsMs.map((/** @type {number} */ ms) => ms / 1000), counts, sum: sumMs / 1000 },
+      bytes: { out: { sent, received }, in: { sent: inbound.sent, received: inbound.received } },
+      rumours,
+      suspicions,
+      deaths,
+      refutations,
+      eventLoop: inbound.eventLoop,
+    },
+    members: { online, suspect, drained, left, failed: dead, unknown },
+    masterLists: masterLists.map(decodeMasterList),
+  };
+}
+
+/**
+ * @param {MasterListRow} row
+ * @returns {import('../index.js').MasterListStatus}
+ */
+function decodeMasterList([name, read, written, servers, failures, failed, error]) {
+  return {
+    name,
+    failures,
+    failed,
+    servers,
+    ...(read !== null && { read }),
+    ...(written !== null && { written }),
+    ...(error !== null && { error }),
+  };
+}
+
+module.exports = { counters };
