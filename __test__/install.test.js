@@ -255,7 +255,7 @@ describe('the package as it is published', { skip, timeout: 900_000 }, () => {
       });
       assert.match(
         await registry.fails(alone, 'server.cjs'),
-        /is not installed.*where you bundle, leave clustershazbot external/,
+        /is not installed.*If you bundle, leave clustershazbot external/,
       );
     });
   });
@@ -267,7 +267,9 @@ describe('the package as it is published', { skip, timeout: 900_000 }, () => {
     const missing = await registry.fails(folder, ...load);
     assert.match(
       missing,
-      new RegExp(`the package ${own} is not installed.* Node v\\d+.*Cannot find module.*--omit=optional`),
+      new RegExp(
+        `the package ${own} with the binary for .* Node v\\d+.* is not installed: Cannot find module.*--omit=optional`,
+      ),
     );
     assert.match(missing, /code: 'SHAZBOT_BINARY_NOT_INSTALLED'/);
     const bin = 'node_modules/clustershazbot/bin/clustershazbot.js';
@@ -282,24 +284,27 @@ describe('the package as it is published', { skip, timeout: 900_000 }, () => {
       writeFileSync(binary, whole.subarray(0, part));
       assert.match(
         await registry.fails(folder, ...load),
-        new RegExp(`is cut off: it has ${part} of \\d+ bytes.*damaged`),
+        new RegExp(`is truncated: it has ${part} of \\d+ bytes.*damaged`),
       );
     }
     writeFileSync(binary, 'no binary');
     const damaged = await registry.fails(folder, ...load);
-    assert.match(damaged, new RegExp(`the binary of ${own} is there and does not load on .*: .*damaged`));
+    assert.match(damaged, new RegExp(`the binary in ${own} does not load on .*: .*damaged`));
     assert.match(damaged, /code: 'SHAZBOT_BINARY_UNLOADABLE'/);
     // An addon, of somebody else.
     const swc = path.join(root, 'node_modules', '@swc');
     const foreign = String(readdirSync(swc).find((name) => name.startsWith('core-')));
     copyFileSync(require.resolve(path.join(swc, foreign)), binary);
-    assert.match(await registry.fails(folder, ...load), /does not load on .*: it is another addon.*install here/);
+    assert.match(
+      await registry.fails(folder, ...load),
+      /does not load on .*: it is an addon of another package.*install again/,
+    );
     rmSync(binary);
     assert.match(await registry.fails(folder, ...load), /is not installed.*clustershazbot\.[\w-]+\.node'/);
 
     const other = "Object.defineProperty(process, 'platform', { value: 'freebsd' });";
     const none = await registry.fails(folder, '-e', `${other} require('clustershazbot')`);
-    assert.match(none, /there is no binary for freebsd \w+, Node v[\d.]+\. There is one for Linux /);
+    assert.match(none, /there is no binary for freebsd \w+, Node v[\d.]+\. There are binaries for Linux /);
     assert.match(none, /code: 'SHAZBOT_NO_BINARY'/);
   });
 });

@@ -1,5 +1,7 @@
 'use strict';
 
+// Loads the native binary for this platform; if that fails, the error says what to do.
+
 const { closeSync, existsSync, fstatSync, openSync, readSync } = require('node:fs');
 const { createRequire } = require('node:module');
 const { join } = require('node:path');
@@ -8,17 +10,17 @@ function load() {
   const { platform, arch, version } = process;
   const abi = platform === 'linux' ? (isMusl() ? '-musl' : '-gnu') : platform === 'win32' ? '-msvc' : '';
   const target = `${platform}-${arch}${abi}`;
-  const here = `${platform} ${arch}${abi && ` (${abi.slice(1)})`}, Node ${version}`;
-  // What `npm run build` makes in a checkout.
+  const system = `${platform} ${arch}${abi && ` (${abi.slice(1)})`}, Node ${version}`;
+  // Exists in a checkout only, after `npm run build`.
   const built = join(__dirname, '..', `clustershazbot.${target}.node`);
   try {
-    // What a bundler does not see.
-    const own = createRequire(__filename);
-    const place = existsSync(built) ? built : `clustershazbot-${target}`;
-    if (platform === 'linux') mustBeWhole(() => own.resolve(place));
-    let binary = place === built ? own(built) : undefined;
-    // Each is written out, and in a `try`: bundlers, and whatever collects files for a deployment, see literals alone, and go
-    // on without those that are not installed.
+    // Not `require`: bundlers must not follow these calls.
+    const hiddenRequire = createRequire(__filename);
+    const isBuilt = existsSync(built);
+    if (platform === 'linux') checkLength(() => hiddenRequire.resolve(isBuilt ? built : `clustershazbot-${target}`));
+    let binary = isBuilt ? hiddenRequire(built) : undefined;
+    // Literal names in a `try`: bundlers and tools that collect files for a deployment find only literals, and only in a
+    // `try` do they accept that the packages of other platforms are not installed.
     switch (target) {
       case 'darwin-arm64':
         binary ??= require('clustershazbot-darwin-arm64');
@@ -46,114 +48,85 @@ function load() {
         break;
     }
     if (typeof binary?.Engine === 'function') return binary;
-    if (binary) throw new Error('it is another addon, which has no Engine');
+    if (binary) throw new Error('it is an addon of another package, without an Engine');
   } catch (error) {
-    throw explained(error, `clustershazbot-${target}`, here);
+    throw explained(error, `clustershazbot-${target}`, system);
   }
-  const some = 'There is one for Linux (glibc and musl), macOS and Windows, each on x64 and arm64';
-  throw failure('SHAZBOT_NO_BINARY', `there is no binary for ${here}. ${some}.`);
+  const supported = 'Linux (glibc and musl), macOS and Windows, each on x64 and arm64';
+  throw failure('SHAZBOT_NO_BINARY', `there is no binary for ${system}. There are binaries for ${supported}.`);
 }
 
-/**
- * @param {unknown} error
- * @param {string} name of the platform package
- * @param {string} here
- */
-function explained(error, name, here) {
-  const { code, message } = /** @type {NodeJS.ErrnoException} */ (error);
-  const cause = (String(message).split('\n', 1)[0] ?? '').replace(/\.$/, '');
-  // The latter is what Yarn's Plug'n'Play says.
-  const isMissing = code === 'MODULE_NOT_FOUND' || /package missing from disk/.test(cause);
-  if (isMissing && String(message).includes(name)) {
-    return failure(
-      'SHAZBOT_BINARY_NOT_INSTALLED',
-      `the package ${name} is not installed, which has the binary for ${here}: ${cause}. It is an optional dependency. ` +
-        'Install without --omit=optional; if the lock file or node_modules was made on another system, remove both ' +
-        'first; where you bundle, leave clustershazbot external.',
-      error,
-    );
-  }
-  const text = `the binary of ${name} is there and does not load on ${here}: ${cause}. ${remedy(cause, code)}`;
-  return failure('SHAZBOT_BINARY_UNLOADABLE', text, error);
-}
-
-/** Whether it is musl that this Node runs on: by the loader that its own file names. Node's report would take 10 ms. */
+/** Whether this Node runs on musl. The loader's name stands at the beginning of Node's file; a report takes over 10 ms. */
 function isMusl() {
   try {
-    const file = openSync(process.execPath, 'r');
-    try {
-      const loader = interpreter(file);
-      if (loader.length > 0) return loader.includes('/ld-musl-');
-    } finally {
-      closeSync(file);
-    }
+    const { bytes } = readStart(process.execPath, 4_096);
+    if (bytes.includes('/ld-musl-')) return true;
+    if (bytes.includes('/ld-linux-')) return false;
   } catch {
-    // The report tells, then.
+    // Not readable: use the report.
   }
   const { header } = /** @type {{ header: { glibcVersionRuntime?: string } }} */ (process.report.getReport());
   return header.glibcVersionRuntime === undefined;
 }
 
 /**
- * What the program header PT_INTERP of a 64-bit ELF file has.
- * @param {number} file
+ * Throws if a Linux binary (ELF) is shorter than its header says. The system's loader would end the process with SIGBUS,
+ * which JavaScript cannot catch.
+ * @param {() => string} resolve
  */
-function interpreter(file) {
-  const header = read(file, 64, 0);
-  const [size, count] = [header.readUInt16LE(54), header.readUInt16LE(56)];
-  const table = read(file, size * count, Number(header.readBigUInt64LE(32)));
-  for (let at = 0; at < table.length; at += size) {
-    if (table.readUInt32LE(at) === 3) return read(file, 256, Number(table.readBigUInt64LE(at + 8)));
-  }
-  return Buffer.alloc(0);
-}
-
-/**
- * Throws where a binary is cut off: the system's loader would end the process without a word.
- * @param {() => string} find
- */
-function mustBeWhole(find) {
-  /** @type {string} */
+function checkLength(resolve) {
   let path;
-  /** @type {[has: number, whole: number]} */
-  let sizes;
+  let start;
   try {
-    path = find();
-    sizes = sizesOf(path);
+    path = resolve();
+    start = readStart(path, 64);
   } catch {
-    // Whoever loads it says what is wrong.
+    // `require` reports it.
     return;
   }
-  const [has, whole] = sizes;
-  if (has < whole) throw new Error(`${path} is cut off: it has ${has} of ${whole} bytes`);
+  const { bytes, size } = start;
+  if (bytes.readUInt32BE(0) !== 0x7f454c46) return;
+  // The section table is the last part of the file: its offset, and the size and number of its entries.
+  const expected = Number(bytes.readBigUInt64LE(40)) + bytes.readUInt16LE(58) * bytes.readUInt16LE(60);
+  if (size < expected) throw new Error(`${path} is truncated: it has ${size} of ${expected} bytes`);
 }
 
 /**
- * How many bytes a file has, and how many a 64-bit ELF file of its header: the table of its sections is the last of it.
  * @param {string} path
- * @returns {[has: number, whole: number]}
+ * @param {number} length
  */
-function sizesOf(path) {
+function readStart(path, length) {
   const file = openSync(path, 'r');
   try {
-    const { size } = fstatSync(file);
-    const header = read(file, 64, 0);
-    if (header.readUInt32BE(0) !== 0x7f454c46) return [size, 0];
-    return [size, Number(header.readBigUInt64LE(40)) + header.readUInt16LE(58) * header.readUInt16LE(60)];
+    const bytes = Buffer.alloc(length);
+    readSync(file, bytes, 0, length, 0);
+    return { bytes, size: fstatSync(file).size };
   } finally {
     closeSync(file);
   }
 }
 
 /**
- * @param {number} file
- * @param {number} length
- * @param {number} position
+ * @param {unknown} error
+ * @param {string} name of the platform package
+ * @param {string} system
  */
-function read(file, length, position) {
-  const bytes = Buffer.alloc(length);
-  readSync(file, bytes, 0, length, position);
-  return bytes;
+function explained(error, name, system) {
+  const { code, message } = /** @type {NodeJS.ErrnoException} */ (error);
+  const cause = (String(message).split('\n', 1)[0] ?? '').replace(/\.$/, '');
+  // Yarn Plug'n'Play reports a missing package with the second.
+  const isMissing = code === 'MODULE_NOT_FOUND' || /package missing from disk/.test(cause);
+  if (isMissing && String(message).includes(name)) {
+    return failure(
+      'SHAZBOT_BINARY_NOT_INSTALLED',
+      `the package ${name} with the binary for ${system} is not installed: ${cause}. It is an optional dependency. ` +
+        'Install without --omit=optional. If the lock file or node_modules was made on another system, remove both ' +
+        'first. If you bundle, leave clustershazbot external.',
+      error,
+    );
+  }
+  const text = `the binary in ${name} does not load on ${system}: ${cause}. ${remedy(cause, code)}`;
+  return failure('SHAZBOT_BINARY_UNLOADABLE', text, error);
 }
 
 /**
@@ -164,10 +137,12 @@ function remedy(cause, code) {
   if (code === 'ERR_DLOPEN_DISABLED') return 'Start Node with --allow-addons, and without --no-addons.';
   if (/--allow-ffi/.test(cause)) return 'Start Deno with --allow-ffi.';
   if (/permission denied|not permitted|failed to map segment/i.test(cause))
-    return 'This process may not load it: look at the rights of the file, and whether its file system is mounted with noexec.';
-  if (/GLIBC_/.test(cause))
-    return 'It needs glibc 2.17 or newer, and the one here is older: use a newer system or image.';
-  return 'It is damaged, for another system, or not ours: remove node_modules and install here. Where you bundle, leave clustershazbot external.';
+    return 'This process may not load the file: check its permissions, and whether its file system is mounted with noexec.';
+  if (/GLIBC_/.test(cause)) return 'It needs glibc 2.17 or newer: use a newer system or image.';
+  return (
+    'The file is damaged, for another system, or of another package: remove node_modules and install again on this ' +
+    'system. If you bundle, leave clustershazbot external.'
+  );
 }
 
 /**
