@@ -1,68 +1,80 @@
-/** One server, as the lists show it. */
+/** One server of the cluster, as the lists show it. */
 export interface GossipServer {
-  /** Base URL, absolute, ending in `/`: `https://<server>:<port>/`. */
+  /** Base URL: absolute, normalised, with a final `/`, for example `https://app-1.internal:3000/`. Identifies the server. */
   baseUrl: string;
-  /** Whether the server is a monitor, which others prefer as gossip partner. */
+  /**
+   * Whether the server is a monitor (`SHAZBOT_MONITOR=true`). The others gossip with monitors more often, and always tell
+   * them when they drain or leave.
+   */
   monitor: boolean;
-  /** When the server last vouched for itself: ms since the epoch, by its own clock. */
+  /** When the server last confirmed its own state: ms since the epoch, by the clock of that server. */
   lastUpdate: number;
 }
 
-/** The servers that are up and, where asked for and allowed, those that are not; their order means nothing. */
+/** The servers that one server of the cluster knows. The order of the arrays has no meaning. */
 export interface ServerList {
+  /** Servers that are up. */
   online: GossipServer[];
+  /**
+   * Servers that are down, have left or are drained; they are forgotten after 24 hours. Missing if it was not asked for, or
+   * if the caller may not see it.
+   */
   offline?: GossipServer[];
 }
 
 /**
- * The body of `POST clustershazbot/gossip`, and its answer. Between servers of version 2 a further field, `shazbot`,
- * carries what the lists do not: pass both on whole.
+ * The body of `POST /clustershazbot/gossip`, and of its answer. Pass bodies on unchanged: servers of version 2 put their data
+ * into a further field, `shazbot`, and leave the lists empty.
  */
 export interface GossipMessage extends ServerList {
   message: 'gossip';
 }
 
-/** The body of `POST clustershazbot/control`. */
+/** The body of `POST /clustershazbot/control`. */
 export interface ControlMessage {
   message: 'control';
-  /** `false` drains this server: it is listed offline until `true` is sent, or until the next start. */
+  /**
+   * `false` drains this server: it goes on running and gossiping, but is listed offline. That holds until `true` is sent, or
+   * until the next start.
+   */
   online: boolean;
 }
 
 /**
- * The environment variables that version 1 had and {@link shazbotStart} reads, after parsing. The README has the further
- * ones: `SHAZBOT_ALLOWED_ORIGINS`, `SHAZBOT_AUTH`, and others.
+ * The environment variables of version 1 as {@link shazbotStart} parses them. Documentation only: no function takes this
+ * type. The README lists all variables, including those that version 2 has added.
  */
 export interface Config {
-  /** Secret that every server of the cluster shares: authorises gossip. */
+  /** Secret that authorises gossip. All servers of the cluster share it. Required. */
   SHAZBOT_SECRET: string;
-  /** Secret that authorises control requests and shows the offline list. */
+  /** Secret that authorises control requests and lets a caller see the offline servers. Required. */
   SHAZBOT_CONTROL_SECRET: string;
-  /** Base URL under which the other servers reach this one. */
+  /** Base URL at which the other servers reach this process, http or https. Required. */
   SHAZBOT_BASE_URL: string;
-  /** URL that the master list is read from: http, https or file. */
+  /** URL from which the master list is read: http, https or file. Required. */
   SHAZBOT_MASTER_LIST: string;
-  /** URL that the master list is written to: http, https or file. */
+  /** URL to which the master list is written: http, https or file. Required, unless `SHAZBOT_MASTER_LIST` is a file. */
   SHAZBOT_MASTER_LIST_UPDATE: string;
-  /** `Authorization` header of the master list's update; empty for none. */
+  /** `Authorization` header for writing the master list. Empty: the header is not sent. Required, unless the list is a file. */
   SHAZBOT_MASTER_LIST_UPDATE_AUTH: string;
-  /** Seconds between two rounds of gossip, the same on all servers: 0.1 to 3600, default 30. Time-outs follow it. */
+  /** Seconds between two gossip rounds, from 0.1 to 3600; default 30. Use the same on all servers: timeouts depend on it. */
   SHAZBOT_GOSSIP_INTERVAL: number;
-  /** Least seconds between two updates of the master list: up to 86400, default 300. */
+  /** Minimum number of seconds between two updates of the master list, up to 86400; default 300. */
   SHAZBOT_MASTER_ANNOUNCE_MINIMUM: number;
-  /** Most seconds added to that at random: up to 86400, default 600. */
+  /** Maximum number of seconds that are randomly added to that minimum, up to 86400; default 600. */
   SHAZBOT_MASTER_ANNOUNCE_INTERVAL: number;
-  /** Whether this server is a monitor; default false. */
+  /** Whether this server is a monitor (see {@link GossipServer}); default false. */
   SHAZBOT_MONITOR: boolean;
-  /** Whether a shutdown takes this server out of the master list; default false. */
+  /** Whether {@link shazbotShutDown} also removes this server from the master list; default false. */
   SHAZBOT_UPDATE_MASTER_LIST_ON_SHUTDOWN: boolean;
 }
 
 /**
- * What every call here rejects or throws with: an `Error` with these fields besides.
- * docs/errors.md lists the codes with cause and remedy.
+ * The error with which the functions of this package reject or throw. Import the type only: at run time it is an `Error` with
+ * these properties. An error changes nothing: the lists and the engine stay as they were. docs/errors.md explains each code.
  */
 export interface ShazbotError extends Error {
+  /** Stays the same in later versions; compare this, not the message. */
   code:
     | 'SHAZBOT_UNAUTHORIZED'
     | 'SHAZBOT_MISDIRECTED'
@@ -73,83 +85,114 @@ export interface ShazbotError extends Error {
     | 'SHAZBOT_NOT_STARTED'
     | 'SHAZBOT_INVALID_CONFIG'
     | 'SHAZBOT_FAILED';
-  /** HTTP status that says the same, as Express and Nest answer it. */
+  /** HTTP status for the response, for example 401. Express and Nest use it automatically. */
   status: number;
   /** The same as `status`. */
   statusCode: number;
-  /** The message may be shown to the client. */
+  /** The message contains no secret and may be sent to the client. */
   expose: true;
 }
 
 /**
- * Starts the engine with the configuration in `process.env`: reads the master list, gossips with some of the
- * servers in it, then goes on by itself. Resolves when that first round is over, whoever was reached; a further call
- * while running resolves too. Rejects with `SHAZBOT_INVALID_CONFIG`, which names every variable that is wrong.
+ * Starts the engine with the configuration in `process.env`, and joins the cluster: reads the master list, gossips with some
+ * of its servers, then gossips in the background. Call it when the server listens, since the others call it back.
+ *
+ * Resolves after the first gossip round, even if no server answered. Further calls while it runs return the same promise.
+ * Rejects with `SHAZBOT_INVALID_CONFIG` if variables are missing or wrong; the message names all of them. The engine does not
+ * keep the process running.
  */
 export declare function shazbotStart(): Promise<void>;
 
 /**
- * Lists this server offline, tells the others, and stops the engine: within 6 s whatever the others do, 12 s
- * where the master list is updated. Resolves when never started, and a second time. Start works again afterwards.
+ * Leaves the cluster: tells the others that this server is offline, and stops the engine. Call it before the HTTP server
+ * closes. Takes at most 6 s, or 12 s if the master list is updated too, even if nobody answers.
+ *
+ * Also resolves if the engine is not running. {@link shazbotStart} can be called again afterwards.
  */
 export declare function shazbotShutDown(): Promise<void>;
 
 /**
- * Answers `POST clustershazbot/gossip`. Rejects with `SHAZBOT_UNAUTHORIZED` when the header is neither the
- * shared secret nor a signature with it, whichever `SHAZBOT_AUTH` asks for, `SHAZBOT_INVALID_MESSAGE` when the body is no
- * gossip message; nothing is merged then.
+ * Answers `POST /clustershazbot/gossip`. You need it only for a route that you write yourself: `clustershazbot/express`,
+ * `/fastify` and `/nestjs` have the routes ready-made.
+ *
+ * Rejects with `SHAZBOT_UNAUTHORIZED` if the header is not the gossip secret (or a signature with it, depending on
+ * `SHAZBOT_AUTH`), and with `SHAZBOT_INVALID_MESSAGE` if the body is not a gossip message.
+ * @param authorizationHeader the request's `Authorization` header
+ * @param body the request's body, parsed as JSON
+ * @returns the body of the response
  */
 export declare function shazbotGossipRequest(authorizationHeader: string, body: GossipMessage): Promise<GossipMessage>;
 
 /**
- * Answers `GET clustershazbot/list`: the online servers for anyone, the offline ones too for the control secret. Rejects
- * with `SHAZBOT_UNAUTHORIZED` where `SHAZBOT_LIST_AUTH` is `required` and the header is none of the secrets.
+ * Answers `GET /clustershazbot/list`, for a route that you write yourself. Anyone gets the online servers; a caller with the
+ * control secret gets the offline servers too.
+ *
+ * Rejects with `SHAZBOT_UNAUTHORIZED` if `SHAZBOT_LIST_AUTH=required` and the header is neither of the secrets.
+ * @param authorizationHeader the request's `Authorization` header; empty if it has none
+ * @returns the body of the response
  */
 export declare function shazbotListRequest(authorizationHeader: string): Promise<ServerList>;
 
 /**
- * Answers `POST clustershazbot/control`: takes this server out of the cluster's online list or back into it.
- * Rejects with `SHAZBOT_UNAUTHORIZED` when the header is not the control secret, `SHAZBOT_INVALID_MESSAGE` when
- * the body is no control message.
+ * Answers `POST /clustershazbot/control`, for a route that you write yourself: drains this server (`online: false`), or lists
+ * it online again (`online: true`).
+ *
+ * Rejects with `SHAZBOT_UNAUTHORIZED` if the header is not the control secret, and with `SHAZBOT_INVALID_MESSAGE` if the body
+ * is not a control message.
+ * @param authorizationHeader the request's `Authorization` header
+ * @param message the request's body, parsed as JSON
  */
 export declare function shazbotControlRequest(authorizationHeader: string, message: ControlMessage): Promise<void>;
 
-/** The lists as this server has them now: copies, the caller's to change. Throws `SHAZBOT_NOT_STARTED` before start. */
+/**
+ * Returns the servers that this server knows now, including itself. The objects are copies, which you may change.
+ *
+ * Throws `SHAZBOT_NOT_STARTED` if the engine is not running.
+ * @param includeOffline whether the result has `offline`; default false
+ */
 export declare function shazbotGetServerList(includeOffline?: boolean): ServerList;
 
-/** Why a server is offline. Where it is missing nobody has said: servers of version 1 do not. */
+/**
+ * Why a server is offline: it `left` (was shut down), was `drained`, or `failed` (the others cannot reach it). Missing if that
+ * is not known: servers of version 1 do not report it.
+ */
 export type OfflineReason = 'left' | 'drained' | 'failed';
 
-/** What has become of a server, as this one sees it; of itself too. Times are ms since the epoch, by its clock. */
+/** A change in the state of a server, as this server sees it. Events about this server itself are emitted too. */
 export interface MemberEvent {
   /**
-   * It is listed online or offline, and was not. `suspect`: it is listed online and does not answer this server, which asks
-   * others; if nobody reaches it, `offline` follows. If somebody does, nothing follows: `shazbotStatus()` has who is suspected now.
+   * `online`, `offline`: the server is now listed so, and was not before. `suspect`: it does not answer this server, which
+   * asks others to try it; it is still listed online. `offline` follows if nobody reaches it. If somebody does, no event
+   * follows; {@link shazbotStatus} shows which servers are suspect now.
    */
   type: 'online' | 'offline' | 'suspect';
   baseUrl: string;
   monitor: boolean;
-  /** The stamp of what is listed of it now, by the clock of whoever stamped that. One who leaves stamps that some 10 s and two
-   * intervals ahead, so that it is the later word. */
+  /**
+   * `lastUpdate` of the server's new entry in the lists: ms since the epoch, by the clock of the server that wrote the entry.
+   * A server that leaves sets it about 10 s and two gossip intervals into the future, so that no other entry is newer.
+   */
   lastUpdate: number;
-  /** Why it is offline. */
+  /** Why the server is offline, if that is known. */
   reason?: OfflineReason;
-  /** Who called it `failed`: a base URL. */
+  /** Base URL of the server that declared it `failed`. */
   by?: string;
-  /** When this server learned of it. */
+  /** When this server learned of the change: ms since the epoch, by its own clock. */
   at: number;
-  /** How long that was after `lastUpdate`, ms, by the clock that made it as far as this server knows that; 0 of a leave, unless
-   * it was heard of late. */
+  /**
+   * Milliseconds between `lastUpdate` and `at`, corrected for the difference between the two clocks as far as it is known: how
+   * late the news is. 0 for a server that leaves, unless the news is very late.
+   */
   knownAfter: number;
 }
 
-/** Called with what has become of a server. */
+/** A listener for {@link shazbotEvents}. It runs on the event loop; the event is frozen. */
 export type MemberListener = (event: Readonly<MemberEvent>) => void;
 
-/** The events of {@link shazbotEvents}; `change` comes after each `online` and `offline`. */
+/** The names of the events. `change` is emitted after each `online` and each `offline`, with the same event. */
 export type MemberEventName = MemberEvent['type'] | 'change';
 
-/** A Node `EventEmitter`, declared without Node's types, which not every program has. */
+/** A Node `EventEmitter`, declared here so that programs do not need `@types/node`. */
 export interface ShazbotEvents {
   on(name: MemberEventName, listener: MemberListener): this;
   once(name: MemberEventName, listener: MemberListener): this;
@@ -167,124 +210,149 @@ export interface ShazbotEvents {
   listenerCount(name: MemberEventName, listener?: MemberListener): number;
   eventNames(): MemberEventName[];
   /**
-   * The lists, once every event that led to them has been emitted: what is emitted after this is news to them. Within a
-   * listener they are as they are, which may be ahead of what has been emitted. Throws `SHAZBOT_NOT_STARTED` before start.
+   * Returns the online and offline servers, after it has emitted all events that led to these lists: every later event is a
+   * change of them. Use it to keep a list of your own up to date: subscribe, then call it.
+   *
+   * If a listener calls it, the lists may be newer than the events emitted so far. Throws `SHAZBOT_NOT_STARTED` if the engine
+   * is not running.
    */
   snapshot(): Required<ServerList>;
 }
 
 /**
- * What becomes of servers, in the order in which this one learned of it. Listeners stay over a shutdown and a new start.
- * The same goes to the channels `clustershazbot:member:online`, `…:offline` and `…:suspect` of `node:diagnostics_channel`.
+ * Emits an event when a server comes online, goes offline or is suspected, in the order in which this server learns of it.
+ * Listeners stay registered when the engine is shut down and started again. An exception in a listener becomes an uncaught
+ * exception of the process; the other events are still emitted.
+ *
+ * The same events are published to the channels `clustershazbot:member:online`, `clustershazbot:member:offline` and
+ * `clustershazbot:member:suspect` of `node:diagnostics_channel`.
  */
 export declare const shazbotEvents: ShazbotEvents;
 
-/** What this server knows of one, itself included. Times are ms since the epoch, by this server's clock. */
+/** What this server knows about one server. Times are ms since the epoch, by the clock of this server. */
 export interface MemberStatus extends GossipServer {
-  /** `suspect`: it is listed online and does not answer this server, which asks others. */
+  /** `suspect`: listed online, but it does not answer this server, which has asked others to try it. */
   state: 'online' | 'suspect' | 'offline';
-  /** The major version of this package that it speaks. */
+  /** Major version of this package that the server runs. */
   protocol: 1 | 2;
-  /** Number of its life and death, which it alone raises. Of protocol 2. */
+  /**
+   * Version of the server's state. Only the server itself raises it, for example when it starts, drains, leaves, or denies
+   * that it has failed. Servers of version 1 have none.
+   */
   incarnation?: number;
-  /** Why it is offline. */
+  /** Why the server is offline, if that is known. */
   reason?: OfflineReason;
-  /** Who called it `failed`: a base URL. */
+  /** Base URL of the server that declared it `failed`. */
   by?: string;
-  /** Since when this process of it is known. */
+  /** When this server first learned of it, or of its last restart. */
   since: number;
-  /** When it last answered this server. */
+  /** When it last answered a gossip message of this server. Missing if it never did. */
   answered?: number;
-  /** When it last spoke to this server, asked or unasked. */
+  /** When this server last got a gossip message or an answer from it. Missing if it never did. */
   heard?: number;
-  /** Exchanges with it that failed since it last answered. */
+  /** Failed exchanges with it since it last answered. */
   failures: number;
 }
 
-/** One of the master lists. Times are ms since the epoch. */
+/** One of the master lists. Times are ms since the epoch, by the clock of this server. */
 export interface MasterListStatus {
-  /** Its URL or file, without query and user name. */
+  /** URL or file of the list, without its query, user name and password. */
   name: string;
   /** When it was last read. */
   read?: number;
   /** When this server last wrote it. */
   written?: number;
-  /** How many servers it named then. */
+  /** Number of servers in the list when it was last read or written. */
   servers: number;
-  /** How often it could not be read or written since it last could. */
+  /** Failed reads and writes since the last one that succeeded. */
   failures: number;
-  /** How often since the start. */
+  /** Failed reads and writes since the start. */
   failed: number;
-  /** Why, the last time. */
+  /** Reason of the last failure. Missing if the last read or write succeeded. */
   error?: string;
 }
 
-/** Figures since the start. */
+/** Counters since the start of the engine. */
 export interface ShazbotFigures {
-  /** Exchanges that this server began, by how they ended. */
+  /** Exchanges (a gossip message and its answer) that this server began, by their result. */
   out: {
     answered: number;
-    /** Nobody listened. */
+    /** Connection refused. */
     refused: number;
+    /** No answer in time. */
     timedOut: number;
-    /** No such name, no route, a proxy or a program that is not ready. */
+    /** The name does not resolve, there is no route, or a proxy or the other program is not ready. */
     unreachable: number;
-    /** The other does not take our secret, or is of another cluster. */
+    /** The other server does not accept this server's secret, or belongs to another cluster. */
     rejected: number;
-    /** For another reason. */
+    /** Any other failure. */
     failed: number;
   };
-  /** Exchanges that others began; and what this server asks itself while it knows no other of version 2. */
+  /**
+   * Exchanges that other servers began, by their result: `rejected` with a wrong secret or from another cluster, `invalid`
+   * messages, `limited` because there were too many per second. A server that knows no other server of version 2 also counts
+   * its requests to its own base URL.
+   */
   in: { answered: number; rejected: number; invalid: number; limited: number };
   /**
-   * How long those took that this server began and that were answered, s: `counts[i]` of them at most `le[i]` and longer
-   * than `le[i - 1]`; the last count is of those that took longer than all.
+   * Histogram of the duration of the answered exchanges that this server began, in seconds. `counts[i]` exchanges took longer
+   * than `le[i - 1]` and at most `le[i]`; the last count is for those longer than the last `le`. `sum` is the total duration.
    */
   durations: { le: number[]; counts: number[]; sum: number };
-  /** Bytes of the bodies of exchanges that this server began, and of the messages of those that others of protocol 2 began. */
+  /** Bytes of message bodies. `in` counts only exchanges that servers of version 2 began. */
   bytes: { out: { sent: number; received: number }; in: { sent: number; received: number } };
-  /** Changes of servers that were told on. */
+  /** Updates about servers that this server passed on. */
   rumours: number;
-  /** Servers that did not answer, so that others were asked. */
+  /** Times that a server did not answer, so that this server asked others to try it. */
   suspicions: number;
-  /** Servers that were called failed by this one. */
+  /** Times that this server declared another server failed. */
   deaths: number;
-  /** Answers to what others said of this server. */
+  /** Times that this server denied a report that it is offline. */
   refutations: number;
-  /** Seconds of the event loop that were spent on requests. */
+  /** Seconds of event loop time spent on requests of other servers. */
   eventLoop: number;
 }
 
-/** How a server sees itself and the others. Times are ms since the epoch, by its clock. */
+/** The state of this server, and what it knows about the others. Times are ms since the epoch, by its clock. */
 export interface ShazbotStatus {
-  /** Its base URL. */
+  /** Base URL of this server. */
   baseUrl: string;
-  /** How it lists itself: `left` while it shuts down. */
+  /** State of this server. `left`: it is shutting down. */
   state: 'online' | 'drained' | 'left';
+  /** Whether this server is a monitor. */
   monitor: boolean;
   /** Version of this package. */
   version: string;
+  /** When this status was taken. */
   at: number;
+  /** When the engine was started. */
   startedAt: number;
-  /** Seconds between two rounds of gossip. */
+  /** Seconds between two gossip rounds. */
   interval: number;
-  /** The last exchange that another began, and who, where that is of protocol 2. */
+  /** The last exchange that another server began. `baseUrl` is missing if that server is of version 1. */
   lastIn?: { at: number; baseUrl?: string };
-  /** The last one that this server began and that was answered. */
+  /** The last answered exchange that this server began. */
   lastOut?: { at: number; baseUrl: string };
-  /** Everybody known, this server included. */
+  /** All servers that this server knows, including itself. */
   members: MemberStatus[];
+  /** The master lists, in the order of `SHAZBOT_MASTER_LIST`. */
   masterLists: MasterListStatus[];
-  /** The last 200 events, the oldest first. */
+  /** The last 200 events, oldest first. */
   recent: Readonly<MemberEvent>[];
+  /** Counters since the start. */
   exchanges: ShazbotFigures;
 }
 
-/** How this server sees itself and the others now. Throws `SHAZBOT_NOT_STARTED` before start. */
+/**
+ * Returns the state of this server and of all servers that it knows: for dashboards and diagnosis. The ready-made routes serve
+ * it as `GET /clustershazbot/status` to callers with the control secret.
+ *
+ * Throws `SHAZBOT_NOT_STARTED` if the engine is not running.
+ */
 export declare function shazbotStatus(): ShazbotStatus;
 
-// Each interface has a value of its name, so that `import { shazbotStart, GossipMessage }` also loads where a
-// compiler keeps the import because it cannot see that GossipMessage is only a type. At run time each is `Object`.
+// Each interface of version 1 is also exported as a value. `import { shazbotStart, GossipMessage }` then works with compilers
+// that see one file at a time and therefore keep the import of a type. At run time each value is `Object`.
 export declare const GossipServer: ObjectConstructor;
 export declare const ServerList: ObjectConstructor;
 export declare const GossipMessage: ObjectConstructor;

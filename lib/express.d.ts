@@ -2,17 +2,25 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 export interface ShazbotRouterOptions {
-  /** Whether the page is served, at the mount itself; default true. It asks for the control secret. */
+  /**
+   * Whether `GET /clustershazbot/` serves the page that shows the cluster; default true. The page itself contains no data: it
+   * asks its user for the control secret.
+   */
   page?: boolean | undefined;
 }
 
 /**
- * The routes of this package as a handler for Express, Connect, or Node's own server:
- * `app.use('/clustershazbot', shazbotRouter())`. It takes a body that a parser before it has parsed, and reads any other
- * itself: JSON, up to 256 kB, or 8 MiB with the gossip secret. Errors are answered with their status, as `{ "error": "<message>" }`.
+ * Creates a handler that answers the gossip, list, control and status requests of the cluster, and the page. It works with
+ * Express 4 and 5, Connect, and Node's HTTP server:
  *
- * The mount ends in `/clustershazbot`: others ask there, below the base URL. Where it is not mounted (`createServer(shazbotRouter())`) it answers below `/clustershazbot/`. What it does not answer goes
- * to `next`, or is answered 404 where there is none.
+ * ```js
+ * app.use('/clustershazbot', shazbotRouter()); // the mount must end in /clustershazbot: other servers ask there
+ * createServer(shazbotRouter()); // without a mount: answers below /clustershazbot/
+ * ```
+ *
+ * It needs no body parser. Without one it accepts JSON bodies up to 256 KiB, and up to 8 MiB with the gossip secret; with one,
+ * the limit of the parser applies. Errors are answered with their HTTP status and `{ "error": "<message>", "code": "<code>" }`.
+ * Requests for other paths go to `next`, or get 404 if there is none.
  */
 export declare function shazbotRouter(
   options?: ShazbotRouterOptions,

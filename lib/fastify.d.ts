@@ -2,9 +2,15 @@ import type { FastifyInstance } from 'fastify';
 import type { ShazbotRouterOptions } from './express.js';
 
 /**
- * The routes of this package as a plugin of Fastify 5: `app.register(shazbotFastify, { prefix: '/clustershazbot' })`. Its
- * body parser is its own, and leaves that of the application alone. Errors are answered with their status, as
- * `{ "error": "<message>" }`.
+ * A plugin for Fastify 5 that answers the gossip, list, control and status requests of the cluster, and the page:
+ *
+ * ```js
+ * app.register(shazbotFastify, { prefix: '/clustershazbot' }); // the prefix must end in /clustershazbot: other servers ask there
+ * ```
+ *
+ * The prefix defaults to `/clustershazbot`. The plugin reads JSON bodies itself, up to 256 KiB, and up to 8 MiB with the gossip
+ * secret; the application's own body parsers and `bodyLimit` stay as they are. Errors are answered with their HTTP status and
+ * `{ "error": "<message>", "code": "<code>" }`.
  */
 declare function shazbotFastify(
   fastify: FastifyInstance,

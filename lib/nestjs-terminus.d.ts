@@ -1,10 +1,15 @@
 import type { HealthIndicatorResult } from '@nestjs/terminus';
 
-/** For a health check of @nestjs/terminus: add it to the providers of the module that has the check. */
+/**
+ * A health indicator for `@nestjs/terminus`: add it to the providers of the module that has the health check, and call it
+ * there.
+ */
 export declare class ShazbotHealthIndicator {
   /**
-   * Up while this server runs and lists at least `minOnline` servers online, itself included; default 1. A drained server
-   * does not count itself.
+   * Reports `up` while the engine runs and this server lists at least `minOnline` servers online. This server counts too,
+   * unless it is drained.
+   * @param key the name of the result in the response
+   * @param options `minOnline` defaults to 1
    */
   isHealthy<Key extends string>(key: Key, options?: { minOnline?: number }): HealthIndicatorResult<Key>;
 }

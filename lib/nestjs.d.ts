@@ -7,19 +7,31 @@ import type {
 import type { ServerList, ShazbotEvents, ShazbotStatus } from '../index.js';
 
 export interface ShazbotModuleOptions {
-  /** Whether the page is served, at `/clustershazbot`; default true. It asks for the control secret. */
+  /**
+   * Whether `GET /clustershazbot/` serves the page that shows the cluster; default true. The page itself contains no data: it
+   * asks its user for the control secret.
+   */
   page?: boolean | undefined;
 }
 
-/** Beside the options: whether the whole application can inject {@link ShazbotService}; default false. */
+/** Given together with {@link ShazbotModuleOptions}. */
 export interface ShazbotModuleExtras {
+  /** Whether all modules of the application can inject {@link ShazbotService} without importing this one; default false. */
   isGlobal?: boolean;
 }
 
 /**
- * The routes of this package, and the engine's life: it starts with the application, whose start fails with
- * `SHAZBOT_INVALID_CONFIG` where a variable is wrong, and it leaves the cluster when the application is closed, while that
- * still answers. `app.enableShutdownHooks()` closes it on signals. Import it once.
+ * A module for Nest 11 and 12, on Express or Fastify: it answers the requests of the cluster below `/clustershazbot`, joins the
+ * cluster when the application starts, and leaves it when the application closes, while that still answers requests. Import it
+ * once:
+ *
+ * ```ts
+ * @Module({ imports: [ShazbotModule.forRoot()] })
+ * class AppModule {}
+ * ```
+ *
+ * Call `app.enableShutdownHooks()` before `app.listen()`, so that Nest closes the application on SIGTERM and SIGINT. The start
+ * of the application fails with `SHAZBOT_INVALID_CONFIG` if environment variables are missing or wrong.
  */
 // biome-ignore lint/complexity/noStaticOnlyClass: a module of Nest is a class
 export declare class ShazbotModule {
@@ -29,21 +41,29 @@ export declare class ShazbotModule {
   ): DynamicModule;
 }
 
-/** What a program asks of the cluster. All but `events` throws `SHAZBOT_NOT_STARTED` before start. */
+/**
+ * Injectable access to the cluster, from {@link ShazbotModule}. All methods throw `SHAZBOT_NOT_STARTED` before the application
+ * has started.
+ */
 export declare class ShazbotService implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  /** What becomes of servers. */
+  /** Emits `online`, `offline`, `suspect` and `change` events about servers. The same object as `shazbotEvents`. */
   readonly events: ShazbotEvents;
-  /** The lists as this server has them now: copies. */
+  /** Returns the servers that this server knows now, as copies; with `includeOffline` those that are offline too. */
   list(includeOffline?: boolean): ServerList;
-  /** How this server sees itself and the others. */
+  /** Returns the state of this server and of all servers that it knows. */
   status(): ShazbotStatus;
-  /** Has this server listed offline, until {@link undrain} or the next start. It goes on answering and gossiping. */
+  /** Lists this server offline, until {@link undrain} or the next start. It goes on answering requests and gossiping. */
   drain(): void;
-  /** Has it listed online again. */
+  /** Lists this server online again. */
   undrain(): void;
+  /** Called by Nest: joins the cluster. */
   onApplicationBootstrap(): Promise<void>;
+  /** Called by Nest: leaves the cluster. */
   beforeApplicationShutdown(): Promise<void>;
 }
 
-/** The routes. To exempt them from a guard of the whole application: `context.getClass() === ShazbotController`. */
+/**
+ * The controller of the routes. Exempt it from a guard of the whole application, since the routes check their own secrets:
+ * `if (context.getClass() === ShazbotController) return true;`.
+ */
 export declare class ShazbotController {}

@@ -1,4 +1,4 @@
-/** The platform packages, of which only the one that fits is installed. */
+/** The packages with the native binary, one per platform. Only the one for this platform is installed. */
 declare module 'clustershazbot-*' {
   const binary: typeof import('./native');
   export = binary;

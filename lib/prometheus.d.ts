@@ -1,8 +1,11 @@
 import type { OpenMetricsContentType, Registry } from 'prom-client';
 
 /**
- * Registers the metrics of this server, `clustershazbot_…`, in a registry of prom-client; throws where they are there
- * already. `register` is prom-client's global one by default. Before start `clustershazbot_up` is 0 and the others have no
- * sample.
+ * Registers the metrics of this server in a registry of prom-client. Their names begin with `clustershazbot_`; they are read
+ * when the registry is scraped. Throws if they are registered in it already.
+ *
+ * Before the engine is started, `clustershazbot_up` is 0 and the other metrics have no values.
+ * @param options `register`: the registry; by default prom-client's global one. Pass it if several copies of prom-client are
+ * installed.
  */
 export declare function shazbotMetrics(options?: { register?: Registry | Registry<OpenMetricsContentType> }): void;
