@@ -20,6 +20,7 @@ const DOCUMENTS = [
   'CONTRIBUTING.md',
   'CHANGELOG.md',
   'docs/errors.md',
+  'docs/protocol.md',
   'npm/README.md',
 ];
 const NEST = ['clustershazbot.controller.ts', 'clustershazbot.service.ts', 'clustershazbot.module.ts', 'main.ts'];

@@ -28,3 +28,6 @@ pub mod sim;
 
 #[cfg(feature = "addon")]
 mod binding;
+
+#[cfg(test)]
+mod document_test;
