@@ -91,7 +91,7 @@ fn urls_and_keys_are_those_documented() {
 #[test]
 fn digests_and_stamps_by_place_are_those_documented() {
     let now = Now { mono: Duration::ZERO, wall: WALL };
-    let mut list = Members::default();
+    let mut list = Members::new(ServerUrl::parse("http://own/").expect("valid"));
     for line in columns("digest") {
         match &line[0][..1] {
             "d" => {
@@ -104,7 +104,7 @@ fn digests_and_stamps_by_place_are_those_documented() {
                 assert_eq!([line[0], &freshness.first.to_string(), &stamps.join(" ")], line[..]);
             }
             _ => {
-                let mut alone = Members::default();
+                let mut alone = Members::new(ServerUrl::parse("http://own/").expect("valid"));
                 alone.put(entry(line[0]), now);
                 assert_eq!([line[0], &format!("{:016x}", alone.digest(0).hash)], line[..]);
                 list.put(entry(line[0]), now);

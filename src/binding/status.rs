@@ -42,16 +42,16 @@ pub fn events(events: &[MemberEvent]) -> String {
 pub fn status(engine: &Engine) -> Result<String, Error> {
     let settings = engine.settings();
     engine.look(|core, now| {
-        let figures = core.counters();
+        let counters = core.counters();
         let mut json = JsonArray::default();
         json.list(|json| {
             json.number(now.wall);
             json.number(settings.interval.as_millis() as u64);
             json.text(Some(settings.base_url.as_str()));
-            json.maybe(figures.last_in.as_ref().map(|(at, _)| *at));
-            json.text(figures.last_in.as_ref().and_then(|(_, from)| from.as_ref()).map(ServerUrl::as_str));
-            json.maybe(figures.last_out.as_ref().map(|(at, _)| *at));
-            json.text(figures.last_out.as_ref().map(|(_, to)| to.as_str()));
+            json.maybe(counters.last_inbound.as_ref().map(|(at, _)| *at));
+            json.text(counters.last_inbound.as_ref().and_then(|(_, from)| from.as_ref()).map(ServerUrl::as_str));
+            json.maybe(counters.last_outbound.as_ref().map(|(at, _)| *at));
+            json.text(counters.last_outbound.as_ref().map(|(_, to)| to.as_str()));
             json.list(|json| {
                 for it in core.members().iter() {
                     json.list(|json| member(json, engine, core, it, now));
@@ -68,7 +68,7 @@ pub fn status(engine: &Engine) -> Result<String, Error> {
 pub fn counters(engine: &Engine) -> Result<String, Error> {
     let Measured { ends, durations, took, bytes } = engine.measured();
     engine.look(|core, _| {
-        let figures = core.counters();
+        let counters = core.counters();
         let mut states = [0_u64; 6];
         for it in core.members().iter() {
             states[state(core, &it.entry)] += 1;
@@ -80,11 +80,11 @@ pub fn counters(engine: &Engine) -> Result<String, Error> {
             json.numbers(&durations);
             json.number(took.as_millis() as u64);
             json.numbers(&bytes);
-            json.numbers(&[figures.rumours, figures.suspicions, figures.deaths, figures.refutations]);
+            json.numbers(&[counters.updates, counters.suspicions, counters.failures, counters.refutations]);
             json.numbers(&states);
             json.list(|json| {
-                for (name, figures) in core.list_statuses() {
-                    json.list(|json| list(json, engine, name, figures));
+                for (name, status) in core.list_statuses() {
+                    json.list(|json| list(json, engine, name, status));
                 }
             });
         });
@@ -132,14 +132,14 @@ fn state(core: &Core, entry: &Entry) -> usize {
     }
 }
 
-fn list(json: &mut JsonArray, engine: &Engine, name: &str, figures: &ListStatus) {
+fn list(json: &mut JsonArray, engine: &Engine, name: &str, status: &ListStatus) {
     json.text(Some(name));
-    json.maybe(figures.read);
-    json.maybe(figures.written);
-    json.number(figures.servers as u64);
-    json.number(figures.failing.as_ref().map_or(0, |(times, _)| u64::from(*times)));
-    json.number(figures.failed);
-    json.text(figures.failing.as_ref().map(|(_, error)| engine.blanked(error)).as_deref());
+    json.maybe(status.read);
+    json.maybe(status.written);
+    json.number(status.servers as u64);
+    json.number(status.failing.as_ref().map_or(0, |(times, _)| u64::from(*times)));
+    json.number(status.failed);
+    json.text(status.failing.as_ref().map(|(_, error)| engine.blanked(error)).as_deref());
 }
 
 // Writes nested JSON arrays of numbers, strings and nulls. With `serde_json::Value` the binary would grow by 30 kB.

@@ -110,7 +110,7 @@ impl Broadcasts {
                 entries.push(member.entry.clone());
             }
         }
-        out.counters.rumours += entries.len() as u64;
+        out.counters.updates += entries.len() as u64;
         let own = members.local()?.clone();
         Some(Arc::new(Message::new_v2(own, entries, Envelope::default())))
     }

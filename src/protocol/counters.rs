@@ -6,15 +6,15 @@ use crate::message::ServerUrl;
 #[derive(Clone, Debug, Default)]
 pub struct Counters {
     /// When another server last began an exchange with us, ms since the epoch, and which one, if it is of protocol 2.
-    pub last_in: Option<(u64, Option<ServerUrl>)>,
+    pub last_inbound: Option<(u64, Option<ServerUrl>)>,
     /// When an exchange that we began was last answered, ms since the epoch, and by whom.
-    pub last_out: Option<(u64, ServerUrl)>,
+    pub last_outbound: Option<(u64, ServerUrl)>,
     /// Updates of members that were broadcast.
-    pub rumours: u64,
+    pub updates: u64,
     /// Suspicions that began.
     pub suspicions: u64,
     /// Servers that we declared failed.
-    pub deaths: u64,
+    pub failures: u64,
     /// Entries about us that we refuted.
     pub refutations: u64,
 }

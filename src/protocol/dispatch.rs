@@ -33,7 +33,7 @@ impl Core {
             self.on_own_message(message, now);
             return Message::new_v2(self.own().clone(), [], Envelope::default());
         }
-        self.out.counters.last_in = Some((now.wall, sender.clone()));
+        self.out.counters.last_inbound = Some((now.wall, sender.clone()));
         let is_repair = message.envelope.as_ref().is_some_and(|it| !it.requested_buckets.is_empty());
         self.take_in(message, sender.as_ref(), Source::Itself, is_repair, now);
         if let Some(sender) = &sender {
@@ -109,7 +109,7 @@ impl Core {
 
     fn on_response(&mut self, exchange: &Exchange, response: &Message, now: Now) {
         let Exchange { to, purpose, .. } = exchange;
-        self.out.counters.last_out = Some((now.wall, to.clone()));
+        self.out.counters.last_outbound = Some((now.wall, to.clone()));
         self.detector.on_response(now);
         self.repair.on_response(now);
         self.discovery.on_response(to);

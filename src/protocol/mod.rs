@@ -373,7 +373,7 @@ impl Core {
                     self.send(Request::new(url, Purpose::SuspectRetry).on_new_connection(), now);
                 }
                 NextStep::DeclareFailed(url) => {
-                    self.out.counters.deaths += 1;
+                    self.out.counters.failures += 1;
                     let change = self.members.mark_failed(&url, now);
                     if self.on_change(&url, change, now) {
                         self.broadcast(url, now);

@@ -225,7 +225,7 @@ fn what_a_server_says_to_itself_is_nobody_elses_word() {
     let mirror = Message::new_v2(server.own().clone(), vec![], Envelope::default());
     let answer = server.core.handle_gossip(server.now, &mirror);
     assert_eq!(answer.entries, [server.own().clone()]);
-    assert_eq!(server.core.out.counters.last_in, None);
+    assert_eq!(server.core.out.counters.last_inbound, None);
 }
 
 #[test]
