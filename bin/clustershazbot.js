@@ -3,25 +3,24 @@
 
 const { main } = require('../lib/cli/main.js');
 
-// What a command that is read to its end, or that has none, ends with.
-let code = 0;
+let exitCode = 0;
 
-// Whoever reads has seen enough, as `head` has.
 process.stdout.on('error', (error) => {
-  if (/** @type {NodeJS.ErrnoException} */ (error).code === 'EPIPE') process.exit(code);
-  console.error(`The output cannot be written: ${error.message}`);
+  // The reader has closed the pipe, as `head` does.
+  if (/** @type {NodeJS.ErrnoException} */ (error).code === 'EPIPE') process.exit(exitCode);
+  console.error(`Cannot write the output: ${error.message}`);
   process.exit(1);
 });
 
-// Should it end before it has said so.
+// For a process that ends before the command has finished.
 process.exitCode = 1;
 main(process.argv.slice(2)).then(
-  (result) => {
-    code = result;
+  (code) => {
+    exitCode = code;
     process.exitCode = code;
   },
   (error) => {
     console.error(error);
-    code = 1;
+    exitCode = 1;
   },
 );

@@ -1,112 +1,168 @@
 'use strict';
 
+// The `watch` command: a live table on a terminal, else one line for each change.
+
 const { setTimeout: sleep } = require('node:timers/promises');
-const { Refusal, ask } = require('./server.js');
-const { plain, rowsOfList, rowsOfStatus, table } = require('./show.js');
+const { CommandError } = require('./command-error.js');
+const { memberTable, rowsOfList, rowsOfStatus } = require('./member-table.js');
+const { callRoute } = require('./server-routes.js');
+const { printable } = require('./terminal.js');
 
-const EVERY = 1_000;
-/** How long a change is marked, ms. */
-const MARKED = 5_000;
+const POLL_MS = 1_000;
+/** How long a changed row is marked. */
+const MARK_MS = 5_000;
 
-/** @typedef {import('./show.js').Row} Row */
+const OPEN_SCREEN = '\x1b[?1049h\x1b[?25l';
+const CLOSE_SCREEN = '\x1b[?25h\x1b[?1049l';
+const CURSOR_HOME = '\x1b[H';
+const CLEAR_LINE = '\x1b[K';
+const CLEAR_BELOW = '\x1b[J';
+
+/** @typedef {import('./server-options.js').Server} Server */
+/** @typedef {import('./member-table.js').Row} Row */
+/** @typedef {{ baseUrl: string, state: string }} Change */
 
 /**
- * Shows the servers until it is interrupted: as a table in a terminal, else a line for each change.
- * @param {{ server: import('./server.js').Server, json: boolean, colour: boolean }} context
+ * @typedef {object} Display
+ * @property {(rows: Row[], changes: Change[]) => void} update after each answer
+ * @property {(problem: string) => void} fail after each failed request
+ * @property {(done: () => void) => void} close
+ */
+
+/**
+ * Shows the servers until it is interrupted; rejects if the first request fails.
+ * @param {{ server: Server, json: boolean, colour: boolean }} context
  * @returns {Promise<number>}
  */
 async function watch({ server, json, colour }) {
-  const { stdout } = process;
-  const isLive = Boolean(stdout.isTTY) && !json;
-  const stop = new AbortController();
-  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) process.on(signal, () => stop.abort());
-  const asked = { ...server, signal: stop.signal };
-  /** @type {Map<string, { state: string, at: number }>} */
-  const last = new Map();
-  let isFirst = true;
-  let told = '';
-  /** @type {'status' | 'list'} */
-  let route = 'status';
-  if (isLive) stdout.write('\x1b[?1049h\x1b[?25l');
+  const readRows = memberReader(server);
+  /** @type {Map<string, string>} */
+  let states = new Map();
+  /** @type {Display | undefined} */
+  let display;
+  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
+    process.on(signal, () => (display ? display.close(() => process.exit(0)) : process.exit(0)));
+  }
   try {
-    while (!stop.signal.aborted) {
-      /** @type {Row[]} */
-      let rows = [];
-      let problem = '';
+    for (;;) {
       try {
-        rows = await read();
+        const rows = await readRows();
+        display ??= process.stdout.isTTY && !json ? screenDisplay(server, colour) : lineDisplay(server, json);
+        const next = new Map(rows.map(({ baseUrl, state }) => [baseUrl, state]));
+        display.update(rows, changesBetween(states, next));
+        states = next;
       } catch (error) {
-        if (stop.signal.aborted) break;
-        if (isFirst || !(error instanceof Refusal)) throw error;
-        problem = plain(error.message);
+        if (!display || !(error instanceof CommandError)) throw error;
+        display.fail(printable(error.message));
       }
-      if (!problem) note(rows);
-      if (isLive) draw(rows, problem);
-      else if (problem !== told && json) line({ error: problem || null });
-      else if (problem !== told) console.error(problem || `${server.base} answers again`);
-      told = problem;
-      isFirst = false;
-      await sleep(EVERY, undefined, { signal: stop.signal }).catch(() => {});
+      await sleep(POLL_MS);
     }
   } finally {
-    if (isLive) stdout.write('\x1b[?25h\x1b[?1049l');
+    display?.close(() => {});
   }
-  return 0;
+}
 
-  async function read() {
-    if (route === 'status') {
+/** @param {Server} server */
+function memberReader(server) {
+  let hasStatus = true;
+  return async () => {
+    if (hasStatus) {
       try {
-        return rowsOfStatus(await ask(asked, route));
+        return rowsOfStatus(await callRoute(server, 'status'));
       } catch (error) {
-        // Routes that are written by hand have the list alone.
-        if (!(error instanceof Refusal) || error.kind !== 'no status') throw error;
-        route = 'list';
+        if (!(error instanceof CommandError) || error.kind !== 'no status') throw error;
+        // Servers whose routes are written by hand have only the list.
+        hasStatus = false;
       }
     }
-    return rowsOfList(await ask(asked, route));
-  }
+    return rowsOfList(await callRoute(server, 'list'));
+  };
+}
 
-  /** @param {Row[]} rows */
-  function note(rows) {
-    const now = new Map(rows.map(({ baseUrl, state }) => [baseUrl, state]));
-    for (const url of last.keys()) if (!now.has(url)) tell(url, 'forgotten');
-    for (const [url, state] of now) if (last.get(url)?.state !== state) tell(url, state);
-  }
+/**
+ * @param {Map<string, string>} before base URL to state
+ * @param {Map<string, string>} after
+ * @returns {Change[]}
+ */
+function changesBetween(before, after) {
+  const forgotten = [...before.keys()].filter((baseUrl) => !after.has(baseUrl));
+  const changed = [...after].filter(([baseUrl, state]) => before.get(baseUrl) !== state);
+  return [
+    ...forgotten.map((baseUrl) => ({ baseUrl, state: 'forgotten' })),
+    ...changed.map(([baseUrl, state]) => ({ baseUrl, state })),
+  ];
+}
 
-  /**
-   * @param {string} url
-   * @param {string} state
-   */
-  function tell(url, state) {
-    if (state === 'forgotten') last.delete(url);
-    else last.set(url, { state, at: isFirst ? 0 : Date.now() });
-    if (isLive) return;
-    if (json) line({ server: url, state });
-    else stdout.write(`${new Date().toISOString()} ${state.padEnd(8)} ${plain(url)}\n`);
-  }
+/**
+ * @param {Server} server
+ * @param {boolean} json
+ * @returns {Display}
+ */
+function lineDisplay({ base }, json) {
+  let lastProblem = '';
+  const print = (/** @type {string} */ text) => process.stdout.write(`${text}\n`);
+  const printJson = (/** @type {object} */ value) => print(JSON.stringify({ at: new Date().toISOString(), ...value }));
+  const setProblem = (/** @type {string} */ problem) => {
+    if (problem === lastProblem) return;
+    lastProblem = problem;
+    if (json) printJson({ error: problem || null });
+    else console.error(problem || `${base} answers again`);
+  };
+  return {
+    update(_, changes) {
+      for (const { baseUrl, state } of changes) {
+        if (json) printJson({ server: baseUrl, state });
+        else print(`${new Date().toISOString()} ${state.padEnd(8)} ${printable(baseUrl)}`);
+      }
+      setProblem('');
+    },
+    fail: setProblem,
+    close: (done) => done(),
+  };
+}
 
-  /** @param {object} value */
-  function line(value) {
-    stdout.write(`${JSON.stringify({ at: new Date().toISOString(), ...value })}\n`);
-  }
+/**
+ * @param {Server} server
+ * @param {boolean} colour
+ * @returns {Display}
+ */
+function screenDisplay({ base }, colour) {
+  const { stdout } = process;
+  /** @type {Map<string, number>} When each server last changed. */
+  const changedAt = new Map();
+  let isFirst = true;
+  const draw = (/** @type {string} */ title, /** @type {string[]} */ lines) => {
+    const text = [title.slice(0, columns() - 1), '', ...lines].map((line) => line + CLEAR_LINE).join('\r\n');
+    stdout.write(CURSOR_HOME + text + CLEAR_BELOW);
+  };
+  stdout.write(OPEN_SCREEN);
+  return {
+    update(rows, changes) {
+      const now = Date.now();
+      if (!isFirst) for (const { baseUrl } of changes) changedAt.set(baseUrl, now);
+      isFirst = false;
+      for (const [baseUrl, at] of changedAt) if (now - at >= MARK_MS) changedAt.delete(baseUrl);
+      const online = rows.filter(({ state }) => state === 'online' || state === 'suspect').length;
+      const title = `${online} of ${rows.length} online, as seen by ${base}. Ctrl-C to quit.`;
+      const table = memberTable(rows, { colour, width: columns() - 1, changed: new Set(changedAt.keys()) });
+      draw(title, firstLines(table));
+    },
+    fail: (problem) => draw(problem, []),
+    close: (done) => void stdout.write(CLOSE_SCREEN, done),
+  };
+}
 
-  /**
-   * @param {Row[]} rows
-   * @param {string} problem
-   */
-  function draw(rows, problem) {
-    // A terminal that does not know its size says 0.
-    const [columns, height] = [stdout.columns || 80, stdout.rows || 24];
-    const changed = new Set([...last].filter(([, { at }]) => Date.now() - at < MARKED).map(([name]) => name));
-    const online = rows.filter(({ state }) => state === 'online' || state === 'suspect').length;
-    const title = problem || `${online} of ${rows.length} online, as ${server.base} sees it. Ctrl-C ends this.`;
-    const lines = table(rows, { colour, width: columns - 1, changed });
-    const room = height - 3;
-    const shown = lines.length > room ? [...lines.slice(0, room - 1), `… and ${lines.length - room + 1} more`] : lines;
-    stdout.write(
-      `\x1b[H${[title.slice(0, columns - 1), '', ...(problem ? [] : shown)].map((line) => `${line}\x1b[K`).join('\r\n')}\x1b[J`,
-    );
-  }
+// A terminal that does not know its size reports 0.
+const columns = () => process.stdout.columns || 80;
+
+/**
+ * The lines that fit on the terminal below the title.
+ * @param {string[]} lines
+ */
+function firstLines(lines) {
+  const room = (process.stdout.rows || 24) - 3;
+  if (lines.length <= room) return lines;
+  return [...lines.slice(0, room - 1), `… and ${lines.length - room + 1} more`];
 }
 
 module.exports = { watch };

@@ -3,34 +3,34 @@
 const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const http = require('node:http');
-const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { pathToFileURL } = require('node:url');
+const { sendToRoute } = require('../server-routes.js');
+const { freePorts } = require('./free-ports.js');
 
 const PROGRAM = path.join(__dirname, 'server.js');
-const LEASH = path.join(__dirname, 'leash.js');
+const EXIT_WITH_PARENT = path.join(__dirname, 'exit-with-parent.js');
 const POLL_MS = 50;
 const ANSWER_MS = 2000;
-const ANSWER_BYTES = 1 << 20;
-const COMPLAINT_CHARS = 2000;
+const STDERR_CHARS = 2000;
 
 /**
- * What one server says of another: `unknown` while it lists it neither online nor offline.
+ * How one server lists another: `unknown` if neither online nor offline.
  *
- * @typedef {'online' | 'offline' | 'unknown'} Opinion
+ * @typedef {'online' | 'offline' | 'unknown'} Listing
  *
  * @typedef {object} Server
  * @property {number} number from 1
  * @property {number} port
  * @property {string} baseUrl
  * @property {import('node:child_process').ChildProcess | null} child null while not running
- * @property {Opinion[] | null} view its opinion of each server, as last heard; null while it has given none
- * @property {string} complaint the last that its process wrote to stderr
+ * @property {Listing[] | null} view how it lists each server, by its last answer; null before its first answer
+ * @property {string} stderr the last output of its process
  */
 
-/** Servers, each a process of its own, and what each of them lists. */
+/** Starts and stops the servers of the demo, each a process, and polls their lists. */
 class Cluster {
   #folder = '';
   #agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
@@ -62,7 +62,7 @@ class Cluster {
       baseUrl: `http://127.0.0.1:${port}/`,
       child: null,
       view: null,
-      complaint: '',
+      stderr: '',
     }));
     for (const server of this.servers) this.#poll(server);
   }
@@ -71,7 +71,7 @@ class Cluster {
   start(server) {
     /** @type {NodeJS.ProcessEnv} */
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SHAZBOT_')));
-    const child = spawn(process.execPath, ['--require', LEASH, PROGRAM], {
+    const child = spawn(process.execPath, ['--require', EXIT_WITH_PARENT, PROGRAM], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       env: {
         ...env,
@@ -85,9 +85,9 @@ class Cluster {
       },
     });
     server.child = child;
-    server.complaint = '';
+    server.stderr = '';
     child.stderr?.on('data', (chunk) => {
-      server.complaint = (server.complaint + chunk).slice(-COMPLAINT_CHARS);
+      server.stderr = (server.stderr + chunk).slice(-STDERR_CHARS);
     });
     const ended = () => {
       if (server.child !== child) return;
@@ -98,7 +98,7 @@ class Cluster {
     child.on('spawn', () => this.onChange());
     child.on('exit', ended);
     child.on('error', (error) => {
-      server.complaint = error.message;
+      server.stderr = error.message;
       ended();
     });
   }
@@ -109,27 +109,27 @@ class Cluster {
   }
 
   /**
-   * Takes a server out of the cluster while it goes on running, or back in.
+   * Drains a server, or puts it back online.
    *
    * @param {Server} server
    * @param {boolean} online
    */
   async control(server, online) {
-    await this.#request(server, 'POST', 'clustershazbot/control', { message: 'control', online });
+    await this.#call(server, 'control', { message: 'control', online });
   }
 
-  /** Ends all processes, gently where there is time. */
+  /** Ends all processes, after up to 8 s for a clean shutdown. */
   async close() {
     this.#closed = true;
     const running = this.servers.flatMap(({ child }) => (child ? [child] : []));
     const ended = running.map((child) => new Promise((resolve) => child.once('exit', resolve)));
     for (const child of running) child.kill('SIGTERM');
     await Promise.race([Promise.all(ended), sleep(8000, undefined, { ref: false })]);
-    this.abandon();
+    this.killAll();
   }
 
-  /** The same at once: for the very end of the process, when nothing can be waited for. */
-  abandon() {
+  /** Kills all processes: for an exit handler, which cannot wait. */
+  killAll() {
     this.#closed = true;
     for (const server of this.servers) this.kill(server);
     this.#agent.destroy();
@@ -151,84 +151,42 @@ class Cluster {
 
   /**
    * @param {Server} server
-   * @returns {Promise<Opinion[] | null>}
+   * @returns {Promise<Listing[] | null>}
    */
   async #view(server) {
     try {
-      const list = await this.#request(server, 'GET', 'clustershazbot/list');
+      const list = await this.#call(server, 'list');
       const online = new Set(list.online.map(baseUrl));
       const offline = new Set(list.offline.map(baseUrl));
       return this.servers.map(({ baseUrl }) =>
         online.has(baseUrl) ? 'online' : offline.has(baseUrl) ? 'offline' : 'unknown',
       );
     } catch {
-      return null; // It does not listen yet, its engine has not started, or it was killed just now.
+      return null; // It does not listen yet, its engine has not started, or it was just killed.
     }
   }
 
   /**
    * @param {Server} server
-   * @param {string} method
-   * @param {string} route
+   * @param {'list' | 'control'} route
    * @param {object} [body]
    * @returns {Promise<any>}
    */
-  #request(server, method, route, body) {
-    return new Promise((resolve, reject) => {
-      const request = http.request(
-        new URL(route, server.baseUrl),
-        {
-          method,
-          agent: this.#agent,
-          signal: AbortSignal.timeout(ANSWER_MS),
-          headers: { authorization: this.#controlSecret, ...(body && { 'content-type': 'application/json' }) },
-        },
-        async (response) => {
-          try {
-            let text = '';
-            for await (const chunk of response.setEncoding('utf8')) {
-              text += chunk;
-              if (text.length > ANSWER_BYTES) throw new Error('the answer is too long');
-            }
-            if (response.statusCode !== 200) throw new Error(`${method} ${route}: ${response.statusCode} ${text}`);
-            resolve(JSON.parse(text));
-          } catch (error) {
-            reject(error);
-          }
-        },
-      );
-      request.on('error', reject);
-      request.end(body && JSON.stringify(body));
+  async #call(server, route, body) {
+    const { status, json } = await sendToRoute(new URL(server.baseUrl), route, {
+      secret: this.#controlSecret,
+      timeout: ANSWER_MS,
+      agent: this.#agent,
+      body: body && JSON.stringify(body),
     });
+    if (status !== 200) throw new Error(`${route}: ${status} ${json?.error}`);
+    return json;
   }
 }
 
 /** @param {{ baseUrl: string }} entry */
 function baseUrl(entry) {
   return entry.baseUrl;
-}
-
-/**
- * Ports below the range from which systems take those of outgoing connections: else one of these could get the
- * port of a server while that is down.
- *
- * @param {number} count
- */
-async function freePorts(count) {
-  /** @type {net.Server[]} */
-  const holders = [];
-  while (holders.length < count) {
-    const holder = net.createServer();
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
-    const free = await new Promise((resolve) => {
-      holder.once('error', () => resolve(false));
-      holder.listen(port, () => resolve(true));
-    });
-    if (free) holders.push(holder);
-  }
-  const ports = holders.map((holder) => /** @type {net.AddressInfo} */ (holder.address()).port);
-  await Promise.all(holders.map((holder) => new Promise((resolve) => holder.close(resolve))));
-  return ports;
 }
 
 module.exports = { Cluster };

@@ -1,16 +1,19 @@
 'use strict';
 
-const { hasColour } = require('../show.js');
+// Shows the progress of the demo: a table on a terminal, else one line for each change.
+
+const { formatLine, formatTable, hasColour } = require('../terminal.js');
 
 /**
  * @typedef {import('./cluster.js').Server} Server
- * @typedef {import('./cluster.js').Opinion} Opinion
+ * @typedef {import('./cluster.js').Listing} Listing
+ * @typedef {import('../terminal.js').Cell} Cell
  *
  * @typedef {object} Step
  * @property {string} name
- * @property {string} goal what must come about
+ * @property {string} goal what must be true for the step to succeed
  * @property {number} [began] ms since the demo began
- * @property {number} [took] ms, once it has come about
+ * @property {number} [took] ms, once it has ended
  * @property {'done' | 'failed'} [outcome]
  *
  * @typedef {object} State
@@ -26,14 +29,11 @@ const { hasColour } = require('../show.js');
  * @property {() => void} end
  */
 
-const STYLES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 };
-/** @typedef {keyof typeof STYLES} Style */
-/** @typedef {[text: string, style?: Style]} Piece */
-
-/** @type {Record<Opinion, Piece>} */
-const OPINIONS = { online: ['● online', 'green'], offline: ['○ offline', 'red'], unknown: ['· not listed', 'dim'] };
-const CELL = 13;
-const WIDTH = 13 + 5 * CELL;
+/** @type {Record<Listing, [text: string, style: import('../terminal.js').Style]>} */
+const LISTINGS = { online: ['● online', 'green'], offline: ['○ offline', 'red'], unknown: ['· unlisted', 'dim'] };
+/** The longest text of a cell, so that columns keep their width. */
+const CELL = 10;
+const WIDTH = 78;
 const SPINNER = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏';
 const FRAME_MS = 100;
 
@@ -59,9 +59,15 @@ class LiveScreen {
     this.#timer = setInterval(() => this.#draw(), FRAME_MS);
   }
 
-  /** Whether the terminal can hold the table: moving up in one that is too small would leave old frames behind. */
-  static fits(/** @type {NodeJS.WriteStream} */ out, /** @type {State} */ state) {
-    return out.isTTY && process.env.TERM !== 'dumb' && out.columns >= WIDTH && out.rows > frame(state, 0).length + 4;
+  /**
+   * Whether the terminal can hold the table: moving the cursor up in a smaller one would leave old frames behind.
+   *
+   * @param {NodeJS.WriteStream} out
+   * @param {State} state
+   */
+  static fits(out, state) {
+    const lines = frame(state, 0, { colour: false }).length;
+    return out.isTTY && process.env.TERM !== 'dumb' && out.columns >= WIDTH && out.rows > lines + 4;
   }
 
   update() {}
@@ -78,7 +84,7 @@ class LiveScreen {
   }
 
   #draw() {
-    const lines = frame(this.#state, this.#frames++).map((line) => paint(line, this.#out.columns, this.#colour));
+    const lines = frame(this.#state, this.#frames++, { colour: this.#colour, width: this.#out.columns });
     const up = this.#drawn > 0 ? `\x1b[${this.#drawn}A\r` : '';
     this.#out.write(`${up + lines.map((line) => `${line}\x1b[K`).join('\n')}\n\x1b[J`);
     this.#drawn = lines.length;
@@ -89,11 +95,11 @@ class LiveScreen {
 class LineScreen {
   #out;
   #state;
-  #colour;
-  /** @type {Map<Server, string[]>} */
-  #shown = new Map();
+  #format;
+  /** @type {Map<Server, Listing[]>} */
+  #views = new Map();
   /** @type {Map<Server, Server['child']>} */
-  #ran = new Map();
+  #children = new Map();
 
   /**
    * @param {NodeJS.WritableStream} out
@@ -103,174 +109,154 @@ class LineScreen {
   constructor(out, state, colour) {
     this.#out = out;
     this.#state = state;
-    this.#colour = colour;
-    this.#line([[state.title, 'bold']]);
-    for (const { number, baseUrl } of state.servers) this.#line([[`server ${number} is ${baseUrl}`]]);
+    this.#format = { colour };
+    this.#print([[state.title, 'bold']]);
+    for (const { number, baseUrl } of state.servers) this.#print([[`server ${number} is ${baseUrl}`]]);
   }
 
   update() {
     for (const server of this.#state.servers) {
-      if (server.child !== (this.#ran.get(server) ?? null)) {
-        this.#ran.set(server, server.child);
-        this.#event(server, server.child ? [[`runs as pid ${server.child.pid}`]] : [['not running', 'yellow']]);
+      if (server.child !== (this.#children.get(server) ?? null)) {
+        this.#children.set(server, server.child);
+        this.#event(server, server.child ? [[`runs as pid ${server.child.pid}`]] : [['stopped', 'yellow']]);
       }
-      const before = this.#shown.get(server) ?? server.view?.map(() => 'unknown');
-      if (!server.view || !before) {
-        if (!server.child) this.#shown.delete(server);
-        continue;
-      }
-      const { view } = server;
-      for (const [opinion, [text, style]] of Object.entries(OPINIONS)) {
-        const changed = view.flatMap((now, i) => (now === opinion && before[i] !== now ? i + 1 : []));
-        if (changed.length > 0) this.#event(server, [[`${changed.join(', ')} `], [text.slice(2), style]]);
-      }
-      this.#shown.set(server, view);
+      if (server.view) this.#printChanges(server, server.view);
+      else if (!server.child) this.#views.delete(server);
     }
   }
 
   /** @param {Step} step */
   step(step) {
     const text = `${step.name}: ${step.goal}`;
-    if (step.outcome === undefined)
-      this.#line([
-        ['▸ ', 'cyan'],
-        [text, 'bold'],
-      ]);
-    else if (step.outcome === 'done') this.#line([['✔ ', 'green'], [`${text}, after ${seconds(step.took)}`]]);
-    else this.#line([['✘ ', 'red'], [`${text}, not within ${seconds(step.took)}`]]);
+    const took = formatSeconds(step.took);
+    if (step.outcome === 'done') this.#print([['✔ ', 'green'], [`${text}, after ${took}`]]);
+    else if (step.outcome === 'failed') this.#print([['✘ ', 'red'], [`${text}, not within ${took}`]]);
+    else this.#print([['▸ ', 'cyan'], /** @type {Cell} */ ([text, 'bold'])]);
   }
 
   note() {
-    for (const note of this.#state.notes) this.#line([[note]]);
+    for (const note of this.#state.notes) this.#print([[note]]);
   }
 
   end() {
-    this.#line([]);
-    for (const line of stepLines(this.#state, 0)) this.#line(line);
+    this.#out.write(`\n${stepLines(this.#state, 0, this.#format).join('\n')}\n`);
   }
 
   /**
    * @param {Server} server
-   * @param {Piece[]} pieces
+   * @param {Listing[]} view
    */
-  #event(server, pieces) {
-    this.#line([[`${seconds(performance.now()).padStart(9)}  `, 'dim'], [`server ${server.number}: `], ...pieces]);
+  #printChanges(server, view) {
+    const before = this.#views.get(server);
+    this.#views.set(server, view);
+    for (const [listing, [text, style]] of Object.entries(LISTINGS)) {
+      const changed = view.flatMap((now, i) => (now === listing && now !== (before?.[i] ?? 'unknown') ? i + 1 : []));
+      if (changed.length > 0) this.#event(server, [[`${changed.join(', ')} `], [text.slice(2), style]]);
+    }
   }
 
-  /** @param {Piece[]} pieces */
-  #line(pieces) {
-    this.#out.write(`${paint(pieces, Number.POSITIVE_INFINITY, this.#colour)}\n`);
+  /**
+   * @param {Server} server
+   * @param {Cell[]} cells
+   */
+  #event(server, cells) {
+    this.#print([
+      [`${formatSeconds(performance.now()).padStart(9)}  `, 'dim'],
+      [`server ${server.number}: `],
+      ...cells,
+    ]);
+  }
+
+  /** @param {Cell[]} cells */
+  #print(cells) {
+    this.#out.write(`${formatLine(cells, this.#format)}\n`);
   }
 }
 
 /**
  * @param {State} state
  * @param {number} count of frames so far
- * @returns {Piece[][]}
+ * @param {import('../terminal.js').Format} format
+ * @returns {string[]}
  */
-function frame(state, count) {
+function frame(state, count, format) {
+  /** @type {Cell[]} */
+  const head = [[''], ['sees →'], ...state.servers.map(({ number, port }) => cell(`${number} :${port}`, 'bold'))];
   return [
-    [],
-    [[`  ${state.title}`, 'bold']],
-    [],
-    [['  sees →      '], ...state.servers.map(({ number, port }) => cell(`${number} :${port}`, 'bold'))],
-    ...state.servers.map((server) => [...rowHead(server), ...rowCells(server)]),
-    [],
-    ...stepLines(state, count),
-    ...state.notes.map((note) => /** @type {Piece[]} */ ([[`  ${note}`]])),
+    '',
+    formatLine([[`  ${state.title}`, 'bold']], format),
+    '',
+    ...formatTable([head, ...state.servers.map(viewCells)], format),
+    '',
+    ...stepLines(state, count, format),
+    ...state.notes.map((note) => formatLine([[`  ${note}`]], format)),
   ];
 }
 
 /**
  * @param {Server} server
- * @returns {Piece[]}
+ * @returns {Cell[]}
  */
-function rowHead({ number, child }) {
-  return [
-    [`  ${number} `, 'bold'],
-    [String(child?.pid ? `pid ${child.pid}` : '').padEnd(10), 'dim'],
+function viewCells({ number, child, view }) {
+  /** @type {Cell[]} */
+  const head = [
+    [`  ${number}`, 'bold'],
+    [(child?.pid ? `pid ${child.pid}` : '').padEnd(11), 'dim'],
   ];
-}
-
-/**
- * @param {Server} server
- * @returns {Piece[]}
- */
-function rowCells({ child, view }) {
-  if (!child) return [['not running', 'yellow']];
-  if (!view) return [['starting', 'dim']];
-  return view.map((opinion) => cell(...OPINIONS[opinion]));
+  if (!child) return [...head, cell('stopped', 'yellow')];
+  if (!view) return [...head, cell('starting', 'dim')];
+  return [...head, ...view.map((listing) => cell(...LISTINGS[listing]))];
 }
 
 /**
  * @param {State} state
- * @param {number} count
- * @returns {Piece[][]}
+ * @param {number} count of frames so far
+ * @param {import('../terminal.js').Format} format
  */
-function stepLines({ steps }, count) {
-  const name = Math.max(...steps.map((step) => step.name.length)) + 2;
-  const goal = Math.max(...steps.map((step) => step.goal.length)) + 2;
-  /** @type {Piece[]} */
-  const head = [[`    ${'step'.padEnd(name)}${'until'.padEnd(goal)}${'took'.padStart(8)}`, 'dim']];
-  const rows = steps.map((step) => {
-    /** @type {Piece} */
-    const mark =
-      step.outcome === 'done'
-        ? ['✔', 'green']
-        : step.outcome === 'failed'
-          ? ['✘', 'red']
-          : step.began === undefined
-            ? ['·', 'dim']
-            : [SPINNER[count % SPINNER.length], 'cyan'];
-    const time = step.took ?? (step.began === undefined ? undefined : performance.now() - step.began);
-    /** @type {Piece} */
-    const title = [` ${step.name.padEnd(name)}`, step.began === undefined ? 'dim' : undefined];
-    /** @type {Piece[]} */
-    const line = [
-      ['  '],
-      mark,
-      title,
-      [step.goal.padEnd(goal), 'dim'],
-      [(time === undefined ? '' : seconds(time)).padStart(8), step.outcome === 'done' ? 'bold' : 'dim'],
-    ];
-    return line;
-  });
-  return [head, ...rows];
+function stepLines({ steps }, count, format) {
+  /** @type {Cell[]} */
+  const head = [
+    ['    step', 'dim'],
+    ['until', 'dim'],
+    ['took'.padStart(8), 'dim'],
+  ];
+  return formatTable([head, ...steps.map((step) => stepCells(step, count))], format);
+}
+
+/**
+ * @param {Step} step
+ * @param {number} count of frames so far
+ * @returns {Cell[]}
+ */
+function stepCells(step, count) {
+  const { name, goal, began, outcome } = step;
+  const isWaiting = began === undefined;
+  const marks = { done: '✔', failed: '✘', running: SPINNER[count % SPINNER.length], waiting: '·' };
+  const progress = outcome ?? (isWaiting ? 'waiting' : 'running');
+  const style = /** @type {const} */ ({ done: 'green', failed: 'red', running: 'cyan', waiting: 'dim' })[progress];
+  const took = isWaiting ? '' : formatSeconds(step.took ?? performance.now() - began);
+  return [
+    [`  ${marks[progress]} ${name}`, style],
+    [goal, 'dim'],
+    [took.padStart(8), outcome === 'done' ? 'bold' : 'dim'],
+  ];
 }
 
 /**
  * @param {string} text
- * @param {Style} [style]
- * @returns {Piece}
+ * @param {import('../terminal.js').Style} style
+ * @returns {Cell}
  */
 function cell(text, style) {
   return [text.padEnd(CELL), style];
 }
 
 /** @param {number} [ms] */
-function seconds(ms = 0) {
+function formatSeconds(ms = 0) {
   return `${(ms / 1000).toFixed(2)} s`;
 }
 
 /**
- * @param {Piece[]} pieces
- * @param {number} columns
- * @param {boolean} colour
- */
-function paint(pieces, columns, colour) {
-  let left = columns;
-  let line = '';
-  for (const [text, style] of pieces) {
-    const cut = text.slice(0, left);
-    left -= cut.length;
-    line += colour && style ? `\x1b[${STYLES[style]}m${cut}\x1b[0m` : cut;
-  }
-  return line.trimEnd();
-}
-
-/**
- * One that fits where the output goes.
- *
  * @param {State} state
  * @returns {Screen}
  */
@@ -280,4 +266,4 @@ function openScreen(state) {
   return LiveScreen.fits(out, state) ? new LiveScreen(out, state, colour) : new LineScreen(out, state, colour);
 }
 
-module.exports = { openScreen, seconds };
+module.exports = { formatSeconds, openScreen };

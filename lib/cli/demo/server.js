@@ -1,6 +1,6 @@
 'use strict';
 
-// A server as any program could be, without a framework. PORT and the SHAZBOT_* variables come from the environment.
+// A server of the demo, without a framework. PORT and the SHAZBOT_* variables come from the environment.
 
 const { createServer } = require('node:http');
 const { shazbotShutDown, shazbotStart } = require('../../../index.js');

@@ -1,0 +1,100 @@
+'use strict';
+
+// The commands that ask a server once: list, status, online, offline, check.
+
+const { memberTable, rowsOfList, rowsOfStatus } = require('./member-table.js');
+const { callRoute } = require('./server-routes.js');
+const { formatDuration, printable } = require('./terminal.js');
+
+/** @typedef {{ server: import('./server-options.js').Server, json: boolean, colour: boolean, minOnline: number }} Context */
+
+/** @param {string} text */
+function print(text) {
+  process.stdout.write(`${text}\n`);
+}
+
+/** @param {unknown} value */
+function printJson(value) {
+  print(JSON.stringify(value, null, 2));
+}
+
+/** @param {Context} context */
+async function list({ server, json, colour }) {
+  const lists = await callRoute(server, 'list');
+  if (json) {
+    printJson(lists);
+    return 0;
+  }
+  print(memberTable(rowsOfList(lists), { colour }).join('\n'));
+  if (!lists.offline) {
+    const problem = server.secret ? 'does not match' : 'is not set';
+    console.error(`The list of offline servers needs the control secret: ${server.secretFrom} ${problem}.`);
+  }
+  return 0;
+}
+
+/** @param {Context} context */
+async function status({ server, json, colour }) {
+  /** @type {import('../../index.js').ShazbotStatus} */
+  const answer = await callRoute(server, 'status');
+  if (json) printJson(answer);
+  else {
+    const summary = statusSummary(answer).map(printable);
+    print([...summary, '', ...memberTable(rowsOfStatus(answer), { colour })].join('\n'));
+  }
+  return 0;
+}
+
+/** @param {import('../../index.js').ShazbotStatus} status */
+function statusSummary({ baseUrl, state, monitor, version, at, startedAt, exchanges, lastOut, lastIn, masterLists }) {
+  const { out } = exchanges;
+  const failed = out.refused + out.timedOut + out.unreachable + out.rejected + out.failed;
+  const ago = (/** @type {number | undefined} */ time) =>
+    time === undefined ? 'never' : `${formatDuration(at - time)} ago`;
+  return [
+    `${baseUrl} is ${state}${monitor ? ' (monitor)' : ''}; version ${version}, up for ${formatDuration(at - startedAt)}`,
+    `exchanges: ${out.answered} answered, ${failed} attempts failed; last sent ${ago(lastOut?.at)}, last received ${ago(lastIn?.at)}`,
+    ...masterLists.map(({ name, read, servers, error, failures }) => {
+      const result = read ? `read ${ago(read)}, ${servers} servers` : 'never read';
+      return `master list ${name}: ${result}${error ? `; ${failures} failures, the last: ${error}` : ''}`;
+    }),
+  ];
+}
+
+/**
+ * @param {Context} context
+ * @param {boolean} online
+ */
+async function control({ server, json }, online) {
+  await callRoute(server, 'control', { message: 'control', online });
+  if (json) printJson({ baseUrl: server.base.href, online });
+  else if (online) print(`${server.base} is online again`);
+  else print(`${server.base} is drained: it stays offline until the "online" command or its next start`);
+  return 0;
+}
+
+/** @param {Context} context */
+async function check({ server, json, minOnline }) {
+  /** @type {import('../../index.js').ServerList} */
+  const lists = await callRoute(server, 'list');
+  const online = lists.online.length;
+  const listsItself = lists.online.some(({ baseUrl }) => baseUrl === server.listedAs);
+  const healthy = online >= minOnline;
+  if (json) printJson({ healthy, online, minOnline, listsItself });
+  else {
+    const note = listsItself ? '' : '; the server does not list itself: it is drained or has another base URL';
+    print(`${healthy ? 'healthy' : 'not healthy'}: ${online} online, at least ${minOnline} required${note}`);
+  }
+  return healthy ? 0 : 1;
+}
+
+/** @type {Record<string, (context: Context) => Promise<number>>} */
+const commands = {
+  list,
+  status,
+  online: (context) => control(context, true),
+  offline: (context) => control(context, false),
+  check,
+};
+
+module.exports = { commands, printJson };

@@ -1,0 +1,60 @@
+'use strict';
+
+// Checks of the environment variables.
+
+const { mustBeWritable } = require('./list-files.js');
+
+/** @typedef {import('./doctor.js').Finding} Finding */
+
+/**
+ * Has the engine check all variables, without starting it.
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Finding[]}
+ */
+function checkEnvironment(env) {
+  const what = 'environment';
+  let result;
+  try {
+    // Loaded here because the other commands work without the binary; here a missing one is a finding.
+    result = require('../../binary.js').Engine.check(env);
+  } catch (error) {
+    return [{ what: 'binary', is: 'wrong', says: /** @type {Error} */ (error).message }];
+  }
+  if (!Array.isArray(result)) {
+    const lines = result.message.split('\n');
+    // Several errors come below a heading.
+    const errors = lines.length > 1 ? lines.slice(1) : lines;
+    return errors.map((text) => ({ what, is: 'wrong', says: text.trim() }));
+  }
+  if (result.length > 0) return result.map((says) => ({ what, is: 'worth a look', says }));
+  return [{ what, is: 'fine', says: 'all variables are valid' }];
+}
+
+/**
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Promise<Finding[]>}
+ */
+async function checkStateFile({ SHAZBOT_STATE_FILE: file }) {
+  if (!file) return [];
+  const what = 'SHAZBOT_STATE_FILE';
+  try {
+    await mustBeWritable(file);
+    return [{ what, is: 'fine', says: `the current user can write ${file}` }];
+  } catch (error) {
+    return [{ what, is: 'wrong', says: /** @type {Error} */ (error).message }];
+  }
+}
+
+/**
+ * @param {import('./facts.js').Facts} facts
+ * @returns {Finding[]}
+ */
+function checkInterval({ env, isValid, status }) {
+  const here = Number(env.SHAZBOT_GOSSIP_INTERVAL || 30);
+  const running = status.answer?.interval;
+  if (!isValid || running === undefined || running === here) return [];
+  const says = `it is ${here} s here, but the server runs with ${running} s: all servers need the same interval`;
+  return [{ what: 'SHAZBOT_GOSSIP_INTERVAL', is: 'worth a look', says }];
+}
+
+module.exports = { checkEnvironment, checkInterval, checkStateFile };

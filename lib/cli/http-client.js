@@ -1,0 +1,98 @@
+'use strict';
+
+// The HTTP client of the command line. It is not `fetch`, which refuses some ports, such as 6000.
+
+const { once } = require('node:events');
+const http = require('node:http');
+const https = require('node:https');
+const { CommandError } = require('./command-error.js');
+
+/** The largest answer that is read, in characters: more than the status of 50 000 servers. */
+const MAX_ANSWER = 64 << 20;
+
+/** @type {Record<string, string>} */
+const REASONS = {
+  ECONNREFUSED: 'connection refused (ECONNREFUSED): no server listens there',
+  ECONNRESET: 'the server closed the connection without a complete answer (ECONNRESET)',
+  ENOTFOUND: 'the host name does not resolve (ENOTFOUND)',
+  EPROTO: 'the TLS handshake failed (EPROTO): does the server speak http?',
+  ERR_INVALID_CHAR: 'the secret is not a valid HTTP header: it has a line break or a character outside Latin-1',
+};
+
+/** @param {any} error of a connection */
+const reasonOf = (error) => REASONS[error.code] ?? (error.message || error.code);
+
+/**
+ * @typedef {object} RequestOptions
+ * @property {string} [secret] the Authorization header
+ * @property {string | undefined} [body] JSON, sent by POST; without one the request is a GET
+ * @property {number} timeout ms, for the whole answer
+ * @property {http.Agent} [agent] without one each request has its own connection
+ *
+ * @typedef {object} Answer
+ * @property {number} status
+ * @property {any} json undefined if the body is not JSON
+ * @property {number} date ms since the epoch, by the clock of the server; NaN without a Date header
+ * @property {number} took ms
+ */
+
+/**
+ * Sends a request; rejects with a CommandError if there is no answer.
+ * @param {URL} url
+ * @param {RequestOptions} options
+ * @returns {Promise<Answer>}
+ */
+async function send(url, { secret, body, timeout, agent }) {
+  const began = Date.now();
+  const signal = AbortSignal.timeout(timeout);
+  try {
+    const request = (url.protocol === 'https:' ? https : http).request(url, {
+      method: body ? 'POST' : 'GET',
+      // The command would not end while a connection is kept open.
+      agent: agent ?? false,
+      signal,
+      headers: {
+        ...(secret && { Authorization: secret }),
+        ...(body && { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }),
+      },
+    });
+    request.end(body);
+    // Node ends the connection after an answer with status 101 without an error.
+    const closed = once(request, 'close').then(() => {
+      throw Object.assign(new Error(), { code: 'ECONNRESET' });
+    });
+    const [response] = await Promise.race([once(request, 'response'), closed]);
+    const json = parseJson(await readText(response.setEncoding('utf8'), MAX_ANSWER));
+    return { status: response.statusCode, json, date: Date.parse(response.headers.date), took: Date.now() - began };
+  } catch (error) {
+    const reason = signal.aborted ? `no complete answer within ${timeout / 1000} s` : reasonOf(error);
+    throw new CommandError(`Request to ${url.origin} failed: ${reason}`);
+  }
+}
+
+/**
+ * @param {AsyncIterable<string>} stream
+ * @param {number} limit in characters, a whole number of MiB
+ */
+async function readText(stream, limit) {
+  let text = '';
+  for await (const chunk of stream) {
+    text += chunk;
+    if (text.length > limit) throw new Error(`the answer is larger than ${limit >> 20} MiB`);
+  }
+  return text;
+}
+
+/**
+ * @param {string} text
+ * @returns {any} undefined if it is not JSON
+ */
+function parseJson(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+module.exports = { parseJson, readText, reasonOf, send };
