@@ -1,25 +1,35 @@
 'use strict';
 
+// Joins the parts in `page/` into the one document that is served, which loads nothing else.
+
 const { createHash } = require('node:crypto');
 const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
 
 /** @type {{ body: Buffer, headers: Record<string, string> } | undefined} */
-let made;
+let cached;
 
-/** The page, which has no data in it, and the headers that keep everything else out of it. */
+/** The page, without any data, and headers that allow nothing but its own scripts and style. */
 function page() {
-  made ??= make(readFileSync(join(__dirname, 'page.html')));
-  return made;
+  cached ??= build();
+  return cached;
 }
 
-/** @param {Buffer} body */
-function make(body) {
-  const html = body.toString();
+function build() {
+  /** @type {Record<'script' | 'style', string[]>} */
+  const hashes = { script: [], style: [] };
+  const inline = (/** @type {'script' | 'style'} */ tag) => (/** @type {string} */ _, /** @type {string} */ name) => {
+    const text = read(name);
+    hashes[tag].push(`'sha256-${createHash('sha256').update(text).digest('base64')}'`);
+    return `<${tag}>${text}</${tag}>`;
+  };
+  const html = read('page.html')
+    .replace(/<link rel="stylesheet" href="(.*?)">/g, inline('style'))
+    .replace(/<script src="(.*?)"><\/script>/g, inline('script'));
   const policy = [
     "default-src 'none'",
-    `script-src ${hash(html, 'script')}`,
-    `style-src ${hash(html, 'style')}`,
+    `script-src ${hashes.script.join(' ')}`,
+    `style-src ${hashes.style.join(' ')}`,
     "connect-src 'self'",
     'img-src data:',
     "base-uri 'none'",
@@ -33,17 +43,10 @@ function make(body) {
     'Referrer-Policy': 'no-referrer',
     'X-Content-Type-Options': 'nosniff',
   };
-  return { body, headers };
+  return { body: Buffer.from(html), headers };
 }
 
-/**
- * How a policy names the one element of this kind.
- * @param {string} html
- * @param {string} tag
- */
-function hash(html, tag) {
-  const text = html.slice(html.indexOf(`<${tag}>`) + tag.length + 2, html.indexOf(`</${tag}>`));
-  return `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
-}
+/** @param {string} name */
+const read = (name) => readFileSync(join(__dirname, 'page', name), 'utf8');
 
 module.exports = { page };

@@ -1,6 +1,6 @@
 'use strict';
 
-// The README's pictures of the page, from the same made-up status each time: docs/page-light.png and docs/page-dark.png.
+// Makes the README's pictures of the page, docs/page-light.png and docs/page-dark.png, from a made-up status.
 
 const { createServer } = require('node:http');
 const { join } = require('node:path');
@@ -33,6 +33,8 @@ async function main() {
       await page.getByLabel('Control secret').fill('any');
       await page.keyboard.press('Enter');
       await page.getByRole('heading', { name: /Servers:/ }).waitFor();
+      // Without the outline of the focus.
+      await page.evaluate('document.activeElement.blur()');
       await page.screenshot({ path: join(__dirname, '..', 'docs', `page-${colorScheme}.png`) });
       if (process.argv.includes('--phone')) {
         await page.setViewportSize({ width: 390, height: 800 });

@@ -34,6 +34,7 @@ const steps = [
   ['the core alone', 'cargo', ['check', '--no-default-features']],
   ['format and lints of the JavaScript code', 'npx', ['biome', 'check', '--error-on-warnings']],
   ['types of the JavaScript code', 'npx', ['tsc']],
+  ['types of the page', 'npx', ['tsc', '--project', 'tsconfig.page.json']],
   [
     'tests of the core',
     'cargo',

@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * A status of so many servers, the same each time: some of each state, one with what is no URL in its place.
+ * Makes up a status of `count` servers, always the same, with some servers in each state.
  *
  * @param {number} count
  * @param {number} at ms since the epoch
@@ -11,14 +11,14 @@ function statusOf(count, at) {
   const url = (/** @type {number} */ n) => `https://app-${String(n).padStart(4, '0')}.internal:3000/`;
   /** @type {import('../..').MemberStatus[]} */
   const members = Array.from({ length: count }, (_, n) => {
-    const known = { baseUrl: url(n), monitor: n % 40 === 0, lastUpdate: at - 900 * (n % 90), since: at - 9e6 };
-    const heard = { answered: at - 1_300 * (n % 170), heard: at - 800 * (n % 60), failures: 0 };
+    const listed = { baseUrl: url(n), monitor: n % 40 === 0, lastUpdate: at - 900 * (n % 90), since: at - 9e6 };
+    const contact = { answered: at - 1_300 * (n % 170), heard: at - 800 * (n % 60), failures: 0 };
     const base = {
-      ...known,
+      ...listed,
       state: /** @type {const} */ ('online'),
       protocol: /** @type {const} */ (2),
       incarnation: at - 9e6,
-      ...heard,
+      ...contact,
     };
     if (n % 17 === 5) return { ...base, state: 'offline', reason: 'failed', by: url(n + 1), failures: 3 };
     if (n % 23 === 7) return { ...base, state: 'offline', reason: 'drained' };
@@ -31,13 +31,13 @@ function statusOf(count, at) {
     .slice(0, 40)
     .map(({ baseUrl, monitor, lastUpdate, state, reason, by }, n) => {
       const type = state === 'suspect' ? 'suspect' : 'offline';
-      const said = { ...(reason && { reason }), ...(by && { by }) };
+      const details = { ...(reason && { reason }), ...(by && { by }) };
       return /** @type {import('../..').MemberEvent} */ ({
         type,
         baseUrl,
         monitor,
         lastUpdate,
-        ...said,
+        ...details,
         at: at - 60_000 * (40 - n),
         knownAfter: 40 + 71 * (n % 9),
       });

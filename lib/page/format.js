@@ -1,0 +1,44 @@
+'use strict';
+
+// Turns members, events and times of a status into text and marks.
+
+/** @typedef {import('../../index.js').ShazbotStatus} Status */
+/** @typedef {import('../../index.js').MemberStatus} Member */
+/** @typedef {import('../../index.js').MemberEvent} MemberEvent */
+
+/** The states in which the page shows a server. @type {Record<string, string>} */
+const MARKS = { online: '●', suspect: '◐', drained: '■', left: '○', failed: '✕', unknown: '?' };
+
+/** @param {Member} member */
+const stateOf = (member) => (member.state === 'offline' ? (member.reason ?? 'unknown') : member.state);
+
+/** @param {Member} member */
+function reasonOf(member) {
+  if (member.state === 'suspect') return 'does not answer this server';
+  if (member.state === 'online') return '';
+  if (member.by) return `reported by ${member.by}`;
+  return member.reason ? '' : 'unknown reason';
+}
+
+/**
+ * Whether it is known how long the news took: the time of a leave lies in the future.
+ * @param {MemberEvent} event
+ */
+const hasDelay = ({ reason }) => reason !== 'left';
+
+/** @param {string} state */
+function stateMark(state) {
+  const sign = make('span', '', `${MARKS[state]} `);
+  sign.setAttribute('aria-hidden', 'true');
+  return make('span', `state ${state}`, sign, state);
+}
+
+/** @param {number} ms */
+function formatDuration(ms) {
+  const s = Math.max(0, ms) / 1000;
+  if (s < 1) return `${Math.round(s * 1000)} ms`;
+  if (s < 90) return `${s < 10 ? s.toFixed(1) : Math.round(s)} s`;
+  if (s < 5400) return `${Math.round(s / 60)} min`;
+  if (s < 129600) return `${Math.round(s / 3600)} h`;
+  return `${Math.round(s / 86400)} d`;
+}
