@@ -391,11 +391,11 @@ impl Shared {
             }
             for action in actions {
                 match action {
-                    Action::Gossip { id, to, message, timeout, fresh } => {
+                    Action::Gossip { id, to, message, timeout, new_connection } => {
                         let (shared, http) = (Arc::clone(&self), Arc::clone(&http));
                         tasks.spawn(async move {
                             let began = Instant::now();
-                            let answer = shared.gossip(&http, &to, &message, (timeout, fresh)).await;
+                            let answer = shared.gossip(&http, &to, &message, (timeout, new_connection)).await;
                             // What a server that is alone asks itself is no exchange.
                             if to != shared.config.settings.base_url {
                                 shared.meter.ended(&answer, began.elapsed());
@@ -403,15 +403,15 @@ impl Shared {
                             shared.with_core(|core, now| core.handle_response(now, id, answer))
                         });
                     }
-                    Action::SyncList { id, place, write, if_changed, timeout } => {
+                    Action::SyncList { id, list, write, if_changed, timeout } => {
                         // The core waits for the newest only.
-                        if let Some(earlier) = list_tasks[place].take() {
+                        if let Some(earlier) = list_tasks[list].take() {
                             earlier.abort();
                         }
-                        let (shared, http, store) = (Arc::clone(&self), Arc::clone(&http), Arc::clone(&stores[place]));
+                        let (shared, http, store) = (Arc::clone(&self), Arc::clone(&http), Arc::clone(&stores[list]));
                         let sync = master_list::Sync { id, write, if_changed, timeout };
                         let sync = async move { master_list::sync(&shared, &http, &store, sync).await };
-                        list_tasks[place] = Some(tasks.spawn(sync));
+                        list_tasks[list] = Some(tasks.spawn(sync));
                     }
                     Action::SaveState(state) => {
                         let (shared, file) = (Arc::clone(&self), state_file.clone());

@@ -27,14 +27,14 @@ pub enum Action {
         timeout: Duration,
         /// Whether to use a connection of its own: an idle one may have been closed by the other side, and one that is
         /// kept may keep the other side from ending.
-        fresh: bool,
+        new_connection: bool,
     },
     /// Read a master list, give it to `handle_list_read`, write what that returns, and tell `handle_list_written`.
     SyncList {
         /// To be given back with each outcome.
         id: RequestId,
         /// Which list.
-        place: ListIndex,
+        list: ListIndex,
         /// Whether it may be written: then nobody else may write it in between, as far as the store can tell.
         write: bool,
         /// Whether its content is of no use if it has not changed since the last read.

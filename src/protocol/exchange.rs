@@ -230,7 +230,7 @@ impl Exchanges {
         let timeout = timeout.map_or(own_timeout, |timeout| timeout.min(own_timeout));
         let started = Started { mono: now.mono, peer_clock: member.map_or(0, |member| member.estimated_clock(now)) };
         let id = out.new_id();
-        out.act(Action::Gossip { id, to: to.clone(), message: Arc::clone(&message), timeout, fresh: new_connection });
+        out.act(Action::Gossip { id, to: to.clone(), message: Arc::clone(&message), timeout, new_connection });
         self.under_way.insert(id, Exchange { to, purpose, started, message, new_connection });
         id
     }

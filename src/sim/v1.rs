@@ -312,7 +312,13 @@ impl V1 {
     fn send(&mut self, to: ServerUrl, purpose: Purpose) {
         self.next_id += 1;
         let (id, message) = (self.next_id, Arc::new(self.message()));
-        self.actions.push_back(Action::Gossip { id, to: to.clone(), message, timeout: EXCHANGE_TIMEOUT, fresh: false });
+        self.actions.push_back(Action::Gossip {
+            id,
+            to: to.clone(),
+            message,
+            timeout: EXCHANGE_TIMEOUT,
+            new_connection: false,
+        });
         self.exchanges.insert(id, (to, purpose));
     }
 
@@ -320,7 +326,7 @@ impl V1 {
         self.next_id += 1;
         let write = self.reading == Reading::Announce;
         let (id, timeout) = (self.next_id, LIST_TIMEOUT);
-        self.actions.push_back(Action::SyncList { id, place: 0, write, if_changed: false, timeout });
+        self.actions.push_back(Action::SyncList { id, list: 0, write, if_changed: false, timeout });
     }
 
     fn message(&self) -> Message {

@@ -162,14 +162,14 @@ impl MasterList {
         self.sync(index, TIMEOUT, members, now, out);
     }
 
-    fn sync(&mut self, place: ListIndex, timeout: Duration, members: &Members, now: Now, out: &mut Output) {
+    fn sync(&mut self, list: ListIndex, timeout: Duration, members: &Members, now: Now, out: &mut Output) {
         let id = out.new_id();
         (self.schedule.current, self.schedule.next) = (Some(id), None);
         let write = self.schedule.may_write;
         let hash = members.digest(u64::MAX).hash;
         let is_recent = |at| now.mono < at + Duration::from_millis(STAMP_AGE);
         let if_changed = self.found_right.is_some_and(|(then, at)| then == hash && is_recent(at));
-        out.act(Action::SyncList { id, place, write, if_changed, timeout });
+        out.act(Action::SyncList { id, list, write, if_changed, timeout });
     }
 
     /// It was read, and names these servers as online. Returns what is to be written, if anything is.

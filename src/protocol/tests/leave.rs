@@ -76,7 +76,7 @@ fn a_server_that_has_left_is_asked_on_a_connection_of_its_own_for_it_is_about_to
     server.actions();
     let is_fresh = |server: &mut Server| {
         server.core.send(Request::new(url("b"), Purpose::Contact), server.now);
-        server.actions().iter().any(|action| matches!(action, Action::Gossip { fresh: true, .. }))
+        server.actions().iter().any(|action| matches!(action, Action::Gossip { new_connection: true, .. }))
     };
     assert!(!is_fresh(&mut server));
     server.core.members.merge(entry("b", OFFLINE, server.now.wall + 1, Some(1)), server.now);

@@ -218,7 +218,7 @@ fn sync_of(action: &Action) -> Option<RequestId> {
 }
 
 fn place_of(action: &Action) -> Option<ListIndex> {
-    if let Action::SyncList { place, .. } = action { Some(*place) } else { None }
+    if let Action::SyncList { list, .. } = action { Some(*list) } else { None }
 }
 
 fn syncs(actions: &[Action]) -> Vec<bool> {

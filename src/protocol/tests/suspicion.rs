@@ -25,7 +25,8 @@ fn suspicious(others: usize, error: ExchangeError) -> Server {
 fn a_server_that_does_not_answer_is_tried_anew_at_once_and_three_others_are_asked_to() {
     let mut server = suspicious(20, REFUSED());
     let sent = server.actions();
-    let fresh: Vec<_> = sent.iter().filter(|action| matches!(action, Action::Gossip { fresh: true, .. })).collect();
+    let fresh: Vec<_> =
+        sent.iter().filter(|action| matches!(action, Action::Gossip { new_connection: true, .. })).collect();
     assert!(matches!(fresh[..], [Action::Gossip { to, .. }] if *to == url("b")), "{fresh:?}");
     let asked = sent.iter().filter(|it| matches!(it, Action::Gossip { message, .. } if asks("b")(message)));
     assert_eq!(asked.count(), 3);
