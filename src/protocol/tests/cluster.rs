@@ -1,13 +1,13 @@
-//! Several cores together.
+//! Several cores that exchange messages.
 
 use std::collections::BTreeMap;
 
 use super::*;
 
-/// Servers whose messages arrive at once, unless a cut keeps them apart.
+/// Servers whose messages arrive at once, unless the two are cut off from each other.
 struct Cluster {
     servers: BTreeMap<ServerUrl, Server>,
-    cut: fn(&ServerUrl, &ServerUrl) -> bool,
+    is_cut: fn(&ServerUrl, &ServerUrl) -> bool,
 }
 
 impl Cluster {
@@ -16,26 +16,26 @@ impl Cluster {
         for (seed, name) in names.iter().enumerate() {
             let core = Core::new(&settings(name), at(0), seed as u64);
             let seeds = names.iter().map(|name| entry(name, ONLINE, WALL, None)).collect();
-            let mut server = Server { core, now: at(0), sync: 0 };
-            server.actions();
-            server.list(Ok(Message::new(seeds)));
+            let mut server = Server { core, now: at(0), list_request: 0 };
+            server.take_actions();
+            server.on_list_read(Ok(Message::new(seeds)));
             servers.insert(url(name), server);
         }
-        Self { servers, cut: |_, _| false }
+        Self { servers, is_cut: |_, _| false }
     }
 
-    fn pass(&mut self, seconds: u64) {
+    fn run(&mut self, seconds: u64) {
         for _ in 0..seconds * 10 {
             for from in self.servers.keys().cloned().collect::<Vec<_>>() {
                 let Some(server) = self.servers.get_mut(&from) else {
                     continue;
                 };
-                for action in server.pass_tenth() {
+                for action in server.tick() {
                     let Action::Gossip { id, to, message, .. } = action else {
                         continue;
                     };
                     let answer = match self.servers.get_mut(&to) {
-                        Some(peer) if !(self.cut)(&from, &to) => Ok(peer.core.handle_gossip(peer.now, &message)),
+                        Some(peer) if !(self.is_cut)(&from, &to) => Ok(peer.core.handle_gossip(peer.now, &message)),
                         _ => Err(ExchangeError::Other("cut off".into())),
                     };
                     let Some(server) = self.servers.get_mut(&from) else {
@@ -54,31 +54,31 @@ impl Cluster {
 }
 
 #[test]
-fn a_partition_of_an_hour_heals_by_itself() {
+fn a_partition_of_an_hour_heals_automatically() {
     let mut cluster = Cluster::new(&["a", "b", "c", "d"]);
-    cluster.pass(120);
+    cluster.run(120);
     assert_eq!(cluster.online("a").len(), 4);
-    cluster.cut = |from, to| (*from < url("c")) != (*to < url("c"));
-    cluster.pass(3_600);
+    cluster.is_cut = |from, to| (*from < url("c")) != (*to < url("c"));
+    cluster.run(3_600);
     assert_eq!(cluster.online("a").len(), 2);
     assert_eq!(cluster.online("d").len(), 2);
-    cluster.cut = |_, _| false;
-    cluster.pass(240);
+    cluster.is_cut = |_, _| false;
+    cluster.run(240);
     for name in ["a", "b", "c", "d"] {
         assert_eq!(cluster.online(name).len(), 4, "{name}");
     }
 }
 
 #[test]
-fn a_killed_server_stays_gone() {
+fn a_killed_server_stays_offline() {
     let mut cluster = Cluster::new(&["a", "b", "c", "d", "e"]);
-    cluster.pass(300);
+    cluster.run(300);
     cluster.servers.remove(&url("e"));
-    cluster.pass(900);
+    cluster.run(900);
     for _ in 0..100 {
         for name in ["a", "b", "c", "d"] {
             assert_eq!(cluster.online(name).len(), 4, "{name}");
         }
-        cluster.pass(30);
+        cluster.run(30);
     }
 }

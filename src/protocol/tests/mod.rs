@@ -1,16 +1,22 @@
-//! A core under test, and its clock.
+//! Tests of the core: the server under test with its clock, and helpers for all test files.
 
 mod accept;
+mod admission;
+mod bootstrap;
 mod broadcast;
 mod cluster;
 mod detector;
-mod leave;
-mod limits;
+mod exchange;
+mod freshness;
+mod legacy;
+mod lifecycle;
 mod local;
 mod master_list;
+mod member_limit;
 mod repair;
 mod saved_state;
-mod suspicion;
+mod seeds;
+mod verify;
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -35,145 +41,120 @@ fn settings(name: &str) -> Settings {
     }
 }
 
+/// An offline entry with a reason and its author.
+fn offline(name: &str, stamp: u64, incarnation: u64, reason: Reason, author: &str) -> Entry {
+    let v2 = EntryV2 { incarnation, instance: 1, reason: Some(reason), author: Some(url(author)) };
+    Entry { v2: Some(v2), ..entry(name, OFFLINE, stamp, None) }
+}
+
+/// A failure that the server `x` has reported.
+fn failed(name: &str, stamp: u64, incarnation: u64) -> Entry {
+    offline(name, stamp, incarnation, Reason::Failed, "x")
+}
+
+/// The entry of a server that reports something about another.
+fn reporter() -> Entry {
+    entry("reporter", ONLINE, WALL, Some(1))
+}
+
+fn refused() -> ExchangeError {
+    ExchangeError::Refused("refused".into())
+}
+
 /// One server under test, and its clock.
 struct Server {
     core: Core,
     now: Now,
-    sync: RequestId,
+    // The last request to read a master list.
+    list_request: RequestId,
 }
 
 impl Server {
     fn new(name: &str) -> Self {
-        Self::with(&settings(name))
+        Self::with_settings(&settings(name))
     }
 
-    fn with(settings: &Settings) -> Self {
-        Self { core: Core::new(settings, at(0), 7), now: at(0), sync: 0 }
+    fn with_settings(settings: &Settings) -> Self {
+        Self { core: Core::new(settings, at(0), 7), now: at(0), list_request: 0 }
     }
 
-    /// Lets time pass while the event loop turns, and returns what was to be done meanwhile.
-    fn pass(&mut self, seconds: u64) -> Vec<Action> {
-        self.pass_with(seconds, true)
-    }
-
-    fn pass_with(&mut self, seconds: u64, beats: bool) -> Vec<Action> {
-        let mut actions = self.actions();
+    /// Lets time pass while the event loop turns, and returns the actions of that time.
+    fn run(&mut self, seconds: u64) -> Vec<Action> {
+        let mut actions = self.take_actions();
         for _ in 0..seconds * 10 {
-            self.now.mono += Duration::from_millis(100);
-            self.now.wall += 100;
-            if beats {
-                self.core.handle_heartbeat(self.now);
-            }
+            actions.extend(self.tick());
+        }
+        actions
+    }
+
+    /// Lets time pass while the event loop is blocked: there are no heartbeats.
+    fn run_stalled(&mut self, seconds: u64) -> Vec<Action> {
+        let mut actions = self.take_actions();
+        for _ in 0..seconds * 10 {
+            self.advance(100);
             self.core.handle_timeout(self.now);
-            actions.extend(self.actions());
+            actions.extend(self.take_actions());
         }
         actions
     }
 
-    fn actions(&mut self) -> Vec<Action> {
-        let actions: Vec<_> = std::iter::from_fn(|| self.core.poll_action()).collect();
-        for action in &actions {
-            if let Action::SyncList { id, .. } = action {
-                self.sync = *id;
+    /// Lets 100 ms pass.
+    fn tick(&mut self) -> Vec<Action> {
+        self.advance(100);
+        self.core.handle_heartbeat(self.now);
+        self.core.handle_timeout(self.now);
+        self.take_actions()
+    }
+
+    /// Advances the clock and calls nothing.
+    fn advance(&mut self, millis: u64) {
+        self.now.mono += Duration::from_millis(millis);
+        self.now.wall += millis;
+    }
+
+    /// Lets time pass while every exchange with one server is refused and every other succeeds; returns how many were
+    /// refused.
+    fn run_with_refusals(&mut self, name: &str, seconds: u64) -> usize {
+        self.run_with_failures(&[name], seconds, &refused())
+    }
+
+    /// Lets time pass while every exchange with these servers fails and every other succeeds; returns how many failed.
+    fn run_with_failures(&mut self, names: &[&str], seconds: u64, error: &ExchangeError) -> usize {
+        let mut failures = 0;
+        for _ in 0..seconds * 10 {
+            for (id, to) in gossip_requests(&self.tick()) {
+                if names.iter().any(|name| url(name) == to) {
+                    failures += 1;
+                    self.fail(id, error.clone());
+                } else {
+                    self.respond(id, self.empty_answer_of(&to));
+                }
             }
         }
+        failures
+    }
+
+    /// Lets a few seconds pass in which every exchange succeeds, so that no update waits to be broadcast.
+    fn finish_broadcasts(&mut self) {
+        self.run_with_failures(&[], 5, &ExchangeError::TimedOut);
+    }
+
+    fn take_actions(&mut self) -> Vec<Action> {
+        let actions: Vec<_> = std::iter::from_fn(|| self.core.poll_action()).collect();
+        if let Some(id) = actions.iter().rev().find_map(list_request_of) {
+            self.list_request = id;
+        }
         actions
     }
 
-    /// The outcome of the last read of the master list.
-    fn list(&mut self, list: Result<Message, String>) -> Option<Message> {
-        self.core.handle_list_read(self.now, self.sync, list.map(Some))
-    }
-
-    /// An update of the master list that holds this; returns what it holds then.
-    fn update(&mut self, listed: Vec<Entry>) -> Vec<ServerUrl> {
-        self.update_lists();
-        self.actions();
-        let written = self.list(Ok(Message::new(listed.clone())));
-        if written.is_some() {
-            self.list_written();
-        }
-        written.map_or(listed, |written| written.entries).into_iter().map(|entry| entry.url).collect()
-    }
-
-    fn update_lists(&mut self) {
-        let Core { discovery, members, out, .. } = &mut self.core;
-        discovery.update_all(members, self.now, out);
-    }
-
-    /// The outcome of a read of a list that may be what it was.
-    fn list_again(&mut self, listed: &[Entry], if_changed: bool) -> Option<Message> {
-        let list = (!if_changed).then(|| Message::new(listed.to_vec()));
-        self.core.handle_list_read(self.now, self.sync, Ok(list))
-    }
-
-    fn list_written(&mut self) {
-        self.core.handle_list_written(self.now, self.sync, Ok(true));
-    }
-
-    fn notices(&mut self) -> Vec<Event> {
+    fn take_events(&mut self) -> Vec<Event> {
         std::iter::from_fn(|| self.core.poll_event()).collect()
     }
 
-    fn hear(&mut self, entries: Vec<Entry>) {
-        self.core.handle_gossip(self.now, &Message::new(entries));
-    }
-
-    fn own(&self) -> &Entry {
-        self.core.own()
-    }
-
-    fn state_of(&self, name: &str) -> Option<State> {
-        self.core.members().get(&url(name)).map(|member| member.entry.state)
-    }
-
-    /// Probes a server until it is tried a second time, every try failing; returns how many there were.
-    fn fail_probes_of(&mut self, name: &str, seconds: u64) -> usize {
-        self.fail_probes(&[name], seconds, &ExchangeError::Refused("refused".into()))
-    }
-
-    /// Lets every exchange with these fail and every other succeed; returns how many failed.
-    fn fail_probes(&mut self, names: &[&str], seconds: u64, error: &ExchangeError) -> usize {
-        let mut tries = 0;
-        for _ in 0..seconds * 10 {
-            for (id, to) in gossips(&self.pass_tenth()) {
-                let result = if names.iter().any(|name| url(name) == to) {
-                    tries += 1;
-                    Err(error.clone())
-                } else {
-                    Ok(self.nod(&to))
-                };
-                self.core.handle_response(self.now, id, result);
-            }
-        }
-        tries
-    }
-
-    /// The answer of a server that has nothing to say.
-    fn nod(&self, from: &ServerUrl) -> Message {
-        let known = self.core.members().get(from).map(|member| member.entry.clone());
-        known.map_or_else(Message::default, |entry| Message::new_v2(entry, None, Envelope::default()))
-    }
-
-    /// Lets a few seconds pass in which every exchange succeeds: rumours of what was met are told.
-    fn settle(&mut self) {
-        self.fail_probes(&[], 5, &ExchangeError::TimedOut);
-    }
-
-    /// A message of a server of ours, which says these things of others. Returns the answer.
-    fn hear_ours(&mut self, from: &Entry, others: Vec<Entry>, envelope: Envelope) -> Message {
-        self.core.handle_gossip(self.now, &Message::new_v2(from.clone(), others, envelope))
-    }
-
-    /// The same as an answer.
-    fn answered(&mut self, id: RequestId, from: &Entry, others: Vec<Entry>, envelope: Envelope) {
-        self.core.handle_response(self.now, id, Ok(Message::new_v2(from.clone(), others, envelope)));
-    }
-
-    /// What is sent until one message fits.
-    fn sent_until(&mut self, fits: impl Fn(&Message) -> bool) -> (RequestId, ServerUrl, Message) {
+    /// Waits for the next gossip message that fits.
+    fn next_message(&mut self, fits: impl Fn(&Message) -> bool) -> (RequestId, ServerUrl, Message) {
         for _ in 0..3_000 {
-            for action in self.pass_tenth() {
+            for action in self.tick() {
                 if let Action::Gossip { id, to, message, .. } = action
                     && fits(&message)
                 {
@@ -184,47 +165,124 @@ impl Server {
         panic!("no such message within five minutes");
     }
 
-    fn pass_tenth(&mut self) -> Vec<Action> {
-        self.now.mono += Duration::from_millis(100);
-        self.now.wall += 100;
-        self.core.handle_heartbeat(self.now);
-        self.core.handle_timeout(self.now);
-        self.actions()
-    }
-
-    /// Waits for the next gossip to go out.
-    fn next_gossip(&mut self) -> RequestId {
-        let sent = std::iter::repeat_with(|| gossips(&self.pass_tenth())).find(|sent| !sent.is_empty());
+    /// Waits for the next exchange.
+    fn next_exchange(&mut self) -> RequestId {
+        let sent = std::iter::repeat_with(|| gossip_requests(&self.tick())).find(|sent| !sent.is_empty());
         sent.expect("rounds never end")[0].0
     }
 
-    /// A server that has answered once, so that it is not excused as starting.
-    fn meet(&mut self, name: &str, incarnation: Option<u64>) {
-        self.hear(vec![entry(name, ONLINE, self.now.wall, incarnation)]);
+    /// The outcome of the last read of the master list. Returns what is to be written.
+    fn on_list_read(&mut self, list: Result<Message, String>) -> Option<Message> {
+        self.core.handle_list_read(self.now, self.list_request, list.map(Some))
+    }
+
+    /// The same of a list that has not changed: a conditional read gives no content then.
+    fn on_unchanged_list_read(&mut self, listed: &[Entry], if_changed: bool) -> Option<Message> {
+        let list = (!if_changed).then(|| Message::new(listed.to_vec()));
+        self.core.handle_list_read(self.now, self.list_request, Ok(list))
+    }
+
+    fn on_list_written(&mut self) {
+        self.core.handle_list_written(self.now, self.list_request, Ok(true));
+    }
+
+    /// An update of a master list with these entries; returns the servers that it names after that.
+    fn update_list(&mut self, listed: Vec<Entry>) -> Vec<ServerUrl> {
+        self.start_list_updates();
+        self.take_actions();
+        let written = self.on_list_read(Ok(Message::new(listed.clone())));
+        if written.is_some() {
+            self.on_list_written();
+        }
+        written.map_or(listed, |written| written.entries).into_iter().map(|entry| entry.url).collect()
+    }
+
+    fn start_list_updates(&mut self) {
+        let Core { discovery, members, out, .. } = &mut self.core;
+        discovery.update_all(members, self.now, out);
+    }
+
+    /// Receives a version 1 message.
+    fn receive_v1(&mut self, entries: Vec<Entry>) {
+        self.core.handle_gossip(self.now, &Message::new(entries));
+    }
+
+    /// Receives a message of protocol 2 with entries of other servers. Returns the answer.
+    fn receive_v2(&mut self, from: &Entry, others: Vec<Entry>) -> Message {
+        self.receive_v2_with(from, others, Envelope::default())
+    }
+
+    fn receive_v2_with(&mut self, from: &Entry, others: Vec<Entry>, envelope: Envelope) -> Message {
+        self.core.handle_gossip(self.now, &Message::new_v2(from.clone(), others, envelope))
+    }
+
+    /// Ends an exchange with a failure.
+    fn fail(&mut self, id: RequestId, error: ExchangeError) {
+        self.core.handle_response(self.now, id, Err(error));
+    }
+
+    /// Ends an exchange with a response.
+    fn respond(&mut self, id: RequestId, response: Message) {
+        self.core.handle_response(self.now, id, Ok(response));
+    }
+
+    /// Ends an exchange with a response of protocol 2.
+    fn respond_v2(&mut self, id: RequestId, from: &Entry, others: Vec<Entry>) {
+        self.respond(id, Message::new_v2(from.clone(), others, Envelope::default()));
+    }
+
+    /// The answer of a server that only sends its own entry.
+    fn empty_answer_of(&self, from: &ServerUrl) -> Message {
+        let known = self.core.members().get(from).map(|member| member.entry.clone());
+        known.map_or_else(Message::default, |entry| Message::new_v2(entry, None, Envelope::default()))
+    }
+
+    /// Adds a server that has answered once, so that it has no startup grace.
+    fn add_member(&mut self, name: &str, incarnation: Option<u64>) {
+        self.receive_v1(vec![entry(name, ONLINE, self.now.wall, incarnation)]);
         self.core.members.on_response(&url(name), self.now);
+    }
+
+    fn own_entry(&self) -> &Entry {
+        self.core.own()
+    }
+
+    fn incarnation(&self) -> Option<u64> {
+        self.own_entry().v2.as_ref().map(|v2| v2.incarnation)
+    }
+
+    /// Why the server says that it is offline.
+    fn reason(&self) -> Option<Reason> {
+        self.own_entry().v2.as_ref().and_then(|v2| v2.reason)
+    }
+
+    fn entry_of(&self, url: &ServerUrl) -> Entry {
+        self.core.members().get(url).expect("listed").entry.clone()
+    }
+
+    fn state_of(&self, name: &str) -> Option<State> {
+        self.core.members().state(&url(name))
     }
 }
 
-fn gossips(actions: &[Action]) -> Vec<(RequestId, ServerUrl)> {
-    let gossip = |action: &Action| match action {
+/// The exchanges that begin with these actions, and their receivers.
+fn gossip_requests(actions: &[Action]) -> Vec<(RequestId, ServerUrl)> {
+    let request = |action: &Action| match action {
         Action::Gossip { id, to, .. } => Some((*id, to.clone())),
         Action::SyncList { .. } | Action::SaveState(_) => None,
     };
-    actions.iter().filter_map(gossip).collect()
+    actions.iter().filter_map(request).collect()
 }
 
-fn sync_of(action: &Action) -> Option<RequestId> {
-    if let Action::SyncList { id, .. } = action { Some(*id) } else { None }
-}
-
-fn place_of(action: &Action) -> Option<ListIndex> {
-    if let Action::SyncList { list, .. } = action { Some(*list) } else { None }
-}
-
-fn syncs(actions: &[Action]) -> Vec<bool> {
-    let sync = |action: &Action| match action {
+/// For each read of a master list whether the list may be written then.
+fn list_requests(actions: &[Action]) -> Vec<bool> {
+    let request = |action: &Action| match action {
         Action::SyncList { write, .. } => Some(*write),
         Action::Gossip { .. } | Action::SaveState(_) => None,
     };
-    actions.iter().filter_map(sync).collect()
+    actions.iter().filter_map(request).collect()
+}
+
+fn list_request_of(action: &Action) -> Option<RequestId> {
+    if let Action::SyncList { id, .. } = action { Some(*id) } else { None }
 }

@@ -1,0 +1,103 @@
+//! What is verified before it is listed: reported failures, and failed servers that say they are online.
+
+use super::*;
+
+#[test]
+fn a_reported_failure_of_a_server_that_spoke_recently_is_verified_before_it_is_listed() {
+    for (answers, state) in [(true, ONLINE), (false, OFFLINE)] {
+        let mut server = Server::new("a");
+        server.add_member("b", Some(5));
+        server.finish_broadcasts();
+        server.receive_v2(&reporter(), vec![failed("b", WALL + 1, 5)]);
+        assert_eq!(server.state_of("b"), Some(ONLINE));
+        let sent = server.take_actions();
+        let Action::Gossip { id, to, message, .. } = &sent[0] else { panic!("{sent:?}") };
+        assert_eq!(*to, url("b"));
+        assert!(message.entries.contains(&failed("b", WALL + 1, 5)), "the server is told what is reported about it");
+        if answers {
+            server.respond_v2(*id, &entry("b", ONLINE, WALL + 2, Some(WALL + 2)), vec![]);
+        } else {
+            server.fail(*id, ExchangeError::TimedOut);
+            let retry = gossip_requests(&server.take_actions());
+            server.fail(retry[0].0, ExchangeError::TimedOut);
+        }
+        assert_eq!(server.state_of("b"), Some(state));
+        assert!(!server.core.verifier.has_reports());
+    }
+}
+
+#[test]
+fn a_reported_failure_older_than_the_last_stamp_of_the_server_is_verified_first() {
+    let mut server = Server::new("a");
+    server.receive_v1(vec![entry("b", ONLINE, WALL, Some(5))]);
+    server.run(120);
+    server.receive_v2(&reporter(), vec![entry("b", ONLINE, WALL + 100_000, Some(5))]);
+    server.receive_v2(&reporter(), vec![failed("b", WALL + 50_000, 5)]);
+    assert_eq!(server.state_of("b"), Some(ONLINE));
+}
+
+#[test]
+fn a_failed_server_is_not_listed_online_by_its_own_entry_alone() {
+    let mut server = Server::new("a");
+    server.receive_v2(&reporter(), vec![failed("b", WALL, 5)]);
+    server.take_actions();
+    let online = entry("b", ONLINE, WALL + 10, Some(WALL + 10));
+    let answer = server.receive_v2(&online, vec![]);
+    assert!(!answer.entries.contains(&failed("b", WALL, 5)), "its own entry is newer than the failure");
+    assert_eq!(server.state_of("b"), Some(OFFLINE));
+    let call_back = gossip_requests(&server.take_actions());
+    assert_eq!(call_back[0].1, url("b"));
+    server.respond_v2(call_back[0].0, &online, vec![]);
+    assert_eq!(server.state_of("b"), Some(ONLINE));
+}
+
+#[test]
+fn a_failed_server_that_does_not_answer_its_call_back_stays_offline() {
+    let mut server = Server::new("a");
+    server.receive_v2(&reporter(), vec![failed("b", WALL, 5)]);
+    for i in 1..40 {
+        let online = entry("b", ONLINE, server.now.wall, Some(WALL + i * 10));
+        server.receive_v2(&online, vec![]);
+        server.run_with_refusals("b", 30);
+        assert_eq!(server.state_of("b"), Some(OFFLINE));
+    }
+}
+
+#[test]
+fn a_flood_of_reported_failures_is_verified_at_a_bounded_rate() {
+    let mut server = Server::new("a");
+    for i in 0..500 {
+        server.add_member(&format!("s{i}"), Some(5));
+    }
+    server.take_actions();
+    let failures = (0..500).map(|i| failed(&format!("s{i}"), WALL + 1, 5)).collect();
+    server.receive_v2(&reporter(), failures);
+    let sent = gossip_requests(&server.run(10)).len();
+    assert!((20..60).contains(&sent), "{sent}");
+}
+
+#[test]
+fn the_time_to_handle_reported_failures_grows_linearly_with_their_number() {
+    let mut server = Server::new("a");
+    let names: Vec<_> = (0..20_000).map(|i| format!("s{i}")).collect();
+    server.receive_v1(names.iter().map(|name| entry(name, ONLINE, WALL, Some(5))).collect());
+    let began = crate::clock::Clock::new();
+    server.receive_v1(names.iter().map(|name| failed(name, WALL + 1, 5)).collect());
+    // With quadratic time it would take minutes.
+    assert!(began.now().mono < Duration::from_secs(5));
+    assert!(names.iter().all(|name| server.core.verifier.report(&url(name)).is_some()));
+}
+
+#[test]
+fn a_server_that_speaks_during_its_verification_is_not_listed_as_failed() {
+    let mut server = Server::new("a");
+    server.add_member("b", Some(5));
+    server.finish_broadcasts();
+    server.receive_v2(&reporter(), vec![failed("b", server.now.wall, 5)]);
+    let verification = gossip_requests(&server.take_actions())[0].0;
+    server.run(1);
+    server.fail(verification, ExchangeError::TimedOut);
+    server.receive_v2(&entry("b", ONLINE, server.now.wall, Some(server.now.wall)), vec![]);
+    server.run_with_failures(&["b"], 1, &ExchangeError::TimedOut);
+    assert_eq!(server.state_of("b"), Some(ONLINE));
+}
