@@ -135,48 +135,62 @@ mod tests {
         with_reason(entry("b", OFFLINE, stamp, Some(5)), Reason::Left)
     }
 
-    /// What is decided for each source, in the order of `SOURCES`.
+    /// The decision for each source, in the order of `SOURCES`.
     fn decisions(known: &Member, entry: &Entry, is_suspected: bool) -> [Decision; 4] {
         let at = Circumstances { now: at(100), interval: Duration::from_secs(30), is_suspected };
         SOURCES.map(|source| decide(Some(known), entry, source, at))
     }
 
+    /// A member that has never spoken to us.
     fn silent(entry: Entry) -> Member {
         Member::new(entry, at(0))
     }
 
-    fn heard(entry: Entry) -> Member {
+    /// A member that spoke to us 10 s ago, which is within the last interval.
+    fn recent(entry: Entry) -> Member {
         let mut member = silent(entry);
         member.hear(at(90));
         member
     }
 
     #[test]
-    fn the_decision_depends_on_what_is_known_on_the_entry_and_on_its_source() {
+    fn the_decision_depends_on_the_listed_entry_the_new_entry_and_its_source() {
         use Decision::{CallBack, Ignore, Take, TakeAndTell, Verify};
         let online = || entry("b", ONLINE, WALL, Some(5));
         let raised = entry("b", ONLINE, WALL + 9, Some(WALL + 9));
         let restarted = Entry { v2: raised.v2.clone().map(|v2| EntryV2 { instance: 2, ..v2 }), ..raised.clone() };
         let cases = [
-            ("nothing newer", heard(online()), entry("b", ONLINE, WALL - 1, Some(5)), false, [Ignore; 4]),
-            ("an online entry past its TTL", heard(failed(1)), entry("b", ONLINE, 2, Some(7)), false, [Ignore; 4]),
+            ("an entry that is not newer", recent(online()), entry("b", ONLINE, WALL - 1, Some(5)), false, [Ignore; 4]),
+            ("an online entry past its TTL", recent(failed(1)), entry("b", ONLINE, 2, Some(7)), false, [Ignore; 4]),
             ("a failure of a silent server", silent(online()), failed(WALL + 1), false, [Take, Take, Take, Verify]),
-            ("a failure of one that speaks", heard(online()), failed(WALL + 1), false, [Take, Take, Verify, Verify]),
-            ("the same, suspected", heard(online()), failed(WALL + 1), true, [Take; 4]),
             (
-                "a failure before its last stamp",
+                "a failure of a server that spoke",
+                recent(online()),
+                failed(WALL + 1),
+                false,
+                [Take, Take, Verify, Verify],
+            ),
+            ("the same of a suspect", recent(online()), failed(WALL + 1), true, [Take; 4]),
+            (
+                "a failure older than its last stamp",
                 silent(online()),
                 failed(WALL - 9),
                 false,
                 [Take, Take, Verify, Verify],
             ),
             ("a leave", silent(online()), left(WALL + 1), false, [Take; 4]),
-            ("a leave of one that speaks", heard(online()), left(WALL + 1), false, [Take, Take, TakeAndTell, Take]),
-            ("a leave after a failure", heard(failed(WALL)), left(WALL + 1), false, [Take; 4]),
+            (
+                "a leave of a server that spoke",
+                recent(online()),
+                left(WALL + 1),
+                false,
+                [Take, Take, TakeAndTell, Take],
+            ),
+            ("a leave after a failure", recent(failed(WALL)), left(WALL + 1), false, [Take; 4]),
             ("a failed server is back", silent(failed(WALL)), raised.clone(), false, [CallBack, Take, Take, CallBack]),
-            ("one that left is back", silent(left(WALL)), raised.clone(), false, [Take; 4]),
-            ("a raised incarnation", heard(online()), raised, false, [CallBack, Take, Take, Take]),
-            ("a restart", heard(online()), restarted, false, [Take; 4]),
+            ("a server that left is back", silent(left(WALL)), raised.clone(), false, [Take; 4]),
+            ("a raised incarnation", recent(online()), raised, false, [CallBack, Take, Take, Take]),
+            ("a restart", recent(online()), restarted, false, [Take; 4]),
         ];
         for (case, known, entry, is_suspected, expected) in cases {
             assert_eq!(decisions(&known, &entry, is_suspected), expected, "{case}");
@@ -184,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_server_is_taken_unless_its_entry_is_too_old() {
+    fn an_unknown_server_is_listed_unless_its_entry_is_too_old() {
         let at = Circumstances { now: at(0), interval: Duration::from_secs(30), is_suspected: false };
         for source in SOURCES {
             let decision = |entry: &Entry| decide(None, entry, source, at);

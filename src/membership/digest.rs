@@ -82,7 +82,7 @@ mod tests {
     use crate::membership::TOMBSTONE_TTL;
     use crate::membership::tests::{WALL, at, entry, url};
 
-    fn filled(order: impl Iterator<Item = u64>) -> Members {
+    fn members_in_order(order: impl Iterator<Item = u64>) -> Members {
         let mut members = Members::new(url("own"));
         for i in order {
             let state = if i.is_multiple_of(5) { State::Offline } else { State::Online };
@@ -92,8 +92,8 @@ mod tests {
     }
 
     #[test]
-    fn the_digest_depends_neither_on_the_order_of_entries_nor_on_heartbeats() {
-        let (one, mut other) = (filled(0..100), filled((0..100).rev()));
+    fn the_digest_depends_neither_on_the_order_of_entries_nor_on_stamps_of_online_servers() {
+        let (one, mut other) = (members_in_order(0..100), members_in_order((0..100).rev()));
         assert_eq!(one.digest(0), other.digest(0));
         other.merge(entry("s1", State::Online, WALL + 50_000, Some(WALL + 1)), at(50));
         assert_eq!(one.digest(0), other.digest(0));
@@ -102,35 +102,35 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_in_one_entry_is_a_difference_in_one_bucket() {
-        let (one, mut other) = (filled(0..500), filled(0..500));
+    fn a_difference_in_one_entry_changes_one_bucket() {
+        let (one, mut other) = (members_in_order(0..500), members_in_order(0..500));
         other.mark_failed(&url("s7"), at(3));
         let count = one.bucket_count();
-        let (mine, theirs) = (one.buckets(count, 0), other.buckets(count, 0));
-        let wanted: Vec<_> = mine.iter().zip(&theirs).map(|(mine, theirs)| mine != theirs).collect();
-        assert_eq!(wanted.iter().filter(|wanted| **wanted).count(), 1);
-        let given: Vec<_> = other.in_buckets(&wanted, 5, 0).collect();
-        assert!(given.iter().any(|entry| entry.url == url("s7")) && given.len() < 60, "{}", given.len());
+        let (ours, theirs) = (one.buckets(count, 0), other.buckets(count, 0));
+        let differs: Vec<_> = ours.iter().zip(&theirs).map(|(ours, theirs)| ours != theirs).collect();
+        assert_eq!(differs.iter().filter(|differs| **differs).count(), 1);
+        let entries: Vec<_> = other.in_buckets(&differs, 5, 0).collect();
+        assert!(entries.iter().any(|entry| entry.url == url("s7")) && entries.len() < 60, "{}", entries.len());
         assert_eq!(one.in_buckets(&vec![true; count], 3, 0).count(), 500);
     }
 
     #[test]
-    fn tombstones_that_another_server_may_have_forgotten_do_not_count() {
-        let mut one = filled(1..50);
+    fn tombstones_that_another_server_may_have_expired_are_left_out_of_the_digest() {
+        let mut one = members_in_order(1..50);
         let other = one.clone();
         let cutoff = WALL + 10_000;
         one.merge(entry("old", State::Offline, WALL + 5_000, Some(WALL)), at(6));
         assert_ne!(one.digest(0), other.digest(0));
         assert_eq!(one.digest(cutoff), other.digest(cutoff));
-        // Forgetting it makes no difference either.
+        // The digest stays the same when the tombstone expires.
         one.expire(Now { wall: WALL + 6_000 + TOMBSTONE_TTL, ..at(7) });
         assert_eq!(one.digest(cutoff), other.digest(cutoff));
     }
 
     #[test]
-    fn a_server_that_is_back_counts_the_same_with_and_without_its_old_tombstone() {
+    fn a_returned_server_has_the_same_digest_with_and_without_its_former_tombstone() {
         let back = entry("s5", State::Online, WALL + 9_000, Some(WALL + 9_000));
-        let (mut one, mut other) = (filled(1..50), filled((1..50).filter(|i| *i != 5)));
+        let (mut one, mut other) = (members_in_order(1..50), members_in_order((1..50).filter(|i| *i != 5)));
         one.merge(back.clone(), at(9));
         other.merge(back, at(9));
         assert_eq!(one.digest(WALL + 8_000), other.digest(WALL + 8_000));

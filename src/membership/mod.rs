@@ -368,29 +368,29 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn nothing_older_than_a_failure_lists_a_server_online() {
+    fn an_entry_older_than_a_failure_does_not_list_the_server_online() {
         let mut members = Members::new(url("own"));
         members.merge(entry("a", State::Online, WALL, Some(WALL)), at(0));
         members.mark_failed(&url("a"), at(10));
-        // Version 1 peers make a later stamp at the same incarnation of it in their master list.
+        // A version 1 peer put it back into the master list with a new stamp and the same incarnation.
         members.merge(entry("a", State::Online, WALL + HOUR, Some(WALL)), at(11));
-        // A tool stripped its incarnation on the way.
+        // A tool removed the incarnation from the entry.
         members.merge(entry("a", State::Online, WALL + 9_000, None), at(11));
-        assert_eq!(members.get(&url("a")).expect("known").entry.state, State::Offline);
-        // The server itself raises its incarnation above it.
+        assert_eq!(members.state(&url("a")), Some(State::Offline));
+        // The server refutes the failure with a higher incarnation.
         members.merge(entry("a", State::Online, WALL + 1, Some(WALL + HOUR)), at(12));
-        assert_eq!(members.get(&url("a")).expect("known").entry.state, State::Online);
+        assert_eq!(members.state(&url("a")), Some(State::Online));
     }
 
     #[test]
-    fn an_online_entry_older_than_20_hours_is_refused() {
+    fn an_online_entry_older_than_20_hours_is_ignored() {
         let mut members = Members::new(url("own"));
         assert_eq!(members.merge(entry("a", State::Online, WALL - 20 * HOUR - 1, None), at(0)), Change::None);
         assert_eq!(members.merge(entry("a", State::Online, WALL - 20 * HOUR, None), at(0)), Change::Online);
     }
 
     #[test]
-    fn a_tombstone_expires_after_24_hours_and_is_not_taken_again() {
+    fn a_tombstone_expires_after_24_hours_and_is_not_listed_again() {
         let mut members = Members::new(url("own"));
         let tombstone = entry("a", State::Offline, WALL, Some(5));
         members.merge(tombstone.clone(), at(0));
@@ -407,11 +407,11 @@ pub(crate) mod tests {
         // Its clock is an hour slow.
         members.merge(entry("a", State::Online, WALL - HOUR, None), at(0));
         members.mark_failed(&url("a"), at(10));
-        assert_eq!(members.get(&url("a")).expect("known").entry.stamp, WALL - HOUR + 10_000);
+        assert_eq!(members.get(&url("a")).expect("listed").entry.stamp, WALL - HOUR + 10_000);
     }
 
     #[test]
-    fn entries_taken_while_our_clock_was_ahead_are_dropped_once_it_is_right() {
+    fn entries_listed_while_our_clock_was_ahead_are_removed_once_it_is_right() {
         let mut members = Members::new(url("own"));
         let days = 3 * 24 * HOUR;
         let wrong = Now { wall: WALL + days, ..at(0) };
@@ -422,7 +422,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn no_more_servers_are_remembered_than_the_limit() {
+    fn the_list_does_not_grow_beyond_its_limit() {
         let mut members = Members::new(url("own"));
         for i in 0..=MAX_SERVERS {
             members.merge(entry(&format!("s{i}"), State::Online, WALL, None), at(0));

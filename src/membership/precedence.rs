@@ -46,7 +46,7 @@ mod tests {
     use crate::message::{Reason, ServerUrl};
 
     fn any_entry() -> impl Strategy<Value = Entry> {
-        // Few different values, so that ties are common.
+        // Few different values, so that ties are frequent.
         let reason = prop::option::of(prop::sample::select(vec![Reason::Failed, Reason::Drained, Reason::Left]));
         let author = prop::option::of(prop::sample::select(vec!["http://a/", "http://b/"]));
         let v2 = prop::option::of((0u64..4, 0u32..3, reason, author));
@@ -86,10 +86,10 @@ mod tests {
         // Version 1: the newest stamp wins, and offline wins a tie.
         assert!(supersedes(&entry(online, 9, None), &entry(offline, 8, None)));
         assert!(supersedes(&entry(offline, 9, None), &entry(online, 9, None)));
-        // Upgraded from version 1, and rolled back.
+        // The server was upgraded from version 1, and rolled back.
         assert!(supersedes(&entry(online, 10, Some(10)), &entry(online, 9, None)));
         assert!(supersedes(&entry(online, 20, None), &entry(offline, 19, Some(11))));
-        // An entry whose incarnation was stripped is as old as its stamp.
+        // An entry from which a tool removed the incarnation is as old as its stamp.
         assert!(!supersedes(&entry(online, 18, None), &entry(offline, 19, Some(11))));
     }
 }

@@ -150,25 +150,26 @@ mod tests {
     use crate::membership::tests::{WALL, at, entry, url};
     use crate::message::{EntryV2, Reason, State};
 
-    fn cluster(servers: usize, monitors: usize, dead: usize) -> Members {
+    fn cluster(online: usize, monitors: usize, failed: usize) -> Members {
         let mut members = Members::new(url("own"));
-        for i in 0..servers {
+        for i in 0..online {
             let monitor = i < monitors;
             members.merge(Entry { monitor, ..entry(&format!("s{i}"), State::Online, WALL, None) }, at(0));
         }
-        for i in 0..dead {
-            members.merge(entry(&format!("dead{i}"), State::Offline, WALL, None), at(0));
+        for i in 0..failed {
+            members.merge(entry(&format!("failed{i}"), State::Offline, WALL, None), at(0));
         }
         members
     }
 
+    /// How many of 10 000 draws give a monitor, and how many an offline server.
     fn draws(members: &Members) -> (usize, usize) {
         let mut rng = SmallRng::seed_from_u64(1);
         let is_monitor =
             |it: Option<ServerUrl>| it.is_some_and(|it| members.get(&it).is_some_and(|it| it.entry.monitor));
         let monitors = (0..10_000).filter(|_| is_monitor(members.gossip_partner(&mut rng))).count();
-        let dead = (0..10_000).filter(|_| members.offline_to_contact(&mut rng, at(0)).is_some()).count();
-        (monitors, dead)
+        let offline = (0..10_000).filter(|_| members.offline_to_contact(&mut rng, at(0)).is_some()).count();
+        (monitors, offline)
     }
 
     #[test]
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn one_monitor_does_not_get_the_gossip_of_a_thousand_servers() {
+    fn a_single_monitor_among_a_thousand_servers_is_drawn_rarely() {
         let (monitors, _) = draws(&cluster(1_000, 1, 0));
         assert!((50..200).contains(&monitors), "{monitors}");
     }
@@ -186,29 +187,29 @@ mod tests {
     #[test]
     fn a_server_that_left_is_contacted_for_three_hours() {
         let mut members = cluster(9, 0, 0);
-        let left = |members: &mut Members, name: &str, stamp| {
+        let add_left = |members: &mut Members, name: &str, stamp| {
             let mut entry = entry(name, State::Offline, stamp, Some(1));
             entry.v2 = entry.v2.map(|v2| EntryV2 { reason: Some(Reason::Left), ..v2 });
             members.merge(entry, at(0));
         };
-        left(&mut members, "yesterday", WALL - 10 * 3_600_000);
+        add_left(&mut members, "yesterday", WALL - 10 * 3_600_000);
         assert_eq!(draws(&members).1, 0);
-        left(&mut members, "now", WALL);
-        let (_, one) = draws(&members);
-        assert!((800..1_200).contains(&one), "{one}");
+        add_left(&mut members, "now", WALL);
+        let (_, offline) = draws(&members);
+        assert!((800..1_200).contains(&offline), "{offline}");
     }
 
     #[test]
-    fn failed_servers_are_contacted_more_often_the_more_there_are() {
+    fn failed_servers_are_contacted_in_proportion_to_their_number() {
         assert_eq!(draws(&cluster(9, 0, 0)).1, 0);
-        let (_, one) = draws(&cluster(9, 0, 1));
-        assert!((800..1_200).contains(&one), "{one}");
+        let (_, offline) = draws(&cluster(9, 0, 1));
+        assert!((800..1_200).contains(&offline), "{offline}");
         assert_eq!(draws(&cluster(9, 0, 20)).1, 10_000);
         assert_eq!(draws(&cluster(0, 0, 1)).1, 10_000);
     }
 
     #[test]
-    fn a_drain_is_told_to_at_most_100_monitors_and_20_others() {
+    fn a_drain_is_announced_to_at_most_100_monitors_and_20_others() {
         let mut rng = SmallRng::seed_from_u64(1);
         assert_eq!(cluster(100, 30, 5).announcement_targets(&mut rng).len(), 50);
         assert_eq!(cluster(1_000, 500, 5).announcement_targets(&mut rng).len(), 120);
