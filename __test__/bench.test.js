@@ -7,7 +7,7 @@ const path = require('node:path');
 const { describe, test } = require('node:test');
 const { promisify } = require('node:util');
 
-const { Baseline } = require('../scripts/bench/baseline.js');
+const { Baseline } = require('../scripts/bench/cost/baseline.js');
 const { CONTROL_SECRET, SECRET } = require('./support/cluster.js');
 const { withEnvironment } = require('./support/engine.js');
 const { entry, message } = require('./support/gossip.js');
@@ -35,7 +35,7 @@ const ROWS = [
 
 /** @param {string[]} args */
 const bench = (...args) =>
-  promisify(execFile)(process.execPath, [path.join(ROOT, 'scripts/bench.js'), ...args], { cwd: ROOT });
+  promisify(execFile)(process.execPath, [path.join(ROOT, 'scripts/bench/index.js'), ...args], { cwd: ROOT });
 
 describe('the benchmark', () => {
   test('measures everything, and the report is written from it', { timeout: 180_000 }, async () => {

@@ -15,7 +15,7 @@ const PLOTS = ['hung', 'idle', 'killed', 'loss', 'partition', 'said'].map((name)
 
 /** @param {string[]} args */
 const report = (...args) =>
-  promisify(execFile)(process.execPath, [path.join(ROOT, 'scripts/convergence.js'), ...args], { cwd: ROOT });
+  promisify(execFile)(process.execPath, [path.join(ROOT, 'scripts/report/index.js'), ...args], { cwd: ROOT });
 
 /** @param {string} document a file */
 function plotsNamedIn(document) {

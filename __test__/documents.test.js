@@ -214,7 +214,7 @@ describe('the documents', () => {
       [...read('THIRD-PARTY-LICENSES.md').matchAll(/^- (\S+ [^\s:]+)/gm)].map(([, crate]) => crate),
     );
     const missing = [...crates].filter((crate) => crate && !crate.startsWith('clustershazbot ') && !named.has(crate));
-    assert.deepEqual(missing, [], 'npm run licences');
+    assert.deepEqual(missing, [], 'npm run release -- licences');
   });
 
   test('link to files and headings that are there', () => {

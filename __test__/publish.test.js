@@ -20,7 +20,7 @@ case "$1 $2" in
 esac
 `;
 
-describe('scripts/publish.sh', { skip: process.platform === 'win32' && 'it is for a shell' }, () => {
+describe('scripts/release/publish.sh', { skip: process.platform === 'win32' && 'it is for a shell' }, () => {
   /**
    * What it publishes, and with which options.
    * @param {string} version
@@ -28,7 +28,7 @@ describe('scripts/publish.sh', { skip: process.platform === 'win32' && 'it is fo
    */
   function publish(version, { LATEST = '', THERE = '', without } = {}) {
     const made = folder();
-    for (const name of ['scripts/publish.sh', 'npm'])
+    for (const name of ['scripts/release/publish.sh', 'npm'])
       cpSync(path.join(root, name), path.join(made, name), { recursive: true });
     const packed = path.join(made, 'target', 'pack');
     mkdirSync(packed, { recursive: true });
@@ -43,7 +43,7 @@ describe('scripts/publish.sh', { skip: process.platform === 'win32' && 'it is fo
     const env = { ...process.env, LATEST, THERE, PATH: `${path.join(made, 'bin')}:${process.env.PATH}` };
     const read = () => readFileSync(path.join(made, 'published'), 'utf8').split('\n').slice(0, -1);
     try {
-      execFileSync('scripts/publish.sh', ['--provenance'], { cwd: made, env, stdio: 'pipe' });
+      execFileSync('scripts/release/publish.sh', ['--provenance'], { cwd: made, env, stdio: 'pipe' });
     } catch (error) {
       return { published: read(), error: String(/** @type {{ stderr?: unknown }} */ (error).stderr) };
     }

@@ -1,4 +1,4 @@
-//! What the core costs, by the number of servers it knows: `npm run bench:core`. Built as the package is.
+//! What the core costs, by the number of servers it knows: `npm run bench -- core`. Built as the package is.
 //!
 //! What happens in every exchange is to stay the same from one column of servers to the next; what reads a whole list is
 //! to grow with it, and no faster.

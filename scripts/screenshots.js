@@ -1,6 +1,7 @@
 'use strict';
 
-// Makes the README's pictures of the page, docs/page-light.png and docs/page-dark.png, from a made-up status.
+// Makes the README's pictures of the page, docs/page-light.png and docs/page-dark.png, from a made-up status. With --phone
+// it also takes narrow ones, in target/.
 
 const { createServer } = require('node:http');
 const { join } = require('node:path');

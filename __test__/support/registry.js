@@ -70,7 +70,7 @@ class Registry {
       if (existsSync(path.join(root, main))) copyFileSync(path.join(root, main), target);
       else writeFileSync(target, 'No binary: this platform is not that of the test.\n');
     }
-    const args = ['scripts/pack.js', '--binaries', binaries, '--out', this.packed];
+    const args = ['scripts/release/pack.js', '--binaries', binaries, '--out', this.packed];
     execFileSync(process.execPath, args, { cwd: root, stdio: 'pipe' });
   }
 

@@ -1,32 +1,41 @@
 'use strict';
 
+// Parses the options of a script, prints its help and its errors, and shows its progress.
+
 const { parseArgs } = require('node:util');
 
-/** @typedef {{ name: string, help: string, options: import('node:util').ParseArgsConfig['options'] }} Command */
+/**
+ * @template T
+ * @typedef {object} Command
+ * @property {string} name what to type after `npm run`, before the options
+ * @property {string} help
+ * @property {import('node:util').ParseArgsConfig['options']} options all but `--help`
+ * @property {(values: any) => T} read turns the options into what `main` takes; throws if an option is not valid
+ * @property {(given: T) => Promise<unknown>} main
+ */
 
 /**
- * Runs a script of package.json: with `--help`, and with one line on what is wrong where its options are not understood.
+ * Exits with 2 if an option is not valid or a file cannot be read, with 1 if `main` fails otherwise.
  *
  * @template T
- * @param {Command} command its options besides `--help`
- * @param {(values: any) => T} read makes of the options what `main` takes; what it throws is said
- * @param {(given: T) => Promise<unknown>} main
+ * @param {Command<T>} command
+ * @param {string[]} [args]
  */
-async function run({ name, help, options }, read, main) {
+async function run({ name, help, options, read, main }, args = process.argv.slice(2)) {
   let given;
   try {
-    const { values } = parseArgs({ options: { ...options, help: { type: 'boolean' } } });
+    const { values } = parseArgs({ args, options: { ...options, help: { type: 'boolean' } } });
     if (values.help) return void process.stdout.write(help);
     given = read(values);
   } catch (error) {
-    console.error(`${/** @type {Error} */ (error).message}\nsee npm run ${name} -- --help`);
+    console.error(`${/** @type {Error} */ (error).message}\nsee npm run ${name} --help`);
     process.exit(2);
   }
   try {
     await main(given);
   } catch (error) {
     const { name: kind, message, syscall } = /** @type {NodeJS.ErrnoException} */ (error);
-    // What did not come about, or a file that is not there, says all in its message; a defect of ours needs its stack.
+    // The message explains an expected failure; only a bug in the script needs its stack.
     const isExpected = ['Error', 'SyntaxError'].includes(kind);
     console.error(isExpected ? message : error);
     process.exit(syscall || kind === 'SyntaxError' ? 2 : 1);
@@ -34,7 +43,7 @@ async function run({ name, help, options }, read, main) {
 }
 
 /**
- * Shows on a terminal how far it is, in place of what was shown before.
+ * Replaces the progress line on a terminal.
  *
  * @param {string} text
  */

@@ -1,0 +1,28 @@
+'use strict';
+
+// Runs a benchmark: npm run bench -- NAME, or without a name the one that docs/performance.md is made from.
+
+const { execute, SIMULATOR_FEATURE } = require('../shared/cargo.js');
+const { run } = require('../shared/command.js');
+
+/** @type {Record<string, () => { command: import('../shared/command.js').Command<any> }>} */
+const BENCHMARKS = {
+  cost: () => require('./cost/index.js'),
+  load: () => require('./load/index.js'),
+  traffic: () => require('./traffic.js'),
+  processes: () => require('./processes/index.js'),
+  install: () => require('./install.js'),
+};
+
+const args = process.argv.slice(2);
+const name = args[0] === undefined || args[0].startsWith('-') ? 'cost' : String(args.shift());
+if (name === 'core') {
+  const bench = ['bench', '--quiet', '--no-default-features', ...SIMULATOR_FEATURE, '--bench', 'core'];
+  process.exit(execute('cargo', [...bench, '--', ...args]));
+}
+const benchmark = BENCHMARKS[name];
+if (!benchmark) {
+  console.error(`There is no benchmark ${name}. npm run bench -- takes core, ${Object.keys(BENCHMARKS).join(', ')}`);
+  process.exit(2);
+}
+run(benchmark().command, args);

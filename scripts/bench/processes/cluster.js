@@ -1,0 +1,130 @@
+'use strict';
+
+// Runs a cluster of real servers and records what each of them logs about the others.
+
+const { setTimeout: sleep } = require('node:timers/promises');
+
+const { assertAgreed, fileList, startServer } = require('../../../__test__/support/cluster.js');
+const { freePorts } = require('../../../__test__/support/ports.js');
+const { scope } = require('../scope.js');
+
+/** @typedef {Awaited<ReturnType<typeof startServer>>} Server */
+
+/** How many processes start at the same time. */
+const BATCH = 10;
+/** How long one step may take, ms. */
+const LIMIT = 120_000;
+/** A cluster is at rest if no server has logged a change for this time, ms. */
+const QUIET = 1_000;
+
+/** @template T @param {T[]} list @returns {T} a random element */
+const draw = (list) => /** @type {T} */ (list[Math.floor(Math.random() * list.length)]);
+
+/**
+ * Servers send their log records with times over the parent's channel. Reading a hundred lists in a loop would cost
+ * more than what is measured.
+ */
+class Cluster {
+  /** @type {Server[]} */
+  servers = [];
+  /** @type {Map<Server, Map<string, { online: boolean, at: number }>>} The last record by viewer and base URL. */
+  #records = new Map();
+  #lastRecord = 0;
+
+  /** @param {number} interval in s */
+  constructor(interval) {
+    this.env = {
+      ...fileList().env,
+      SHAZBOT_GOSSIP_INTERVAL: String(interval),
+      // The defaults of the package: with those of the tests the servers would read the master list all the time.
+      SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '300',
+      SHAZBOT_MASTER_ANNOUNCE_INTERVAL: '600',
+    };
+  }
+
+  /**
+   * @param {number} port
+   * @param {Record<string, string>} [env]
+   */
+  async start(port, env = {}) {
+    const server = await startServer(scope, { port, env: { ...this.env, ...env }, wait: false });
+    this.forget(server);
+    server.onLog = ({ code, message: text }, at) => {
+      if (code !== 'MEMBER_ONLINE' && code !== 'MEMBER_OFFLINE') return;
+      const [url = ''] = text.split(' ');
+      this.#records.get(server)?.set(url, { online: code === 'MEMBER_ONLINE', at });
+      this.#lastRecord = Date.now();
+    };
+    await server.launched();
+    return server;
+  }
+
+  /** @param {Server} server whose records no longer count because it starts again */
+  forget(server) {
+    this.#records.set(server, new Map());
+  }
+
+  /** @param {number} count */
+  async fill(count) {
+    const ports = await freePorts(count);
+    while (ports.length > 0) {
+      const batch = ports.splice(0, BATCH).map((port) => this.start(port));
+      this.servers.push(...(await Promise.all(batch)));
+    }
+    const ms = await this.rest(this.servers, this.servers, true, Date.now());
+    if (ms === undefined) throw new Error(`${count} servers did not find each other within ${LIMIT / 1000} s`);
+    await assertAgreed(this.servers, { online: this.servers });
+  }
+
+  /** @param {Server} one */
+  others(one) {
+    return this.servers.filter((server) => server !== one);
+  }
+
+  /**
+   * Waits until all `viewers` have logged this state of all `subjects`, and the cluster is at rest.
+   *
+   * @param {Server[]} viewers
+   * @param {Server[]} subjects
+   * @param {boolean} online
+   * @param {number} since
+   * @returns {Promise<number | undefined>} ms from `since` to the last of these records; undefined if that takes longer
+   *   than the limit
+   */
+  async rest(viewers, subjects, online, since) {
+    let last = since;
+    const isAtRest = () => {
+      last = since;
+      for (const viewer of viewers) {
+        for (const { baseUrl } of subjects) {
+          if (viewer.baseUrl === baseUrl) continue;
+          const record = this.#records.get(viewer)?.get(baseUrl);
+          if (record?.online !== online) return false;
+          last = Math.max(last, record.at);
+        }
+      }
+      return Date.now() - Math.max(since, this.#lastRecord) >= QUIET;
+    };
+    while (!isAtRest()) {
+      if (Date.now() - since > LIMIT) return undefined;
+      await sleep(20);
+    }
+    return last - since;
+  }
+
+  /**
+   * Waits until all list this server online, and it lists all.
+   *
+   * @param {Server} server
+   */
+  async restored(server) {
+    const since = Date.now();
+    const listed = await this.rest(this.servers, [server], true, since);
+    const lists = await this.rest([server], this.servers, true, since);
+    if (listed === undefined || lists === undefined) {
+      throw new Error(`${server.baseUrl} and the others did not list each other within ${LIMIT / 1000} s`);
+    }
+  }
+}
+
+module.exports = { Cluster, LIMIT, draw };
