@@ -1,72 +1,121 @@
 'use strict';
 
-// Everything that must hold, one step after the other. `npm test` builds the addon first.
-// SHAZBOT_TEST_ALL=1: a tool that a test needs and that is not there is a failure, not a skip.
+// Runs all checks and tests, one step after the other, and prints how long each took. `npm test` builds the addon first.
+//   --quick                  only steps and tests that do not wait: under 90 s
+//   SHAZBOT_TEST_ALL=1       a missing tool fails its tests instead of skipping them
+//   SHAZBOT_TEST_SCHEDULES   random schedules of faults in the simulator, default: 300. Before a release: 10000
+//   SHAZBOT_TEST_INPUTS      random inputs for each fuzz target, default: 10000
+//   PROPTEST_CASES           random cases of each property test, default: 100000, with --quick 1000
 
 const { spawnSync } = require('node:child_process');
 const { readdirSync } = require('node:fs');
 const { delimiter, dirname, join } = require('node:path');
 
-const root = join(__dirname, '..');
-// The Node that runs npm. What npm calls `node` may be the newer one that some tests install.
-const node = process.env.npm_node_execpath ?? process.execPath;
-const PATH = [dirname(node), process.env.PATH, join(root, 'target', 'tools', 'bin')].join(delimiter);
+const { ROOT, SIMULATOR, SIMULATOR_FEATURE, execute } = require('./shared/cargo.js');
+const { table } = require('./shared/text.js');
+
+const isQuick = process.argv.includes('--quick');
 const mustHaveAll = process.env.SHAZBOT_TEST_ALL === '1';
-// The longest first, or they would run alone at the end.
-const first = ['faults.test.js', 'stall.test.js', 'install.test.js'];
-const tests = readdirSync(join(root, '__test__'))
-  .filter((name) => name.endsWith('.test.js'))
-  .sort((a, b) => Number(first.includes(b)) - Number(first.includes(a)))
-  .map((name) => join('__test__', name));
+// The Node that runs npm: `node` in npm's PATH may be the newer one that some tests install.
+const node = process.env.npm_node_execpath ?? process.execPath;
+const env = {
+  ...process.env,
+  PATH: [dirname(node), process.env.PATH, join(ROOT, 'target', 'tools', 'bin')].join(delimiter),
+  PROPTEST_CASES: process.env.PROPTEST_CASES ?? (isQuick ? '1000' : '100000'),
+};
 
-// The simulator's random schedules of faults: a few in every run, 10 000 before a release.
-const schedules = process.env.SHAZBOT_TEST_SCHEDULES ?? '300';
-const sim = ['run', '--quiet', '--profile', 'quick', '--no-default-features', '--features', 'sim', '--bin', 'sim'];
-const apart = ['--target-dir', 'target/test'];
-// Random inputs to all that parses: a few in every run, a million each by `npm run fuzz`. libFuzzer is C++.
-const inputs = process.env.SHAZBOT_TEST_INPUTS ?? '10000';
-
-/** @type {[what: string, command: string, args: string[], env?: Record<string, string>][]} */
-const steps = [
-  ['format of the Rust code', 'cargo', ['fmt', '--check']],
-  ['format of the fuzz targets', 'cargo', ['fmt', '--check', '--manifest-path', 'fuzz/Cargo.toml']],
-  ['lints of the Rust code', 'cargo', ['clippy', '--all-targets', '--features', 'sim', '--', '-D', 'warnings']],
-  ['the core alone', 'cargo', ['check', '--no-default-features']],
-  ['format and lints of the JavaScript code', 'npx', ['biome', 'check', '--error-on-warnings']],
-  ['types of the JavaScript code', 'npx', ['tsc']],
-  ['types of the page', 'npx', ['tsc', '--project', 'tsconfig.page.json']],
-  [
-    'tests of the core',
-    'cargo',
-    ['test', '--profile', 'quick', '--no-default-features', ...apart],
-    { PROPTEST_CASES: process.env.PROPTEST_CASES ?? '100000' },
-  ],
-  ['figures that must hold, simulated', 'cargo', [...sim, ...apart, '--', '--check']],
-  ['random schedules of faults, simulated', 'cargo', [...sim, ...apart, '--', '--fuzz', schedules]],
-  ['tests of the engine', 'cargo', ['test', '--no-default-features', '--features', 'engine', '--lib', 'engine::']],
-  ['tests of the package', node, ['--test', '--test-concurrency=2', '--test-reporter=spec', ...tests]],
+/** The slowest test files, which start first so that none of them runs alone at the end. */
+const SLOWEST = ['faults', 'stall', 'install'];
+/** Test files that take at most a few seconds each. */
+const QUICK = [
+  ...['config', 'errors', 'events', 'express', 'happy', 'jest', 'lifecycle', 'lists', 'metrics', 'publish', 'router'],
+  ...['status', 'subpaths', 'tls-and-proxy', 'trust'],
 ];
 
-// What these need is installed by .ci/run.
-if (mustHaveAll || !spawnSync(process.env.CXX ?? 'c++', ['--version']).error) {
-  steps.push(['random inputs to all that parses', node, ['scripts/fuzz.js', '--runs', inputs]]);
-}
-if (mustHaveAll || spawnSync('cargo', ['deny', '--version'], { env: { ...process.env, PATH } }).status === 0) {
-  steps.push(['licences and sources of the crates', 'cargo', ['deny', 'check', 'licenses', 'sources', 'bans']]);
-}
-if (mustHaveAll) {
-  steps.unshift(['generated types are those committed', 'git', ['diff', '--exit-code', 'lib/native.d.ts']]);
-}
+const all = readdirSync(join(ROOT, '__test__')).flatMap((file) => /^(.*)\.test\.js$/.exec(file)?.[1] ?? []);
+const chosen = isQuick ? QUICK : [...SLOWEST, ...all.filter((name) => !SLOWEST.includes(name))];
+const files = chosen.map((name) => join('__test__', `${name}.test.js`));
 
-for (const [what, command, args, env] of steps) {
-  console.log(`\n# ${what}\n`);
-  const { status, error } = spawnSync(command, args, {
-    cwd: root,
-    stdio: 'inherit',
-    env: { ...process.env, PATH, ...env },
-  });
-  if (status !== 0) {
-    console.error(`\n${what}: failed${error ? ` (${error.message})` : ''}`);
-    process.exit(1);
+/** @param {...string} args */
+const simulator = (...args) => ['run', ...SIMULATOR, '--', ...args];
+/** @param {string} command @param {...string} args */
+const has = (command, ...args) => mustHaveAll || spawnSync(command, args, { env }).status === 0;
+
+/**
+ * @typedef {object} Step
+ * @property {string} what
+ * @property {boolean} [quick] runs with --quick too
+ * @property {() => boolean} [when] false: it is skipped
+ * @property {string} command
+ * @property {string[]} args
+ */
+
+const { SHAZBOT_TEST_SCHEDULES = '300', SHAZBOT_TEST_INPUTS = '10000' } = process.env;
+const fuzzFormat = ['fmt', '--check', '--manifest-path', 'fuzz/Cargo.toml'];
+const clippy = ['clippy', '--all-targets', ...SIMULATOR_FEATURE, '--', '-D', 'warnings'];
+const coreTests = ['test', '--profile', 'quick', '--no-default-features', '--target-dir', 'target/test'];
+const engineTests = ['test', '--no-default-features', '--features', 'engine', '--lib', 'engine::'];
+const nodeTests = ['--test', '--test-concurrency=2', '--test-reporter=spec', ...files];
+
+/** @type {Step[]} */
+const STEPS = [
+  {
+    what: 'generated types are committed',
+    when: () => mustHaveAll,
+    command: 'git',
+    args: ['diff', '--exit-code', 'lib/native.d.ts'],
+  },
+  { what: 'format of the Rust code', quick: true, command: 'cargo', args: ['fmt', '--check'] },
+  { what: 'format of the fuzz targets', quick: true, command: 'cargo', args: fuzzFormat },
+  { what: 'lints of the Rust code', quick: true, command: 'cargo', args: clippy },
+  { what: 'the core without I/O crates', command: 'cargo', args: ['check', '--no-default-features'] },
+  {
+    what: 'lints of the JavaScript code',
+    quick: true,
+    command: 'npx',
+    args: ['biome', 'check', '--error-on-warnings'],
+  },
+  { what: 'types of the JavaScript code', quick: true, command: 'npx', args: ['tsc'] },
+  { what: 'types of the page', quick: true, command: 'npx', args: ['tsc', '--project', 'tsconfig.page.json'] },
+  { what: 'tests of the core', quick: true, command: 'cargo', args: coreTests },
+  { what: 'targets in the simulator', command: 'cargo', args: simulator('--check') },
+  { what: 'random faults in the simulator', command: 'cargo', args: simulator('--fuzz', SHAZBOT_TEST_SCHEDULES) },
+  { what: 'tests of the engine', command: 'cargo', args: engineTests },
+  { what: 'tests of the package', quick: true, command: node, args: nodeTests },
+  {
+    what: 'random inputs for all parsers',
+    // libFuzzer is C++.
+    when: () => has(process.env.CXX ?? 'c++', '--version'),
+    command: node,
+    args: ['scripts/fuzz.js', '--runs', SHAZBOT_TEST_INPUTS],
+  },
+  {
+    what: 'licences and sources of the crates',
+    when: () => has('cargo', 'deny', '--version'),
+    command: 'cargo',
+    args: ['deny', 'check', 'licenses', 'sources', 'bans'],
+  },
+];
+
+/** @type {string[][]} */
+const times = [];
+let failed = '';
+for (const { what, quick, when, command, args } of STEPS) {
+  if (isQuick && !quick) continue;
+  if (when && !when()) {
+    console.log(`\n# ${what}: skipped`);
+    continue;
   }
+  console.log(`\n# ${what}\n`);
+  const since = performance.now();
+  const status = execute(command, args, env);
+  times.push([what, `${((performance.now() - since) / 1000).toFixed(1)} s`]);
+  if (status === 0) continue;
+  failed = what;
+  break;
+}
+console.log(`\n${table(times)}`);
+if (failed) {
+  console.error(`\n${failed}: failed`);
+  process.exitCode = 1;
 }
