@@ -65,6 +65,7 @@ const STEPS = [
     command: 'git',
     args: ['diff', '--exit-code', 'lib/native.d.ts'],
   },
+  { what: 'commit messages', quick: true, command: node, args: ['scripts/commits.js'] },
   { what: 'format of the Rust code', quick: true, command: 'cargo', args: ['fmt', '--check'] },
   { what: 'format of the fuzz targets', quick: true, command: 'cargo', args: fuzzFormat },
   { what: 'lints of the Rust code', quick: true, command: 'cargo', args: clippy },
