@@ -3,13 +3,13 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
-const { CONTROL_SECRET, SECRET, fileList, startServer } = require('./support/cluster.js');
+const { CONTROL_SECRET, SECRET, fileList, startServer } = require('../harness/cluster.js');
 const { during } = require('./support/during.js');
-const { catchWarnings, startEngine } = require('./support/engine.js');
-const { startFakePeer } = require('./support/fake-peer.js');
-const { entry, gossip, message } = require('./support/gossip.js');
-const { request } = require('./support/http.js');
-const { until } = require('./support/until.js');
+const { catchWarnings, startEngine } = require('../harness/engine.js');
+const { startFakePeer } = require('../harness/fake-peer.js');
+const { entry, gossip, message } = require('../harness/gossip.js');
+const { request } = require('../harness/http.js');
+const { until } = require('../harness/until.js');
 
 const HOUR = 60 * 60 * 1000;
 /** Nobody listens there; and no name has to be looked up. */

@@ -8,10 +8,10 @@ const { describe, test } = require('node:test');
 const { promisify } = require('node:util');
 
 const { Baseline } = require('../scripts/bench/cost/baseline.js');
-const { CONTROL_SECRET, SECRET } = require('./support/cluster.js');
-const { withEnvironment } = require('./support/engine.js');
-const { entry, message } = require('./support/gossip.js');
-const { folder } = require('./support/folder.js');
+const { CONTROL_SECRET, SECRET } = require('../harness/cluster.js');
+const { withEnvironment } = require('../harness/engine.js');
+const { entry, message } = require('../harness/gossip.js');
+const { folder } = require('../harness/folder.js');
 const { assertIsXml } = require('./support/xml.js');
 
 const ROOT = path.join(__dirname, '..');
@@ -170,7 +170,7 @@ describe('what the benchmark compares with is version 1', () => {
   test('it lists what the peer of the other tests lists, whatever it is told', async (t) => {
     const seed = Date.now();
     const random = generator(seed);
-    const { shazbotGossipRequest, shazbotShutDown, shazbotStart } = require('./support/v1-peer.js');
+    const { shazbotGossipRequest, shazbotShutDown, shazbotStart } = require('../harness/v1-peer.js');
     const environment = {
       SHAZBOT_SECRET: SECRET,
       SHAZBOT_CONTROL_SECRET: CONTROL_SECRET,

@@ -15,12 +15,12 @@ const {
   fileList,
   startServer,
   startServers,
-} = require('./support/cluster.js');
-const { nobody, startFakePeer } = require('./support/fake-peer.js');
-const { folder } = require('./support/folder.js');
+} = require('../harness/cluster.js');
+const { nobody, startFakePeer } = require('../harness/fake-peer.js');
+const { folder } = require('../harness/folder.js');
 const { root, runToEnd } = require('./support/programs.js');
 const { startStore } = require('./support/store.js');
-const { until } = require('./support/until.js');
+const { until } = require('../harness/until.js');
 const { rowsOfStatus } = require('../lib/cli/member-table.js');
 
 const BIN = path.join(root, 'bin', 'clustershazbot.js');

@@ -3,12 +3,12 @@
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 
-const { SECRET, acquainted, agree, fileList, startServer, startServers } = require('./support/cluster.js');
-const { startEngine } = require('./support/engine.js');
-const { startFakePeer } = require('./support/fake-peer.js');
-const { message } = require('./support/gossip.js');
+const { SECRET, acquainted, agree, fileList, startServer, startServers } = require('../harness/cluster.js');
+const { startEngine } = require('../harness/engine.js');
+const { startFakePeer } = require('../harness/fake-peer.js');
+const { message } = require('../harness/gossip.js');
 const { startStore } = require('./support/store.js');
-const { until } = require('./support/until.js');
+const { until } = require('../harness/until.js');
 
 /** @typedef {import('node:test').TestContext} TestContext */
 

@@ -7,12 +7,12 @@ const { mkdirSync } = require('node:fs');
 const { describe, test } = require('node:test');
 const { fileURLToPath } = require('node:url');
 
-const { agree, fileList, startServer, startServers } = require('./support/cluster.js');
+const { agree, fileList, startServer, startServers } = require('../harness/cluster.js');
 const { during } = require('./support/during.js');
-const { nobody } = require('./support/fake-peer.js');
-const { entry } = require('./support/gossip.js');
+const { nobody } = require('../harness/fake-peer.js');
+const { entry } = require('../harness/gossip.js');
 const { startStore } = require('./support/store.js');
-const { until } = require('./support/until.js');
+const { until } = require('../harness/until.js');
 
 /** The next regular announcement is out of the test's sight. */
 const NO_ANNOUNCE = { SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '86400', SHAZBOT_MASTER_ANNOUNCE_INTERVAL: '1' };

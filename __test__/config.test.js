@@ -4,12 +4,12 @@ const assert = require('node:assert/strict');
 const { test } = require('node:test');
 const { inspect } = require('node:util');
 
-const { agree, environment, fileList, startServers } = require('./support/cluster.js');
+const { agree, environment, fileList, startServers } = require('../harness/cluster.js');
 const { during } = require('./support/during.js');
-const { catchWarnings, freshEngine, withEnvironment } = require('./support/engine.js');
-const { nobody, startFakePeer } = require('./support/fake-peer.js');
+const { catchWarnings, freshEngine, withEnvironment } = require('../harness/engine.js');
+const { nobody, startFakePeer } = require('../harness/fake-peer.js');
 const { startStore } = require('./support/store.js');
-const { until } = require('./support/until.js');
+const { until } = require('../harness/until.js');
 
 /** @typedef {import('node:test').TestContext} TestContext */
 /** @typedef {Record<string, string | undefined>} Environment */

@@ -7,7 +7,7 @@ const path = require('node:path');
 const { describe, test } = require('node:test');
 const { promisify } = require('node:util');
 
-const { folder } = require('./support/folder.js');
+const { folder } = require('../harness/folder.js');
 const { assertIsXml } = require('./support/xml.js');
 
 const ROOT = path.join(__dirname, '..');

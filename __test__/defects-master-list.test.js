@@ -6,10 +6,10 @@ const assert = require('node:assert/strict');
 const { existsSync, readdirSync } = require('node:fs');
 const { test } = require('node:test');
 
-const { acquainted, agree, fileList, startServer, startServers } = require('./support/cluster.js');
+const { acquainted, agree, fileList, startServer, startServers } = require('../harness/cluster.js');
 const { during } = require('./support/during.js');
 const { startStore } = require('./support/store.js');
-const { until } = require('./support/until.js');
+const { until } = require('../harness/until.js');
 
 const SLOW = { SHAZBOT_GOSSIP_INTERVAL: '3600' };
 const NO_ANNOUNCE = { SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '86400', SHAZBOT_MASTER_ANNOUNCE_INTERVAL: '1' };

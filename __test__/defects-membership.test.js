@@ -6,12 +6,12 @@
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 
-const { SECRET, acquainted, agree, fileList, startServer, startServers, urls } = require('./support/cluster.js');
+const { SECRET, acquainted, agree, fileList, startServer, startServers, urls } = require('../harness/cluster.js');
 const { during } = require('./support/during.js');
-const { startEngine } = require('./support/engine.js');
-const { nobody, startFakePeer } = require('./support/fake-peer.js');
-const { entry, gossip, heldOf, message } = require('./support/gossip.js');
-const { until } = require('./support/until.js');
+const { startEngine } = require('../harness/engine.js');
+const { nobody, startFakePeer } = require('../harness/fake-peer.js');
+const { entry, gossip, heldOf, message } = require('../harness/gossip.js');
+const { until } = require('../harness/until.js');
 
 const HOUR = 60 * 60 * 1000;
 

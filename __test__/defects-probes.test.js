@@ -7,14 +7,14 @@ const assert = require('node:assert/strict');
 const { readFileSync } = require('node:fs');
 const { test } = require('node:test');
 
-const { SECRET, acquainted, agree, fileList, startServer } = require('./support/cluster.js');
+const { SECRET, acquainted, agree, fileList, startServer } = require('../harness/cluster.js');
 const { during } = require('./support/during.js');
-const { startEngine } = require('./support/engine.js');
-const { startFakePeer } = require('./support/fake-peer.js');
-const { entry, gossip, message } = require('./support/gossip.js');
+const { startEngine } = require('../harness/engine.js');
+const { startFakePeer } = require('../harness/fake-peer.js');
+const { entry, gossip, message } = require('../harness/gossip.js');
 const { startNetwork } = require('./support/network.js');
-const { freePorts } = require('./support/ports.js');
-const { until } = require('./support/until.js');
+const { freePorts } = require('../harness/ports.js');
+const { until } = require('../harness/until.js');
 
 test('a probe that fails after fresh news of the peer arrived does not make it offline (7)', async (t) => {
   const server = await startServer(t, { env: { ...fileList().env, SHAZBOT_GOSSIP_INTERVAL: '1' } });

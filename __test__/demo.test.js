@@ -6,7 +6,7 @@ const { mkdtempSync, readdirSync, rmSync } = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { after, describe, test } = require('node:test');
-const { until } = require('./support/until.js');
+const { until } = require('../harness/until.js');
 
 const DEMO = path.join(__dirname, '../bin/clustershazbot.js');
 const STEPS = ['start 1 to 5', 'run on', 'kill 3', 'start 3 again', 'drain 2', 'undrain 2'];

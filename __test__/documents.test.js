@@ -8,10 +8,10 @@ const { after, describe, test } = require('node:test');
 const { pathToFileURL } = require('node:url');
 const { promisify } = require('node:util');
 const { Project, ROOT, blocks, program, read } = require('./support/documents.js');
-const { request } = require('./support/http.js');
-const { freePorts } = require('./support/ports.js');
+const { request } = require('../harness/http.js');
+const { freePorts } = require('../harness/ports.js');
 const { SECRETS, know, refuses, runsTwice } = require('./support/twice.js');
-const { until } = require('./support/until.js');
+const { until } = require('../harness/until.js');
 
 const DOCUMENTS = [
   'README.md',

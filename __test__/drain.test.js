@@ -3,9 +3,9 @@
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 
-const { agree, fileList, startServer, startServers } = require('./support/cluster.js');
+const { agree, fileList, startServer, startServers } = require('../harness/cluster.js');
 const { during } = require('./support/during.js');
-const { gossip, message } = require('./support/gossip.js');
+const { gossip, message } = require('../harness/gossip.js');
 
 /** @typedef {import('node:test').TestContext} TestContext */
 

@@ -5,12 +5,12 @@ const { spawn } = require('node:child_process');
 const path = require('node:path');
 const { describe, test } = require('node:test');
 
-const { environment, startServer } = require('./support/cluster.js');
+const { environment, startServer } = require('../harness/cluster.js');
 const { during } = require('./support/during.js');
-const { freePorts } = require('./support/ports.js');
+const { freePorts } = require('../harness/ports.js');
 const { root } = require('./support/programs.js');
 const { startStore } = require('./support/store.js');
-const { until } = require('./support/until.js');
+const { until } = require('../harness/until.js');
 
 const WORKER = path.join(root, '__test__', 'apps', 'plain', 'server.cjs');
 

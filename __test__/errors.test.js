@@ -3,10 +3,10 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
-const { CONTROL_SECRET, SECRET, fileList, startServer } = require('./support/cluster.js');
-const { freshEngine, startEngine, withEnvironment } = require('./support/engine.js');
-const { gossip, message } = require('./support/gossip.js');
-const { request } = require('./support/http.js');
+const { CONTROL_SECRET, SECRET, fileList, startServer } = require('../harness/cluster.js');
+const { freshEngine, startEngine, withEnvironment } = require('../harness/engine.js');
+const { gossip, message } = require('../harness/gossip.js');
+const { request } = require('../harness/http.js');
 
 const NOT_STARTED = { code: 'SHAZBOT_NOT_STARTED', status: 503, message: 'Clustershazbot engine not started' };
 

@@ -5,11 +5,11 @@ const { channel } = require('node:diagnostics_channel');
 const { on } = require('node:events');
 const { describe, test } = require('node:test');
 
-const { SECRET, acquainted, agree, fileList, startServers } = require('./support/cluster.js');
-const { startEngine } = require('./support/engine.js');
-const { entry, message } = require('./support/gossip.js');
+const { SECRET, acquainted, agree, fileList, startServers } = require('../harness/cluster.js');
+const { startEngine } = require('../harness/engine.js');
+const { entry, message } = require('../harness/gossip.js');
 const { root, runToEnd } = require('./support/programs.js');
-const { until } = require('./support/until.js');
+const { until } = require('../harness/until.js');
 
 /** @typedef {import('..').MemberEvent} MemberEvent */
 /** @typedef {Awaited<ReturnType<typeof startEngine>>} Engine */

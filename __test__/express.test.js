@@ -2,10 +2,10 @@ const assert = require('node:assert/strict');
 const { after, before, describe, test } = require('node:test');
 const path = require('node:path');
 
-const { CONTROL_SECRET, SECRET, fileList } = require('./support/cluster.js');
-const { request } = require('./support/http.js');
+const { CONTROL_SECRET, SECRET, fileList } = require('../harness/cluster.js');
+const { request } = require('../harness/http.js');
 const { agree, apps, readmeProgram, startProgram, tsc, workDirectory, write } = require('./support/programs.js');
-const { until } = require('./support/until.js');
+const { until } = require('../harness/until.js');
 
 const preload = path.join(apps, 'port-3000.cjs');
 

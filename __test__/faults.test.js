@@ -4,13 +4,13 @@ const assert = require('node:assert/strict');
 const { after, before, describe, test } = require('node:test');
 const { setTimeout: sleep } = require('node:timers/promises');
 
-const { acquainted, agree, assertAgreed, fileList, startServer } = require('./support/cluster.js');
+const { acquainted, agree, assertAgreed, fileList, startServer } = require('../harness/cluster.js');
 const { during } = require('./support/during.js');
 const { missing, startHalves } = require('./support/halves.js');
-const { freePorts } = require('./support/ports.js');
+const { freePorts } = require('../harness/ports.js');
 
 /** @typedef {Awaited<ReturnType<typeof startServer>>} TestServer */
-/** @typedef {import('./support/cluster.js').Expected} Expected */
+/** @typedef {import('../harness/cluster.js').Expected} Expected */
 
 const COUNT = 30;
 /** How long what all have come to must stay so, ms. */

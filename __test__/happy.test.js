@@ -7,11 +7,11 @@ const { spawnSync } = require('node:child_process');
 const path = require('node:path');
 const { beforeEach, test } = require('node:test');
 
-const { environment, fileList, urls } = require('./support/cluster.js');
-const { freshEngine, startEngine, withEnvironment } = require('./support/engine.js');
-const { nobody } = require('./support/fake-peer.js');
-const { entry, message } = require('./support/gossip.js');
-const { until } = require('./support/until.js');
+const { environment, fileList, urls } = require('../harness/cluster.js');
+const { freshEngine, startEngine, withEnvironment } = require('../harness/engine.js');
+const { nobody } = require('../harness/fake-peer.js');
+const { entry, message } = require('../harness/gossip.js');
+const { until } = require('../harness/until.js');
 
 const NOT_STARTED = { status: 'error', error: 'Clustershazbot engine not started' };
 

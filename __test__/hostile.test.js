@@ -6,15 +6,15 @@ const { after, before, describe, test } = require('node:test');
 const { deflateSync, gzipSync } = require('node:zlib');
 
 const { certificates, missing } = require('./support/certificates.js');
-const { agree, fileList, startServers } = require('./support/cluster.js');
-const { nobody, startFakePeer } = require('./support/fake-peer.js');
-const { entry, gossip, message } = require('./support/gossip.js');
-const { request } = require('./support/http.js');
-const { until } = require('./support/until.js');
+const { agree, fileList, startServers } = require('../harness/cluster.js');
+const { nobody, startFakePeer } = require('../harness/fake-peer.js');
+const { entry, gossip, message } = require('../harness/gossip.js');
+const { request } = require('../harness/http.js');
+const { until } = require('../harness/until.js');
 
 /** @typedef {import('node:test').TestContext} TestContext */
 /** @typedef {Awaited<ReturnType<typeof startFakePeer>>} Peer */
-/** @typedef {import('./support/fake-peer.js').Writer} Writer */
+/** @typedef {import('../harness/fake-peer.js').Writer} Writer */
 /** @typedef {Iterable<Buffer | string>} Chunks */
 /** @typedef {{ now: number, most: number }} Memory of a process, in bytes */
 
@@ -32,7 +32,7 @@ const TAKEN = 64 * MB;
 class Scene {
   /** @type {(() => unknown)[]} */
   #cleanups = [];
-  /** @type {import('./support/cluster.js').Scope} */
+  /** @type {import('../harness/cluster.js').Scope} */
   scope = { after: (cleanup) => this.#cleanups.unshift(cleanup) };
   born = Date.now();
 

@@ -7,11 +7,11 @@ const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const { buildImage } = require('./support/dockerfile.js');
 const { program } = require('./support/documents.js');
-const { request } = require('./support/http.js');
-const { freePorts } = require('./support/ports.js');
-const { Registry, TOOLS } = require('./support/registry.js');
+const { request } = require('../harness/http.js');
+const { freePorts } = require('../harness/ports.js');
+const { Registry, TOOLS } = require('../harness/registry.js');
 const { runsTwice } = require('./support/twice.js');
-const { until } = require('./support/until.js');
+const { until } = require('../harness/until.js');
 const { version } = require('../package.json');
 
 const root = path.join(__dirname, '..');

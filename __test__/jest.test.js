@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const path = require('node:path');
 const { describe, test } = require('node:test');
 
-const { fileList } = require('./support/cluster.js');
+const { fileList } = require('../harness/cluster.js');
 const { apps, runToEnd } = require('./support/programs.js');
 
 const directory = path.join(apps, 'jest');

@@ -3,11 +3,11 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
-const { SECRET, environment, fileList } = require('./support/cluster.js');
-const { freshEngine, withEnvironment } = require('./support/engine.js');
-const { nobody } = require('./support/fake-peer.js');
+const { SECRET, environment, fileList } = require('../harness/cluster.js');
+const { freshEngine, withEnvironment } = require('../harness/engine.js');
+const { nobody } = require('../harness/fake-peer.js');
 
-/** @param {import('./support/cluster.js').Scope} scope */
+/** @param {import('../harness/cluster.js').Scope} scope */
 async function prepared(scope) {
   const engine = freshEngine();
   scope.after(() => engine.shazbotShutDown());

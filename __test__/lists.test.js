@@ -3,11 +3,11 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
-const { CONTROL_SECRET, SECRET, fileList, startServer } = require('./support/cluster.js');
-const { startEngine } = require('./support/engine.js');
-const { nobody } = require('./support/fake-peer.js');
-const { entry, message } = require('./support/gossip.js');
-const { request } = require('./support/http.js');
+const { CONTROL_SECRET, SECRET, fileList, startServer } = require('../harness/cluster.js');
+const { startEngine } = require('../harness/engine.js');
+const { nobody } = require('../harness/fake-peer.js');
+const { entry, message } = require('../harness/gossip.js');
+const { request } = require('../harness/http.js');
 
 /**
  * An engine that knows an online and an offline server.

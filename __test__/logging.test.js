@@ -4,13 +4,13 @@ const assert = require('node:assert/strict');
 const { existsSync } = require('node:fs');
 const { describe, test } = require('node:test');
 
-const { CONTROL_SECRET, SECRET, agree, fileList, startServer, startServers } = require('./support/cluster.js');
+const { CONTROL_SECRET, SECRET, agree, fileList, startServer, startServers } = require('../harness/cluster.js');
 const { during } = require('./support/during.js');
-const { catchWarnings, startEngine } = require('./support/engine.js');
-const { nobody, startFakePeer } = require('./support/fake-peer.js');
-const { entry, gossip, message } = require('./support/gossip.js');
+const { catchWarnings, startEngine } = require('../harness/engine.js');
+const { nobody, startFakePeer } = require('../harness/fake-peer.js');
+const { entry, gossip, message } = require('../harness/gossip.js');
 const { startStore } = require('./support/store.js');
-const { until } = require('./support/until.js');
+const { until } = require('../harness/until.js');
 
 /**
  * A server that reaches neither its master list nor one of its peers.

@@ -4,13 +4,13 @@ const assert = require('node:assert/strict');
 const { existsSync, readFileSync, writeFileSync } = require('node:fs');
 const { describe, test } = require('node:test');
 
-const { agree, fileList, startServer, startServers } = require('./support/cluster.js');
+const { agree, fileList, startServer, startServers } = require('../harness/cluster.js');
 const { during } = require('./support/during.js');
-const { nobody, startFakePeer } = require('./support/fake-peer.js');
-const { entry } = require('./support/gossip.js');
-const { freePorts } = require('./support/ports.js');
+const { nobody, startFakePeer } = require('../harness/fake-peer.js');
+const { entry } = require('../harness/gossip.js');
+const { freePorts } = require('../harness/ports.js');
 const { startStore } = require('./support/store.js');
-const { until } = require('./support/until.js');
+const { until } = require('../harness/until.js');
 
 /** The next regular announcement is out of the test's sight. */
 const NO_ANNOUNCE = { SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '86400', SHAZBOT_MASTER_ANNOUNCE_INTERVAL: '1' };

@@ -7,13 +7,13 @@ const path = require('node:path');
 const { describe, test } = require('node:test');
 const { Registry } = require('prom-client');
 
-const { SECRET } = require('./support/cluster.js');
-const { catchWarnings, freshEngine, startEngine } = require('./support/engine.js');
-const { nobody, startFakePeer } = require('./support/fake-peer.js');
-const { folder } = require('./support/folder.js');
-const { entry, message } = require('./support/gossip.js');
+const { SECRET } = require('../harness/cluster.js');
+const { catchWarnings, freshEngine, startEngine } = require('../harness/engine.js');
+const { nobody, startFakePeer } = require('../harness/fake-peer.js');
+const { folder } = require('../harness/folder.js');
+const { entry, message } = require('../harness/gossip.js');
 const { root } = require('./support/programs.js');
-const { until } = require('./support/until.js');
+const { until } = require('../harness/until.js');
 
 /** Prometheus' own tool, which .ci/run puts there. */
 const promtool = [path.join(root, 'target', 'tools', 'prometheus', 'usr', 'bin', 'promtool'), 'promtool'].find(

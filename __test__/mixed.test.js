@@ -5,11 +5,11 @@
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 
-const { acquainted, agree, startServer, startServers } = require('./support/cluster.js');
+const { acquainted, agree, startServer, startServers } = require('../harness/cluster.js');
 const { during } = require('./support/during.js');
-const { gossip, heldOf, message } = require('./support/gossip.js');
+const { gossip, heldOf, message } = require('../harness/gossip.js');
 const { startStore } = require('./support/store.js');
-const { until } = require('./support/until.js');
+const { until } = require('../harness/until.js');
 
 /** @typedef {import('node:test').TestContext} TestContext */
 /** @typedef {Awaited<ReturnType<typeof startServer>>} TestServer */

@@ -5,12 +5,12 @@ const { readFileSync } = require('node:fs');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 
-const { CONTROL_SECRET, SECRET, environment, fileList } = require('./support/cluster.js');
-const { startFakePeer } = require('./support/fake-peer.js');
-const { entry, message } = require('./support/gossip.js');
-const { request } = require('./support/http.js');
+const { CONTROL_SECRET, SECRET, environment, fileList } = require('../harness/cluster.js');
+const { startFakePeer } = require('../harness/fake-peer.js');
+const { entry, message } = require('../harness/gossip.js');
+const { request } = require('../harness/http.js');
 const { agree, apps, projectOf, runToEnd, startProgram, tsc, write } = require('./support/programs.js');
-const { until } = require('./support/until.js');
+const { until } = require('../harness/until.js');
 
 /** @typedef {Awaited<ReturnType<typeof startProgram>>} Server */
 
@@ -37,7 +37,7 @@ describe('the module for Nest', () => {
   });
 
   /**
-   * @param {import('./support/cluster.js').Scope} scope
+   * @param {import('../harness/cluster.js').Scope} scope
    * @param {string} app
    * @param {Record<string, string>} env
    * @param {boolean} [wait]

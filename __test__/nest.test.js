@@ -3,10 +3,10 @@ const { after, before, describe, test } = require('node:test');
 const { readFileSync } = require('node:fs');
 const path = require('node:path');
 
-const { CONTROL_SECRET, SECRET, fileList } = require('./support/cluster.js');
-const { request } = require('./support/http.js');
+const { CONTROL_SECRET, SECRET, fileList } = require('../harness/cluster.js');
+const { request } = require('../harness/http.js');
 const { agree, copyApp, readmeProgram, startProgram, tsc, write } = require('./support/programs.js');
-const { until } = require('./support/until.js');
+const { until } = require('../harness/until.js');
 
 /** @typedef {Awaited<ReturnType<typeof startProgram>>} Server */
 /** Each with the compiler and the options of its starter: strict in Nest 12, without strict in Nest 11. */

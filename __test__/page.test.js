@@ -7,11 +7,11 @@ const { after, before, describe, test } = require('node:test');
 const { chromium } = require('playwright-core');
 
 const { page: served } = require('../lib/page.js');
-const { CONTROL_SECRET, acquainted, agree, fileList, startServers } = require('./support/cluster.js');
-const { close, listen } = require('./support/http.js');
-const { statusOf } = require('./support/page-status.js');
-const { freePorts } = require('./support/ports.js');
-const { until } = require('./support/until.js');
+const { CONTROL_SECRET, acquainted, agree, fileList, startServers } = require('../harness/cluster.js');
+const { close, listen } = require('../harness/http.js');
+const { statusOf } = require('../harness/page-status.js');
+const { freePorts } = require('../harness/ports.js');
+const { until } = require('../harness/until.js');
 
 const executablePath = '/usr/bin/chromium';
 const skip = !existsSync(executablePath) && process.env.SHAZBOT_TEST_ALL !== '1' && 'chromium is not installed';

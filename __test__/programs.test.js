@@ -4,9 +4,9 @@ const { readFileSync } = require('node:fs');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 
-const { environment, fileList } = require('./support/cluster.js');
-const { close, listen } = require('./support/http.js');
-const { freePorts } = require('./support/ports.js');
+const { environment, fileList } = require('../harness/cluster.js');
+const { close, listen } = require('../harness/http.js');
+const { freePorts } = require('../harness/ports.js');
 const { agree, apps, newerNode, runToEnd, startProgram, workDirectory, write } = require('./support/programs.js');
 
 const plain = path.join(apps, 'plain');
@@ -46,7 +46,7 @@ describe('programs without a framework', () => {
   });
 
   /**
-   * @param {import('./support/cluster.js').Scope} scope
+   * @param {import('../harness/cluster.js').Scope} scope
    * @param {string[][]} programs
    * @param {string} [node]
    */

@@ -6,7 +6,7 @@ const { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } = 
 const path = require('node:path');
 const { describe, test } = require('node:test');
 
-const { folder } = require('./support/folder.js');
+const { folder } = require('../harness/folder.js');
 const { root } = require('./support/programs.js');
 
 const PLATFORMS = readdirSync(path.join(root, 'npm')).filter((name) => name.includes('-'));

@@ -10,12 +10,12 @@ const { after, before, describe, test } = require('node:test');
 const { setImmediate } = require('node:timers/promises');
 const { gzipSync } = require('node:zlib');
 
-const { CONTROL_SECRET, SECRET, fileList } = require('./support/cluster.js');
-const { entry, message } = require('./support/gossip.js');
-const { close, listen, request } = require('./support/http.js');
-const { freePorts } = require('./support/ports.js');
+const { CONTROL_SECRET, SECRET, fileList } = require('../harness/cluster.js');
+const { entry, message } = require('../harness/gossip.js');
+const { close, listen, request } = require('../harness/http.js');
+const { freePorts } = require('../harness/ports.js');
 const { agree, runToEnd, startProgram, workDirectory } = require('./support/programs.js');
-const { until } = require('./support/until.js');
+const { until } = require('../harness/until.js');
 
 const { shazbotRouter } = require('../lib/express.js');
 
@@ -42,7 +42,7 @@ describe('the ready-made routes', () => {
   });
 
   /**
-   * @param {import('./support/cluster.js').Scope} scope
+   * @param {import('../harness/cluster.js').Scope} scope
    * @param {number} n
    * @param {Record<string, string>} [env]
    */

@@ -3,12 +3,12 @@
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 
-const { SECRET, agree, fileList, startServer, startServers } = require('./support/cluster.js');
-const { freshEngine, startEngine } = require('./support/engine.js');
-const { startFakePeer } = require('./support/fake-peer.js');
-const { gossip, message } = require('./support/gossip.js');
+const { SECRET, agree, fileList, startServer, startServers } = require('../harness/cluster.js');
+const { freshEngine, startEngine } = require('../harness/engine.js');
+const { startFakePeer } = require('../harness/fake-peer.js');
+const { gossip, message } = require('../harness/gossip.js');
 const { startStore } = require('./support/store.js');
-const { until } = require('./support/until.js');
+const { until } = require('../harness/until.js');
 
 /**
  * @param {() => Promise<unknown>} work

@@ -4,13 +4,13 @@ const assert = require('node:assert/strict');
 const { createHmac, randomBytes } = require('node:crypto');
 const { describe, test } = require('node:test');
 
-const { SECRET, agree, fileList, startServers } = require('./support/cluster.js');
-const { startEngine } = require('./support/engine.js');
-const { startFakePeer } = require('./support/fake-peer.js');
-const { gossip, message } = require('./support/gossip.js');
-const { until } = require('./support/until.js');
+const { SECRET, agree, fileList, startServers } = require('../harness/cluster.js');
+const { startEngine } = require('../harness/engine.js');
+const { startFakePeer } = require('../harness/fake-peer.js');
+const { gossip, message } = require('../harness/gossip.js');
+const { until } = require('../harness/until.js');
 
-/** @typedef {import('./support/cluster.js').Scope} Scope */
+/** @typedef {import('../harness/cluster.js').Scope} Scope */
 
 /**
  * A message as a server of ours signs it.

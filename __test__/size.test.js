@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
-const { startPair } = require('./support/pair.js');
+const { startPair } = require('../harness/pair.js');
 
 /** Express's limit on bodies, unless a program sets another. */
 const LIMIT = 100 * 1024;

@@ -3,11 +3,11 @@
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 
-const { SECRET, acquainted, agree, fileList, startServers, urls } = require('./support/cluster.js');
-const { startEngine } = require('./support/engine.js');
-const { nobody } = require('./support/fake-peer.js');
-const { entry, message } = require('./support/gossip.js');
-const { until } = require('./support/until.js');
+const { SECRET, acquainted, agree, fileList, startServers, urls } = require('../harness/cluster.js');
+const { startEngine } = require('../harness/engine.js');
+const { nobody } = require('../harness/fake-peer.js');
+const { entry, message } = require('../harness/gossip.js');
+const { until } = require('../harness/until.js');
 
 const STALL = 60_000;
 const HOUR = 60 * 60 * 1000;

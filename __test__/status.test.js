@@ -11,12 +11,12 @@ const {
   fileList,
   startServer,
   startServers,
-} = require('./support/cluster.js');
-const { catchWarnings, freshEngine, startEngine } = require('./support/engine.js');
-const { nobody, startFakePeer } = require('./support/fake-peer.js');
-const { entry, message } = require('./support/gossip.js');
+} = require('../harness/cluster.js');
+const { catchWarnings, freshEngine, startEngine } = require('../harness/engine.js');
+const { nobody, startFakePeer } = require('../harness/fake-peer.js');
+const { entry, message } = require('../harness/gossip.js');
 const { startStore } = require('./support/store.js');
-const { until } = require('./support/until.js');
+const { until } = require('../harness/until.js');
 
 /** @typedef {import('..').ShazbotStatus} ShazbotStatus */
 

@@ -7,9 +7,9 @@ const { spawn } = require('node:child_process');
 const { join } = require('node:path');
 const { describe, test } = require('node:test');
 
-const { acquainted, agree, startServers } = require('./support/cluster.js');
+const { acquainted, agree, startServers } = require('../harness/cluster.js');
 const { STORES, missing, startRealStore } = require('./support/stores.js');
-const { until } = require('./support/until.js');
+const { until } = require('../harness/until.js');
 
 // A short form in every run, the whole of it before a release. An update is a read, a join, and a write where that differs.
 const UPDATES = Number(process.env.SHAZBOT_TEST_UPDATES ?? 20);

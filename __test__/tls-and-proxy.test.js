@@ -7,14 +7,14 @@ const { writeFileSync } = require('node:fs');
 const { describe, test } = require('node:test');
 
 const { certificates, missing } = require('./support/certificates.js');
-const { fileList, startServer } = require('./support/cluster.js');
+const { fileList, startServer } = require('../harness/cluster.js');
 const { during } = require('./support/during.js');
-const { startFakePeer } = require('./support/fake-peer.js');
-const { close, listen, readBody } = require('./support/http.js');
-const { freePorts } = require('./support/ports.js');
-const { until } = require('./support/until.js');
+const { startFakePeer } = require('../harness/fake-peer.js');
+const { close, listen, readBody } = require('../harness/http.js');
+const { freePorts } = require('../harness/ports.js');
+const { until } = require('../harness/until.js');
 
-/** @typedef {import('./support/cluster.js').Scope} Scope */
+/** @typedef {import('../harness/cluster.js').Scope} Scope */
 
 /**
  * A server of ours that finds one peer in its master list.

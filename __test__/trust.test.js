@@ -5,17 +5,17 @@ const { writeFileSync } = require('node:fs');
 const http = require('node:http');
 const { describe, test } = require('node:test');
 
-const { CONTROL_SECRET, SECRET, fileList } = require('./support/cluster.js');
+const { CONTROL_SECRET, SECRET, fileList } = require('../harness/cluster.js');
 const { during } = require('./support/during.js');
-const { catchWarnings, startEngine } = require('./support/engine.js');
-const { startFakePeer } = require('./support/fake-peer.js');
-const { entry, message } = require('./support/gossip.js');
-const { close, listen } = require('./support/http.js');
-const { freePorts } = require('./support/ports.js');
+const { catchWarnings, startEngine } = require('../harness/engine.js');
+const { startFakePeer } = require('../harness/fake-peer.js');
+const { entry, message } = require('../harness/gossip.js');
+const { close, listen } = require('../harness/http.js');
+const { freePorts } = require('../harness/ports.js');
 const { startStore } = require('./support/store.js');
-const { until } = require('./support/until.js');
+const { until } = require('../harness/until.js');
 
-/** @typedef {import('./support/cluster.js').Scope} Scope */
+/** @typedef {import('../harness/cluster.js').Scope} Scope */
 
 /**
  * A listener that nothing should reach, and all that reached it.

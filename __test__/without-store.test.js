@@ -7,11 +7,11 @@ const { existsSync, readFileSync, writeFileSync } = require('node:fs');
 const { join } = require('node:path');
 const { describe, test } = require('node:test');
 
-const { agree, startServer, startServers } = require('./support/cluster.js');
-const { folder } = require('./support/folder.js');
-const { freePorts } = require('./support/ports.js');
+const { agree, startServer, startServers } = require('../harness/cluster.js');
+const { folder } = require('../harness/folder.js');
+const { freePorts } = require('../harness/ports.js');
 const { startStore } = require('./support/store.js');
-const { until } = require('./support/until.js');
+const { until } = require('../harness/until.js');
 
 const NO_ANNOUNCE = { SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '86400', SHAZBOT_MASTER_ANNOUNCE_INTERVAL: '1' };
 /** Rounds are out of the test's sight. */

@@ -6,11 +6,11 @@ const path = require('node:path');
 const { describe, test } = require('node:test');
 const { Worker } = require('node:worker_threads');
 
-const { CONTROL_SECRET, environment, fileList, urls } = require('./support/cluster.js');
-const { close, listen, request } = require('./support/http.js');
-const { freePorts } = require('./support/ports.js');
+const { CONTROL_SECRET, environment, fileList, urls } = require('../harness/cluster.js');
+const { close, listen, request } = require('../harness/http.js');
+const { freePorts } = require('../harness/ports.js');
 const { agree, apps, runToEnd, startProgram } = require('./support/programs.js');
-const { until } = require('./support/until.js');
+const { until } = require('../harness/until.js');
 
 const plain = path.join(apps, 'plain');
 
@@ -93,7 +93,7 @@ describe('worker threads', () => {
 /**
  * The plain CommonJS server in a thread of this process.
  *
- * @param {import('./support/cluster.js').Scope} scope
+ * @param {import('../harness/cluster.js').Scope} scope
  * @param {Record<string, string>} env
  * @param {number} [at] port
  */
@@ -145,7 +145,7 @@ async function acquainted(one, other) {
 /**
  * A server that takes requests and never answers.
  *
- * @param {import('./support/cluster.js').Scope} scope
+ * @param {import('../harness/cluster.js').Scope} scope
  * @returns {Promise<string>} its URL
  */
 async function startHanging(scope) {

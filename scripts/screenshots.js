@@ -7,7 +7,7 @@ const { createServer } = require('node:http');
 const { join } = require('node:path');
 const { chromium } = require('playwright-core');
 const { page: served } = require('../lib/page.js');
-const { statusOf } = require('../__test__/support/page-status.js');
+const { statusOf } = require('../harness/page-status.js');
 
 async function main() {
   const at = Date.UTC(2026, 0, 5, 9, 30);

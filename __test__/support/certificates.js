@@ -4,7 +4,7 @@ const { execFileSync, spawnSync } = require('node:child_process');
 const { readFileSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 
-const { folder } = require('./folder.js');
+const { folder } = require('../../harness/folder.js');
 
 /** Why tests that need certificates cannot run here, if they cannot. */
 const missing =

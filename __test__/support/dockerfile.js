@@ -3,7 +3,7 @@
 const { cpSync, mkdirSync, statSync } = require('node:fs');
 const path = require('node:path');
 
-/** @typedef {InstanceType<typeof import('./registry.js').Registry>} Registry */
+/** @typedef {InstanceType<typeof import('../../harness/registry.js').Registry>} Registry */
 
 /**
  * Does what a Dockerfile says, without Docker: each stage is a folder, and what it runs runs on this machine. For what our

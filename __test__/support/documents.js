@@ -6,7 +6,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { promisify } = require('node:util');
 const { copyPackage } = require('./package.js');
-const { start } = require('./twice.js');
+const { start } = require('../../harness/program.js');
 
 const ROOT = path.join(__dirname, '../..');
 const APP = path.join(ROOT, '__test__/apps/examples');

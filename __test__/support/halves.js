@@ -6,13 +6,7 @@
 
 const { execFileSync, spawn, spawnSync } = require('node:child_process');
 
-/**
- * A network that processes run in.
- *
- * @typedef {object} Place
- * @property {string} host its address
- * @property {string[]} enter the command, with arguments, that runs a command in it, under the same pid
- */
+/** @typedef {import('../../harness/cluster.js').Place} Place */
 
 // Where a user may own networks of his own this needs no rights; root may have them where users may not.
 const OWN = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'];
@@ -33,7 +27,7 @@ const missing =
 /**
  * Two networks, joined by one link.
  *
- * @param {import('./cluster.js').Scope} scope
+ * @param {import('../../harness/cluster.js').Scope} scope
  */
 async function startHalves(scope) {
   const left = await hold(scope, ['unshare', ...OWN, '--net']);
@@ -64,7 +58,7 @@ const enter = (pid) => ['nsenter', '--target', String(pid), ...ENTER];
 /**
  * Keeps a network in being: it has no name that could be left behind, and is gone with the last process in it.
  *
- * @param {import('./cluster.js').Scope} scope
+ * @param {import('../../harness/cluster.js').Scope} scope
  * @param {string[]} command that makes it
  * @returns {Promise<number>} pid of a process in it
  */

@@ -2,14 +2,14 @@
 
 const http = require('node:http');
 
-const { close, listen } = require('./http.js');
-const { freePorts } = require('./ports.js');
+const { close, listen } = require('../../harness/http.js');
+const { freePorts } = require('../../harness/ports.js');
 
 /**
  * A network that can be cut: each server sends through a proxy of its own, so that for every exchange it is known
  * who talks to whom.
  *
- * @param {import('./cluster.js').Scope} scope
+ * @param {import('../../harness/cluster.js').Scope} scope
  */
 async function startNetwork(scope) {
   /** @type {(from: number, to: number) => boolean} */

@@ -11,12 +11,12 @@ const {
 } = require('node:fs');
 const path = require('node:path');
 
-const cluster = require('./cluster.js');
-const { folder } = require('./folder.js');
-const { request } = require('./http.js');
+const cluster = require('../../harness/cluster.js');
+const { folder } = require('../../harness/folder.js');
+const { request } = require('../../harness/http.js');
 const { copyPackage } = require('./package.js');
-const { freePorts } = require('./ports.js');
-const { until } = require('./until.js');
+const { freePorts } = require('../../harness/ports.js');
+const { until } = require('../../harness/until.js');
 
 const root = path.join(__dirname, '..', '..');
 const apps = path.join(root, '__test__', 'apps');
@@ -237,7 +237,7 @@ const agree = /** @type {any} */ (cluster.agree);
 /**
  * Starts a program that serves the package's routes, and ends it with the scope.
  *
- * @param {import('./cluster.js').Scope} scope
+ * @param {import('../../harness/cluster.js').Scope} scope
  * @param {string[]} args of node: options, then the program
  * @param {{ env: Record<string, string>, node?: string, wait?: boolean, prefix?: string }} options `prefix` of the path
  */

@@ -6,8 +6,8 @@ const { pipeline } = require('node:stream/promises');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { gzipSync } = require('node:zlib');
 
-const { close, listen, parse, readBody } = require('./http.js');
-const { freePorts } = require('./ports.js');
+const { close, listen, parse, readBody } = require('../../harness/http.js');
+const { freePorts } = require('../../harness/ports.js');
 
 /** @typedef {'404' | '500' | 'malformed' | 'html' | 'half' | 'huge' | 'hang' | 'slow'} Fault */
 /** @typedef {'none' | 'strong' | 'weak' | 'generation' | 'changed' | 'unknown'} Tags */
@@ -28,7 +28,7 @@ const PART = Buffer.alloc(1 << 20, 0x20);
 /**
  * A store of one JSON document over HTTP. As a plain web server with PUT it has no conditions and no tags.
  *
- * @param {import('./cluster.js').Scope} scope
+ * @param {import('../../harness/cluster.js').Scope} scope
  * @param {{ auth?: string, list?: unknown, port?: number, tags?: Tags, gzip?: boolean }} [options] `auth`: what a PUT
  *   has to bring; `list`: the document, none at first; `tags`: by what it tells whether a document has changed since it
  *   was read, and heeds conditions on that, but for weak ones; `changed` are on the way, as by a proxy, and

@@ -8,10 +8,10 @@ const { existsSync, mkdirSync, readFileSync, writeFileSync } = require('node:fs'
 const http = require('node:http');
 const { join } = require('node:path');
 
-const { folder } = require('./folder.js');
-const { close, listen, request } = require('./http.js');
-const { freePorts } = require('./ports.js');
-const { until } = require('./until.js');
+const { folder } = require('../../harness/folder.js');
+const { close, listen, request } = require('../../harness/http.js');
+const { freePorts } = require('../../harness/ports.js');
+const { until } = require('../../harness/until.js');
 
 const tools = join(__dirname, '..', '..', 'target', 'tools');
 const AUTH = `Basic ${Buffer.from('shazbot:a-password').toString('base64')}`;
@@ -137,7 +137,7 @@ function missing(name) {
 /**
  * Starts a store, and in front of it a proxy that sees each access.
  *
- * @param {import('./cluster.js').Scope} scope
+ * @param {import('../../harness/cluster.js').Scope} scope
  * @param {string} name
  */
 async function startRealStore(scope, name) {

@@ -1,39 +1,16 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const { spawn } = require('node:child_process');
 const path = require('node:path');
 const { pathToFileURL } = require('node:url');
-const { request } = require('./http.js');
-const { freePorts } = require('./ports.js');
-const { until } = require('./until.js');
+const { request } = require('../../harness/http.js');
+const { freePorts } = require('../../harness/ports.js');
+const { until } = require('../../harness/until.js');
 
-/** A program that runs. @typedef {{ child: import('node:child_process').ChildProcess, output: string, exit: Promise<any> }} Started */
+/** @typedef {import('../../harness/program.js').Program} Started */
 
 const SECRETS = { SHAZBOT_SECRET: 'gossip secret', SHAZBOT_CONTROL_SECRET: 'control secret' };
 const control = { authorization: SECRETS.SHAZBOT_CONTROL_SECRET };
-
-/**
- * @param {string} folder
- * @param {string} command
- * @param {string[]} args
- * @param {NodeJS.ProcessEnv} env
- * @returns {Started}
- */
-function start(folder, command, args, env) {
-  const child = spawn(command, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
-  const started = {
-    child,
-    output: '',
-    exit: new Promise((resolve) => child.once('close', (code, signal) => resolve(code ?? signal))),
-  };
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (chunk) => {
-      started.output += chunk;
-    });
-  }
-  return started;
-}
 
 /** @param {string} baseUrl */
 async function list(baseUrl) {
@@ -117,4 +94,4 @@ async function refuses(baseUrl) {
   }
 }
 
-module.exports = { SECRETS, know, refuses, runsTwice, start };
+module.exports = { SECRETS, know, refuses, runsTwice };

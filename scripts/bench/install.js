@@ -23,7 +23,7 @@ better-sqlite3 downloads its binary from GitHub. If it cannot, it compiles for a
 
 /** @param {{ repeat: number }} options */
 async function main({ repeat }) {
-  const { Registry } = require('../../__test__/support/registry.js');
+  const { Registry } = require('../../harness/registry.js');
   const registry = new Registry();
   const folder = mkdtempSync(join(tmpdir(), 'clustershazbot-install-'));
   const rows = [['package', 'cache empty', 'cache full', 'on disk', 'files', '']];

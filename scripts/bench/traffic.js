@@ -4,7 +4,7 @@
 
 const { setTimeout: sleep } = require('node:timers/promises');
 
-const { bytes, mean, startPair } = require('../../__test__/support/pair.js');
+const { bytes, mean, startPair } = require('../../harness/pair.js');
 const { scope } = require('./scope.js');
 const { timed } = require('./timed.js');
 const { used } = require('./usage.js');
@@ -30,7 +30,7 @@ ratio is then outside 0.8 to 1.2 and marked with "!".
 /** How far a cost may be from that of no other server, as a share, and still count as equal. */
 const TOLERANCE = 0.2;
 
-/** @type {[count: number, why: import('../../__test__/support/pair.js').Why][]} */
+/** @type {[count: number, why: import('../../harness/pair.js').Why][]} */
 const KNOWN = [
   [0, 'left'],
   [100, 'left'],

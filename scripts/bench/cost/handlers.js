@@ -4,8 +4,8 @@
 
 const assert = require('node:assert/strict');
 
-const { CONTROL_SECRET, SECRET } = require('../../../__test__/support/cluster.js');
-const { until } = require('../../../__test__/support/until.js');
+const { CONTROL_SECRET, SECRET } = require('../../../harness/cluster.js');
+const { until } = require('../../../harness/until.js');
 const { Baseline } = require('./baseline.js');
 const { answer } = require('./children.js');
 const { interleave, quota, typical } = require('./meter.js');

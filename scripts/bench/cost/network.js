@@ -4,9 +4,9 @@
 
 const http = require('node:http');
 
-const { SECRET } = require('../../../__test__/support/cluster.js');
-const { startEngine } = require('../../../__test__/support/engine.js');
-const { freePorts } = require('../../../__test__/support/ports.js');
+const { SECRET } = require('../../../harness/cluster.js');
+const { startEngine } = require('../../../harness/engine.js');
+const { freePorts } = require('../../../harness/ports.js');
 const { scope } = require('./children.js');
 const { cluster, idleAnswer, textOf } = require('./servers.js');
 

@@ -5,8 +5,8 @@
 const diagnostics = require('node:diagnostics_channel');
 const { setTimeout: sleep } = require('node:timers/promises');
 
-const { CONTROL_SECRET, SECRET } = require('../../../__test__/support/cluster.js');
-const { startEngine } = require('../../../__test__/support/engine.js');
+const { CONTROL_SECRET, SECRET } = require('../../../harness/cluster.js');
+const { startEngine } = require('../../../harness/engine.js');
 const { median } = require('../../shared/statistics.js');
 const { Baseline } = require('./baseline.js');
 const { answer, scope, start } = require('./children.js');

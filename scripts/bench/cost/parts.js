@@ -2,8 +2,8 @@
 
 // Child process that measures the parts of the functions: JSON, the boundary between JavaScript and the core, the core.
 
-const { CONTROL_SECRET, SECRET, environment, fileList } = require('../../../__test__/support/cluster.js');
-const { freshEngine } = require('../../../__test__/support/engine.js');
+const { CONTROL_SECRET, SECRET, environment, fileList } = require('../../../harness/cluster.js');
+const { freshEngine } = require('../../../harness/engine.js');
 const { pack, toObjects, unpack } = require('../../../lib/packed-lists.js');
 const { answer } = require('./children.js');
 const { interleave, quota, typical } = require('./meter.js');

@@ -4,7 +4,7 @@
 
 const express = require('express');
 
-const { freePorts } = require('../../../__test__/support/ports.js');
+const { freePorts } = require('../../../harness/ports.js');
 const { answer } = require('./children.js');
 const { cluster, fullMessages, idleAnswer, textOf } = require('./servers.js');
 

@@ -5,8 +5,8 @@
 const { setTimeout: sleep } = require('node:timers/promises');
 const express = require('express');
 
-const { CONTROL_SECRET, SECRET } = require('../../../__test__/support/cluster.js');
-const { freePorts } = require('../../../__test__/support/ports.js');
+const { CONTROL_SECRET, SECRET } = require('../../../harness/cluster.js');
+const { freePorts } = require('../../../harness/ports.js');
 const { answer, scope } = require('./children.js');
 const { threadTime } = require('./meter.js');
 
@@ -21,7 +21,7 @@ const { threadTime } = require('./meter.js');
 async function handlers(who, baseUrl, often) {
   if (who === 'ours') {
     // Not at the top: it would add to the memory of the other programs.
-    const { startEngine } = require('../../../__test__/support/engine.js');
+    const { startEngine } = require('../../../harness/engine.js');
     return startEngine(scope, { SHAZBOT_BASE_URL: baseUrl, SHAZBOT_GOSSIP_INTERVAL: often ? '0.1' : '3600' });
   }
   if (who === 'baseline') {

@@ -2,8 +2,8 @@
 
 // Measures the CPU time of a request and the memory of an Express program.
 
-const { CONTROL_SECRET, SECRET } = require('../../../__test__/support/cluster.js');
-const { until } = require('../../../__test__/support/until.js');
+const { CONTROL_SECRET, SECRET } = require('../../../harness/cluster.js');
+const { until } = require('../../../harness/until.js');
 const { start } = require('./children.js');
 const { chunks, cluster, fullMessages, idleMessage, introductions, newer } = require('./servers.js');
 

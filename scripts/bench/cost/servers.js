@@ -2,7 +2,7 @@
 
 // Makes up clusters, and the gossip messages of their servers.
 
-const { SECRET } = require('../../../__test__/support/cluster.js');
+const { SECRET } = require('../../../harness/cluster.js');
 const { shuffled } = require('./meter.js');
 
 /** The number of servers that left, per server online. */

@@ -4,7 +4,7 @@
 
 const assert = require('node:assert/strict');
 
-const { entry, gossip, message } = require('../../../__test__/support/gossip.js');
+const { entry, gossip, message } = require('../../../harness/gossip.js');
 
 /** A digest leaves out tombstones older than this, ms. */
 const OLD = 21 * 3_600_000;

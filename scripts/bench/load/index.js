@@ -6,9 +6,9 @@ const { fork } = require('node:child_process');
 const { once } = require('node:events');
 const path = require('node:path');
 
-const { fileList, startServer } = require('../../../__test__/support/cluster.js');
-const { nobody } = require('../../../__test__/support/fake-peer.js');
-const { entry, tell } = require('../../../__test__/support/gossip.js');
+const { fileList, startServer } = require('../../../harness/cluster.js');
+const { nobody } = require('../../../harness/fake-peer.js');
+const { entry, tell } = require('../../../harness/gossip.js');
 const { median, percentile } = require('../../shared/statistics.js');
 const { scope } = require('../scope.js');
 const { timed } = require('../timed.js');

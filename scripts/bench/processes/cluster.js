@@ -4,8 +4,8 @@
 
 const { setTimeout: sleep } = require('node:timers/promises');
 
-const { assertAgreed, fileList, startServer } = require('../../../__test__/support/cluster.js');
-const { freePorts } = require('../../../__test__/support/ports.js');
+const { assertAgreed, fileList, startServer } = require('../../../harness/cluster.js');
+const { freePorts } = require('../../../harness/ports.js');
 const { scope } = require('../scope.js');
 
 /** @typedef {Awaited<ReturnType<typeof startServer>>} Server */

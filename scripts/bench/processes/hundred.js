@@ -5,9 +5,9 @@
 
 const { setTimeout: sleep } = require('node:timers/promises');
 
-const { CONTROL_SECRET } = require('../../../__test__/support/cluster.js');
-const { gossip, heldOf, message } = require('../../../__test__/support/gossip.js');
-const { freePorts } = require('../../../__test__/support/ports.js');
+const { CONTROL_SECRET } = require('../../../harness/cluster.js');
+const { gossip, heldOf, message } = require('../../../harness/gossip.js');
+const { freePorts } = require('../../../harness/ports.js');
 const { Cluster, draw } = require('./cluster.js');
 
 const SERVERS = 100;

@@ -4,7 +4,7 @@
 
 const { setTimeout: sleep } = require('node:timers/promises');
 
-const { until } = require('../../../__test__/support/until.js');
+const { until } = require('../../../harness/until.js');
 const { Cluster, LIMIT, draw } = require('./cluster.js');
 
 const SERVERS = 12;

@@ -10,8 +10,8 @@ const v8 = require('node:v8');
 const vm = require('node:vm');
 const express = require('express');
 
-/** @type {typeof import('../..')} */
-const engine = require(process.env.TEST_ENGINE ?? '../..');
+/** @type {typeof import('..')} */
+const engine = require(process.env.TEST_ENGINE ?? '..');
 const { shazbotControlRequest, shazbotGossipRequest, shazbotListRequest, shazbotShutDown, shazbotStart } = engine;
 
 /** @param {object} message */
@@ -51,7 +51,7 @@ app.use((/** @type {any} */ req, /** @type {any} */ res, /** @type {() => void} 
   next();
 });
 // The ready-made routes, in front of the others.
-if (process.env.TEST_ROUTER) app.use('/clustershazbot', require('../../lib/express.js').shazbotRouter());
+if (process.env.TEST_ROUTER) app.use('/clustershazbot', require('../lib/express.js').shazbotRouter());
 app.use(express.json());
 
 app.post('/clustershazbot/gossip', async (/** @type {any} */ req, /** @type {any} */ res) => {

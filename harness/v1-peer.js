@@ -3,7 +3,7 @@
 // A peer as version 1 was on the wire and at its API, with the defects that a mixed cluster has to live with.
 // It loads in the place of the package (see server.js). Written from a description of version 1's behaviour.
 
-/** @typedef {import('../..').GossipServer} Entry as it came in, fields that version 1 does not know included */
+/** @typedef {import('..').GossipServer} Entry as it came in, fields that version 1 does not know included */
 /** @typedef {{ online: Entry[], offline?: Entry[] }} Lists */
 
 const NOT_STARTED = 'Clustershazbot engine not started';
@@ -203,28 +203,28 @@ async function shazbotShutDown() {
   running = undefined;
 }
 
-/** @type {typeof import('../..').shazbotGossipRequest} */
+/** @type {typeof import('..').shazbotGossipRequest} */
 async function shazbotGossipRequest(authorization, body) {
   const engine = started();
   if (authorization !== engine.secret) throw new Error('Unauthorized: Invalid SHAZBOT_SECRET');
   engine.merge(body);
   engine.stampSelf();
-  return /** @type {import('../..').GossipMessage} */ (engine.message());
+  return /** @type {import('..').GossipMessage} */ (engine.message());
 }
 
-/** @type {typeof import('../..').shazbotListRequest} */
+/** @type {typeof import('..').shazbotListRequest} */
 async function shazbotListRequest(authorization) {
   const { online, offline } = started().lists();
   return authorization === started().controlSecret ? { online, offline } : { online };
 }
 
-/** @type {typeof import('../..').shazbotControlRequest} */
+/** @type {typeof import('..').shazbotControlRequest} */
 async function shazbotControlRequest(authorization, message) {
   if (authorization !== started().controlSecret) throw new Error('Unauthorized: Invalid SHAZBOT_CONTROL_SECRET');
   started().setOnline(message.online);
 }
 
-/** @type {typeof import('../..').shazbotGetServerList} */
+/** @type {typeof import('..').shazbotGetServerList} */
 function shazbotGetServerList(includeOffline = false) {
   const { online, offline } = started().lists();
   return includeOffline ? { online, offline } : { online };

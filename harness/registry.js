@@ -8,10 +8,10 @@ const path = require('node:path');
 const { promisify } = require('node:util');
 const { request } = require('./http.js');
 const { freePorts } = require('./ports.js');
-const { start } = require('./twice.js');
+const { start } = require('./program.js');
 const { until } = require('./until.js');
 
-const root = path.join(__dirname, '..', '..');
+const root = path.join(__dirname, '..');
 /** Where .ci/run installs what __test__/install/package.json names. */
 const TOOLS = path.join(root, 'target', 'tools', 'install', 'node_modules');
 

@@ -5,19 +5,19 @@ const path = require('node:path');
 const { environment, fileList } = require('./cluster.js');
 const { nobody } = require('./fake-peer.js');
 
-const root = path.join(__dirname, '..', '..');
+const root = path.join(__dirname, '..');
 
 /**
  * The package, loaded anew: an engine of its own inside this process.
  *
- * @returns {typeof import('../..')}
+ * @returns {typeof import('..')}
  */
 function freshEngine() {
   for (const file of Object.keys(require.cache)) {
     const inside = path.relative(root, file);
     if (inside === 'index.js' || inside.startsWith(`lib${path.sep}`)) delete require.cache[file];
   }
-  return require('../..');
+  return require('..');
 }
 
 /**

@@ -1,4 +1,4 @@
 'use strict';
 
 // Ports for tests: the demo and the tests share one port finder.
-module.exports = require('../../lib/cli/demo/free-ports.js');
+module.exports = require('../lib/cli/demo/free-ports.js');

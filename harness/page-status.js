@@ -5,11 +5,11 @@
  *
  * @param {number} count
  * @param {number} at ms since the epoch
- * @returns {import('../..').ShazbotStatus}
+ * @returns {import('..').ShazbotStatus}
  */
 function statusOf(count, at) {
   const url = (/** @type {number} */ n) => `https://app-${String(n).padStart(4, '0')}.internal:3000/`;
-  /** @type {import('../..').MemberStatus[]} */
+  /** @type {import('..').MemberStatus[]} */
   const members = Array.from({ length: count }, (_, n) => {
     const listed = { baseUrl: url(n), monitor: n % 40 === 0, lastUpdate: at - 900 * (n % 90), since: at - 9e6 };
     const contact = { answered: at - 1_300 * (n % 170), heard: at - 800 * (n % 60), failures: 0 };
@@ -32,7 +32,7 @@ function statusOf(count, at) {
     .map(({ baseUrl, monitor, lastUpdate, state, reason, by }, n) => {
       const type = state === 'suspect' ? 'suspect' : 'offline';
       const details = { ...(reason && { reason }), ...(by && { by }) };
-      return /** @type {import('../..').MemberEvent} */ ({
+      return /** @type {import('..').MemberEvent} */ ({
         type,
         baseUrl,
         monitor,

@@ -18,6 +18,10 @@ const CONTROL_SECRET = 'the-control-secret';
  * Whatever runs its functions when the test or the suite is over: a test context, or `{ after }` of node:test.
  * @typedef {{ after: (cleanup: () => any) => void }} Scope
  */
+/**
+ * A network namespace that a server runs in. `enter`: the command, with arguments, that runs another command in it.
+ * @typedef {{ host: string, enter: string[] }} Place
+ */
 /** @typedef {{ online: string[], offline: string[] }} View base URLs, sorted */
 /**
  * @typedef {object} ServerOptions
@@ -25,7 +29,7 @@ const CONTROL_SECRET = 'the-control-secret';
  * @property {'v1'} [engine] the version 1 peer instead of the package
  * @property {number} [port] that it listens on
  * @property {string} [baseUrl] where it is not that port
- * @property {import('./halves.js').Place} [place] a network of its own, where it is not this one
+ * @property {Place} [place] a network of its own, where it is not this one
  * @property {boolean} [wait] false: do not wait until it is started
  */
 
@@ -63,7 +67,7 @@ class TestServer {
   warnings = [];
   /** @type {{ code: string, message: string }[]} What came over the diagnostics channel. */
   logs = [];
-  /** @type {import('../..').MemberEvent[]} What has become of servers, as it sees them. */
+  /** @type {import('..').MemberEvent[]} What has become of servers, as it sees them. */
   events = [];
   /** @type {((log: { code: string, message: string }, at: number) => void) | undefined} Hears them as they come. */
   onLog;
@@ -204,14 +208,14 @@ class TestServer {
   async list(authorization = CONTROL_SECRET) {
     const { status, json } = await request(`${this.local}clustershazbot/list`, { headers: { authorization } });
     assert.equal(status, 200);
-    return /** @type {import('../..').ServerList} */ (json);
+    return /** @type {import('..').ServerList} */ (json);
   }
 
   /** @returns {Promise<View>} */
   async view() {
     // No route leads into another network, but its parent's channel does.
     const list = this.place ? await this.order('call', 'shazbotGetServerList', true) : await this.list();
-    const { online, offline = [] } = /** @type {import('../..').ServerList} */ (list);
+    const { online, offline = [] } = /** @type {import('..').ServerList} */ (list);
     return { online: urls(online), offline: urls(offline) };
   }
 
