@@ -1,5 +1,7 @@
 'use strict';
 
+// Starts real servers as child processes, and checks which servers they list.
+
 const assert = require('node:assert/strict');
 const { fork } = require('node:child_process');
 const { readFileSync } = require('node:fs');
@@ -15,7 +17,7 @@ const SECRET = 'the-gossip-secret';
 const CONTROL_SECRET = 'the-control-secret';
 
 /**
- * Whatever runs its functions when the test or the suite is over: a test context, or `{ after }` of node:test.
+ * Runs functions at the end of a test or suite: a test context, or `{ after }` of node:test.
  * @typedef {{ after: (cleanup: () => any) => void }} Scope
  */
 /**
@@ -26,11 +28,11 @@ const CONTROL_SECRET = 'the-control-secret';
 /**
  * @typedef {object} ServerOptions
  * @property {Record<string, string>} [env] over the defaults of {@link environment}
- * @property {'v1'} [engine] the version 1 peer instead of the package
+ * @property {'v1'} [engine] runs the stand-in for version 1 instead of the package
  * @property {number} [port] that it listens on
- * @property {string} [baseUrl] where it is not that port
- * @property {Place} [place] a network of its own, where it is not this one
- * @property {boolean} [wait] false: do not wait until it is started
+ * @property {string} [baseUrl] if it does not follow from the port
+ * @property {Place} [place] the network namespace that it runs in, if not this one
+ * @property {boolean} [wait] false: does not wait until it is started
  */
 
 /**
@@ -65,13 +67,13 @@ class TestServer {
   stderr = '';
   /** @type {{ name: string, message: string, code?: string }[]} Process warnings. */
   warnings = [];
-  /** @type {{ code: string, message: string }[]} What came over the diagnostics channel. */
+  /** @type {{ code: string, message: string }[]} Records of the diagnostics channel. */
   logs = [];
-  /** @type {import('..').MemberEvent[]} What has become of servers, as it sees them. */
+  /** @type {import('..').MemberEvent[]} Its member events. */
   events = [];
-  /** @type {((log: { code: string, message: string }, at: number) => void) | undefined} Hears them as they come. */
+  /** @type {((log: { code: string, message: string }, at: number) => void) | undefined} Called for each log record. */
   onLog;
-  /** @type {{ message: string, code?: string } | undefined} Why the start was rejected. */
+  /** @type {{ message: string, code?: string } | undefined} The error of a rejected start. */
   refused;
   listening = false;
   started = false;
@@ -86,7 +88,7 @@ class TestServer {
     Object.assign(this, { refused: undefined, listening: false, started: false, exit: undefined });
   }
 
-  /** Starts the process; does not wait. */
+  /** Starts the process without waiting for it. */
   launch() {
     this.#reset();
     const { PATH = '' } = process.env;
@@ -112,7 +114,7 @@ class TestServer {
     child.stderr?.on('data', (chunk) => {
       this.stderr += chunk;
     });
-    child.on('message', (message) => this.#hear(/** @type {any} */ (message)));
+    child.on('message', (message) => this.#receive(/** @type {any} */ (message)));
     child.on('close', (code, signal) => {
       this.exit = { code, signal };
       for (const { reject } of this.#waiting.values()) reject(new Error(`${this.baseUrl} ended`));
@@ -121,7 +123,7 @@ class TestServer {
   }
 
   /** @param {{ event?: string, id?: number, value?: any, error?: any, at?: number }} message */
-  #hear({ event, id, value, error, at = 0 }) {
+  #receive({ event, id, value, error, at = 0 }) {
     if (event === 'warning') this.warnings.push(value);
     if (event === 'log') {
       this.logs.push(value);
@@ -166,7 +168,7 @@ class TestServer {
     });
   }
 
-  /** @param {number} ms for which its event loop stands still */
+  /** Blocks its event loop. @param {number} ms */
   block(ms) {
     return this.order('block', ms);
   }
@@ -182,7 +184,7 @@ class TestServer {
     await this.ended();
   }
 
-  /** SIGTERM, which server.js answers with a shutdown; resolves with the exit when the process is gone. */
+  /** SIGTERM, on which server.js shuts down; resolves with the exit when the process is gone. */
   async terminate() {
     this.signal('SIGTERM');
     return this.ended();
@@ -213,7 +215,7 @@ class TestServer {
 
   /** @returns {Promise<View>} */
   async view() {
-    // No route leads into another network, but its parent's channel does.
+    // Another network namespace is only reachable over the parent's channel.
     const list = this.place ? await this.order('call', 'shazbotGetServerList', true) : await this.list();
     const { online, offline = [] } = /** @type {import('..').ServerList} */ (list);
     return { online: urls(online), offline: urls(offline) };
@@ -250,7 +252,7 @@ class TestServer {
 const urls = (entries) => entries.map((entry) => entry.baseUrl).sort();
 
 /**
- * Starts servers, at once, and ends them with the scope.
+ * Starts servers in parallel, and ends them with the scope.
  *
  * @param {Scope} scope
  * @param {number} count
@@ -277,7 +279,7 @@ async function startServer(scope, { wait = true, ...options }) {
 /** @typedef {{ online: TestServer[], offline?: TestServer[] }} Expected */
 
 /**
- * Each of `servers` lists exactly these now.
+ * Asserts that each of `servers` lists exactly these now.
  *
  * @param {TestServer[]} servers
  * @param {Expected} expected
@@ -302,11 +304,11 @@ async function agree(servers, expected, { timeout = 25_000, what = 'all servers 
 }
 
 /**
- * Waits until each server has been gossiped with a good many times: a server that has not answered yet is not
- * called dead in its first minute.
+ * Waits until each server has received enough gossip: a server that never answered before is not declared dead in its
+ * first minute.
  *
  * @param {TestServer[]} servers
- * @param {{ timeout?: number }} [options] in ms, for each of them
+ * @param {{ timeout?: number }} [options] in ms, for each server
  */
 async function acquainted(servers, { timeout = 20_000 } = {}) {
   for (const server of servers) {
@@ -317,7 +319,7 @@ async function acquainted(servers, { timeout = 20_000 } = {}) {
   }
 }
 
-/** A master list in a file of its own, which does not exist at first. */
+/** A master list in a file, which does not exist at first. */
 function fileList() {
   const directory = folder();
   const file = path.join(directory, 'servers.json');
@@ -325,7 +327,7 @@ function fileList() {
     directory,
     file,
     env: { SHAZBOT_MASTER_LIST: pathToFileURL(file).href },
-    /** Base URLs in it, sorted; it must be whole at any moment. */
+    /** The base URLs in it, sorted. Throws if the file is ever incomplete. */
     servers: () => urls(JSON.parse(readFileSync(file, 'utf8')).online),
   };
 }

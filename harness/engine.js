@@ -1,5 +1,7 @@
 'use strict';
 
+// Loads the package into this process, and starts engines without routes.
+
 const path = require('node:path');
 
 const { environment, fileList } = require('./cluster.js');
@@ -8,7 +10,7 @@ const { nobody } = require('./fake-peer.js');
 const root = path.join(__dirname, '..');
 
 /**
- * The package, loaded anew: an engine of its own inside this process.
+ * Loads the package again, which gives it an engine of its own.
  *
  * @returns {typeof import('..')}
  */
@@ -21,11 +23,11 @@ function freshEngine() {
 }
 
 /**
- * Calls `work` while `process.env` has these variables, and no other of ours.
+ * Calls `work` while `process.env` has these variables, and no other that begins with SHAZBOT_.
  *
  * @template T
  * @param {Record<string, string | undefined>} env
- * @param {() => T} work what it does before its first await sees them
+ * @param {() => T} work sees them until its first await
  * @returns {T}
  */
 function withEnvironment(env, work) {
@@ -44,8 +46,8 @@ function withEnvironment(env, work) {
 }
 
 /**
- * A started engine in this process, with an hour between its rounds unless told otherwise, and no route behind it:
- * a test speaks with it by calls. It is shut down with the scope.
+ * Starts an engine in this process, by default with an hour between its rounds. It has no routes: tests call its
+ * functions. It is shut down with the scope.
  *
  * @param {import('./cluster.js').Scope} scope
  * @param {Record<string, string>} [env]
@@ -61,7 +63,7 @@ async function startEngine(scope, env = {}) {
 }
 
 /**
- * The process warnings from now on, which are not printed meanwhile.
+ * Collects process warnings from now on, and keeps Node from printing them.
  *
  * @param {import('./cluster.js').Scope} scope
  */

@@ -1,5 +1,7 @@
 'use strict';
 
+// A peer inside the test process, with the answers that a test chooses.
+
 const http = require('node:http');
 const https = require('node:https');
 
@@ -9,28 +11,27 @@ const { freePorts } = require('./ports.js');
 /** @typedef {{ body: any, authorization: string | undefined, at: number }} Received */
 /** @typedef {(res: http.ServerResponse) => void} Writer */
 /**
- * `body`: a string goes out as it is. A function writes whatever it likes.
+ * `body`: a string is sent as it is, anything else as JSON. A function writes the response itself.
  * @typedef {{ status?: number, body: unknown } | 'hang' | 'reset' | Writer} Answer
  */
 
 /**
- * A peer inside the test process, whose every answer is the test's choice. As long as the test says nothing it
- * answers as a version 1 server does, with itself as the one server that it knows.
+ * Starts a peer. Without `answer` it answers like a version 1 server that knows only itself.
  *
  * @param {import('./cluster.js').Scope} scope
  * @param {object} [options]
  * @param {boolean} [options.monitor]
- * @param {number} [options.ahead] ms by which its clock is fast
+ * @param {number} [options.ahead] how far its clock is fast, ms
  * @param {(received: Received) => Answer | Promise<Answer>} [options.answer]
- * @param {{ key: Buffer, cert: Buffer }} [options.tls] of a peer over https
+ * @param {{ key: Buffer, cert: Buffer }} [options.tls] makes it listen for https
  */
 async function startFakePeer(scope, { monitor = false, ahead = 0, answer, tls } = {}) {
   const [port] = await freePorts(1);
   const peer = {
     baseUrl: `${tls ? 'https' : 'http'}://127.0.0.1:${port}/`,
-    /** @type {Received[]} Gossip that came in. */
+    /** @type {Received[]} Gossip received. */
     received: [],
-    /** Connections that came in, whatever was sent on them. */
+    /** The number of connections accepted, also of those without a request. */
     connections: 0,
     answer,
     entry: () => ({ baseUrl: peer.baseUrl, monitor, lastUpdate: Date.now() + ahead }),
@@ -46,7 +47,7 @@ async function startFakePeer(scope, { monitor = false, ahead = 0, answer, tls } 
     if (given === 'hang') return;
     if (given === 'reset') return req.socket.destroy();
     if (typeof given === 'function') return given(res);
-    // Each exchange on a connection of its own, so that one that fails is no left-over of an earlier one.
+    // A new connection for each exchange, so that a failure of one cannot come from an earlier one.
     res.writeHead(given.status ?? 200, { 'content-type': 'application/json', connection: 'close' });
     res.end(typeof given.body === 'string' ? given.body : JSON.stringify(given.body));
   };
@@ -60,7 +61,7 @@ async function startFakePeer(scope, { monitor = false, ahead = 0, answer, tls } 
 }
 
 /**
- * An address where nothing listens.
+ * A URL whose port nothing listens on.
  *
  * @param {string} [path]
  */

@@ -1,5 +1,7 @@
 'use strict';
 
+// Makes temporary folders that are removed when the process ends.
+
 const { mkdtempSync, rmSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const path = require('node:path');
@@ -8,8 +10,8 @@ const path = require('node:path');
 const made = [];
 
 /**
- * A folder that is there as long as the process: hooks run in the order in which they came, so that one of a folder would run
- * before those that end the servers which write there.
+ * Not removed by a hook of the test: hooks run in the order in which they were added, so it would run before those that
+ * end the servers that write there.
  */
 function folder() {
   const it = mkdtempSync(path.join(tmpdir(), 'clustershazbot-'));

@@ -1,14 +1,16 @@
 'use strict';
 
+// Makes gossip messages of version 1, and sends messages to the gossip route of a server.
+
 const assert = require('node:assert/strict');
 
 const { SECRET } = require('./cluster.js');
 const { request } = require('./http.js');
 
-/** @typedef {Record<string, unknown>} Entry whatever a test wants to say */
+/** @typedef {Record<string, unknown>} Entry also an invalid one */
 
 /**
- * An entry as a version 1 server writes it.
+ * An entry in version 1's format.
  *
  * @param {string} baseUrl
  * @param {number} [age] in ms; negative for a stamp in the future
@@ -17,11 +19,11 @@ const { request } = require('./http.js');
 const entry = (baseUrl, age = 0) => ({ baseUrl, monitor: false, lastUpdate: Date.now() - age });
 
 /**
- * A gossip message as a version 1 server writes it: three fields.
+ * A gossip message in version 1's format, with its three fields.
  *
  * @param {unknown[]} [online]
  * @param {unknown[]} [offline]
- * @returns {any} so that it can be handed to the functions whatever is in it
+ * @returns {any} also accepted by the functions if an entry is not valid
  */
 const message = (online = [], offline = []) => ({ message: 'gossip', online, offline });
 
@@ -36,11 +38,11 @@ function gossip(url, body, { authorization = SECRET } = {}) {
   return request(`${url}clustershazbot/gossip`, { method: 'POST', headers: { authorization }, body });
 }
 
-/** Servers in a message: Express refuses bodies over 100 kB. */
+/** Entries in a message: Express refuses bodies over 100 kB. */
 const PART = 500;
 
 /**
- * Tells a server of others, in messages as version 1 servers send them.
+ * Sends a server entries of others, in messages of version 1.
  *
  * @param {string} url base URL
  * @param {'online' | 'offline'} state
@@ -54,8 +56,8 @@ async function tell(url, state, entries) {
 }
 
 /**
- * What a server holds of another, with the fields that only servers see. Asked for as a version 1 peer asks, to
- * which a server answers with all it has.
+ * The entry that a server holds of another, with the fields that only servers see. Asks as a version 1 peer, because
+ * that gets the whole list.
  *
  * @param {string} url base URL of the server asked
  * @param {string} about base URL

@@ -1,16 +1,17 @@
 'use strict';
 
+// HTTP requests and servers for tests.
+
 const http = require('node:http');
 
 /**
- * One HTTP exchange on a connection of its own: a pooled connection to a server that was killed and started
- * again would fail for reasons of the pool.
+ * One HTTP exchange on a new connection: a pooled one would fail if the server was restarted in between.
  *
  * @param {string} url
  * @param {{ method?: string, headers?: Record<string, string>, body?: unknown, timeout?: number }} [options]
- *   `body`: a string goes out as it is, anything else as JSON
+ *   `body`: a string is sent as it is, anything else as JSON
  * @returns {Promise<{ status: number, headers: http.IncomingHttpHeaders, text: string, json: any }>}
- *   `json` is undefined where the text is not JSON
+ *   `json` is undefined if the text is not JSON
  */
 function request(url, { method = 'GET', headers = {}, body, timeout = 5_000 } = {}) {
   return new Promise((resolve, reject) => {
@@ -44,7 +45,7 @@ function parse(text) {
 }
 
 /**
- * The whole body of a request that a test's own server received.
+ * Reads the whole body of a request.
  *
  * @param {http.IncomingMessage} incoming
  * @returns {Promise<string>}

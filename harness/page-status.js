@@ -1,5 +1,7 @@
 'use strict';
 
+// Makes up the status of a cluster, for tests and pictures of the page.
+
 /**
  * Makes up a status of `count` servers, always the same, with some servers in each state.
  *

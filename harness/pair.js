@@ -1,21 +1,23 @@
 'use strict';
 
+// Two real servers that gossip every second and know others that are offline.
+
 const { agree, fileList, startServers } = require('./cluster.js');
 const { nobody } = require('./fake-peer.js');
 const { entry, tell } = require('./gossip.js');
 const { until } = require('./until.js');
 
 /** @typedef {Awaited<ReturnType<typeof startServers>>} TestServers */
-/** @typedef {{ status: number, request: number, answer: number }} Exchange the bodies in bytes */
-/** Why servers are offline. Those that left are never tried again, the dead now and then. @typedef {'left' | 'dead'} Why */
+/** @typedef {{ status: number, request: number, answer: number }} Exchange with the bytes of the bodies */
+/** Why servers are offline. Servers that left are never tried again, dead ones now and then. @typedef {'left' | 'dead'} Why */
 
-/** So many exchanges, all alike, are rest: what is told on, and what is repaired, is not like the others. */
+/** The pair is at rest after this many exchanges of similar size: rumours and repairs are larger. */
 const REST = 10;
-/** By how much they may differ, and be alike. */
+/** The largest ratio between similar sizes. */
 const ALIKE = 1.2;
 
 /**
- * Two servers that gossip every second, and know others that are offline: so many, told by version 1 servers.
+ * Starts the pair, and sends both the entries of `count` others in messages of version 1.
  *
  * @param {import('./cluster.js').Scope} scope
  * @param {number} count
@@ -40,12 +42,12 @@ async function startPair(scope, count, why) {
 }
 
 class Pair {
-  /** @type {Exchange[][]} What each has answered. */
+  /** @type {Exchange[][]} The exchanges that each has answered. */
   #answered = [[], []];
 
   /**
    * @param {TestServers} servers
-   * @param {number} count of the others
+   * @param {number} count the number of others
    * @param {Why} why
    */
   constructor(servers, count, why) {
@@ -54,13 +56,13 @@ class Pair {
     this.why = why;
   }
 
-  /** Everything that both have answered so far, each in its order. */
+  /** All exchanges that each has answered so far. */
   async exchanges() {
     for (const [n, server] of this.servers.entries()) this.#answered[n]?.push(...(await server.order('exchanges')));
     return this.#answered;
   }
 
-  /** Waits until both know all others, and nothing but what is always said is said; returns the bytes of an exchange. */
+  /** Waits until both know all others and only idle exchanges follow; returns the bytes of one. */
   async rest() {
     const { servers, count } = this;
     await until(
@@ -71,7 +73,7 @@ class Pair {
         what: `both know ${count} others`,
       },
     );
-    // Those before are alike too, where the machine is slow and each is a repair.
+    // Leaves out earlier exchanges, which on a slow machine are all repairs of similar size.
     const before = (await this.exchanges()).map((exchanges) => exchanges.length);
     return until(
       async () => {
@@ -80,7 +82,7 @@ class Pair {
         const alike = Math.max(...last) <= ALIKE * Math.min(...last);
         return last.length === 2 * REST && alike && mean(last);
       },
-      { timeout: 60_000, every: 500, what: `${REST} exchanges are alike` },
+      { timeout: 60_000, every: 500, what: `${REST} exchanges have similar sizes` },
     );
   }
 }

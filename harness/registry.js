@@ -1,5 +1,7 @@
 'use strict';
 
+// Runs an npm registry on loopback, with the packed packages, for tests and measurements of installs.
+
 const assert = require('node:assert/strict');
 const { execFile, execFileSync, spawn } = require('node:child_process');
 const { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } = require('node:fs');
@@ -12,12 +14,12 @@ const { start } = require('./program.js');
 const { until } = require('./until.js');
 
 const root = path.join(__dirname, '..');
-/** Where .ci/run installs what __test__/install/package.json names. */
+/** The folder into which .ci/run installs the tools of __test__/install/package.json. */
 const TOOLS = path.join(root, 'target', 'tools', 'install', 'node_modules');
 
 /**
- * A registry on loopback to which the packed packages are published, beside all that npm's own registry has. Only the platform
- * package of this machine has a binary; the others, which cannot be built here, have a line of text in its place.
+ * The registry also passes on all packages of npm's own registry. Only the platform package of this machine has a binary;
+ * the others have a line of text instead.
  */
 class Registry {
   folder = mkdtempSync(path.join(tmpdir(), 'clustershazbot-install-'));
@@ -68,14 +70,14 @@ class Registry {
       const { main } = require(manifest);
       const target = path.join(binaries, main);
       if (existsSync(path.join(root, main))) copyFileSync(path.join(root, main), target);
-      else writeFileSync(target, 'No binary: this platform is not that of the test.\n');
+      else writeFileSync(target, 'No binary: the test runs on another platform.\n');
     }
     const args = ['scripts/release/pack.js', '--binaries', binaries, '--out', this.packed];
     execFileSync(process.execPath, args, { cwd: root, stdio: 'pipe' });
   }
 
   /**
-   * What a user's shell has: no Rust, and nothing of this checkout.
+   * The environment of a user's shell: without Rust, and without the variables of this checkout.
    *
    * @param {NodeJS.ProcessEnv} [more]
    */
@@ -94,7 +96,7 @@ class Registry {
       YARN_GLOBAL_FOLDER: path.join(this.folder, 'yarn'),
       YARN_CACHE_FOLDER: path.join(this.folder, 'yarn-cache'),
       YARN_ENABLE_TELEMETRY: '0',
-      // What has just been published is installed too.
+      // Allows packages that were published just now.
       YARN_NPM_MINIMAL_AGE_GATE: '0',
       YARN_ENABLE_IMMUTABLE_INSTALLS: 'false',
       DENO_DIR: path.join(this.folder, 'deno'),
@@ -105,7 +107,7 @@ class Registry {
   }
 
   /**
-   * An empty project of a user.
+   * Makes a user's project with these files.
    *
    * @param {string} name
    * @param {Record<string, string | object>} [files]
@@ -124,13 +126,13 @@ class Registry {
   }
 
   /**
-   * Runs a command to its end, which must be a good one.
+   * Runs a command, which must succeed.
    *
    * @param {string} folder
    * @param {string} command
    * @param {string[]} args
    * @param {NodeJS.ProcessEnv} [env]
-   * @returns {Promise<string>} what it prints
+   * @returns {Promise<string>} its output
    */
   async run(folder, command, args, env) {
     try {
@@ -149,7 +151,7 @@ class Registry {
   }
 
   /**
-   * What a program that does not start writes to stderr.
+   * The standard error of a program, which must fail.
    *
    * @param {string} folder
    * @param {string[]} args

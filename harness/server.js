@@ -1,7 +1,7 @@
 'use strict';
 
-// One server of a test cluster, a process of its own: the README's Express program, and besides that the
-// orders that a test gives over IPC.
+// One server of a cluster, in a process of its own: the README's Express program, which also carries out orders that its
+// parent sends over IPC.
 
 const diagnostics = require('node:diagnostics_channel');
 const { readFileSync } = require('node:fs');
@@ -23,23 +23,23 @@ const plain = (error) => ({ message: String(error?.message ?? error), code: erro
 
 process.on('warning', ({ name, message, ...rest }) => tell({ event: 'warning', value: { name, message, ...rest } }));
 diagnostics.subscribe('clustershazbot:log', (value) => {
-  // On one machine the clocks of all processes are one.
+  // All processes on a machine share its clock, so their times can be compared.
   tell({ event: 'log', value, at: Date.now() });
 });
-// Version 1 has none.
+// Version 1 has no events.
 for (const type of /** @type {const} */ (['online', 'offline', 'suspect'])) {
   engine.shazbotEvents?.on(type, (value) => tell({ event: 'member', value }));
 }
-// Without the test there is nobody left to end this process.
+// Nobody else ends this process when its parent is gone.
 process.on('disconnect', () => process.exit(1));
 
 const app = express();
 let gossips = 0;
-/** @type {{ status: number, request: number, answer: number }[]} Gossip that was answered, the bodies in bytes. */
+/** @type {{ status: number, request: number, answer: number }[]} Answered gossip, with the bytes of the bodies. */
 const exchanges = [];
 
-// Two ways to mount the routes: as the README does, and without a catch, where Express answers with the
-// status that the error itself carries.
+// The routes are mounted twice: as in the README, and below /plain without a catch, where Express answers with the status
+// of the error.
 app.use((/** @type {any} */ req, /** @type {any} */ res, /** @type {() => void} */ next) => {
   if (req.path.endsWith('clustershazbot/gossip')) {
     gossips += 1;
@@ -50,7 +50,7 @@ app.use((/** @type {any} */ req, /** @type {any} */ res, /** @type {() => void} 
   }
   next();
 });
-// The ready-made routes, in front of the others.
+// The routes of clustershazbot/express, before the others.
 if (process.env.TEST_ROUTER) app.use('/clustershazbot', require('../lib/express.js').shazbotRouter());
 app.use(express.json());
 
@@ -84,7 +84,7 @@ app.post('/clustershazbot/control', async (/** @type {any} */ req, /** @type {an
   }
 });
 
-/** What the program is there for: a request that has nothing to do with gossip. */
+/** A request of the program's own, which has nothing to do with gossip. */
 app.get('/ordinary', (/** @type {any} */ _req, /** @type {any} */ res) => {
   res.json({ id: 1, name: 'an ordinary answer', tags: ['small', 'json'] });
 });
@@ -99,7 +99,7 @@ app.post('/plain/clustershazbot/control', async (/** @type {any} */ req, /** @ty
   await shazbotControlRequest(req.headers.authorization, req.body);
   res.json({ success: true });
 });
-// Express prints an error that reaches its own handler: here that would spoil what a test reads from stderr.
+// Express's own handler would print the error to standard error, which tests read.
 app.use((/** @type {any} */ error, /** @type {any} */ _req, /** @type {any} */ res, /** @type {any} */ _next) => {
   res.status(error.status ?? 500).json({ error: error.expose ? error.message : 'Internal Server Error' });
 });
@@ -112,7 +112,7 @@ function cpuTime() {
   }
 }
 
-/** Resident memory in bytes: now, without what is only not collected yet, and at most so far. */
+/** Resident memory in bytes: now, after a garbage collection, and the most so far. */
 function memory() {
   v8.setFlagsFromString('--expose-gc');
   vm.runInNewContext('gc')();
@@ -123,11 +123,11 @@ function memory() {
 const orders = {
   start: () => shazbotStart(),
   shutDown: () => shazbotShutDown(),
-  /** Gossip requests that came in. */
+  /** The number of gossip requests received. */
   gossips: () => gossips,
-  /** What has been answered since this was asked last. */
+  /** The exchanges answered since the last such order. */
   exchanges: () => exchanges.splice(0),
-  /** What this thread has used of its time and of the processor; the latter, in ms, is told by Linux alone. */
+  /** Use of the event loop, and CPU time of this thread in ms, which only Linux counts. */
   usage: () => ({ loop: performance.eventLoopUtilization(), cpu: cpuTime() }),
   memory,
   /** @param {'shazbotGetServerList' | 'shazbotStatus'} name */
@@ -136,7 +136,7 @@ const orders = {
 
 process.on('message', async (/** @type {{ id: number, order: string, args: any[] }} */ { id, order, args }) => {
   if (order === 'block') {
-    // Stops the event loop as a busy one does, without taking a core from the other tests.
+    // Blocks the event loop without using a core.
     tell({ id, value: true });
     setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, args[0]));
     return;

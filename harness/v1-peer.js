@@ -1,9 +1,9 @@
 'use strict';
 
-// A peer as version 1 was on the wire and at its API, with the defects that a mixed cluster has to live with.
-// It loads in the place of the package (see server.js). Written from a description of version 1's behaviour.
+// A stand-in for version 1 with the API, the messages and the defects of version 1. server.js loads it instead of the
+// package. Written from a description of version 1's behaviour.
 
-/** @typedef {import('..').GossipServer} Entry as it came in, fields that version 1 does not know included */
+/** @typedef {import('..').GossipServer} Entry as received, with fields that version 1 does not know */
 /** @typedef {{ online: Entry[], offline?: Entry[] }} Lists */
 
 const NOT_STARTED = 'Clustershazbot engine not started';
@@ -45,7 +45,7 @@ function create() {
   const online = new Map();
   /** @type {Map<string, Entry>} */
   const offline = new Map();
-  // One object for both lists: a drained server that is gossiped with stands in both, with equal stamps.
+  // One object for both lists: gossip puts a drained server into both, with equal stamps.
   const self = { baseUrl, monitor: flag('SHAZBOT_MONITOR'), lastUpdate: 0 };
   /** @type {Set<NodeJS.Timeout>} */
   const timers = new Set();
@@ -53,7 +53,7 @@ function create() {
   const lists = () => ({ online: [...online.values()], offline: [...offline.values()] });
   const message = () => ({ message: 'gossip', ...lists() });
 
-  // Undoes a drain: the own entry goes back to online at every gossip.
+  // A defect of version 1: this undoes a drain.
   function stampSelf() {
     self.lastUpdate = Date.now();
     online.set(baseUrl, self);
@@ -64,7 +64,7 @@ function create() {
     for (const entry of other.online) {
       const known = online.get(entry.baseUrl);
       if (!known || entry.lastUpdate > known.lastUpdate) online.set(entry.baseUrl, entry);
-      // However new the offline entry was.
+      // A defect of version 1: also if the offline entry is newer.
       if (entry.baseUrl !== baseUrl) offline.delete(entry.baseUrl);
     }
     for (const entry of other.offline ?? []) {
@@ -107,7 +107,7 @@ function create() {
       answer = await exchange(peer.baseUrl).catch(() => undefined);
     }
     if (answer) return merge(answer);
-    // Whatever arrived about the peer in the meantime.
+    // A defect of version 1: also if newer entries of the peer arrived in the meantime.
     online.delete(peer.baseUrl);
     offline.set(peer.baseUrl, { ...peer, lastUpdate: Date.now() });
   }
@@ -147,7 +147,7 @@ function create() {
     const timer = setTimeout(() => {
       timers.delete(timer);
       repeat(wait, work);
-      // No catch: an answer that is no message ends the process.
+      // No catch, like version 1: an answer that is not a message ends the process.
       work();
     }, wait());
     timers.add(timer);
@@ -165,7 +165,7 @@ function create() {
       stampSelf();
       await download().catch(console.error);
       stampSelf();
-      // The answers are not used.
+      // Version 1 ignores the answers.
       await Promise.allSettled(targets().map(exchange));
       repeat(() => interval * (0.9 + 0.2 * Math.random()), round);
       repeat(() => announceMinimum + Math.random() * announceInterval, announce);

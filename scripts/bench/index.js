@@ -22,7 +22,7 @@ if (name === 'core') {
 }
 const benchmark = BENCHMARKS[name];
 if (!benchmark) {
-  console.error(`There is no benchmark ${name}. npm run bench -- takes core, ${Object.keys(BENCHMARKS).join(', ')}`);
+  console.error(`No benchmark is named ${name}. npm run bench -- takes core, ${Object.keys(BENCHMARKS).join(', ')}`);
   process.exit(2);
 }
 run(benchmark().command, args);

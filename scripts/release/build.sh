@@ -39,7 +39,7 @@ esac
 case $target in
   x86_64-*) cpu=x64 ;;
   aarch64-*) cpu=arm64 ;;
-  *) echo "there is no platform package for $target" >&2 && exit 2 ;;
+  *) echo "no platform package exists for $target" >&2 && exit 2 ;;
 esac
 case $target in
   *-linux-*) platform=linux-$cpu-${target##*-} built=libclustershazbot.so ;;

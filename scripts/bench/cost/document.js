@@ -25,43 +25,44 @@ function document(measured, figures, kept) {
   const missed = targets.filter(({ met }) => !met);
   const shown = (/** @type {string} */ name) => {
     const found = figures.find((it) => it.name === name);
-    if (!found) throw new Error(`there is no plot named ${name}`);
+    if (!found) throw new Error(`no plot is named ${name}`);
     return show(found);
   };
   return `# What it costs
 
 <!-- Written by \`npm run bench -- --report\`. Change scripts/bench/, not this file. -->
 
-What the package costs the program that it runs in, beside the same work done by version 1. Made by one command:
+What the package costs its program, beside the same work done by version 1. One command makes this page:
 
 \`\`\`sh
 npm run bench -- --report
 \`\`\`
 
-on ${machine.cores} cores of ${machine.cpu}, ${figure(machine.memory / 2 ** 30)} GiB, Node ${machine.node}, ${machine.system}. Times differ from machine
-to machine; ratios from process to process, so that of each the median is given with the lowest and the highest in brackets.
-\`npm run bench -- --check\` fails where a target is missed by the median.
+on ${machine.cores} cores of ${machine.cpu}, ${figure(machine.memory / 2 ** 30)} GiB, Node ${machine.node}, ${machine.system}. Times differ between
+machines. Ratios differ between processes: the table has their median, with the lowest and the highest in brackets.
+\`npm run bench -- --check\` fails if a median misses its target.
 
 ## How it is measured
 
-- **Version 1** is [a plain JavaScript implementation](../scripts/bench/cost/baseline.js) of what version 1 does, as fast as that
-  can be made: its lists are arrays that it hands out as they are, it checks nothing. The tests hold it to version 1's rules.
-- **Times** of the event loop are ${machine.isOnCore ? 'those for which its thread had a core' : 'as they pass: this system does not tell for how long a thread had a core'}.
-  "CPU" is all threads of the process. What it takes to read the clocks is subtracted.
-- **The functions** are measured in ${Math.max(0, ...rows.map(({ ratios = [] }) => ratios.length))} processes for each size. In each, ours and version 1 take turns in an order that is drawn
-  anew each time; medians of the rounds, and then of the processes.
-- **A cluster of N** has N servers online, and a tenth as many that left and are still remembered.
-- **Between ours**: the message that a second server in fact sends, with a newer stamp of itself, and ${stamps(measured)} more that go by their place
-  in the list, each time. The answer is looked at: it ends the exchange.
-- **With a version 1 peer**: its whole list, in an order of its own, with a newer stamp of every server in each message. The work
-  is not equal: version 1 answers with its whole list, ours with 90 kB at most. "Answer cut" is said where that was less than all.
-- **After news**: an exchange has brought newer stamps since the list was last asked for, as is usual. **After a change**: a
-  server has left or come back. The time is that of the list alone.
-- **Outbound**: with another process, over HTTP. What the event loop does anyway, which is measured in processes that gossip with
-  nobody, is subtracted from ours. "<": less than those differ among each other.
-- **Memory** is that of the whole process, less that of the same Express program without the package that was sent the same kind
-  of messages: version 1 is sent whole lists of version 1 servers; ours is sent messages of ours and gossips with others, and
-  once more is sent the whole lists.
+- **Version 1** is [a plain JavaScript implementation](../scripts/bench/cost/baseline.js) of version 1, as fast as possible:
+  it returns its arrays without copying them, and checks nothing. The tests hold it to version 1's rules.
+- **Times** of the event loop are ${machine.isOnCore ? 'CPU times of its thread' : 'wall-clock times: this system does not count the CPU time of a thread'}.
+  "CPU" is the time of all threads of the process. The time of reading the clocks is subtracted.
+- **The functions** are measured in ${Math.max(0, ...rows.map(({ ratios = [] }) => ratios.length))} processes for each size. In each, ours and version 1 take turns
+  in random order. The values are medians of the rounds, and then of the processes.
+- **A cluster of N** has N servers online, and N/10 servers that left and are still remembered.
+- **Between ours**: the message of a second server, each time with a newer stamp of itself, and ${stamps(measured)} more that go by their
+  position in the list. The benchmark checks that the answer ends the exchange.
+- **With a version 1 peer**: its whole list, in an order of its own, each time with a newer stamp of every server. The
+  work is not equal: version 1 answers with its whole list, ours with 90 kB at most. "Answer cut" marks rows in which 90 kB
+  did not hold the whole list.
+- **After news**: an exchange has brought newer stamps since the last request for the list, which is the usual case. **After
+  a change**: a server has left or come back. The time is that of the list alone.
+- **Outbound**: with another process, over HTTP. From ours the benchmark subtracts what the event loop does without gossip,
+  measured in other processes. "<": less than those processes differ.
+- **Memory** is that of the whole process, minus that of the same Express program without the package that received the same
+  kind of messages. Version 1 receives whole lists of version 1 servers. Ours receives messages of version 2 and gossips
+  with others; in a second measurement it receives whole lists.
 
 ## Against the targets
 
@@ -74,10 +75,10 @@ ${markdown(
 
 ${missed.map(({ what, limit = 'see [below](#what-limits-it)' }) => `- Missed: ${what}. What limits it: ${limit}.`).join('\n')}
 
-Idle bytes: the lower figure is that of six exchanges an interval of 30 s, three begun and three answered, counted on sockets,
-at the size where it is the greatest. The other is the simulator's (\`npm run report\`, [convergence.md](convergence.md)): it
-counts the exchanges as well, and takes 490 bytes of headers for each. The larger one is judged. The largest bodies are those of servers with
-URLs of 28 to 200 characters.
+Idle bytes: the lower figure counts six exchanges in an interval of 30 s, three started and three answered, on sockets, at the
+size with the highest figure. The other is the simulator's (\`npm run report\`, [convergence.md](convergence.md)), which also
+counts the exchanges, with 490 bytes of headers each. The larger one is compared with the target. The largest bodies are
+those of servers with URLs of 28 to 200 characters.
 
 ## A gossip message comes in
 
@@ -95,7 +96,8 @@ ${growth(measured)}
 
 ## Everything
 
-Event-loop time and CPU time in µs for one operation, and bytes of the bodies, both ways; of an outbound exchange the headers too.
+Event-loop time and CPU time of one operation in µs, and the bytes of its bodies both ways; for an outbound exchange including
+headers.
 
 ${markdown(
   ['what', 'servers', 'event loop', 'version 1', 'ratio', 'CPU', 'version 1', 'bytes', 'version 1'],
@@ -118,20 +120,20 @@ ${limits(measured)}
 
 ## Beside ordinary requests
 
-How long ordinary requests take a server that is gossiped with; \`npm run bench -- load --help\` says how that is measured.
+How long ordinary requests take on a server that answers gossip; \`npm run bench -- load --help\` says how this is measured.
 
 ${others('load --json', 'load.json', kept.load && tableOf(load.summary(JSON.parse(kept.load))))}
 
 ## By the number of offline servers
 
-What answering an exchange costs one of two Express servers; \`npm run bench -- traffic --help\` says how that is measured,
-and what "!" is.
+What answering an exchange costs one of two Express servers; \`npm run bench -- traffic --help\` says how this is
+measured, and what "!" means.
 
 ${others('traffic --json', 'traffic.json', kept.traffic && tableOf(traffic.summary(JSON.parse(kept.traffic))))}
 
 ## The core alone
 
-By the number of servers that it knows, in Rust, with no JavaScript around it.
+By the number of servers that it knows, in Rust, without JavaScript.
 
 ${others('core', 'core.txt', kept.core && `\`\`\`text\n${kept.core.replace(/[^\S\n]+$/gm, '').trim()}\n\`\`\``)}
 `;
@@ -179,9 +181,9 @@ function growth({ memory }) {
   const [fixed, whole] = [small, large].map(({ ours, bare }) => ours - bare);
   // A tenth as many are offline.
   const each = ((whole ?? 0) - (fixed ?? 0)) / ((large.n - small.n) * 1.1);
-  return `${figure((fixed ?? 0) / 1e6)} MB are there whatever the cluster. Each server that is known adds ${count(Math.round(each))} bytes, which are in the core, in the
-list that JavaScript keeps, and in the room that V8 takes for the objects of a list; how much is where is not measured. Nor are
-the figures more exact than a megabyte or so: they differ from run to run, with what V8 keeps in reserve.`;
+  return `${figure((fixed ?? 0) / 1e6)} MB do not depend on the cluster. Each known server adds ${count(Math.round(each))} bytes, in the core, in the
+list that JavaScript keeps, and in V8's room for the objects of a list; the shares are not measured. The figures differ by
+about a megabyte from run to run, with the memory that V8 keeps in reserve.`;
 }
 
 /** @param {Measured} measured */
@@ -189,19 +191,19 @@ function limits({ parts: all }) {
   const parts = all.find(({ n }) => n === N)?.parts;
   if (!parts) return 'Not measured in this run.';
   const time = (/** @type {string} */ name) => parts[name]?.eventLoop ?? 0;
-  return `Each part alone, again and again, at ${count(N)} servers, and the whole beside it in the same process, in µs of the event loop. That
-is another process than those of the rows above, with less in its memory, and other figures. A call into the addon that does nothing takes ${figure(time('nothing, native'))} µs.
+  return `Each part measured alone, at ${count(N)} servers, and the whole in the same process, in µs of the event loop. This process
+has less in its memory than those of the rows above, so its figures differ. A call into the addon that does nothing takes ${figure(time('nothing, native'))} µs.
 
-**An exchange between ours.** A request to an Express route that answers nothing in particular takes ${figure(time('request, bare'))} µs, and
-the same with the package ${figure(time('request, ours'))} µs: Express, HTTP and Node are nearly all of it.
+**An exchange between ours.** A request to a trivial Express route takes ${figure(time('request, bare'))} µs, and
+the same with the package ${figure(time('request, ours'))} µs: nearly all of it is Express, HTTP and Node.
 
 ${breakdown(time('whole, ours'), [
   ['`JSON.parse`', 'JSON', time('parse, ours')],
-  ['the exchange: the secret compared, one string in, one out', 'core', time('exchange, native')],
+  ['the exchange: compares the secret, takes one string, returns one', 'core', time('exchange, native')],
   ['`JSON.stringify`', 'JSON', time('stringify, ours')],
 ])}
 
-**A full message of a version 1 peer.** The whole request takes ${figure(time('request, full'))} µs; with version 1 in the place of the package
+**A full message of a version 1 peer.** The whole request takes ${figure(time('request, full'))} µs; with version 1 instead of the package
 ${figure(time('request, baseline'))} µs.
 
 ${breakdown(time('whole, full'), [
@@ -209,7 +211,7 @@ ${breakdown(time('whole, full'), [
   ['comparison of the secret', 'native', time('secret')],
   ['packing', 'boundary', time('pack')],
   [
-    'reading it, looking every server up, taking newer stamps, making the answer',
+    'reading the message, looking up each server, taking newer stamps, making the answer',
     'boundary and core',
     time('gossip, native'),
   ],
@@ -217,7 +219,7 @@ ${breakdown(time('whole, full'), [
   ['`JSON.stringify`', 'JSON', time('stringify, full')],
 ])}
 
-**The list**, asked for with the offline servers, after news.
+**The list** with the offline servers, after news.
 
 ${breakdown(time('whole, list'), [
   ['comparison of the secret', 'native', time('secret')],

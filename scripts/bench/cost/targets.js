@@ -110,7 +110,7 @@ const TARGETS = [
   },
   {
     what: 'event-loop time of one outbound exchange',
-    target: 'none that can be told, and not one call of the engine, at any N to 10 000',
+    target: 'not measurable, and no call of the engine, at any N to 10 000',
     most: 0,
     value: ({ rows, outbound }) =>
       outbound.some(({ calls }) => calls > 0)
