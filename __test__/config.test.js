@@ -134,13 +134,15 @@ test('an interval that is no number starts nothing: no thousand gossips (11)', a
 });
 
 test('an optional variable that is set to nothing has its default', async (t) => {
-  await accepted(t, {
+  const { engine } = await accepted(t, {
     SHAZBOT_GOSSIP_INTERVAL: '',
     SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '',
     SHAZBOT_MASTER_ANNOUNCE_INTERVAL: '',
     SHAZBOT_MONITOR: '',
     SHAZBOT_UPDATE_MASTER_LIST_ON_SHUTDOWN: '',
   });
+  assert.equal(engine.shazbotStatus().interval, 30);
+  assert.equal(engine.shazbotGetServerList().online[0]?.monitor, false);
 });
 
 test('a flag is true in any case, and everything else is false', async (t) => {
