@@ -19,8 +19,6 @@ const REST = 5_000;
 const CUT = 20_000;
 /** How often the lists of all are read: 30 processes share this machine with other tests, ms. */
 const EVERY = 300;
-// For an engine that is known to be slow, to see what comes after.
-const PATIENCE = Number(process.env.TEST_PATIENCE ?? 1);
 
 // One cluster goes through all of it: each step begins where the one before it has come to rest.
 describe('thirty Express servers, gossip every second', () => {
@@ -59,7 +57,7 @@ describe('thirty Express servers, gossip every second', () => {
    * @param {{ within: number, what: string }} options `within` in ms
    */
   async function rest(t, viewers, expected, { within, what }) {
-    const ms = await agree(viewers, expected, { timeout: within * PATIENCE, what, every: EVERY });
+    const ms = await agree(viewers, expected, { timeout: within, what, every: EVERY });
     t.diagnostic(`${what}: after ${ms} ms`);
     await during(REST, () => assertAgreed(viewers, expected), { every: EVERY });
   }
