@@ -1,5 +1,7 @@
 'use strict';
 
+// The configuration in environment variables: which values are valid, and which error names the others.
+
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 const { inspect } = require('node:util');
@@ -15,12 +17,11 @@ const { until } = require('../harness/until.js');
 /** @typedef {Record<string, string | undefined>} Environment */
 
 /**
- * A configuration in which nothing is wrong. The master list is an address where nobody listens: whether it can be
- * read does not matter here.
+ * A valid configuration. Nothing listens at the master list's URL: these tests do not need a master list.
  *
  * @returns {Promise<Record<string, string>>}
  */
-async function good() {
+async function validConfig() {
   const store = await nobody('servers.json');
   return {
     ...environment(await nobody()),
@@ -32,34 +33,34 @@ async function good() {
 }
 
 /**
- * What a start with these variables, over good ones, is rejected with.
+ * Starts with a valid configuration changed by these variables, and returns the error with which the start is rejected.
  *
  * @param {Environment} changes
  * @returns {Promise<import('..').ShazbotError>}
  */
-async function refusal(changes) {
+async function startError(changes) {
   const engine = freshEngine();
-  const env = { ...(await good()), ...changes };
+  const env = { ...(await validConfig()), ...changes };
   try {
     await withEnvironment(env, () => engine.shazbotStart());
   } catch (error) {
-    const refused = /** @type {import('..').ShazbotError} */ (error);
-    assert.equal(refused.code, 'SHAZBOT_INVALID_CONFIG', refused.message);
-    return refused;
+    const shazbotError = /** @type {import('..').ShazbotError} */ (error);
+    assert.equal(shazbotError.code, 'SHAZBOT_INVALID_CONFIG', shazbotError.message);
+    return shazbotError;
   }
   await engine.shazbotShutDown();
   assert.fail(`the start was not rejected: ${inspect(changes)}`);
 }
 
 /**
- * Starts with these variables, over good ones.
+ * Starts with a valid configuration changed by these variables.
  *
  * @param {TestContext} t
  * @param {Environment} changes
  */
-async function accepted(t, changes) {
+async function startWith(t, changes) {
   const engine = freshEngine();
-  const env = { ...(await good()), ...changes };
+  const env = { ...(await validConfig()), ...changes };
   t.after(() => engine.shazbotShutDown());
   await withEnvironment(env, () => engine.shazbotStart());
   return { engine, env };
@@ -74,30 +75,30 @@ const REQUIRED = [
 ];
 
 for (const name of [...REQUIRED, 'SHAZBOT_MASTER_LIST_UPDATE_AUTH']) {
-  test(`where ${name} alone is missing the message is version 1's`, async () => {
-    const { message } = await refusal({ [name]: undefined });
+  test(`a missing ${name} is reported in the words of version 1`, async () => {
+    const { message } = await startError({ [name]: undefined });
     assert.ok(message.includes(`Environment variable ${name} is required`), message);
   });
 }
 
 for (const name of REQUIRED) {
-  test(`${name} set to nothing is missing`, async () => {
-    const { message } = await refusal({ [name]: '' });
+  test(`an empty ${name} counts as missing`, async () => {
+    const { message } = await startError({ [name]: '' });
     assert.ok(message.includes(`Environment variable ${name} is required`), message);
   });
 }
 
-test('with nothing set, one error names all that is required', async () => {
-  const none = Object.fromEntries(Object.keys(await good()).map((name) => [name, undefined]));
-  const { message } = await refusal(none);
+test('with nothing set, one error names all required variables', async () => {
+  const unset = Object.fromEntries(Object.keys(await validConfig()).map((name) => [name, undefined]));
+  const { message } = await startError(unset);
   for (const name of ['SHAZBOT_SECRET', 'SHAZBOT_CONTROL_SECRET', 'SHAZBOT_BASE_URL', 'SHAZBOT_MASTER_LIST']) {
     assert.ok(message.includes(name), `${name} in: ${message}`);
   }
-  assert.ok(!message.includes('SHAZBOT_GOSSIP_INTERVAL'), 'what is optional is not named');
+  assert.ok(!message.includes('SHAZBOT_GOSSIP_INTERVAL'), 'optional variables are not named');
 });
 
-test('every variable that is missing or invalid is in the one error, with the reason', async () => {
-  const { message } = await refusal({
+test('one error names every missing or invalid variable, with the reason', async () => {
+  const { message } = await startError({
     SHAZBOT_SECRET: undefined,
     SHAZBOT_BASE_URL: 'ftp://a.test/',
     SHAZBOT_GOSSIP_INTERVAL: 'abc',
@@ -107,34 +108,35 @@ test('every variable that is missing or invalid is in the one error, with the re
   assert.match(message, /SHAZBOT_BASE_URL: /);
   assert.ok(message.includes('SHAZBOT_GOSSIP_INTERVAL: "abc" is not a number of seconds'), message);
   assert.match(message, /SHAZBOT_MASTER_ANNOUNCE_MINIMUM: /);
-  assert.ok(!message.includes('SHAZBOT_CONTROL_SECRET'), 'what is right is not named');
+  assert.ok(!message.includes('SHAZBOT_CONTROL_SECRET'), 'valid variables are not named');
 });
 
-const NUMBERS = {
-  SHAZBOT_GOSSIP_INTERVAL: { good: ['0.1', '0.5', '30', '3600', '1e1'], bad: ['0', '0.09', '3601'] },
-  SHAZBOT_MASTER_ANNOUNCE_MINIMUM: { good: ['0.5', '300', '86400'], bad: ['86401'] },
-  SHAZBOT_MASTER_ANNOUNCE_INTERVAL: { good: ['0.5', '600', '86400'], bad: ['86401'] },
+/** Seconds: valid values, and values outside the limits. */
+const DURATIONS = {
+  SHAZBOT_GOSSIP_INTERVAL: { valid: ['0.1', '0.5', '30', '3600', '1e1'], outside: ['0', '0.09', '3601'] },
+  SHAZBOT_MASTER_ANNOUNCE_MINIMUM: { valid: ['0.5', '300', '86400'], outside: ['86401'] },
+  SHAZBOT_MASTER_ANNOUNCE_INTERVAL: { valid: ['0.5', '600', '86400'], outside: ['86401'] },
 };
 
-for (const [name, values] of Object.entries(NUMBERS)) {
-  test(`${name} is a finite number of seconds within its limits`, async (t) => {
-    for (const bad of ['abc', '30s', '1,5', 'NaN', 'Infinity', '-Infinity', '1e999', '-1', ...values.bad]) {
-      const { message } = await refusal({ [name]: bad });
+for (const [name, { valid, outside }] of Object.entries(DURATIONS)) {
+  test(`${name} must be a finite number of seconds within its limits`, async (t) => {
+    for (const bad of ['abc', '30s', '1,5', 'NaN', 'Infinity', '-Infinity', '1e999', '-1', ...outside]) {
+      const { message } = await startError({ [name]: bad });
       assert.ok(message.includes(`${name}: "${bad}"`), message);
     }
-    for (const value of values.good) await accepted(t, { [name]: value });
+    for (const value of valid) await startWith(t, { [name]: value });
   });
 }
 
-test('an interval that is no number starts nothing: no thousand gossips (11)', async (t) => {
+test('an interval that is not a number starts nothing: no peer and no master list is contacted', async (t) => {
   const peer = await startFakePeer(t);
   const store = await startStore(t, { list: { online: [peer.entry()] } });
-  await refusal({ ...store.env, SHAZBOT_GOSSIP_INTERVAL: 'abc' });
+  await startError({ ...store.env, SHAZBOT_GOSSIP_INTERVAL: 'abc' });
   await during(1_000, () => assert.equal(peer.connections + store.calls.length, 0));
 });
 
-test('an optional variable that is set to nothing has its default', async (t) => {
-  const { engine } = await accepted(t, {
+test('an empty optional variable has its default value', async (t) => {
+  const { engine } = await startWith(t, {
     SHAZBOT_GOSSIP_INTERVAL: '',
     SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '',
     SHAZBOT_MASTER_ANNOUNCE_INTERVAL: '',
@@ -145,7 +147,7 @@ test('an optional variable that is set to nothing has its default', async (t) =>
   assert.equal(engine.shazbotGetServerList().online[0]?.monitor, false);
 });
 
-test('a flag is true in any case, and everything else is false', async (t) => {
+test('a flag is on if it is "true" in upper or lower case, and off otherwise', async (t) => {
   for (const [value, monitor] of /** @type {const} */ ([
     ['true', true],
     ['TRUE', true],
@@ -155,28 +157,28 @@ test('a flag is true in any case, and everything else is false', async (t) => {
     ['false', false],
     [undefined, false],
   ])) {
-    const { engine } = await accepted(t, { SHAZBOT_MONITOR: value });
+    const { engine } = await startWith(t, { SHAZBOT_MONITOR: value });
     assert.equal(engine.shazbotGetServerList().online[0]?.monitor, monitor, value);
   }
 });
 
-test('URLs are absolute, http or https; the master list ones may be file: too', async (t) => {
+test('URLs must be absolute http or https URLs, and only those of the master list may be file: URLs', async (t) => {
   const list = fileList();
   const url = ['SHAZBOT_BASE_URL', 'SHAZBOT_MASTER_LIST', 'SHAZBOT_MASTER_LIST_UPDATE'];
   for (const name of url) {
     for (const bad of ['localhost:3000', '/servers', 'servers.json', 'ftp://a.test/', 'http://', 'not a URL']) {
-      const { message } = await refusal({ [name]: bad });
+      const { message } = await startError({ [name]: bad });
       assert.match(message, new RegExp(`${name}: `), bad);
     }
   }
-  const { message } = await refusal({ SHAZBOT_BASE_URL: list.env.SHAZBOT_MASTER_LIST });
+  const { message } = await startError({ SHAZBOT_BASE_URL: list.env.SHAZBOT_MASTER_LIST });
   assert.match(message, /SHAZBOT_BASE_URL: /);
-  for (const [written, listed] of Object.entries({
+  for (const [configured, listed] of Object.entries({
     'http://one.test:3000': 'http://one.test:3000/',
     'HTTPS://ONE.test:443/': 'https://one.test/',
     'http://one.test/behind/a/path': 'http://one.test/behind/a/path/',
   })) {
-    const { engine } = await accepted(t, { SHAZBOT_BASE_URL: written });
+    const { engine } = await startWith(t, { SHAZBOT_BASE_URL: configured });
     assert.deepEqual(
       engine.shazbotGetServerList().online.map(({ baseUrl }) => baseUrl),
       [listed],
@@ -184,16 +186,16 @@ test('URLs are absolute, http or https; the master list ones may be file: too', 
   }
 });
 
-test('with a file: master list the two variables of its update may be left out', async (t) => {
+test('with a file: master list the two variables for updating it may be missing', async (t) => {
   const { env } = fileList();
-  await accepted(t, { ...env, SHAZBOT_MASTER_LIST_UPDATE: undefined, SHAZBOT_MASTER_LIST_UPDATE_AUTH: undefined });
+  await startWith(t, { ...env, SHAZBOT_MASTER_LIST_UPDATE: undefined, SHAZBOT_MASTER_LIST_UPDATE_AUTH: undefined });
 });
 
-test('an authorization that is set but empty is allowed', async (t) => {
-  await accepted(t, { SHAZBOT_MASTER_LIST_UPDATE_AUTH: '' });
+test('an empty SHAZBOT_MASTER_LIST_UPDATE_AUTH is allowed', async (t) => {
+  await startWith(t, { SHAZBOT_MASTER_LIST_UPDATE_AUTH: '' });
 });
 
-test('no value of a secret is in any error or warning', async (t) => {
+test('no error or warning contains a secret', async (t) => {
   const warnings = catchWarnings(t);
   const secrets = {
     SHAZBOT_SECRET: 'hush-one',
@@ -201,44 +203,44 @@ test('no value of a secret is in any error or warning', async (t) => {
     SHAZBOT_MASTER_LIST_UPDATE_AUTH: 'Bearer hush-three',
   };
   const wrong = { SHAZBOT_GOSSIP_INTERVAL: 'abc', SHAZBOT_BASE_URL: 'nowhere' };
-  const errors = [await refusal({ ...secrets, ...wrong })];
-  // Values that cannot be sent in a header are wrong in themselves, if the engine looks at them.
+  const errors = [await startError({ ...secrets, ...wrong })];
+  // Secrets that cannot be sent in a header may be errors of their own.
   for (const name of Object.keys(secrets)) {
     errors.push(
-      await refusal({ ...secrets, ...wrong, [name]: 'hush\nfour' }),
-      await refusal({ ...secrets, ...wrong, [name]: '' + ' hush' }),
+      await startError({ ...secrets, ...wrong, [name]: 'hush\nfour' }),
+      await startError({ ...secrets, ...wrong, [name]: '\u007fhush' }),
     );
   }
-  const said = inspect([errors, warnings, errors.map((error) => [error.message, error.stack, JSON.stringify(error)])], {
+  const text = inspect([errors, warnings, errors.map((error) => [error.message, error.stack, JSON.stringify(error)])], {
     depth: 9,
   });
-  assert.ok(!said.includes('hush'), said);
+  assert.ok(!text.includes('hush'), text);
 });
 
-test('the configuration is read at the start, and again at the next one', async (t) => {
-  const { engine } = await accepted(t, { SHAZBOT_MONITOR: 'false' });
+test('each start reads the configuration again', async (t) => {
+  const { engine } = await startWith(t, { SHAZBOT_MONITOR: 'false' });
   await engine.shazbotShutDown();
   /** @type {Record<string, string>} */
-  const env = { ...(await good()), SHAZBOT_MONITOR: 'true' };
+  const env = { ...(await validConfig()), SHAZBOT_MONITOR: 'true' };
   await withEnvironment(env, () => engine.shazbotStart());
   const [own] = engine.shazbotGetServerList().online;
   assert.deepEqual([own?.baseUrl, own?.monitor], [env.SHAZBOT_BASE_URL, true]);
 });
 
-test('a start that was refused can be repeated with a good configuration', async (t) => {
+test('after a rejected start, a start with a valid configuration works', async (t) => {
   const engine = freshEngine();
-  const env = await good();
+  const env = await validConfig();
   await assert.rejects(withEnvironment({ ...env, SHAZBOT_SECRET: '' }, () => engine.shazbotStart()));
   t.after(() => engine.shazbotShutDown());
   await withEnvironment(env, () => engine.shazbotStart());
   assert.equal(engine.shazbotGetServerList().online.length, 1);
 });
 
-test('handlers work from the moment the start was called', async (t) => {
+test('the request handlers work as soon as shazbotStart was called', async (t) => {
   const engine = freshEngine();
   const slow = await startStore(t);
   slow.faults.GET = 'slow';
-  const env = { ...(await good()), ...slow.env };
+  const env = { ...(await validConfig()), ...slow.env };
   t.after(() => engine.shazbotShutDown());
   const start = withEnvironment(env, () => engine.shazbotStart());
   assert.equal(engine.shazbotGetServerList().online.length, 1);
@@ -246,7 +248,7 @@ test('handlers work from the moment the start was called', async (t) => {
   await start;
 });
 
-test('servers whose base URLs lack the final slash are one cluster', async (t) => {
+test('servers with base URLs without a final slash form one cluster', async (t) => {
   const store = await startStore(t);
   const servers = await startServers(t, 2, { env: store.env });
   for (const server of servers) {
@@ -255,5 +257,5 @@ test('servers whose base URLs lack the final slash are one cluster', async (t) =
   }
   for (const server of servers) await server.restart();
   await agree(servers, { online: servers });
-  await until(() => store.servers().length === 2, { what: 'both are in the list, once' });
+  await until(() => store.servers().length === 2, { what: 'each is in the master list once' });
 });

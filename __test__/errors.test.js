@@ -1,5 +1,7 @@
 'use strict';
 
+// The errors of the public functions: their code, status and message.
+
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
@@ -13,21 +15,17 @@ const NOT_STARTED = { code: 'SHAZBOT_NOT_STARTED', status: 503, message: 'Cluste
 /** @typedef {{ code: string, status: number, message?: string }} Expected */
 
 /**
+ * Asserts that this is an error of the package with these properties, without a secret in it.
+ *
  * @param {unknown} error
  * @param {Expected} expected
  */
-function check(error, { code, status, message: text }) {
+function assertShazbotError(error, { code, status, message: text }) {
   assert.ok(error instanceof Error);
-  const {
-    code: itsCode,
-    status: itsStatus,
-    statusCode,
-    expose,
-    stack,
-  } = /** @type {import('..').ShazbotError} */ (error);
-  assert.deepEqual([itsCode, itsStatus, statusCode, expose], [code, status, status, true]);
-  if (text !== undefined) assert.equal(error.message, text);
-  for (const secret of [SECRET, CONTROL_SECRET]) assert.ok(!`${error.message}${stack}`.includes(secret));
+  const actual = /** @type {import('..').ShazbotError} */ (error);
+  assert.deepEqual([actual.code, actual.status, actual.statusCode, actual.expose], [code, status, status, true]);
+  if (text !== undefined) assert.equal(actual.message, text);
+  for (const secret of [SECRET, CONTROL_SECRET]) assert.ok(!`${actual.message}${actual.stack}`.includes(secret));
 }
 
 /**
@@ -35,16 +33,16 @@ function check(error, { code, status, message: text }) {
  * @param {Expected} expected
  */
 async function rejects(call, expected) {
-  // A throw here would be one that a program's `.catch` does not see.
+  // A synchronous throw would bypass the `.catch` of a program.
   const promise = call();
   assert.ok(promise instanceof Promise);
   await assert.rejects(promise, (error) => {
-    check(error, expected);
+    assertShazbotError(error, expected);
     return true;
   });
 }
 
-test('before the start every call but start and shutdown fails with SHAZBOT_NOT_STARTED', async () => {
+test('before the start every other call fails with SHAZBOT_NOT_STARTED', async () => {
   const engine = freshEngine();
   await rejects(() => engine.shazbotGossipRequest(SECRET, message()), NOT_STARTED);
   await rejects(() => engine.shazbotListRequest(CONTROL_SECRET), NOT_STARTED);
@@ -53,14 +51,14 @@ test('before the start every call but start and shutdown fails with SHAZBOT_NOT_
     assert.throws(
       () => engine.shazbotGetServerList(all),
       (error) => {
-        check(error, NOT_STARTED);
+        assertShazbotError(error, NOT_STARTED);
         return true;
       },
     );
   }
 });
 
-test('a wrong secret is SHAZBOT_UNAUTHORIZED, 401', async (t) => {
+test('a wrong secret is rejected with SHAZBOT_UNAUTHORIZED and status 401', async (t) => {
   const engine = await startEngine(t);
   const unauthorized = { code: 'SHAZBOT_UNAUTHORIZED', status: 401 };
   await rejects(() => engine.shazbotGossipRequest(CONTROL_SECRET, message()), {
@@ -73,18 +71,18 @@ test('a wrong secret is SHAZBOT_UNAUTHORIZED, 401', async (t) => {
   });
 });
 
-test('a body that is no message is SHAZBOT_INVALID_MESSAGE, 400, but only for who has the secret', async (t) => {
+test('an invalid body is rejected with SHAZBOT_INVALID_MESSAGE and status 400, if the secret is right', async (t) => {
   const engine = await startEngine(t);
   const invalid = { code: 'SHAZBOT_INVALID_MESSAGE', status: 400 };
-  const nothing = /** @type {any} */ (undefined);
-  await rejects(() => engine.shazbotGossipRequest(SECRET, nothing), invalid);
-  await rejects(() => engine.shazbotControlRequest(CONTROL_SECRET, nothing), invalid);
+  const noBody = /** @type {any} */ (undefined);
+  await rejects(() => engine.shazbotGossipRequest(SECRET, noBody), invalid);
+  await rejects(() => engine.shazbotControlRequest(CONTROL_SECRET, noBody), invalid);
   const unauthorized = { code: 'SHAZBOT_UNAUTHORIZED', status: 401 };
-  await rejects(() => engine.shazbotGossipRequest('', nothing), unauthorized);
-  await rejects(() => engine.shazbotControlRequest('', nothing), unauthorized);
+  await rejects(() => engine.shazbotGossipRequest('', noBody), unauthorized);
+  await rejects(() => engine.shazbotControlRequest('', noBody), unauthorized);
 });
 
-test('a bad configuration is SHAZBOT_INVALID_CONFIG, 500, and the engine is not started', async () => {
+test('an invalid configuration is rejected with SHAZBOT_INVALID_CONFIG and status 500, and nothing is started', async () => {
   const engine = freshEngine();
   await rejects(() => withEnvironment({}, () => engine.shazbotStart()), {
     code: 'SHAZBOT_INVALID_CONFIG',
@@ -93,11 +91,14 @@ test('a bad configuration is SHAZBOT_INVALID_CONFIG, 500, and the engine is not 
   assert.throws(() => engine.shazbotGetServerList(), NOT_STARTED);
 });
 
-test('whatever the arguments are, a function that returns a promise does not throw', async (t) => {
+test('functions that return a promise never throw synchronously, whatever their arguments', async (t) => {
   const engine = await startEngine(t);
   const circular = /** @type {any} */ ({ message: 'gossip' });
   circular.online = [circular];
-  const hostile = new Proxy({}, { get: () => assert.fail('a trap'), ownKeys: () => assert.fail('a trap') });
+  const proxy = new Proxy(
+    {},
+    { get: () => assert.fail('a proxy trap was called'), ownKeys: () => assert.fail('a proxy trap was called') },
+  );
   const getter = {
     message: 'gossip',
     get online() {
@@ -106,18 +107,18 @@ test('whatever the arguments are, a function that returns a promise does not thr
   };
   const revoked = Proxy.revocable({}, {});
   revoked.revoke();
-  const odd = /** @type {any[]} */ ([
+  const values = /** @type {any[]} */ ([
     Symbol('s'),
     1n,
     () => 1,
-    hostile,
+    proxy,
     getter,
     circular,
     revoked.proxy,
     new Map(),
     NaN,
   ]);
-  for (const value of odd) {
+  for (const value of values) {
     for (const call of [
       () => engine.shazbotGossipRequest(value, value),
       () => engine.shazbotGossipRequest(SECRET, value),
@@ -142,15 +143,15 @@ test('whatever the arguments are, a function that returns a promise does not thr
   );
 });
 
-test('Express answers with the status of the error where the route does not catch it', async (t) => {
+test('Express answers with the status of an error that the route does not catch', async (t) => {
   const server = await startServer(t, { env: { ...fileList().env, TEST_START: 'no' } });
   const plain = `${server.baseUrl}plain/`;
   const list = () => request(`${plain}clustershazbot/list`);
   assert.deepEqual([(await gossip(plain, message())).status, (await list()).status], [503, 503]);
   await server.order('start');
   assert.equal((await list()).status, 200);
-  const refused = await gossip(plain, message(), { authorization: 'wrong' });
-  assert.deepEqual([refused.status, refused.json.error], [401, 'Unauthorized: Invalid SHAZBOT_SECRET']);
+  const rejected = await gossip(plain, message(), { authorization: 'wrong' });
+  assert.deepEqual([rejected.status, rejected.json.error], [401, 'Unauthorized: Invalid SHAZBOT_SECRET']);
   assert.equal((await gossip(plain, {})).status, 400);
   assert.equal((await gossip(plain, message())).status, 200);
 });
