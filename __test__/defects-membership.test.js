@@ -1,7 +1,6 @@
 'use strict';
 
-// What version 1 got wrong about who is up: each test is named for what it protects, and says which of the
-// defects in the list of version 1's behaviour it guards against.
+// Defects of version 1 in deciding which servers are online, which must not come back.
 
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
@@ -21,16 +20,27 @@ function view(engine) {
   return { online: urls(online), offline: urls(offline) };
 }
 
-describe('who is up', { concurrency: 3 }, () => {
-  test('a killed server stays offline in every list: no stale entry brings it back (1)', async (t) => {
-    const servers = await startServers(t, 6, { env: fileList().env });
-    await agree(servers, { online: servers });
-    await acquainted(servers);
-    const [victim, ...others] = /** @type {[typeof servers[0], ...typeof servers]} */ (servers);
+/**
+ * Starts servers that know each other well enough to detect the failure of the first one.
+ *
+ * @param {import('node:test').TestContext} t
+ * @param {number} count
+ */
+async function startWithVictim(t, count) {
+  const servers = await startServers(t, count, { env: fileList().env });
+  await agree(servers, { online: servers });
+  await acquainted(servers);
+  const [victim, ...others] = /** @type {[typeof servers[0], ...typeof servers]} */ (servers);
+  return { victim, others };
+}
+
+describe('which servers are online', { concurrency: 3 }, () => {
+  test('a killed server stays offline in every list: a stale entry does not revive it', async (t) => {
+    const { victim, others } = await startWithVictim(t, 6);
     const before = await heldOf(/** @type {any} */ (others[0]).baseUrl, victim.baseUrl);
     await victim.kill();
     await agree(others, { online: others, offline: [victim] });
-    // A peer that missed the death goes on telling what it knew.
+    // As from a peer that missed the death and still sends the old entry.
     for (const other of others) await gossip(other.baseUrl, message([before.online]));
     await during(5_000, async () => {
       for (const other of others) {
@@ -39,12 +49,9 @@ describe('who is up', { concurrency: 3 }, () => {
     });
   });
 
-  test('an entry that lost what only our servers know does not bring back a server that died after it (1)', async (t) => {
-    const servers = await startServers(t, 3, { env: fileList().env });
-    await agree(servers, { online: servers });
-    await acquainted(servers);
-    const [victim, ...others] = /** @type {[typeof servers[0], ...typeof servers]} */ (servers);
-    // As the list route hands it out: version 1's three fields.
+  test('a stale entry without the shazbot field does not revive a server that died after it', async (t) => {
+    const { victim, others } = await startWithVictim(t, 3);
+    // The list route gives entries with the three fields of version 1 only.
     const before = (await victim.list()).online.filter(({ baseUrl }) => baseUrl === victim.baseUrl);
     await victim.kill();
     await agree(others, { online: others, offline: [victim] });
@@ -54,7 +61,7 @@ describe('who is up', { concurrency: 3 }, () => {
     });
   });
 
-  test('an online entry that is older than the offline one changes nothing (1)', async (t) => {
+  test('an online entry that is older than the offline entry changes nothing', async (t) => {
     const engine = await startEngine(t);
     const dead = await nobody();
     await engine.shazbotGossipRequest(SECRET, message([], [entry(dead, 1_000)]));
@@ -62,14 +69,14 @@ describe('who is up', { concurrency: 3 }, () => {
     assert.deepEqual(view(engine), { online: [engine.baseUrl], offline: [dead] });
   });
 
-  test('the same news in any order, and any number of times, gives the same lists (2)', async (t) => {
+  test('the same entries give the same lists, in any order and any number of times', async (t) => {
     const engine = await startEngine(t);
     const origin = await nobody();
     const now = Date.now();
-    const facts = ['online', 'offline'].flatMap((state) => {
+    const states = ['online', 'offline'].flatMap((state) => {
       return [now - 3_000, now - 2_000, now - 1_000].map((lastUpdate) => ({ state, lastUpdate }));
     });
-    const triples = facts.flatMap((a) => facts.flatMap((b) => facts.map((c) => [a, b, c])));
+    const triples = states.flatMap((a) => states.flatMap((b) => states.map((c) => [a, b, c])));
     const orders = [
       [0, 1, 2],
       [0, 2, 1],
@@ -79,17 +86,17 @@ describe('who is up', { concurrency: 3 }, () => {
       [2, 1, 0],
       [0, 0, 1, 2, 0],
     ];
-    // Each triple in each order is about a server of its own; one message tells the n-th fact of them all.
+    // Each triple in each order belongs to a server of its own. One message has the n-th state of all these servers.
     for (const [o, order] of orders.entries()) {
       for (const n of order) {
-        const told = triples.map((triple, i) => {
-          const { state, lastUpdate } = /** @type {typeof facts[0]} */ (triple[n]);
-          // As the server itself says it of its life and of its leave: another's word would be looked into.
+        const entries = triples.map((triple, i) => {
+          const { state, lastUpdate } = /** @type {typeof states[0]} */ (triple[n]);
+          // The incarnation and the leave as the server itself states them: a third party's entry would be verified first.
           const shazbot = `${lastUpdate}.1${state === 'online' ? '' : '.l'}`;
           return { baseUrl: `${origin}${i}/${o}/`, monitor: false, state, lastUpdate, shazbot };
         });
-        const online = told.filter(({ state }) => state === 'online');
-        const offline = told.filter(({ state }) => state === 'offline');
+        const online = entries.filter(({ state }) => state === 'online');
+        const offline = entries.filter(({ state }) => state === 'offline');
         await engine.shazbotGossipRequest(SECRET, message(online, offline));
       }
     }
@@ -107,7 +114,7 @@ describe('who is up', { concurrency: 3 }, () => {
     }
   });
 
-  test('a server that leaves is not listed online by anybody, however fast they gossip with it meanwhile (3)', async (t) => {
+  test('a server that leaves stays offline in every list, even if the others gossip very often', async (t) => {
     const servers = await startServers(t, 4, { env: { ...fileList().env, SHAZBOT_GOSSIP_INTERVAL: '0.1' } });
     await agree(servers, { online: servers });
     const [leaver, ...others] = /** @type {[typeof servers[0], ...typeof servers]} */ (servers);
@@ -118,42 +125,42 @@ describe('who is up', { concurrency: 3 }, () => {
     });
   });
 
-  test('a server that a peer with a fast clock called offline is online, in one list, with a newer stamp (5)', async (t) => {
+  test('a server refutes an offline entry about itself from a peer with a fast clock, with a newer lastUpdate', async (t) => {
     const engine = await startEngine(t);
-    const accusation = entry(engine.baseUrl, -HOUR);
-    const answer = await engine.shazbotGossipRequest(SECRET, message([], [accusation]));
+    const falseDeath = entry(engine.baseUrl, -HOUR);
+    const answer = await engine.shazbotGossipRequest(SECRET, message([], [falseDeath]));
     assert.deepEqual(view(engine), { online: [engine.baseUrl], offline: [] });
     assert.deepEqual(urls(answer.offline ?? []), []);
     const own = answer.online.find(({ baseUrl }) => baseUrl === engine.baseUrl);
-    assert.ok(own && own.lastUpdate > accusation.lastUpdate, 'the answer outdoes the accusation');
+    assert.ok(own && own.lastUpdate > falseDeath.lastUpdate, 'the answer is newer than the false death');
   });
 
-  test('all servers agree again after one was called offline by a peer with a fast clock (5)', async (t) => {
+  test('all servers list a server online again after a peer with a fast clock reported it offline', async (t) => {
     const servers = await startServers(t, 3, { env: fileList().env });
     await agree(servers, { online: servers });
-    const [accused, witness] = /** @type {[typeof servers[0], typeof servers[0]]} */ (servers);
-    const held = await heldOf(witness.baseUrl, accused.baseUrl);
-    await gossip(witness.baseUrl, message([], [{ ...held.online, lastUpdate: Date.now() + HOUR }]));
+    const [subject, other] = /** @type {[typeof servers[0], typeof servers[0]]} */ (servers);
+    const held = await heldOf(other.baseUrl, subject.baseUrl);
+    await gossip(other.baseUrl, message([], [{ ...held.online, lastUpdate: Date.now() + HOUR }]));
     await until(
       async () => {
-        const own = await heldOf(accused.baseUrl, accused.baseUrl);
+        const own = await heldOf(subject.baseUrl, subject.baseUrl);
         return own.online?.lastUpdate > Date.now() + HOUR - 60_000;
       },
-      { what: 'the accused server has answered the accusation' },
+      { what: 'the server has refuted its death' },
     );
     await agree(servers, { online: servers });
   });
 
-  test('a server whose clock is two hours ahead is listed offline when it is gone (6)', async (t) => {
+  test('a server whose clock is two hours fast is listed offline when it stops', async (t) => {
     const fast = await startFakePeer(t, { ahead: 2 * HOUR });
     const { env } = fileList();
     const servers = await startServers(t, 2, { env });
-    // Has no rounds of its own in the time of the test: it can learn the death from the others alone.
-    const told = await startServer(t, { env: { ...env, SHAZBOT_GOSSIP_INTERVAL: '3600' } });
-    const all = [...servers, told];
+    // Has no gossip round during the test: it can learn of the death only from the others.
+    const passive = await startServer(t, { env: { ...env, SHAZBOT_GOSSIP_INTERVAL: '3600' } });
+    const all = [...servers, passive];
     await agree(all, { online: all });
     for (const server of all) await gossip(server.baseUrl, message([fast.entry()]));
-    await until(() => fast.received.length >= 15, { timeout: 30_000, what: 'they have gossiped with it' });
+    await until(() => fast.received.length >= 15, { timeout: 30_000, what: 'the servers have gossiped with it' });
     await fast.stop();
     for (const server of all) {
       await until(async () => (await server.view()).offline.includes(fast.baseUrl), {
@@ -162,21 +169,21 @@ describe('who is up', { concurrency: 3 }, () => {
     }
   });
 
-  test('an offline entry without a numeric stamp is not kept (16)', async (t) => {
+  test('an offline entry without a numeric lastUpdate is not kept', async (t) => {
     const engine = await startEngine(t);
     const { lastUpdate: _, ...unstamped } = entry(await nobody());
     await engine.shazbotGossipRequest(SECRET, message([], [unstamped, { ...unstamped, lastUpdate: null }]));
     assert.deepEqual(view(engine).offline, []);
   });
 
-  test('a peer that slept for a day does not bring back servers that were forgotten (16)', async (t) => {
+  test('a peer that slept for a day does not revive servers that were forgotten', async (t) => {
     const engine = await startEngine(t);
     const long = await nobody();
     await engine.shazbotGossipRequest(SECRET, message([entry(long, 25 * HOUR), entry(`${long}b/`, 21 * HOUR)]));
     assert.deepEqual(view(engine), { online: [engine.baseUrl], offline: [] });
   });
 
-  test('a server has one name, however its base URL is written (17)', async (t) => {
+  test('different spellings of a base URL are the same server', async (t) => {
     const { port } = new URL(await nobody());
     const engine = await startEngine(t, { SHAZBOT_BASE_URL: `http://LOCALHOST:${port}` });
     assert.deepEqual(view(engine).online, [`http://localhost:${port}/`]);
@@ -193,7 +200,7 @@ describe('who is up', { concurrency: 3 }, () => {
     assert.deepEqual(view(engine).online, [other, 'http://127.0.0.1/', `http://localhost:${port}/`].sort());
   });
 
-  test('a server does not gossip with itself under another spelling of its name (17)', async (t) => {
+  test('a server does not gossip with itself under another spelling of its base URL', async (t) => {
     const self = await startFakePeer(t);
     const { port } = new URL(self.baseUrl);
     const engine = await startEngine(t, {
@@ -201,8 +208,8 @@ describe('who is up', { concurrency: 3 }, () => {
       SHAZBOT_GOSSIP_INTERVAL: '0.1',
     });
     await engine.shazbotGossipRequest(SECRET, message([entry(self.baseUrl), entry(`http://127.0.0.1:${port}`)]));
-    // Whether another process answers at its base URL it asks, as it knows nobody: that is no exchange.
-    await until(() => self.received.length > 10, { what: 'ten rounds are over' });
+    // These are self-probes, which a server sends while it knows no other: they do not count as exchanges.
+    await until(() => self.received.length > 10, { what: 'ten self-probes have arrived' });
     assert.deepEqual(urls(engine.shazbotGetServerList(true).online), [self.baseUrl]);
     assert.equal(engine.shazbotStatus().lastOut, undefined);
   });

@@ -1,7 +1,6 @@
 'use strict';
 
-// What version 1 got wrong in whom it contacts, when, and what it makes of the answers. See
-// defects-membership.test.js for the numbers.
+// Defects of version 1 in which peers it contacts, when, and how it takes their answers, which must not come back.
 
 const assert = require('node:assert/strict');
 const { readFileSync } = require('node:fs');
@@ -16,20 +15,20 @@ const { startNetwork } = require('./support/network.js');
 const { freePorts } = require('../harness/ports.js');
 const { until } = require('../harness/until.js');
 
-test('a probe that fails after fresh news of the peer arrived does not make it offline (7)', async (t) => {
+test('a probe that fails after the peer itself sent gossip does not make the peer offline', async (t) => {
   const server = await startServer(t, { env: { ...fileList().env, SHAZBOT_GOSSIP_INTERVAL: '1' } });
   const peer = await startFakePeer(t);
   await gossip(server.baseUrl, message([peer.entry()]));
-  await until(() => peer.received.length >= 2, { what: 'the server has had answers' });
+  await until(() => peer.received.length >= 2, { what: 'the peer has answered the server' });
 
-  // For longer than a probe and its retry take.
-  let bad = Number.POSITIVE_INFINITY;
+  // The peer resets connections for longer than a probe and its retry take.
+  let failUntil = Number.POSITIVE_INFINITY;
   let failures = 0;
   peer.answer = async () => {
-    if (Date.now() > bad) return peer.alive();
-    if (failures === 0) bad = Date.now() + 4_000;
+    if (Date.now() > failUntil) return peer.alive();
+    if (failures === 0) failUntil = Date.now() + 4_000;
     failures += 1;
-    // The probe is under way: now the peer itself speaks, and then the probe fails.
+    // While the probe is under way the peer itself sends gossip, and then the probe fails.
     await gossip(server.baseUrl, message([peer.entry()]));
     return 'reset';
   };
@@ -37,16 +36,16 @@ test('a probe that fails after fresh news of the peer arrived does not make it o
   await during(6_000, async () => {
     assert.ok((await server.view()).online.includes(peer.baseUrl), 'the peer is listed online');
   });
-  assert.ok(failures >= 2, 'so does the second one');
+  assert.ok(failures >= 2, 'the retry fails too');
 });
 
-test('a peer that answers 200 with no message counts as failed, and the server lives on (9)', async (t) => {
+test('a peer that answers 200 without a gossip message counts as failed, and the server keeps running', async (t) => {
   const bodies = ['{}', 'null', '"gossip"', '[]', '', '<html></html>', '{"message":"gossip","online":7}'];
   const server = await startServer(t, { env: fileList().env });
   const peers = await Promise.all(bodies.map(() => startFakePeer(t)));
   await gossip(server.baseUrl, message(peers.map((peer) => peer.entry())));
   for (const [n, peer] of peers.entries()) {
-    await until(() => peer.received.length >= 2, { what: 'the server has had answers', timeout: 20_000 });
+    await until(() => peer.received.length >= 2, { what: 'the peer has answered the server', timeout: 20_000 });
     peer.answer = () => ({ body: /** @type {string} */ (bodies[n]) });
   }
   for (const [n, peer] of peers.entries()) {
@@ -57,7 +56,7 @@ test('a peer that answers 200 with no message counts as failed, and the server l
   }
 });
 
-test('link-local addresses, where cloud providers keep credentials, are never listed nor contacted (10)', async (t) => {
+test('link-local addresses, where cloud providers serve credentials, are never listed or contacted', async (t) => {
   const engine = await startEngine(t, { SHAZBOT_GOSSIP_INTERVAL: '0.1' });
   const bad = [
     'http://169.254.169.254/',
@@ -89,10 +88,10 @@ test('repeated starts, also after a shutdown, do not multiply the gossip rounds'
   assert.ok(ms > 3_500, `ten rounds at an interval of 0.5 s took only ${ms} ms`);
 });
 
-test('two halves that have called each other offline find together again by themselves (15)', async (t) => {
+test('two halves that listed each other offline during a partition find each other again automatically', async (t) => {
   const network = await startNetwork(t);
   const { env } = fileList();
-  // The master list is read at the start and never again: it is no help.
+  // The master list is read at the start only, so that it cannot join the halves.
   const announce = { SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '86400', SHAZBOT_MASTER_ANNOUNCE_INTERVAL: '86400' };
   const servers = await Promise.all(
     (await freePorts(4)).map(async (port) => {
@@ -101,31 +100,39 @@ test('two halves that have called each other offline find together again by them
   );
   await agree(servers, { online: servers });
   await acquainted(servers);
-  assert.ok(network.carried() > 0, 'the exchanges go through the network of the test');
+  assert.ok(network.carried() > 0, "the exchanges go through the test's network");
 
   const left = servers.slice(0, 2);
   const right = servers.slice(2);
   const half = new Map(servers.map((server) => [server.port, left.includes(server)]));
   network.only((from, to) => half.get(from) === half.get(to));
   await Promise.all([
-    agree(left, { online: left, offline: right }, { what: 'the left half is alone', timeout: 20_000 }),
-    agree(right, { online: right, offline: left }, { what: 'the right half is alone', timeout: 20_000 }),
+    agree(
+      left,
+      { online: left, offline: right },
+      { what: 'the left half lists the right half offline', timeout: 20_000 },
+    ),
+    agree(
+      right,
+      { online: right, offline: left },
+      { what: 'the right half lists the left half offline', timeout: 20_000 },
+    ),
   ]);
   network.heal();
-  await agree(servers, { online: servers }, { what: 'all are together again', timeout: 20_000 });
+  await agree(servers, { online: servers }, { what: 'all servers list each other again', timeout: 20_000 });
 });
 
-test('monitors are preferred in the periodic round (19)', async (t) => {
+test('gossip rounds prefer monitors', async (t) => {
   const engine = await startEngine(t, { SHAZBOT_GOSSIP_INTERVAL: '0.1' });
   const monitor = await startFakePeer(t, { monitor: true });
   const others = await Promise.all(Array.from({ length: 5 }, () => startFakePeer(t)));
   const peers = [monitor, ...others];
   await engine.shazbotGossipRequest(SECRET, message(peers.map((peer) => peer.entry())));
-  const all = () => peers.reduce((sum, peer) => sum + peer.received.length, 0);
-  await until(() => all() >= 480, { timeout: 60_000, what: '130 rounds' });
-  // Without preference it is a sixth, with it over a third. Each exchange is two messages, since the peer lacks what it is
-  // told: the deviation of 240 draws is a thirtieth.
-  const share = monitor.received.length / all();
-  assert.ok(share > 0.24, `the monitor had ${monitor.received.length} of ${all()} exchanges`);
-  for (const other of others) assert.ok(other.received.length > 0, 'the others have their share');
+  const messages = () => peers.reduce((sum, peer) => sum + peer.received.length, 0);
+  await until(() => messages() >= 480, { timeout: 60_000, what: '240 exchanges' });
+  // Without preference the share is a sixth, with it more than a third. Each exchange has two messages, since the peer
+  // does not know the servers in the first one. The standard deviation of the share in 240 exchanges is a thirtieth.
+  const share = monitor.received.length / messages();
+  assert.ok(share > 0.24, `the monitor got ${monitor.received.length} of ${messages()} messages`);
+  for (const other of others) assert.ok(other.received.length > 0, 'the other servers are contacted too');
 });
