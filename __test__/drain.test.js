@@ -1,5 +1,7 @@
 'use strict';
 
+// A drained server is offline everywhere, keeps gossiping, and comes back when it is undrained or restarted.
+
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 
@@ -10,10 +12,12 @@ const { gossip, message } = require('../harness/gossip.js');
 /** @typedef {import('node:test').TestContext} TestContext */
 
 /**
+ * Starts three servers, the first of which the test drains.
+ *
  * @param {TestContext} t
  * @param {string} interval in seconds
  */
-async function three(t, interval) {
+async function startThree(t, interval) {
   const { env } = fileList();
   const servers = await startServers(t, 3, { env: { ...env, SHAZBOT_GOSSIP_INTERVAL: interval } });
   await agree(servers, { online: servers });
@@ -22,8 +26,8 @@ async function three(t, interval) {
 }
 
 describe('a drain', { concurrency: 2 }, () => {
-  test('a drained server stays offline in every list, its own included, through many rounds of gossip', async (t) => {
-    const { servers, drained, others } = await three(t, '0.1');
+  test('a drained server stays offline in every list, including its own, through many gossip rounds', async (t) => {
+    const { servers, drained, others } = await startThree(t, '0.1');
     await drained.drain();
     await agree(servers, { online: others, offline: [drained] });
     await during(3_000, async () => {
@@ -37,9 +41,9 @@ describe('a drain', { concurrency: 2 }, () => {
     await agree(servers, { online: servers });
   });
 
-  test('a drain and its end are known to the others at once, not a round later', async (t) => {
+  test('the others learn of a drain and of its end at once, without waiting for a round', async (t) => {
     // The next round is half a minute away.
-    const { servers, drained, others } = await three(t, '30');
+    const { servers, drained, others } = await startThree(t, '30');
     await drained.drain();
     await agree(servers, { online: others, offline: [drained] }, { timeout: 2_000 });
     await drained.undrain();
@@ -47,7 +51,7 @@ describe('a drain', { concurrency: 2 }, () => {
   });
 
   test('a drained server goes on answering gossip', async (t) => {
-    const { drained } = await three(t, '0.3');
+    const { drained } = await startThree(t, '0.3');
     await drained.drain();
     const { status, json } = await gossip(drained.baseUrl, message());
     assert.equal(status, 200);
@@ -56,16 +60,16 @@ describe('a drain', { concurrency: 2 }, () => {
     assert.ok(!json.online.some((/** @type {any} */ entry) => entry.baseUrl === drained.baseUrl));
   });
 
-  test('a drained server learns of a server that joins, and the joiner learns that it is drained', async (t) => {
-    const { servers, drained, others, env } = await three(t, '0.3');
+  test('a drained server learns of a new server, and the new server learns of the drain', async (t) => {
+    const { servers, drained, others, env } = await startThree(t, '0.3');
     await drained.drain();
     await agree(servers, { online: others, offline: [drained] });
-    const joiner = await startServer(t, { env });
-    await agree([...servers, joiner], { online: [...others, joiner], offline: [drained] });
+    const newcomer = await startServer(t, { env });
+    await agree([...servers, newcomer], { online: [...others, newcomer], offline: [drained] });
   });
 
-  test('a drain twice over is one drain, and one undrain ends it', async (t) => {
-    const { servers, drained, others } = await three(t, '0.3');
+  test('a server that was drained twice is online after one undrain', async (t) => {
+    const { servers, drained, others } = await startThree(t, '0.3');
     await drained.drain();
     await drained.drain();
     await agree(servers, { online: others, offline: [drained] });
@@ -73,8 +77,8 @@ describe('a drain', { concurrency: 2 }, () => {
     await agree(servers, { online: servers });
   });
 
-  test('a start puts a drained server online again', async (t) => {
-    const { servers, drained, others } = await three(t, '0.3');
+  test('a drained server is online again after a restart', async (t) => {
+    const { servers, drained, others } = await startThree(t, '0.3');
     await drained.drain();
     await agree(servers, { online: others, offline: [drained] });
     await drained.terminate();
@@ -82,8 +86,8 @@ describe('a drain', { concurrency: 2 }, () => {
     await agree(servers, { online: servers });
   });
 
-  test('a drained server that is killed stays offline, and comes back with its next start', async (t) => {
-    const { servers, drained, others } = await three(t, '0.3');
+  test('a drained server that is killed stays offline, and is online again after its next start', async (t) => {
+    const { servers, drained, others } = await startThree(t, '0.3');
     await drained.drain();
     await agree(servers, { online: others, offline: [drained] });
     await drained.kill();
@@ -94,8 +98,8 @@ describe('a drain', { concurrency: 2 }, () => {
     await agree(servers, { online: servers });
   });
 
-  test('a control request with another secret is refused and drains nothing', async (t) => {
-    const { servers, drained } = await three(t, '0.3');
+  test('a control request with the gossip secret is rejected and does not drain the server', async (t) => {
+    const { servers, drained } = await startThree(t, '0.3');
     const { status, json } = await drained.control(false, 'the-gossip-secret');
     assert.equal(status, 401);
     assert.deepEqual(json, { error: 'Unauthorized: Invalid SHAZBOT_CONTROL_SECRET' });

@@ -1,5 +1,7 @@
 'use strict';
 
+// Processes that share one base URL warn about it.
+
 const assert = require('node:assert/strict');
 const { spawn } = require('node:child_process');
 const path = require('node:path');
@@ -15,21 +17,22 @@ const { until } = require('../harness/until.js');
 const WORKER = path.join(root, '__test__', 'apps', 'plain', 'server.cjs');
 
 describe('processes with one base URL', { concurrency: true }, () => {
-  for (const [others, beside] of /** @type {const} */ ([
-    ['beside another server', {}],
-    ['beside one of version 1', { engine: 'v1' }],
-    ['with nobody else', undefined],
+  for (const [situation, other] of /** @type {const} */ ([
+    ['next to another server', {}],
+    ['next to a version 1 server', { engine: 'v1' }],
+    ['without other servers', undefined],
   ])) {
-    test(`the workers of node:cluster ${others} say it, once each, and what to do`, (t) => workers(t, beside));
+    test(`each of three node:cluster workers warns once and names the solution, ${situation}`, (t) =>
+      workers(t, other));
   }
 
   /**
    * @param {import('node:test').TestContext} t
-   * @param {Parameters<typeof startServer>[1] | undefined} beside a server that is none of them
+   * @param {Parameters<typeof startServer>[1] | undefined} other options of a server with a base URL of its own
    */
-  async function workers(t, beside) {
+  async function workers(t, other) {
     const list = await startStore(t);
-    if (beside) await startServer(t, { ...beside, env: list.env });
+    if (other) await startServer(t, { ...other, env: list.env });
     const [port] = await freePorts(1);
     const program = `
         const cluster = require('node:cluster');
@@ -44,7 +47,7 @@ describe('processes with one base URL', { concurrency: true }, () => {
       errors += chunk;
     });
     const said = () => errors.match(/SHAZBOT_DUPLICATE_BASE_URL.*EXAMPLES\.md has how with node:cluster/g)?.length;
-    await until(() => said() === 3, { timeout: 60_000, what: 'each of the three has warned' });
+    await until(() => said() === 3, { timeout: 60_000, what: 'each of the three workers has warned' });
     await during(2_000, () => assert.equal(said(), 3));
   }
 });

@@ -1,5 +1,7 @@
 'use strict';
 
+// Member events: their order, reasons and delivery to every kind of listener.
+
 const assert = require('node:assert/strict');
 const { channel } = require('node:diagnostics_channel');
 const { on } = require('node:events');
@@ -18,11 +20,11 @@ const { until } = require('../harness/until.js');
 const url = (n) => `http://10.0.0.${n}:3000/`;
 
 /**
- * Tells an engine of a server in the words of version 1, each time with a newer stamp.
+ * Returns a function that sends an engine an entry as version 1 writes it, each time with a newer lastUpdate.
  *
  * @param {Engine} engine
  */
-function gossiper({ shazbotGossipRequest }) {
+function entrySender({ shazbotGossipRequest }) {
   let age = 600_000;
   /**
    * @param {number} n
@@ -30,16 +32,16 @@ function gossiper({ shazbotGossipRequest }) {
    */
   return (n, online) => {
     age -= 1_000;
-    const said = [entry(url(n), age)];
-    return shazbotGossipRequest(SECRET, online ? message(said) : message([], said));
+    const entries = [entry(url(n), age)];
+    return shazbotGossipRequest(SECRET, online ? message(entries) : message([], entries));
   };
 }
 
 /** @param {MemberEvent} event */
-const brief = ({ type, baseUrl }) => `${type} ${baseUrl}`;
+const summary = ({ type, baseUrl }) => `${type} ${baseUrl}`;
 
-describe('events of servers that are processes', () => {
-  test('each says why, and who said so', async (t) => {
+describe('events in a cluster of three processes', () => {
+  test('an event says why a server went offline and which server reported it', async (t) => {
     const servers = await startServers(t, 3, { env: { ...fileList().env, SHAZBOT_GOSSIP_INTERVAL: '0.3' } });
     const [watcher, other, third] = /** @type {[typeof servers[0], typeof servers[0], typeof servers[0]]} */ (servers);
     await agree(servers, { online: servers });
@@ -49,82 +51,82 @@ describe('events of servers that are processes', () => {
      * @param {(about: typeof watcher) => Promise<unknown>} act
      * @param {(event: MemberEvent) => boolean} isLast
      */
-    const after = async (about, act, isLast) => {
+    const eventsAfter = async (about, act, isLast) => {
       const from = watcher.events.length;
       await act(about);
-      const news = () => watcher.events.slice(from).filter(({ baseUrl }) => baseUrl === about.baseUrl);
-      return until(() => (news().some(isLast) ? news() : undefined), { timeout: 20_000, what: 'the event comes' });
+      const events = () => watcher.events.slice(from).filter(({ baseUrl }) => baseUrl === about.baseUrl);
+      return until(() => (events().some(isLast) ? events() : undefined), { timeout: 20_000, what: 'the event' });
     };
     const offline = (/** @type {MemberEvent} */ { type }) => type === 'offline';
     const online = (/** @type {MemberEvent} */ { type }) => type === 'online';
 
-    const [drained] = await after(other, (it) => it.drain(), offline);
+    const [drained] = await eventsAfter(other, (it) => it.drain(), offline);
     assert.equal(drained?.reason, 'drained');
     assert.ok(drained && drained.knownAfter < 5_000 && Math.abs(Date.now() - drained.at) < 60_000);
-    assert.ok(!('by' in drained), 'it said so itself');
-    const [back] = await after(other, (it) => it.undrain(), online);
+    assert.ok(!('by' in drained), 'the drained server reported it itself');
+    const [back] = await eventsAfter(other, (it) => it.undrain(), online);
     assert.deepEqual(back && Object.keys(back), ['type', 'baseUrl', 'monitor', 'lastUpdate', 'at', 'knownAfter']);
 
-    const [left] = await after(other, (it) => it.terminate(), offline);
+    const [left] = await eventsAfter(other, (it) => it.terminate(), offline);
     assert.equal(left?.reason, 'left');
-    await after(other, (it) => it.restart(), online);
+    await eventsAfter(other, (it) => it.restart(), online);
     await agree(servers, { online: servers });
     await acquainted(servers);
 
-    const killed = await after(other, (it) => it.kill(), offline);
+    const killed = await eventsAfter(other, (it) => it.kill(), offline);
     const dead = killed.at(-1);
     assert.equal(dead?.reason, 'failed');
-    assert.ok([watcher.baseUrl, third.baseUrl].includes(String(dead?.by)), `${dead?.by} said so`);
-    // Whoever called it dead has suspected it before.
-    const accuser = dead?.by === watcher.baseUrl ? watcher : third;
-    const suspected = accuser.events.map(brief).lastIndexOf(`suspect ${other.baseUrl}`);
-    assert.ok(suspected >= 0 && suspected < accuser.events.map(brief).lastIndexOf(`offline ${other.baseUrl}`));
+    assert.ok([watcher.baseUrl, third.baseUrl].includes(String(dead?.by)), `${dead?.by} reported it`);
+    // The server that reported the failure suspected the other one before.
+    const reporter = dead?.by === watcher.baseUrl ? watcher : third;
+    const suspected = reporter.events.map(summary).lastIndexOf(`suspect ${other.baseUrl}`);
+    assert.ok(suspected >= 0 && suspected < reporter.events.map(summary).lastIndexOf(`offline ${other.baseUrl}`));
   });
 });
 
-describe('events of an engine in this process', () => {
-  test('they come in order, each change after what it is', async (t) => {
+describe('events of one engine', () => {
+  test('events come in order, and change follows online or offline', async (t) => {
     const engine = await startEngine(t);
-    const tell = gossiper(engine);
+    const send = entrySender(engine);
     /** @type {string[]} */
-    const heard = [];
-    engine.shazbotEvents.on('online', (event) => heard.push(brief(event)));
-    engine.shazbotEvents.on('offline', (event) => heard.push(brief(event)));
-    engine.shazbotEvents.on('change', (event) => heard.push(`change ${event.baseUrl}`));
-    // What has happened so far is told to nobody.
+    const received = [];
+    engine.shazbotEvents.on('online', (event) => received.push(summary(event)));
+    engine.shazbotEvents.on('offline', (event) => received.push(summary(event)));
+    engine.shazbotEvents.on('change', (event) => received.push(`change ${event.baseUrl}`));
+    // Emits the events up to now, which this test ignores.
     engine.shazbotEvents.snapshot();
-    heard.length = 0;
-    for (let n = 1; n <= 3; n++) await tell(n, true);
-    await tell(4, false);
+    received.length = 0;
+    for (let n = 1; n <= 3; n++) await send(n, true);
+    await send(4, false);
     engine.shazbotEvents.snapshot();
     const expected = [1, 2, 3].flatMap((n) => [`online ${url(n)}`, `change ${url(n)}`]);
-    assert.deepEqual(heard, [...expected, `offline ${url(4)}`, `change ${url(4)}`]);
+    assert.deepEqual(received, [...expected, `offline ${url(4)}`, `change ${url(4)}`]);
   });
 
-  test('they come by themselves, to listeners, to diagnostics_channel and to events.on', async (t) => {
+  test('events reach diagnostics_channel and events.on without a call of snapshot', async (t) => {
     const engine = await startEngine(t);
     engine.shazbotEvents.snapshot();
     const published = /** @type {MemberEvent[]} */ ([]);
     const subscriber = (/** @type {unknown} */ event) => published.push(/** @type {MemberEvent} */ (event));
     channel('clustershazbot:member:online').subscribe(subscriber);
     t.after(() => channel('clustershazbot:member:online').unsubscribe(subscriber));
-    // The engine keeps no program running.
-    const hold = setInterval(() => {}, 1_000);
-    t.after(() => clearInterval(hold));
+    // The engine does not keep the process alive.
+    const keepAlive = setInterval(() => {}, 1_000);
+    t.after(() => clearInterval(keepAlive));
     const changes = on(engine.shazbotEvents, 'change', { signal: AbortSignal.timeout(10_000) });
-    const tell = gossiper(engine);
-    await tell(1, true);
-    await tell(2, false);
+    const send = entrySender(engine);
+    await send(1, true);
+    await send(2, false);
     const first = (await changes.next()).value[0];
     const second = (await changes.next()).value[0];
-    assert.deepEqual([brief(first), brief(second)], [`online ${url(1)}`, `offline ${url(2)}`]);
+    assert.deepEqual([summary(first), summary(second)], [`online ${url(1)}`, `offline ${url(2)}`]);
     assert.deepEqual(published, [first]);
-    assert.ok(Object.isFrozen(first), 'nobody changes what the others hear');
+    assert.ok(Object.isFrozen(first), 'listeners cannot change the event for each other');
   });
 
-  test('what follows a snapshot is news to it, and nothing is lost, whenever it is taken', async (t) => {
+  test('a snapshot and the events after it give the current lists, whenever it is taken', async (t) => {
     const engine = await startEngine(t);
-    const tell = gossiper(engine);
+    const send = entrySender(engine);
     /** @type {{ online: Set<string>, offline: Set<string> }[]} */
     const views = [];
     const follow = () => {
@@ -135,13 +137,13 @@ describe('events of an engine in this process', () => {
       views.push(view);
       engine.shazbotEvents.on('change', ({ type, baseUrl }) => {
         const [to, from] = type === 'online' ? [view.online, view.offline] : [view.offline, view.online];
-        assert.ok(!to.has(baseUrl), `${baseUrl} is ${type} already`);
+        assert.ok(!to.has(baseUrl), `${baseUrl} was ${type} already`);
         to.add(baseUrl);
         from.delete(baseUrl);
       });
     };
     for (let n = 1; n <= 200; n++) {
-      await tell(n % 250, n % 3 !== 0);
+      await send(n % 250, n % 3 !== 0);
       if (n % 40 === 7) follow();
       if (n % 40 === 20) await new Promise(setImmediate);
     }
@@ -153,44 +155,44 @@ describe('events of an engine in this process', () => {
     assert.equal(views.length, 5);
   });
 
-  test('a listener that takes a snapshot keeps them in order for the others', async (t) => {
+  test('events stay in order for all listeners if one of them takes a snapshot', async (t) => {
     const engine = await startEngine(t);
-    const say = gossiper(engine);
+    const send = entrySender(engine);
     /** @type {string[]} */
     const second = [];
     engine.shazbotEvents.on('change', ({ baseUrl, type }) => {
       if (baseUrl !== url(1) || type !== 'online') return;
-      // Heard at once, by a call.
-      void say(2, true);
+      // The engine has the entry when the call returns.
+      void send(2, true);
       const { online } = engine.shazbotEvents.snapshot();
       assert.ok(online.some((it) => it.baseUrl === url(2)));
     });
-    engine.shazbotEvents.on('change', (event) => second.push(brief(event)));
-    await say(1, true);
+    engine.shazbotEvents.on('change', (event) => second.push(summary(event)));
+    await send(1, true);
     engine.shazbotEvents.snapshot();
     assert.deepEqual(second, [`online ${url(1)}`, `online ${url(2)}`]);
   });
 
-  test('a shutdown is told, and listeners hear of the next start', async (t) => {
+  test('a shutdown emits an offline event for the own server', async (t) => {
     const engine = await startEngine(t);
     /** @type {MemberEvent[]} */
-    const heard = [];
-    engine.shazbotEvents.on('change', (event) => heard.push(event));
+    const received = [];
+    engine.shazbotEvents.on('change', (event) => received.push(event));
     engine.shazbotEvents.snapshot();
-    heard.length = 0;
+    received.length = 0;
     await engine.shazbotShutDown();
-    assert.deepEqual(heard.map(brief), [`offline ${engine.baseUrl}`]);
-    assert.equal(heard[0]?.reason, 'left');
+    assert.deepEqual(received.map(summary), [`offline ${engine.baseUrl}`]);
+    assert.equal(received[0]?.reason, 'left');
     assert.throws(() => engine.shazbotEvents.snapshot(), { code: 'SHAZBOT_NOT_STARTED' });
   });
 
-  test('a slow listener delays nothing that the engine does, and one that throws keeps nothing from the others', async () => {
+  test('listeners get every event, even if another listener blocks or throws', async () => {
     const program = `
       const { shazbotEvents, shazbotGossipRequest, shazbotShutDown, shazbotStart } = require(${JSON.stringify(root)});
       process.on('uncaughtException', ({ message }) => console.log('uncaught', message));
       shazbotEvents.on('online', ({ baseUrl }) => {
         if (baseUrl === 'http://10.0.0.1/') {
-          // The engine goes on with its own thread meanwhile: it is asked for more while this stands still.
+          // Blocks the event loop, but not the thread of the engine.
           Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
           throw new Error('of a listener');
         }

@@ -1,5 +1,7 @@
 'use strict';
 
+// Thirty servers agree again after kills, hangs, drains, a restart of all, and a partition.
+
 const assert = require('node:assert/strict');
 const { after, before, describe, test } = require('node:test');
 const { setTimeout: sleep } = require('node:timers/promises');
@@ -13,15 +15,15 @@ const { freePorts } = require('../harness/ports.js');
 /** @typedef {import('../harness/cluster.js').Expected} Expected */
 
 const COUNT = 30;
-/** How long what all have come to must stay so, ms. */
-const REST = 5_000;
-/** The link is down for at least so long, ms. */
+/** How long the lists must stay right once all servers agree, ms. */
+const STABLE = 5_000;
+/** How long the partition lasts at least, ms. */
 const CUT = 20_000;
-/** How often the lists of all are read: 30 processes share this machine with other tests, ms. */
+/** Time between two reads of all lists, ms: 30 processes share this machine with other tests. */
 const EVERY = 300;
 
-// One cluster goes through all of it: each step begins where the one before it has come to rest.
-describe('thirty Express servers, gossip every second', () => {
+// One cluster goes through all faults: each test begins where the one before it ended.
+describe('thirty Express servers that gossip every second', () => {
   /** @type {TestServer[]} */
   let servers;
   /** @type {Awaited<ReturnType<typeof startHalves>> | undefined} */
@@ -29,7 +31,7 @@ describe('thirty Express servers, gossip every second', () => {
 
   /** @type {(() => unknown)[]} */
   const cleanups = [];
-  // Not node:test's own: called in a hook, it runs when the hook is over.
+  // Not the scope of the hook, whose clean-ups run when the hook ends.
   const scope = { after: (/** @type {() => unknown} */ cleanup) => void cleanups.unshift(cleanup) };
 
   after(async () => {
@@ -49,69 +51,70 @@ describe('thirty Express servers, gossip every second', () => {
   });
 
   /**
-   * Waits until all of `viewers` list exactly these, and then holds them to it.
+   * Waits until all of `viewers` list exactly these servers, and then checks that this stays so.
    *
    * @param {import('node:test').TestContext} t
    * @param {TestServer[]} viewers
    * @param {Expected} expected
-   * @param {{ within: number, what: string }} options `within` in ms
+   * @param {number} within in ms
+   * @param {string} [what] names the state in the output
    */
-  async function rest(t, viewers, expected, { within, what }) {
+  async function agreeAndStay(t, viewers, expected, within, what = t.name) {
     const ms = await agree(viewers, expected, { timeout: within, what, every: EVERY });
     t.diagnostic(`${what}: after ${ms} ms`);
-    await during(REST, () => assertAgreed(viewers, expected), { every: EVERY });
+    await during(STABLE, () => assertAgreed(viewers, expected), { every: EVERY });
   }
 
   /** @param {TestServer} one */
-  const without = (one) => servers.filter((server) => server !== one);
+  const allBut = (one) => servers.filter((server) => server !== one);
   /** @param {number} n */
   const at = (n) => /** @type {TestServer} */ (servers[n]);
 
-  test('all find each other', async (t) => {
-    await rest(t, servers, { online: servers }, { within: 30_000, what: 'all list all' });
-    // Not that everybody has met everybody: that takes a server as many rounds as there are servers.
+  test('all servers find each other', async (t) => {
+    await agreeAndStay(t, servers, { online: servers }, 30_000);
+    // This does not need an exchange between every two servers, which would take thirty rounds.
     await acquainted(servers, { timeout: 90_000 });
   });
 
-  test('one is killed: all others list it offline', async (t) => {
-    const others = without(at(3));
+  test('all others list a killed server offline', async (t) => {
+    const others = allBut(at(3));
     await at(3).kill();
-    await rest(t, others, { online: others, offline: [at(3)] }, { within: 10_000, what: 'all others know' });
+    await agreeAndStay(t, others, { online: others, offline: [at(3)] }, 10_000);
   });
 
-  test('it comes back under its address: all list it online', async (t) => {
+  test('all list the killed server online after its restart', async (t) => {
     await at(3).restart();
-    await rest(t, servers, { online: servers }, { within: 10_000, what: 'all know' });
+    await agreeAndStay(t, servers, { online: servers }, 10_000);
   });
 
-  test('one hangs: all others list it offline', async (t) => {
-    const others = without(at(20));
+  test('all others list a hung server offline', async (t) => {
+    const others = allBut(at(20));
     at(20).signal('SIGSTOP');
-    await rest(t, others, { online: others, offline: [at(20)] }, { within: 15_000, what: 'all others know' });
+    await agreeAndStay(t, others, { online: others, offline: [at(20)] }, 15_000);
   });
 
-  test('it goes on: all list it online, and it lists all', async (t) => {
+  test('all list the hung server online when it continues, and it lists all', async (t) => {
     at(20).signal('SIGCONT');
-    await rest(t, servers, { online: servers }, { within: 10_000, what: 'all know' });
+    await agreeAndStay(t, servers, { online: servers }, 10_000);
   });
 
-  test('one is drained: all list it offline, itself too', async (t) => {
+  test('all list a drained server offline, including itself', async (t) => {
     await at(7).drain();
-    await rest(t, servers, { online: without(at(7)), offline: [at(7)] }, { within: 10_000, what: 'all know' });
+    await agreeAndStay(t, servers, { online: allBut(at(7)), offline: [at(7)] }, 10_000);
   });
 
-  test('it is taken back: all list it online', async (t) => {
+  test('all list the drained server online when it is undrained', async (t) => {
     await at(7).undrain();
-    await rest(t, servers, { online: servers }, { within: 10_000, what: 'all know' });
+    await agreeAndStay(t, servers, { online: servers }, 10_000);
   });
 
-  test('all are killed and started again at once: all list all', async (t) => {
+  test('all list each other after all were killed and restarted at once', async (t) => {
     await Promise.all(servers.map((server) => server.kill()));
     await Promise.all(servers.map((server) => server.restart()));
-    await rest(t, servers, { online: servers }, { within: 30_000, what: 'all list all' });
+    await agreeAndStay(t, servers, { online: servers }, 30_000);
   });
 
-  test('half is cut off from half: each lists the other offline, joined again all list all', {
+  test('during a partition each half lists the other offline, and afterwards all list each other', {
     skip: missing,
   }, async (t) => {
     assert.ok(halves);
@@ -121,15 +124,15 @@ describe('thirty Express servers, gossip every second', () => {
     halves.cut();
     const since = Date.now();
     await Promise.all([
-      rest(t, left, { online: left, offline: right }, { within: 40_000, what: 'the left half is alone' }),
-      rest(t, right, { online: right, offline: left }, { within: 40_000, what: 'the right half is alone' }),
+      agreeAndStay(t, left, { online: left, offline: right }, 40_000, 'the left half lists the right half offline'),
+      agreeAndStay(t, right, { online: right, offline: left }, 40_000, 'the right half lists the left half offline'),
     ]);
     await sleep(Math.max(since + CUT - Date.now(), 0));
     halves.mend();
-    await rest(t, servers, { online: servers }, { within: 40_000, what: 'all are together again' });
+    await agreeAndStay(t, servers, { online: servers }, 40_000, 'all servers list each other again');
 
-    // From what they log and not from their lists, in which a moment could be missed.
-    const betrayed = [left, right].flatMap((half) => {
+    // From the log records: a poll of the lists could miss a short time offline.
+    const wrong = [left, right].flatMap((half) => {
       const own = new Set(half.map(({ baseUrl }) => baseUrl));
       return half.flatMap(({ baseUrl, logs }) => {
         const dead = logs.filter(
@@ -138,6 +141,6 @@ describe('thirty Express servers, gossip every second', () => {
         return dead.map(({ message }) => `${baseUrl}: ${message}`);
       });
     });
-    assert.equal(betrayed.length, 0, `listed offline by their own half: ${betrayed.slice(0, 5).join('; ')}`);
+    assert.equal(wrong.length, 0, `listed offline by their own half: ${wrong.slice(0, 5).join('; ')}`);
   });
 });
