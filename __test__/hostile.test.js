@@ -1,5 +1,7 @@
 'use strict';
 
+// A hostile peer cannot crash, slow down or fill a server, nor make it list others offline.
+
 const assert = require('node:assert/strict');
 const { Readable, pipeline } = require('node:stream');
 const { after, before, describe, test } = require('node:test');
@@ -16,32 +18,32 @@ const { until } = require('../harness/until.js');
 /** @typedef {Awaited<ReturnType<typeof startFakePeer>>} Peer */
 /** @typedef {import('../harness/fake-peer.js').Writer} Writer */
 /** @typedef {Iterable<Buffer | string>} Chunks */
-/** @typedef {{ now: number, most: number }} Memory of a process, in bytes */
+/** @typedef {{ now: number, most: number }} Memory resident memory of a process in bytes: now, and at most so far */
 
 const MB = 2 ** 20;
-/** By how much a process may be larger than it was at rest, at any time. */
+/** How much a process may grow over its idle size, in bytes. */
 const GROWTH = 20 * MB;
-/** Answers that a server gets of each kind. */
+/** How many answers of each kind a server gets. */
 const ANSWERS = 5;
-/** Of the larger ones, so long that it is read to the end. */
+/** Size of a large answer, in bytes: below the limit of 8 MiB, so that the server reads it to the end. */
 const LONG = 7 * MB;
-/** What an answer may cost whoever sends it: what is read of it, and what the system takes in unread. */
-const TAKEN = 64 * MB;
+/** How many bytes of an answer a peer may get rid of: those that the server reads, and those in socket buffers. */
+const SENT = 64 * MB;
 
-/** Four servers, one of which meets a peer that is told what to answer. */
+/** Four servers, and a peer whose answers to one of them, the victim, the test chooses. */
 class Scene {
   /** @type {(() => unknown)[]} */
   #cleanups = [];
   /** @type {import('../harness/cluster.js').Scope} */
   scope = { after: (cleanup) => this.#cleanups.unshift(cleanup) };
-  born = Date.now();
+  incarnation = Date.now();
 
   /** @param {Record<string, string>} [env] */
   async start(env) {
     this.peer = await startFakePeer(this.scope);
-    // What V8 sets aside for new objects is as large as the largest burst of them, and no growth.
+    // Without this, V8's space for new objects grows with each burst of them, which is not a leak.
     const small = { NODE_OPTIONS: '--max-semi-space-size=1' };
-    // A server that a busy machine keeps from answering for a second is no victim of the peer.
+    // On a busy machine a server may take a second to answer, which has nothing to do with the peer.
     const patient = { SHAZBOT_GOSSIP_INTERVAL: '2' };
     const all = { ...fileList().env, ...small, ...patient, ...env };
     this.servers = await startServers(this.scope, 4, { env: all });
@@ -54,23 +56,23 @@ class Scene {
 
   get victim() {
     const victim = this.servers?.[0];
-    assert.ok(victim && this.peer, 'it has started');
+    assert.ok(victim && this.peer, 'the servers have started');
     return { ...this, victim, peer: this.peer, servers: this.servers ?? [] };
   }
 
   /**
-   * Has the victim ask a peer: the peer says that it hears no answer, and wants itself tried.
+   * Makes the victim contact a peer, by a message in which the peer asks to be probed.
    *
    * @param {string} peer base URL
    */
-  async speak(peer) {
+  async requestProbe(peer) {
     const { victim } = this.victim;
-    const shazbot = `2 so${Date.now()}>${peer}>${this.born}.1 u q${peer}`;
+    const shazbot = `2 so${Date.now()}>${peer}>${this.incarnation}.1 u q${peer}`;
     assert.equal((await gossip(victim.baseUrl, { ...message(), shazbot })).status, 200);
   }
 
   /**
-   * Has the victim be answered so, again and again, until it is enough.
+   * Lets the peer answer the victim like this until it is enough.
    *
    * @param {Writer} write
    * @param {(answers: number) => boolean} isEnough
@@ -83,22 +85,23 @@ class Scene {
       answers += 1;
       return write;
     };
-    await until(() => this.speak(peer.baseUrl).then(() => isEnough(answers)), {
+    await until(() => this.requestProbe(peer.baseUrl).then(() => isEnough(answers)), {
       timeout: 30_000,
       every: 100,
-      what: 'answers enough',
+      what: 'enough answers',
     });
     peer.answer = () => 'reset';
   }
 
   /**
-   * The same with what is no answer, or a bad one, and may take no room in the meantime either.
+   * Lets the peer answer the victim like this until enough exchanges have failed. All servers must be unharmed, and the
+   * victim's memory must not grow in the meantime either.
    *
    * @param {TestContext} t
    * @param {Writer} write
    * @param {(answers: number, failures: number) => boolean} [isEnough]
    */
-  async suffers(t, write, isEnough = (_, failures) => failures >= ANSWERS) {
+  async survives(t, write, isEnough = (_, failures) => failures >= ANSWERS) {
     const { victim, peer } = this.victim;
     const { idle, most } = await this.unharmed(t, () => {
       const before = victim.logs.length;
@@ -106,11 +109,11 @@ class Scene {
       const failures = () => victim.logs.slice(before).filter(isFailure).length;
       return this.answer(write, (answers) => isEnough(answers, failures()));
     });
-    assert.ok(most <= Math.max(idle.most, idle.now + GROWTH), `${inMb(idle.now)} at rest, at most ${inMb(most)}`);
+    assert.ok(most <= Math.max(idle.most, idle.now + GROWTH), `idle ${inMb(idle.now)}, at most ${inMb(most)}`);
   }
 
   /**
-   * Does something, after which all servers must be as they were.
+   * Does something that must not harm any server: all still answer, list each other online, and have not grown.
    *
    * @param {TestContext} t
    * @param {() => Promise<unknown>} act
@@ -130,17 +133,17 @@ class Scene {
       assert.deepEqual(
         urls.filter((url) => !online.includes(url)),
         [],
-        `offline, as ${server.baseUrl} sees it`,
+        `not online in the list of ${server.baseUrl}`,
       );
-      const isOfLiving = (/** @type {string} */ text) => urls.some((url) => text.startsWith(`${url} is offline`));
-      const deaths = server.logs.filter(({ message: text }) => isOfLiving(text));
+      const isDeath = (/** @type {string} */ text) => urls.some((url) => text.startsWith(`${url} is offline`));
+      const deaths = server.logs.filter(({ message: text }) => isDeath(text));
       assert.deepEqual(deaths, [], `in the log of ${server.baseUrl}`);
     }
     const after = await until(() => size().then((it) => it.now < idle.now + GROWTH && it), {
       timeout: 5_000,
-      what: `the process is no larger than ${inMb(idle.now + GROWTH)}`,
+      what: `the process is smaller than ${inMb(idle.now + GROWTH)}`,
     });
-    t.diagnostic(`at rest ${inMb(idle.now)}, at most ${inMb(after.most)}, then ${inMb(after.now)}`);
+    t.diagnostic(`idle ${inMb(idle.now)}, at most ${inMb(after.most)}, then ${inMb(after.now)}`);
     return { idle, most: after.most };
   }
 }
@@ -149,6 +152,8 @@ class Scene {
 const inMb = (bytes) => `${(bytes / MB).toFixed(1)} MB`;
 
 /**
+ * A suite with a scene of its own.
+ *
  * @param {string} title
  * @param {(scene: Scene) => void} tests
  * @param {(scene: Scene) => Record<string, string>} [env]
@@ -163,20 +168,22 @@ function scene(title, tests, env) {
 }
 
 /**
+ * Sends a complete answer.
+ *
  * @param {string | Buffer} body
  * @param {Record<string, string>} [headers]
  * @param {number} [status]
  * @returns {Writer}
  */
-function whole(body, headers = {}, status = 200) {
+function complete(body, headers = {}, status = 200) {
   return (res) => void res.writeHead(status, { connection: 'close', ...headers }).end(body);
 }
 
-/** @param {string} inside @returns {Writer} */
-const online = (inside) => whole(`{"message":"gossip","online":${inside}}`);
+/** @param {string} list the JSON of the online list @returns {Writer} */
+const online = (list) => complete(`{"message":"gossip","online":${list}}`);
 
 /**
- * Sends as fast as it is taken in, until nobody listens or it is over.
+ * Sends chunks as fast as the receiver reads them, until it closes the connection or all are sent.
  *
  * @param {() => Chunks} chunks
  * @param {Record<string, string | number>} [headers]
@@ -190,7 +197,7 @@ function streamed(chunks, headers = {}) {
 }
 
 /**
- * The same below HTTP.
+ * Like `streamed`, but writes to the socket, without HTTP.
  *
  * @param {() => Chunks} chunks
  * @returns {Writer}
@@ -209,76 +216,85 @@ function* forever(text, before = '') {
 }
 
 describe('a hostile peer', { concurrency: true }, () => {
-  scene('that answers with what is no message', (it) => {
-    const twice = ['[', ']'].map((bracket) => bracket.repeat(LONG / 2));
+  scene('that answers with invalid messages', (it) => {
+    const brackets = ['[', ']'].map((bracket) => bracket.repeat(LONG / 2));
     /** @type {Record<string, Writer>} */
     const answers = {
-      'an empty object': whole('{}'),
-      HTML: whole('<!doctype html><title>It works</title>', { 'content-type': 'text/html' }),
-      'a gzip bomb': whole(gzipSync(Buffer.alloc(LONG)), { 'content-encoding': 'gzip' }),
-      'a deflate bomb': whole(deflateSync(Buffer.alloc(LONG)), { 'content-encoding': 'deflate' }),
-      'text that is not UTF-8': whole(Buffer.from(`{"message":"gossip","online":["${'é'.repeat(LONG)}"]}`, 'latin1')),
-      '100 000 open arrays': whole('['.repeat(100_000)),
-      'as many in a message': online('['.repeat(100_000)),
-      'millions of zeros': whole(`[${'0,'.repeat(LONG / 2)}0]`),
-      'millions of zeros for servers': online(`[${'0,'.repeat(LONG / 2)}0]`),
-      'a field that is millions of words': online(`[],"shazbot":"2${' e'.repeat(LONG / 2)}"`),
-      'an error whose reason is millions of zeros': whole(`{"message":[${'0,'.repeat(LONG / 2)}0]}`, {}, 500),
-      'garbage in place of HTTP': raw(() => forever('\u0000\u0001\u0002\u00ff\r\n')),
+      'an empty object': complete('{}'),
+      HTML: complete('<!doctype html><title>It works</title>', { 'content-type': 'text/html' }),
+      'a gzip bomb': complete(gzipSync(Buffer.alloc(LONG)), { 'content-encoding': 'gzip' }),
+      'a deflate bomb': complete(deflateSync(Buffer.alloc(LONG)), { 'content-encoding': 'deflate' }),
+      'text that is not UTF-8': complete(
+        Buffer.from(`{"message":"gossip","online":["${'é'.repeat(LONG)}"]}`, 'latin1'),
+      ),
+      '100 000 open arrays': complete('['.repeat(100_000)),
+      '100 000 open arrays in a message': online('['.repeat(100_000)),
+      'an array of millions of zeros': complete(`[${'0,'.repeat(LONG / 2)}0]`),
+      'millions of zeros in the online list': online(`[${'0,'.repeat(LONG / 2)}0]`),
+      'a shazbot field with millions of entries': online(`[],"shazbot":"2${' e'.repeat(LONG / 2)}"`),
+      'an error whose message is an array of millions of zeros': complete(
+        `{"message":[${'0,'.repeat(LONG / 2)}0]}`,
+        {},
+        500,
+      ),
+      'bytes that are not HTTP': raw(() => forever('\u0000\u0001\u0002\u00ff\r\n')),
     };
-    for (const [name, answer] of Object.entries(answers)) test(name, (t) => it.suffers(t, answer));
+    for (const [name, answer] of Object.entries(answers))
+      test(`harms no server: ${name}`, (t) => it.survives(t, answer));
 
-    // A message of which only an entry is bad is an answer.
-    test('but for arrays in arrays, millions deep', async (t) => {
-      await it.suffers(t, online(twice.join('')), (answers) => answers > ANSWERS);
+    // This message has an invalid entry, but is a valid answer.
+    test('harms no server: an entry of arrays nested millions deep, which is skipped', async (t) => {
+      await it.survives(t, online(brackets.join('')), (answers) => answers > ANSWERS);
       const { victim } = it.victim;
       assert.ok(victim.warnings.some(({ code }) => code === 'SHAZBOT_ENTRY_SKIPPED'));
     });
 
     for (const status of [302, 307]) {
-      test(`a redirect with ${status}, which nobody follows`, async (t) => {
+      test(`harms no server: a redirect with status ${status}, which is not followed`, async (t) => {
         const elsewhere = await startFakePeer(t);
-        await it.suffers(t, whole('', { location: `${elsewhere.baseUrl}clustershazbot/gossip` }, status));
+        await it.survives(t, complete('', { location: `${elsewhere.baseUrl}clustershazbot/gossip` }, status));
         assert.equal(elsewhere.connections, 0);
       });
     }
   });
 
-  scene('that answers without an end', (it) => {
+  scene('that answers without end', (it) => {
     /** @type {number[]} */
-    let taken = [];
+    let sentBytes = [];
     function* zeros() {
-      const answer = taken.push(0) - 1;
+      const answer = sentBytes.push(0) - 1;
       const chunk = Buffer.alloc(2 ** 16);
       for (let sent = 0; sent < 2 ** 30; sent += chunk.length) {
-        taken[answer] = sent;
+        sentBytes[answer] = sent;
         yield chunk;
       }
     }
     /** @type {Record<string, Writer>} */
     const answers = {
       'a gigabyte': streamed(zeros),
-      'a gigabyte, as announced': streamed(zeros, { 'content-length': 2 ** 30 }),
+      'a gigabyte, with a Content-Length': streamed(zeros, { 'content-length': 2 ** 30 }),
     };
     for (const [name, answer] of Object.entries(answers)) {
-      test(`${name}, of which no more than 8 MiB are read`, async (t) => {
-        taken = [];
-        await it.suffers(t, answer);
-        assert.ok(Math.max(...taken) < TAKEN, inMb(Math.max(...taken)));
+      test(`harms no server, which stops reading after 8 MiB: ${name}`, async (t) => {
+        sentBytes = [];
+        await it.survives(t, answer);
+        assert.ok(Math.max(...sentBytes) < SENT, inMb(Math.max(...sentBytes)));
       });
     }
 
     /** @type {Record<string, Writer>} */
     const others = {
-      'a byte a second': (res) => {
+      'one byte a second': (res) => {
         const timer = setInterval(() => res.write('['), 1_000);
         res.on('close', () => clearInterval(timer)).write('[');
       },
-      'a header': raw(() => forever('b', 'HTTP/1.1 200 OK\r\na: ')),
-      headers: raw(() => forever('a: b\r\n', 'HTTP/1.1 200 OK\r\n')),
-      'chunks of a byte': raw(() => forever('1\r\na\r\n', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n')),
+      'a header that never ends': raw(() => forever('b', 'HTTP/1.1 200 OK\r\na: ')),
+      'headers that never end': raw(() => forever('a: b\r\n', 'HTTP/1.1 200 OK\r\n')),
+      'chunks of one byte': raw(() => forever('1\r\na\r\n', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n')),
     };
-    for (const [name, answer] of Object.entries(others)) test(name, (t) => it.suffers(t, answer));
+    for (const [name, answer] of Object.entries(others)) {
+      test(`harms no server: ${name}`, (t) => it.survives(t, answer));
+    }
   });
 
   /** @type {ReturnType<typeof certificates> | undefined} */
@@ -290,12 +306,12 @@ describe('a hostile peer', { concurrency: true }, () => {
     return { NODE_EXTRA_CA_CERTS: tls.authority };
   };
   scene(
-    'that is not what it says, or names those that are not',
+    'that pretends to be another server, or invents servers',
     (it) => {
-      test('by a certificate of another host: it is told nothing', { skip: missing }, async (t) => {
+      test('gets no message if its certificate is for another host', { skip: missing }, async (t) => {
         const peer = await startFakePeer(t, { tls });
         await it.unharmed(t, () =>
-          until(() => it.speak(peer.baseUrl).then(() => peer.connections >= ANSWERS), {
+          until(() => it.requestProbe(peer.baseUrl).then(() => peer.connections >= ANSWERS), {
             every: 100,
             what: `${ANSWERS} connections`,
           }),
@@ -312,25 +328,28 @@ describe('a hostile peer', { concurrency: true }, () => {
         base = await nobody();
       });
       const invented = () => Array.from({ length: 1_000 }, () => `${base}x${++count}/`);
-      const asV1 = (/** @type {string[]} */ urls) =>
+      const asVersion1 = (/** @type {string[]} */ urls) =>
         message([it.victim.peer.entry(), ...urls.map((url) => entry(url))]);
-      const asOurs = (/** @type {string[]} */ urls) => {
+      const asVersion2 = (/** @type {string[]} */ urls) => {
         const now = Date.now();
-        const words = urls.map((url) => `eo${now}>${url}>${now}.1`);
-        return { ...message(), shazbot: `2 so${now}>${it.victim.peer.baseUrl}>${it.born}.1 ${words.join(' ')}` };
+        const entries = urls.map((url) => `eo${now}>${url}>${now}.1`);
+        return {
+          ...message(),
+          shazbot: `2 so${now}>${it.victim.peer.baseUrl}>${it.incarnation}.1 ${entries.join(' ')}`,
+        };
       };
 
-      test('in requests: a thousand invented servers, nested arrays, wrong types', async (t) => {
+      test('harms no server by requests with a thousand invented servers, nested arrays or wrong types', async (t) => {
         const { victim } = it.victim;
         await it.unharmed(t, async () => {
           for (let n = 0; n < 3; n++) {
             const [urls, more] = [invented(), invented()];
-            const wrong = urls.map((url, n) => [null, n, url, [url], { baseUrl: [url] }, { shazbot: {} }][n % 6]);
+            const invalid = urls.map((url, n) => [null, n, url, [url], { baseUrl: [url] }, { shazbot: {} }][n % 6]);
             for (const body of [
               `{"message":"gossip","online":[${'['.repeat(45_000)}${']'.repeat(45_000)}]}`,
-              message(wrong, wrong),
-              asV1(urls),
-              asOurs(more),
+              message(invalid, invalid),
+              asVersion1(urls),
+              asVersion2(more),
             ]) {
               assert.equal((await gossip(victim.baseUrl, body)).status, 200);
             }
@@ -338,12 +357,12 @@ describe('a hostile peer', { concurrency: true }, () => {
         });
       });
 
-      const kinds = { 'version 1 writes': asV1, 'ours write': asOurs };
-      for (const [who, written] of Object.entries(kinds)) {
-        test(`in its answers: a thousand invented servers in each, as ${who} them`, async (t) => {
+      const formats = { 'version 1': asVersion1, 'version 2': asVersion2 };
+      for (const [format, write] of Object.entries(formats)) {
+        test(`harms no server by answers with a thousand invented servers each, in the format of ${format}`, async (t) => {
           await it.unharmed(t, () =>
             it.answer(
-              (res) => whole(JSON.stringify(written(invented())))(res),
+              (res) => complete(JSON.stringify(write(invented())))(res),
               (answers) => answers >= 10,
             ),
           );
