@@ -1,5 +1,7 @@
 'use strict';
 
+// The command line: list, status, offline, online, check and watch, and how they report errors.
+
 const assert = require('node:assert/strict');
 const { spawn, spawnSync } = require('node:child_process');
 const { writeFileSync } = require('node:fs');
@@ -37,10 +39,12 @@ describe('the command line', () => {
     servers = await startServers({ after }, 3, { env: { ...list.env, TEST_ROUTER: 'yes' } });
     await agree(servers, { online: servers });
     await acquainted(servers);
-    await until(() => list.servers().length === 3, { timeout: 20_000, what: 'all are in the master list' });
+    await until(() => list.servers().length === 3, { timeout: 20_000, what: 'all servers are in the master list' });
   });
 
   /**
+   * Runs the command line against the first server.
+   *
    * @param {string[]} args
    * @param {Record<string, string>} [env]
    */
@@ -49,7 +53,27 @@ describe('the command line', () => {
       env: { SHAZBOT_BASE_URL: own().baseUrl, SHAZBOT_CONTROL_SECRET: CONTROL_SECRET, ...env },
     });
 
-  test('list prints all servers, in columns and as JSON', async () => {
+  /**
+   * Starts a command that keeps running, in the environment of the first server, and collects its output.
+   *
+   * @param {import('node:test').TestContext} t
+   * @param {string} command
+   * @param {string[]} args
+   */
+  function start(t, command, args) {
+    const { baseUrl } = own();
+    const settings = { SHAZBOT_BASE_URL: baseUrl, SHAZBOT_CONTROL_SECRET: CONTROL_SECRET, TERM: 'xterm' };
+    const child = spawn(command, args, { env: { ...process.env, ...settings }, stdio: 'pipe' });
+    t.after(() => child.kill('SIGKILL'));
+    let text = '';
+    child.stdout.on('data', (chunk) => {
+      text += chunk;
+    });
+    child.stderr.resume();
+    return { child, output: () => text };
+  }
+
+  test('list prints all servers, in columns or as JSON', async () => {
     const text = await run(['list']);
     assert.equal(text.code, 0, text.stderr);
     for (const { baseUrl } of servers) assert.match(text.stdout, new RegExp(`^online +\\d+ s +${baseUrl}$`, 'm'));
@@ -76,19 +100,19 @@ describe('the command line', () => {
     await agree(servers, { online: servers });
   });
 
-  test('check exits with 0 if enough servers are online, else or without an answer with 1', async () => {
+  test('check exits with 0 if enough servers are online, and with 1 if too few are or the server does not answer', async () => {
     assert.equal((await run(['check', '--min-online', '3'])).code, 0);
     const few = await run(['check', '--min-online', '4', '--json']);
     assert.deepEqual(
       [few.code, JSON.parse(few.stdout)],
       [1, { healthy: false, online: 3, minOnline: 4, listsItself: true }],
     );
-    const gone = await run(['check', '--url', await nobody()]);
-    assert.deepEqual([gone.code, gone.stdout], [1, '']);
-    assert.match(gone.stderr, /connection refused \(ECONNREFUSED\)/);
+    const unreachable = await run(['check', '--url', await nobody()]);
+    assert.deepEqual([unreachable.code, unreachable.stdout], [1, '']);
+    assert.match(unreachable.stderr, /connection refused \(ECONNREFUSED\)/);
   });
 
-  test('check expects the URL that it asks to be listed, but SHAZBOT_BASE_URL if it asks a loopback address', async () => {
+  test('check expects the requested URL in the list, or SHAZBOT_BASE_URL if the requested URL is a loopback address', async () => {
     const { baseUrl } = /** @type {Server} */ (servers[1]);
     const isListed = async (/** @type {Record<string, string>} */ env) =>
       JSON.parse((await run(['check', '--json', '--url', baseUrl], env)).stdout).listsItself;
@@ -100,7 +124,7 @@ describe('the command line', () => {
     assert.deepEqual([healthy, /connection refused/.test(error)], [false, true]);
   });
 
-  test('a wrong secret, wrong usage and a missing status route are each reported in one sentence', async (t) => {
+  test('a wrong secret, wrong usage and a missing status route are reported without a stack trace', async (t) => {
     const refused = await run(['status'], { SHAZBOT_CONTROL_SECRET: 'not this' });
     assert.deepEqual([refused.code, refused.stdout], [1, '']);
     assert.match(refused.stderr, /rejected the request: SHAZBOT_CONTROL_SECRET does not match/);
@@ -121,18 +145,18 @@ describe('the command line', () => {
     const old = await startServer(t, { env: (await startStore(t)).env, engine: 'v1' });
     const status = await run(['status', '--url', old.baseUrl]);
     assert.deepEqual([status.code, /ready-made/.test(status.stderr)], [1, true]);
-    assert.equal((await run(['list', '--url', old.baseUrl])).code, 0, 'version 1 has a list');
+    assert.equal((await run(['list', '--url', old.baseUrl])).code, 0, 'version 1 has the list route');
     assert.match((await run(['--help'])).stdout, /Exit code/);
     assert.equal((await run(['--version'])).stdout, `${require('../package.json').version}\n`);
   });
 
-  test('the secret can come from a file, and is never printed', async () => {
+  test('the secret can be read from a file, and no secret is ever printed', async () => {
     const file = path.join(folder(), 'secret');
     writeFileSync(file, `${CONTROL_SECRET}\n`);
-    const none = { SHAZBOT_CONTROL_SECRET: '' };
-    assert.equal((await run(['status', '--secret-file', file], none)).code, 0);
-    assert.equal((await run(['status'], { ...none, SHAZBOT_CONTROL_SECRET_FILE: file })).code, 0);
-    assert.equal((await run(['status', '--secret-file', `${file}2`], none)).code, 2);
+    const unset = { SHAZBOT_CONTROL_SECRET: '' };
+    assert.equal((await run(['status', '--secret-file', file], unset)).code, 0);
+    assert.equal((await run(['status'], { ...unset, SHAZBOT_CONTROL_SECRET_FILE: file })).code, 0);
+    assert.equal((await run(['status', '--secret-file', `${file}2`], unset)).code, 2);
     writeFileSync(file, 'another\n');
     assert.ok((await run(['status', '--secret-file', file])).stderr.includes(`the secret in ${file} does not match`));
     writeFileSync(file, '\n');
@@ -144,7 +168,7 @@ describe('the command line', () => {
     }
   });
 
-  test('control characters in the answer of a server do not reach the terminal', async (t) => {
+  test("control characters in a server's answer do not reach the terminal", async (t) => {
     const peer = await startFakePeer(t);
     peer.answer = () => ({ body: { online: [{ baseUrl: 'http://a/\x1b[2J', monitor: false, lastUpdate: 1 }] } });
     const { stdout } = await run(['list', '--url', peer.baseUrl]);
@@ -178,7 +202,7 @@ describe('the command line', () => {
     }
   });
 
-  test('a closed pipe ends a command without an error', async (t) => {
+  test('a command ends without an error when the reader closes the pipe', async (t) => {
     const peer = await startFakePeer(t);
     const online = Array.from({ length: 5_000 }, (_, at) => ({ baseUrl: `http://app-${at}/`, lastUpdate: 1 }));
     peer.answer = () => (res) => {
@@ -198,57 +222,42 @@ describe('the command line', () => {
     }
   });
 
-  test('watch prints a line for each change if the output is not a terminal', async (t) => {
-    const env = { ...process.env, SHAZBOT_BASE_URL: own().baseUrl, SHAZBOT_CONTROL_SECRET: CONTROL_SECRET };
-    const child = spawn(process.execPath, [BIN, 'watch'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
-    t.after(() => child.kill('SIGKILL'));
-    let out = '';
-    child.stdout.on('data', (chunk) => {
-      out += chunk;
-    });
+  test('watch prints a line for each change if its output is not a terminal', async (t) => {
+    const { child, output } = start(t, process.execPath, [BIN, 'watch']);
     const last = /** @type {Server} */ (servers[2]);
-    await until(() => out.split('\n').length > 3, { what: 'it shows the three servers' });
+    await until(() => output().split('\n').length > 3, { what: 'watch shows the three servers' });
     await last.drain();
-    await until(() => out.includes(`drained  ${last.baseUrl}`), { what: 'it shows the drain' });
+    await until(() => output().includes(`drained  ${last.baseUrl}`), { what: 'watch shows the drain' });
     await last.undrain();
     child.kill('SIGTERM');
-    await until(() => child.exitCode === 0, { what: 'it ends' });
+    await until(() => child.exitCode === 0, { what: 'watch ends' });
     await agree(servers, { online: servers });
   });
 
   test('watch draws a live table on a terminal, marks changes, and restores the terminal', {
     skip: noTerminal,
   }, async (t) => {
-    const env = {
-      ...process.env,
-      SHAZBOT_BASE_URL: own().baseUrl,
-      SHAZBOT_CONTROL_SECRET: CONTROL_SECRET,
-      TERM: 'xterm',
-    };
     const command = `stty cols 80 rows 20; exec '${process.execPath}' '${BIN}' watch`;
-    const child = spawn('script', ['-qefc', command, '/dev/null'], { env, stdio: 'pipe' });
-    t.after(() => child.kill('SIGKILL'));
-    let out = '';
-    child.stdout.on('data', (chunk) => {
-      out += chunk;
-    });
-    await until(() => out.includes('3 of 3 online'), { what: 'it shows the three servers' });
+    const { child, output } = start(t, 'script', ['-qefc', command, '/dev/null']);
+    await until(() => output().includes('3 of 3 online'), { what: 'watch shows the three servers' });
     const last = /** @type {Server} */ (servers[2]);
     await last.drain();
-    await until(() => out.includes('2 of 3 online') && out.includes('\x1b[7mdrained'), { what: 'it marks the drain' });
+    await until(() => output().includes('2 of 3 online') && output().includes('\x1b[7mdrained'), {
+      what: 'watch marks the drain',
+    });
     await last.undrain();
     child.stdin.write('\x03');
-    await until(() => child.exitCode !== null, { what: 'it ends' });
-    assert.ok(out.trimEnd().endsWith('\x1b[?25h\x1b[?1049l'), 'cursor and screen are back');
+    await until(() => child.exitCode !== null, { what: 'watch ends' });
+    assert.ok(output().trimEnd().endsWith('\x1b[?25h\x1b[?1049l'), 'the cursor and the main screen are restored');
     await agree(servers, { online: servers });
   });
 
-  test('demo after an option is rejected with an explanation', async () => {
+  test('demo is rejected with an explanation if an option precedes it', async () => {
     const { code, stderr } = await run(['--json', 'demo']);
     assert.deepEqual([code, stderr], [2, 'demo must be the first argument; see demo --help for its options\n']);
   });
 
-  test('a connection that is closed without an answer is an error', async (t) => {
+  test('a connection that closes without a complete answer is an error', async (t) => {
     const peer = await startFakePeer(t, {
       answer: () => (res) => res.socket?.end('HTTP/1.1 101 No\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'),
     });
@@ -258,26 +267,21 @@ describe('the command line', () => {
     }
   });
 
-  test('watch --json prints base URLs, and reports servers that are no longer listed', async (t) => {
+  test('watch --json prints each server with its state, and reports servers that are no longer listed', async (t) => {
     const peer = await startFakePeer(t);
     let online = [{ baseUrl: 'http://a/', monitor: true, lastUpdate: 1 }];
     peer.answer = () => (res) => {
       if (res.req.url?.endsWith('/status')) res.writeHead(404).end('{}');
       else res.end(JSON.stringify({ online, offline: [] }));
     };
-    const child = spawn(process.execPath, [BIN, 'watch', '--json', '--url', peer.baseUrl], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    t.after(() => child.kill('SIGKILL'));
-    let out = '';
-    child.stdout.on('data', (chunk) => {
-      out += chunk;
-    });
-    await until(() => out.includes('"server":"http://a/","state":"online"'), { what: 'it prints the server' });
+    const { output } = start(t, process.execPath, [BIN, 'watch', '--json', '--url', peer.baseUrl]);
+    await until(() => output().includes('"server":"http://a/","state":"online"'), { what: 'watch prints the server' });
     online = [];
-    await until(() => out.includes('"server":"http://a/","state":"forgotten"'), { what: 'it is forgotten' });
+    await until(() => output().includes('"server":"http://a/","state":"forgotten"'), {
+      what: 'watch reports that the server is forgotten',
+    });
     await peer.stop();
-    await until(() => /"error":".*connection refused/.test(out), { what: 'it reports the error' });
+    await until(() => /"error":".*connection refused/.test(output()), { what: 'watch reports the error' });
   });
 
   test('the age of an offline server is the time since it went offline', () => {

@@ -1,5 +1,7 @@
 'use strict';
 
+// The demo of a cluster: what it prints, and that it ends without leaving processes or files behind.
+
 const assert = require('node:assert/strict');
 const { spawn, spawnSync } = require('node:child_process');
 const { mkdtempSync, readdirSync, rmSync } = require('node:fs');
@@ -14,7 +16,7 @@ const SERVERS = [1, 2, 3, 4, 5];
 const CTRL_C = '\x03';
 const ESC = '\x1b';
 
-// Its own folder for temporary files, to check that none is left.
+// A separate folder for temporary files, to check that the demo leaves none.
 const folder = mkdtempSync(path.join(os.tmpdir(), 'clustershazbot-demo-test-'));
 /** @type {Set<import('node:child_process').ChildProcess>} */
 const started = new Set();
@@ -25,6 +27,8 @@ after(() => {
 });
 
 /**
+ * Starts a command, and collects its output and the process ids in it.
+ *
  * @param {string} command
  * @param {string[]} args
  * @param {NodeJS.ProcessEnv} [env]
@@ -59,36 +63,34 @@ function alive(pid) {
 }
 
 /** @param {number[]} pids */
-function noneLeft(pids) {
-  assert.ok(pids.length >= SERVERS.length, 'the output names the servers that it started');
-  return until(() => !pids.some(alive), { what: `the servers ${pids.join(', ')} have ended` });
+function serversEnded(pids) {
+  assert.ok(pids.length >= SERVERS.length, 'the output has the process ids of the servers');
+  return until(() => !pids.some(alive), { what: `the processes ${pids.join(', ')} have ended` });
 }
 
-function noFileLeft() {
+function assertNoFiles() {
   assert.deepEqual(readdirSync(folder), []);
 }
 
 describe('npm run demo', () => {
-  test('prints a line for each change into a pipe, and leaves nothing behind', { timeout: 200_000 }, async () => {
+  test('prints a line for each change into a pipe, and leaves no process and no file behind', {
+    timeout: 200_000,
+  }, async () => {
     const { output, closed, pids } = demo();
     assert.equal(await closed, 0, output.stderr);
     for (const step of STEPS) assert.match(output.stdout, new RegExp(`✔ ${step}: .*, after \\d+\\.\\d\\d s\n`));
     for (const viewer of [1, 2, 4, 5]) {
-      assert.match(output.stdout, new RegExp(`server ${viewer}: 3 offline\n`), 'the kill is seen');
+      assert.match(output.stdout, new RegExp(`server ${viewer}: 3 offline\n`), 'the server notices the kill');
     }
     for (const viewer of SERVERS) {
-      assert.match(
-        output.stdout,
-        new RegExp(`server ${viewer}: 2 offline\n`),
-        'the drain is seen, also by the drained server',
-      );
+      assert.match(output.stdout, new RegExp(`server ${viewer}: 2 offline\n`), 'the server notices the drain');
     }
     const summary = output.stdout.slice(output.stdout.indexOf('  step '));
     for (const step of STEPS) assert.match(summary, new RegExp(`✔ ${step} .* \\d+\\.\\d\\d s\n`));
     assert.match(output.stdout, /All steps succeeded\./);
-    assert.equal(output.stdout.includes(ESC), false, 'no colour in a pipe');
-    await noneLeft(pids());
-    noFileLeft();
+    assert.equal(output.stdout.includes(ESC), false, 'there are no colours in a pipe');
+    await serversEnded(pids());
+    assertNoFiles();
   });
 
   test('redraws one table on a terminal, and keeps running until Ctrl-C', {
@@ -99,56 +101,56 @@ describe('npm run demo', () => {
     await until(() => output.stdout.includes('Running until Ctrl-C'), { timeout: 190_000, what: 'all steps are done' });
     child.stdin.write(CTRL_C);
     assert.equal(await closed, 0, output.stdout);
-    assert.ok(output.stdout.includes(`A\r${ESC}[K`), 'moves up to draw again');
-    assert.ok(output.stdout.includes(`${ESC}[31m○ offline`), 'in red');
+    assert.ok(output.stdout.includes(`A\r${ESC}[K`), 'the cursor moves up to draw the table again');
+    assert.ok(output.stdout.includes(`${ESC}[31m○ offline`), 'offline is red');
     assert.match(output.stdout, /stopped/);
     const last = output.stdout.slice(output.stdout.lastIndexOf('sees →'));
-    for (const step of STEPS) assert.match(last, new RegExp(`✔.*${step}`), 'the last table stays');
+    for (const step of STEPS) assert.match(last, new RegExp(`✔.*${step}`), 'the last table stays on the screen');
     assert.ok(
       output.stdout.lastIndexOf(`${ESC}[?25h`) > output.stdout.lastIndexOf(`${ESC}[?25l`),
-      'the cursor is back',
+      'the cursor is visible again',
     );
-    await noneLeft(pids());
-    noFileLeft();
+    await serversEnded(pids());
+    assertNoFiles();
   });
 
-  test('obeys NO_COLOR on a terminal', { timeout: 60_000, skip: noTerminal() }, async () => {
+  test('prints no colours on a terminal if NO_COLOR is set', { timeout: 60_000, skip: noTerminal() }, async () => {
     const { child, output, closed, pids } = inTerminal({ NO_COLOR: '1' });
-    await until(() => output.stdout.includes('● online'), { timeout: 40_000, what: 'a table' });
+    await until(() => output.stdout.includes('● online'), { timeout: 40_000, what: 'a table is drawn' });
     child.stdin.write(CTRL_C);
     assert.equal(await closed, 130);
-    assert.doesNotMatch(output.stdout.replaceAll(ESC, '<ESC>'), /<ESC>\[\d+m/, 'no colour');
-    await noneLeft(pids());
-    noFileLeft();
+    assert.doesNotMatch(output.stdout.replaceAll(ESC, '<ESC>'), /<ESC>\[\d+m/);
+    await serversEnded(pids());
+    assertNoFiles();
   });
 
   test('cleans up and exits with 130 when interrupted', { timeout: 60_000 }, async () => {
     const { child, output, closed, pids } = demo();
-    await until(() => pids().length >= SERVERS.length, { timeout: 20_000, what: 'five servers run' });
+    await until(() => pids().length >= SERVERS.length, { timeout: 20_000, what: 'five servers are started' });
     child.kill('SIGINT');
     assert.equal(await closed, 130, output.stderr);
-    await noneLeft(pids());
-    noFileLeft();
+    await serversEnded(pids());
+    assertNoFiles();
   });
 
   test('leaves no server behind when it is killed', { timeout: 60_000 }, async () => {
     const { child, output, closed, pids } = demo();
-    await until(() => output.stdout.includes('✔ start'), { timeout: 40_000, what: 'the servers have met' });
+    await until(() => output.stdout.includes('✔ start'), { timeout: 40_000, what: 'the servers list each other' });
     child.kill('SIGKILL');
     await closed;
-    await noneLeft(pids());
+    await serversEnded(pids());
     for (const file of readdirSync(folder)) rmSync(path.join(folder, file), { recursive: true });
   });
 
-  test('fails and names the server that ended unexpectedly', { timeout: 60_000 }, async () => {
+  test('exits with 1 and names a server that ended unexpectedly', { timeout: 60_000 }, async () => {
     const { output, closed, pids } = demo();
-    await until(() => output.stdout.includes('▸ run on'), { timeout: 40_000, what: 'the servers have met' });
+    await until(() => output.stdout.includes('▸ run on'), { timeout: 40_000, what: 'the servers list each other' });
     process.kill(pids()[3], 'SIGKILL');
     assert.equal(await closed, 1);
     assert.equal(output.stderr, 'Server 4 ended unexpectedly.\n');
     assert.match(output.stdout, /✘ run on/);
-    await noneLeft(pids());
-    noFileLeft();
+    await serversEnded(pids());
+    assertNoFiles();
   });
 
   test('--help prints the help, an unknown option exits with 2, and neither leaves a folder', async () => {
