@@ -1,5 +1,7 @@
 'use strict';
 
+// The benchmark measures all rows and writes its report, and its baseline behaves like version 1.
+
 const assert = require('node:assert/strict');
 const { execFile } = require('node:child_process');
 const { readFileSync, readdirSync, writeFileSync } = require('node:fs');
@@ -16,8 +18,8 @@ const { assertIsXml } = require('./support/xml.js');
 
 const ROOT = path.join(__dirname, '..');
 const PLOTS = ['exchange', 'list', 'memory'].map((name) => `${name}.svg`);
-/** What other commands print; the report shows it. */
-const KEPT = ['core.txt', 'load.json', 'traffic.json'];
+/** Files that other commands write, and that the report shows. */
+const OTHER_FILES = ['core.txt', 'load.json', 'traffic.json'];
 const ROWS = [
   'inbound exchange between ours',
   'inbound exchange with a version 1 peer',
@@ -33,12 +35,24 @@ const ROWS = [
   "require('clustershazbot')",
 ];
 
+/**
+ * A file with saved measurements: one row of body sizes and nothing else.
+ *
+ * @param {{ n: number, ours: number, v1: number, stamps: number }} body
+ */
+function savedWith(body) {
+  const file = path.join(folder(), 'measured.json');
+  const measured = { rows: [], outbound: [], bodies: [body], memory: [], parts: [], binary: 1 };
+  writeFileSync(file, JSON.stringify(measured));
+  return file;
+}
+
 /** @param {string[]} args */
 const bench = (...args) =>
   promisify(execFile)(process.execPath, [path.join(ROOT, 'scripts/bench/index.js'), ...args], { cwd: ROOT });
 
 describe('the benchmark', () => {
-  test('measures everything, and the report is written from it', { timeout: 180_000 }, async () => {
+  test('measures every row, and --report writes the report from the measurements', { timeout: 180_000 }, async () => {
     const { stdout } = await bench('--quick', '--sizes', '100', '--json');
     const measured = JSON.parse(stdout);
     assert.deepEqual(
@@ -49,14 +63,14 @@ describe('the benchmark', () => {
       for (const value of [baseline.eventLoop, ours.cpu, baseline.cpu]) {
         assert.ok(value > 0 && value < 1e6, `${what}: ${value} µs`);
       }
-      // What is nothing may be measured as less.
+      // A cost of zero may be measured as less than zero.
       const least = what === 'outbound exchange' ? -1e6 : 0;
       assert.ok(ours.eventLoop > least && ours.eventLoop < 1e6, `${what}: ${ours.eventLoop} µs`);
     }
     const [between, withV1] = measured.rows;
-    assert.ok(between.ours.bytes < 2_000, 'servers of ours do not send each other their lists');
+    assert.ok(between.ours.bytes < 2_000, 'version 2 servers do not send each other their lists');
     assert.ok(withV1.ours.bytes > 2 * 100 * 80, 'a version 1 peer gets the whole list');
-    assert.deepEqual(measured.outbound, [{ n: 100, calls: 0 }], 'gossip asks nothing of the event loop');
+    assert.deepEqual(measured.outbound, [{ n: 100, calls: 0 }], 'gossip does not use the event loop');
     for (const { n, ...programs } of measured.memory) {
       assert.equal(n, 100);
       for (const bytes of /** @type {number[]} */ (Object.values(programs)))
@@ -65,9 +79,9 @@ describe('the benchmark', () => {
     assert.ok(measured.parts[0].parts['exchange, native'].eventLoop > 0);
 
     const out = folder();
-    const kept = path.join(out, 'measured.json');
-    writeFileSync(kept, stdout);
-    await bench('--load', kept, '--report', '--out', out);
+    const file = path.join(out, 'measured.json');
+    writeFileSync(file, stdout);
+    await bench('--load', file, '--report', '--out', out);
     assert.deepEqual(readdirSync(path.join(out, 'performance')).sort(), PLOTS);
     for (const name of PLOTS) assertIsXml(readFileSync(path.join(out, 'performance', name), 'utf8'));
     const document = readFileSync(path.join(out, 'performance.md'), 'utf8');
@@ -75,44 +89,33 @@ describe('the benchmark', () => {
     for (const name of PLOTS) assert.ok(document.includes(`](performance/${name})`), name);
   });
 
-  test('a target that is missed fails --check, one that was not measured does not', async () => {
-    const kept = path.join(folder(), 'measured.json');
-    const measured = {
-      rows: [],
-      outbound: [],
-      bodies: [{ n: 10_000, ours: 500, v1: 500, stamps: 64 }],
-      memory: [],
-      parts: [],
-      binary: 1,
-    };
-    writeFileSync(kept, JSON.stringify(measured));
-    assert.doesNotMatch((await bench('--load', kept, '--check')).stdout, /MISSED/);
-    writeFileSync(kept, JSON.stringify({ ...measured, bodies: [{ n: 10_000, ours: 90_001, v1: 500, stamps: 64 }] }));
-    await assert.rejects(bench('--load', kept, '--check'), { code: 1, stdout: /MISSED.*largest body sent/ });
+  test('--check fails on a missed target, but not on one that was not measured', async () => {
+    const met = savedWith({ n: 10_000, ours: 500, v1: 500, stamps: 64 });
+    assert.doesNotMatch((await bench('--load', met, '--check')).stdout, /MISSED/);
+    const missed = savedWith({ n: 10_000, ours: 90_001, v1: 500, stamps: 64 });
+    await assert.rejects(bench('--load', missed, '--check'), { code: 1, stdout: /MISSED.*largest body sent/ });
   });
 
-  test('a target for all sizes is not met by a small one alone', async () => {
-    const kept = path.join(folder(), 'measured.json');
-    const none = { rows: [], outbound: [], memory: [], parts: [], binary: 1 };
-    writeFileSync(kept, JSON.stringify({ ...none, bodies: [{ n: 10, ours: 500, v1: 500, stamps: 10 }] }));
-    assert.doesNotMatch((await bench('--load', kept)).stdout, /largest body/);
+  test('a target for all sizes is not reported if only a small size was measured', async () => {
+    const small = savedWith({ n: 10, ours: 500, v1: 500, stamps: 10 });
+    assert.doesNotMatch((await bench('--load', small)).stdout, /largest body/);
   });
 
-  test('the document names only plots that are there', () => {
+  test('docs/performance.md shows exactly the plots that are in docs/performance', () => {
     const document = readFileSync(path.join(ROOT, 'docs/performance.md'), 'utf8');
-    const named = Array.from(document.matchAll(/\]\(performance\/([^)]+)\)/g), ([, name]) => String(name));
-    assert.deepEqual(named.sort(), PLOTS);
-    const others = readdirSync(path.join(ROOT, 'docs/performance')).filter((name) => !KEPT.includes(name));
+    const shown = Array.from(document.matchAll(/\]\(performance\/([^)]+)\)/g), ([, name]) => String(name));
+    assert.deepEqual(shown.sort(), PLOTS);
+    const others = readdirSync(path.join(ROOT, 'docs/performance')).filter((name) => !OTHER_FILES.includes(name));
     assert.deepEqual(others.sort(), PLOTS);
   });
 
-  test('an option that is not understood is said', async () => {
+  test('an option with an invalid value is reported', async () => {
     await assert.rejects(bench('--sizes', 'many'), { code: 2, stderr: /--sizes takes numbers/ });
     await assert.rejects(bench('--only', 'this'), { code: 2, stderr: /--only takes one of/ });
   });
 });
 
-describe('what the benchmark compares with is version 1', () => {
+describe('the baseline of the benchmark behaves like version 1', () => {
   const [own, a, b] = ['http://own/', 'http://a/', 'http://b/'];
 
   /** @param {unknown[]} messages */
@@ -124,7 +127,7 @@ describe('what the benchmark compares with is version 1', () => {
     return { server, answer };
   }
 
-  test('it answers with its whole state, and with its own entry stamped now', async () => {
+  test('it answers with all that it knows, and updates its own entry to now', async () => {
     const { answer } = await after(message([entry(a, 10)], [entry(b, 10)]));
     assert.deepEqual(Object.keys(answer), ['message', 'online', 'offline']);
     assert.deepEqual(byUrl(answer.online), [a, own]);
@@ -133,7 +136,7 @@ describe('what the benchmark compares with is version 1', () => {
     assert.ok(Date.now() - self.lastUpdate < 1_000);
   });
 
-  test('the newest stamp wins, and fields that it does not know are passed on', async () => {
+  test('the newest lastUpdate wins, and unknown fields are passed on', async () => {
     const newest = { ...entry(a, 10), extra: { deep: 1 } };
     for (const order of [
       [newest, entry(a, 20)],
@@ -147,7 +150,7 @@ describe('what the benchmark compares with is version 1', () => {
     }
   });
 
-  test('an offline entry counts if it is newer than the online one; an online one always (1)', async () => {
+  test('an offline entry replaces an older online one, and an online entry replaces any offline one', async () => {
     assert.deepEqual(byUrl((await after(message([entry(a, 10)]), message([], [entry(a, 5)]))).answer.offline), [a]);
     assert.deepEqual(byUrl((await after(message([entry(a, 10)]), message([], [entry(a, 20)]))).answer.offline), []);
     assert.deepEqual(byUrl((await after(message([], [entry(a, 5)]), message([entry(a, 10)]))).answer.online), [a, own]);
@@ -158,7 +161,7 @@ describe('what the benchmark compares with is version 1', () => {
     assert.deepEqual(byUrl(answer.offline), [b]);
   });
 
-  test('lists hold the online servers, and the offline ones for the control secret; secrets are asked for', async () => {
+  test('lists have offline servers only for the control secret, and gossip needs the gossip secret', async () => {
     const { server } = await after(message([entry(a)], [entry(b)]));
     assert.deepEqual(Object.keys(await server.listRequest('')), ['online']);
     assert.deepEqual(Object.keys(await server.listRequest(CONTROL_SECRET)), ['online', 'offline']);
@@ -167,7 +170,7 @@ describe('what the benchmark compares with is version 1', () => {
     await assert.rejects(server.gossipRequest('wrong', message()), /^Error: Unauthorized: Invalid SHAZBOT_SECRET$/);
   });
 
-  test('it lists what the peer of the other tests lists, whatever it is told', async (t) => {
+  test('it answers random messages exactly as the version 1 peer of the other tests does', async (t) => {
     const seed = Date.now();
     const random = generator(seed);
     const { shazbotGossipRequest, shazbotShutDown, shazbotStart } = require('../harness/v1-peer.js');
@@ -180,7 +183,7 @@ describe('what the benchmark compares with is version 1', () => {
       SHAZBOT_MASTER_LIST_UPDATE_AUTH: 'x',
       SHAZBOT_GOSSIP_INTERVAL: '3600',
     };
-    // Its timers would keep this process alive.
+    // The version 1 peer's timers would keep this process alive.
     t.after(shazbotShutDown);
     await withEnvironment(environment, () => shazbotStart());
     const { server } = await after();
@@ -190,15 +193,15 @@ describe('what the benchmark compares with is version 1', () => {
       Array.from({ length: random(4) }, () => ({
         baseUrl: urls[random(urls.length)],
         monitor: random(2) === 0,
-        // From an hour ahead to more than a day ago.
+        // From one hour in the future to more than a day ago.
         lastUpdate: now + 3_600_000 - random(6) * 21_600_000,
         extra: random(1_000),
       }));
     for (let count = 0; count < 2_000; count++) {
-      const told = message(some(), some());
+      const body = message(some(), some());
       const [theirs, ours] = [
-        await shazbotGossipRequest(SECRET, structuredClone(told)),
-        await server.gossipRequest(SECRET, structuredClone(told)),
+        await shazbotGossipRequest(SECRET, structuredClone(body)),
+        await server.gossipRequest(SECRET, structuredClone(body)),
       ];
       assert.deepEqual(comparable(ours), comparable(theirs), `seed ${seed}, message ${count}`);
     }
@@ -208,7 +211,7 @@ describe('what the benchmark compares with is version 1', () => {
 /** @param {{ baseUrl: string }[]} [entries] */
 const byUrl = (entries = []) => entries.map(({ baseUrl }) => baseUrl).sort();
 
-/** @param {import('..').ServerList} lists whose order does not matter, nor when they were made */
+/** @param {import('..').ServerList} sorted, and without the time of the own entry */
 function comparable({ online, offline = [] }) {
   const sorted = (/** @type {import('..').GossipServer[]} */ list) =>
     list

@@ -1,5 +1,7 @@
 'use strict';
 
+// The programs in the documents run, and the documents agree with the package.
+
 const assert = require('node:assert/strict');
 const { execFile } = require('node:child_process');
 const { existsSync, readdirSync, readFileSync } = require('node:fs');
@@ -33,37 +35,39 @@ after(() => {
 });
 
 function project() {
-  const made = new Project();
-  projects.add(made);
-  return made;
+  const created = new Project();
+  projects.add(created);
+  return created;
 }
 
 /**
+ * Runs a program as two servers, which must find each other.
+ *
  * @param {UserProject} project
  * @param {string} file
  * @param {NodeJS.ProcessEnv} [env]
- * @param {(baseUrl: string) => unknown} [look] at the first, while both run
+ * @param {(baseUrl: string) => unknown} [check] called with the first server's base URL while both run
  */
-function runTwice(project, file, env, look) {
-  return runsTwice(project.folder, (own) => project.run(file, { ...own, ...env }), look);
+function runTwice(project, file, env, check) {
+  return runsTwice(project.folder, (own) => project.run(file, { ...own, ...env }), check);
 }
 
-describe('the programs of the documents', () => {
-  test('README.md: the Express program runs', { timeout: 60_000 }, async () => {
+describe('the programs in the documents', () => {
+  test('README.md: the Express program forms a cluster of two', { timeout: 60_000 }, async () => {
     const it = project();
     it.write('express.ts', program('README.md', 'express.ts'));
     await it.compile('express.ts');
     await runTwice(it, 'express.js');
   });
 
-  test('README.md: the Nest application runs', { timeout: 60_000 }, async () => {
+  test('README.md: the Nest application forms a cluster of two', { timeout: 60_000 }, async () => {
     const it = project();
     it.write('app.ts', program('README.md', 'app.ts'));
     await it.compile('app.ts');
     await runTwice(it, 'app.js');
   });
 
-  test('EXAMPLES.md: the program with metrics runs, and is scraped', { timeout: 60_000 }, async () => {
+  test('EXAMPLES.md: the program with metrics exports the number of online servers', { timeout: 60_000 }, async () => {
     const it = project();
     it.write('metrics.mjs', program('EXAMPLES.md', 'metrics.mjs'));
     /** @type {string[]} */
@@ -74,7 +78,9 @@ describe('the programs of the documents', () => {
     assert.match(String(scraped[0]), /^clustershazbot_members\{state="online"\} 2$/m);
   });
 
-  test('EXAMPLES.md: the Nest application with a health check runs', { timeout: 60_000 }, async () => {
+  test('EXAMPLES.md: the Nest application with a health check reports the cluster as up', {
+    timeout: 60_000,
+  }, async () => {
     const it = project();
     it.write('health.ts', program('EXAMPLES.md', 'health.ts'));
     await it.compile('health.ts');
@@ -86,27 +92,31 @@ describe('the programs of the documents', () => {
     });
   });
 
-  test('EXAMPLES.md: the Nest application with routes by hand runs', { timeout: 60_000 }, async () => {
+  test('EXAMPLES.md: the Nest application with hand-written routes forms a cluster of two', {
+    timeout: 60_000,
+  }, async () => {
     const it = project();
     for (const file of NEST) it.write(file, program('EXAMPLES.md', file));
     await it.compile(...NEST);
     await runTwice(it, 'main.js');
   });
 
-  test('EXAMPLES.md: the Fastify program runs', { timeout: 60_000 }, async () => {
+  test('EXAMPLES.md: the Fastify program forms a cluster of two', { timeout: 60_000 }, async () => {
     const it = project();
     it.write('fastify.mjs', program('EXAMPLES.md', 'fastify.mjs'));
     await runTwice(it, 'fastify.mjs');
   });
 
-  test('EXAMPLES.md: the Express program with error handling runs', { timeout: 60_000 }, async () => {
+  test('EXAMPLES.md: the Express program with error handling logs servers that come online', {
+    timeout: 60_000,
+  }, async () => {
     const it = project();
     it.write('express.mjs', program('EXAMPLES.md', 'express.mjs'));
     const { first, outputs } = await runTwice(it, 'express.mjs');
-    assert.match(outputs[1], new RegExp(`${first} is online`), 'it logs who comes');
+    assert.match(outputs[1], new RegExp(`${first} is online`), 'the second server logs that the first is online');
   });
 
-  test('EXAMPLES.md: the Express program names what is wrong with its configuration, and ends', async () => {
+  test('EXAMPLES.md: the Express program reports an invalid configuration and exits with 1', async () => {
     const it = project();
     it.write('express.mjs', program('EXAMPLES.md', 'express.mjs'));
     const [port] = await freePorts(1);
@@ -138,7 +148,9 @@ describe('the programs of the documents', () => {
     assert.equal(await primary.exit, 0, primary.output);
   });
 
-  test('EXAMPLES.md: the store for the master list serves a cluster', { timeout: 60_000 }, async () => {
+  test('EXAMPLES.md: the store for the master list serves a cluster and checks the authorization', {
+    timeout: 60_000,
+  }, async () => {
     const it = project();
     it.write('master-list.mjs', program('EXAMPLES.md', 'master-list.mjs'));
     it.write('express.mjs', program('EXAMPLES.md', 'express.mjs'));
@@ -155,29 +167,29 @@ describe('the programs of the documents', () => {
       SHAZBOT_MASTER_LIST_UPDATE_AUTH: 'store secret',
       SHAZBOT_UPDATE_MASTER_LIST_ON_SHUTDOWN: 'true',
     });
-    assert.deepEqual((await request(url)).json.online, [], 'both took themselves out');
+    assert.deepEqual((await request(url)).json.online, [], 'both servers removed themselves from the list');
     store.child.kill('SIGTERM');
     await store.exit;
     assert.equal(store.output.trim().split('\n').length, 1, store.output);
     const left = readdirSync(it.folder).filter((name) => name.startsWith('servers.json.'));
-    assert.deepEqual(left, [], 'no part of a list is left');
+    assert.deepEqual(left, [], 'no temporary file is left');
   });
 
-  test('every other JavaScript block is one that Node can read', async () => {
+  test('every JavaScript block has a file name, and Node can parse it', async () => {
     const it = project();
     for (const block of ['README.md', 'EXAMPLES.md'].flatMap(blocks)) {
       if (!['js', 'ts'].includes(block.language)) continue;
-      assert.ok(block.name, `a block of ${block.document} begins with no file name:\n${block.text}`);
-      if (block.language === 'ts') continue; // compiled above
+      assert.ok(block.name, `a block in ${block.document} does not begin with a file name:\n${block.text}`);
+      if (block.language === 'ts') continue; // The tests above compile these.
       await promisify(execFile)(process.execPath, ['--check', it.write(block.name, block.text)]);
     }
   });
 
-  test('every JSON block is JSON', () => {
+  test('every JSON block is valid JSON', () => {
     for (const { language, text } of DOCUMENTS.flatMap(blocks)) if (language === 'json') JSON.parse(text);
   });
 
-  test('examples/express.js is the program of the README in plain JavaScript', () => {
+  test("examples/express.js has the same routes as the README's program", () => {
     /** @param {string} text */
     const routes = (text) => [...text.matchAll(/app\.\w+\('[^']+'/g)].map(([route]) => route);
     const plain = readFileSync(path.join(ROOT, 'examples/express.js'), 'utf8');
@@ -187,7 +199,7 @@ describe('the programs of the documents', () => {
 });
 
 describe('the documents', () => {
-  test('have one version: the package, those of the platforms, and the crate', () => {
+  test('the package, the platform packages and the crate have one version', () => {
     const { version } = JSON.parse(read('package.json'));
     for (const name of readdirSync(path.join(ROOT, 'npm'), { withFileTypes: true })) {
       if (name.isDirectory())
@@ -196,10 +208,14 @@ describe('the documents', () => {
     for (const file of ['Cargo.toml', 'Cargo.lock']) {
       assert.ok(read(file).includes(`name = "clustershazbot"\nversion = "${version}"\n`), file);
     }
-    assert.equal(JSON.parse(read('package.json')).optionalDependencies, undefined, 'written when packing alone');
+    assert.equal(
+      JSON.parse(read('package.json')).optionalDependencies,
+      undefined,
+      'only npm run pack writes optionalDependencies',
+    );
   });
 
-  test('name every crate that is linked into the binary, with its licence', async () => {
+  test('THIRD-PARTY-LICENSES.md names every crate that is linked into the binary', async () => {
     const args = [
       'tree',
       '--locked',
@@ -217,7 +233,7 @@ describe('the documents', () => {
     assert.deepEqual(missing, [], 'npm run release -- licences');
   });
 
-  test('link to files and headings that are there', () => {
+  test('links lead to files and headings that exist', () => {
     for (const document of DOCUMENTS) {
       for (const [, link] of read(document).matchAll(/\]\(([^)\s]+)\)/g)) {
         if (/^https?:/.test(link)) continue;
@@ -229,10 +245,10 @@ describe('the documents', () => {
     }
   });
 
-  test('name every variable, function and code that index.d.ts has', () => {
+  test('every environment variable, function and error code is documented', () => {
     const types = read('index.d.ts');
     const readme = read('README.md');
-    // Those of version 1, which its type names, and all that the engine reads.
+    // The type names those of version 1, the engine reads more.
     assert.equal([...types.matchAll(/^ {2}(SHAZBOT_\w+):/gm)].length, 11);
     const variables = new Set([...sources('src/config').matchAll(/"(SHAZBOT_\w+)"/g)].map(([, name]) => name));
     assert.equal(variables.size, 20);
@@ -245,7 +261,7 @@ describe('the documents', () => {
     for (const code of codes) assert.ok(read('docs/errors.md').includes(`| \`${code}\` |`), code);
   });
 
-  test('name every code of a warning or a log record that the engine has', () => {
+  test('every code of a warning or a log record is documented', () => {
     const source = sources('src/engine');
     const codes = [...source.matchAll(/Report::(?:log|warning)\(\s*"(\w+)"/g)].map(([, code]) => code);
     assert.ok(codes.length >= 7, `${codes}`);

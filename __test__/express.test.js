@@ -1,3 +1,7 @@
+'use strict';
+
+// The Express program from version 1's README runs unchanged on this package.
+
 const assert = require('node:assert/strict');
 const { after, before, describe, test } = require('node:test');
 const path = require('node:path');
@@ -9,7 +13,7 @@ const { until } = require('../harness/until.js');
 
 const preload = path.join(apps, 'port-3000.cjs');
 
-/** What the program needs besides `strict`: it reads `error.message` of an error of unknown type. */
+/** `strict`, except that the program reads `error.message` of an error of unknown type. */
 const tsconfig = {
   compilerOptions: {
     strict: true,
@@ -34,7 +38,7 @@ const variants = [
   ['JavaScript on Express 4', 'express4', 'module', false],
 ];
 
-describe("the Express program of v1's README runs unchanged", () => {
+describe("the Express program from version 1's README runs unchanged", () => {
   const list = fileList();
   /** @type {Server[]} */
   const servers = [];
@@ -47,7 +51,7 @@ describe("the Express program of v1's README runs unchanged", () => {
     servers.push(...(await Promise.all(starts)));
   });
 
-  test('four such servers, each built in another way, find each other', async () => {
+  test('four servers, each built in a different way, find each other', async () => {
     await agree(servers, { online: servers });
     for (const { stdout, stderr } of servers) {
       assert.equal(stdout, 'Server running on port 3000\n');
@@ -69,7 +73,7 @@ describe("the Express program of v1's README runs unchanged", () => {
           body,
         });
 
-      test('the list route shows the online servers to anybody, and the offline ones for the control secret', async () => {
+      test('the list route shows online servers to everyone, and offline servers for the control secret', async () => {
         const { baseUrl } = server(n);
         for (const authorization of ['', 'wrong', SECRET]) {
           const { status, json } = await request(`${baseUrl}clustershazbot/list`, { headers: { authorization } });
@@ -77,15 +81,15 @@ describe("the Express program of v1's README runs unchanged", () => {
           assert.deepEqual(Object.keys(json), ['online']);
           assert.equal(json.online.length, servers.length);
         }
-        const whole = await server(n).list();
-        assert.deepEqual(Object.keys(whole), ['online', 'offline']);
-        assert.deepEqual(whole.offline, []);
-        const own = whole.online.find((entry) => entry.baseUrl === baseUrl);
+        const lists = await server(n).list();
+        assert.deepEqual(Object.keys(lists), ['online', 'offline']);
+        assert.deepEqual(lists.offline, []);
+        const own = lists.online.find((entry) => entry.baseUrl === baseUrl);
         assert.deepEqual(own, { baseUrl, monitor: false, lastUpdate: own?.lastUpdate });
-        assert.ok(Math.abs(Date.now() - Number(own?.lastUpdate)) < 60_000, 'a stamp in ms');
+        assert.ok(Math.abs(Date.now() - Number(own?.lastUpdate)) < 60_000, 'lastUpdate is in ms');
       });
 
-      test('the gossip route answers a v1 message with the whole state', async () => {
+      test('the gossip route answers a version 1 message with all servers', async () => {
         const { status, json } = await post('gossip', SECRET, { message: 'gossip', online: [], offline: [] });
         assert.equal(status, 200);
         assert.equal(json.message, 'gossip');
@@ -94,7 +98,7 @@ describe("the Express program of v1's README runs unchanged", () => {
         assert.deepEqual(json.offline, []);
       });
 
-      test('a wrong secret is answered 401 with the message of v1', async () => {
+      test('a wrong secret is answered with 401 and the error message of version 1', async () => {
         for (const authorization of [undefined, 'wrong', `Bearer ${SECRET}`, CONTROL_SECRET]) {
           const { status, json } = await post('gossip', authorization, { message: 'gossip', online: [] });
           assert.equal(status, 401);
@@ -106,7 +110,7 @@ describe("the Express program of v1's README runs unchanged", () => {
         assert.deepEqual((await server(n).list()).offline, []);
       });
 
-      test('a body that is no message is refused in words that are not those of a wrong secret', async () => {
+      test('an invalid body is rejected with an error other than that of a wrong secret', async () => {
         /** @type {[route: 'gossip' | 'control', authorization: string, body: unknown][]} */
         const cases = [
           ['gossip', SECRET, []],
@@ -118,12 +122,12 @@ describe("the Express program of v1's README runs unchanged", () => {
         ];
         for (const [route, authorization, body] of cases) {
           const { status, json } = await post(route, authorization, body);
-          assert.equal(status, 401, 'the only status that this program knows');
+          assert.equal(status, 401, 'the program answers every error with 401');
           assert.match(json.error, /^(?!Unauthorized)./);
         }
       });
 
-      test('the control route takes this server out of all lists and back into them', async () => {
+      test('the control route drains the server in all lists, and puts it back online', async () => {
         const others = servers.filter((other) => other !== server(n));
         const drained = await server(n).control(false);
         assert.deepEqual([drained.status, drained.json], [200, { success: true }]);
@@ -135,7 +139,7 @@ describe("the Express program of v1's README runs unchanged", () => {
     });
   }
 
-  test('SIGINT: each leaves, ends with code 0, and stands offline with those that remain', async () => {
+  test('on SIGINT each server leaves, exits with 0, and is listed offline by the others', async () => {
     for (const [n, leaver] of servers.entries()) {
       leaver.signal('SIGINT');
       assert.deepEqual(await leaver.ended(), { code: 0, signal: null });
@@ -145,11 +149,11 @@ describe("the Express program of v1's README runs unchanged", () => {
     }
   });
 
-  test('a start that is rejected is printed, and the list route says that the engine is not started', async (t) => {
+  test('a rejected start is printed, and the list route answers that the engine is not started', async (t) => {
     const file = await build(['', 'express5', 'module', false], 4);
     const env = { ...list.env, SHAZBOT_SECRET: '' };
     const program = await startProgram(t, ['--require', preload, file], { env, wait: false });
-    const answer = await until(() => request(`${program.baseUrl}clustershazbot/list`), { what: 'it listens' });
+    const answer = await until(() => request(`${program.baseUrl}clustershazbot/list`), { what: 'the program listens' });
     assert.equal(answer.status, 500);
     assert.deepEqual(answer.json, { error: 'Clustershazbot engine not started' });
     assert.match(program.stderr, /Environment variable SHAZBOT_SECRET is required/);
@@ -159,8 +163,8 @@ describe("the Express program of v1's README runs unchanged", () => {
 });
 
 /**
- * The program's file, compiled where it is TypeScript. The JavaScript is the same program without its type
- * syntax: the braces of the import stay as they are.
+ * Writes the program, compiles it if it is TypeScript, and returns its file. The JavaScript variants are the same
+ * program without the type syntax.
  *
  * @param {[name: string, app: string, type: string, typescript: boolean]} variant
  * @param {number} n
@@ -174,6 +178,6 @@ async function build([, app, type, typescript], n) {
     return path.join(directory, 'server.js');
   }
   write(directory, { 'server.ts': source, 'tsconfig.json': tsconfig });
-  assert.equal(await tsc(directory), '', 'tsc accepts it');
+  assert.equal(await tsc(directory), '', 'the program compiles without errors');
   return path.join(directory, 'dist', 'server.js');
 }

@@ -1,6 +1,6 @@
 'use strict';
 
-// The registration with happy-server, which looks for what others put into two global objects.
+// The registration with happy-server, which reads extensions from two global objects.
 
 const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
@@ -23,7 +23,7 @@ beforeEach(() => {
 });
 
 /**
- * Starts an engine without reloading the package.
+ * Starts an engine that the test has loaded itself.
  *
  * @param {import('node:test').TestContext} t
  * @param {typeof import('..')} engine
@@ -36,7 +36,7 @@ async function start(t, engine) {
   return baseUrl;
 }
 
-test('registered on import where happy-server was imported before; an error until started', async (t) => {
+test('if happy-server was imported before, it has the lists from the start on, and an error before', async (t) => {
   happy.happyServerExtension = {};
   const engine = freshEngine();
   assert.deepEqual(happy.happyServerExtension.clustershazbot(), NOT_STARTED);
@@ -55,21 +55,21 @@ test('registered on import where happy-server was imported before; an error unti
   assert.deepEqual(happy.happyServerExtension.clustershazbot(), NOT_STARTED);
 });
 
-test('registered within seconds of the import where happy-server is imported after', async () => {
+test('if happy-server is imported later, the extension is registered within seconds', async () => {
   freshEngine();
   happy.happyServerExtension = {};
-  await until(() => happy.happyServerExtension.clustershazbot, { timeout: 4_000, what: 'it is registered' });
+  await until(() => happy.happyServerExtension.clustershazbot, { timeout: 4_000, what: 'the extension is registered' });
   assert.deepEqual(happy.happyServerExtension.clustershazbot(), NOT_STARTED);
 });
 
-test('registered after the start where happy-server was imported in the meantime', async (t) => {
+test('if happy-server is imported before the start, the extension is registered at the start', async (t) => {
   const engine = freshEngine();
   happy.happyServerExtension = {};
   const baseUrl = await start(t, engine);
   assert.deepEqual(urls(happy.happyServerExtension.clustershazbot().cluster.online), [baseUrl]);
 });
 
-test('the quick check is a boolean: false until started, true then, false after the shutdown', async (t) => {
+test('the quick check is true while the engine runs, and false before and after', async (t) => {
   happy.happyServerExtension = {};
   happy.happyServerQuickExtension = {};
   const engine = freshEngine();
@@ -80,7 +80,7 @@ test('the quick check is a boolean: false until started, true then, false after 
   assert.equal(happy.happyServerQuickExtension.clustershazbot(), false);
 });
 
-test('the other extensions are left alone, and the lists shown are copies', async (t) => {
+test('other extensions stay as they are, and the extension returns copies of the lists', async (t) => {
   const other = () => 'other';
   happy.happyServerExtension = { other };
   await startEngine(t);
@@ -89,12 +89,12 @@ test('the other extensions are left alone, and the lists shown are copies', asyn
   assert.equal(happy.happyServerExtension.clustershazbot().cluster.online.length, 1);
 });
 
-test('without happy-server nothing is put into the global object', async (t) => {
+test('without happy-server no global variable is set', async (t) => {
   await startEngine(t);
   assert.equal('happyServerExtension' in globalThis || 'happyServerQuickExtension' in globalThis, false);
 });
 
-test('something else of that name does no harm', async (t) => {
+test('global variables of these names that are not objects stay as they are', async (t) => {
   for (const odd of ['text', 7, null, true]) {
     happy.happyServerExtension = odd;
     happy.happyServerQuickExtension = odd;
@@ -106,10 +106,10 @@ test('something else of that name does no harm', async (t) => {
   }
 });
 
-test('the wait for happy-server does not keep a process alive', () => {
+test('waiting for happy-server does not keep a process alive', () => {
   const root = path.join(__dirname, '..');
   const since = Date.now();
   const { status } = spawnSync(process.execPath, ['-e', 'require(process.argv[1])', root], { timeout: 10_000 });
   assert.equal(status, 0);
-  assert.ok(Date.now() - since < 2_500, `it took ${Date.now() - since} ms`);
+  assert.ok(Date.now() - since < 2_500, `the process took ${Date.now() - since} ms to end`);
 });

@@ -1,6 +1,6 @@
-// An application with the ready-made module and health check, and with what applications have that would spoil the routes if
-// it reached them: an interceptor that wraps answers, a version of the API. For __test__/nest-module.test.js, which compiles
-// it in two ways. FAILS, HOOKS, PLATFORM, PAGE, CONTEXT and SECOND say what is different.
+// A Nest application with the ready-made module and health check, for __test__/nest-module.test.js, which compiles it in two
+// ways. Its global interceptor, guard, prefix and API version would break the cluster's routes if they applied to them. The
+// variables HOOKS, PLATFORM, PAGE, CONTEXT, SECOND and PARSER choose variants.
 
 import {
   type CallHandler,
@@ -104,7 +104,7 @@ async function main() {
   if (HOOKS === 'yes') app.enableShutdownHooks();
   await app.listen(PORT, '127.0.0.1');
   if (!SECOND) return;
-  // What a command in the same process does.
+  // As a command in the same process does.
   await (await NestFactory.createApplicationContext(AppModule)).close();
   console.log('the second is closed');
 }

@@ -1,6 +1,7 @@
 'use strict';
 
-// Holds four bodies of 250 000 bytes at a time, each of which comes byte by byte: for __test__/router.test.js.
+// Reads four bodies of 250 000 bytes at the same time, each of which arrives byte by byte; for __test__/router.test.js, which
+// limits the memory of this program.
 
 const { Readable } = require('node:stream');
 const { readBody } = require('../../lib/body.js');
@@ -15,7 +16,7 @@ function* bytes() {
 
 async function* body() {
   yield* bytes();
-  // Until all have come.
+  // Stays open until all bodies have arrived, so that all are held in memory at once.
   while (left > 0) await new Promise(setImmediate);
 }
 

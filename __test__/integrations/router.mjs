@@ -1,5 +1,5 @@
-// A server with the ready-made routes, in each way that there is of mounting them; for __test__/router.test.js,
-// which copies it to where that framework is found.
+// A server with the ready-made routes, mounted in every possible way; for __test__/router.test.js, which copies it into an
+// application that has the framework.
 
 import { createServer } from 'node:http';
 import { shazbotShutDown, shazbotStart } from 'clustershazbot';
@@ -23,7 +23,7 @@ async function onExpress() {
   app.use('/text/clustershazbot', express.text({ type: '*/*' }), shazbotRouter());
   app.use('/raw/clustershazbot', express.raw({ type: '*/*' }), shazbotRouter());
   app.use('/without/clustershazbot', shazbotRouter({ page: false }));
-  // Too late to parse anything of ours, and not too late for the user's.
+  // Comes after the ready-made routes: they read their bodies themselves, and the program's own routes get parsed bodies.
   app.use(express.json());
   app.use((req, res) => res.status(404).json({ own: req.body ?? null }));
   return createServer(app);
