@@ -47,7 +47,7 @@ describe('processes with one base URL', { concurrency: true }, () => {
       errors += chunk;
     });
     const said = () => errors.match(/SHAZBOT_DUPLICATE_BASE_URL.*EXAMPLES\.md has how with node:cluster/g)?.length;
-    await until(() => said() === 3, { timeout: 60_000, what: 'each of the three workers has warned' });
+    await until(() => said() === 3, { timeout: 60_000, what: 'each of the three has warned' });
     await during(2_000, () => assert.equal(said(), 3));
   }
 });
