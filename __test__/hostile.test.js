@@ -135,9 +135,8 @@ class Scene {
         [],
         `not online in the list of ${server.baseUrl}`,
       );
-      const isDeath = (/** @type {string} */ text) => urls.some((url) => text.startsWith(`${url} is offline`));
-      const deaths = server.logs.filter(({ message: text }) => isDeath(text));
-      assert.deepEqual(deaths, [], `in the log of ${server.baseUrl}`);
+      const deaths = server.events.filter(({ type, baseUrl }) => type === 'offline' && urls.includes(baseUrl));
+      assert.deepEqual(deaths, [], `events of ${server.baseUrl}`);
     }
     const after = await until(() => size().then((it) => it.now < idle.now + GROWTH && it), {
       timeout: 5_000,
