@@ -12,7 +12,7 @@ const { gossip, message } = require('../harness/gossip.js');
 /** @typedef {import('node:test').TestContext} TestContext */
 
 /**
- * Starts three servers, the first of which the test drains.
+ * Starts three servers, of which the test drains the first.
  *
  * @param {TestContext} t
  * @param {string} interval in seconds
@@ -25,11 +25,23 @@ async function startThree(t, interval) {
   return { servers, drained, others, env };
 }
 
+/**
+ * Starts three servers and drains the first, which is then offline in every list.
+ *
+ * @param {TestContext} t
+ * @param {string} [interval] in seconds
+ */
+async function startDrained(t, interval = '0.3') {
+  const cluster = await startThree(t, interval);
+  const { servers, drained, others } = cluster;
+  await drained.drain();
+  await agree(servers, { online: others, offline: [drained] });
+  return cluster;
+}
+
 describe('a drain', { concurrency: 2 }, () => {
   test('a drained server stays offline in every list, including its own, through many gossip rounds', async (t) => {
-    const { servers, drained, others } = await startThree(t, '0.1');
-    await drained.drain();
-    await agree(servers, { online: others, offline: [drained] });
+    const { servers, drained } = await startDrained(t, '0.1');
     await during(3_000, async () => {
       for (const server of servers) {
         const { online, offline } = await server.view();
@@ -61,9 +73,7 @@ describe('a drain', { concurrency: 2 }, () => {
   });
 
   test('a drained server learns of a new server, and the new server learns of the drain', async (t) => {
-    const { servers, drained, others, env } = await startThree(t, '0.3');
-    await drained.drain();
-    await agree(servers, { online: others, offline: [drained] });
+    const { servers, drained, others, env } = await startDrained(t);
     const newcomer = await startServer(t, { env });
     await agree([...servers, newcomer], { online: [...others, newcomer], offline: [drained] });
   });
@@ -78,18 +88,14 @@ describe('a drain', { concurrency: 2 }, () => {
   });
 
   test('a drained server is online again after a restart', async (t) => {
-    const { servers, drained, others } = await startThree(t, '0.3');
-    await drained.drain();
-    await agree(servers, { online: others, offline: [drained] });
+    const { servers, drained } = await startDrained(t);
     await drained.terminate();
     await drained.restart();
     await agree(servers, { online: servers });
   });
 
   test('a drained server that is killed stays offline, and is online again after its next start', async (t) => {
-    const { servers, drained, others } = await startThree(t, '0.3');
-    await drained.drain();
-    await agree(servers, { online: others, offline: [drained] });
+    const { servers, drained, others } = await startDrained(t);
     await drained.kill();
     await during(2_000, async () => {
       for (const server of others) assert.deepEqual((await server.view()).offline, [drained.baseUrl]);
