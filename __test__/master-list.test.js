@@ -1,7 +1,9 @@
 'use strict';
 
+// How a server reads and writes a master list in a file or an HTTP store, also when the list is empty, broken or slow.
+
 const assert = require('node:assert/strict');
-const { existsSync, readFileSync, writeFileSync } = require('node:fs');
+const { readFileSync, writeFileSync } = require('node:fs');
 const { describe, test } = require('node:test');
 
 const { agree, fileList, startServer, startServers } = require('../harness/cluster.js');
@@ -12,54 +14,54 @@ const { freePorts } = require('../harness/ports.js');
 const { startStore } = require('./support/store.js');
 const { until } = require('../harness/until.js');
 
-/** The next regular announcement is out of the test's sight. */
+/** No regular announcement happens during the test. */
 const NO_ANNOUNCE = { SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '86400', SHAZBOT_MASTER_ANNOUNCE_INTERVAL: '1' };
 const FAST = { SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '0.5', SHAZBOT_MASTER_ANNOUNCE_INTERVAL: '0.5' };
 
-describe('a list that is there, but has nothing in it, is an empty list', { concurrency: true }, () => {
-  /** @type {Record<string, unknown>} */
-  const lists = {
-    'none (404)': undefined,
-    'no servers': { online: [] },
-  };
-  for (const [name, list] of Object.entries(lists)) {
+/**
+ * Starts a server and waits until it has written itself into `list`.
+ *
+ * @param {import('node:test').TestContext} t
+ * @param {ReturnType<typeof fileList> | Awaited<ReturnType<typeof startStore>>} list
+ * @param {Record<string, string>} [env]
+ */
+async function startAnnounced(t, list, env = NO_ANNOUNCE) {
+  const server = await startServer(t, { env: { ...list.env, ...env } });
+  await until(() => list.servers().includes(server.baseUrl), { what: 'the server is in the list' });
+  return server;
+}
+
+describe('a server announces itself in a list without servers', { concurrency: true }, () => {
+  for (const [name, list] of /** @type {[string, unknown][]} */ ([
+    ['a URL that answers 404', undefined],
+    ['a list of no servers', { online: [] }],
+    ['an empty response body', ''],
+  ])) {
     test(name, async (t) => {
-      const store = await startStore(t, { list });
-      const server = await startServer(t, { env: { ...store.env, ...NO_ANNOUNCE } });
-      await until(() => store.servers().includes(server.baseUrl), { what: 'the server announced itself' });
+      await startAnnounced(t, await startStore(t, { list }));
     });
   }
 
-  test('an empty body', async (t) => {
-    const store = await startStore(t);
-    store.list = '';
-    const server = await startServer(t, { env: { ...store.env, ...NO_ANNOUNCE } });
-    await until(() => store.servers().includes(server.baseUrl), { what: 'the server announced itself' });
-  });
-
   test('a file that does not exist', async (t) => {
-    const list = fileList();
-    const server = await startServer(t, { env: { ...list.env, ...NO_ANNOUNCE } });
-    await until(() => existsSync(list.file) && list.servers().includes(server.baseUrl), {
-      what: 'it announced itself',
-    });
+    await startAnnounced(t, fileList());
   });
 
   test('an empty file', async (t) => {
     const list = fileList();
     writeFileSync(list.file, '');
-    const server = await startServer(t, { env: { ...list.env, ...NO_ANNOUNCE } });
-    await until(() => list.servers().includes(server.baseUrl), { what: 'it announced itself' });
+    await startAnnounced(t, list);
   });
 });
 
-describe('a malformed list is logged, changes nothing and is not overwritten', { concurrency: true }, () => {
+describe('a malformed list is logged, does not change the server list and is not overwritten', {
+  concurrency: true,
+}, () => {
   for (const body of ['{"online":[', '{}', 'null', '[]', '{"online":{}}', '<html></html>']) {
-    test(`as file: ${body}`, async (t) => {
+    test(`in a file: ${body}`, async (t) => {
       const list = fileList();
       writeFileSync(list.file, body);
       const server = await startServer(t, { env: { ...list.env, ...FAST } });
-      await until(() => server.logs.length > 0, { what: 'it is logged' });
+      await until(() => server.logs.length > 0, { what: 'a log record' });
       await during(1_500, async () => {
         assert.equal(readFileSync(list.file, 'utf8'), body);
         assert.deepEqual(await server.view(), { online: [server.baseUrl], offline: [] });
@@ -68,19 +70,19 @@ describe('a malformed list is logged, changes nothing and is not overwritten', {
     });
   }
 
-  test('over HTTP', async (t) => {
+  test('in an HTTP store', async (t) => {
     const store = await startStore(t, { list: { online: [] } });
     store.faults.GET = 'malformed';
     const server = await startServer(t, { env: { ...store.env, ...FAST } });
-    await until(() => store.count('GET') >= 2, { what: 'it was read' });
+    await until(() => store.count('GET') >= 2, { what: 'the list was read twice' });
     await during(1_500, () => assert.equal(store.count('PUT'), 0));
     assert.deepEqual(await server.view(), { online: [server.baseUrl], offline: [] });
-    assert.ok(server.logs.length > 0, 'it is logged');
+    assert.ok(server.logs.length > 0, 'a log record');
   });
 });
 
 describe('a list that cannot be read', { concurrency: true }, () => {
-  test('is no error of the start, and is read again with growing pauses until it is there', async (t) => {
+  test('does not fail the start, and is read again until the store is back', async (t) => {
     const [port] = await freePorts(1);
     const url = `http://127.0.0.1:${port}/servers.json`;
     const auth = 'Bearer the-update-secret';
@@ -91,40 +93,37 @@ describe('a list that cannot be read', { concurrency: true }, () => {
     await until(() => store.servers().includes(server.baseUrl), { timeout: 20_000, what: 'the server is in the list' });
   });
 
-  test('is not hammered', async (t) => {
+  test('is retried with backoff: at most 12 reads within the first 6 s of retries', async (t) => {
     const store = await startStore(t);
     store.faults.GET = '500';
     await startServer(t, { env: { ...store.env, ...NO_ANNOUNCE } });
-    await until(() => store.count('GET') >= 3, { timeout: 20_000, what: 'it is read again' });
-    await during(6_000, () => undefined);
-    assert.ok(store.count('GET') <= 12, `${store.count('GET')} reads`);
+    await until(() => store.count('GET') >= 3, { timeout: 20_000, what: 'the list is read again' });
+    await during(6_000, () => assert.ok(store.count('GET') <= 12, `${store.count('GET')} reads`));
   });
 
-  test('is never written', async (t) => {
+  test('is not written', async (t) => {
     const peer = await startFakePeer(t);
     const store = await startStore(t, { list: { online: [peer.entry(), entry(await nobody())] } });
-    const server = await startServer(t, { env: { ...store.env, ...FAST } });
-    await until(() => store.servers().includes(server.baseUrl), { what: 'the server is in the list' });
+    await startAnnounced(t, store, FAST);
     for (const fault of /** @type {const} */ (['500', 'malformed'])) {
       store.faults.GET = fault;
       const reads = store.count('GET');
       const puts = store.count('PUT');
-      await until(() => store.count('GET') >= reads + 2, { timeout: 15_000, what: `a read is answered with ${fault}` });
-      // A write that belongs to a read before the fault may have been on its way.
+      await until(() => store.count('GET') >= reads + 2, { timeout: 15_000, what: `two reads fail with ${fault}` });
+      // A write that follows a read from before the fault may still have been under way.
       assert.ok(store.count('PUT') <= puts + 1, `${store.count('PUT') - puts} writes after ${fault}`);
     }
   });
 });
 
-test('a server that finds itself missing from the list announces itself within seconds', async (t) => {
+test('a server that is missing from the list announces itself within seconds', async (t) => {
   const peer = await startFakePeer(t);
   const store = await startStore(t, { list: { online: [peer.entry()] } });
-  const server = await startServer(t, { env: { ...store.env, SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '300' } });
-  await until(() => store.servers().includes(server.baseUrl), { what: 'it announced itself' });
+  await startAnnounced(t, store, { SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '300' });
   assert.ok(store.servers().includes(peer.baseUrl), 'the other server is still in the list');
 });
 
-test('the list is written with the configured header and read without it; it holds online servers only', async (t) => {
+test('only writes send the configured Authorization header, and the written list holds online servers only', async (t) => {
   const store = await startStore(t, { auth: 'Bearer something' });
   const servers = await startServers(t, 2, { env: { ...store.env, ...FAST } });
   await agree(servers, { online: servers });
@@ -139,22 +138,19 @@ test('the list is written with the configured header and read without it; it hol
   }
 });
 
-test('an authorization that is set but empty means that none is sent', async (t) => {
+test('an empty SHAZBOT_MASTER_LIST_UPDATE_AUTH means that no Authorization header is sent', async (t) => {
   const store = await startStore(t, { auth: '' });
-  const server = await startServer(t, { env: { ...store.env, ...NO_ANNOUNCE } });
-  await until(() => store.servers().includes(server.baseUrl), { what: 'it announced itself' });
+  await startAnnounced(t, store);
   assert.ok(store.calls.every((call) => call.authorization === undefined));
 });
 
-describe('a shutdown takes the server out of the list only where that is configured', { concurrency: true }, () => {
+describe('a shutdown removes the server from the list only if configured', { concurrency: true }, () => {
   for (const value of ['true', 'false']) {
     for (const kind of ['a file', 'an HTTP store']) {
-      test(`${kind}, ${value}`, async (t) => {
+      test(`SHAZBOT_UPDATE_MASTER_LIST_ON_SHUTDOWN=${value} with ${kind}`, async (t) => {
         const list = kind === 'a file' ? fileList() : await startStore(t);
-        const server = await startServer(t, {
-          env: { ...list.env, ...NO_ANNOUNCE, SHAZBOT_UPDATE_MASTER_LIST_ON_SHUTDOWN: value },
-        });
-        await until(() => list.servers().includes(server.baseUrl), { what: 'it announced itself' });
+        const env = { ...NO_ANNOUNCE, SHAZBOT_UPDATE_MASTER_LIST_ON_SHUTDOWN: value };
+        const server = await startAnnounced(t, list, env);
         await server.terminate();
         assert.equal(list.servers().includes(server.baseUrl), value === 'false', `${list.servers()}`);
       });
@@ -162,9 +158,8 @@ describe('a shutdown takes the server out of the list only where that is configu
   }
 });
 
-test('a slow store is waited for', async (t) => {
+test('a server announces itself in a store that takes a second for each answer', async (t) => {
   const store = await startStore(t);
   store.faults = { GET: 'slow', PUT: 'slow' };
-  const server = await startServer(t, { env: { ...store.env, ...NO_ANNOUNCE } });
-  await until(() => store.servers().includes(server.baseUrl), { what: 'it announced itself' });
+  await startAnnounced(t, store);
 });

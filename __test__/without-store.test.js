@@ -1,6 +1,6 @@
 'use strict';
 
-// What a cluster does while its master list cannot be read, is read from another place, or names nobody who lives.
+// How servers find each other while the master list is unavailable, is one of several, or names mostly dead servers.
 
 const assert = require('node:assert/strict');
 const { existsSync, readFileSync, writeFileSync } = require('node:fs');
@@ -8,17 +8,18 @@ const { join } = require('node:path');
 const { describe, test } = require('node:test');
 
 const { agree, startServer, startServers } = require('../harness/cluster.js');
+const { during } = require('./support/during.js');
 const { folder } = require('../harness/folder.js');
 const { freePorts } = require('../harness/ports.js');
 const { startStore } = require('./support/store.js');
 const { until } = require('../harness/until.js');
 
 const NO_ANNOUNCE = { SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '86400', SHAZBOT_MASTER_ANNOUNCE_INTERVAL: '1' };
-/** Rounds are out of the test's sight. */
+/** No gossip round happens during the test. */
 const SLOW = { SHAZBOT_GOSSIP_INTERVAL: '3600' };
 
-/** Where a store would be. */
-async function noStore() {
+/** The URL of a store that does not run, and the environment of its users. */
+async function unreachableStore() {
   const [port] = /** @type {[number]} */ (await freePorts(1));
   const url = `http://127.0.0.1:${port}/servers.json`;
   const auth = 'Bearer the-update-secret';
@@ -27,23 +28,24 @@ async function noStore() {
 }
 
 describe('a state file', { concurrency: true }, () => {
-  test('brings a server back that starts again while the store is down', async (t) => {
+  test('lets a server that restarts while the store is down list its peers at once', async (t) => {
     const store = await startStore(t);
     const peer = await startServer(t, { env: { ...store.env, ...NO_ANNOUNCE, ...SLOW } });
     const file = join(folder(), 'state.json');
     const env = { ...store.env, ...NO_ANNOUNCE, SHAZBOT_STATE_FILE: file };
     const server = await startServer(t, { env });
     await agree([server], { online: [server, peer] });
-    await until(() => existsSync(file) && readFileSync(file, 'utf8').includes(peer.baseUrl), { what: 'it is kept' });
-    assert.ok(!readFileSync(file, 'utf8').includes(server.baseUrl), 'it need not remember itself');
+    await until(() => existsSync(file) && readFileSync(file, 'utf8').includes(peer.baseUrl), {
+      what: 'the peer is saved',
+    });
+    assert.ok(!readFileSync(file, 'utf8').includes(server.baseUrl), 'the own server is not saved');
     await server.kill();
     store.faults = { GET: '500', PUT: '500' };
     await server.restart();
-    // By the time that the start resolves.
     assert.deepEqual((await server.view()).online, [server.baseUrl, peer.baseUrl].sort());
   });
 
-  test('that is damaged is ignored with a warning, and replaced', async (t) => {
+  test('is ignored with a warning and replaced if it is damaged', async (t) => {
     const file = join(folder(), 'state.json');
     for (const [damage, reason] of /** @type {const} */ ([
       ['{"online":[{"baseUrl":"htt', 'not JSON'],
@@ -57,30 +59,30 @@ describe('a state file', { concurrency: true }, () => {
       const warning = () => server.warnings.find(({ code }) => code === 'SHAZBOT_STATE_UNUSABLE');
       const { message } = await until(warning, { what: reason });
       assert.ok(message.includes(file) && message.includes(reason), message);
-      await until(() => JSON.parse(readFileSync(file, 'utf8')).online.length === 1, { what: 'it is replaced' });
+      await until(() => JSON.parse(readFileSync(file, 'utf8')).online.length === 1, { what: 'the file is replaced' });
       await server.kill();
     }
   });
 
-  test('that cannot be written is said once, and nothing else suffers', async (t) => {
+  test('causes one warning and no other harm if it cannot be written', async (t) => {
     const store = await startStore(t);
     const env = { ...store.env, SHAZBOT_STATE_FILE: join(folder(), 'nowhere', 'state.json') };
     const [server] = /** @type {[any, any]} */ (await startServers(t, 2, { env }));
-    const said = () =>
+    const warnings = () =>
       server.warnings.filter((/** @type {any} */ { code }) => code === 'SHAZBOT_STATE_UNUSABLE').length;
-    await until(said, { what: 'it is said' });
+    await until(warnings, { what: 'the warning' });
     const more = await startServer(t, { env });
-    await until(async () => (await server.view()).online.includes(more.baseUrl), { what: 'another joins' });
+    await until(async () => (await server.view()).online.includes(more.baseUrl), { what: 'another server joins' });
     await until(() => server.logs.some((/** @type {any} */ { code }) => code === 'STATE_FAILED'), {
-      what: 'it is tried again',
+      what: 'a second failed write is logged',
     });
-    assert.equal(said(), 1);
+    assert.equal(warnings(), 1);
   });
 });
 
-describe('several master lists', { concurrency: true }, () => {
-  test('one that works is enough, and each that works is kept right', async (t) => {
-    const [one, other, down] = [await startStore(t), await startStore(t), await noStore()];
+describe('with several master lists', { concurrency: true }, () => {
+  test('one that works is enough, and a server updates each one that works', async (t) => {
+    const [one, other, down] = [await startStore(t), await startStore(t), await unreachableStore()];
     const auth = one.env.SHAZBOT_MASTER_LIST_UPDATE_AUTH;
     const urls = (/** @type {string[]} */ ...lists) => lists.join(' ');
     const env = (/** @type {string} */ lists) => ({
@@ -92,15 +94,15 @@ describe('several master lists', { concurrency: true }, () => {
     const missing = down.env.SHAZBOT_MASTER_LIST;
     const first = await startServer(t, { env: env(urls(missing, one.url, other.url)) });
     await until(() => [one, other].every((store) => store.servers().includes(first.baseUrl)), {
-      what: 'it is in both',
+      what: 'the first server is in both lists',
     });
     const second = await startServer(t, { env: env(urls(other.url, missing)) });
     await agree([first, second], { online: [first, second] });
-    await until(() => other.servers().length === 2, { what: 'the second is in the one that it knows' });
+    await until(() => other.servers().length === 2, { what: 'the second server is in the list that it uses' });
   });
 
-  test('their number must be the same', async (t) => {
-    const { env } = await noStore();
+  test('SHAZBOT_MASTER_LIST and SHAZBOT_MASTER_LIST_UPDATE must have the same number of URLs', async (t) => {
+    const { env } = await unreachableStore();
     const list = `${env.SHAZBOT_MASTER_LIST} ${env.SHAZBOT_MASTER_LIST}`;
     const server = await startServer(t, { env: { ...env, SHAZBOT_MASTER_LIST: list }, wait: false });
     await until(() => server.refused, { what: 'the start is rejected' });
@@ -108,7 +110,7 @@ describe('several master lists', { concurrency: true }, () => {
   });
 });
 
-test('a server that starts again while the store is down is found by those that remember it', async (t) => {
+test('a server that restarts while the store is down is found by peers that list it offline', async (t) => {
   const store = await startStore(t);
   const servers = await startServers(t, 3, { env: { ...store.env, ...NO_ANNOUNCE } });
   const [server, ...others] = /** @type {[typeof servers[0], ...typeof servers]} */ (servers);
@@ -120,28 +122,33 @@ test('a server that starts again while the store is down is found by those that 
   await agree(servers, { online: servers });
 });
 
-test('a cluster that starts while its store is down is there within 5 s of its return', async (t) => {
-  const { port, env, auth } = await noStore();
+test('servers that start while their store is down find each other within 5 s after it is back', async (t) => {
+  const { port, env, auth } = await unreachableStore();
   const options = { env: { ...env, ...NO_ANNOUNCE, SHAZBOT_GOSSIP_INTERVAL: '30' } };
   const servers = await startServers(t, 10, options);
-  await new Promise((resolve) => setTimeout(resolve, 30_000));
-  for (const server of servers) assert.deepEqual((await server.view()).online, [server.baseUrl]);
+  // Backoff without a low limit for lone servers would have grown to more than 5 s by then.
+  const alone = async () => {
+    for (const server of servers) assert.deepEqual((await server.view()).online, [server.baseUrl]);
+  };
+  await during(30_000, alone, { every: 1_000 });
   await startStore(t, { port, auth });
-  t.diagnostic(`formed after ${await agree(servers, { online: servers }, { timeout: 5_000 })} ms`);
+  t.diagnostic(
+    `the servers found each other after ${await agree(servers, { online: servers }, { timeout: 5_000 })} ms`,
+  );
 });
 
-test('the one that lives is found among five thousand that died last month', async (t) => {
+test('a server finds the one online server in a list with 5 000 servers that died a month ago', async (t) => {
   const store = await startStore(t);
   const peer = await startServer(t, { env: { ...store.env, ...NO_ANNOUNCE, ...SLOW } });
-  await until(() => store.servers().includes(peer.baseUrl), { what: 'the first is in the list' });
+  await until(() => store.servers().includes(peer.baseUrl), { what: 'the first server is in the list' });
   const lastUpdate = Date.now() - 30 * 86_400_000;
-  // Nobody listens there.
+  // Nothing listens at these addresses.
   const dead = Array.from({ length: 5_000 }, (_, n) => `http://127.1.${n >> 8}.${n & 255}:9/`);
   const online = [peer.baseUrl, ...dead].map((baseUrl) => ({ baseUrl, monitor: false, lastUpdate }));
   store.list = { online: online.sort(() => Math.random() - 0.5) };
-  const began = Date.now();
+  const since = Date.now();
   const server = await startServer(t, { env: { ...store.env, ...NO_ANNOUNCE } });
   await agree([server], { online: [server, peer] }, { timeout: 30_000 });
-  t.diagnostic(`found after ${Date.now() - began} ms`);
+  t.diagnostic(`found after ${Date.now() - since} ms`);
   assert.equal(server.exit, undefined);
 });
