@@ -1,5 +1,7 @@
 'use strict';
 
+// The server lists that the functions and the list route return: what is in them, for whom, and that they are copies.
+
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
@@ -9,8 +11,11 @@ const { nobody } = require('../harness/fake-peer.js');
 const { entry, message } = require('../harness/gossip.js');
 const { request } = require('../harness/http.js');
 
+/** @param {{ baseUrl: string }[]} entries */
+const urls = (entries) => entries.map(({ baseUrl }) => baseUrl).sort();
+
 /**
- * An engine that knows an online and an offline server.
+ * Starts an engine that knows an online and an offline server.
  *
  * @param {import('node:test').TestContext} t
  */
@@ -18,33 +23,30 @@ async function withLists(t) {
   const engine = await startEngine(t);
   const alive = await nobody();
   const dead = await nobody();
-  const more = { version: '1.2.3', other: { deep: [1] } };
+  const unknownFields = { version: '1.2.3', other: { deep: [1] } };
   await engine.shazbotGossipRequest(
     SECRET,
-    message([{ ...entry(alive), ...more, monitor: true }], [{ ...entry(dead), ...more }]),
+    message([{ ...entry(alive), ...unknownFields, monitor: true }], [{ ...entry(dead), ...unknownFields }]),
   );
   return { engine, alive, dead };
 }
 
-test('the local list holds the online servers, and the offline ones where they are asked for', async (t) => {
+test('shazbotGetServerList returns the online servers, and the offline ones on request', async (t) => {
   const { engine, alive, dead } = await withLists(t);
   for (const list of [engine.shazbotGetServerList(), engine.shazbotGetServerList(false)]) {
     assert.deepEqual(Object.keys(list), ['online']);
-    assert.deepEqual(list.online.map(({ baseUrl }) => baseUrl).sort(), [engine.baseUrl, alive].sort());
+    assert.deepEqual(urls(list.online), [engine.baseUrl, alive].sort());
   }
-  const { online, offline } = engine.shazbotGetServerList(true);
+  const { online, offline = [] } = engine.shazbotGetServerList(true);
   assert.equal(online.length, 2);
-  assert.deepEqual(
-    offline?.map(({ baseUrl }) => baseUrl),
-    [dead],
-  );
+  assert.deepEqual(urls(offline), [dead]);
 });
 
-test('the entries handed out have the three fields of version 1 and no more', async (t) => {
+test('the returned entries have exactly the three fields of version 1', async (t) => {
   const { engine } = await withLists(t);
   const { online, offline = [] } = engine.shazbotGetServerList(true);
-  const asked = await engine.shazbotListRequest(CONTROL_SECRET);
-  for (const one of [...online, ...offline, ...asked.online, ...(asked.offline ?? [])]) {
+  const requested = await engine.shazbotListRequest(CONTROL_SECRET);
+  for (const one of [...online, ...offline, ...requested.online, ...(requested.offline ?? [])]) {
     assert.deepEqual(Object.keys(one).sort(), ['baseUrl', 'lastUpdate', 'monitor']);
     assert.deepEqual([typeof one.baseUrl, typeof one.lastUpdate, typeof one.monitor], ['string', 'number', 'boolean']);
     assert.equal(Object.getPrototypeOf(one), Object.prototype);
@@ -52,7 +54,7 @@ test('the entries handed out have the three fields of version 1 and no more', as
   assert.deepEqual(online.map(({ monitor }) => monitor).sort(), [false, true]);
 });
 
-test('the lists handed out are copies: changing one changes nothing in the engine (20)', async (t) => {
+test('changing a returned list does not change the lists of the engine', async (t) => {
   const { engine } = await withLists(t);
   const before = structuredClone(engine.shazbotGetServerList(true));
   for (const list of [
@@ -71,44 +73,41 @@ test('the lists handed out are copies: changing one changes nothing in the engin
   }
 });
 
-/** @param {{ baseUrl: string }[]} entries */
-const urls = (entries) => entries.map(({ baseUrl }) => baseUrl).sort();
-
-test('whatever the news, the next list has it, and those handed out before stay as they were', async (t) => {
+test('the next list contains every change, and lists returned earlier stay as they were', async (t) => {
   const { engine, alive, dead } = await withLists(t);
   const list = () => engine.shazbotGetServerList(true);
-  const stampOf = (/** @type {string} */ baseUrl, { online, offline = [] } = list()) =>
+  const lastUpdateOf = (/** @type {string} */ baseUrl, { online, offline = [] } = list()) =>
     [...online, ...offline].find((one) => one.baseUrl === baseUrl)?.lastUpdate;
-  const tell = (/** @type {any[]} */ online, /** @type {any[]} */ offline = []) =>
+  const send = (/** @type {any[]} */ online, /** @type {any[]} */ offline = []) =>
     engine.shazbotGossipRequest(SECRET, message(online, offline));
 
   const first = list();
   const before = structuredClone(first);
-  const fresh = entry(alive, -5_000);
-  await tell([fresh]);
-  assert.equal(stampOf(alive), fresh.lastUpdate, 'a newer stamp');
+  const newer = entry(alive, -5_000);
+  await send([newer]);
+  assert.equal(lastUpdateOf(alive), newer.lastUpdate, 'a newer lastUpdate');
   const [added, left] = [await nobody(), await nobody()];
-  await tell([entry(added)], [entry(left)]);
-  assert.deepEqual(urls(list().online), [engine.baseUrl, alive, added].sort(), 'another server');
-  assert.deepEqual(urls(list().offline ?? []), [dead, left].sort(), 'another that is gone');
+  await send([entry(added)], [entry(left)]);
+  assert.deepEqual(urls(list().online), [engine.baseUrl, alive, added].sort(), 'another online server');
+  assert.deepEqual(urls(list().offline ?? []), [dead, left].sort(), 'another offline server');
   const later = [entry(alive, -6_000), entry(added, -7_000)];
-  await tell(later);
-  for (const { baseUrl, lastUpdate } of later) assert.equal(stampOf(baseUrl), lastUpdate, 'stamps after that');
-  await tell([{ ...entry(alive, -8_000), monitor: true }]);
+  await send(later);
+  for (const { baseUrl, lastUpdate } of later) assert.equal(lastUpdateOf(baseUrl), lastUpdate, 'two newer lastUpdates');
+  await send([{ ...entry(alive, -8_000), monitor: true }]);
   assert.deepEqual(urls(list().online.filter(({ monitor }) => monitor)), [alive], 'a monitor');
   assert.deepEqual(first, before);
 });
 
-test('a message that the caller changes after the call changes nothing in the engine (20)', async (t) => {
+test('changing a message after the call does not change the lists of the engine', async (t) => {
   const { engine, alive, dead } = await withLists(t);
-  const told = message([entry(alive, -1_000)], [entry(dead, -1_000)]);
-  await engine.shazbotGossipRequest(SECRET, told);
-  for (const one of [...told.online, ...told.offline]) Object.assign(one, entry('http://changed.test/'));
+  const sent = message([entry(alive, -1_000)], [entry(dead, -1_000)]);
+  await engine.shazbotGossipRequest(SECRET, sent);
+  for (const one of [...sent.online, ...sent.offline]) Object.assign(one, entry('http://changed.test/'));
   const { online, offline = [] } = engine.shazbotGetServerList(true);
   assert.deepEqual([urls(online), urls(offline)], [[engine.baseUrl, alive].sort(), [dead]]);
 });
 
-test('no server stands in both lists, nor twice in one', async (t) => {
+test('a server is in one list only, and only once', async (t) => {
   const { engine, alive, dead } = await withLists(t);
   const both = [entry(alive), entry(dead), entry(alive, 5), entry(engine.baseUrl)];
   await engine.shazbotGossipRequest(SECRET, message(both, both));
@@ -117,7 +116,7 @@ test('no server stands in both lists, nor twice in one', async (t) => {
   assert.deepEqual(all, [...new Set(all)]);
 });
 
-test('anyone gets the online servers over HTTP, the control secret the offline ones too', async (t) => {
+test('the list route shows the online servers to everybody, and the offline ones only for the control secret', async (t) => {
   const server = await startServer(t, { env: fileList().env });
   const url = `${server.baseUrl}clustershazbot/list`;
   for (const authorization of ['', 'wrong', SECRET]) {

@@ -1,5 +1,7 @@
 'use strict';
 
+// The Prometheus metrics and the Grafana dashboard, checked with Prometheus' own tool.
+
 const assert = require('node:assert/strict');
 const { execFile, spawnSync } = require('node:child_process');
 const { readFileSync, writeFileSync } = require('node:fs');
@@ -15,26 +17,28 @@ const { entry, message } = require('../harness/gossip.js');
 const { root } = require('./support/programs.js');
 const { until } = require('../harness/until.js');
 
-/** Prometheus' own tool, which .ci/run puts there. */
+/** Prometheus' own tool, which .ci/run installs into target/tools. */
 const promtool = [path.join(root, 'target', 'tools', 'prometheus', 'usr', 'bin', 'promtool'), 'promtool'].find(
   (tool) => !spawnSync(tool, ['--version']).error,
 );
-const skip = !promtool && process.env.SHAZBOT_TEST_ALL !== '1' && 'promtool, of Prometheus, is not installed';
+const skip = !promtool && process.env.SHAZBOT_TEST_ALL !== '1' && 'promtool (from Prometheus) is not installed';
 
 /**
+ * Runs promtool and returns what it reports as wrong: an empty string if nothing is.
+ *
  * @param {string[]} args
  * @param {string} [input]
- * @returns {Promise<string>} what it complains about
+ * @returns {Promise<string>}
  */
-function complaints(args, input = '') {
+function runPromtool(args, input = '') {
   return new Promise((resolve) => {
     const child = execFile(String(promtool), args, (error, stdout, stderr) => resolve(error ? stdout + stderr : ''));
     child.stdin?.end(input);
   });
 }
 
-/** Registers the metrics of the engine that was loaded last. */
-function metrics() {
+/** Registers the metrics of the engine that was loaded last in a new registry. */
+function newRegistry() {
   /** @type {typeof import('../lib/prometheus.js')} */
   const { shazbotMetrics } = require('clustershazbot/prometheus');
   const register = new Registry();
@@ -44,9 +48,9 @@ function metrics() {
 
 /**
  * @param {string} text
- * @returns {Record<string, number>} by name and labels
+ * @returns {Record<string, number>} the values by name and labels
  */
-function samples(text) {
+function parseSamples(text) {
   const lines = text.split('\n').filter((line) => line && !line.startsWith('#'));
   return Object.fromEntries(
     lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]),
@@ -54,12 +58,12 @@ function samples(text) {
 }
 
 describe('the metrics', () => {
-  test("are named, typed and explained as Prometheus' own parser and linter want them", { skip }, async (t) => {
+  test("have names, types and help texts that pass Prometheus' linter", { skip }, async (t) => {
     await startEngine(t);
-    const register = metrics();
-    assert.equal(await complaints(['check', 'metrics'], await register.metrics()), '');
-    // The linter can complain.
-    assert.match(await complaints(['check', 'metrics'], '# TYPE a_total gauge\na_total 1\n'), /a_total/);
+    const register = newRegistry();
+    assert.equal(await runPromtool(['check', 'metrics'], await register.metrics()), '');
+    // Shows that the linter does report mistakes.
+    assert.match(await runPromtool(['check', 'metrics'], '# TYPE a_total gauge\na_total 1\n'), /a_total/);
   });
 
   test('count members, exchanges, durations, bytes and the master list', async (t) => {
@@ -67,18 +71,18 @@ describe('the metrics', () => {
     const peer = await startFakePeer(t);
     const refusing = await nobody();
     const { shazbotGossipRequest } = await startEngine(t, { SHAZBOT_GOSSIP_INTERVAL: '0.3' });
-    const register = metrics();
+    const register = newRegistry();
     await shazbotGossipRequest(SECRET, message([peer.entry(), entry(refusing)], [entry('http://10.0.0.1/')]));
     await assert.rejects(shazbotGossipRequest('wrong', message()));
     const found = await until(
       async () => {
-        const now = samples(await register.metrics());
+        const now = parseSamples(await register.metrics());
         const out = (/** @type {string} */ result) =>
           Number(now[`clustershazbot_exchanges_total{direction="out",result="${result}"}`]);
         const isRead = Object.keys(now).some((name) => name.startsWith('clustershazbot_master_list_age_seconds'));
         return out('answered') > 1 && out('refused') > 1 && isRead ? now : undefined;
       },
-      { timeout: 20_000, what: 'it has gossiped' },
+      { timeout: 20_000, what: 'two exchanges were answered and two refused' },
     );
     assert.equal(found.clustershazbot_up, 1);
     assert.equal(found['clustershazbot_members{state="online"}'], 3);
@@ -88,7 +92,7 @@ describe('the metrics', () => {
     const buckets = Object.entries(found).filter(([name]) => name.includes('_bucket{'));
     assert.ok(
       buckets.every(([, value], i) => i === 0 || value >= Number(buckets[i - 1]?.[1])),
-      'they add up',
+      'the buckets are cumulative',
     );
     const all = found['clustershazbot_exchange_duration_seconds_bucket{le="+Inf"}'];
     assert.ok(Number(all) > 1 && all === found.clustershazbot_exchange_duration_seconds_count);
@@ -98,12 +102,12 @@ describe('the metrics', () => {
     assert.deepEqual(warnings, []);
   });
 
-  test('before start there is one, which says so', async () => {
+  test('consist of clustershazbot_up 0 before the start', async () => {
     freshEngine();
-    assert.deepEqual(samples(await metrics().metrics()), { clustershazbot_up: 0 });
+    assert.deepEqual(parseSamples(await newRegistry().metrics()), { clustershazbot_up: 0 });
   });
 
-  test('go into the registry of prom-client where none is given, and twice into none', async (t) => {
+  test("go into prom-client's default registry, and cannot be registered twice in a registry", async (t) => {
     freshEngine();
     const { shazbotMetrics } = require('clustershazbot/prometheus');
     const { register } = require('prom-client');
@@ -113,15 +117,15 @@ describe('the metrics', () => {
     assert.throws(() => shazbotMetrics(), /clustershazbot_up has already been registered/);
   });
 
-  test('are told apart where two master lists differ in what is not shown', async (t) => {
+  test('have a series for each master list, even if the names differ only in the hidden query', async (t) => {
     const lists = ['a', 'b'].map((name) => `http://127.0.0.1:9/list.json?signature=${name}`).join(' ');
-    const more = { SHAZBOT_MASTER_LIST_UPDATE: lists, SHAZBOT_MASTER_LIST_UPDATE_AUTH: 'x' };
-    await startEngine(t, { SHAZBOT_MASTER_LIST: lists, ...more });
-    const series = (await metrics().metrics()).match(/^clustershazbot_master_list_servers\{.*\}/gm) ?? [];
+    const update = { SHAZBOT_MASTER_LIST_UPDATE: lists, SHAZBOT_MASTER_LIST_UPDATE_AUTH: 'x' };
+    await startEngine(t, { SHAZBOT_MASTER_LIST: lists, ...update });
+    const series = (await newRegistry().metrics()).match(/^clustershazbot_master_list_servers\{.*\}/gm) ?? [];
     assert.deepEqual([series.length, new Set(series).size], [2, 2]);
   });
 
-  test('are valid in OpenMetrics too', async (t) => {
+  test('can be exported as OpenMetrics, more than once', async (t) => {
     await startEngine(t);
     const { shazbotMetrics } = require('clustershazbot/prometheus');
     const register = /** @type {Registry<import('prom-client').OpenMetricsContentType>} */ (new Registry());
@@ -134,7 +138,7 @@ describe('the metrics', () => {
   });
 });
 
-describe('the dashboard for Grafana', () => {
+describe('the Grafana dashboard', () => {
   const dashboard = JSON.parse(readFileSync(path.join(root, 'examples', 'grafana.json'), 'utf8'));
   /** @type {string[]} */
   const queries = dashboard.panels.flatMap((/** @type {any} */ panel) =>
@@ -143,21 +147,22 @@ describe('the dashboard for Grafana', () => {
     ),
   );
 
-  test('asks for metrics that there are, and for every one', async (t) => {
+  test('queries every metric of the package, and no other', async (t) => {
     await startEngine(t);
-    const text = await metrics().metrics();
-    const there = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => String(name));
-    const asked = new Set(queries.flatMap((query) => query.match(/clustershazbot_\w+/g) ?? []));
-    const base = [...asked].map((name) => name.replace(/_bucket$/, ''));
-    assert.deepEqual([...new Set(base)].sort(), there.sort());
+    const text = await newRegistry().metrics();
+    const exported = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => String(name));
+    const names = queries.flatMap((query) => query.match(/clustershazbot_\w+/g) ?? []);
+    const queried = names.map((name) => name.replace(/_bucket$/, ''));
+    assert.deepEqual([...new Set(queried)].sort(), exported.sort());
   });
 
-  test("has queries that Prometheus' own parser takes", { skip }, async () => {
+  test("has queries that Prometheus' parser accepts", { skip }, async () => {
     const file = path.join(folder(), 'rules.json');
     const rules = queries.map((expr, i) => ({ record: `panel:${i}`, expr }));
     writeFileSync(file, JSON.stringify({ groups: [{ name: 'dashboard', rules }] }));
-    assert.equal(await complaints(['check', 'rules', file]), '');
+    assert.equal(await runPromtool(['check', 'rules', file]), '');
     writeFileSync(file, JSON.stringify({ groups: [{ name: 'dashboard', rules: [{ record: 'a', expr: 'sum(' }] }] }));
-    assert.match(await complaints(['check', 'rules', file]), /parse/);
+    // Shows that the parser does report mistakes.
+    assert.match(await runPromtool(['check', 'rules', file]), /parse/);
   });
 });

@@ -1,5 +1,7 @@
 'use strict';
 
+// How long a shutdown takes, which servers it tells, and what the functions do after it.
+
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 
@@ -11,33 +13,34 @@ const { startStore } = require('./support/store.js');
 const { until } = require('../harness/until.js');
 
 /**
- * @param {() => Promise<unknown>} work
- * @returns {Promise<number>} how long it took, in ms
+ * Ends a server with a shutdown that must take less than `limit` ms.
+ *
+ * @param {Awaited<ReturnType<typeof startServer>>} server
+ * @param {number} limit
  */
-async function duration(work) {
+async function assertTerminates(server, limit) {
   const since = Date.now();
-  await work();
-  return Date.now() - since;
+  assert.deepEqual(await server.terminate(), { code: 0, signal: null });
+  const duration = Date.now() - since;
+  assert.ok(duration < limit, `the shutdown took ${duration} ms`);
 }
 
-describe('a shutdown ends in time, whatever the others do', { concurrency: true }, () => {
-  test('within 6 s when all peers hang', async (t) => {
+describe('a shutdown takes a limited time', { concurrency: true }, () => {
+  test('it takes at most 6 s if all peers hang, and tells 20 servers and all monitors', async (t) => {
     const server = await startServer(t, { env: { ...fileList().env, SHAZBOT_GOSSIP_INTERVAL: '30' } });
     const peers = await Promise.all(Array.from({ length: 30 }, (_, n) => startFakePeer(t, { monitor: n < 5 })));
     for (const peer of peers) peer.answer = () => 'hang';
     await gossip(server.baseUrl, message(peers.map((peer) => peer.entry())));
-    const took = await duration(() => server.terminate());
-    assert.ok(took < 6_500, `it took ${took} ms`);
-    // To up to 20 servers and all monitors.
-    const told = peers.filter((peer) => peer.received.length > 0).length;
-    assert.ok(told >= 20 && told <= 25, `${told} peers were told`);
+    await assertTerminates(server, 6_500);
+    const contacted = peers.filter((peer) => peer.received.length > 0).length;
+    assert.ok(contacted >= 20 && contacted <= 25, `${contacted} peers were told`);
     assert.ok(
       peers.slice(0, 5).every((monitor) => monitor.received.length > 0),
       'every monitor was told',
     );
   });
 
-  test('within 12 s when the master list hangs too', async (t) => {
+  test('it takes at most 12 s if the master list hangs too', async (t) => {
     const store = await startStore(t);
     const env = { ...store.env, SHAZBOT_GOSSIP_INTERVAL: '30', SHAZBOT_UPDATE_MASTER_LIST_ON_SHUTDOWN: 'true' };
     const server = await startServer(t, { env });
@@ -45,29 +48,24 @@ describe('a shutdown ends in time, whatever the others do', { concurrency: true 
     peer.answer = () => 'hang';
     await gossip(server.baseUrl, message([peer.entry()]));
     store.faults = { GET: 'hang', PUT: 'hang' };
-    const took = await duration(() => server.terminate());
-    assert.ok(took < 12_500, `it took ${took} ms`);
-    assert.deepEqual(server.exit, { code: 0, signal: null });
+    await assertTerminates(server, 12_500);
   });
 
-  test('at once when there is nobody to tell', async (t) => {
+  test('it ends at once if no other server is known', async (t) => {
     const server = await startServer(t, { env: fileList().env });
-    const took = await duration(() => server.terminate());
-    assert.ok(took < 1_500, `it took ${took} ms`);
+    await assertTerminates(server, 1_500);
   });
 
-  test('while the start is still waiting for its first answers', async (t) => {
+  test('it takes at most 6 s while the start still waits for its first answers', async (t) => {
     const peer = await startFakePeer(t, { answer: () => 'hang' });
     const store = await startStore(t, { list: { online: [peer.entry()] } });
     const server = await startServer(t, { env: store.env, wait: false });
-    await until(() => peer.received.length > 0, { what: 'the start is under way' });
-    const took = await duration(() => server.terminate());
-    assert.ok(took < 6_500, `it took ${took} ms`);
-    assert.deepEqual(server.exit, { code: 0, signal: null });
+    await until(() => peer.received.length > 0, { what: 'the start is in progress' });
+    await assertTerminates(server, 6_500);
   });
 });
 
-test('the others know at once that a server left, not a round later', async (t) => {
+test('the other servers list a server offline within a second after it left, without waiting for a round', async (t) => {
   const servers = await startServers(t, 3, { env: { ...fileList().env, SHAZBOT_GOSSIP_INTERVAL: '30' } });
   await agree(servers, { online: servers });
   const [leaver, ...others] = /** @type {[typeof servers[0], ...typeof servers]} */ (servers);
@@ -75,38 +73,38 @@ test('the others know at once that a server left, not a round later', async (t) 
   await agree(others, { online: others, offline: [leaver] }, { timeout: 1_000 });
 });
 
-test('a server that is offline is asked on connections that do not last: its program could not end before they do', async (t) => {
+// An idle connection would keep the process of a server that has left from ending.
+test('connections to an online peer are reused, and those to an offline peer are closed after each exchange', async (t) => {
   const peer = await startFakePeer(t);
-  const own = () => peer.entry();
-  let there = true;
+  let online = true;
   peer.answer = () => (res) => {
     res.setHeader('content-type', 'application/json');
-    res.end(JSON.stringify(there ? message([own()]) : message([], [own()])));
+    res.end(JSON.stringify(online ? message([peer.entry()]) : message([], [peer.entry()])));
   };
   const server = await startServer(t, { env: { ...fileList().env, SHAZBOT_GOSSIP_INTERVAL: '0.1' } });
-  await gossip(server.baseUrl, message([own()]));
-  await until(() => peer.received.length > 10, { what: 'it is asked' });
-  assert.ok(peer.connections < 5, `${peer.connections} connections while it is online`);
-  there = false;
-  await until(async () => (await server.view()).offline?.length, { what: 'it is offline' });
-  const before = { asked: peer.received.length, connections: peer.connections };
-  await until(() => peer.received.length > before.asked + 3, { what: 'it is asked now and then' });
-  // All but one that may have been under way.
-  assert.ok(peer.connections - before.connections >= peer.received.length - before.asked - 1);
+  await gossip(server.baseUrl, message([peer.entry()]));
+  await until(() => peer.received.length > 10, { what: 'ten exchanges with the online peer' });
+  assert.ok(peer.connections < 5, `${peer.connections} connections while the peer is online`);
+  online = false;
+  await until(async () => (await server.view()).offline?.length, { what: 'the peer is listed offline' });
+  const before = { received: peer.received.length, connections: peer.connections };
+  await until(() => peer.received.length > before.received + 3, { what: 'exchanges with the offline peer' });
+  // One exchange may have been in progress on an older connection.
+  assert.ok(peer.connections - before.connections >= peer.received.length - before.received - 1);
 });
 
-test('a shutdown that was never started resolves', async () => {
+test('a shutdown without a start resolves', async () => {
   const engine = freshEngine();
   assert.equal(await engine.shazbotShutDown(), undefined);
 });
 
-test('a shutdown twice over resolves twice, one after the other and both at once', async (t) => {
+test('two shutdowns resolve, one after the other and at the same time', async (t) => {
   const engine = await startEngine(t);
   await Promise.all([engine.shazbotShutDown(), engine.shazbotShutDown()]);
   assert.equal(await engine.shazbotShutDown(), undefined);
 });
 
-test('after a shutdown every call is refused as before the start, and a start works again', async (t) => {
+test('after a shutdown the routes and functions answer as before the start, and the engine can start again', async (t) => {
   const server = await startServer(t, { env: fileList().env });
   await server.order('shutDown');
   await assert.rejects(server.order('call', 'shazbotGetServerList'), { code: 'SHAZBOT_NOT_STARTED' });
@@ -117,7 +115,7 @@ test('after a shutdown every call is refused as before the start, and a start wo
   assert.deepEqual((await server.view()).online, [server.baseUrl]);
 });
 
-test('the calls of an engine that was shut down reject with SHAZBOT_NOT_STARTED', async (t) => {
+test('after a shutdown all functions fail with SHAZBOT_NOT_STARTED', async (t) => {
   const engine = await startEngine(t);
   await engine.shazbotShutDown();
   await assert.rejects(engine.shazbotGossipRequest(SECRET, message()), { code: 'SHAZBOT_NOT_STARTED' });

@@ -1,15 +1,17 @@
 'use strict';
 
+// How many bytes an exchange has, so that it does not grow with the number of known servers.
+
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
 const { startPair } = require('../harness/pair.js');
 
-/** Express's limit on bodies, unless a program sets another. */
+/** The default limit of Express's body parser. */
 const LIMIT = 100 * 1024;
 
-test('an exchange of two Express servers has the same size, however many offline servers they know', async (t) => {
-  // Those that left are only remembered; the dead are tried, one a round.
+test('the size of an exchange does not depend on the number of offline servers that are known', async (t) => {
+  // Servers that left are not contacted; dead servers are, one in each round.
   const kinds = /** @type {const} */ ([
     [0, 'left'],
     [100, 'left'],
@@ -22,10 +24,10 @@ test('an exchange of two Express servers has the same size, however many offline
   t.diagnostic(`bytes: ${sizes}`);
   const [least = 0] = sizes;
   for (const [n, size] of sizes.entries()) {
-    assert.ok(size > least / 1.2 && size < least * 1.2, `${kinds[n]}: ${size} bytes, with none ${least}`);
+    assert.ok(size > least / 1.2 && size < least * 1.2, `${kinds[n]}: ${size} bytes, without offline servers ${least}`);
   }
 
-  // On the way there, too: what they were told, and what they then told each other.
+  // No message was larger than the limit before that either, while the servers received and exchanged the entries.
   const exchanges = (await Promise.all(pairs.map((pair) => pair.exchanges()))).flat(2);
   for (const { status, request } of exchanges) {
     assert.equal(status, 200);

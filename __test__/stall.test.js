@@ -1,5 +1,7 @@
 'use strict';
 
+// Tests that take a minute: stalled event loops, stopped processes, expiry of offline servers.
+
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 
@@ -12,31 +14,39 @@ const { until } = require('../harness/until.js');
 const STALL = 60_000;
 const HOUR = 60 * 60 * 1000;
 
-describe('what takes a minute', { concurrency: true }, () => {
-  test('a server whose event loop stands still for a minute is listed offline by the others and comes back', async (t) => {
-    const servers = await startServers(t, 3, { env: { ...fileList().env, SHAZBOT_GOSSIP_INTERVAL: '1' } });
-    await agree(servers, { online: servers });
-    await acquainted(servers);
-    const [stalled, ...others] = /** @type {[typeof servers[0], ...typeof servers]} */ (servers);
+/**
+ * Starts three servers that know each other.
+ *
+ * @param {import('node:test').TestContext} t
+ */
+async function startThree(t) {
+  const servers = await startServers(t, 3, { env: { ...fileList().env, SHAZBOT_GOSSIP_INTERVAL: '1' } });
+  await agree(servers, { online: servers });
+  await acquainted(servers);
+  return /** @type {[typeof servers[0], ...typeof servers]} */ (servers);
+}
+
+describe('within a minute', { concurrency: true }, () => {
+  test('a server whose event loop is blocked for a minute is listed offline, and comes back', async (t) => {
+    const servers = await startThree(t);
+    const [stalled, ...others] = servers;
 
     const since = Date.now();
     await stalled.block(STALL);
-    // A probe takes 5 s to fail, twice: whatever else the engine does, its own threads must not vouch for it.
+    // Two probes fail after 5 s each. The engine's own thread must not answer them while the event loop is blocked.
     await agree(
       others,
       { online: others, offline: [stalled] },
       { timeout: 30_000, what: 'the stalled server is offline' },
     );
-    await until(async () => (await stalled.view()) !== undefined, { timeout: STALL, what: 'it answers again' });
-    t.diagnostic(`it stood still for ${Date.now() - since} ms`);
-    await agree(servers, { online: servers }, { what: 'it is online again, and so are the others in its own list' });
+    await until(async () => (await stalled.view()) !== undefined, { timeout: STALL, what: 'the server answers again' });
+    t.diagnostic(`the event loop was blocked for ${Date.now() - since} ms`);
+    await agree(servers, { online: servers }, { what: 'all three servers list each other online again' });
   });
 
-  test('a process that is stopped and continued is listed offline and comes back', async (t) => {
-    const servers = await startServers(t, 3, { env: { ...fileList().env, SHAZBOT_GOSSIP_INTERVAL: '1' } });
-    await agree(servers, { online: servers });
-    await acquainted(servers);
-    const [stopped, ...others] = /** @type {[typeof servers[0], ...typeof servers]} */ (servers);
+  test('a process that is stopped and continued is listed offline, and comes back', async (t) => {
+    const servers = await startThree(t);
+    const [stopped, ...others] = servers;
 
     stopped.signal('SIGSTOP');
     await agree(
@@ -45,18 +55,18 @@ describe('what takes a minute', { concurrency: true }, () => {
       { timeout: 30_000, what: 'the stopped server is offline' },
     );
     stopped.signal('SIGCONT');
-    await agree(servers, { online: servers }, { what: 'it is online again' });
+    await agree(servers, { online: servers }, { what: 'the continued server is online again' });
   });
 
-  test('an offline server is forgotten 24 hours after its last stamp (16)', async (t) => {
+  test('an offline server is removed 24 hours after its lastUpdate', async (t) => {
     const engine = await startEngine(t);
-    const old = await nobody();
-    const older = await nobody();
-    const told = [entry(old, 24 * HOUR - 2_000), entry(older, 24 * HOUR + 1_000)];
-    await engine.shazbotGossipRequest(SECRET, message([], told));
+    const expiring = await nobody();
+    const expired = await nobody();
+    const entries = [entry(expiring, 24 * HOUR - 2_000), entry(expired, 24 * HOUR + 1_000)];
+    await engine.shazbotGossipRequest(SECRET, message([], entries));
     const offline = () => urls(engine.shazbotGetServerList(true).offline ?? []);
-    assert.deepEqual(offline(), [old]);
-    // What has expired is looked for once a minute.
-    await until(() => offline().length === 0, { timeout: 70_000, every: 500, what: 'it is forgotten' });
+    assert.deepEqual(offline(), [expiring]);
+    // The engine removes expired servers once a minute.
+    await until(() => offline().length === 0, { timeout: 70_000, every: 500, what: 'the server is removed' });
   });
 });

@@ -1,5 +1,7 @@
 'use strict';
 
+// shazbotStatus: what it reports about members, exchanges and master lists.
+
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 
@@ -24,23 +26,23 @@ const { until } = require('../harness/until.js');
 const byUrl = (status) => new Map(status.members.map((member) => [member.baseUrl, member]));
 
 describe('the status', () => {
-  test('shows each server with its state, its protocol and why it is offline', async (t) => {
+  test('shows the state of each server, its protocol version and why it is offline', async (t) => {
     const { env } = await startStore(t);
     const [watcher, other, leaver] = await startServers(t, 3, { env });
     assert.ok(watcher && other && leaver);
-    const old = await startServer(t, { env, engine: 'v1' });
-    await agree([watcher, other, leaver, old], { online: [watcher, other, leaver, old] });
+    const v1 = await startServer(t, { env, engine: 'v1' });
+    await agree([watcher, other, leaver, v1], { online: [watcher, other, leaver, v1] });
     await acquainted([watcher, other, leaver]);
     await leaver.terminate();
     await other.drain();
-    await agree([watcher], { online: [watcher, old], offline: [other, leaver] });
+    await agree([watcher], { online: [watcher, v1], offline: [other, leaver] });
     /** @type {ShazbotStatus} */
     const status = await watcher.order('call', 'shazbotStatus');
     const members = byUrl(status);
     const own = members.get(watcher.baseUrl);
     assert.deepEqual([own?.state, own?.protocol, own?.failures], ['online', 2, 0]);
-    assert.equal(members.get(old.baseUrl)?.protocol, 1);
-    assert.ok(!('incarnation' in Object(members.get(old.baseUrl))));
+    assert.equal(members.get(v1.baseUrl)?.protocol, 1);
+    assert.ok(!('incarnation' in Object(members.get(v1.baseUrl))));
     const drained = members.get(other.baseUrl);
     assert.deepEqual([drained?.state, drained?.reason, drained?.by], ['offline', 'drained', undefined]);
     assert.equal(members.get(leaver.baseUrl)?.reason, 'left');
@@ -64,22 +66,21 @@ describe('the status', () => {
         .sort(),
       [`offline ${other.baseUrl}`, `offline ${leaver.baseUrl}`].sort(),
     );
-    const drainedItself = await other.order('call', 'shazbotStatus');
-    assert.equal(drainedItself.state, 'drained');
+    assert.equal((await other.order('call', 'shazbotStatus')).state, 'drained');
   });
 
-  test('has among its events whatever its members show', async (t) => {
+  test('lists the event for each change that its members show', async (t) => {
     const engine = await startEngine(t);
     const url = await nobody();
-    // What comes of it is not waited for.
-    const answering = engine.shazbotGossipRequest(SECRET, message([entry(url)]));
+    // The status is read before the request is answered and its events are emitted.
+    const request = engine.shazbotGossipRequest(SECRET, message([entry(url)]));
     const { members, recent } = engine.shazbotStatus();
-    await answering;
+    await request;
     assert.ok(members.some(({ baseUrl }) => baseUrl === url));
     assert.ok(recent.some(({ type, baseUrl }) => type === 'online' && baseUrl === url));
   });
 
-  test('a server that does not answer is suspect, then failed, and who said so is told', async (t) => {
+  test('shows a server that does not answer as suspect, then as failed with the server that reported it', async (t) => {
     const { env } = fileList();
     const servers = await startServers(t, 3, { env: { ...env, SHAZBOT_GOSSIP_INTERVAL: '0.5' } });
     const [watcher, other, hung] = servers;
@@ -87,23 +88,23 @@ describe('the status', () => {
     await agree(servers, { online: servers });
     await acquainted(servers);
     hung.signal('SIGSTOP');
-    const seen = async (/** @type {string} */ state) => {
+    const memberIn = async (/** @type {string} */ state) => {
       /** @type {ShazbotStatus[]} */
-      const both = await Promise.all([watcher, other].map((it) => it.order('call', 'shazbotStatus')));
-      return both.map((status) => byUrl(status).get(hung.baseUrl)).find((member) => member?.state === state);
+      const statuses = await Promise.all([watcher, other].map((it) => it.order('call', 'shazbotStatus')));
+      return statuses.map((status) => byUrl(status).get(hung.baseUrl)).find((member) => member?.state === state);
     };
-    const suspect = await until(() => seen('suspect'), { timeout: 20_000, every: 20, what: 'it is suspected' });
+    const suspect = await until(() => memberIn('suspect'), { every: 20, what: 'the stopped server is suspect' });
     assert.ok(suspect && suspect.failures > 0);
-    const failed = await until(() => seen('offline'), { timeout: 20_000, what: 'it is called failed' });
+    const failed = await until(() => memberIn('offline'), { what: 'the stopped server is offline' });
     assert.equal(failed?.reason, 'failed');
     assert.ok([watcher.baseUrl, other.baseUrl].includes(String(failed?.by)));
     hung.signal('SIGCONT');
     await agree(servers, { online: servers });
-    const back = await until(() => seen('online'), { timeout: 20_000, what: 'it is back' });
+    const back = await until(() => memberIn('online'), { what: 'the continued server is online' });
     assert.ok(back && !('reason' in back) && !('by' in back));
   });
 
-  test('the figures count exchanges of both directions by how they end, and what they cost', async (t) => {
+  test('counts exchanges in both directions by outcome, with their durations and bytes', async (t) => {
     const peer = await startFakePeer(t);
     const refusing = await nobody();
     const engine = await startEngine(t, { SHAZBOT_GOSSIP_INTERVAL: '0.3' });
@@ -112,23 +113,23 @@ describe('the status', () => {
     await assert.rejects(shazbotGossipRequest('wrong', message()), { code: 'SHAZBOT_UNAUTHORIZED' });
     await assert.rejects(shazbotGossipRequest(SECRET, /** @type {any} */ ({})), { code: 'SHAZBOT_INVALID_MESSAGE' });
     await shazbotListRequest('');
-    const enough = () => {
-      const { out } = shazbotStatus().exchanges;
-      return out.answered > 1 && out.refused > 1 ? shazbotStatus().exchanges : undefined;
+    const counted = () => {
+      const { exchanges } = shazbotStatus();
+      return exchanges.out.answered > 1 && exchanges.out.refused > 1 ? exchanges : undefined;
     };
-    const figures = await until(enough, { timeout: 20_000, what: 'it has gossiped' });
-    assert.deepEqual(figures.in, { answered: 1, rejected: 1, invalid: 1, limited: 0 });
-    const { le, counts, sum } = figures.durations;
+    const exchanges = await until(counted, { what: 'two exchanges were answered and two refused' });
+    assert.deepEqual(exchanges.in, { answered: 1, rejected: 1, invalid: 1, limited: 0 });
+    const { le, counts, sum } = exchanges.durations;
     assert.equal(counts.length, le.length + 1);
     assert.ok(counts.reduce((a, b) => a + b) >= 2 && sum > 0);
-    assert.ok(figures.bytes.out.sent > 100 && figures.bytes.out.received > 100);
-    assert.ok(figures.eventLoop > 0 && figures.eventLoop < 1);
+    assert.ok(exchanges.bytes.out.sent > 100 && exchanges.bytes.out.received > 100);
+    assert.ok(exchanges.eventLoop > 0 && exchanges.eventLoop < 1);
     catchWarnings(t);
     peer.answer = () => ({ status: 401, body: { error: 'Unauthorized: Invalid SHAZBOT_SECRET' } });
-    await until(() => shazbotStatus().exchanges.out.rejected > 0, { timeout: 20_000, what: 'it is rejected' });
+    await until(() => shazbotStatus().exchanges.out.rejected > 0, { what: 'an exchange is rejected' });
   });
 
-  test('each master list is shown with its age and its failure, and without what is secret in it', async (t) => {
+  test('shows the last read and the failures of each master list, without its secrets', async (t) => {
     const store = await startFakePeer(t, { answer: () => ({ status: 503, body: 'down' }) });
     const list = `${store.baseUrl}servers.json?signature=a-secret-signature`;
     const engine = await startEngine(t, {
@@ -141,20 +142,19 @@ describe('the status', () => {
         const lists = engine.shazbotStatus().masterLists;
         return lists[0]?.error && lists[1]?.read ? lists : undefined;
       },
-      { timeout: 20_000, what: 'both were tried' },
+      { timeout: 20_000, what: 'one list failed and the other one was read' },
     );
     assert.equal(failing?.name, `${store.baseUrl}servers.json`);
     assert.ok(
       failing && failing.failures > 0 && failing.failed >= failing.failures && /503/.test(String(failing.error)),
     );
     assert.ok(works && works.failures === 0 && !('error' in works) && Number(works.read) <= Date.now());
-    const all = JSON.stringify(engine.shazbotStatus());
-    for (const secret of ['a-secret', SECRET, CONTROL_SECRET]) assert.ok(!all.includes(secret), secret);
+    const text = JSON.stringify(engine.shazbotStatus());
+    for (const secret of ['a-secret', SECRET, CONTROL_SECRET]) assert.ok(!text.includes(secret), secret);
   });
 
-  test('before start, and after a shutdown, there is none', async (t) => {
-    const fresh = freshEngine();
-    assert.throws(() => fresh.shazbotStatus(), { code: 'SHAZBOT_NOT_STARTED', status: 503 });
+  test('is not available before the start and after a shutdown', async (t) => {
+    assert.throws(() => freshEngine().shazbotStatus(), { code: 'SHAZBOT_NOT_STARTED', status: 503 });
     const engine = await startEngine(t);
     assert.equal(engine.shazbotStatus().members.length, 1);
     await engine.shazbotShutDown();

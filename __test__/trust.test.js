@@ -1,5 +1,7 @@
 'use strict';
 
+// Which servers the engine contacts and lists, and that secrets go only where they may.
+
 const assert = require('node:assert/strict');
 const { writeFileSync } = require('node:fs');
 const http = require('node:http');
@@ -18,7 +20,7 @@ const { until } = require('../harness/until.js');
 /** @typedef {import('../harness/cluster.js').Scope} Scope */
 
 /**
- * A listener that nothing should reach, and all that reached it.
+ * Starts a server that nothing should contact, and notes what does.
  *
  * @param {Scope} scope
  */
@@ -36,20 +38,20 @@ async function startTrap(scope) {
 }
 
 /**
- * An engine that hears of a trap and of a good peer, from its list and from gossip.
+ * Starts an engine that gets the entries of a trap and of a good peer from its master list and from gossip.
  *
  * @param {Scope} scope
- * @param {(port: number) => string} urlOf of the trap
+ * @param {(port: number) => string} urlOf the base URL of the trap
  * @param {(peer: string) => Record<string, string>} env
  */
-async function tempted(scope, urlOf, env) {
+async function startBesideTrap(scope, urlOf, env) {
   const [trap, peer] = await Promise.all([startTrap(scope), startFakePeer(scope)]);
   const bad = urlOf(trap.port);
   const list = fileList();
   writeFileSync(list.file, JSON.stringify({ online: [{ baseUrl: bad }, { baseUrl: peer.baseUrl }] }));
   const warnings = catchWarnings(scope);
-  const often = { SHAZBOT_GOSSIP_INTERVAL: '0.2', ...list.env };
-  const engine = await startEngine(scope, { ...often, ...env(peer.baseUrl) });
+  const base = { SHAZBOT_GOSSIP_INTERVAL: '0.2', ...list.env };
+  const engine = await startEngine(scope, { ...base, ...env(peer.baseUrl) });
   await engine.shazbotGossipRequest(SECRET, message([entry(bad), entry(peer.baseUrl)]));
   await engine.shazbotGossipRequest(SECRET, message([entry(bad)]));
   const skipped = () =>
@@ -61,11 +63,9 @@ async function tempted(scope, urlOf, env) {
   return { engine, trap, peer, bad, skipped, known };
 }
 
-describe('a server whose origin is not allowed is never listed and never contacted, and named once', {
-  concurrency: false,
-}, () => {
-  test('one that SHAZBOT_ALLOWED_ORIGINS does not name', async (t) => {
-    const { engine, trap, peer, bad, skipped, known } = await tempted(
+describe('a server whose origin is not allowed is not listed, not contacted, and reported in one warning', () => {
+  test('a server that is not in SHAZBOT_ALLOWED_ORIGINS', async (t) => {
+    const { engine, trap, peer, bad, skipped, known } = await startBesideTrap(
       t,
       (port) => `http://127.0.0.1:${port}/`,
       (good) => ({
@@ -73,41 +73,34 @@ describe('a server whose origin is not allowed is never listed and never contact
         SHAZBOT_BASE_URL: 'http://localhost:9/',
       }),
     );
-    await until(() => peer.received.length >= 5, { what: 'some rounds' });
+    await until(() => peer.received.length >= 5, { what: 'several rounds contacted the good peer' });
     assert.deepEqual(known().sort(), [engine.baseUrl, peer.baseUrl].sort());
     assert.deepEqual(trap.received, []);
     assert.equal(skipped().length, 1, bad);
     assert.match(skipped()[0]?.message ?? '', /its origin is not among SHAZBOT_ALLOWED_ORIGINS/);
   });
 
-  test('one at a loopback address, where this server is not', async (t) => {
-    const { trap, skipped, known, bad } = await tempted(
-      t,
-      (port) => `http://localhost:${port}/`,
-      () => ({ SHAZBOT_BASE_URL: 'http://192.0.2.1:3000/' }),
-    );
-    assert.match(skipped()[0]?.message ?? '', /loopback/);
-    await during(1_000, () => {
-      assert.ok(!known().includes(bad));
-      assert.deepEqual(trap.received, []);
+  for (const [name, host, own, reason] of /** @type {const} */ ([
+    ['a server at a loopback address, if the own base URL is not', 'localhost', 'http://192.0.2.1:3000/', /loopback/],
+    ['a server over HTTP, if the own base URL is HTTPS', '127.0.0.1', 'https://127.0.0.1:3000/', /in clear/],
+  ])) {
+    test(name, async (t) => {
+      const { trap, skipped, known, bad } = await startBesideTrap(
+        t,
+        (port) => `http://${host}:${port}/`,
+        () => ({ SHAZBOT_BASE_URL: own }),
+      );
+      assert.match(skipped()[0]?.message ?? '', reason);
+      await during(1_000, () => {
+        assert.equal(skipped().length, 1);
+        assert.ok(!known().includes(bad));
+        assert.deepEqual(trap.received, []);
+      });
     });
-  });
-
-  test('one that is http, where this server is https', async (t) => {
-    const { trap, skipped, known, bad } = await tempted(
-      t,
-      (port) => `http://127.0.0.1:${port}/`,
-      () => ({ SHAZBOT_BASE_URL: 'https://127.0.0.1:3000/' }),
-    );
-    assert.match(skipped()[0]?.message ?? '', /in clear/);
-    await during(1_000, () => {
-      assert.ok(!known().includes(bad));
-      assert.deepEqual(trap.received, []);
-    });
-  });
+  }
 });
 
-test('an allowed origin that this server itself is not among is a mistake', async (t) => {
+test('the start rejects SHAZBOT_ALLOWED_ORIGINS without the origin of the own base URL', async (t) => {
   const start = startEngine(t, { SHAZBOT_ALLOWED_ORIGINS: 'https://*.cluster.internal:3000' });
   await assert.rejects(start, {
     code: 'SHAZBOT_INVALID_CONFIG',
@@ -117,7 +110,7 @@ test('an allowed origin that this server itself is not among is a mistake', asyn
 
 describe('an update of the master list', () => {
   /**
-   * A store that sends every PUT somewhere else.
+   * Starts a store that redirects every request.
    *
    * @param {Scope} scope
    * @param {(port: number) => string} location
@@ -125,18 +118,18 @@ describe('an update of the master list', () => {
   async function startRedirect(scope, location) {
     const [port] = await freePorts(1);
     /** @type {string[]} */
-    const seen = [];
+    const received = [];
     const server = http.createServer((req, res) => {
-      seen.push(`${req.method} ${req.url} ${req.headers.authorization}`);
+      received.push(`${req.method} ${req.url} ${req.headers.authorization}`);
       if (req.url !== '/list') return res.end();
       res.writeHead(307, { location: location(/** @type {number} */ (port)) }).end();
     });
     await listen(server, /** @type {number} */ (port));
     scope.after(() => close(server));
-    return { url: `http://127.0.0.1:${port}/list`, seen };
+    return { url: `http://127.0.0.1:${port}/list`, received };
   }
 
-  test('follows a redirect within its origin, and no other', async (t) => {
+  test('follows a redirect within its origin, but not to another origin', async (t) => {
     const trap = await startTrap(t);
     const store = await startStore(t, { list: { online: [] } });
     const auth = store.env.SHAZBOT_MASTER_LIST_UPDATE_AUTH;
@@ -145,19 +138,19 @@ describe('an update of the master list', () => {
       startRedirect(t, () => `http://localhost:${trap.port}/moved`),
     ]);
     await startEngine(t, { ...store.env, SHAZBOT_MASTER_LIST_UPDATE: good.url });
-    await until(() => good.seen.includes(`PUT /moved ${auth}`), { what: 'the update has moved with its header' });
+    await until(() => good.received.includes(`PUT /moved ${auth}`), { what: 'the redirected update with its header' });
     await startEngine(t, { ...store.env, SHAZBOT_MASTER_LIST_UPDATE: bad.url });
-    await until(() => bad.seen.length >= 2, { what: 'it is tried, and tried again' });
+    await until(() => bad.received.length >= 2, { what: 'the update is tried twice' });
     assert.deepEqual(trap.received, []);
   });
 
-  test('keeps the servers that this one may not list', async (t) => {
+  test('keeps the entries of servers whose origin is not allowed', async (t) => {
     const list = fileList();
     writeFileSync(list.file, JSON.stringify({ online: [{ baseUrl: 'http://elsewhere:3000/' }] }));
     const warnings = catchWarnings(t);
     const env = { SHAZBOT_BASE_URL: 'https://127.0.0.1:9/', SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '1', ...list.env };
     const engine = await startEngine(t, env);
-    await until(() => list.servers().includes(engine.baseUrl), { what: 'it has written itself into the list' });
+    await until(() => list.servers().includes(engine.baseUrl), { what: 'the server is in the list' });
     assert.deepEqual(list.servers(), ['http://elsewhere:3000/', engine.baseUrl].sort());
     assert.deepEqual(
       warnings.map(({ code }) => code),
@@ -166,7 +159,7 @@ describe('an update of the master list', () => {
   });
 });
 
-test('with SHAZBOT_LIST_AUTH=required the list asks for one of the secrets', async (t) => {
+test('SHAZBOT_LIST_AUTH=required protects the server list with the secrets', async (t) => {
   const engine = await startEngine(t, {
     SHAZBOT_LIST_AUTH: 'required',
     SHAZBOT_CONTROL_SECRET_ALSO: 'the next control secret',
@@ -183,26 +176,26 @@ test('with SHAZBOT_LIST_AUTH=required the list asks for one of the secrets', asy
   }
 });
 
-test('a secret that is short, or the same for both, is a warning that does not show it', async (t) => {
+test('short secrets and equal secrets cause warnings that do not contain them', async (t) => {
   const warnings = catchWarnings(t);
   await startEngine(t, { SHAZBOT_SECRET: 'hunter2', SHAZBOT_CONTROL_SECRET: 'hunter2' });
-  await until(() => warnings.length === 3, { what: 'three warnings' });
+  await until(() => warnings.length === 3, { what: 'two warnings of short secrets, one of equal secrets' });
   for (const { code, message: text } of warnings) {
     assert.equal(code, 'SHAZBOT_WEAK_SECRET');
     assert.ok(!text.includes('hunter2'));
   }
 });
 
-test('a peer that says our secret back does not bring it into a log', async (t) => {
+test('the secret is redacted in log records if a peer sends it back', async (t) => {
   const peer = await startFakePeer(t, {
     answer: ({ authorization }) => ({ status: 500, body: { error: `I know ${authorization}` } }),
   });
   /** @type {string[]} */
   const logs = [];
   const { subscribe, unsubscribe } = require('node:diagnostics_channel');
-  const note = (/** @type {any} */ { message: text }) => logs.push(text);
-  subscribe('clustershazbot:log', note);
-  t.after(() => unsubscribe('clustershazbot:log', note));
+  const listener = (/** @type {any} */ { message: text }) => logs.push(text);
+  subscribe('clustershazbot:log', listener);
+  t.after(() => unsubscribe('clustershazbot:log', listener));
   const engine = await startEngine(t, { SHAZBOT_GOSSIP_INTERVAL: '0.2' });
   await engine.shazbotGossipRequest(SECRET, message([peer.entry()]));
   await until(() => logs.some((text) => text.includes('I know ***')), { what: 'the failure is logged' });
