@@ -1,5 +1,7 @@
 'use strict';
 
+// The package in a Jest project: engines per test file, and nothing left running that keeps Jest from ending.
+
 const assert = require('node:assert/strict');
 const path = require('node:path');
 const { describe, test } = require('node:test');
@@ -13,12 +15,12 @@ const jest = path.join(path.dirname(manifest), 'bin', 'jest.js');
 
 describe('in Jest', () => {
   for (const [name, options] of /** @type {[string, string[]][]} */ ([
-    ['in the process of Jest itself', ['--runInBand']],
-    // Without a limit of memory Jest makes no worker for so little.
+    ["in Jest's own process", ['--runInBand']],
+    // Without a memory limit Jest runs so few tests in its own process.
     ['in one worker process', ['--maxWorkers=1', '--workerIdleMemoryLimit=4GB']],
     ['in one worker thread', ['--maxWorkers=1', '--workerIdleMemoryLimit=4GB', '--workerThreads']],
   ])) {
-    test(`two test files have an engine, an environment and errors of their own, and Jest ends: ${name}`, async () => {
+    test(`each test file has its own engine, environment and error classes, and Jest ends, ${name}`, async () => {
       const output = await run(options);
       assert.match(output, /Test Suites: 2 passed, 2 total/);
       assert.match(output, /Tests: +7 passed, 7 total/);
@@ -26,7 +28,7 @@ describe('in Jest', () => {
     });
   }
 
-  test('a test file that shuts its engine down leaves no open handle behind', async () => {
+  test('a test file that shuts down its engine leaves no open handle', async () => {
     const output = await run(['--runInBand', '--detectOpenHandles', 'first']);
     assert.match(output, /Test Suites: 1 passed, 1 total/);
     assert.doesNotMatch(output, /open handle/i);
@@ -34,7 +36,7 @@ describe('in Jest', () => {
 });
 
 /**
- * What Jest printed, once it ended by itself with code 0.
+ * Runs Jest until it ends with code 0, and returns its output.
  *
  * @param {string[]} options
  */

@@ -1,5 +1,7 @@
 'use strict';
 
+// The module for Nest (clustershazbot/nestjs) in a real application, on the Nest versions and platforms it supports.
+
 const assert = require('node:assert/strict');
 const { readFileSync } = require('node:fs');
 const path = require('node:path');
@@ -18,13 +20,13 @@ const source = readFileSync(path.join(__dirname, 'integrations', 'nest.ts'), 'ut
 
 /** @type {[name: string, app: 'nest11' | 'nest12', env: Record<string, string>][]} */
 const variants = [
-  ['Nest 11, CommonJS, with the metadata of decorators', 'nest11', {}],
-  ['Nest 12, an ES module, without it', 'nest12', {}],
+  ['Nest 11, CommonJS, with decorator metadata', 'nest11', {}],
+  ['Nest 12, ES modules, without decorator metadata', 'nest12', {}],
   ['Nest 12, without a body parser', 'nest12', { PARSER: 'no' }],
   ['Nest 12 on Fastify', 'nest12', { PLATFORM: 'fastify' }],
 ];
 
-describe('the module for Nest', () => {
+describe('the Nest module', () => {
   const list = fileList();
   /** @type {Record<string, string>} */
   const mains = {};
@@ -32,7 +34,7 @@ describe('the module for Nest', () => {
   const servers = [];
 
   before(async () => {
-    [mains.nest11, mains.nest12] = await Promise.all([buildWithMetadata(), buildWithout()]);
+    [mains.nest11, mains.nest12] = await Promise.all([buildWithMetadata(), buildWithoutMetadata()]);
     servers.push(...(await Promise.all(variants.map(([, app, env]) => start({ after }, app, env)))));
   });
 
@@ -46,7 +48,7 @@ describe('the module for Nest', () => {
     return startProgram(scope, [String(mains[app])], { env: { ...list.env, ...env }, prefix: 'api/', wait });
   }
 
-  test('starts the engine with the application: each server finds the others', async () => {
+  test('starts the engine with the application, so that the servers find each other', async () => {
     await agree(servers, { online: servers });
   });
 
@@ -58,13 +60,17 @@ describe('the module for Nest', () => {
        * @param {Parameters<typeof request>[1]} [options]
        */
       const ask = (route, options) => request(`${server().baseUrl}clustershazbot${route}`, options);
-      /** @param {string} route */
-      const mine = (route, method = 'GET') =>
+      /**
+       * Calls a route of the application itself.
+       *
+       * @param {string} route
+       */
+      const askApp = (route, method = 'GET') =>
         request(`${server().baseUrl}v1/${route}`, { method, headers: { user: 'me' } });
 
-      test('answers the routes as they are, whatever the application does with its own', async () => {
-        assert.equal((await request(`${server().baseUrl}v1/peers`)).status, 403, 'its guard');
-        const peers = await mine('peers');
+      test("serves its routes untouched by the application's guard, interceptor, prefix and version", async () => {
+        assert.equal((await request(`${server().baseUrl}v1/peers`)).status, 403, "the application's guard");
+        const peers = await askApp('peers');
         assert.deepEqual(peers.json.data.sort(), servers.map(({ baseUrl }) => baseUrl).sort());
         const headers = { authorization: SECRET };
         const gossip = await ask('/gossip', { method: 'POST', headers, body: message() });
@@ -79,24 +85,24 @@ describe('the module for Nest', () => {
         }
       });
 
-      test('says what is wrong with a request', async () => {
+      test('answers a bad request with the matching status and an error', async () => {
         const body = message();
-        const refused = await ask('/gossip', { method: 'POST', headers: { authorization: 'wrong' }, body });
+        const unauthorized = await ask('/gossip', { method: 'POST', headers: { authorization: 'wrong' }, body });
         assert.deepEqual(
-          [refused.status, refused.json],
+          [unauthorized.status, unauthorized.json],
           [401, { error: 'Unauthorized: Invalid SHAZBOT_SECRET', code: 'SHAZBOT_UNAUTHORIZED' }],
         );
         const headers = { authorization: SECRET };
-        const none = await ask('/gossip', { method: 'POST', headers, body: { message: 'gossip' } });
-        assert.deepEqual([none.status, /online/.test(none.json.error)], [400, true]);
+        const invalid = await ask('/gossip', { method: 'POST', headers, body: { message: 'gossip' } });
+        assert.deepEqual([invalid.status, /online/.test(invalid.json.error)], [400, true]);
         assert.equal((await ask('/gossip', { method: 'POST', headers, body: '{' })).status, 400);
         assert.equal((await ask('/nothing')).status, 404);
-        const { status, headers: given } = await ask('/list', { method: 'PUT' });
-        assert.deepEqual([status, given.allow], [405, 'GET, HEAD, OPTIONS']);
+        const put = await ask('/list', { method: 'PUT' });
+        assert.deepEqual([put.status, put.headers.allow], [405, 'GET, HEAD, OPTIONS']);
         assert.equal((await ask('/gossip', { method: 'OPTIONS' })).status, 204);
       });
 
-      test('shows the status for the control secret, and the page', async () => {
+      test('serves the status for the control secret, and the page without a secret', async () => {
         assert.equal((await ask('/status')).status, 401);
         const headers = { authorization: CONTROL_SECRET };
         assert.equal((await ask('/status', { headers })).json.baseUrl, server().baseUrl);
@@ -105,9 +111,9 @@ describe('the module for Nest', () => {
             const etag = String((await ask('/status', { headers })).headers.etag);
             return (await ask('/status', { headers: { ...headers, 'if-none-match': etag } })).status === 304;
           },
-          { every: 1, what: 'nothing has changed' },
+          { every: 1, what: 'the ETag still matches' },
         );
-        // Nest on Fastify has no route with a slash at its end.
+        // On Fastify, Nest has no route with a trailing slash.
         const pages = await Promise.all((PLATFORM === 'fastify' ? [''] : ['', '/']).map((route) => ask(route)));
         for (const page of pages) assert.equal(page.status, 200);
         const [page] = /** @type {[typeof pages[0]]} */ (pages);
@@ -115,51 +121,51 @@ describe('the module for Nest', () => {
         assert.equal(page.headers['cache-control'], 'no-cache');
       });
 
-      test('drains and undrains by the service', async () => {
+      test('drains and undrains the server through ShazbotService', async () => {
         const others = servers.filter((other) => other !== server());
-        assert.deepEqual((await mine('drain', 'POST')).json, { data: 'drained' });
+        assert.deepEqual((await askApp('drain', 'POST')).json, { data: 'drained' });
         await agree(servers, { online: others, offline: [server()] });
-        assert.deepEqual((await mine('undrain', 'POST')).json, { data: 'online' });
+        assert.deepEqual((await askApp('undrain', 'POST')).json, { data: 'online' });
         await agree(servers, { online: servers });
       });
 
-      test('is healthy while enough servers are online', async () => {
-        const { status, json } = await mine('health');
+      test('reports a healthy cluster while enough servers are online', async () => {
+        const { status, json } = await askApp('health');
         assert.equal(status, 200);
         assert.deepEqual(json.data.info, { cluster: { status: 'up', online: servers.length } });
       });
 
-      test('takes as much as the body parser does', async () => {
+      test("applies its own body limit, or that of Express's body parser if there is one", async () => {
         const many = message(
           [],
           Array.from({ length: 1_500 }, (_, i) => entry(`http://127.0.0.1:${30_000 + i}/`)),
         );
         const headers = { authorization: 'wrong' };
         const { status } = await ask('/gossip', { method: 'POST', headers, body: many });
-        assert.equal(status, PARSER === 'no' || PLATFORM === 'fastify' ? 401 : 413, 'Express takes 100 kB');
+        assert.equal(status, PARSER === 'no' || PLATFORM === 'fastify' ? 401 : 413, 'the parser accepts 100 kB');
       });
     });
   }
 
-  test('says nothing where shutdown hooks are enabled', () => {
+  test('prints no warning if shutdown hooks are enabled', () => {
     for (const { stdout, stderr } of servers) assert.doesNotMatch(stdout + stderr, /enableShutdownHooks|WARN/);
   });
 
-  test('leaves when the application is closed, while that still answers, and then lets it end', async () => {
+  test('leaves the cluster on SIGTERM before the application closes, and then lets the process end', async () => {
     for (const [n, leaver] of servers.entries()) {
       const rest = servers.slice(n + 1);
       leaver.signal('SIGTERM');
       assert.deepEqual(await leaver.ended(), { code: null, signal: 'SIGTERM' });
       assert.match(leaver.stdout, /closed\n/);
       await agree(rest, { online: rest, offline: servers.slice(0, n + 1) });
-      for (const { stdout } of rest) assert.match(stdout, new RegExp(`${leaver.baseUrl} left`), 'the service tells');
+      for (const { stdout } of rest) assert.match(stdout, new RegExp(`${leaver.baseUrl} left`), 'the offline event');
     }
   });
 
   for (const app of ['nest11', 'nest12']) {
-    test(`warns where no signal closes the application, and leaves the page out, on ${app}`, async (t) => {
+    test(`warns if shutdown hooks are not enabled, and serves no page if configured so, on ${app}`, async (t) => {
       const server = await start(t, app, { HOOKS: 'no', PAGE: 'no' });
-      await until(() => /WARN.*enableShutdownHooks/.test(server.stdout + server.stderr), { what: 'it warns' });
+      await until(() => /WARN.*enableShutdownHooks/.test(server.stdout + server.stderr), { what: 'the warning' });
       for (const route of ['', '/']) {
         assert.equal((await request(`${server.baseUrl}clustershazbot${route}`)).status, 404);
       }
@@ -170,22 +176,22 @@ describe('the module for Nest', () => {
       assert.deepEqual(json.error, { cluster: { status: 'down', online: 1, message } });
     });
 
-    test(`goes on when another context of the process is closed, on ${app}`, async (t) => {
+    test(`keeps the engine running when another Nest context of the process closes, on ${app}`, async (t) => {
       const server = await start(t, app, { SECOND: 'yes' });
-      await until(() => /the second is closed/.test(server.stdout), { what: 'the other is closed' });
+      await until(() => /second context closed/.test(server.stdout), { what: 'the second context is closed' });
       assert.equal((await request(`${server.baseUrl}clustershazbot/list`)).status, 200);
       server.signal('SIGTERM');
       await server.ended();
       assert.match(server.stdout, new RegExp(`${server.baseUrl} left`));
     });
 
-    test(`fails the start of the application with what is wrong with the variables, on ${app}`, async (t) => {
+    test(`fails the start of the application if a required variable is empty, on ${app}`, async (t) => {
       const server = await start(t, app, { SHAZBOT_CONTROL_SECRET: '' }, false);
       assert.equal((await server.ended()).code, 1);
       assert.match(server.stdout + server.stderr, /Environment variable SHAZBOT_CONTROL_SECRET is required/);
     });
 
-    test(`listens before a master list that hangs is given up, on ${app}`, async (t) => {
+    test(`does not delay the start of the application until a hanging master list times out, on ${app}`, async (t) => {
       const store = `${(await startFakePeer(t, { answer: () => 'hang' })).baseUrl}list.json`;
       const env = { SHAZBOT_MASTER_LIST: store, SHAZBOT_MASTER_LIST_UPDATE: store };
       const since = Date.now();
@@ -193,18 +199,18 @@ describe('the module for Nest', () => {
       assert.ok(Date.now() - since < 8_000, `${Date.now() - since} ms`);
     });
 
-    test(`does not start the engine in an application without HTTP, on ${app}`, async () => {
+    test(`does not start the engine in an application context without HTTP, on ${app}`, async () => {
       const env = { ...environment('http://127.0.0.1:9/'), ...fileList().env, CONTEXT: 'yes' };
       const { code, stdout, stderr } = await runToEnd([String(mains[app])], { env });
       assert.equal(code, 0, stderr);
       const message = 'Clustershazbot engine not started';
-      const said = stdout.split('\n').find((line) => line.startsWith('{')) ?? '{}';
-      assert.deepEqual(JSON.parse(said), { cluster: { status: 'down', message } });
+      const health = stdout.split('\n').find((line) => line.startsWith('{')) ?? '{}';
+      assert.deepEqual(JSON.parse(health), { cluster: { status: 'down', message } });
     });
   }
 });
 
-/** By the TypeScript compiler with the options of Nest's starter. */
+/** Compiles the application with TypeScript and the options of Nest's starter. Returns the main file. */
 async function buildWithMetadata() {
   const directory = projectOf('nest-module-11', 'nest11');
   const { compilerOptions } = JSON.parse(readFileSync(path.join(apps, 'nest11', 'tsconfig.json'), 'utf8'));
@@ -217,8 +223,8 @@ async function buildWithMetadata() {
   return path.join(directory, 'dist', 'main.js');
 }
 
-/** By a compiler that writes no metadata, as esbuild and tsx do not. */
-async function buildWithout() {
+/** Compiles the application without decorator metadata, as esbuild and tsx do. Returns the main file. */
+async function buildWithoutMetadata() {
   const directory = projectOf('nest-module-12', 'nest12');
   const { transformSync } = require(require.resolve('@swc/core', { paths: [path.join(apps, 'plain')] }));
   const parser = { syntax: 'typescript', decorators: true };

@@ -1,3 +1,7 @@
+'use strict';
+
+// The Nest program of version 1's README, unchanged, on Nest 11 and 12.
+
 const assert = require('node:assert/strict');
 const { after, before, describe, test } = require('node:test');
 const { readFileSync } = require('node:fs');
@@ -9,13 +13,13 @@ const { agree, copyApp, readmeProgram, startProgram, tsc, write } = require('./s
 const { until } = require('../harness/until.js');
 
 /** @typedef {Awaited<ReturnType<typeof startProgram>>} Server */
-/** Each with the compiler and the options of its starter: strict in Nest 12, without strict in Nest 11. */
+/** Each application has the compiler and the options of Nest's starter: `strict` in Nest 12 but not in Nest 11. */
 const variants = [
   ['Nest 12, an ES module', 'nest12'],
   ['Nest 11, CommonJS', 'nest11'],
 ];
 
-describe("the Nest controller and service of v1's README run unchanged", () => {
+describe("the Nest controller and service of version 1's README", () => {
   const list = fileList();
   /** @type {string[]} */
   const mains = [];
@@ -28,21 +32,21 @@ describe("the Nest controller and service of v1's README run unchanged", () => {
     servers.push(...(await Promise.all(starts)));
   });
 
-  test('an application of each version find each other', async () => {
+  test('start the engine, so that a Nest 11 and a Nest 12 application find each other', async () => {
     await agree(servers, { online: servers });
   });
 
   for (const [n, [name, app]] of variants.entries()) {
-    describe(String(name), () => {
+    describe(`on ${name}`, () => {
       const server = () => /** @type {Server} */ (servers[n]);
       const post = poster(server);
 
-      test('the compiler wrote the metadata that Nest reads, with the interface as a plain object', () => {
+      test('are compiled to the decorator metadata that Nest reads', () => {
         const compiled = readFileSync(path.join(path.dirname(String(mains[n])), 'clustershazbot.js'), 'utf8');
         assert.match(compiled, /__metadata\("design:paramtypes", \[String, .*GossipMessage.*\]\)/);
       });
 
-      test('gossip is answered 201 with the whole state', async () => {
+      test('answer gossip with 201 and the server list', async () => {
         const { status, json } = await post('gossip', SECRET, { message: 'gossip', online: [], offline: [] });
         assert.equal(status, 201);
         assert.equal(json.message, 'gossip');
@@ -50,14 +54,14 @@ describe("the Nest controller and service of v1's README run unchanged", () => {
         assert.deepEqual(urls, servers.map(({ baseUrl }) => baseUrl).sort());
       });
 
-      test('the list route shows the offline servers for the control secret only', async () => {
+      test('show the offline servers only for the control secret', async () => {
         const { status, json } = await request(`${server().baseUrl}clustershazbot/list`);
         assert.equal(status, 200);
         assert.deepEqual(Object.keys(json), ['online']);
         assert.deepEqual(Object.keys(await server().list()), ['online', 'offline']);
       });
 
-      test('a wrong secret is answered 401', async () => {
+      test('answer a wrong secret with 401', async () => {
         for (const authorization of ['', 'wrong', CONTROL_SECRET]) {
           const { status, json } = await post('gossip', authorization, { message: 'gossip', online: [] });
           assert.equal(status, 401);
@@ -68,7 +72,7 @@ describe("the Nest controller and service of v1's README run unchanged", () => {
         assert.equal(json.message, 'Unauthorized: Invalid SHAZBOT_CONTROL_SECRET');
       });
 
-      test('a body that is no message is answered 400 with what is wrong', async () => {
+      test('answer an invalid message with 400 and an error that names the mistake', async () => {
         for (const body of [[], {}, { message: 'gossip' }, { message: 'gossip', online: 1 }, undefined]) {
           const { status, json } = await post('gossip', SECRET, body);
           assert.equal(status, 400, JSON.stringify(body));
@@ -78,7 +82,7 @@ describe("the Nest controller and service of v1's README run unchanged", () => {
         assert.equal(status, 400);
       });
 
-      test('control drains and undrains', async () => {
+      test('drain and undrain the server on a control message', async () => {
         const others = servers.filter((other) => other !== server());
         const { status, json } = await server().control(false);
         assert.deepEqual([status, json], [201, { success: true }]);
@@ -87,7 +91,7 @@ describe("the Nest controller and service of v1's README run unchanged", () => {
         await agree(servers, { online: servers });
       });
 
-      test('while the engine is not started, every route is answered 503', async (t) => {
+      test('answer every route with 503 while the engine is not started', async (t) => {
         const env = { ...list.env, WITHOUT_SERVICE: 'yes' };
         const idle = await startProgram(t, [String(mains[n])], { env, wait: false });
         const call = poster(() => idle);
@@ -102,7 +106,7 @@ describe("the Nest controller and service of v1's README run unchanged", () => {
     });
   }
 
-  test('the shutdown hook leaves: on SIGTERM a server stands offline with the others, and the signal ends it', async () => {
+  test('leave the cluster on SIGTERM in the shutdown hook, before the signal ends the process', async () => {
     const [leaver, stays] = /** @type {[Server, Server]} */ (servers);
     leaver.signal('SIGTERM');
     assert.deepEqual(await leaver.ended(), { code: null, signal: 'SIGTERM' });
@@ -111,7 +115,7 @@ describe("the Nest controller and service of v1's README run unchanged", () => {
     assert.deepEqual(await stays.ended(), { code: null, signal: 'SIGTERM' });
   });
 
-  test('a start that is rejected ends the application with the reason', async (t) => {
+  test('end the application with the reason if the start is rejected', async (t) => {
     for (const main of mains) {
       const env = { ...list.env, SHAZBOT_CONTROL_SECRET: '' };
       const program = await startProgram(t, [main], { env, wait: false });
@@ -121,7 +125,11 @@ describe("the Nest controller and service of v1's README run unchanged", () => {
   });
 });
 
-/** @param {() => Server} server */
+/**
+ * Returns a function that posts to the routes of a server.
+ *
+ * @param {() => Server} server
+ */
 function poster(server) {
   /**
    * @param {'gossip' | 'control'} route
@@ -138,7 +146,7 @@ function poster(server) {
  */
 async function build(app) {
   const directory = copyApp(app);
-  // The README's block uses two functions that it does not import: a program has to add them.
+  // The README's block uses two functions without importing them, so a program has to add the import.
   const missing = "import { shazbotShutDown, shazbotStart } from 'clustershazbot';\n";
   write(directory, { 'src/clustershazbot.ts': `${missing}${readmeProgram('nest')}` });
   assert.equal(await tsc(directory), '', 'tsc accepts it');

@@ -1,17 +1,21 @@
+'use strict';
+
+// Programs without a framework: the module systems and compilers they use, and how their processes end.
+
 const assert = require('node:assert/strict');
-const { createServer } = require('node:http');
 const { readFileSync } = require('node:fs');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 
 const { environment, fileList } = require('../harness/cluster.js');
-const { close, listen } = require('../harness/http.js');
+const { startFakePeer } = require('../harness/fake-peer.js');
 const { freePorts } = require('../harness/ports.js');
 const { agree, apps, newerNode, runToEnd, startProgram, workDirectory, write } = require('./support/programs.js');
 
 const plain = path.join(apps, 'plain');
 const newer = newerNode();
-const missing = newer === undefined && process.env.SHAZBOT_TEST_ALL !== '1' ? 'no Node 24 or newer here' : false;
+const missing =
+  newer === undefined && process.env.SHAZBOT_TEST_ALL !== '1' ? 'Node 24 or newer is not installed' : false;
 
 describe('programs without a framework', () => {
   /** @type {string} */
@@ -22,7 +26,7 @@ describe('programs without a framework', () => {
     const { transformSync } = require(require.resolve('@swc/core', { paths: [plain] }));
     const source = readFileSync(path.join(plain, 'server.mts'), 'utf8');
     const typescript = { parser: { syntax: 'typescript' }, target: 'es2022' };
-    // With verbatimModuleSyntax SWC leaves the names of the types in the import.
+    // With verbatimModuleSyntax, SWC keeps the type names in the import.
     const jsc = { ...typescript, transform: { verbatimModuleSyntax: true } };
     write(compiled, {
       'server.mjs': transformSync(source, { jsc, isModule: true }).code,
@@ -30,8 +34,8 @@ describe('programs without a framework', () => {
     });
   });
 
-  test('ES modules, CommonJS and what SWC made of TypeScript find each other, leave on SIGTERM and end', async (t) => {
-    await liveAndLeave(t, [
+  test('ES modules, CommonJS and TypeScript compiled by SWC find each other, and leave on SIGTERM', async (t) => {
+    await joinAndLeave(t, [
       [path.join(plain, 'server.mjs')],
       [path.join(plain, 'server.cjs')],
       [path.join(compiled, 'server.mjs')],
@@ -39,18 +43,20 @@ describe('programs without a framework', () => {
     ]);
   });
 
-  test('so they do on a newer Node, TypeScript as it is among them', { skip: missing }, async (t) => {
+  test('on Node 24 or newer, so do uncompiled TypeScript, ES modules and CommonJS', { skip: missing }, async (t) => {
     assert.ok(newer, 'a newer Node is installed');
     const programs = ['server.mjs', 'server.cjs', 'server.mts'].map((file) => [path.join(plain, file)]);
-    await liveAndLeave(t, programs, newer);
+    await joinAndLeave(t, programs, newer);
   });
 
   /**
+   * Starts the programs as one cluster, then ends one after the other with SIGTERM.
+   *
    * @param {import('../harness/cluster.js').Scope} scope
    * @param {string[][]} programs
    * @param {string} [node]
    */
-  async function liveAndLeave(scope, programs, node) {
+  async function joinAndLeave(scope, programs, node) {
     const { env } = fileList();
     const servers = await Promise.all(programs.map((args) => startProgram(scope, args, { env, node })));
     await agree(servers, { online: servers });
@@ -62,19 +68,18 @@ describe('programs without a framework', () => {
     }
   }
 
-  describe('a process ends as its program says', { concurrency: 2 }, () => {
-    /** @type {string} A URL that accepts a request and never answers. */
-    let hanging;
-    const server = createServer(() => {});
+  describe('the engine does not change when and how a process ends', { concurrency: 2 }, () => {
+    /** @type {Record<string, string>} A master list on a server that never answers. */
+    const hangingList = {};
     before(async () => {
-      const [port] = /** @type {[number]} */ (await freePorts(1));
-      await listen(server, port);
-      hanging = `http://127.0.0.1:${port}/servers.json`;
+      const { baseUrl } = await startFakePeer({ after }, { answer: () => 'hang' });
+      hangingList.SHAZBOT_MASTER_LIST = `${baseUrl}servers.json`;
+      hangingList.SHAZBOT_MASTER_LIST_UPDATE = `${baseUrl}servers.json`;
+      hangingList.SHAZBOT_MASTER_LIST_UPDATE_AUTH = 'auth';
     });
-    after(() => close(server));
 
     /**
-     * @param {string} program of an ES module, after the import
+     * @param {string} program the source of an ES module, after the import of `shazbot`
      * @param {Record<string, string>} [env]
      * @param {string} [node]
      */
@@ -85,19 +90,13 @@ describe('programs without a framework', () => {
       return runToEnd(args, { env: all, cwd: plain, node });
     }
 
-    const hangingList = () => ({
-      SHAZBOT_MASTER_LIST: hanging,
-      SHAZBOT_MASTER_LIST_UPDATE: hanging,
-      SHAZBOT_MASTER_LIST_UPDATE_AUTH: 'auth',
-    });
-
     for (const [name, node] of /** @type {const} */ ([
       ['this Node', undefined],
       ['a newer Node', newer],
     ])) {
       const skip = name === 'a newer Node' ? missing : false;
 
-      test(`with nothing but a started engine it ends by itself with code 0, on ${name}`, { skip }, async () => {
+      test(`a started engine does not keep the process running, on ${name}`, { skip }, async () => {
         const { code, signal, stdout, stderr } = await run(
           "await shazbot.shazbotStart(); console.log('started');",
           {},
@@ -107,56 +106,56 @@ describe('programs without a framework', () => {
       });
     }
 
-    test('with a start that nobody awaits it ends by itself with code 0', async () => {
+    test('a start that is not awaited does not keep the process running', async () => {
       const { code, signal, stderr } = await run('shazbot.shazbotStart();');
       assert.deepEqual({ code, signal, stderr }, { code: 0, signal: null, stderr: '' });
     });
 
-    test('with the package only imported it ends at once', async () => {
+    test('a program that only imports the package ends at once', async () => {
       const { code, ms } = await run('');
       assert.equal(code, 0);
-      assert.ok(ms < 2_500, `${ms} ms: not after the 3 s of the happy-server timer`);
+      assert.ok(ms < 2_500, `${ms} ms; the happy-server timer takes 3 s`);
     });
 
-    test('a start that waits for the master list is waited for, and the process ends after it', async () => {
-      const { code, stdout } = await run("await shazbot.shazbotStart(); console.log('started');", hangingList());
+    test('the process ends after an awaited start, even if the master list hangs', async () => {
+      const { code, stdout } = await run("await shazbot.shazbotStart(); console.log('started');", hangingList);
       assert.deepEqual({ code, stdout }, { code: 0, stdout: 'started\n' });
     });
 
-    test('a shutdown is waited for, and the process ends after it', async () => {
+    test('the process ends after an awaited shutdown', async () => {
       const { code, stdout } = await run(
         "await shazbot.shazbotStart(); await shazbot.shazbotShutDown(); console.log('left');",
       );
       assert.deepEqual({ code, stdout }, { code: 0, stdout: 'left\n' });
     });
 
-    test('process.exit in the middle of a start ends it at once with its code', async () => {
+    test('process.exit during a start ends the process at once with its code', async () => {
       const { code, signal, ms, stdout } = await run(
         "shazbot.shazbotStart().then(() => console.log('started')); setTimeout(() => process.exit(7), 300);",
-        hangingList(),
+        hangingList,
       );
       assert.deepEqual({ code, signal, stdout }, { code: 7, signal: null, stdout: '' });
       assert.ok(ms < 5_000, `${ms} ms`);
     });
 
-    test('process.exit in the same turn as the start ends it with its code', async () => {
+    test('process.exit in the same turn of the event loop as the start ends the process with its code', async () => {
       const { code, signal } = await run('shazbot.shazbotStart(); process.exit(7);');
       assert.deepEqual({ code, signal }, { code: 7, signal: null });
     });
 
-    test('process.exit while the engine runs ends it with its code', async () => {
+    test('process.exit while the engine runs ends the process with its code', async () => {
       const { code, signal } = await run('await shazbot.shazbotStart(); setTimeout(() => process.exit(3), 700);');
       assert.deepEqual({ code, signal }, { code: 3, signal: null });
     });
 
-    test('process.exit in the middle of a shutdown ends it with its code', async () => {
+    test('process.exit during a shutdown ends the process with its code', async () => {
       const { code, signal } = await run(
         'await shazbot.shazbotStart(); shazbot.shazbotShutDown(); setImmediate(() => process.exit(4));',
       );
       assert.deepEqual({ code, signal }, { code: 4, signal: null });
     });
 
-    test('an uncaught exception ends it with code 1 and its own stack', async () => {
+    test('an uncaught exception ends the process with code 1 and its own stack trace', async () => {
       for (const when of ['', 'await shazbot.shazbotStart();']) {
         const failure = "setTimeout(() => { throw new Error('mine'); }, 300);";
         const { code, signal, stderr } = await run(`${when}shazbot.shazbotStart();${failure}`);
@@ -166,7 +165,7 @@ describe('programs without a framework', () => {
       }
     });
 
-    test('a handler of uncaught exceptions keeps its exit code', async () => {
+    test('a handler of uncaught exceptions sets the exit code', async () => {
       const { code, signal } = await run(
         `process.on('uncaughtException', () => process.exit(42));
          await shazbot.shazbotStart();
@@ -175,12 +174,12 @@ describe('programs without a framework', () => {
       assert.deepEqual({ code, signal }, { code: 42, signal: null });
     });
 
-    test('process.exitCode is kept', async () => {
+    test('the engine does not change process.exitCode', async () => {
       const { code, signal } = await run('process.exitCode = 5; await shazbot.shazbotStart();');
       assert.deepEqual({ code, signal }, { code: 5, signal: null });
     });
 
-    test('a start that is rejected and not caught ends it with code 1 and the reason', async () => {
+    test('an uncaught rejection of the start ends the process with code 1 and the reason', async () => {
       const { code, signal, stderr } = await run('await shazbot.shazbotStart();', { SHAZBOT_SECRET: '' });
       assert.deepEqual({ code, signal }, { code: 1, signal: null });
       assert.match(stderr, /Environment variable SHAZBOT_SECRET is required/);

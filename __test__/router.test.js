@@ -1,5 +1,7 @@
 'use strict';
 
+// The package's HTTP routes on Express 4 and 5, Fastify and Node's own HTTP server.
+
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const { cpSync } = require('node:fs');
@@ -32,7 +34,11 @@ const variants = [
   ["Node's own server", 'http', 'plain', ['']],
 ];
 
-describe('the ready-made routes', () => {
+/** The lines of a POST request up to the given headers, for tests that write to the socket themselves. */
+const requestHead = (/** @type {string} */ route, /** @type {string[]} */ ...headers) =>
+  `${[`POST /clustershazbot/${route} HTTP/1.1`, 'Host: a', 'Content-Type: application/json', ...headers].join('\r\n')}\r\n\r\n`;
+
+describe("the package's routes", () => {
   const list = fileList();
   /** @type {Server[]} */
   const servers = [];
@@ -53,7 +59,7 @@ describe('the ready-made routes', () => {
     return startProgram(scope, [file], { env: { ...list.env, ...env, KIND: kind }, wait: !env.START });
   }
 
-  test('a server of each kind find each other', async () => {
+  test('connect servers of all four kinds into one cluster', async () => {
     await agree(servers, { online: servers });
   });
 
@@ -76,32 +82,29 @@ describe('the ready-made routes', () => {
       const post = (route, authorization, body, headers = {}, mount = '') =>
         ask(route, { method: 'POST', headers: { authorization, ...headers }, body }, mount);
 
-      test('answer wherever they are mounted, and whatever parser is before them', async () => {
+      test('answer at every mount path, and behind every body parser', async () => {
         for (const mount of mounts) {
           const gossip = await post('/gossip', SECRET, message(), {}, mount);
           assert.equal(gossip.status, 200, mount + gossip.text);
           assert.equal(gossip.json.online.length, servers.length);
-          const own = await ask('/list', {}, mount);
-          assert.deepEqual([own.status, Object.keys(own.json)], [200, ['online']]);
+          const online = await ask('/list', {}, mount);
+          assert.deepEqual([online.status, Object.keys(online.json)], [200, ['online']]);
           const all = await ask('/list?all', { headers: { authorization: CONTROL_SECRET } }, mount);
           assert.deepEqual(Object.keys(all.json), ['online', 'offline']);
           const control = await post('/control', CONTROL_SECRET, { message: 'control', online: true }, {}, mount);
           assert.deepEqual([control.status, control.json], [200, { success: true }]);
-          for (const { headers } of [gossip, own, control]) {
+          for (const { headers } of [gossip, online, control]) {
             assert.equal(headers['content-type'], 'application/json; charset=utf-8');
             assert.equal(headers['cache-control'], 'no-store');
           }
         }
       });
 
-      test('say what is wrong with a request, with the status of that', async () => {
+      test('answer a bad request with the matching status, and an error with its code', async () => {
         for (const mount of mounts) {
-          const refused = await post('/gossip', 'wrong', message(), {}, mount);
-          assert.equal(refused.status, 401);
-          assert.deepEqual(refused.json, {
-            error: 'Unauthorized: Invalid SHAZBOT_SECRET',
-            code: 'SHAZBOT_UNAUTHORIZED',
-          });
+          const { status, json } = await post('/gossip', 'wrong', message(), {}, mount);
+          assert.equal(status, 401);
+          assert.deepEqual(json, { error: 'Unauthorized: Invalid SHAZBOT_SECRET', code: 'SHAZBOT_UNAUTHORIZED' });
           const drain = { message: 'control', online: false };
           assert.equal((await post('/control', SECRET, drain, {}, mount)).status, 401);
           for (const body of [undefined, [], { message: 'gossip' }]) {
@@ -113,7 +116,7 @@ describe('the ready-made routes', () => {
         }
       });
 
-      test('refuse a body that is not JSON, without a word of it', async () => {
+      test('reject a body that is not JSON, with an error that does not quote it', async () => {
         for (const body of ['{"message":secret', Buffer.from([0x22, 0xff, 0x22]).toString('latin1')]) {
           const { status, json } = await post('/gossip', SECRET, body);
           assert.equal(status, 400);
@@ -131,36 +134,34 @@ describe('the ready-made routes', () => {
             },
           ],
         );
-        const coded = await post('/gossip', SECRET, '[]', { 'content-encoding': 'gzip' });
-        assert.equal(coded.status, 415);
+        const gzipped = await post('/gossip', SECRET, '[]', { 'content-encoding': 'gzip' });
+        assert.equal(gzipped.status, 415);
       });
 
-      test('survive a request that is cut off', async () => {
-        const { port } = new URL(String(servers[n]?.baseUrl));
-        const head = `POST /clustershazbot/gossip HTTP/1.1\r\nHost: a\r\nAuthorization: ${SECRET}\r\n`;
-        const socket = net.connect(Number(port), '127.0.0.1');
-        socket.write(`${head}Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"message"`);
-        await until(() => socket.bytesWritten > 100, { what: 'it is sent' });
+      test('survive a client that disconnects in the middle of a request', async () => {
+        const socket = net.connect(Number(new URL(String(servers[n]?.baseUrl)).port), '127.0.0.1');
+        const head = requestHead('gossip', `Authorization: ${SECRET}`, 'Content-Length: 1000');
+        await new Promise((resolve) => socket.write(`${head}{"message"`, resolve));
         socket.destroy();
         assert.equal((await post('/gossip', SECRET, message())).status, 200);
         assert.equal(servers[n]?.stderr, '');
       });
 
-      test('read a body that comes in many pieces', async () => {
+      test('read a body that arrives in thousands of pieces', async () => {
         const url = new URL(`${servers[n]?.baseUrl}clustershazbot/gossip`);
         const text = `${JSON.stringify(message())}${' '.repeat(20_000)}`;
         const headers = { authorization: SECRET, 'content-type': 'application/json' };
         const [response] = await new Promise((resolve, reject) => {
-          const sent = http.request(url, { method: 'POST', headers }, (...given) => resolve(given));
-          sent.on('error', reject);
-          for (const letter of text) sent.write(letter);
-          sent.end();
+          const sending = http.request(url, { method: 'POST', headers }, (...args) => resolve(args));
+          sending.on('error', reject);
+          for (const character of text) sending.write(character);
+          sending.end();
         });
         response.resume();
         assert.equal(response.statusCode, 200);
       });
 
-      test('name the methods that a route has', async () => {
+      test('name the allowed methods of a route in an Allow header', async () => {
         const wrong = await post('/list', SECRET, {});
         assert.deepEqual([wrong.status, wrong.headers.allow], [405, 'GET, HEAD, OPTIONS']);
         assert.deepEqual(wrong.json, {
@@ -175,7 +176,7 @@ describe('the ready-made routes', () => {
         assert.equal(head.headers['content-length'], get.headers['content-length']);
       });
 
-      test('leave all else to the application', async () => {
+      test('leave requests to other paths to the application', async () => {
         for (const route of ['/nothing', '/list/more', '/constructor', 'more/list']) {
           const { status, json } = await ask(route, { method: 'POST', body: { mine: true } });
           const expected = kind === 'http' ? { error: 'Not Found' } : { own: { mine: true } };
@@ -183,60 +184,49 @@ describe('the ready-made routes', () => {
         }
       });
 
-      test('show the status for the control secret, with a tag for as long as nothing happens', async () => {
+      test('serve the status for the control secret, with an ETag that changes only when something happened', async () => {
         for (const authorization of ['', SECRET]) {
           const { status, json } = await ask('/status', { headers: { authorization } });
-          assert.equal(status, 401);
-          assert.deepEqual(json, {
-            error: 'Unauthorized: Invalid SHAZBOT_CONTROL_SECRET',
-            code: 'SHAZBOT_UNAUTHORIZED',
-          });
+          const error = 'Unauthorized: Invalid SHAZBOT_CONTROL_SECRET';
+          assert.deepEqual([status, json], [401, { error, code: 'SHAZBOT_UNAUTHORIZED' }]);
         }
         const headers = { authorization: CONTROL_SECRET };
-        const { status, json, headers: given } = await ask('/status', { headers });
-        assert.equal(status, 200);
-        assert.equal(json.baseUrl, servers[n]?.baseUrl);
-        assert.ok(Math.abs(json.at - Date.now()) < 60_000);
-        assert.match(String(given.etag), /^W\/"[\w-]{43}"$/);
-        // An exchange between the two asks makes another tag.
+        const answer = await ask('/status', { headers });
+        assert.equal(answer.status, 200);
+        assert.equal(answer.json.baseUrl, servers[n]?.baseUrl);
+        assert.ok(Math.abs(answer.json.at - Date.now()) < 60_000);
+        assert.match(String(answer.headers.etag), /^W\/"[\w-]{43}"$/);
+        // An exchange between the two requests changes the ETag.
         await until(
           async () => {
             const etag = String((await ask('/status', { headers })).headers.etag);
             const again = await ask('/status', { headers: { ...headers, 'if-none-match': etag } });
             return again.status === 304 && again.text === '';
           },
-          { every: 1, what: 'nothing has changed' },
+          { every: 1, what: 'the ETag still matches' },
         );
       });
 
-      test('show the page below the mount, unless the application leaves it out', async () => {
+      test('serve the page at the mount path, unless the application turns it off', async () => {
         const { status, headers } = await ask('/');
         assert.equal(status, 200);
         assert.match(String(headers['content-type']), /^text\/html/);
         assert.equal(headers['cache-control'], 'no-cache');
         assert.match(String(headers['content-security-policy']), /default-src 'none'/);
-        assert.equal((await ask('?a=b')).status, 200, 'without its final slash too');
+        assert.equal((await ask('?a=b')).status, 200, 'without the trailing slash');
         if (!mounts.includes('without/')) return;
         for (const route of ['', '/']) assert.equal((await ask(route, {}, 'without/')).status, 404);
       });
 
-      test('read no body without end, and say so before it has come', { timeout: 20_000 }, async () => {
+      test('reject a body that is too large without reading it to its end', { timeout: 20_000 }, async () => {
         for (const [route, authorization, status] of /** @type {const} */ ([
           ['gossip', 'wrong', 413],
           ['control', 'wrong', 401],
           ['control', CONTROL_SECRET, 413],
         ])) {
           for (const length of ['Content-Length: 1000000000000', 'Transfer-Encoding: chunked']) {
-            const { hostname, port } = new URL(String(servers[n]?.baseUrl));
-            const socket = net.connect({ host: hostname, port: Number(port) });
-            const head = [
-              `POST /clustershazbot/${route} HTTP/1.1`,
-              `Host: ${hostname}`,
-              `Authorization: ${authorization}`,
-              'Content-Type: application/json',
-              length,
-            ];
-            socket.write(`${head.join('\r\n')}\r\n\r\n`);
+            const socket = net.connect(Number(new URL(String(servers[n]?.baseUrl)).port), '127.0.0.1');
+            socket.write(requestHead(route, `Authorization: ${authorization}`, length));
             let [answer, closed, sent] = ['', false, 0];
             socket.on('data', (chunk) => {
               answer += chunk;
@@ -254,40 +244,40 @@ describe('the ready-made routes', () => {
               sent += part.length;
               if (!socket.write(chunk)) await setImmediate();
             }
-            await until(() => answer || closed, { what: 'it answers' });
+            await until(() => answer || closed, { what: 'an answer' });
             socket.destroy();
             assert.match(answer, new RegExp(`^HTTP/1.1 ${status} `), `${route} ${length}, ${sent} bytes sent`);
           }
         }
       });
 
-      test('end the connection of a request that was under way when the server left', async (t) => {
+      test('close the connection of a request that was in progress when the server left', async (t) => {
         const leaver = await start(t, n, { LEAVES: 'yes' });
         const socket = net.connect(Number(new URL(leaver.baseUrl).port), '127.0.0.1');
         let answer = '';
         socket.setEncoding('utf8').on('data', (chunk) => {
           answer += chunk;
         });
-        const head = `POST /clustershazbot/gossip HTTP/1.1\r\nHost: a\r\nAuthorization: ${SECRET}\r\n`;
-        socket.write(`${head}Content-Type: application/json\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n`);
-        await until(() => answer.startsWith('HTTP/1.1 100 '), { every: 5, what: 'it is under way' });
+        const headers = [`Authorization: ${SECRET}`, 'Content-Length: 2', 'Expect: 100-continue'];
+        socket.write(requestHead('gossip', ...headers));
+        await until(() => answer.startsWith('HTTP/1.1 100 '), { every: 5, what: 'the request is in progress' });
         leaver.signal('SIGTERM');
         const isClosed = () =>
           request(leaver.baseUrl).then(
             () => false,
             ({ code }) => code === 'ECONNREFUSED',
           );
-        await until(isClosed, { every: 5, what: 'it listens no more' });
+        await until(isClosed, { every: 5, what: 'the server has stopped listening' });
         socket.write('{}');
         await leaver.ended();
         assert.match(answer, /HTTP\/1\.1 503 [\s\S]*\r\nConnection: close\r\n/i);
       });
 
-      test('are answered 503 while the engine is not started', async (t) => {
+      test('answer 503 while the engine is not started', async (t) => {
         const idle = await start(t, n, { START: 'no' });
         const url = `${idle.baseUrl}clustershazbot`;
-        const first = await until(() => request(`${url}/list`), { what: 'it listens' });
-        // Whoever has left may be about to end, and a connection that is kept would keep it.
+        const first = await until(() => request(`${url}/list`), { what: 'the server listens' });
+        // A server that has left may be about to end, and a kept-alive connection would delay that.
         assert.equal((await fetch(`${url}/list`)).headers.get('connection'), 'close');
         assert.equal(
           (await fetch(`${servers[n]?.baseUrl}clustershazbot/list`)).headers.get('connection'),
@@ -306,13 +296,13 @@ describe('the ready-made routes', () => {
     });
   }
 
-  test('leave the paths of an application alone that has mounted them under no name', async () => {
+  test("do not shadow the application's own paths when mounted without a path", async () => {
     const express = await request(`${servers[0]?.baseUrl}api/status`);
     assert.deepEqual([express.status, express.json], [200, 'own']);
     for (const n of [0, 2]) assert.equal((await request(`${servers[n]?.baseUrl}api/clustershazbot/list`)).status, 200);
   });
 
-  test('a parser inflates what these do not', async () => {
+  test('accept a compressed body that a body parser has inflated', async () => {
     for (const n of [0, 1]) {
       const body = gzipSync(JSON.stringify(message()));
       const { status } = await fetch(`${servers[n]?.baseUrl}parsed/clustershazbot/gossip`, {
@@ -324,12 +314,18 @@ describe('the ready-made routes', () => {
     }
   });
 
-  test('all but Fastify, which asks for it, take a final slash', async () => {
-    for (const at of [`${servers[0]?.baseUrl}`, `${servers[0]?.baseUrl}api/`, `${servers[3]?.baseUrl}`])
-      assert.equal((await request(`${at}clustershazbot/list/`)).status, 200, at);
+  test("accept a trailing slash on Express and Node's own server", async () => {
+    for (const base of [`${servers[0]?.baseUrl}`, `${servers[0]?.baseUrl}api/`, `${servers[3]?.baseUrl}`])
+      assert.equal((await request(`${base}clustershazbot/list/`)).status, 200, base);
   });
 
-  test('hold what a body weighs, however many pieces it comes in', async () => {
+  test('accept a trailing slash on Fastify if it ignores trailing slashes', async (t) => {
+    const server = await start(t, 2, { SLASHES: 'ignored' });
+    assert.equal((await request(`${server.baseUrl}clustershazbot/`)).status, 200);
+    assert.equal((await request(`${server.baseUrl}clustershazbot/list/`)).status, 200);
+  });
+
+  test('need no more memory for a body in many pieces than for one in few', async () => {
     const { code, stderr } = await runToEnd([
       '--max-old-space-size=64',
       path.join(__dirname, 'integrations', 'pieces.js'),
@@ -337,7 +333,7 @@ describe('the ready-made routes', () => {
     assert.equal(code, 0, stderr);
   });
 
-  test('wait half a minute for a body', async (t) => {
+  test('close the connection if a body takes longer than 30 s', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const server = http.createServer(shazbotRouter());
     const [port] = await freePorts(1);
@@ -346,7 +342,7 @@ describe('the ready-made routes', () => {
     const asked = once(server, 'request');
     const socket = net.connect(Number(port), '127.0.0.1');
     const ended = once(socket, 'close');
-    socket.write('POST /clustershazbot/gossip HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{');
+    socket.write(`${requestHead('gossip', 'Content-Length: 100')}{`);
     const [req] = await asked;
     t.mock.timers.tick(29_999);
     assert.equal(req.destroyed, false);
@@ -354,15 +350,9 @@ describe('the ready-made routes', () => {
     await ended;
   });
 
-  test('Fastify may ignore final slashes', async (t) => {
-    const server = await start(t, 2, { SLASHES: 'ignored' });
-    assert.equal((await request(`${server.baseUrl}clustershazbot/`)).status, 200);
-    assert.equal((await request(`${server.baseUrl}clustershazbot/list/`)).status, 200);
-  });
-
   for (const [n, [name]] of variants.entries()) {
-    // Last: from now on the servers' answers name others too.
-    test(`take whole lists of up to 8 MiB from whoever has the secret, on ${name}`, async () => {
+    // These tests come last because they add thousands of entries to the server lists.
+    test(`accept bodies of up to 8 MiB with the gossip secret, and 256 KiB without it, on ${name}`, async () => {
       /**
        * @param {'gossip' | 'control'} route
        * @param {string} authorization
@@ -376,7 +366,7 @@ describe('the ready-made routes', () => {
       };
       const many = message([], manyEntries());
       assert.deepEqual(await post('gossip', SECRET, many), [200, true]);
-      // Without it, as much as a signed message can have.
+      // A request without the secret may carry a signed message, which is at most this large.
       assert.deepEqual(await post('gossip', 'wrong', many), [413, 'The body is larger than 262144 bytes']);
       const larger = ' '.repeat((8 << 20) + 1);
       assert.deepEqual(await post('gossip', SECRET, larger), [413, 'The body is larger than 8388608 bytes']);
@@ -390,7 +380,7 @@ describe('the ready-made routes', () => {
   }
 });
 
-/** Servers that are gone, as many as a version 1 server may name. */
+/** As many offline entries as a version 1 server may send. */
 function manyEntries() {
   return Array.from({ length: 4_000 }, (_, i) => entry(`http://127.0.0.1:${20_000 + i}/gone/`, 1_000));
 }

@@ -1,11 +1,13 @@
 'use strict';
 
+// Which packages each entry point of this package loads.
+
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 
 const { root, runToEnd } = require('./support/programs.js');
 
-/** What each entry loads besides this package. @type {[name: string, packages: RegExp][]} */
+/** The entry points and the other packages that each may load. @type {[name: string, packages: RegExp][]} */
 const entries = [
   ['clustershazbot', /^$/],
   ['clustershazbot/express', /^$/],
@@ -14,9 +16,9 @@ const entries = [
   ['clustershazbot/nestjs', /^(?!.*(express|fastify|prom-client|terminus)).*@nestjs\/common,@nestjs\/core/],
 ];
 
-describe('an entry of the package', () => {
+describe('an entry point', () => {
   for (const [name, packages] of entries) {
-    test(`${name} loads nothing but what it is for, and keeps no program running`, async () => {
+    test(`${name} loads only the packages that it integrates, and does not keep the process running`, async () => {
       const program = `
         require('${name}');
         const names = Object.keys(require.cache).flatMap((file) => file.match(/node_modules[\\\\/]((?:@[^\\\\/]+[\\\\/])?[^\\\\/]+)/)?.[1] ?? []);

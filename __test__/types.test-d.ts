@@ -1,8 +1,8 @@
-// The package's types, as its users see them. types.test.js has this file checked by several compilers, in
-// several ways of resolving and emitting modules; it is never run.
+// Uses the package's types as programs do. types.test.js compiles this file with several compilers and module settings;
+// nothing runs it.
 
 import type { MemberEvent, ShazbotError, ShazbotStatus } from 'clustershazbot';
-// biome-ignore lint/style/useImportType: so do programs written for v1
+// biome-ignore lint/style/useImportType: programs for version 1 import the types this way
 import {
   Config,
   ControlMessage,
@@ -61,7 +61,7 @@ same<ShazbotError['expose'], true>();
 export const isError = (error: ShazbotError): Error => error;
 export const code: ShazbotError['code'] = 'SHAZBOT_NOT_STARTED';
 
-// The names of the types are values besides, which is what keeps their import alive.
+// The type names are also values, so that compilers that keep their import do not break the program.
 same<typeof GossipMessage, ObjectConstructor>();
 export const values: ObjectConstructor[] = [GossipServer, ServerList, GossipMessage, ControlMessage, Config];
 
@@ -74,29 +74,29 @@ export async function uses(auth: string, server: GossipServer): Promise<GossipSe
 }
 
 export async function misuses(auth: string): Promise<void> {
-  // @ts-expect-error: the header is needed
+  // @ts-expect-error: the header is required
   await shazbotListRequest();
-  // @ts-expect-error: a header that may be missing
+  // @ts-expect-error: the header may be undefined
   await shazbotListRequest(auth as string | undefined);
-  // @ts-expect-error: the body is needed
+  // @ts-expect-error: the body is required
   await shazbotGossipRequest(auth);
-  // @ts-expect-error: another message
+  // @ts-expect-error: the wrong kind of message
   await shazbotGossipRequest(auth, { message: 'control', online: [] });
-  // @ts-expect-error: no online list
+  // @ts-expect-error: the online list is missing
   await shazbotGossipRequest(auth, { message: 'gossip' });
-  // @ts-expect-error: an entry without a stamp
+  // @ts-expect-error: lastUpdate is missing
   await shazbotGossipRequest(auth, { message: 'gossip', online: [{ baseUrl: 'http://a/', monitor: false }] });
-  // @ts-expect-error: no boolean
+  // @ts-expect-error: online must be a boolean
   await shazbotControlRequest(auth, { message: 'control', online: 'yes' });
-  // @ts-expect-error: start takes nothing
+  // @ts-expect-error: shazbotStart has no parameters
   await shazbotStart({});
-  // @ts-expect-error: a flag, not a secret
+  // @ts-expect-error: the parameter is a flag, not a secret
   shazbotGetServerList(auth);
-  // @ts-expect-error: it is synchronous
+  // @ts-expect-error: the function is synchronous
   shazbotGetServerList().then(() => {});
   // @ts-expect-error: the offline list may be missing
   shazbotGetServerList(true).offline.length;
-  // @ts-expect-error: no such code
+  // @ts-expect-error: the code does not exist
   const none: ShazbotError['code'] = 'SHAZBOT_OTHER';
   void none;
 }

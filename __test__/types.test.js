@@ -1,5 +1,7 @@
 'use strict';
 
+// The type declarations, checked by several compilers and settings, and compared with what the package exports.
+
 const assert = require('node:assert/strict');
 const { EventEmitter } = require('node:events');
 const { readFileSync } = require('node:fs');
@@ -8,7 +10,7 @@ const { describe, test } = require('node:test');
 
 const { root, tsc, workDirectory, write } = require('./support/programs.js');
 
-/** @type {Record<string, string>} App in whose directory a compiler of that version is found. */
+/** @type {Record<string, string>} The folder of `apps` in which each compiler is installed. */
 const compilers = { 'TypeScript 5': 'nest11', 'TypeScript 6': 'nest12', 'TypeScript 7': 'plain' };
 
 /** @type {[name: string, type: 'commonjs' | 'module', options: object, compiler?: string][]} */
@@ -37,27 +39,27 @@ const strict = {
   noEmit: true,
 };
 
-describe('the types', () => {
-  const checked = readFileSync(path.join(__dirname, 'types.test-d.ts'), 'utf8');
+describe('the type declarations', () => {
+  const program = readFileSync(path.join(__dirname, 'types.test-d.ts'), 'utf8');
 
   for (const [compiler, app] of Object.entries(compilers)) {
     for (const [n, [name, type, options, only = compiler]] of settings.entries()) {
       if (only !== compiler) continue;
-      test(`hold under ${compiler}: ${name}`, async () => {
+      test(`compile with ${compiler}: ${name}`, async () => {
         const directory = workDirectory(`types-${app}-${n}`, app);
         write(directory, {
           'package.json': { type },
           'tsconfig.json': { compilerOptions: { ...strict, ...options }, files: ['types.test-d.ts'] },
-          'types.test-d.ts': checked,
+          'types.test-d.ts': program,
         });
         assert.equal(await tsc(directory), '');
       });
     }
 
     for (const [n, [name, type, options, only = compiler]] of settings.entries()) {
-      // No framework is installed for the last.
+      // No framework is installed in `plain`.
       if (only !== compiler || app === 'plain') continue;
-      test(`of the integrations hold under ${compiler}: ${name}`, async () => {
+      test(`of the integrations compile with ${compiler}: ${name}`, async () => {
         const directory = workDirectory(`types-integrations-${app}-${n}`, app);
         const compilerOptions = { ...strict, skipLibCheck: true, types: ['node'], ...options };
         write(directory, {
@@ -85,7 +87,7 @@ describe('the types', () => {
       });
     }
 
-    test(`hold under ${compiler}: import = require() in CommonJS with verbatimModuleSyntax`, async () => {
+    test(`compile with ${compiler}: import = require() in CommonJS with verbatimModuleSyntax`, async () => {
       const directory = workDirectory(`types-${app}-require`, app);
       const compilerOptions = { ...strict, module: 'nodenext', verbatimModuleSyntax: true };
       write(directory, {
@@ -102,18 +104,18 @@ describe('the types', () => {
     });
   }
 
-  test('a wrong use is an error: the checks above can fail', async () => {
+  test('fail to compile if a type is wrong, so that the tests above can fail', async () => {
     const directory = workDirectory('types-wrong', 'plain');
     write(directory, {
       'package.json': { type: 'module' },
       'tsconfig.json': { compilerOptions: { ...strict, module: 'nodenext' }, files: ['types.test-d.ts'] },
-      'types.test-d.ts': checked.replace('monitor: boolean; lastUpdate', 'monitor: string; lastUpdate'),
+      'types.test-d.ts': program.replace('monitor: boolean; lastUpdate', 'monitor: string; lastUpdate'),
     });
     assert.match(await tsc(directory), /types\.test-d\.ts\(\d+,\d+\): error TS/);
   });
 });
 
-describe('what index.d.ts declares is what index.js exports', () => {
+describe('index.d.ts declares exactly what index.js exports', () => {
   const declarations = readFileSync(path.join(root, 'index.d.ts'), 'utf8');
   /** @param {'function' | 'const'} kind */
   const declared = (kind) =>
@@ -121,7 +123,7 @@ describe('what index.d.ts declares is what index.js exports', () => {
   const functions = declared('function').sort();
   const names = [...functions, ...declared('const')].sort();
 
-  test('the six functions and a value for each type of v1, the status and the events', () => {
+  test("version 1's six functions and a value for each of its types, the status and the events", () => {
     assert.deepEqual(names, [
       'Config',
       'ControlMessage',
@@ -141,25 +143,25 @@ describe('what index.d.ts declares is what index.js exports', () => {
     assert.equal(others, null);
   });
 
-  test('require() gives exactly these', () => {
+  test('require() returns exactly the declared names', () => {
     /** @type {Record<string, unknown>} */
     const exported = require('clustershazbot');
     assert.deepEqual(Object.keys(exported).sort(), names);
     for (const name of names) {
       if (functions.includes(name)) assert.equal(typeof exported[name], 'function');
       else if (name === 'shazbotEvents') assert.ok(exported[name] instanceof EventEmitter);
-      else assert.equal(exported[name], Object, 'what emitDecoratorMetadata would write for an interface');
+      else assert.equal(exported[name], Object, 'the value that emitDecoratorMetadata writes for an interface');
     }
     assert.equal(exported.__esModule, true, 'compilers take named imports from it');
   });
 
-  test('import gives exactly these as named exports', async () => {
+  test('import returns exactly the declared names', async () => {
     const exported = await import('clustershazbot');
     const found = Object.keys(exported).filter((name) => !['default', '__esModule', 'module.exports'].includes(name));
     assert.deepEqual(found.sort(), names);
   });
 
-  test('the functions take as many arguments as declared', () => {
+  test('the functions have as many parameters as declared', () => {
     const { shazbotStart, shazbotGossipRequest, shazbotListRequest, shazbotControlRequest } = require('clustershazbot');
     assert.equal(shazbotStart.length, 0);
     assert.equal(shazbotGossipRequest.length, 2);
@@ -167,7 +169,7 @@ describe('what index.d.ts declares is what index.js exports', () => {
     assert.equal(shazbotControlRequest.length, 2);
   });
 
-  test('the package has no other entry but its package.json', () => {
+  test('the package does not export its inner files, except for package.json', () => {
     const inner = 'clustershazbot/index.js';
     assert.throws(() => require(inner), { code: 'ERR_PACKAGE_PATH_NOT_EXPORTED' });
     assert.equal(require.resolve('clustershazbot/package.json'), path.join(root, 'package.json'));

@@ -1,13 +1,15 @@
 'use strict';
 
+// Engines in worker threads: each thread has its own, and can be terminated at any time.
+
 const assert = require('node:assert/strict');
-const { createServer } = require('node:http');
 const path = require('node:path');
 const { describe, test } = require('node:test');
 const { Worker } = require('node:worker_threads');
 
 const { CONTROL_SECRET, environment, fileList, urls } = require('../harness/cluster.js');
-const { close, listen, request } = require('../harness/http.js');
+const { startFakePeer } = require('../harness/fake-peer.js');
+const { request } = require('../harness/http.js');
 const { freePorts } = require('../harness/ports.js');
 const { agree, apps, runToEnd, startProgram } = require('./support/programs.js');
 const { until } = require('../harness/until.js');
@@ -16,14 +18,14 @@ const plain = path.join(apps, 'plain');
 
 /** @typedef {Awaited<ReturnType<typeof startThread>>} Thread */
 
-describe('worker threads', () => {
-  test('two in one process, each with its own environment, find each other', async (t) => {
+describe('in worker threads', () => {
+  test('two engines in one process, each with its own environment, find each other', async (t) => {
     const { env } = fileList();
     const threads = await Promise.all([startThread(t, env), startThread(t, env)]);
     await agree(threads, { online: threads });
   });
 
-  test('an environment that a thread sets for itself counts', async (t) => {
+  test('an engine uses the environment variables that its thread sets', async (t) => {
     const { env } = fileList();
     const [port] = await freePorts(1);
     const all = { ...environment(`http://127.0.0.1:${port}/`), ...env };
@@ -39,13 +41,13 @@ describe('worker threads', () => {
     assert.deepEqual(urls(list.online), [`http://127.0.0.1:${port}/`]);
   });
 
-  test('the engine of a thread is not the engine of the process', async (t) => {
+  test('the engine of a thread is not visible in the main thread', async (t) => {
     await startThread(t, fileList().env);
     const { shazbotGetServerList } = require('clustershazbot');
     assert.throws(() => shazbotGetServerList(), { code: 'SHAZBOT_NOT_STARTED' });
   });
 
-  test('a thread that has nothing but a started engine ends by itself', async (t) => {
+  test('a started engine does not keep its thread running', async (t) => {
     const [port] = await freePorts(1);
     const env = { ...environment(`http://127.0.0.1:${port}/`), ...fileList().env };
     const worker = new Worker(`require('clustershazbot').shazbotStart();`, { eval: true, env });
@@ -59,39 +61,39 @@ describe('worker threads', () => {
     assert.equal(code, 0);
   });
 
-  test('when one is terminated, the other goes on and lists it offline', async (t) => {
+  test('an engine lists the engine of a terminated thread offline, and its successor online', async (t) => {
     const { env } = fileList();
-    const [stays, goes] = await Promise.all([startThread(t, env), startThread(t, env)]);
-    await agree([stays, goes], { online: [stays, goes] });
-    await acquainted(stays, goes);
-    await goes.worker.terminate();
-    await agree([stays], { online: [stays], offline: [goes] });
-    const again = await startThread(t, env, goes.port);
-    await agree([stays, again], { online: [stays, again] });
+    const [one, other] = await Promise.all([startThread(t, env), startThread(t, env)]);
+    await agree([one, other], { online: [one, other] });
+    await acquainted(one, other);
+    await other.worker.terminate();
+    await agree([one], { online: [one], offline: [other] });
+    const successor = await startThread(t, env, other.port);
+    await agree([one, successor], { online: [one, successor] });
   });
 
-  test('20 terminated one after the other while they run: the process goes on and ends by itself', async (t) => {
+  test('a process survives 20 threads that are terminated while their engine runs', async (t) => {
     const { env } = fileList();
     await startProgram(t, [path.join(plain, 'server.cjs')], { env });
-    await terminated('running', { ...env, SHAZBOT_GOSSIP_INTERVAL: '0.1' });
+    await assertTerminates('running', { ...env, SHAZBOT_GOSSIP_INTERVAL: '0.1' });
   });
 
-  test('20 terminated in the middle of their start: the process goes on and ends by itself', async (t) => {
+  test('a process survives 20 threads that are terminated during the start of their engine', async (t) => {
     const hanging = await startHanging(t);
-    await terminated('starting', {
+    await assertTerminates('starting', {
       SHAZBOT_MASTER_LIST: `${hanging}servers.json`,
       SHAZBOT_MASTER_LIST_UPDATE: `${hanging}servers.json`,
       SHAZBOT_MASTER_LIST_UPDATE_AUTH: 'auth',
     });
   });
 
-  test('20 terminated in the middle of their shutdown: the process goes on and ends by itself', async (t) => {
-    await terminated('leaving', fileList().env, await startHanging(t));
+  test('a process survives 20 threads that are terminated during the shutdown of their engine', async (t) => {
+    await assertTerminates('leaving', fileList().env, await startHanging(t));
   });
 });
 
 /**
- * The plain CommonJS server in a thread of this process.
+ * Starts the plain CommonJS server in a thread of this process.
  *
  * @param {import('../harness/cluster.js').Scope} scope
  * @param {Record<string, string>} env
@@ -124,44 +126,41 @@ async function startThread(scope, env, at) {
 }
 
 /**
- * Waits until one has had several signs of life from the other: a server that never answered is not called dead
- * in its first minute.
+ * Waits until one server has listed the other with several values of lastUpdate: a server that has never answered is not
+ * listed offline in its first minute.
  *
  * @param {Thread} one
  * @param {Thread} other
  */
 async function acquainted(one, other) {
-  const stamps = new Set();
+  const lastUpdates = new Set();
   await until(
     async () => {
       const { online } = await one.list();
-      stamps.add(online.find(({ baseUrl }) => baseUrl === other.baseUrl)?.lastUpdate);
-      return stamps.size > 6;
+      lastUpdates.add(online.find(({ baseUrl }) => baseUrl === other.baseUrl)?.lastUpdate);
+      return lastUpdates.size > 6;
     },
-    { what: `${one.baseUrl} hears of ${other.baseUrl}` },
+    { what: `${one.baseUrl} gets updates of ${other.baseUrl}` },
   );
 }
 
 /**
- * A server that takes requests and never answers.
+ * Starts a server that never answers a request, and returns its URL.
  *
  * @param {import('../harness/cluster.js').Scope} scope
- * @returns {Promise<string>} its URL
  */
 async function startHanging(scope) {
-  const [port] = /** @type {[number]} */ (await freePorts(1));
-  const server = createServer(() => {});
-  await listen(server, port);
-  scope.after(() => close(server));
-  return `http://127.0.0.1:${port}/`;
+  return (await startFakePeer(scope, { answer: () => 'hang' })).baseUrl;
 }
 
 /**
+ * Runs a process that starts and terminates 20 threads, one after the other, and must then end with code 0.
+ *
  * @param {'running' | 'starting' | 'leaving'} phase
  * @param {Record<string, string>} env
  * @param {string} [hanging] URL
  */
-async function terminated(phase, env, hanging = '') {
+async function assertTerminates(phase, env, hanging = '') {
   const [port] = await freePorts(1);
   const { code, signal, stdout, stderr } = await runToEnd([path.join(plain, 'terminate.cjs'), phase, hanging], {
     env: { ...environment(`http://127.0.0.1:${port}/`), ...env },

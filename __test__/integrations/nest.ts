@@ -1,6 +1,6 @@
-// A Nest application with the ready-made module and health check, for __test__/nest-module.test.js, which compiles it in two
-// ways. Its global interceptor, guard, prefix and API version would break the cluster's routes if they applied to them. The
-// variables HOOKS, PLATFORM, PAGE, CONTEXT, SECOND and PARSER choose variants.
+// A Nest application with the package's module and health check, for __test__/nest-module.test.js, which compiles it in two
+// ways. Its global prefix, version, interceptor and guard must not affect the package's routes.
+// HOOKS, PLATFORM, PAGE, CONTEXT, SECOND and PARSER select variants.
 
 import {
   type CallHandler,
@@ -60,7 +60,7 @@ class AppController implements OnApplicationShutdown {
   }
 }
 
-class Wrapping implements NestInterceptor {
+class WrapInterceptor implements NestInterceptor {
   intercept(_context: ExecutionContext, next: CallHandler) {
     return next.handle().pipe(map((data) => ({ data })));
   }
@@ -99,13 +99,13 @@ async function main() {
   const app = await create();
   app.setGlobalPrefix('api');
   app.enableVersioning({ type: VersioningType.URI, defaultVersion: '1' });
-  app.useGlobalInterceptors(new Wrapping());
+  app.useGlobalInterceptors(new WrapInterceptor());
   app.useGlobalGuards(new Guard());
   if (HOOKS === 'yes') app.enableShutdownHooks();
   await app.listen(PORT, '127.0.0.1');
   if (!SECOND) return;
-  // As a command in the same process does.
+  // A command in the same process may do this.
   await (await NestFactory.createApplicationContext(AppModule)).close();
-  console.log('the second is closed');
+  console.log('second context closed');
 }
 main();

@@ -1,5 +1,5 @@
-// A server with the ready-made routes, mounted in every possible way; for __test__/router.test.js, which copies it into an
-// application that has the framework.
+// A server with the package's routes, mounted in every supported way, for __test__/router.test.js, which copies it to a
+// directory where the framework is installed.
 
 import { createServer } from 'node:http';
 import { shazbotShutDown, shazbotStart } from 'clustershazbot';
@@ -23,7 +23,7 @@ async function onExpress() {
   app.use('/text/clustershazbot', express.text({ type: '*/*' }), shazbotRouter());
   app.use('/raw/clustershazbot', express.raw({ type: '*/*' }), shazbotRouter());
   app.use('/without/clustershazbot', shazbotRouter({ page: false }));
-  // Comes after the ready-made routes: they read their bodies themselves, and the program's own routes get parsed bodies.
+  // Comes after the package's routes, so that it parses bodies only for the application.
   app.use(express.json());
   app.use((req, res) => res.status(404).json({ own: req.body ?? null }));
   return createServer(app);

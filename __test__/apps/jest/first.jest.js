@@ -1,5 +1,7 @@
 'use strict';
 
+// A test file that starts the engine, uses all functions and shuts down: all values must belong to this file's realm.
+
 const { pathToFileURL } = require('node:url');
 const path = require('node:path');
 
@@ -28,7 +30,7 @@ beforeAll(async () => {
 
 afterAll(() => shazbotShutDown());
 
-test('what is handed out is of the realm of the test', async () => {
+test("lists and answers belong to the test file's realm", async () => {
   const list = shazbotGetServerList(true);
   expect(list).toStrictEqual({ online: [own], offline: [] });
   expect(list.online).toBeInstanceOf(Array);
@@ -41,7 +43,7 @@ test('what is handed out is of the realm of the test', async () => {
   expect(answer.online).toBeInstanceOf(Array);
 });
 
-test('promises are of the realm of the test', async () => {
+test("promises belong to the test file's realm", async () => {
   const request = shazbotListRequest('');
   expect(request).toBeInstanceOf(Promise);
   await request;
@@ -50,7 +52,7 @@ test('promises are of the realm of the test', async () => {
   await start;
 });
 
-test('errors are of the realm of the test', async () => {
+test("errors belong to the test file's realm", async () => {
   const refused = [
     [() => shazbotGossipRequest('wrong', { message: 'gossip', online: [] }), 'SHAZBOT_UNAUTHORIZED', 401],
     [() => shazbotGossipRequest('first secret', /** @type {any} */ ({})), 'SHAZBOT_INVALID_MESSAGE', 400],
@@ -66,7 +68,7 @@ test('errors are of the realm of the test', async () => {
   );
 });
 
-test('it leaves and starts again while the timers are fake', async () => {
+test('the engine shuts down and starts again while the timers are fake', async () => {
   jest.useFakeTimers();
   await shazbotShutDown();
   expect(() => shazbotGetServerList()).toThrow('Clustershazbot engine not started');

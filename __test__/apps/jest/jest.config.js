@@ -1,5 +1,7 @@
 'use strict';
 
+// The Jest configuration that __test__/jest.test.js runs.
+
 const path = require('node:path');
 
 /** @type {import('jest').Config} */
@@ -8,7 +10,7 @@ module.exports = {
   testMatch: ['<rootDir>/*.jest.js'],
   cacheDirectory: path.join(__dirname, '..', '..', '.work', 'jest-cache'),
   injectGlobals: false,
-  // Nothing here needs a compiler.
+  // The test files are plain JavaScript.
   transform: {},
   watchman: false,
 };

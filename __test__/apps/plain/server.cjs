@@ -1,5 +1,7 @@
 'use strict';
 
+// A CommonJS server on Node's own HTTP module, with routes written by hand.
+
 const { createServer } = require('node:http');
 const {
   shazbotStart,

@@ -1,3 +1,5 @@
+// An ES module server on Node's own HTTP module, with routes written by hand.
+
 import { createServer } from 'node:http';
 import {
   shazbotControlRequest,

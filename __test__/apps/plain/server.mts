@@ -1,5 +1,7 @@
+// A TypeScript server on Node's own HTTP module, with routes written by hand.
+
 import { createServer } from 'node:http';
-// biome-ignore lint/style/useImportType: as programs for v1 are written; Node, which strips types, leaves these in
+// biome-ignore lint/style/useImportType: programs for version 1 import types this way, and Node's type stripping keeps it
 import {
   ControlMessage,
   GossipMessage,

@@ -1,3 +1,5 @@
+// The main file of a Nest 11 application, as Nest's starter writes it, with shutdown hooks.
+
 import { NestFactory } from '@nestjs/core';
 import { AppModule } from './app.module';
 
