@@ -52,8 +52,8 @@ const has = (command, ...args) => mustHaveAll || spawnSync(command, args, { env 
 
 const { SHAZBOT_TEST_SCHEDULES = '300', SHAZBOT_TEST_INPUTS = '10000' } = process.env;
 const fuzzFormat = ['fmt', '--check', '--manifest-path', 'fuzz/Cargo.toml'];
-const clippy = ['clippy', '--all-targets', ...SIMULATOR_FEATURE, '--', '-D', 'warnings'];
-const coreTests = ['test', '--profile', 'quick', '--no-default-features', '--target-dir', 'target/test'];
+const clippy = ['clippy', '--workspace', '--all-targets', ...SIMULATOR_FEATURE, '--', '-D', 'warnings'];
+const coreTests = ['test', '--workspace', '--profile', 'quick', '--no-default-features', '--target-dir', 'target/test'];
 const engineTests = ['test', '--no-default-features', '--features', 'engine', '--lib', 'engine::'];
 const nodeTests = ['--test', '--test-concurrency=2', '--test-reporter=spec', ...files];
 
@@ -66,7 +66,7 @@ const STEPS = [
     args: ['diff', '--exit-code', 'lib/native.d.ts'],
   },
   { what: 'commit messages', quick: true, command: node, args: ['scripts/commits.js'] },
-  { what: 'format of the Rust code', quick: true, command: 'cargo', args: ['fmt', '--check'] },
+  { what: 'format of the Rust code', quick: true, command: 'cargo', args: ['fmt', '--all', '--check'] },
   { what: 'format of the fuzz targets', quick: true, command: 'cargo', args: fuzzFormat },
   { what: 'lints of the Rust code', quick: true, command: 'cargo', args: clippy },
   { what: 'the core without I/O crates', command: 'cargo', args: ['check', '--no-default-features'] },
@@ -78,7 +78,7 @@ const STEPS = [
   },
   { what: 'types of the JavaScript code', quick: true, command: 'npx', args: ['tsc'] },
   { what: 'types of the page', quick: true, command: 'npx', args: ['tsc', '--project', 'tsconfig.page.json'] },
-  { what: 'tests of the core', quick: true, command: 'cargo', args: coreTests },
+  { what: 'tests of the core and the simulator', quick: true, command: 'cargo', args: coreTests },
   { what: 'targets in the simulator', command: 'cargo', args: simulator('--check') },
   { what: 'random faults in the simulator', command: 'cargo', args: simulator('--fuzz', SHAZBOT_TEST_SCHEDULES) },
   { what: 'tests of the engine', command: 'cargo', args: engineTests },

@@ -23,9 +23,6 @@ pub mod protocol;
 #[cfg(feature = "engine")]
 pub mod engine;
 
-#[cfg(any(feature = "sim", test))]
-pub mod sim;
-
 #[cfg(feature = "addon")]
 mod binding;
 

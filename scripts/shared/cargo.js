@@ -9,11 +9,11 @@ const ROOT = join(__dirname, '..', '..');
 
 /** Options of `cargo run` and `cargo build` that select the simulator. */
 const SIMULATOR = [
-  ...['--quiet', '--profile', 'quick', '--no-default-features', '--features', 'sim', '--bin', 'sim'],
+  ...['--quiet', '--profile', 'quick', '--package', 'clustershazbot-sim'],
   // Not the folder of `npm run build`: other features would compile the dependencies anew each time.
   ...['--target-dir', 'target/test'],
 ];
-/** The feature that compiles the simulator, for `cargo bench` and `cargo clippy`. */
+/** The feature with what the simulator and the benchmarks need of the core, for `cargo bench` and `cargo clippy`. */
 const SIMULATOR_FEATURE = ['--features', 'sim'];
 
 /**

@@ -5,11 +5,11 @@ use std::time::Duration;
 use rand::RngExt;
 use rand::seq::IndexedRandom;
 
-use super::super::cluster::listed;
-use super::super::store::Condition;
-use super::super::{Health, Kind, Node, network};
 use super::{End, HOUR, Schedule};
-use crate::message::{Entry, EntryV2, Message, Reason, State};
+use crate::cluster::listed;
+use crate::world::store::Condition;
+use crate::world::{Health, Kind, Node, network};
+use clustershazbot::message::{Entry, EntryV2, Message, Reason, State};
 
 /// How long what ends by itself lasts at most, s.
 const FAULT: f64 = 600.0;

@@ -1,10 +1,10 @@
 //! What the world does to servers, seen on version 1's, whose policy does not change: an exchange fails after 5 s, and
 //! once more 3 s later.
 
-use super::cluster::{settings, start_within};
 use super::store::Condition;
 use super::*;
-use crate::message::{Entry, EntryV2, Message};
+use crate::cluster::{listed, settings, start_within};
+use clustershazbot::message::{Entry, EntryV2, Message};
 
 const INTERVAL: Duration = Duration::from_secs(2);
 
@@ -13,7 +13,7 @@ fn cluster(kind: Kind, servers: usize) -> World {
     for server in 0..servers {
         world.add(settings(server, INTERVAL).expect("valid"), kind, 0);
     }
-    let entries = (0..servers).map(|server| cluster::listed(world.url(server).clone())).collect();
+    let entries = (0..servers).map(|server| listed(world.url(server).clone())).collect();
     world.store.put(entries);
     start_within(&mut world, &(0..servers).collect::<Vec<_>>(), INTERVAL);
     world.pass(INTERVAL * 10);

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use crate::message::Reason;
-
 /// What HTTP adds to the body of a gossip request: request line, host, content type and length, the secret, and what
 /// reqwest sends of itself.
 pub const REQUEST_HEADERS: u64 = 260;
@@ -22,8 +20,6 @@ pub struct Change {
     pub about: usize,
     /// Whether it is listed online now.
     pub online: bool,
-    /// Why not, if anybody said so.
-    pub reason: Option<Reason>,
     /// Which of its lives: the incarnation, or v1's stamp.
     pub life: u64,
     /// Whether the server works at that moment, and is reachable, whatever is said of it.

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::v1::V1;
 use super::{Event, Letter};
-use crate::clock::Now;
-use crate::config::Settings;
-use crate::message::{Entry, Message, ServerUrl, State};
-use crate::protocol::{Action, Core, Event as CoreEvent, ExchangeError, RequestId, WriteError};
+use clustershazbot::clock::Now;
+use clustershazbot::config::Settings;
+use clustershazbot::message::{Entry, Message, ServerUrl, State};
+use clustershazbot::protocol::{Action, Core, Event as CoreEvent, ExchangeError, RequestId, WriteError};
 
 /// What a server runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use rand::RngExt;
 
-use super::super::{Health, Kind, Node, World};
 use super::stage::Stage;
 use super::{Outcome, Scenario, WATCH};
-use crate::membership::Member;
-use crate::message::{Entry, EntryV2, Envelope, Message, Reason, State};
+use crate::world::{Health, Kind, Node, World};
+use clustershazbot::membership::Member;
+use clustershazbot::message::{Entry, EntryV2, Envelope, Message, Reason, State};
 
 const HOUR: i64 = 3_600_000;
 /// When a server that listens late begins to, s after its start.

@@ -1,8 +1,17 @@
 //! `npm run sim -- --scenario NAME --n N --seeds S`
 
+mod check;
+mod cli;
+mod cluster;
+mod report;
+mod scenario;
+mod schedule;
+mod trace;
+mod world;
+
 use std::process::ExitCode;
 
-use clustershazbot::sim::cli::{Options, print_line, print_problem, usage};
+use crate::cli::{Options, print_line, print_problem, usage};
 
 fn main() -> ExitCode {
     if std::env::args().skip(1).any(|option| option == "--help" || option == "-h") {

@@ -10,10 +10,10 @@ use rand::seq::IteratorRandom;
 use rand::{RngExt, SeedableRng};
 
 use super::list::List;
-use crate::clock::Now;
-use crate::config::Settings;
-use crate::message::{Entry, Message, ServerUrl, State};
-use crate::protocol::{Action, Event as CoreEvent, ExchangeError, MemberEvent, MemberEventKind, RequestId};
+use clustershazbot::clock::Now;
+use clustershazbot::config::Settings;
+use clustershazbot::message::{Entry, Message, ServerUrl, State};
+use clustershazbot::protocol::{Action, Event as CoreEvent, ExchangeError, MemberEvent, MemberEventKind, RequestId};
 
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(5);
 const LIST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -347,7 +347,7 @@ impl V1 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sim::cluster::settings;
+    use crate::cluster::settings;
 
     fn at(ms: u64) -> Now {
         Now { mono: Duration::from_millis(ms), wall: 1_800_000_000_000 + ms }

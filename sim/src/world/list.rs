@@ -1,6 +1,6 @@
 //! A list of version 1's servers, and the length of two of them on the wire.
 
-use crate::message::{Entry, Message, ServerUrl, State};
+use clustershazbot::message::{Entry, Message, ServerUrl, State};
 
 /// Entries in the order of their URLs. Those of a message come in the same order, so each is looked for where the last
 /// one was found: a cluster of 300 merges 300 entries 20 times a second.
@@ -80,8 +80,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::message::{EntryV2, Reason};
-    use crate::sim::cluster::settings;
+    use crate::cluster::settings;
+    use clustershazbot::message::{EntryV2, Reason};
 
     fn url(server: usize) -> ServerUrl {
         settings(server, Duration::from_secs(30)).expect("valid").base_url

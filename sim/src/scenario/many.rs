@@ -6,11 +6,11 @@ use std::time::Duration;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
-use super::super::cluster::start_within;
-use super::super::{Health, network};
 use super::Outcome;
 use super::stage::Stage;
-use crate::message::State;
+use crate::cluster::start_within;
+use crate::world::{Health, network};
+use clustershazbot::message::State;
 
 const HOUR: Duration = Duration::from_secs(3600);
 /// How many servers are restarted one after the other at most.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use rand::RngExt;
 use rand::rngs::SmallRng;
 
-use crate::message::{Entry, State};
-use crate::protocol::WriteError;
+use clustershazbot::message::{Entry, State};
+use clustershazbot::protocol::WriteError;
 
 /// How long a read or a write takes, ms.
 const LATENCY: std::ops::RangeInclusive<u64> = 5..=100;

@@ -5,8 +5,8 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{Kind, Node, Rate, World};
-use crate::membership::{TOMBSTONE_TTL, effective_incarnation};
-use crate::message::{Entry, State};
+use clustershazbot::membership::{TOMBSTONE_TTL, effective_incarnation};
+use clustershazbot::message::{Entry, State};
 
 /// Largest body that a server of ours sends, bytes: Express refuses what is over 100 kB.
 pub const MAX_BODY: u64 = 90_000;

@@ -6,11 +6,11 @@ use std::time::Duration;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
-use super::super::cluster::{self, settle};
-use super::super::store::Condition;
-use super::super::{Change, Kind, World};
 use super::{INTERVAL, LIMIT, Outcome, Setup, V1_LIMIT, WATCH};
-use crate::message::State;
+use crate::cluster::{self, settle};
+use crate::world::store::Condition;
+use crate::world::{Change, Kind, World};
+use clustershazbot::message::State;
 
 const HOUR: i64 = 3_600_000;
 

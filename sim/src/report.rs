@@ -9,8 +9,8 @@ use std::thread;
 
 use serde_json::{Map, Value, json};
 
-use super::cli::print_problem;
-use super::scenario::{Outcome, Scenario, Setup, run};
+use crate::cli::print_problem;
+use crate::scenario::{Outcome, Scenario, Setup, run};
 
 /// Above how many servers one world has the machine's memory for itself.
 const ALONE_ABOVE: usize = 5_000;

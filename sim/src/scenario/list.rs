@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::super::cluster::start_within;
-use super::super::store::Condition;
 use super::Outcome;
 use super::stage::Stage;
-use crate::message::State;
+use crate::cluster::start_within;
+use crate::world::store::Condition;
+use clustershazbot::message::State;
 
 const HOUR: Duration = Duration::from_secs(3600);
 /// How long the store does not answer at first, from the last start on.

@@ -5,10 +5,10 @@ use std::time::Duration;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
-use super::store::Condition;
-use super::{EPOCH, Kind, Node, World};
-use crate::config::Settings;
-use crate::message::{Entry, Message, ServerUrl, State};
+use crate::world::store::Condition;
+use crate::world::{EPOCH, Kind, Node, World};
+use clustershazbot::config::Settings;
+use clustershazbot::message::{Entry, Message, ServerUrl, State};
 
 /// Up to how many servers a cluster comes about as a real one does. A larger one is made: to let 10 000 meet takes 10^8
 /// merges.

@@ -1,6 +1,6 @@
 //! Which lists are right. Looked at only where something has changed: a cluster of 10 000 has 10^8 entries.
 
-use crate::message::State;
+use clustershazbot::message::State;
 
 /// How servers should be listed, by whom, and which lists are otherwise.
 #[derive(Debug, Default)]

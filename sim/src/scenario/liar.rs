@@ -6,10 +6,10 @@ use std::time::Duration;
 use rand::RngExt;
 use rand::seq::IndexedRandom;
 
-use super::super::{Health, Node, World};
 use super::Outcome;
 use super::stage::Stage;
-use crate::message::{Entry, EntryV2, Envelope, MAX_AHEAD, Message, Reason, ServerUrl, State};
+use crate::world::{Health, Node, World};
+use clustershazbot::message::{Entry, EntryV2, Envelope, MAX_AHEAD, Message, Reason, ServerUrl, State};
 
 /// How many intervals it lies for, and how often in each.
 const INTERVALS: u32 = 20;

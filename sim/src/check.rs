@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::invariants::MAX_MESSAGES;
-use super::report::{Report, Seeds, Spread};
-use super::scenario::{INTERVAL, Scenario, Setup};
-use crate::clock::Clock;
-use crate::membership::MAX_UNREACHED;
+use crate::report::{Report, Seeds, Spread};
+use crate::scenario::{INTERVAL, Scenario, Setup};
+use crate::world::invariants::MAX_MESSAGES;
+use clustershazbot::clock::Clock;
+use clustershazbot::membership::MAX_UNREACHED;
 
 /// Which figure of a report.
 #[derive(Clone, Copy, Debug, PartialEq)]

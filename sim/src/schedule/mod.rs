@@ -9,14 +9,14 @@ use std::time::Duration;
 use rand::RngExt;
 use rand::seq::IndexedRandom;
 
-use super::cli::show_progress;
-use super::cluster::{listed, settings, start_within};
-use super::invariants::{Invariants, Violation};
-use super::report::{Seeds, for_each_seed, threads};
-use super::store::Condition;
-use super::{Health, Kind, World};
-use crate::config::Settings;
-use crate::message::{Entry, Reason, State};
+use crate::cli::show_progress;
+use crate::cluster::{listed, settings, start_within};
+use crate::report::{Seeds, for_each_seed, threads};
+use crate::world::invariants::{Invariants, Violation};
+use crate::world::store::Condition;
+use crate::world::{Health, Kind, World};
+use clustershazbot::config::Settings;
+use clustershazbot::message::{Entry, Reason, State};
 
 use op::Op;
 

@@ -1,8 +1,8 @@
 //! Hashes of whole runs, every event and every body in order: the proof that a change of the code only moves it.
 
-use super::fuzz;
-use super::report::{Seeds, for_each_seed, threads};
-use super::scenario::{Scenario, Setup, run_traced};
+use crate::report::{Seeds, for_each_seed, threads};
+use crate::scenario::{Scenario, Setup, run_traced};
+use crate::schedule;
 
 /// The size and the seeds of each scenario's runs.
 const SERVERS: usize = 8;
@@ -21,7 +21,7 @@ pub fn run(schedules: Seeds, print: fn(&str)) {
         }
     }
     let replay = |seed| format!("npm run sim -- --trace --seed {seed}");
-    let traces = for_each_seed(schedules, threads(0), fuzz::run_traced, replay);
+    let traces = for_each_seed(schedules, threads(0), schedule::run_traced, replay);
     for (seed, trace) in (schedules.first..).zip(traces) {
         print(&format!("schedule {seed} {:016x}", trace.unwrap_or_default()));
     }

@@ -9,8 +9,8 @@ use rand::RngExt;
 use super::meter::{ANSWER_HEADERS, Change, REQUEST_HEADERS};
 use super::network::{Direction, Packet, Passage};
 use super::{BEAT, Health, Kind, LOOKED_AT_ALWAYS, Node, World, list};
-use crate::message::{Entry, Message, Reason, ServerUrl};
-use crate::protocol::{Action, Event as CoreEvent, ExchangeError, MemberEventKind, RequestId, WriteError};
+use clustershazbot::message::{Entry, Message, ServerUrl};
+use clustershazbot::protocol::{Action, Event as CoreEvent, ExchangeError, MemberEventKind, RequestId, WriteError};
 
 /// How many connections wait for a process that takes none: Node's backlog.
 const BACKLOG: usize = 511;
@@ -364,19 +364,18 @@ impl World {
             | CoreEvent::Full
             | CoreEvent::EntriesSkipped(_) => return,
         };
-        let (Entry { url, v2, .. }, online) = (event.entry, event.kind == MemberEventKind::Online);
-        let why = v2.and_then(|v2| v2.reason);
+        let (url, online) = (event.entry.url, event.kind == MemberEventKind::Online);
         let Some(about) = self.find(&url) else { return };
         self.look_at(server, about);
         if self.changes.is_some() && about != server {
-            self.write_down(server, &url, about, online, why);
+            self.write_down(server, &url, about, online);
         }
     }
 
-    fn write_down(&mut self, by: usize, url: &ServerUrl, about: usize, online: bool, reason: Option<Reason>) {
+    fn write_down(&mut self, by: usize, url: &ServerUrl, about: usize, online: bool) {
         let entry = self.servers[by].node.as_ref().and_then(|node| node.entry(url));
         let life = entry.map_or(0, |entry| entry.v2.as_ref().map_or(entry.stamp, |life| life.incarnation));
-        let change = Change { at: self.now, by, about, online, reason, life, lives: self.lives(about) };
+        let change = Change { at: self.now, by, about, online, life, lives: self.lives(about) };
         if let Some(changes) = &mut self.changes {
             changes.push(change);
         }

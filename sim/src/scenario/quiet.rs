@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use rand::RngExt;
 
-use super::super::{Health, network};
 use super::stage::Stage;
 use super::{Outcome, WATCH};
-use crate::membership::effective_incarnation;
-use crate::message::State;
+use crate::world::{Health, network};
+use clustershazbot::membership::effective_incarnation;
+use clustershazbot::message::State;
 
 const HOUR: Duration = Duration::from_secs(3600);
 /// How many hours a server that cannot be reached is watched, and exchanges are lost in a small cluster.
@@ -104,7 +104,7 @@ pub fn age(stage: &mut Stage) -> Outcome {
 fn ages_of(stage: &Stage, observer: usize) -> Vec<f64> {
     let world = &stage.world;
     let Some(node) = &world.servers()[observer].node else { return Vec::new() };
-    let age = |entry: &crate::message::Entry| {
+    let age = |entry: &clustershazbot::message::Entry| {
         let about = world.find(&entry.url).filter(|about| *about != observer && entry.state == State::Online)?;
         debug_assert!(effective_incarnation(entry) > 0, "an incarnation begins at a wall clock");
         let ms = world.now_of(about).wall.saturating_sub(entry.stamp);

@@ -8,11 +8,11 @@ use std::process;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::check::{self, Rows};
-use super::fuzz;
-use super::report::{Report, Seeds};
-use super::scenario::{FIGURES, Scenario, Setup};
-use super::trace;
+use crate::check::{self, Rows};
+use crate::report::{Report, Seeds};
+use crate::scenario::{FIGURES, Scenario, Setup};
+use crate::schedule;
+use crate::trace;
 
 /// How many servers, seeds of a scenario and schedules of faults are run where nothing is said.
 const SERVERS: usize = 10;
@@ -211,7 +211,7 @@ impl Options {
         match self.task {
             Task::Scenario { setup, seeds, compare } => self.run_scenario(&setup, seeds, compare),
             Task::Check(rows) => check::run(rows, self.json, print_line),
-            Task::Fuzz(seeds) => fuzz::run_all(seeds, print_line),
+            Task::Fuzz(seeds) => schedule::run_all(seeds, print_line),
             Task::Trace(seeds) => {
                 trace::run(seeds, print_line);
                 true
