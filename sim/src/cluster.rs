@@ -1,111 +1,69 @@
-//! A cluster that has run for a while.
+//! Brings a cluster into the state that it has after running for a while.
 
 use std::time::Duration;
 
+use clustershazbot::message::{Message, State};
 use rand::RngExt;
-use rand::seq::SliceRandom;
 
-use crate::world::store::Condition;
-use crate::world::{EPOCH, Kind, Node, World};
-use clustershazbot::config::Settings;
-use clustershazbot::message::{Entry, Message, ServerUrl, State};
+use crate::world::store::{Availability, Clients};
+use crate::world::{Process, Version, World};
 
-/// Up to how many servers a cluster comes about as a real one does. A larger one is made: to let 10 000 meet takes 10^8
-/// merges.
-const MADE_ABOVE: usize = 300;
-/// How many intervals a cluster has to come about, and how many more, an hour at least, if it has not. Version 1 takes
-/// long.
+/// Up to how many servers a cluster forms by gossip, as a real one does. A larger one is given complete lists: 10 000
+/// servers would need 10^8 merges to meet.
+const FORMS_UP_TO: usize = 300;
+/// How many intervals a cluster has to form, and how many more, at least an hour, if it has not. Version 1 takes long.
 const INTERVALS: u32 = 10;
 const MORE_INTERVALS: u32 = 120;
 const MORE: Duration = Duration::from_secs(3600);
-/// How many intervals a made one runs before anything happens to it.
-const INTERVALS_MADE: u32 = 2;
-/// How much older than the beginning a list is that is there before, ms. Clocks are up to an hour slow.
-const OLDER: u64 = 2 * 3_600_000;
+/// How many intervals a cluster with given lists runs before anything happens to it.
+const INTERVALS_WITH_GIVEN_LISTS: u32 = 2;
 
-/// Settings of a server of the simulator.
-pub fn settings(server: usize, interval: Duration) -> Option<Settings> {
-    Some(Settings {
-        base_url: ServerUrl::parse(&format!("http://server-{server:05}:3000/")).ok()?,
-        monitor: false,
-        interval,
-        announce_minimum: Duration::from_secs(300),
-        announce_interval: Duration::from_secs(600),
-        update_list_on_shutdown: false,
-        lists: vec!["the list".into()],
-        keeps_state: false,
-    })
-}
-
-/// Starts servers at random times within one interval, which puts their rounds in random phase, and lets them run until
-/// they know each other. A made cluster has a store that serves nobody.
+/// Starts servers at random times within one interval, so that their rounds have random phases, and runs until they know
+/// each other. Above [`FORMS_UP_TO`] servers, the master list's store serves nobody afterwards.
 pub fn settle(world: &mut World, servers: &[usize], interval: Duration) {
-    let made = servers.len() > MADE_ABOVE;
-    let first: Vec<_> = servers.iter().map(|server| listed(world.url(*server).clone())).collect();
-    world.store.put(first);
-    if made {
-        world.store.condition = Condition::Failing;
-    }
-    start_within(world, servers, interval);
-    if made {
-        make(world, servers);
-        world.store.condition = Condition::Fine;
-        world.store.only = Some(usize::MAX);
-        world.pass(interval * INTERVALS_MADE);
+    world.fill_master_list(servers);
+    if servers.len() <= FORMS_UP_TO {
+        world.start_within(servers, interval);
+        world.run_for((interval * INTERVALS).max(Duration::from_secs(60)));
+        let expected: Vec<_> = servers.iter().map(|server| (*server, State::Online)).collect();
+        world.expect_states(&expected, |_| true);
+        world.run_until_converged(world.now() + MORE.max(interval * MORE_INTERVALS));
     } else {
-        world.pass((interval * INTERVALS).max(Duration::from_secs(60)));
-        let targets: Vec<_> = servers.iter().map(|server| (*server, State::Online)).collect();
-        world.want(&targets, |_| true);
-        world.run(world.now() + MORE.max(interval * MORE_INTERVALS), true);
+        world.store.availability = Availability::Failing;
+        world.start_within(servers, interval);
+        give_lists(world, servers);
+        world.store.availability = Availability::Up;
+        world.store.clients = Clients::None;
+        world.run_for(interval * INTERVALS_WITH_GIVEN_LISTS);
     }
-    // What happens next happens at any time of a round.
+    // The next fault comes at a random moment of a round.
     let phase = world.rng.random_range(0.0..1.0);
-    world.pass(interval.mul_f64(phase));
+    world.run_for(interval.mul_f64(phase));
 }
 
-/// Starts servers at random times within so long, each once.
-pub fn start_within(world: &mut World, servers: &[usize], time: Duration) {
-    let began = world.now();
-    let mut times: Vec<_> = servers.iter().map(|_| time.mul_f64(world.rng.random_range(0.0..1.0))).collect();
-    times.sort();
-    let mut order = servers.to_vec();
-    order.shuffle(&mut world.rng);
-    for (server, at) in order.into_iter().zip(times) {
-        world.run(began + at, false);
-        world.start(server);
-    }
-    world.run(began + time, false);
-}
-
-// One server learns of all, and the others are given what it has.
-fn make(world: &mut World, servers: &[usize]) {
-    let own = |server: &usize| world.servers()[*server].node.as_ref()?.entry(world.url(*server)).cloned();
-    let entries: Vec<_> = servers.iter().filter_map(own).collect();
-    let is_ours = |server: &&usize| world.servers()[**server].kind == Kind::Ours;
-    let members = servers.iter().find(is_ours).copied().and_then(|first| {
-        world.handle(first, |node, now| {
-            node.handle_gossip(now, &Message::new(entries.clone()));
-            match node {
-                Node::Ours(core) => {
+// One server is told about all others, and the others receive a copy of its list.
+fn give_lists(world: &mut World, servers: &[usize]) {
+    let entries: Vec<_> = servers.iter().filter_map(|server| world.server(*server).own_entry()).cloned().collect();
+    let is_v2 = |server: &&usize| world.server(**server).version == Version::V2;
+    let members = servers.iter().find(is_v2).copied().and_then(|first| {
+        world.call(first, |process, now| {
+            process.handle_gossip(now, &Message::new(entries.clone()));
+            match process {
+                Process::V2(core) => {
                     let mut members = core.members().clone();
                     members.all_answered(now);
                     Some(members)
                 }
-                Node::V1(_) => None,
+                Process::V1(_) => None,
             }
         })?
     });
     for server in servers {
-        world.handle(*server, |node, now| match (node, &members) {
-            (Node::Ours(core), Some(members)) => core.adopt(members.clone(), now),
-            (Node::V1(v1), _) => v1.adopt(&entries, now),
-            (Node::Ours(_), None) => {}
+        world.call(*server, |process, now| match (process, &members) {
+            (Process::V2(core), Some(members)) => core.adopt(members.clone(), now),
+            (Process::V1(v1), _) => v1.adopt(&entries, now),
+            (Process::V2(_), None) => {}
         });
     }
-    world.store.put(entries);
-}
-
-/// An entry of a list that is there before the cluster is: older than what any clock shows.
-pub fn listed(url: ServerUrl) -> Entry {
-    Entry { url, monitor: false, state: State::Online, stamp: EPOCH - OLDER, v2: None }
+    world.store.replace(entries);
 }

@@ -1,17 +1,34 @@
-//! `npm run sim -- --scenario NAME --n N --seeds S`
+//! The simulator: clusters of real cores in virtual time. `npm run sim -- --help` explains it.
+//!
+//! Imports go one way, downwards:
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `cli` | reads the command line and starts one of the next four |
+//! | `check` | compares measurements with the targets |
+//! | `report` | sums up the measurements of many seeds, as text and JSON |
+//! | `trace` | prints a hash of each run |
+//! | `schedule` | random schedules of faults, under the invariants |
+//! | `scenario` | one named event in a cluster, and what is measured |
+//! | `cluster` | a cluster that has run for a while |
+//! | `world` | the servers, their network and time |
+//! | `seeds`, `output` | runs on all processors; printing |
 
 mod check;
 mod cli;
 mod cluster;
+mod output;
 mod report;
 mod scenario;
 mod schedule;
+mod seeds;
 mod trace;
 mod world;
 
 use std::process::ExitCode;
 
-use crate::cli::{Options, print_line, print_problem, usage};
+use cli::{Options, usage};
+use output::{print_line, print_problem};
 
 fn main() -> ExitCode {
     if std::env::args().skip(1).any(|option| option == "--help" || option == "-h") {

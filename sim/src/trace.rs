@@ -1,28 +1,30 @@
-//! Hashes of whole runs, every event and every body in order: the proof that a change of the code only moves it.
+//! `--trace`: prints a hash of each of many runs, to prove that a change only moves code.
 
-use crate::report::{Seeds, for_each_seed, threads};
-use crate::scenario::{Scenario, Setup, run_traced};
+use crate::output::print_line;
+use crate::scenario::{self, Scenario, Setup};
 use crate::schedule;
+use crate::seeds::{Seeds, threads};
 
-/// The size and the seeds of each scenario's runs.
+/// The number of servers and of seeds for each scenario.
 const SERVERS: usize = 8;
 const SEEDS: u64 = 2;
-/// The shares of version 1 servers: without any, and with some.
+/// The shares of version 1 servers.
 const V1_SHARES: [f64; 2] = [0.0, 0.3];
 
-/// Prints the hash of a few runs of each scenario and of each random schedule.
-pub fn run(schedules: Seeds, print: fn(&str)) {
+/// Prints the hashes of a few runs of each scenario, and of each random schedule.
+pub fn run(schedules: Seeds) {
     for (name, scenario, _) in Scenario::ALL {
-        for v1 in V1_SHARES {
-            let setup = Setup { v1, ..Setup::new(*scenario, SERVERS) };
+        for v1_share in V1_SHARES {
+            let setup = Setup { v1_share, ..Setup::new(*scenario, SERVERS) };
             for seed in 0..SEEDS {
-                print(&format!("{name} v1={v1} {seed} {:016x}", run_traced(&setup, seed).trace.unwrap_or_default()));
+                let trace = scenario::run_traced(&setup, seed).trace.unwrap_or_default();
+                print_line(&format!("{name} v1={v1_share} {seed} {trace:016x}"));
             }
         }
     }
     let replay = |seed| format!("npm run sim -- --trace --seed {seed}");
-    let traces = for_each_seed(schedules, threads(0), schedule::run_traced, replay);
+    let traces = schedules.map(threads(0), schedule::run_traced, replay);
     for (seed, trace) in (schedules.first..).zip(traces) {
-        print(&format!("schedule {seed} {:016x}", trace.unwrap_or_default()));
+        print_line(&format!("schedule {seed} {:016x}", trace.unwrap_or_default()));
     }
 }

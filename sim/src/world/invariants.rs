@@ -1,199 +1,208 @@
-//! What must hold at every step of any run, looked at after each event of a server.
+//! What must hold at every moment of any run, checked after each event of a version 2 server.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-use super::{Kind, Node, Rate, World};
 use clustershazbot::membership::{TOMBSTONE_TTL, effective_incarnation};
 use clustershazbot::message::{Entry, State};
 
-/// Largest body that a server of ours sends, bytes: Express refuses what is over 100 kB.
+use super::network::Direction;
+use super::server::Servers;
+use super::traffic::PeakRate;
+
+/// The largest body that a server may send, in bytes. Express rejects bodies over 100 kB.
 pub const MAX_BODY: u64 = 90_000;
-/// Most exchanges that a server of ours begins in a second, in clusters of the fuzz: what the core's bounds allow at once
-/// for rumours, checks, asking and being asked, and a leave that is told to twenty.
-pub const MAX_MESSAGES: u32 = 80;
-/// Most times that a server asks to be called in a second: a timer that is due again at once would never end.
+/// The most exchanges that a server may begin per second, in clusters of random schedules. It is the sum of the core's
+/// bursts for broadcasts, verifications, and indirect probes asked for and made, and of a leave that twenty servers are
+/// told about.
+pub const MAX_EXCHANGES: u32 = 80;
+/// The most times per second that a server may ask to be woken. A timer that is always due again would never end.
 pub const MAX_WAKES: u32 = 200;
-/// More of them are of no use to anybody.
+/// How many violations are kept per run.
 const MAX_VIOLATIONS: usize = 20;
 
-/// Something that must not be.
+/// A violated invariant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// The invariant.
+    /// The name of the invariant.
     pub invariant: &'static str,
-    /// When, from the beginning of the run.
+    /// When it was violated, from the beginning of the run.
     pub at: Duration,
     /// What is wrong, and where.
-    pub what: String,
+    pub details: String,
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at {:.3} s: {}", self.invariant, self.at.as_secs_f64(), self.what)
+        write!(f, "{} at {:.3} s: {}", self.invariant, self.at.as_secs_f64(), self.details)
     }
 }
 
+/// What a list said about a server when it was checked last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Known {
+struct Seen {
     state: State,
-    number: u64,
+    incarnation: u64,
     stamp: u64,
 }
 
+/// What is remembered about one server.
 #[derive(Debug, Default)]
-struct Seen {
+struct History {
     // Every incarnation that processes at this base URL have had.
-    had: BTreeSet<u64>,
-    // The number of its own word when it was drained or left, and of its process, while that holds.
+    incarnations: BTreeSet<u64>,
+    // The incarnation and the instance with which its process was drained or left, until it comes back.
     ended: Option<(u64, u32)>,
     // What it lists, by server.
-    list: Vec<Option<Known>>,
-    messages: Rate,
-    wakes: (u64, u32),
+    list: Vec<Option<Seen>>,
+    exchanges: PeakRate,
+    wakes: PeakRate,
 }
 
-/// What has been seen of each server, and what was wrong with it.
+/// What is remembered about each server, and the violations found.
 #[derive(Debug, Default)]
 pub struct Invariants {
-    seen: Vec<Seen>,
-    /// The first of what was wrong.
-    pub violations: Vec<Violation>,
+    servers: Vec<History>,
+    violations: Vec<Violation>,
 }
 
 impl Invariants {
-    /// For so many servers.
+    /// Invariants of a cluster with this number of servers.
     pub fn new(servers: usize) -> Self {
-        let seen = || Seen { list: vec![None; servers], ..Seen::default() };
-        Self { seen: (0..servers).map(|_| seen()).collect(), violations: Vec::new() }
+        let history = || History { list: vec![None; servers], ..History::default() };
+        Self { servers: (0..servers).map(|_| history()).collect(), violations: Vec::new() }
     }
 
-    /// Whether a server asks to be called so often that it would never end.
+    /// The first violations.
+    pub fn violations(&self) -> &[Violation] {
+        &self.violations
+    }
+
+    /// Reports a violation.
+    pub fn report(&mut self, invariant: &'static str, at: Duration, details: String) {
+        if self.violations.len() < MAX_VIOLATIONS {
+            self.violations.push(Violation { invariant, at, details });
+        }
+    }
+
+    /// Whether a server asks to be woken so often that the run would never end.
     pub fn spins(&self, server: usize) -> bool {
-        self.seen[server].wakes.1 > MAX_WAKES
+        self.servers[server].wakes.current() > MAX_WAKES
     }
 
-    pub(super) fn started(&mut self, server: usize) {
-        let seen = &mut self.seen[server];
-        seen.ended = None;
-        seen.list.fill(None);
+    /// A new process has started.
+    pub fn on_start(&mut self, server: usize) {
+        let history = &mut self.servers[server];
+        history.ended = None;
+        history.list.fill(None);
     }
 
-    pub(super) fn woken(&mut self, server: usize, now: Duration) {
-        let (second, count) = &mut self.seen[server].wakes;
-        if *second != now.as_secs() {
-            (*second, *count) = (now.as_secs(), 0);
-        }
-        *count += 1;
-        if *count == MAX_WAKES + 1 {
-            self.violated("no spinning", now, format!("server {server} asks to be called all the time"));
+    /// The timer of a server was due.
+    pub fn on_wake(&mut self, server: usize, now: Duration) {
+        if self.servers[server].wakes.count(now) == MAX_WAKES + 1 {
+            self.report("no spinning", now, format!("server {server} asks to be woken all the time"));
         }
     }
 
-    pub(super) fn sent(&mut self, server: usize, kind: Kind, (bytes, is_request): (u64, bool), now: Duration) {
-        if kind != Kind::Ours {
-            return;
-        }
+    /// A version 2 server has sent a body.
+    pub fn on_sent(&mut self, server: usize, bytes: u64, direction: Direction, now: Duration) {
         if bytes > MAX_BODY {
-            self.violated("bounded bodies", now, format!("server {server} sends {bytes} bytes"));
+            self.report("bounded bodies", now, format!("server {server} sends {bytes} bytes"));
         }
-        // How much it answers is in the hands of others, and after a stall of its own it answers all at once.
-        if !is_request {
+        // Responses are not counted: peers decide how many there are, and a server that was blocked sends all at once.
+        if direction == Direction::Response {
             return;
         }
-        let count = self.seen[server].messages.count(now);
-        if count == MAX_MESSAGES + 1 {
-            self.violated("bounded messages", now, format!("server {server} sends {count} in a second"));
+        let count = self.servers[server].exchanges.count(now);
+        if count == MAX_EXCHANGES + 1 {
+            self.report("bounded exchanges", now, format!("server {server} begins {count} in a second"));
         }
     }
 
-    pub(super) fn look(&mut self, world: &World, server: usize) {
-        let it = &world.servers()[server];
-        let Some(Node::Ours(core)) = &it.node else { return };
-        let Some(own) = core.members().get(&it.settings.base_url).map(|member| &member.entry) else {
-            return self.violated("own word", world.now(), format!("server {server} does not list itself"));
+    /// Checks what a version 2 server lists.
+    pub fn check(&mut self, servers: &Servers, now: Duration, server: usize) {
+        let it = &servers[server];
+        let Some(core) = it.core() else { return };
+        let Some(own) = core.members().get(it.url()).map(|member| &member.entry) else {
+            return self.report("own entry", now, format!("server {server} does not list itself"));
         };
-        self.look_at_own(world, server, own);
+        self.check_own(now, server, it.intended, own);
         let (mut next, mut count) = (0, 0);
         for entry in core.members().entries() {
-            // Lists are in the order of URLs, and so are the servers.
-            if world.servers().get(next).is_none_or(|it| it.settings.base_url != entry.url) {
-                let Some(found) = world.find(&entry.url) else { continue };
+            // Lists and indices are both in the order of base URLs.
+            if servers.get(next).is_none_or(|it| *it.url() != entry.url) {
+                let Some(found) = servers.find(&entry.url) else { continue };
                 next = found;
             }
-            self.look_at_entry(world, server, next, entry);
+            self.check_entry(now, server, next, entry);
             next += 1;
             count += 1;
         }
-        if self.seen[server].list.iter().flatten().count() > count {
-            self.look_for_forgotten(world, server);
+        if self.servers[server].list.iter().flatten().count() > count {
+            self.check_forgotten(servers, now, server);
         }
     }
 
-    fn look_at_own(&mut self, world: &World, server: usize, own: &Entry) {
-        let told = world.servers()[server].told;
-        if own.state != told {
-            let what = format!("server {server} was told to be {told:?}, and says {:?}", own.state);
-            self.violated("own word", world.now(), what);
+    fn check_own(&mut self, now: Duration, server: usize, intended: State, own: &Entry) {
+        if own.state != intended {
+            let details = format!("server {server} was told to be {intended:?} and says {:?}", own.state);
+            self.report("own entry", now, details);
         }
-        let seen = &mut self.seen[server];
-        seen.had.extend(own.v2.as_ref().map(|life| life.incarnation));
-        seen.ended = match &own.v2 {
-            Some(life) if own.state == State::Offline => Some((effective_incarnation(own), life.instance)),
+        let history = &mut self.servers[server];
+        history.incarnations.extend(own.v2.as_ref().map(|v2| v2.incarnation));
+        history.ended = match &own.v2 {
+            Some(v2) if own.state == State::Offline => Some((effective_incarnation(own), v2.instance)),
             Some(_) | None => None,
         };
     }
 
-    fn look_at_entry(&mut self, world: &World, by: usize, about: usize, entry: &Entry) {
-        let known = Known { state: entry.state, number: effective_incarnation(entry), stamp: entry.stamp };
-        let Some(before) = self.seen[by].list.get_mut(about).map(|before| before.replace(known)) else { return };
-        if before == Some(known) || entry.state == State::Offline {
+    fn check_entry(&mut self, now: Duration, observer: usize, subject: usize, entry: &Entry) {
+        let seen = Seen { state: entry.state, incarnation: effective_incarnation(entry), stamp: entry.stamp };
+        let Some(before) = self.servers[observer].list.get_mut(subject).map(|before| before.replace(seen)) else {
+            return;
+        };
+        if before == Some(seen) || entry.state == State::Offline {
             return;
         }
-        if let Some(life) = &entry.v2
-            && !self.seen[about].had.contains(&life.incarnation)
+        let listed = format!("server {observer} lists {subject} online at");
+        if let Some(v2) = &entry.v2
+            && !self.servers[subject].incarnations.contains(&v2.incarnation)
         {
-            let what = format!("server {by} lists {about} online at {}, which it never had", life.incarnation);
-            self.violated("no invented incarnation", world.now(), what);
+            let details = format!("{listed} {}, which it never had", v2.incarnation);
+            self.report("no invented incarnation", now, details);
         }
-        // One that lost its incarnation has only its stamp, whatever number we give it.
+        // For an entry that has lost its incarnation only the stamp tells which is newer.
         if let Some(before) = before
             && before.state == State::Offline
-            && (known.number <= before.number || (entry.v2.is_none() && known.stamp <= before.stamp))
+            && (seen.incarnation <= before.incarnation || (entry.v2.is_none() && seen.stamp <= before.stamp))
         {
-            let what = format!("server {by} lists {about} online at {} after {}", known.number, before.number);
-            self.violated("no resurrection", world.now(), what);
+            let details = format!("{listed} {} after {}", seen.incarnation, before.incarnation);
+            self.report("no resurrection", now, details);
         }
-        // An earlier process, whose clock was ahead, is another matter: until it hears of that, this one is below it.
-        if let (Some((ended, instance)), Some(life)) = (self.seen[about].ended, &entry.v2)
-            && life.instance == instance
-            && known.number > ended
+        // An earlier process may have had a higher incarnation, if its clock was ahead. This one raises its own as soon
+        // as it learns about that.
+        if let (Some((ended, instance)), Some(v2)) = (self.servers[subject].ended, &entry.v2)
+            && v2.instance == instance
+            && seen.incarnation > ended
         {
-            let what = format!("server {by} lists {about} online at {}, ended at {ended}", known.number);
-            self.violated("a drain or a leave stays", world.now(), what);
+            let details = format!("{listed} {}, ended at {ended}", seen.incarnation);
+            self.report("a drained or departed server stays offline", now, details);
         }
     }
 
-    fn look_for_forgotten(&mut self, world: &World, server: usize) {
-        let wall = world.now_of(server).wall;
-        let Some(Node::Ours(core)) = &world.servers()[server].node else { return };
-        for about in 0..self.seen[server].list.len() {
-            let Some(known) = self.seen[server].list[about] else { continue };
-            if core.members().get(world.url(about)).is_none() {
-                self.seen[server].list[about] = None;
-                if known.state == State::Offline && known.stamp + TOMBSTONE_TTL >= wall {
-                    let what = format!("server {server} has forgotten that {about} is offline");
-                    self.violated("tombstones last", world.now(), what);
+    fn check_forgotten(&mut self, servers: &Servers, now: Duration, server: usize) {
+        let wall = servers[server].clock(now).wall;
+        let Some(core) = servers[server].core() else { return };
+        for subject in 0..self.servers[server].list.len() {
+            let Some(seen) = self.servers[server].list[subject] else { continue };
+            if core.members().get(servers[subject].url()).is_none() {
+                self.servers[server].list[subject] = None;
+                if seen.state == State::Offline && seen.stamp + TOMBSTONE_TTL >= wall {
+                    let details = format!("server {server} has forgotten that {subject} is offline");
+                    self.report("tombstones last", now, details);
                 }
             }
-        }
-    }
-
-    /// Notes something that must not be.
-    pub fn violated(&mut self, invariant: &'static str, at: Duration, what: String) {
-        if self.violations.len() < MAX_VIOLATIONS {
-            self.violations.push(Violation { invariant, at, what });
         }
     }
 }

@@ -1,71 +1,68 @@
-//! A cluster in one thread: the real core of every server, virtual clocks, a network whose faults compose, a store of
-//! the master list, servers of version 1 beside ours. A run is a seed, and the same seed gives the same run.
+//! A simulated cluster in one thread: real cores, virtual clocks, a network with faults and a shared master list.
+//!
+//! The seed decides everything that is random, so the same seed gives the same run. [`World`] routes; its parts own
+//! their state:
+//!
+//! - `server`, `process`: the servers, and what runs on each: the real core or version 1's policy (`v1`).
+//! - `event`: the queue of what happens next. `dispatch`, `exchanges`, `list_access` carry the events out.
+//! - [`network`], [`store`]: what lies between the servers, and where the master list is kept. Faults are set here.
+//! - `traffic`, `convergence`, `invariants`, `trace_hash`: what is counted, compared, checked and hashed.
 
+mod convergence;
+mod dispatch;
 mod event;
-pub mod invariants;
-mod list;
-mod meter;
+mod exchanges;
+mod invariants;
+mod list_access;
 pub mod network;
-mod node;
+mod process;
+mod server;
 pub mod store;
+mod trace_hash;
+mod traffic;
 mod v1;
-mod wanted;
 
-use std::collections::{BinaryHeap, HashMap};
 use std::time::Duration;
-
-use rand::rngs::SmallRng;
-use rand::{RngExt, SeedableRng};
 
 use clustershazbot::clock::Now;
 use clustershazbot::config::Settings;
 use clustershazbot::message::{ServerUrl, State};
-use clustershazbot::protocol::Core;
+use rand::rngs::SmallRng;
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
 
-use event::{Event, Letter, Scheduled};
+pub use convergence::Convergence;
+use event::EventQueue;
 use invariants::Invariants;
-pub use meter::{Change, Meter, Rate};
+pub use invariants::{MAX_EXCHANGES, Violation};
 use network::Network;
-pub use node::{Health, Kind, Node, Server};
-use store::Store;
-use v1::V1;
-use wanted::Wanted;
+pub use process::{Process, Version};
+use server::Servers;
+pub use server::{Health, Server, settings};
+use store::ListStore;
+use trace_hash::TraceHash;
+pub use traffic::{ListChange, Traffic};
 
-/// Wall time at which every run begins, ms since the epoch.
-pub const EPOCH: u64 = 1_800_000_000_000;
-/// How often a program's event loop says that it turns: as `lib/heartbeat.js` does.
-const BEAT: Duration = Duration::from_secs(1);
-/// How many of them count as one where nothing else happens: less than the core takes for a stall.
-const BEATS_AS_ONE: u32 = 4;
-/// Up to how many wrong entries of a list are looked at whenever its server has done anything. An entry may change
-/// without a notice, as when it expires.
-const LOOKED_AT_ALWAYS: u32 = 4;
-/// How many entries are looked at once more before all lists count as right.
-const LOOKED_AT_LAST: usize = 20_000_000;
+/// How many entries may be compared again before the lists count as converged. Larger clusters skip that comparison.
+const MAX_FINAL_COMPARISONS: usize = 20_000_000;
 
-/// A cluster at a moment.
+/// A cluster at one moment of virtual time.
 pub struct World {
     now: Duration,
-    queue: BinaryHeap<Scheduled>,
-    events: u64,
-    servers: Vec<Server>,
-    // Looked up, never iterated: its order is not that of a seed.
-    by_url: HashMap<ServerUrl, usize>,
-    /// Whatever lies between the servers.
+    queue: EventQueue,
+    servers: Servers,
+    /// The network between the servers.
     pub network: Network,
-    /// Where the master list is.
-    pub store: Store,
-    /// What has been counted.
-    pub meter: Meter,
-    /// Random numbers for whoever does something to the cluster.
+    /// The store of the master list.
+    pub store: ListStore,
+    /// Counters of messages and bytes.
+    pub traffic: Traffic,
+    /// Random numbers for the code that runs a scenario or a schedule.
     pub rng: SmallRng,
-    wanted: Wanted,
-    /// What has changed in the lists, while it is written down.
-    pub changes: Option<Vec<Change>>,
-    /// Whoever checks what every server does.
-    pub invariants: Option<Box<Invariants>>,
-    // A hash of all that happened, while it is asked for.
-    trace: Option<u64>,
+    convergence: Convergence,
+    list_changes: Option<Vec<ListChange>>,
+    invariants: Option<Invariants>,
+    trace: Option<TraceHash>,
 }
 
 impl World {
@@ -74,254 +71,259 @@ impl World {
         let mut rng = SmallRng::seed_from_u64(seed);
         Self {
             now: Duration::ZERO,
-            queue: BinaryHeap::new(),
-            events: 0,
-            servers: Vec::new(),
-            by_url: HashMap::new(),
+            queue: EventQueue::default(),
+            servers: Servers::default(),
             network: Network::new(rng.random()),
-            store: Store::new(),
-            meter: Meter::default(),
+            store: ListStore::new(),
+            traffic: Traffic::default(),
             rng,
-            wanted: Wanted::default(),
-            changes: None,
+            convergence: Convergence::default(),
+            list_changes: None,
             invariants: None,
             trace: None,
         }
     }
 
-    /// Adds a server that is not started yet, its wall clock `skew` ms ahead; returns its number.
-    pub fn add(&mut self, settings: Settings, kind: Kind, skew: i64) -> usize {
-        let server = self.servers.len();
-        self.by_url.insert(settings.base_url.clone(), server);
-        self.servers.push(Server::new(settings, kind, skew));
-        self.meter.each.push(Rate::default());
-        self.meter.begun.push(Rate::default());
-        server
+    /// Adds a server without starting it, its wall clock `clock_skew` ms ahead. Returns its index.
+    pub fn add(&mut self, settings: Settings, version: Version, clock_skew: i64) -> usize {
+        self.traffic.add_server();
+        self.servers.add(Server::new(settings, version, clock_skew))
     }
 
-    /// Starts a server, or starts it again: another process at the same base URL.
+    /// Replaces the master list by one that was written before the run began and names these servers.
+    pub fn fill_master_list(&mut self, servers: &[usize]) {
+        self.store.fill(servers.iter().map(|server| self.servers[*server].url()));
+    }
+
+    /// Starts a process on a server. If one runs there already, it is killed first.
     pub fn start(&mut self, server: usize) {
-        let (now, seed) = (self.now_of(server), self.rng.random());
-        if self.servers[server].node.is_some() {
+        let (now, seed) = (self.clock_of(server), self.rng.random());
+        if self.servers[server].process.is_some() {
             self.set_health(server, Health::Down);
         }
-        let it = &mut self.servers[server];
-        let settings = it.settings.clone();
-        it.node = Some(match it.kind {
-            Kind::Ours => Node::Ours(Box::new(Core::new(&settings, now, seed))),
-            Kind::V1 => Node::V1(Box::new(V1::new(settings, now, seed))),
-        });
-        (it.health, it.process, it.wake_at) = (Health::Up, it.process + 1, None);
-        (it.last_input, it.born, it.told) = (self.now, self.now, State::Online);
+        self.servers[server].start(now, seed);
         if let Some(invariants) = &mut self.invariants {
-            invariants.started(server);
+            invariants.on_start(server);
         }
-        self.look_at_all(server);
-        self.after(server);
+        self.convergence.compare_list(server, &self.servers);
+        self.flush_output(server);
     }
 
-    /// Changes what a server's process does. One that is down or gone is started by [`World::start`].
+    /// Starts each of the servers once, at random times within the period.
+    pub fn start_within(&mut self, servers: &[usize], period: Duration) {
+        let began = self.now;
+        let mut times: Vec<_> = servers.iter().map(|_| period.mul_f64(self.rng.random_range(0.0..1.0))).collect();
+        times.sort();
+        let mut order = servers.to_vec();
+        order.shuffle(&mut self.rng);
+        for (server, at) in order.into_iter().zip(times) {
+            self.run_until(began + at);
+            self.start(server);
+        }
+        self.run_until(began + period);
+    }
+
+    /// Changes the health of a server's process. To bring back a server that is down or gone, call [`World::start`].
     pub fn set_health(&mut self, server: usize, health: Health) {
-        if self.servers[server].node.is_none() {
-            // A host may vanish, or come back, without any process on it.
+        if self.servers[server].process.is_none() {
+            // A host can vanish or come back while no process runs on it.
             if matches!(health, Health::Gone | Health::Down) {
                 self.servers[server].health = health;
             }
             return;
         }
-        self.beat(server);
-        // Version 1 has no thread beside its event loop.
-        let health = match (health, self.servers[server].kind) {
-            (Health::Blocked, Kind::V1) => Health::Hung,
+        self.send_heartbeats(server);
+        // Version 1 runs on the event loop alone, so a blocked loop stops all of it.
+        let health = match (health, self.servers[server].version) {
+            (Health::Blocked, Version::V1) => Health::Hung,
             _ => health,
         };
         let before = std::mem::replace(&mut self.servers[server].health, health);
         match health {
-            Health::Down | Health::Gone => self.end(server, health),
-            Health::Up if matches!(before, Health::Blocked | Health::Hung) => self.resume(server),
+            Health::Down | Health::Gone => self.stop_process(server, health),
+            Health::Up if matches!(before, Health::Blocked | Health::Hung) => self.resume_process(server),
             Health::Up | Health::Blocked | Health::Hung => {}
         }
-        self.look_at_all(server);
+        self.convergence.compare_list(server, &self.servers);
     }
 
-    /// A control request to a server.
+    /// Sends a control request that puts a server online or drains it.
     pub fn control(&mut self, server: usize, online: bool) {
-        self.servers[server].told = if online { State::Online } else { State::Offline };
-        self.handle(server, |node, now| node.handle_control(now, online));
+        self.servers[server].intended = if online { State::Online } else { State::Offline };
+        self.call(server, |process, now| process.handle_control(now, online));
     }
 
-    /// Has a server's program shut down. Its process ends when it has told the others.
+    /// Shuts a server's program down. Its process ends once it has told the others.
     pub fn leave(&mut self, server: usize) {
-        self.servers[server].told = State::Offline;
-        self.handle(server, Node::handle_leave);
+        self.servers[server].intended = State::Offline;
+        self.call(server, Process::handle_leave);
     }
 
-    /// Sets a server's wall clock to another time: `skew` ms ahead of the right one.
-    pub fn set_clock(&mut self, server: usize, skew: i64) {
-        self.beat(server);
-        self.servers[server].skew = skew;
+    /// Sets how far a server's wall clock is ahead, in ms.
+    pub fn set_clock(&mut self, server: usize, clock_skew: i64) {
+        self.send_heartbeats(server);
+        self.servers[server].clock_skew = clock_skew;
     }
 
-    /// Whether a server takes connections.
+    /// Sets whether a server accepts connections.
     pub fn set_listens(&mut self, server: usize, listens: bool) {
         self.servers[server].listens = listens;
     }
 
-    /// What a server runs when it is next started.
-    pub fn set_kind(&mut self, server: usize, kind: Kind) {
-        self.servers[server].kind = kind;
+    /// Sets which version a server runs from its next start on.
+    pub fn set_version(&mut self, server: usize, version: Version) {
+        self.servers[server].version = version;
     }
 
-    /// Gives a server an input.
-    pub fn handle<R>(&mut self, server: usize, input: impl FnOnce(&mut Node, Now) -> R) -> Option<R> {
-        self.beat(server);
-        let now = self.now_of(server);
-        let it = &mut self.servers[server];
-        it.last_input = now.mono;
-        let result = it.node.as_mut().map(|node| input(node, now));
-        self.after(server);
+    /// Gives an input to a server's process, if it has one, and carries out what follows.
+    pub fn call<R>(&mut self, server: usize, input: impl FnOnce(&mut Process, Now) -> R) -> Option<R> {
+        self.send_heartbeats(server);
+        let now = self.clock_of(server);
+        let result = self.servers[server].call(now, input);
+        self.flush_output(server);
         result
     }
 
-    /// The servers, by their numbers.
+    /// All servers, by index.
     pub fn servers(&self) -> &[Server] {
         &self.servers
     }
 
-    /// The number of a server.
+    /// One server.
+    pub fn server(&self, server: usize) -> &Server {
+        &self.servers[server]
+    }
+
+    /// The index of the server with a base URL.
     pub fn find(&self, url: &ServerUrl) -> Option<usize> {
-        self.by_url.get(url).copied()
+        self.servers.find(url)
     }
 
     /// The base URL of a server.
     pub fn url(&self, server: usize) -> &ServerUrl {
-        &self.servers[server].settings.base_url
+        self.servers[server].url()
     }
 
-    /// Time since the world began.
+    /// Time since the run began.
     pub fn now(&self) -> Duration {
         self.now
     }
 
     /// Both clocks of a server.
-    pub fn now_of(&self, server: usize) -> Now {
-        let wall = EPOCH + self.now.as_millis() as u64;
-        Now { mono: self.now, wall: wall.saturating_add_signed(self.servers[server].skew) }
+    pub fn clock_of(&self, server: usize) -> Now {
+        self.servers[server].clock(self.now)
     }
 
-    /// Whether a server works and can be reached, and has not been told to be offline.
-    pub fn lives(&self, server: usize) -> bool {
-        let it = &self.servers[server];
-        it.is_up() && it.listens && it.told == State::Online
-    }
-
-    /// Sets how servers should be listed from now on, and whose lists matter: of those only the ones that are up.
-    pub fn want(&mut self, targets: &[(usize, State)], observer: impl Fn(usize) -> bool) {
-        self.wanted = Wanted::new(self.servers.len(), targets, observer);
-        for server in 0..self.servers.len() {
-            self.look_at_all(server);
-        }
-    }
-
-    /// Changes how one server should be listed.
-    pub fn expect(&mut self, server: usize, state: State) {
-        self.wanted.put(server, state);
+    /// Sets in which state servers should be listed from now on, and whose lists count. Of those, only the lists of
+    /// servers that are up are compared.
+    pub fn expect_states(&mut self, expected: &[(usize, State)], is_observer: impl Fn(usize) -> bool) {
+        self.convergence = Convergence::new(self.servers.len(), expected, is_observer);
         for observer in 0..self.servers.len() {
-            self.look_at(observer, server);
+            self.convergence.compare_list(observer, &self.servers);
         }
     }
 
-    /// Who lists whom wrongly.
-    pub fn wanted(&self) -> &Wanted {
-        &self.wanted
+    /// Changes in which state one server should be listed.
+    pub fn expect_state(&mut self, server: usize, state: State) {
+        self.convergence.expect(server, state);
+        for observer in 0..self.servers.len() {
+            self.convergence.compare_entry(observer, server, &self.servers);
+        }
     }
 
-    /// Begins a hash of all that happens, bodies included.
+    /// Which lists differ from what is expected.
+    pub fn convergence(&self) -> &Convergence {
+        &self.convergence
+    }
+
+    /// Records changes of lists from now on, and forgets those recorded before.
+    pub fn record_list_changes(&mut self) {
+        self.list_changes = Some(Vec::new());
+    }
+
+    /// Stops recording, to save memory.
+    pub fn stop_recording(&mut self) {
+        self.list_changes = None;
+    }
+
+    /// The recorded changes of lists.
+    pub fn list_changes(&self) -> &[ListChange] {
+        self.list_changes.as_deref().unwrap_or_default()
+    }
+
+    /// Checks the invariants after every event from now on. All servers must have been added.
+    pub fn check_invariants(&mut self) {
+        self.invariants = Some(Invariants::new(self.servers.len()));
+    }
+
+    /// Reports a violation, if invariants are checked.
+    pub fn report_violation(&mut self, invariant: &'static str, details: String) {
+        if let Some(invariants) = &mut self.invariants {
+            invariants.report(invariant, self.now, details);
+        }
+    }
+
+    /// The violations found so far.
+    pub fn violations(&self) -> &[Violation] {
+        self.invariants.as_ref().map(Invariants::violations).unwrap_or_default()
+    }
+
+    /// Begins a hash of every event and every body.
     pub fn start_trace(&mut self) {
-        self.trace = Some(0xcbf2_9ce4_8422_2325);
+        self.trace = Some(TraceHash::default());
     }
 
-    /// The hash of all that has happened.
+    /// The hash of all that happened since [`World::start_trace`].
     pub fn trace(&self) -> Option<u64> {
-        self.trace
+        self.trace.as_ref().map(TraceHash::value)
     }
 
-    /// Lets time pass by so much.
-    pub fn pass(&mut self, time: Duration) {
-        self.run(self.now + time, false);
+    /// Runs for a period of virtual time.
+    pub fn run_for(&mut self, period: Duration) {
+        self.run_until(self.now + period);
     }
 
-    /// Lets time pass until then, or until every list is as wanted if `until_right`. Returns whether they all are.
-    pub fn run(&mut self, end: Duration, until_right: bool) -> bool {
+    /// Runs until a moment of virtual time.
+    pub fn run_until(&mut self, end: Duration) {
+        while self.step(end) {}
+    }
+
+    /// Runs until every list is as expected, at most until `end`. Returns whether every list is.
+    pub fn run_until_converged(&mut self, end: Duration) -> bool {
         loop {
-            if until_right && self.wanted.wrong_lists() == 0 && self.are_all_right() {
+            if self.convergence.wrong_lists() == 0 && self.compare_all_again() {
                 return true;
             }
-            if self.queue.peek().is_none_or(|next| next.at > end) {
-                self.now = end;
-                return self.wanted.wrong_lists() == 0;
-            }
-            if let Some(Scheduled { at, event, .. }) = self.queue.pop() {
-                self.now = at;
-                self.happen(event);
+            if !self.step(end) {
+                return self.convergence.wrong_lists() == 0;
             }
         }
     }
 
-    fn are_all_right(&mut self) -> bool {
-        if self.servers.len() * self.wanted.targets.len() <= LOOKED_AT_LAST {
-            for server in 0..self.servers.len() {
-                self.look_at_all(server);
+    // Handles the next event. Returns false at the end.
+    fn step(&mut self, end: Duration) -> bool {
+        if let Some((at, event)) = self.queue.pop_until(end) {
+            self.now = at;
+            self.handle_event(event);
+            true
+        } else {
+            self.now = end;
+            false
+        }
+    }
+
+    fn compare_all_again(&mut self) -> bool {
+        if self.servers.len() * self.convergence.subjects() <= MAX_FINAL_COMPARISONS {
+            for observer in 0..self.servers.len() {
+                self.convergence.compare_list(observer, &self.servers);
             }
         }
-        self.wanted.wrong_lists() == 0
+        self.convergence.wrong_lists() == 0
     }
 
-    fn look_at_all(&mut self, server: usize) {
-        if !self.wanted.is_observer(server) {
-            return;
-        }
-        if !self.servers[server].is_up() {
-            self.wanted.clear(server);
-            return;
-        }
-        for index in 0..self.wanted.targets.len() {
-            self.look_at(server, self.wanted.targets[index]);
-        }
-    }
-
-    fn look_at(&mut self, server: usize, target: usize) {
-        let it = &self.servers[server];
-        if let (Some(wanted), true, true) = (self.wanted.state(target), self.wanted.is_observer(server), it.is_up()) {
-            let wrong = it.node.as_ref().is_some_and(|node| node.state(self.url(target)) != wanted);
-            self.wanted.set(server, target, wrong);
-        }
-    }
-
-    // The beats since the last input, as few as do not look like a stall: that is the same to whoever only wants to know
-    // when the last one was, and does without 10 000 events a second.
-    fn beat(&mut self, server: usize) {
-        let Now { mono, wall } = self.now_of(server);
-        let it = &mut self.servers[server];
-        let since_last = Duration::from_nanos((mono.saturating_sub(it.born).as_nanos() % BEAT.as_nanos()) as u64);
-        let last = mono.saturating_sub(since_last);
-        while it.health == Health::Up && last > it.last_input {
-            let at = last.min(it.last_input + BEAT * BEATS_AS_ONE);
-            let wall = wall.saturating_sub(mono.saturating_sub(at).as_millis() as u64);
-            if let Some(node) = &mut it.node {
-                node.handle_heartbeat(Now { mono: at, wall });
-            }
-            it.last_input = at;
-        }
-    }
-
-    fn push(&mut self, at: Duration, event: Event) {
-        self.events += 1;
-        self.queue.push(Scheduled { at, number: self.events, event });
-    }
-
-    fn is_current(&self, server: usize, process: u32) -> bool {
-        self.servers[server].process == process && self.servers[server].node.is_some()
+    fn send_heartbeats(&mut self, server: usize) {
+        let now = self.clock_of(server);
+        self.servers[server].send_heartbeats(now);
     }
 }
 

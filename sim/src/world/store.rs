@@ -1,103 +1,139 @@
-//! Where the master list is: a file on some web server, which takes whatever is written last, or heeds conditions.
+//! The store of the master list: a web server with one file, with or without conditional writes.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use clustershazbot::message::{Entry, ServerUrl, State};
+use clustershazbot::protocol::WriteError;
 use rand::RngExt;
 use rand::rngs::SmallRng;
 
-use clustershazbot::message::{Entry, State};
-use clustershazbot::protocol::WriteError;
+use super::server::EPOCH;
 
-/// How long a read or a write takes, ms.
+/// How long a read or a write takes, in ms.
 const LATENCY: std::ops::RangeInclusive<u64> = 5..=100;
-/// How much longer than its caller waits a slow store takes at most.
+/// How long at most after the client's timeout a slow store answers.
 const SLOW: Duration = Duration::from_secs(20);
+/// How long before the run a list was written that exists from the start, in ms. It is older than any clock of the run,
+/// since clocks are up to an hour slow.
+const INITIAL_LIST_AGE: u64 = 2 * 3_600_000;
 
-/// How a store fares.
+/// How well the store works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Condition {
-    /// It works.
-    Fine,
-    /// It answers nothing but errors.
+pub enum Availability {
+    /// It answers at once.
+    Up,
+    /// It answers every request with an error.
     Failing,
-    /// It answers when nobody waits any more; what was written is written by then.
+    /// It answers after its client's timeout. A write has taken effect by then.
     Slow,
 }
 
-/// A store of a master list.
-#[derive(Debug)]
-pub struct Store {
-    /// How it fares.
-    pub condition: Condition,
-    /// Who alone is served; None serves all.
-    pub only: Option<usize>,
-    /// Whether it refuses what was joined with a list that is no longer there.
-    pub heeds_conditions: bool,
-    list: Arc<Vec<Entry>>,
-    version: u64,
+/// Which servers the store answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clients {
+    /// All of them.
+    All,
+    /// Only this one. The others see errors.
+    Only(usize),
+    /// None of them.
+    None,
 }
 
-/// When an access is over, and how.
+/// The store of a master list.
+#[derive(Debug)]
+pub struct ListStore {
+    /// How well it works.
+    pub availability: Availability,
+    /// Which servers it answers.
+    pub clients: Clients,
+    /// Whether it rejects a write that is based on an outdated revision.
+    pub supports_conditions: bool,
+    entries: Arc<Vec<Entry>>,
+    revision: u64,
+}
+
+/// When a read or a write ends, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Access {
-    /// When the caller learns of it.
-    pub told: Duration,
-    /// When it takes effect, if it ever does.
-    pub done: Option<Duration>,
-    /// Whether the caller is told that it worked.
-    pub works: bool,
+    /// When the client receives the answer, or gives up.
+    pub answered_at: Duration,
+    /// When the write takes effect, if it ever does.
+    pub applied_at: Option<Duration>,
+    /// Whether the client is told that it worked.
+    pub succeeds: bool,
 }
 
-impl Store {
+impl ListStore {
     /// A store that works and holds an empty list.
     pub fn new() -> Self {
-        Self { condition: Condition::Fine, only: None, heeds_conditions: true, list: Arc::default(), version: 0 }
+        Self {
+            availability: Availability::Up,
+            clients: Clients::All,
+            supports_conditions: true,
+            entries: Arc::default(),
+            revision: 0,
+        }
     }
 
-    /// How a read or a write goes that begins now.
+    /// Serves one server, if only some are served.
+    pub fn admit(&mut self, server: usize) {
+        if self.clients != Clients::All {
+            self.clients = Clients::Only(server);
+        }
+    }
+
+    fn serves(&self, server: usize) -> bool {
+        match self.clients {
+            Clients::All => true,
+            Clients::Only(only) => only == server,
+            Clients::None => false,
+        }
+    }
+
+    /// Decides how a read or a write goes that begins now.
     pub fn access(&self, server: usize, now: Duration, timeout: Duration, rng: &mut SmallRng) -> Access {
         let soon = now + Duration::from_millis(rng.random_range(LATENCY));
-        match self.condition {
-            _ if self.only.is_some_and(|only| only != server) => Access { told: soon, done: None, works: false },
-            Condition::Fine => Access { told: soon, done: Some(soon), works: true },
-            Condition::Failing => Access { told: soon, done: None, works: false },
-            Condition::Slow => {
+        match self.availability {
+            _ if !self.serves(server) => Access { answered_at: soon, applied_at: None, succeeds: false },
+            Availability::Up => Access { answered_at: soon, applied_at: Some(soon), succeeds: true },
+            Availability::Failing => Access { answered_at: soon, applied_at: None, succeeds: false },
+            Availability::Slow => {
                 let late = now + timeout + SLOW.mul_f64(rng.random_range(0.0..1.0));
-                Access { told: now + timeout, done: Some(late), works: false }
+                Access { answered_at: now + timeout, applied_at: Some(late), succeeds: false }
             }
         }
     }
 
-    /// What it holds.
+    /// The entries of the list.
     pub fn read(&self) -> Vec<Entry> {
-        self.list.to_vec()
+        self.entries.to_vec()
     }
 
-    /// Which of all lists that it has held it holds.
-    pub fn version(&self) -> u64 {
-        self.version
+    /// The number of writes so far.
+    pub fn revision(&self) -> u64 {
+        self.revision
     }
 
-    /// Replaces what it holds, if that is still of the version that is asked for: a master list names the online servers
-    /// alone.
-    pub fn write(&mut self, entries: Vec<Entry>, condition: Option<u64>) -> Result<(), WriteError> {
-        if self.heeds_conditions && condition.is_some_and(|version| version != self.version) {
+    /// Replaces the list. With `if_revision`, only if the list is still at that revision.
+    pub fn write(&mut self, entries: Vec<Entry>, if_revision: Option<u64>) -> Result<(), WriteError> {
+        if self.supports_conditions && if_revision.is_some_and(|revision| revision != self.revision) {
             return Err(WriteError::Conflict);
         }
-        self.put(entries);
+        self.replace(entries);
         Ok(())
     }
 
-    /// The same, whatever it holds.
-    pub fn put(&mut self, entries: Vec<Entry>) {
-        self.list = Arc::new(entries.into_iter().filter(|entry| entry.state == State::Online).collect());
-        self.version += 1;
+    /// Replaces the list unconditionally. A master list names online servers only.
+    pub fn replace(&mut self, entries: Vec<Entry>) {
+        self.entries = Arc::new(entries.into_iter().filter(|entry| entry.state == State::Online).collect());
+        self.revision += 1;
     }
-}
 
-impl Default for Store {
-    fn default() -> Self {
-        Self::new()
+    /// Replaces the list by one that was written before the run began and names these servers.
+    pub fn fill<'a>(&mut self, urls: impl IntoIterator<Item = &'a ServerUrl>) {
+        let stamp = EPOCH - INITIAL_LIST_AGE;
+        let entry = |url: &ServerUrl| Entry { url: url.clone(), monitor: false, state: State::Online, stamp, v2: None };
+        self.replace(urls.into_iter().map(entry).collect());
     }
 }

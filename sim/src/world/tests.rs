@@ -1,128 +1,130 @@
-//! What the world does to servers, seen on version 1's, whose policy does not change: an exchange fails after 5 s, and
-//! once more 3 s later.
+//! Tests of the world, mostly on version 1 servers, whose policy does not change: an exchange fails after 5 s, and is
+//! retried once, 3 s later.
 
-use super::store::Condition;
-use super::*;
-use crate::cluster::{listed, settings, start_within};
 use clustershazbot::message::{Entry, EntryV2, Message};
+
+use super::invariants::{MAX_BODY, MAX_WAKES};
+use super::network::Direction;
+use super::store::Availability;
+use super::*;
 
 const INTERVAL: Duration = Duration::from_secs(2);
 
-fn cluster(kind: Kind, servers: usize) -> World {
+fn cluster(version: Version, servers: usize) -> World {
     let mut world = World::new(1);
     for server in 0..servers {
-        world.add(settings(server, INTERVAL).expect("valid"), kind, 0);
+        world.add(settings(server, INTERVAL).expect("valid"), version, 0);
     }
-    let entries = (0..servers).map(|server| listed(world.url(server).clone())).collect();
-    world.store.put(entries);
-    start_within(&mut world, &(0..servers).collect::<Vec<_>>(), INTERVAL);
-    world.pass(INTERVAL * 10);
-    world.changes = Some(Vec::new());
+    let all: Vec<_> = (0..servers).collect();
+    world.fill_master_list(&all);
+    world.start_within(&all, INTERVAL);
+    world.run_for(INTERVAL * 10);
+    world.record_list_changes();
     world
 }
 
-// After how long server 0 lists server 1 offline.
-fn until_called_dead(world: &mut World) -> Option<Duration> {
+/// The time until server 0 lists server 1 offline.
+fn time_until_offline(world: &mut World) -> Option<Duration> {
     let began = world.now();
-    world.want(&[(1, State::Offline)], |server| server == 0);
-    world.run(began + Duration::from_secs(60), true).then(|| world.now().saturating_sub(began))
+    world.expect_states(&[(1, State::Offline)], |server| server == 0);
+    world.run_until_converged(began + Duration::from_secs(60)).then(|| world.now().saturating_sub(began))
 }
 
 #[test]
-fn a_server_at_a_standstill_answers_what_waited_when_it_goes_on() {
+fn a_suspended_server_answers_its_backlog_when_it_continues() {
     for health in [Health::Blocked, Health::Hung] {
-        let mut world = cluster(Kind::V1, 2);
+        let mut world = cluster(Version::V1, 2);
         world.set_health(1, health);
-        world.pass(Duration::from_secs(4));
+        world.run_for(Duration::from_secs(4));
         world.set_health(1, Health::Up);
-        world.pass(Duration::from_secs(20));
-        assert!(world.changes.as_ref().is_some_and(Vec::is_empty), "{:?}", world.changes);
+        world.run_for(Duration::from_secs(20));
+        assert!(world.list_changes().is_empty(), "{:?}", world.list_changes());
         world.set_health(1, health);
-        let seconds = until_called_dead(&mut world).expect("it is called dead").as_secs_f64();
+        let seconds = time_until_offline(&mut world).expect("it is listed offline").as_secs_f64();
         assert!((13.0..16.0).contains(&seconds), "{seconds}");
     }
 }
 
 #[test]
-fn a_process_that_ended_refuses_and_a_host_that_vanished_does_not_answer() {
+fn a_stopped_process_refuses_connections_and_a_vanished_host_does_not_answer() {
     for (health, expected) in [(Health::Down, 3.0..6.0), (Health::Gone, 13.0..16.0)] {
-        let mut world = cluster(Kind::V1, 2);
+        let mut world = cluster(Version::V1, 2);
         world.set_health(1, health);
-        let seconds = until_called_dead(&mut world).expect("it is called dead").as_secs_f64();
+        let seconds = time_until_offline(&mut world).expect("it is listed offline").as_secs_f64();
         assert!(expected.contains(&seconds), "{health:?}: {seconds}");
     }
 }
 
 #[test]
-fn a_server_whose_base_url_is_wrong_talks_and_is_refused() {
-    let mut world = cluster(Kind::V1, 2);
+fn a_server_with_a_wrong_base_url_can_send_but_refuses_connections() {
+    let mut world = cluster(Version::V1, 2);
     world.set_listens(1, false);
-    assert!(until_called_dead(&mut world).is_some());
-    world.want(&[(1, State::Online)], |server| server == 0);
-    assert!(world.run(world.now() + INTERVAL * 2, true), "it is heard");
+    assert!(time_until_offline(&mut world).is_some());
+    world.expect_states(&[(1, State::Online)], |server| server == 0);
+    assert!(world.run_until_converged(world.now() + INTERVAL * 2), "its messages arrive");
 }
 
 #[test]
-fn an_engine_goes_on_while_its_event_loop_is_blocked() {
-    let mut world = cluster(Kind::Ours, 2);
-    for (health, goes_on) in [(Health::Blocked, true), (Health::Hung, false)] {
+fn an_engine_continues_while_its_event_loop_is_blocked() {
+    let mut world = cluster(Version::V2, 2);
+    for (health, continues) in [(Health::Blocked, true), (Health::Hung, false)] {
         world.set_health(0, health);
-        world.meter.reset(world.now());
-        world.pass(INTERVAL * 2);
-        assert_eq!(world.meter.each[0].peak > 0, goes_on, "{health:?}");
+        world.traffic.reset(world.now());
+        world.run_for(INTERVAL * 2);
+        assert_eq!(world.traffic.messages_by_server[0].peak > 0, continues, "{health:?}");
         world.set_health(0, Health::Up);
-        world.pass(INTERVAL * 10);
+        world.run_for(INTERVAL * 10);
     }
 }
 
 #[test]
-fn a_clock_is_off_by_what_it_is_set_to_and_time_goes_on() {
-    let mut world = cluster(Kind::Ours, 2);
+fn setting_a_clock_shifts_wall_time_and_not_monotonic_time() {
+    let mut world = cluster(Version::V2, 2);
     world.set_clock(0, -3_600_000);
-    let (ours, other) = (world.now_of(0), world.now_of(1));
-    assert_eq!((ours.mono, ours.wall + 3_600_000), (other.mono, other.wall));
+    let (shifted, other) = (world.clock_of(0), world.clock_of(1));
+    assert_eq!((shifted.mono, shifted.wall + 3_600_000), (other.mono, other.wall));
 }
 
 #[test]
-fn a_slow_store_is_written_after_its_caller_has_given_up() {
+fn a_write_to_a_slow_store_takes_effect_after_its_client_has_given_up() {
     let mut world = World::new(1);
-    let mut access = |condition| {
-        world.store.condition = condition;
+    let mut access = |availability| {
+        world.store.availability = availability;
         world.store.access(0, world.now, Duration::from_secs(10), &mut world.rng)
     };
-    assert!(access(Condition::Fine).works);
-    assert_eq!(access(Condition::Failing).done, None);
-    let slow = access(Condition::Slow);
-    assert!(!slow.works && slow.done.is_some_and(|done| done > slow.told), "{slow:?}");
+    assert!(access(Availability::Up).succeeds);
+    assert_eq!(access(Availability::Failing).applied_at, None);
+    let slow = access(Availability::Slow);
+    assert!(!slow.succeeds && slow.applied_at.is_some_and(|at| at > slow.answered_at), "{slow:?}");
 }
 
 #[test]
-fn what_must_not_be_is_noticed() {
+fn violations_of_invariants_are_reported() {
     let mut world = World::new(1);
     for server in 0..2 {
-        world.add(settings(server, INTERVAL).expect("valid"), Kind::Ours, 0);
+        world.add(settings(server, INTERVAL).expect("valid"), Version::V2, 0);
     }
-    world.invariants = Some(Box::new(Invariants::new(2)));
+    world.check_invariants();
     world.start(0);
     world.start(1);
-    let wall = world.now_of(1).wall;
-    let life = EntryV2 { incarnation: wall + 7, instance: 1, reason: None, author: None };
+    let wall = world.clock_of(1).wall;
+    let v2 = EntryV2 { incarnation: wall + 7, instance: 1, reason: None, author: None };
     let url = world.url(1).clone();
-    let invented = Entry { url, monitor: false, state: State::Online, stamp: wall, v2: Some(life) };
-    world.handle(0, |node, now| node.handle_gossip(now, &Message::new(vec![invented])));
-    // Behind the back of whoever tells it.
-    world.handle(1, |node, now| node.handle_control(now, false));
-    let invariants = world.invariants.as_mut().expect("they are looked at");
-    invariants.sent(0, Kind::Ours, (invariants::MAX_BODY + 1, false), world.now);
-    for _ in 0..=invariants::MAX_MESSAGES {
-        invariants.sent(1, Kind::Ours, (1, true), world.now);
+    let invented = Entry { url, monitor: false, state: State::Online, stamp: wall, v2: Some(v2) };
+    world.call(0, |process, now| process.handle_gossip(now, &Message::new(vec![invented])));
+    // Drained without `World::control`, so the server's intended state is still online.
+    world.call(1, |process, now| process.handle_control(now, false));
+    let invariants = world.invariants.as_mut().expect("they are checked");
+    invariants.on_sent(0, MAX_BODY + 1, Direction::Response, world.now);
+    for _ in 0..=MAX_EXCHANGES {
+        invariants.on_sent(1, 1, Direction::Request, world.now);
     }
-    for _ in 0..=invariants::MAX_WAKES {
-        invariants.woken(0, world.now);
+    for _ in 0..=MAX_WAKES {
+        invariants.on_wake(0, world.now);
     }
-    let mut named: Vec<_> = invariants.violations.iter().map(|it| it.invariant).collect();
+    let mut named: Vec<_> = world.violations().iter().map(|it| it.invariant).collect();
     named.sort_unstable();
     named.dedup();
-    let expected = ["bounded bodies", "bounded messages", "no invented incarnation", "no spinning", "own word"];
+    let expected = ["bounded bodies", "bounded exchanges", "no invented incarnation", "no spinning", "own entry"];
     assert_eq!(named, expected);
 }

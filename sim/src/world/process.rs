@@ -1,0 +1,145 @@
+//! The process of a server: the real core or version 1's policy, behind one interface.
+
+use std::time::Duration;
+
+use clustershazbot::clock::Now;
+use clustershazbot::config::Settings;
+use clustershazbot::message::{Entry, Message, ServerUrl, State};
+use clustershazbot::protocol::{Action, Core, Event, ExchangeError, RequestId, WriteError};
+
+use super::v1::V1;
+
+/// What a server runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// Version 1.0.0, in TypeScript.
+    V1,
+    /// This package.
+    V2,
+}
+
+/// The process of a server.
+pub enum Process {
+    /// Version 1's policy.
+    V1(Box<V1>),
+    /// The real core.
+    V2(Box<Core>),
+}
+
+impl Process {
+    /// A process that starts now.
+    pub fn new(version: Version, settings: Settings, now: Now, seed: u64) -> Self {
+        match version {
+            Version::V1 => Self::V1(Box::new(V1::new(settings, now, seed))),
+            Version::V2 => Self::V2(Box::new(Core::new(&settings, now, seed))),
+        }
+    }
+
+    /// What it lists about a server.
+    pub fn entry(&self, url: &ServerUrl) -> Option<&Entry> {
+        match self {
+            Self::V1(v1) => v1.entry(url),
+            Self::V2(core) => core.members().get(url).map(|member| &member.entry),
+        }
+    }
+
+    /// The state in which it lists a server. Unknown servers count as offline.
+    pub fn state(&self, url: &ServerUrl) -> State {
+        self.entry(url).map_or(State::Offline, |entry| entry.state)
+    }
+
+    /// All that it lists.
+    pub fn entries(&self) -> Box<dyn Iterator<Item = &Entry> + '_> {
+        match self {
+            Self::V1(v1) => Box::new(v1.entries()),
+            Self::V2(core) => Box::new(core.members().entries()),
+        }
+    }
+
+    /// A control request.
+    pub fn handle_control(&mut self, now: Now, online: bool) {
+        match self {
+            Self::V1(v1) => v1.handle_control(now, online),
+            Self::V2(core) => core.handle_control(now, online),
+        }
+    }
+
+    /// The program shuts down.
+    pub fn handle_leave(&mut self, now: Now) {
+        match self {
+            Self::V1(v1) => v1.handle_leave(now),
+            Self::V2(core) => core.handle_leave(now),
+        }
+    }
+
+    /// A peer's message. Returns the answer.
+    pub fn handle_gossip(&mut self, now: Now, message: &Message) -> Message {
+        match self {
+            Self::V1(v1) => v1.handle_gossip(now, message),
+            Self::V2(core) => core.handle_gossip(now, message),
+        }
+    }
+
+    pub(super) fn handle_response(&mut self, now: Now, id: RequestId, answer: Result<Message, ExchangeError>) {
+        match self {
+            Self::V1(v1) => v1.handle_response(now, id, answer),
+            Self::V2(core) => core.handle_response(now, id, answer),
+        }
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Now) {
+        match self {
+            Self::V1(v1) => v1.handle_timeout(now),
+            Self::V2(core) => core.handle_timeout(now),
+        }
+    }
+
+    pub(super) fn handle_heartbeat(&mut self, now: Now) {
+        match self {
+            Self::V1(_) => {}
+            Self::V2(core) => core.handle_heartbeat(now),
+        }
+    }
+
+    pub(super) fn handle_list_read(
+        &mut self,
+        now: Now,
+        id: RequestId,
+        list: Result<Option<Message>, String>,
+    ) -> Option<Message> {
+        match self {
+            // Version 1 sends no conditional requests, so it always receives a list.
+            Self::V1(v1) => v1.handle_list_read(now, list.map(Option::unwrap_or_default)),
+            Self::V2(core) => core.handle_list_read(now, id, list),
+        }
+    }
+
+    pub(super) fn handle_list_written(&mut self, now: Now, id: RequestId, result: Result<bool, WriteError>) {
+        match self {
+            // Version 1 only logs a failure.
+            Self::V1(_) => {}
+            Self::V2(core) => core.handle_list_written(now, id, result),
+        }
+    }
+
+    pub(super) fn poll_action(&mut self) -> Option<Action> {
+        match self {
+            Self::V1(v1) => v1.poll_action(),
+            Self::V2(core) => core.poll_action(),
+        }
+    }
+
+    pub(super) fn poll_event(&mut self) -> Option<Event> {
+        match self {
+            Self::V1(v1) => v1.poll_event(),
+            Self::V2(core) => core.poll_event(),
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Duration> {
+        match self {
+            Self::V1(v1) => v1.poll_timeout(),
+            Self::V2(core) => core.poll_timeout(),
+        }
+    }
+}
