@@ -1,9 +1,9 @@
-//! What the core costs, by the number of servers it knows: `npm run bench -- core`. Built as the package is.
+//! The cost of the core's operations by the number of known servers: `npm run bench -- core`.
 //!
-//! What happens in every exchange is to stay the same from one column of servers to the next; what reads a whole list is
-//! to grow with it, and no faster.
+//! What happens in every exchange should cost the same for every number of servers. What reads a whole list should grow
+//! with the list, and no faster. It is compiled with the same optimisation as the package.
 
-#![allow(clippy::wildcard_imports, reason = "the groups share all that is above them")]
+#![allow(clippy::wildcard_imports, reason = "the groups use everything above them")]
 
 use std::time::Duration;
 
@@ -18,24 +18,24 @@ use clustershazbot::message::{
 use clustershazbot::origins::Origins;
 use clustershazbot::protocol::Core;
 
-/// How many servers are known.
+/// The numbers of known servers.
 const SERVERS: [usize; 4] = [10, 100, 1_000, 10_000];
 const WALL: u64 = 1_800_000_000_000;
 const HOUR: u64 = 3_600_000;
-/// Tombstones stamped before this count in no digest.
+/// Digests leave out tombstones that were stamped before this.
 const CUTOFF: u64 = WALL + 3 * HOUR - TOMBSTONE_TTL;
-/// The unit in which stamps go by place, ms.
+/// The unit of the stamps in a freshness message, in ms.
 const UNIT: u64 = 128;
 
 fn main() {
     divan::main();
 }
 
-/// Which version the servers are of.
+/// The version that a server runs.
 #[derive(Clone, Copy, PartialEq)]
-enum Kind {
-    Ours,
+enum Version {
     V1,
+    V2,
 }
 
 fn url(server: usize) -> ServerUrl {
@@ -46,35 +46,35 @@ fn origins() -> Origins {
     Origins::new(&url(0), None).expect("no list")
 }
 
-fn entry(server: usize, kind: Kind) -> Entry {
+fn entry(server: usize, version: Version) -> Entry {
     let v2 = EntryV2 { incarnation: WALL, instance: 0x1234_5678, reason: None, author: None };
-    let v2 = (kind == Kind::Ours).then_some(v2);
+    let v2 = (version == Version::V2).then_some(v2);
     Entry { url: url(server), monitor: false, state: State::Online, stamp: WALL, v2 }
 }
 
-fn entries(servers: usize, kind: Kind) -> Vec<Entry> {
-    (0..servers).map(|server| entry(server, kind)).collect()
+fn entries(servers: usize, version: Version) -> Vec<Entry> {
+    (0..servers).map(|server| entry(server, version)).collect()
 }
 
-/// One that is known, stamped so many ms later.
+/// An entry stamped this many ms later.
 fn later(entry: &Entry, ms: u64) -> Entry {
     Entry { stamp: entry.stamp + ms, ..entry.clone() }
 }
 
-/// One that is known, called dead.
-fn dead(entry: &Entry) -> Entry {
+/// An entry of a server that has failed.
+fn failed(entry: &Entry) -> Entry {
     let v2 = entry.v2.clone().map(|v2| EntryV2 { reason: Some(Reason::Failed), author: Some(url(0)), ..v2 });
     Entry { state: State::Offline, v2, ..entry.clone() }
 }
 
 fn members(entries: &[Entry]) -> Members {
     let mut members = Members::new(url(0));
-    hear_all(&mut members, entries.to_vec());
+    merge_all(&mut members, entries.to_vec());
     members
 }
 
-/// As the core hears a message: most of it is heartbeats.
-fn hear_all(members: &mut Members, entries: Vec<Entry>) {
+/// Merges entries as the core does: most of them only have a new stamp.
+fn merge_all(members: &mut Members, entries: Vec<Entry>) {
     for entry in entries {
         if !members.refresh_if_same(&entry, now(0)) {
             members.merge(entry, now(0));
@@ -86,8 +86,8 @@ fn now(ms: u64) -> Now {
     Now { mono: Duration::from_millis(ms), wall: WALL + ms }
 }
 
-/// Numbers that only rise: every message is later than the one before.
-fn rising() -> impl FnMut() -> u64 {
+/// Increasing numbers, so that every message is newer than the one before.
+fn counter() -> impl FnMut() -> u64 {
     let mut last = 0;
     move || {
         last += 1;
@@ -96,39 +96,39 @@ fn rising() -> impl FnMut() -> u64 {
 }
 
 #[divan::bench_group]
-mod hear {
+mod merge {
     use super::*;
 
-    /// A whole list in which every stamp is new, as version 1 servers send it.
+    /// A full list in which every stamp is new, as version 1 servers send it.
     #[divan::bench(args = SERVERS)]
     fn all_stamps_are_new(bencher: Bencher<'_, '_>, servers: usize) {
-        let known = entries(servers, Kind::V1);
-        let (mut members, mut ms) = (members(&known), rising());
+        let known = entries(servers, Version::V1);
+        let (mut members, mut ms) = (members(&known), counter());
         let message = || {
             let ms = ms();
             known.iter().map(|entry| later(entry, ms)).collect::<Vec<_>>()
         };
-        bencher.with_inputs(message).bench_local_values(|message| hear_all(&mut members, message));
+        bencher.with_inputs(message).bench_local_values(|message| merge_all(&mut members, message));
     }
 
-    /// A whole list in which one stamp is new.
+    /// A full list in which one stamp is new.
     #[divan::bench(args = SERVERS)]
     fn one_stamp_is_new(bencher: Bencher<'_, '_>, servers: usize) {
-        let known = entries(servers, Kind::V1);
-        let (mut members, mut ms) = (members(&known), rising());
+        let known = entries(servers, Version::V1);
+        let (mut members, mut ms) = (members(&known), counter());
         let message = || {
             let mut message = known.clone();
             message[servers / 2].stamp += ms();
             message
         };
-        bencher.with_inputs(message).bench_local_values(|message| hear_all(&mut members, message));
+        bencher.with_inputs(message).bench_local_values(|message| merge_all(&mut members, message));
     }
 
-    /// Each in place of what was known, though only its stamp is new.
+    /// Entries that replace the known ones, though only their stamps are new.
     #[divan::bench(args = SERVERS)]
     fn put(bencher: Bencher<'_, '_>, servers: usize) {
-        let known = entries(servers, Kind::V1);
-        let (mut members, mut ms) = (members(&known), rising());
+        let known = entries(servers, Version::V1);
+        let (mut members, mut ms) = (members(&known), counter());
         let message = || {
             let ms = ms();
             known.iter().map(|entry| later(entry, ms)).collect::<Vec<_>>()
@@ -145,52 +145,52 @@ mod hear {
 mod digest {
     use super::*;
 
-    /// A server restarts: the digest follows.
+    /// A server restarts, which changes the digest.
     #[divan::bench(args = SERVERS)]
-    fn update_by_a_restart(bencher: Bencher<'_, '_>, servers: usize) {
-        let known = entries(servers, Kind::Ours);
-        let (mut members, mut ms) = (members(&known), rising());
+    fn update_after_restart(bencher: Bencher<'_, '_>, servers: usize) {
+        let known = entries(servers, Version::V2);
+        let (mut members, mut ms) = (members(&known), counter());
         let restarted = || {
             let mut entry = known[servers / 2].clone();
-            entry.v2.as_mut().expect("ours").incarnation += ms();
+            entry.v2.as_mut().expect("version 2").incarnation += ms();
             entry
         };
         bencher.with_inputs(restarted).bench_local_values(|entry| members.put(entry, now(0)));
     }
 
-    /// A server dies and comes back, which changes the lists by which others are chosen.
+    /// A server fails and comes back, which changes the digest and the lists that peers are selected from.
     #[divan::bench(args = SERVERS)]
-    fn update_by_a_death_and_back(bencher: Bencher<'_, '_>, servers: usize) {
-        let known = entries(servers, Kind::Ours);
+    fn update_after_failure_and_return(bencher: Bencher<'_, '_>, servers: usize) {
+        let known = entries(servers, Version::V2);
         let mut members = members(&known);
-        let alive = &known[servers / 2];
-        bencher.with_inputs(|| (dead(alive), alive.clone())).bench_local_values(|(dead, alive)| {
-            members.put(dead, now(0));
-            members.put(alive, now(0))
+        let online = &known[servers / 2];
+        bencher.with_inputs(|| (failed(online), online.clone())).bench_local_values(|(failed, online)| {
+            members.put(failed, now(0));
+            members.put(online, now(0))
         });
     }
 
     #[divan::bench(args = SERVERS)]
     fn read(bencher: Bencher<'_, '_>, servers: usize) {
-        let members = members(&entries(servers, Kind::Ours));
+        let members = members(&entries(servers, Version::V2));
         bencher.bench_local(|| members.digest(black_box(CUTOFF)));
     }
 
-    /// One tombstone is older than digests count.
+    /// One tombstone is too old for the digest.
     #[divan::bench(args = SERVERS)]
     fn read_with_an_old_tombstone(bencher: Bencher<'_, '_>, servers: usize) {
-        let mut members = members(&entries(servers, Kind::Ours));
-        members.put(Entry { stamp: CUTOFF - 1, ..dead(&entry(servers, Kind::V1)) }, now(0));
+        let mut members = members(&entries(servers, Version::V2));
+        members.put(Entry { stamp: CUTOFF - 1, ..failed(&entry(servers, Version::V1)) }, now(0));
         bencher.bench_local(|| members.digest(black_box(CUTOFF)));
     }
 
-    /// What two servers do whose digests differ.
+    /// What two servers do if their digests differ.
     #[divan::bench(args = SERVERS)]
-    fn compare_in_buckets(bencher: Bencher<'_, '_>, servers: usize) {
-        let known = entries(servers, Kind::Ours);
+    fn compare_buckets(bencher: Bencher<'_, '_>, servers: usize) {
+        let known = entries(servers, Version::V2);
         let one = members(&known);
         let mut other = one.clone();
-        other.put(dead(&known[servers / 2]), now(0));
+        other.put(failed(&known[servers / 2]), now(0));
         let count = one.bucket_count();
         let theirs = other.buckets(count, CUTOFF);
         bencher.bench_local(|| {
@@ -202,16 +202,16 @@ mod digest {
 }
 
 #[divan::bench_group]
-mod choice {
+mod selection {
     use rand::SeedableRng;
     use rand::rngs::SmallRng;
 
     use super::*;
 
-    /// Half of the servers are dead.
-    fn half_dead(servers: usize, kind: Kind) -> Members {
-        let known = entries(servers, kind);
-        let state = |(n, entry): (usize, &Entry)| if n % 2 == 0 { entry.clone() } else { dead(entry) };
+    /// Half of the servers have failed.
+    fn half_failed(servers: usize, version: Version) -> Members {
+        let known = entries(servers, version);
+        let state = |(n, entry): (usize, &Entry)| if n % 2 == 0 { entry.clone() } else { failed(entry) };
         members(&known.iter().enumerate().map(state).collect::<Vec<_>>())
     }
 
@@ -220,38 +220,38 @@ mod choice {
     }
 
     #[divan::bench(args = SERVERS)]
-    fn partner(bencher: Bencher<'_, '_>, servers: usize) {
-        let (members, mut rng) = (half_dead(servers, Kind::Ours), rng());
+    fn gossip_partner(bencher: Bencher<'_, '_>, servers: usize) {
+        let (members, mut rng) = (half_failed(servers, Version::V2), rng());
         bencher.bench_local(|| members.gossip_partner(&mut rng));
     }
 
     #[divan::bench(args = SERVERS)]
-    fn helpers(bencher: Bencher<'_, '_>, servers: usize) {
-        let (members, mut rng) = (half_dead(servers, Kind::Ours), rng());
+    fn random_peers(bencher: Bencher<'_, '_>, servers: usize) {
+        let (members, mut rng) = (half_failed(servers, Version::V2), rng());
         bencher.bench_local(|| members.random_peers(&mut rng, 3, &[]));
     }
 
     #[divan::bench(args = SERVERS)]
-    fn dead_to_try(bencher: Bencher<'_, '_>, servers: usize) {
-        let (members, mut rng) = (half_dead(servers, Kind::Ours), rng());
+    fn offline_to_contact(bencher: Bencher<'_, '_>, servers: usize) {
+        let (members, mut rng) = (half_failed(servers, Version::V2), rng());
         bencher.bench_local(|| members.offline_to_contact(&mut rng, now(0)));
     }
 
     #[divan::bench(args = SERVERS)]
     fn successors(bencher: Bencher<'_, '_>, servers: usize) {
-        let members = half_dead(servers, Kind::Ours);
+        let members = half_failed(servers, Version::V2);
         bencher.bench_local(|| members.successors().take(2).cloned().collect::<Vec<_>>());
     }
 
-    /// The first server that was upgraded from version 1.
+    /// Seen by the first server that was upgraded from version 1.
     #[divan::bench(args = SERVERS)]
     fn successors_among_version_1(bencher: Bencher<'_, '_>, servers: usize) {
-        let members = half_dead(servers, Kind::V1);
+        let members = half_failed(servers, Version::V1);
         bencher.bench_local(|| members.successors().take(2).cloned().collect::<Vec<_>>());
     }
 }
 
-/// A server that knows so many others.
+/// The core of a server that knows these servers.
 fn core(known: &[Entry]) -> Core {
     let settings = Settings {
         base_url: url(99_999),
@@ -268,7 +268,7 @@ fn core(known: &[Entry]) -> Core {
     core
 }
 
-/// What a server of ours sends that knows the same as this one: itself, its digest, and the freshest stamps.
+/// The message of a version 2 server that knows the same servers: its entry, its digest and the newest stamps.
 fn idle_message(members: &Members, sender: &Entry) -> Message {
     let live = members.online();
     let ages = Freshness { first: 0, stamps: vec![Some(WALL / UNIT * UNIT); live.min(MAX_FRESHNESS_STAMPS)] };
@@ -276,11 +276,11 @@ fn idle_message(members: &Members, sender: &Entry) -> Message {
     Message::new_v2(sender.clone(), None, envelope)
 }
 
-/// The same, so many units of time later.
+/// The same message, this many units of time later.
 fn idle_later(message: &Message, units: u64) -> Message {
     let mut message = message.clone();
     message.entries[0].stamp += units * UNIT;
-    let envelope = message.envelope.as_mut().expect("ours");
+    let envelope = message.envelope.as_mut().expect("version 2");
     envelope.freshness.stamps.iter_mut().flatten().for_each(|stamp| *stamp += units * UNIT);
     message
 }
@@ -291,16 +291,16 @@ mod wire {
 
     #[divan::bench(args = SERVERS)]
     fn encode_idle(bencher: Bencher<'_, '_>, servers: usize) {
-        let known = entries(servers, Kind::Ours);
+        let known = entries(servers, Version::V2);
         let message = idle_message(&members(&known), &known[0]);
         bencher.bench_local(|| black_box(&message).to_field());
     }
 
     #[divan::bench(args = SERVERS)]
     fn parse_idle(bencher: Bencher<'_, '_>, servers: usize) {
-        let known = entries(servers, Kind::Ours);
+        let known = entries(servers, Version::V2);
         let members = members(&known);
-        let text = idle_message(&members, &known[0]).to_field().expect("ours");
+        let text = idle_message(&members, &known[0]).to_field().expect("version 2");
         let known = |text: &str| members.known(text);
         let (origins, wall) = (origins(), WALL);
         bencher.bench_local(|| {
@@ -310,23 +310,23 @@ mod wire {
 
     #[divan::bench(args = SERVERS)]
     fn encode_version_1(bencher: Bencher<'_, '_>, servers: usize) {
-        let message = Message::new(entries(servers, Kind::V1));
+        let message = Message::new(entries(servers, Version::V1));
         bencher.bench_local(|| black_box(&message).to_json());
     }
 
     #[divan::bench(args = SERVERS)]
     fn parse_version_1(bencher: Bencher<'_, '_>, servers: usize) {
-        let json = Message::new(entries(servers, Kind::V1)).to_json();
+        let json = Message::new(entries(servers, Version::V1)).to_json();
         let (origins, wall) = (origins(), WALL);
         bencher.bench_local(|| {
             Message::from_json(black_box(&json), Validator { wall, origins: Some(&origins), known: &|_| None })
         });
     }
 
-    /// The same as it comes from JavaScript, which has parsed the JSON.
+    /// The same message as JavaScript passes it, which has parsed the JSON.
     #[divan::bench(args = SERVERS)]
     fn check_version_1(bencher: Bencher<'_, '_>, servers: usize) {
-        let known = entries(servers, Kind::V1);
+        let known = entries(servers, Version::V1);
         let members = members(&known);
         let raw: Vec<_> = known.iter().map(|it| (it.state, raw(it))).collect();
         let known = |text: &str| members.known(text);
@@ -345,7 +345,7 @@ mod wire {
     }
 }
 
-/// A message that came in, and the answer to it.
+/// A received message, and the answer to it.
 #[divan::bench_group]
 mod handle_gossip {
     use super::*;
@@ -353,9 +353,9 @@ mod handle_gossip {
     fn idle(bencher: Bencher<'_, '_>, known: &[Entry]) {
         let mut core = core(known);
         let message = idle_message(core.members(), &known[0]);
-        let answer = core.handle_gossip(now(0), &message).envelope.expect("ours");
-        assert!(answer.digest.is_some() && answer.buckets.is_empty(), "they know the same");
-        let mut units = rising();
+        let answer = core.handle_gossip(now(0), &message).envelope.expect("version 2");
+        assert!(answer.digest.is_some() && answer.buckets.is_empty(), "both know the same servers");
+        let mut units = counter();
         let message = || {
             let units = units();
             (units, idle_later(&message, units))
@@ -365,25 +365,25 @@ mod handle_gossip {
             .bench_local_refs(|(units, message)| core.handle_gossip(now(*units * UNIT), message));
     }
 
-    /// Of a server of ours that knows the same.
+    /// From a version 2 server that knows the same servers.
     #[divan::bench(args = SERVERS)]
-    fn idle_of_ours(bencher: Bencher<'_, '_>, servers: usize) {
-        idle(bencher, &entries(servers, Kind::Ours));
+    fn idle_version_2(bencher: Bencher<'_, '_>, servers: usize) {
+        idle(bencher, &entries(servers, Version::V2));
     }
 
-    /// The same, where one tombstone is older than digests count.
+    /// The same, if one tombstone is too old for the digest.
     #[divan::bench(args = SERVERS)]
-    fn idle_of_ours_with_an_old_tombstone(bencher: Bencher<'_, '_>, servers: usize) {
-        let mut known = entries(servers, Kind::Ours);
-        known.push(Entry { stamp: CUTOFF - 1, ..dead(&entry(servers, Kind::V1)) });
+    fn idle_version_2_with_an_old_tombstone(bencher: Bencher<'_, '_>, servers: usize) {
+        let mut known = entries(servers, Version::V2);
+        known.push(Entry { stamp: CUTOFF - 1, ..failed(&entry(servers, Version::V1)) });
         idle(bencher, &known);
     }
 
-    /// Of a version 1 server: its whole list, every stamp new, and ours back.
+    /// From a version 1 server: its full list with every stamp new, answered by the full list.
     #[divan::bench(args = SERVERS)]
-    fn whole_list_of_version_1(bencher: Bencher<'_, '_>, servers: usize) {
-        let known = entries(servers, Kind::V1);
-        let (mut core, mut ms) = (core(&known), rising());
+    fn full_list_of_version_1(bencher: Bencher<'_, '_>, servers: usize) {
+        let known = entries(servers, Version::V1);
+        let (mut core, mut ms) = (core(&known), counter());
         let message = || {
             let ms = ms();
             (ms, Message::new(known.iter().map(|entry| later(entry, ms)).collect()))
