@@ -1,5 +1,5 @@
-//! The header of a request and the field of an answer: `<mode> <header>`, a line feed, the field. Since nobody guesses a
-//! signature, `MAC` stands for the right one.
+//! The header of a request and the field of an answer: `<mode> <header>`, a line feed, the field. `MAC` stands for the
+//! right signature, since random inputs do not contain it.
 
 #![no_main]
 
@@ -48,7 +48,7 @@ fn request(gate: &Gate, header: &str, field: Option<&str>) {
     assert_eq!(proof.is_ok(), is_good, "{header:?} {field:?}");
     if let (Ok(proof), Some(&[nonce, ..]), Some(field)) = (proof, signature.as_deref(), field) {
         let answer = gate.answer(&proof, own(), field.to_owned());
-        // Whoever asks with the other secret knows that one alone.
+        // A client that signs with the other secret does not know this one.
         if header.contains(&mac(SECRET, &format!("request {nonce} {} {field}", own()))) {
             assert_eq!(gate.verified(nonce, own(), &answer), Some(field));
         }

@@ -1,5 +1,4 @@
-//! The environment: lines `NAME=value` that differ from one that is good. A line `? <url>` is a server that somebody
-//! names.
+//! The environment: lines `NAME=value` that change a valid one. A line `? <url>` is a base URL that a peer names.
 
 #![no_main]
 
@@ -10,7 +9,7 @@ use clustershazbot_fuzz::bounded;
 use libfuzzer_sys::fuzz_target;
 use url::Url;
 
-const GOOD: [(&str, &str); 6] = [
+const VALID: [(&str, &str); 6] = [
     ("SHAZBOT_SECRET", "a secret of gossip"),
     ("SHAZBOT_CONTROL_SECRET", "a secret of control"),
     ("SHAZBOT_BASE_URL", "https://own/"),
@@ -18,14 +17,14 @@ const GOOD: [(&str, &str); 6] = [
     ("SHAZBOT_MASTER_LIST_UPDATE", "https://store/list.json"),
     ("SHAZBOT_MASTER_LIST_UPDATE_AUTH", "Bearer x"),
 ];
-/// Stands in each secret, and nowhere else.
+/// Part of each secret and of nothing else, so that it shows where a secret leaks.
 const MARK: &str = "hunter2";
 
 fuzz_target!(|text: &str| {
     if text.contains(MARK) {
         return;
     }
-    let mut environment: Environment = GOOD.map(|(name, value)| (name.into(), value.into())).into();
+    let mut environment: Environment = VALID.map(|(name, value)| (name.into(), value.into())).into();
     for line in text.split('\n') {
         if let Some((name, value)) = line.split_once('=') {
             environment.insert(name.into(), value.into());

@@ -1,14 +1,14 @@
-//! Whole messages in a row, a line each, and what else happens to a server between them:
+//! Everything that happens to a server, one event per line:
 //!
-//! | line | |
+//! | line | event |
 //! |---|---|
 //! | `{…`, `2 …` | a message, as JSON or as its field |
-//! | `a{…`, `a2 …` | the same as the answer to the oldest request of ours |
-//! | `f<n>` | that fails, in one of several ways |
+//! | `a{…`, `a2 …` | a message that answers the server's oldest request |
+//! | `f<n>` | the oldest request fails, in one of several ways |
 //! | `l…` | the master list |
-//! | `t<ms>`, `s<ms>` | time passes, with the event loop turning or not |
+//! | `t<ms>`, `s<ms>` | time passes while the event loop turns (`t`) or is blocked (`s`) |
 //! | `w<ms>` | the wall clock is set |
-//! | `c0`, `c1`, `x` | drained, back, leaving |
+//! | `c0`, `c1`, `x` | the server is drained, goes online, leaves |
 
 #![no_main]
 
@@ -22,18 +22,18 @@ use clustershazbot::protocol::{Action, Core, ExchangeError, RequestId, WriteErro
 use clustershazbot_fuzz::{WALL, bounded_calls, own, validator};
 use libfuzzer_sys::fuzz_target;
 
-/// Most bytes of a message, by the invariants.
+/// The largest message that the server may send, in bytes.
 const MAX_MESSAGE: usize = 90_000;
-/// Most times that one moment may wake it.
+/// How often the server may be woken at one moment.
 const MAX_WAKES: usize = 20;
-/// Most steps in which time passes: no more is learned from the thousandth round.
+/// In how many steps time passes at most: the thousandth round finds nothing new.
 const MAX_STEPS: usize = 50;
 
 fuzz_target!(|text: &str| {
     bounded_calls(text.as_bytes(), || {
         let mut server = Server::new();
-        text.split('\n').for_each(|line| server.happens(line));
-        server.longest
+        text.split('\n').for_each(|line| server.handle_line(line));
+        server.longest_call
     });
 });
 
@@ -42,9 +42,9 @@ struct Server {
     now: Now,
     requests: VecDeque<(RequestId, Duration)>,
     lists: VecDeque<RequestId>,
-    // Entries that it was told.
-    told: usize,
-    longest: Duration,
+    // How many entries it has received.
+    received: usize,
+    longest_call: Duration,
 }
 
 impl Server {
@@ -61,19 +61,26 @@ impl Server {
         };
         let now = Now { mono: Duration::ZERO, wall: WALL };
         let core = Core::new(&settings, now, 7);
-        let longest = Duration::ZERO;
-        let mut server = Self { core, now, requests: VecDeque::new(), lists: VecDeque::new(), told: 0, longest };
+        let mut server = Self {
+            core,
+            now,
+            requests: VecDeque::new(),
+            lists: VecDeque::new(),
+            received: 0,
+            longest_call: Duration::ZERO,
+        };
         server.call(|_, _| ());
         server
     }
 
-    fn happens(&mut self, line: &str) {
+    fn handle_line(&mut self, line: &str) {
         let (head, rest) = line.split_at_checked(1).unwrap_or_default();
         let number = rest.parse::<u64>().unwrap_or_default();
         match head {
             "{" | "2" => {
                 let Ok(message) = self.read(line) else { return };
-                let admitted = self.call(|core, now| core.admit(now).and_then(|()| core.admit_from(&message, now)).is_ok());
+                let admitted =
+                    self.call(|core, now| core.admit(now).and_then(|()| core.admit_from(&message, now)).is_ok());
                 if admitted {
                     let answer = self.call(|core, now| core.handle_gossip(now, &message));
                     assert!(size(&answer) <= MAX_MESSAGE);
@@ -81,9 +88,9 @@ impl Server {
             }
             "a" => {
                 let answer = self.read(rest).map_err(|why| ExchangeError::Other(why.to_string()));
-                self.settle(answer);
+                self.respond(answer);
             }
-            "f" => self.settle(Err(match number {
+            "f" => self.respond(Err(match number {
                 0 => ExchangeError::TimedOut,
                 1 => ExchangeError::Refused(String::new()),
                 2 => ExchangeError::SecretRejected,
@@ -92,8 +99,8 @@ impl Server {
             "l" => {
                 let Some(id) = self.lists.pop_front() else { return };
                 let list = Message::from_master_list(rest.as_bytes(), Validator { wall: self.now.wall, ..validator() });
-                self.told += list.as_ref().map_or(0, |list| list.entries.len());
-                // Nothing where the list has not changed.
+                self.received += list.as_ref().map_or(0, |list| list.entries.len());
+                // An empty list stands for one that has not changed.
                 let list =
                     list.map(|list| (!list.entries.is_empty()).then_some(list)).map_err(|error| error.to_string());
                 if self.call(|core, now| core.handle_list_read(now, id, list)).is_some() {
@@ -101,8 +108,8 @@ impl Server {
                     self.call(|core, now| core.handle_list_written(now, id, written));
                 }
             }
-            "t" => self.pass(number, true),
-            "s" => self.pass(number, false),
+            "t" => self.advance(number, true),
+            "s" => self.advance(number, false),
             // Stamps are below 2^53, and so are clocks.
             "w" => self.now.wall = number % (1 << 53),
             "c" => self.call(|core, now| core.handle_control(now, number != 0)),
@@ -118,34 +125,34 @@ impl Server {
             Some(message) => message,
             None => Message::from_json(line.as_bytes(), validator),
         };
-        self.told += message.as_ref().map_or(0, |message| message.entries.len());
+        self.received += message.as_ref().map_or(0, |message| message.entries.len());
         message
     }
 
-    fn settle(&mut self, answer: Result<Message, ExchangeError>) {
+    fn respond(&mut self, answer: Result<Message, ExchangeError>) {
         if let Some((id, _)) = self.requests.pop_front() {
             self.call(|core, now| core.handle_response(now, id, answer));
         }
     }
 
-    fn pass(&mut self, ms: u64, beats: bool) {
+    fn advance(&mut self, ms: u64, event_loop_turns: bool) {
         let until = self.now.mono + Duration::from_millis(ms.min(100_000_000));
         for step in 1..=MAX_STEPS {
             let next = self.core.poll_timeout().map_or(until, |next| next.clamp(self.now.mono, until));
             let next = if step == MAX_STEPS { until } else { next };
             self.now.wall += (next - self.now.mono).as_millis() as u64;
             self.now.mono = next;
-            if beats {
+            if event_loop_turns {
                 self.call(Core::handle_heartbeat);
             }
             let mut wakes = 0;
             while self.core.poll_timeout().is_some_and(|at| at <= next) {
                 self.call(Core::handle_timeout);
                 wakes += 1;
-                assert!(wakes < MAX_WAKES, "it does not come to rest");
+                assert!(wakes < MAX_WAKES, "it asks to be woken all the time");
             }
             while self.requests.front().is_some_and(|(_, deadline)| *deadline <= next) {
-                self.settle(Err(ExchangeError::TimedOut));
+                self.respond(Err(ExchangeError::TimedOut));
             }
             if next == until {
                 break;
@@ -156,7 +163,7 @@ impl Server {
     fn call<R>(&mut self, call: impl FnOnce(&mut Core, Now) -> R) -> R {
         let began = Instant::now();
         let result = call(&mut self.core, self.now);
-        self.longest = self.longest.max(began.elapsed());
+        self.longest_call = self.longest_call.max(began.elapsed());
         while let Some(action) = self.core.poll_action() {
             match action {
                 Action::Gossip { id, message, timeout, .. } => {
@@ -169,7 +176,7 @@ impl Server {
         }
         while self.core.poll_event().is_some() {}
         let known = self.core.members().entries().count();
-        assert!(known <= 1 + self.told, "it lists {known}, and was told of {}", self.told);
+        assert!(known <= 1 + self.received, "it lists {known} and has received {}", self.received);
         result
     }
 }

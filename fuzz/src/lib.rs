@@ -1,4 +1,4 @@
-//! What the fuzz targets share: the validator that everything comes in by, and bounds on what a call may take.
+//! Shared by the fuzz targets: the validator of all inputs, and bounds on the time and memory of a call.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::LazyLock;
@@ -10,28 +10,28 @@ use clustershazbot::origins::Origins;
 
 /// The wall clock of the server under test.
 pub const WALL: u64 = 1_800_000_000_000;
-/// Most that one call may take. Unoptimised checks and counters of coverage are in that.
+/// The longest time that one call may take, including the checks and coverage counters of fuzzing builds.
 const LIMIT: Duration = Duration::from_millis(10);
-/// Other work on the machine may take the processor away, hardly so many times.
+/// How often a call is tried: other work on the machine can slow down some tries, but not this many.
 const TRIES: usize = 10;
-/// Most bytes that a call may hold at a time, for each that it is given and besides: a list of reasons of two bytes each
-/// entry, the state of a core.
-const BYTES_PER_BYTE: usize = 256;
-const BYTES_BESIDES: usize = 1 << 20;
+/// The most memory that a call may hold: this many bytes per byte of input, for example for entries of two bytes, and
+/// this many in any case, for the state of a core.
+const HELD_PER_INPUT_BYTE: usize = 256;
+const HELD_ALWAYS: usize = 1 << 20;
 
-/// Own base URL, which nothing but itself may stand for.
+/// The base URL of the server under test.
 pub fn own() -> &'static ServerUrl {
     static OWN: LazyLock<ServerUrl> = LazyLock::new(|| ServerUrl::parse("http://own/").expect("valid"));
     &OWN
 }
 
-/// A server that may list any but loopback addresses, and knows nobody.
+/// The validator of a server that accepts all origins except loopback addresses, and knows no other server.
 pub fn validator() -> Validator<'static> {
     static ORIGINS: LazyLock<Origins> = LazyLock::new(|| Origins::new(own(), None).expect("valid"));
     Validator { wall: WALL, origins: Some(&ORIGINS), known: &|_| None }
 }
 
-/// Runs what does the same each time. It may neither take long, nor hold much, nor keep anything.
+/// Runs a call that does the same each time, and panics if it takes too long, holds too much memory or leaks.
 pub fn bounded(input: &[u8], mut call: impl FnMut()) {
     bounded_calls(input, || {
         let began = Instant::now();
@@ -40,39 +40,39 @@ pub fn bounded(input: &[u8], mut call: impl FnMut()) {
     });
 }
 
-/// The same of what calls several times, and says how long the longest of them took.
+/// The same for a function that makes several calls and returns the time of the longest.
 pub fn bounded_calls(input: &[u8], mut calls: impl FnMut() -> Duration) {
-    let most = BYTES_BESIDES + BYTES_PER_BYTE * input.len();
-    let mut kept = 0;
+    let max_held = HELD_ALWAYS + HELD_PER_INPUT_BYTE * input.len();
+    let mut leaked = 0;
     let mut longest = Duration::MAX;
     for _ in 0..TRIES {
-        let before = LIVE.load(Relaxed);
+        let before = IN_USE.load(Relaxed);
         PEAK.store(before, Relaxed);
         longest = longest.min(calls());
         let held = PEAK.load(Relaxed) - before;
-        assert!(held <= most, "it holds {held} bytes, for {}", input.len());
-        // What is made once, at the first call of all, is no leak.
-        kept = LIVE.load(Relaxed).saturating_sub(before);
-        if longest < LIMIT && kept == 0 {
+        assert!(held <= max_held, "it holds {held} bytes for an input of {}", input.len());
+        // Memory that only the first call allocates, for statics, is not a leak.
+        leaked = IN_USE.load(Relaxed).saturating_sub(before);
+        if longest < LIMIT && leaked == 0 {
             return;
         }
     }
     assert!(longest < LIMIT, "a call takes {longest:?}");
-    assert!(kept == 0, "each time {kept} bytes are kept");
+    assert!(leaked == 0, "each call leaks {leaked} bytes");
 }
 
-/// Whatever is sent on must be read as what it was.
-pub fn survives(message: &Message) {
+/// Panics if a message changes when it is written and read again.
+pub fn assert_round_trip(message: &Message) {
     let read = match field(message) {
-        Some(text) => Message::from_field(&text, validator()).expect("protocol 2").expect("our own words"),
-        None => Message::from_json(&message.to_json(), validator()).expect("our own message"),
+        Some(text) => Message::from_field(&text, validator()).expect("protocol 2").expect("written by us"),
+        None => Message::from_json(&message.to_json(), validator()).expect("written by us"),
     };
     assert_eq!(read, expected(message.clone()));
     assert_eq!(Message::from_json(&message.to_json_with(field(message)), validator()), Ok(read));
-    message.entries.iter().for_each(is_as_large_as_it_says);
+    message.entries.iter().for_each(assert_size_is_enough);
 }
 
-// The field with the cluster's name, which whoever sends a message puts there.
+// The field with the cluster's name, which the sender of a message adds.
 fn field(message: &Message) -> Option<String> {
     let name = message.cluster().map(|name| format!(" c{name}")).unwrap_or_default();
     message.to_field().map(|text| text + &name)
@@ -81,41 +81,42 @@ fn field(message: &Message) -> Option<String> {
 fn expected(mut message: Message) -> Message {
     message.skipped.clear();
     match &mut message.envelope {
-        // Stamps that are too old to be told are not told.
+        // Stamps that are too old are not written.
         Some(envelope) if envelope.freshness.stamps.iter().all(Option::is_none) => {
             envelope.freshness = Freshness::default()
         }
         Some(_) => {}
-        // In the order of the lists that they are sent in.
+        // Online and offline entries are written as two lists.
         None => message.entries.sort_by_key(|entry| entry.state),
     }
     message
 }
 
-// What bounds the size of messages is reckoned from it.
-fn is_as_large_as_it_says(entry: &Entry) {
+// The bound on the size of messages is computed from `Entry::size`.
+fn assert_size_is_enough(entry: &Entry) {
     let json = serde_json::to_string(entry).expect("JSON");
     assert!(json.len() < entry.size(), "{json} is longer than {}", entry.size());
     assert_eq!(ServerUrl::parse(entry.url.as_str()).as_ref(), Ok(&entry.url));
 }
 
-struct Counted;
+/// The system's allocator, with a count of the bytes in use.
+struct CountingAllocator;
 
-static LIVE: AtomicUsize = AtomicUsize::new(0);
+static IN_USE: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
 #[global_allocator]
-static ALLOCATOR: Counted = Counted;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-// SAFETY: the system's allocator does all of it.
-unsafe impl GlobalAlloc for Counted {
+// SAFETY: all calls are passed on to the system's allocator.
+unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        PEAK.fetch_max(LIVE.fetch_add(layout.size(), Relaxed) + layout.size(), Relaxed);
+        PEAK.fetch_max(IN_USE.fetch_add(layout.size(), Relaxed) + layout.size(), Relaxed);
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), Relaxed);
+        IN_USE.fetch_sub(layout.size(), Relaxed);
         unsafe { System.dealloc(at, layout) }
     }
 }
