@@ -19,7 +19,7 @@ const MORE: Duration = Duration::from_secs(3600);
 const INTERVALS_WITH_GIVEN_LISTS: u32 = 2;
 
 /// Starts servers at random times within one interval, so that their rounds have random phases, and runs until they know
-/// each other. Above [`FORMS_UP_TO`] servers, the master list's store serves nobody afterwards.
+/// each other. Above [`FORMS_UP_TO`] servers, the master list's store serves no server afterwards.
 pub fn settle(world: &mut World, servers: &[usize], interval: Duration) {
     world.fill_master_list(servers);
     if servers.len() <= FORMS_UP_TO {

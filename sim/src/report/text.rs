@@ -24,9 +24,8 @@ impl Report {
     }
 
     fn table(&self, v1: Option<&Self>) -> String {
-        // "ours" is version 2.
-        let version = if self.setup.is_all_v1() { "v1" } else { "ours" };
-        let head = v1.map_or(String::new(), |_| format!("{:>14}{:>9}", "v1", "v1/ours"));
+        let version = if self.setup.is_all_v1() { "v1" } else { "v2" };
+        let head = v1.map_or(String::new(), |_| format!("{:>14}{:>9}", "v1", "v1/v2"));
         let mut text = format!("{:<28}{version:>14}{head}\n", "");
         let mut line = |name: &str, value: &dyn Fn(&Self) -> f64| {
             let (own, other) = (value(self), v1.map(value));

@@ -155,7 +155,7 @@ impl World {
             Event::Member(event) if event.kind != MemberEventKind::Suspect => self.on_list_change(server, &event),
             Event::DuplicateUrl(url) => {
                 let details = format!("server {server} takes another process for one with its base URL, {url}");
-                self.report_violation("no rival", details);
+                self.report_violation("no false duplicate base URL", details);
             }
             Event::Member(_)
             | Event::Started

@@ -28,10 +28,10 @@ pub enum Process {
 
 impl Process {
     /// A process that starts now.
-    pub fn new(version: Version, settings: Settings, now: Now, seed: u64) -> Self {
+    pub fn new(version: Version, settings: &Settings, now: Now, seed: u64) -> Self {
         match version {
-            Version::V1 => Self::V1(Box::new(V1::new(settings, now, seed))),
-            Version::V2 => Self::V2(Box::new(Core::new(&settings, now, seed))),
+            Version::V1 => Self::V1(Box::new(V1::new(settings.clone(), now, seed))),
+            Version::V2 => Self::V2(Box::new(Core::new(settings, now, seed))),
         }
     }
 

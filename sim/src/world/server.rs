@@ -92,7 +92,7 @@ impl Server {
 
     /// Starts a new process. The one before must have ended.
     pub(super) fn start(&mut self, now: Now, seed: u64) {
-        self.process = Some(Process::new(self.version, self.settings.clone(), now, seed));
+        self.process = Some(Process::new(self.version, &self.settings, now, seed));
         (self.health, self.intended) = (Health::Up, State::Online);
         (self.pid, self.wake_at) = (self.pid + 1, None);
         self.restart_heartbeats(now.mono);
