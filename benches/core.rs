@@ -304,7 +304,7 @@ mod wire {
         let known = |text: &str| members.known(text);
         let (origins, wall) = (origins(), WALL);
         bencher.bench_local(|| {
-            Message::from_field(black_box(&text), Validator { wall, origins: Some(&origins), known: &known })
+            Message::from_field(black_box(&text), Validator { wall, origins: &origins, known: &known })
         });
     }
 
@@ -319,7 +319,7 @@ mod wire {
         let json = Message::new(entries(servers, Version::V1)).to_json();
         let (origins, wall) = (origins(), WALL);
         bencher.bench_local(|| {
-            Message::from_json(black_box(&json), Validator { wall, origins: Some(&origins), known: &|_| None })
+            Message::from_json(black_box(&json), Validator { wall, origins: &origins, known: &|_| None })
         });
     }
 
@@ -331,7 +331,7 @@ mod wire {
         let raw: Vec<_> = known.iter().map(|it| (it.state, raw(it))).collect();
         let known = |text: &str| members.known(text);
         let (origins, wall) = (origins(), WALL);
-        let validator = Validator { wall, origins: Some(&origins), known: &known };
+        let validator = Validator { wall, origins: &origins, known: &known };
         bencher.bench_local(|| Message::from_raw(black_box(raw.iter().copied()), validator));
     }
 

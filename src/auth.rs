@@ -22,14 +22,13 @@ use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::error::Error;
-use crate::message::ServerUrl;
+use crate::message::{ServerUrl, add_cluster_name};
 
 /// Secrets shorter than this, bytes, can be guessed from what a signature shows, or from a header in a log.
 const SHORT: usize = 16;
 /// How a header that is a signature begins.
 pub const SCHEME: &str = "Shazbot ";
-/// Before the name of a cluster, and before the signature at the end of an answer.
-const CLUSTER_WORD: &str = " c";
+/// Precedes the signature at the end of an answer.
 const MAC_WORD: &str = " h";
 
 /// A secret from the environment.
@@ -143,8 +142,7 @@ impl Gate {
     /// The field of a message of ours with the name of our cluster.
     pub fn named(&self, mut text: String) -> String {
         if let Some(name) = &self.cluster {
-            text.push_str(CLUSTER_WORD);
-            text.push_str(name);
+            add_cluster_name(&mut text, name);
         }
         text
     }

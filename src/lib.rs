@@ -2,8 +2,8 @@
 //!
 //! A pure core decides everything and does no I/O; the layers around it carry out what it decides. Imports go one way:
 //!
-//! `binding` → `engine` → `protocol` → `membership` → `message`, `config`, `auth`, `origins`, `error`,
-//! `clock`
+//! `binding` → `engine` → `protocol` → `membership` → `config` → `auth` → `message` → `origins` → `server_url` →
+//! `address`; `error` and `clock` may be imported by all.
 //!
 //! - [`membership`]: who is known, the merge, the ring, digests, tombstones. Pure.
 //! - [`protocol`]: probes and suspicion, rumours, repair, the master list, timers. Pure: inputs are `handle_*`, outputs
@@ -11,6 +11,7 @@
 //! - `engine`: the core behind one lock, and the task that carries out its actions over HTTP and files.
 //! - `binding`: what Node sees.
 
+pub mod address;
 pub mod auth;
 pub mod clock;
 pub mod config;
@@ -19,6 +20,7 @@ pub mod membership;
 pub mod message;
 pub mod origins;
 pub mod protocol;
+pub mod server_url;
 
 #[cfg(feature = "engine")]
 pub mod engine;

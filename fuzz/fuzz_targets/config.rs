@@ -3,8 +3,7 @@
 #![no_main]
 
 use clustershazbot::config::{Config, Environment};
-use clustershazbot::message::ServerUrl;
-use clustershazbot::origins::{address, is_never_a_server};
+use clustershazbot::address;
 use clustershazbot_fuzz::bounded;
 use libfuzzer_sys::fuzz_target;
 use url::Url;
@@ -42,17 +41,17 @@ fuzz_target!(|text: &str| {
             assert!(!format!("{config:?}").contains(MARK));
             assert!((0.1..=3600.0).contains(&config.settings.interval.as_secs_f64()));
             let own = &config.settings.base_url;
-            assert_eq!(ServerUrl::parse_allowed(own.as_str(), &config.origins).as_ref(), Ok(own));
+            assert_eq!(config.origins.parse(own.as_str()).as_ref(), Ok(own));
             text.split('\n').filter_map(|line| line.strip_prefix("? ")).for_each(|named| check(named, &config));
         }
     }
 });
 
 fn check(named: &str, config: &Config) {
-    let Ok(server) = ServerUrl::parse_allowed(named, &config.origins) else { return };
-    assert_eq!(ServerUrl::parse_allowed(server.as_str(), &config.origins), Ok(server.clone()));
+    let Ok(server) = config.origins.parse(named) else { return };
+    assert_eq!(config.origins.parse(server.as_str()), Ok(server.clone()));
     let url = Url::parse(server.as_str()).expect("a URL");
-    if let Some(address) = address(&url) {
-        assert!(!is_never_a_server(address), "{url}");
+    if let Some(address) = address::of_url(&url) {
+        assert!(!address::is_forbidden(address), "{url}");
     }
 }

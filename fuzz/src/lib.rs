@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use clustershazbot::message::{Entry, Freshness, Message, ServerUrl, Validator};
+use clustershazbot::message::{Entry, Freshness, Message, ServerUrl, Validator, add_cluster_name};
 use clustershazbot::origins::Origins;
 
 /// The wall clock of the server under test.
@@ -28,7 +28,7 @@ pub fn own() -> &'static ServerUrl {
 /// The validator of a server that accepts all origins except loopback addresses, and knows no other server.
 pub fn validator() -> Validator<'static> {
     static ORIGINS: LazyLock<Origins> = LazyLock::new(|| Origins::new(own(), None).expect("valid"));
-    Validator { wall: WALL, origins: Some(&ORIGINS), known: &|_| None }
+    Validator { wall: WALL, origins: &ORIGINS, known: &|_| None }
 }
 
 /// Runs a call that does the same each time, and panics if it takes too long, holds too much memory or leaks.
@@ -72,10 +72,13 @@ pub fn assert_round_trip(message: &Message) {
     message.entries.iter().for_each(assert_size_is_enough);
 }
 
-// The field with the cluster's name, which the sender of a message adds.
+// The field with the name of the cluster, as the engine sends it.
 fn field(message: &Message) -> Option<String> {
-    let name = message.cluster().map(|name| format!(" c{name}")).unwrap_or_default();
-    message.to_field().map(|text| text + &name)
+    let mut text = message.to_field()?;
+    if let Some(name) = message.cluster() {
+        add_cluster_name(&mut text, name);
+    }
+    Some(text)
 }
 
 fn expected(mut message: Message) -> Message {

@@ -20,7 +20,7 @@ use napi_derive::napi;
 use crate::config::{Config, Environment};
 use crate::engine::{Done, Engine, Report};
 use crate::error::Error;
-use crate::message::{ServerUrl, State};
+use crate::message::State;
 
 use packed::{PackedAnswer, PackedLists, PackedMessage, number, unpack};
 
@@ -123,7 +123,7 @@ impl NodeEngine {
         urls: Vec<String>,
     ) -> Vec<Option<&'static str>> {
         let config = Config::from_environment(&environment).ok();
-        let reason = |url: &String| ServerUrl::parse_allowed(url, &config.as_ref()?.origins).err();
+        let reason = |url: &String| config.as_ref()?.origins.parse(url).err();
         urls.iter().map(reason).collect()
     }
 

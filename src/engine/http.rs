@@ -170,7 +170,7 @@ pub async fn find_ourselves(config: &Config) {
     let found = Url::parse(config.settings.base_url.as_str()).ok();
     let Some(name) = found.as_ref().and_then(Url::domain) else { return };
     if let Ok(Ok(found)) = tokio::time::timeout(FIND_LIMIT, lookup_host((name, 0))).await {
-        found.for_each(|address| config.origins.own_address(address.ip()));
+        found.for_each(|address| config.origins.add_own_address(address.ip()));
     }
 }
 
@@ -324,7 +324,7 @@ mod tests {
         let error = resolve("127.0.0.1").err().expect("refused");
         assert!(error.to_string().contains("loopback"), "{error}");
         assert!(resolve("localhost").is_ok_and(|mut addresses| addresses.next().is_some()), "a proxy may be there");
-        origins.own_address("127.0.1.1".parse().expect("an address"));
+        origins.add_own_address("127.0.1.1".parse().expect("an address"));
         assert!(resolve("127.0.0.1").is_ok());
     }
 

@@ -4,7 +4,7 @@ use super::Shared;
 use super::http::Http;
 use super::store::Store;
 use crate::error::Error;
-use crate::message::{Message, ServerUrl, Validator};
+use crate::message::MasterList;
 use crate::protocol::RequestId;
 
 /// A read of a list, and what may follow.
@@ -19,23 +19,21 @@ pub struct Sync {
 /// that has not been read just before.
 pub async fn sync(shared: &Shared, http: &Http, store: &Store, sync: Sync) -> Result<(), Error> {
     let Sync { id, write, if_changed, timeout } = sync;
-    let mut of_others = Vec::new();
+    let mut foreign = Vec::new();
     let content = store.read(http, write, if_changed, timeout).await;
     let list = content.as_ref().map_err(Clone::clone).and_then(|content| {
         let Some(json) = &content.json else { return Ok(None) };
-        let validator = shared.validator(shared.clock.now(), &|_| None);
-        // Whom we may not list others may: they stay in the list.
-        let all = Message::from_master_list(json, Validator { origins: None, ..validator })
-            .map_err(|error| store.not_a_list(json, &error))?;
+        let list = MasterList::parse(json, shared.validator(shared.clock.now(), &|_| None));
+        let list = list.map_err(|error| store.not_a_list(json, &error))?;
         store.is_list(content);
-        of_others = all.entries;
-        of_others.retain(|entry| ServerUrl::parse_allowed(entry.url.as_str(), &shared.config.origins).is_err());
-        Message::from_master_list(json, validator).map(Some).map_err(|error| store.not_a_list(json, &error))
+        foreign = list.foreign;
+        Ok(Some(list.message))
     });
     if let (Some(mut joined), Ok(content)) =
         (shared.with_core(|core, now| core.handle_list_read(now, id, list))?, content)
     {
-        joined.entries.extend(of_others);
+        // Servers that we may not list stay in the list: others may list them.
+        joined.entries.extend(foreign);
         let written = store.write(http, joined.to_master_list(), content, timeout).await;
         shared.with_core(|core, now| core.handle_list_written(now, id, written))?;
     }

@@ -1,114 +1,114 @@
-//! What servers of ours tell each other: the field `shazbot` of a gossip message, one string, which crosses the boundary
-//! to JavaScript for next to nothing. It carries everything; a message that has it is read from it alone.
+//! `Envelope`: what version 2 servers tell each other in the field `shazbot` of a gossip message. The field is one string,
+//! which crosses to JavaScript cheaply. It carries the whole message; a receiver of version 2 reads nothing else.
 //!
-//! Words with a space between; no normalised URL has a space or a `>`, and none of it needs escaping in JSON. The first
-//! word is `2`, the protocol. The first letter of the others says what they are; a letter that is not known is passed
-//! over, so that a later version may add some:
+//! The field is a list of words separated by spaces. A normalised URL contains neither a space nor a `>`, and no word needs
+//! escapes in JSON. The first word is `2`, the version of the protocol. The first letter of each other word says what it is.
+//! A reader ignores words with a letter that it does not know, so that later versions may add some:
 //!
-//! | word | what it says |
+//! | word | meaning |
 //! |---|---|
-//! | `e<state><stamp>><url>[><life>]` | an entry; the state is `o` online, `x` offline, a capital of a monitor. The first is the sender's own, `s` in place of `e` |
-//! | `d<hash>.<cutoff>` | the hash, hexadecimal, over all that the sender lists, but for tombstones stamped before the cut-off |
-//! | `a<base>.<place>.<ages>` | stamps of online servers that follow each other in the order of the hashes of their URLs, from this place on |
+//! | `e<state><stamp>><url>[><v2>]` | an entry; the state is `o` online or `x` offline, in upper case for a monitor. The sender's own entry comes first, with `s` instead of `e` |
+//! | `d<hash>.<cutoff>` | the digest: a hexadecimal hash over all that the sender lists, except tombstones stamped before the cutoff |
+//! | `a<newest>.<index>.<ages>` | freshness stamps of consecutive online servers, in the order of the hashes of their URLs, from this index on |
 //! | `b<hashes>` | the hashes of the sender's buckets, 6 hexadecimal digits each |
-//! | `w<bits>` | the buckets whose entries are asked for, hexadecimal |
-//! | `m` | there is more to tell than fits |
-//! | `q<url>` | please try to reach this server |
-//! | `r<url>` | this server was reached |
+//! | `w<bits>` | the buckets whose entries the sender requests, hexadecimal |
+//! | `m` | the requested buckets have more entries than fit |
+//! | `q<url>` | an indirect probe request: please probe this server |
+//! | `r<url>` | an indirect probe succeeded: the sender reached this server |
 //! | `c<name>` | the sender's cluster |
-//! | `h<mac>` | a signature of what stands before it: see `auth.rs` |
-//! | `u` | the receiver does not answer, as far as the sender can tell, and should speak up |
+//! | `h<mac>` | the signature of everything before it, see `auth/signature.rs` |
+//! | `u` | the sender suspects the receiver, which should refute that |
 
-use std::fmt::Write;
-
-use super::{Entry, MAX_ENTRIES, Message, RawEntry, ServerUrl, State, Validator, is_cluster_name, too_many_entries};
+use super::words::{self, write};
+use super::{MAX_ENTRIES, Message, Validator, too_many_entries};
 use crate::error::Error;
+use crate::server_url::ServerUrl;
 
-/// Most stamps that one message carries by their place: three exchanges an interval then keep the stamps of a hundred
-/// servers fresh.
+/// Most freshness stamps of a message: with three exchanges per interval, these keep the stamps of a hundred servers fresh.
 pub const MAX_FRESHNESS_STAMPS: usize = 64;
 /// Most buckets of a digest.
 pub const MAX_BUCKETS: usize = 1_024;
-/// Most servers that one message asks to have tried.
-const MAX_ASKED: usize = 4;
-/// Stamps go by place in units of this many ms.
-const AGE_UNIT: u64 = 128;
-/// The characters of a number to the base of 64.
-const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-/// How much older than the newest a stamp is that is not told any more, in units: 18 bits, about 9 hours.
-const MAX_AGE: u64 = (1 << 18) - 1;
+/// Most indirect probes that a message requests or reports.
+const MAX_PROBES: usize = 4;
+/// The first word of the field.
+const PROTOCOL: &str = "2";
 
-/// What a message of ours carries besides entries.
+/// What a version 2 message carries in addition to entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Envelope {
-    /// Who sent it; None where its own entry is not acceptable.
+    /// Who sent it. None if its own entry was not accepted.
     pub sender: Option<ServerUrl>,
-    /// What the sender lists, in a number.
+    /// The digest of everything that the sender lists.
     pub digest: Option<Digest>,
-    /// Stamps by place. They mean nothing where the digests differ.
+    /// Freshness stamps. They mean nothing if the digests differ.
     pub freshness: Freshness,
-    /// The hashes of the sender's buckets: the answer to another digest.
+    /// The hashes of the sender's buckets: the response to a different digest.
     pub buckets: Vec<u32>,
-    /// Which buckets the sender asks for. Empty: none.
+    /// For each bucket, whether the sender requests its entries. Empty: none.
     pub requested_buckets: Vec<bool>,
-    /// Whether there was more to tell of the buckets asked for.
+    /// Whether the requested buckets have more entries than fit.
     pub has_more: bool,
-    /// Whether the receiver does not seem to answer, and should speak up.
+    /// Whether the sender suspects the receiver, which should refute that.
     pub suspects_receiver: bool,
-    /// Servers that the receiver is asked to try.
+    /// Servers that the receiver is asked to probe.
     pub probe_requests: Vec<ServerUrl>,
-    /// Servers that the sender was asked to try, and has reached.
+    /// Servers that the sender was asked to probe, and reached.
     pub probe_successes: Vec<ServerUrl>,
-    /// The name of the sender's cluster, where it has one. Whoever sends a message puts it there: `auth.rs`.
+    /// The name of the sender's cluster. Only read here: the engine adds it with [`add_cluster_name`].
     pub cluster: Option<String>,
 }
 
-/// All that a server lists, in a number that is the same where the lists are.
+/// A hash over all that a server lists, equal on two servers exactly if their lists are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Digest {
-    /// The number.
+    /// The hash.
     pub hash: u64,
-    /// Tombstones stamped before this, ms, are left out: somebody's clock may have expired them.
+    /// Tombstones stamped before this, ms, are left out: by another server's clock they may have expired.
     pub cutoff: u64,
 }
 
-/// Stamps of online servers that follow each other in the order of the hashes of their URLs, the first after the last.
+/// Stamps of consecutive online servers, in the order of the hashes of their URLs, wrapping around at the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Freshness {
-    /// The place of the first of them among all that are online.
+    /// The index of the first of them among all online servers.
     pub first: usize,
     /// Their stamps, ms, rounded down to a unit. None: too old to be told.
     pub stamps: Vec<Option<u64>>,
 }
 
+/// Whether this can be the name of a cluster: only characters that need no escapes.
+pub fn is_cluster_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    (1..=64).contains(&name.len()) && name.chars().all(fits)
+}
+
+/// Adds the word with the name of the sender's cluster to the field of a message.
+pub fn add_cluster_name(field: &mut String, name: &str) {
+    write(field, format_args!(" c{name}"));
+}
+
 impl Message {
-    /// The field that servers of ours read, if this is a message of ours.
+    /// Writes the `shazbot` field. None for a message in the form of version 1.
     pub fn to_field(&self) -> Option<String> {
         let envelope = self.envelope.as_ref()?;
         let mut text = String::with_capacity(64 + 100 * self.entries.len());
-        text.push('2');
+        text.push_str(PROTOCOL);
         for entry in &self.entries {
-            let tag = if envelope.sender.as_ref() == Some(&entry.url) { 's' } else { 'e' };
-            put(&mut text, format_args!(" {tag}{}", state_letter(entry)));
-            put(&mut text, format_args!("{}>{}", entry.stamp, entry.url));
-            if let Some(v2) = &entry.v2 {
-                put(&mut text, format_args!(">{v2}"));
-            }
+            text.push_str(if envelope.sender.as_ref() == Some(&entry.url) { " s" } else { " e" });
+            words::write_entry(&mut text, entry);
         }
-        if let Some(Digest { hash, cutoff }) = envelope.digest {
-            put(&mut text, format_args!(" d{hash:x}.{cutoff}"));
+        if let Some(digest) = envelope.digest {
+            text.push_str(" d");
+            words::write_digest(&mut text, digest);
         }
-        put_ages(&mut text, &envelope.freshness);
+        words::write_freshness(&mut text, &envelope.freshness);
         if !envelope.buckets.is_empty() {
             text.push_str(" b");
-            envelope.buckets.iter().for_each(|hash| put(&mut text, format_args!("{:06x}", hash & 0xff_ffff)));
+            words::write_buckets(&mut text, &envelope.buckets);
         }
         if !envelope.requested_buckets.is_empty() {
             text.push_str(" w");
-            for bits in envelope.requested_buckets.chunks(4) {
-                let bits = bits.iter().enumerate().fold(0, |sum, (bit, wanted)| sum | (u32::from(*wanted) << bit));
-                put(&mut text, format_args!("{bits:x}"));
-            }
+            words::write_requested(&mut text, &envelope.requested_buckets);
         }
         if envelope.has_more {
             text.push_str(" m");
@@ -116,153 +116,87 @@ impl Message {
         if envelope.suspects_receiver {
             text.push_str(" u");
         }
-        envelope.probe_requests.iter().for_each(|url| put(&mut text, format_args!(" q{url}")));
-        envelope.probe_successes.iter().for_each(|url| put(&mut text, format_args!(" r{url}")));
+        envelope.probe_requests.iter().for_each(|url| write(&mut text, format_args!(" q{url}")));
+        envelope.probe_successes.iter().for_each(|url| write(&mut text, format_args!(" r{url}")));
         Some(text)
     }
 
-    /// Reads the field. None: it is of a protocol that we do not speak, and the message counts as one of version 1.
+    /// Reads the `shazbot` field. None if it is of another protocol; the message then counts as one of version 1.
     pub fn from_field(text: &str, validator: Validator<'_>) -> Option<Result<Self, Error>> {
         let mut words = text.split(' ');
-        if words.next() != Some("2") {
+        if words.next() != Some(PROTOCOL) {
             return None;
         }
-        let (mut message, mut envelope, mut count) = (Self::default(), Envelope::default(), 0);
-        for word in words {
-            let Some(tag) = word.chars().next() else { continue };
-            let rest = &word[tag.len_utf8()..];
-            let good = match tag {
-                's' | 'e' if count >= MAX_ENTRIES => {
-                    return Some(Err(too_many_entries()));
-                }
-                's' | 'e' => {
-                    count += 1;
-                    let before = message.entries.len();
-                    message.take_word(rest, validator);
-                    if tag == 's' && envelope.sender.is_none() {
-                        envelope.sender = message.entries.get(before).map(|entry| entry.url.clone());
-                    }
-                    true
-                }
-                'd' => parse_digest(rest).map(|digest| envelope.digest = Some(digest)).is_some(),
-                'a' => parse_ages(rest).map(|ages| envelope.freshness = ages).is_some(),
-                'b' => parse_buckets(rest).map(|buckets| envelope.buckets = buckets).is_some(),
-                'w' => parse_wanted(rest).map(|wanted| envelope.requested_buckets = wanted).is_some(),
-                'm' => {
-                    envelope.has_more = true;
-                    true
-                }
-                'u' => {
-                    envelope.suspects_receiver = true;
-                    true
-                }
-                'q' => put_url(&mut envelope.probe_requests, rest, validator),
-                'r' => put_url(&mut envelope.probe_successes, rest, validator),
-                'c' => {
-                    envelope.cluster = Some(rest.into());
-                    is_cluster_name(rest)
-                }
-                _ => true,
-            };
-            if !good {
-                let why = format!("Invalid gossip message: its shazbot field is malformed at the word {tag:?}");
-                return Some(Err(Error::InvalidMessage(why)));
+        let mut reader = Reader { message: Self::default(), envelope: Envelope::default(), entries: 0, validator };
+        Some(words.try_for_each(|word| reader.read(word)).map(|()| reader.message.with(reader.envelope)))
+    }
+
+    fn with(self, envelope: Envelope) -> Self {
+        Self { envelope: Some(envelope), ..self }
+    }
+}
+
+struct Reader<'a> {
+    message: Message,
+    envelope: Envelope,
+    entries: usize,
+    validator: Validator<'a>,
+}
+
+impl Reader<'_> {
+    fn read(&mut self, word: &str) -> Result<(), Error> {
+        let Some(tag) = word.chars().next() else { return Ok(()) };
+        let value = &word[tag.len_utf8()..];
+        let envelope = &mut self.envelope;
+        let is_valid = match tag {
+            's' | 'e' => return self.read_entry(value, tag == 's'),
+            'd' => words::parse_digest(value).map(|digest| envelope.digest = Some(digest)).is_some(),
+            'a' => words::parse_freshness(value).map(|stamps| envelope.freshness = stamps).is_some(),
+            'b' => words::parse_buckets(value).map(|buckets| envelope.buckets = buckets).is_some(),
+            'w' => words::parse_requested(value).map(|requested| envelope.requested_buckets = requested).is_some(),
+            'm' => {
+                envelope.has_more = true;
+                true
             }
-        }
-        message.envelope = Some(envelope);
-        Some(Ok(message))
-    }
-
-    fn take_word(&mut self, word: &str, validator: Validator<'_>) {
-        let mut parts = word.splitn(3, '>');
-        let head = parts.next().unwrap_or_default();
-        let letter = head.chars().next().unwrap_or(' ');
-        let entry = RawEntry {
-            url: parts.next(),
-            monitor: matches!(letter, 'o' | 'x' | 'O' | 'X').then_some(letter.is_ascii_uppercase()),
-            stamp: head[letter.len_utf8().min(head.len())..].parse::<u64>().ok().map(|stamp| stamp as f64),
-            v2: parts.next(),
+            'u' => {
+                envelope.suspects_receiver = true;
+                true
+            }
+            'q' => add_server(&mut envelope.probe_requests, value, self.validator),
+            'r' => add_server(&mut envelope.probe_successes, value, self.validator),
+            'c' => {
+                envelope.cluster = Some(value.into());
+                is_cluster_name(value)
+            }
+            _ => true,
         };
-        let state = if letter.eq_ignore_ascii_case(&'o') { State::Online } else { State::Offline };
-        self.take(state, entry, validator);
+        if is_valid {
+            return Ok(());
+        }
+        Err(Error::InvalidMessage(format!("Invalid gossip message: its shazbot field has a malformed word {tag:?}")))
+    }
+
+    fn read_entry(&mut self, value: &str, is_sender: bool) -> Result<(), Error> {
+        if self.entries >= MAX_ENTRIES {
+            return Err(too_many_entries());
+        }
+        self.entries += 1;
+        let accepted = self.message.entries.len();
+        let (state, raw) = words::parse_entry(value);
+        self.message.add(state, raw, self.validator);
+        if is_sender && self.envelope.sender.is_none() {
+            self.envelope.sender = self.message.entries.get(accepted).map(|entry| entry.url.clone());
+        }
+        Ok(())
     }
 }
 
-// Writing to a string does not fail.
-fn put(text: &mut String, what: std::fmt::Arguments<'_>) {
-    let _ = text.write_fmt(what);
-}
-
-fn state_letter(entry: &Entry) -> char {
-    let letter = match entry.state {
-        State::Online => 'o',
-        State::Offline => 'x',
-    };
-    if entry.monitor { letter.to_ascii_uppercase() } else { letter }
-}
-
-fn put_url(urls: &mut Vec<ServerUrl>, text: &str, validator: Validator<'_>) -> bool {
-    if urls.len() < MAX_ASKED {
-        urls.extend(validator.server(text));
+// A server that we may not list is ignored, like those beyond the limit: the word is valid all the same.
+fn add_server(servers: &mut Vec<ServerUrl>, text: &str, validator: Validator<'_>) -> bool {
+    if servers.len() < MAX_PROBES {
+        servers.extend(validator.server(text));
     }
     true
-}
-
-fn parse_digest(text: &str) -> Option<Digest> {
-    let (hash, cutoff) = text.split_once('.')?;
-    Some(Digest { hash: u64::from_str_radix(hash, 16).ok()?, cutoff: cutoff.parse().ok()? })
-}
-
-fn parse_buckets(text: &str) -> Option<Vec<u32>> {
-    let (chunks, rest) = text.as_bytes().as_chunks::<6>();
-    if !rest.is_empty() || !is_bucket_count(chunks.len()) {
-        return None;
-    }
-    let hash = |chunk: &[u8; 6]| u32::from_str_radix(std::str::from_utf8(chunk).ok()?, 16).ok();
-    chunks.iter().map(hash).collect()
-}
-
-fn parse_wanted(text: &str) -> Option<Vec<bool>> {
-    if !is_bucket_count(text.len() * 4) {
-        return None;
-    }
-    let digits = text.chars().map(|digit| digit.to_digit(16)).collect::<Option<Vec<_>>>()?;
-    Some(digits.into_iter().flat_map(|digit| (0..4).map(move |bit| digit & (1 << bit) != 0)).collect())
-}
-
-fn is_bucket_count(count: usize) -> bool {
-    count.is_power_of_two() && (4..=MAX_BUCKETS).contains(&count)
-}
-
-// The newest stamp, the first place, and how much older each is, in 3 characters of 6 bits.
-fn put_ages(text: &mut String, ages: &Freshness) {
-    let units = |stamp: &u64| stamp / AGE_UNIT;
-    let Some(base) = ages.stamps.iter().flatten().map(units).max() else { return };
-    put(text, format_args!(" a{base}.{}.", ages.first));
-    for stamp in &ages.stamps {
-        let age = stamp.as_ref().map_or(MAX_AGE, |stamp| (base - units(stamp)).min(MAX_AGE));
-        for part in [age >> 12, age >> 6, age] {
-            text.push(char::from(DIGITS[(part & 63) as usize]));
-        }
-    }
-}
-
-fn parse_ages(text: &str) -> Option<Freshness> {
-    let (base, rest) = text.split_once('.')?;
-    let (first, ages) = rest.split_once('.')?;
-    let base: u64 = base.parse().ok().filter(|base| *base <= u64::MAX / AGE_UNIT)?;
-    let (ages, []) = ages.as_bytes().as_chunks::<3>() else { return None };
-    let stamp = |age: &[u8; 3]| {
-        let age = age.iter().try_fold(0, |sum, character| Some(sum << 6 | digit(*character)?))?;
-        // What a peer makes older than time itself is as good as too old.
-        Some(base.checked_sub(age).filter(|_| age < MAX_AGE).map(|units| units * AGE_UNIT))
-    };
-    let stamps = ages.iter().take(MAX_FRESHNESS_STAMPS).map(stamp).collect::<Option<Vec<_>>>()?;
-    Some(Freshness { first: first.parse().ok()?, stamps })
-}
-
-fn digit(character: u8) -> Option<u64> {
-    DIGITS.iter().position(|digit| *digit == character).map(|value| value as u64)
 }
 
 #[cfg(test)]
@@ -270,7 +204,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::tests::{WALL, validator};
-    use super::super::{EntryV2, Reason};
+    use super::super::words::STAMP_UNIT;
+    use super::super::{Entry, EntryV2, Reason, State};
     use super::*;
 
     fn read(text: &str) -> Option<Result<Message, Error>> {
@@ -298,35 +233,37 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_a_cluster_is_read() {
-        let cluster = |text| read(text).expect("protocol 2").map(|message| message.envelope.expect("ours").cluster);
-        assert_eq!(cluster("2 cblue-1"), Ok(Some("blue-1".into())));
+    fn the_cluster_name_is_read_as_it_is_written() {
+        let cluster = |text: &str| read(text).expect("protocol 2").map(|it| it.envelope.expect("an envelope").cluster);
+        let mut field = "2".to_owned();
+        add_cluster_name(&mut field, "blue-1");
+        assert_eq!(cluster(&field), Ok(Some("blue-1".into())));
         assert!(cluster("2 c").is_err() && cluster("2 ca/b").is_err());
     }
 
-    fn any_ours() -> impl Strategy<Value = Envelope> {
-        let stamp = prop::option::weighted(0.9, (WALL - 30_000_000..WALL).prop_map(|stamp| stamp & !(AGE_UNIT - 1)));
-        let ages = (0usize..40_000, prop::collection::vec(stamp, 0..MAX_FRESHNESS_STAMPS));
+    fn any_envelope() -> impl Strategy<Value = Envelope> {
+        let stamp = prop::option::weighted(0.9, (WALL - 30_000_000..WALL).prop_map(|stamp| stamp & !(STAMP_UNIT - 1)));
+        let stamps = (0usize..40_000, prop::collection::vec(stamp, 0..MAX_FRESHNESS_STAMPS));
         let bits = (2u32..10).prop_flat_map(|power| prop::collection::vec(any::<bool>(), 1usize << power));
         let buckets = (2u32..10).prop_flat_map(|power| prop::collection::vec(0u32..1 << 24, 1usize << power));
-        let urls = || prop::collection::vec(any_url(), 0..MAX_ASKED);
+        let urls = || prop::collection::vec(any_url(), 0..MAX_PROBES);
         let digest = prop::option::of((any::<u64>(), 0..WALL));
-        (ages, bits, buckets, urls(), urls(), digest, any::<bool>()).prop_map(
-            |(ages, wanted, buckets, asked, reached, digest, more)| Envelope {
+        (stamps, bits, buckets, urls(), urls(), digest, any::<bool>()).prop_map(
+            |((first, stamps), requested, buckets, requests, successes, digest, flag)| Envelope {
                 sender: None,
                 digest: digest.map(|(hash, cutoff)| Digest { hash, cutoff }),
-                freshness: if ages.1.iter().any(Option::is_some) {
-                    Freshness { first: ages.0, stamps: ages.1 }
+                freshness: if stamps.iter().any(Option::is_some) {
+                    Freshness { first, stamps }
                 } else {
                     Freshness::default()
                 },
                 buckets,
-                requested_buckets: wanted,
-                has_more: more,
+                requested_buckets: requested,
+                has_more: flag,
                 cluster: None,
-                suspects_receiver: !more,
-                probe_requests: asked,
-                probe_successes: reached,
+                suspects_receiver: !flag,
+                probe_requests: requests,
+                probe_successes: successes,
             },
         )
     }
@@ -335,35 +272,35 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
 
         #[test]
-        fn what_we_send_is_what_we_read(own in any_entry(), others in prop::collection::vec(any_entry(), 0..5), envelope in any_ours()) {
+        fn a_field_is_read_as_it_is_written(own in any_entry(), others in prop::collection::vec(any_entry(), 0..5), envelope in any_envelope()) {
             prop_assume!(others.iter().all(|entry| entry.url != own.url));
             let message = Message::new_v2(own, others, envelope);
-            let text = message.to_field().expect("ours");
+            let text = message.to_field().expect("a field");
             prop_assert_eq!(read(&text), Some(Ok(message)));
         }
 
         #[test]
-        fn whatever_comes_in_does_no_harm(text in "2( [sedabwmuqr][ -~]{0,40}){0,8}|\\PC{0,60}") {
+        fn no_input_causes_a_panic(text in "2( [sedabwmuqr][ -~]{0,40}){0,8}|\\PC{0,60}") {
             let _ = read(&text);
         }
     }
 
     #[test]
-    fn a_word_that_a_later_version_adds_is_passed_over_and_another_protocol_is_not_read() {
+    fn unknown_words_are_ignored_and_another_protocol_is_not_read() {
         assert_eq!(read("2 zebra m").and_then(Result::ok).and_then(|it| it.envelope).map(|it| it.has_more), Some(true));
         assert_eq!(read("3 m"), None);
         assert_eq!(read(""), None);
     }
 
     #[test]
-    fn a_sender_that_is_not_acceptable_spoils_only_its_own_entry() {
+    fn a_sender_that_is_not_accepted_does_not_affect_other_entries() {
         let message = read("2 so99>http://user@a/ eo5>http://b/").expect("protocol 2").expect("a message");
         assert_eq!((message.entries.len(), message.skipped.len()), (1, 1));
         assert_eq!(message.envelope.and_then(|envelope| envelope.sender), None);
     }
 
     #[test]
-    fn malformed_words_are_refused_whole() {
+    fn a_malformed_word_rejects_the_message() {
         for text in [
             "2 d5",
             "2 dx.5",

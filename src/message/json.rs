@@ -1,4 +1,4 @@
-//! Messages and master lists as JSON.
+//! Gossip messages and master lists as JSON: the form of version 1, which carries the `shazbot` field in addition.
 
 use std::fmt;
 
@@ -10,22 +10,20 @@ use serde_json::value::RawValue;
 use super::{Entry, MAX_ENTRIES, Message, RawEntry, State, Validator, too_many_entries};
 use crate::error::Error;
 
-impl Message {
-    /// The field of a message of ours, in the answer of a peer.
-    pub fn field_of(json: &[u8]) -> Result<Option<String>, Error> {
-        Ok(Parts::of_gossip(json)?.text())
-    }
+/// A master list as it was read.
+#[derive(Debug, Default)]
+pub struct MasterList {
+    /// Its entries.
+    pub message: Message,
+    /// Well-formed entries that this server may not list because of their origin. Other servers may, so these entries must
+    /// stay in the list when this server writes it.
+    pub foreign: Vec<Entry>,
+}
 
-    /// Reads the answer of a peer.
-    pub fn from_json(json: &[u8], validator: Validator<'_>) -> Result<Self, Error> {
-        let parts = Parts::of_gossip(json)?;
-        let envelope = parts.text().and_then(|text| Self::from_field(&text, validator));
-        envelope.unwrap_or_else(|| parts.read(validator, |_, raw| raw))
-    }
-
-    /// Reads a master list. Nothing at all is an empty list; a server written by hand needs no more than a `baseUrl`.
-    pub fn from_master_list(json: &[u8], validator: Validator<'_>) -> Result<Self, Error> {
-        // The byte order mark that some editors begin a file with.
+impl MasterList {
+    /// Reads a master list. An empty file is an empty list. An entry written by hand needs only a `baseUrl`.
+    pub fn parse(json: &[u8], validator: Validator<'_>) -> Result<Self, Error> {
+        // Some editors start a file with a byte order mark.
         let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
         if json.trim_ascii().is_empty() {
             return Ok(Self::default());
@@ -36,24 +34,43 @@ impl Message {
             ..raw
         })
     }
+}
+
+impl Message {
+    /// The `shazbot` field of a peer's response, if it has one.
+    pub fn field_of(json: &[u8]) -> Result<Option<String>, Error> {
+        Ok(Parts::of_gossip(json)?.text())
+    }
+
+    /// Reads a peer's response.
+    pub fn from_json(json: &[u8], validator: Validator<'_>) -> Result<Self, Error> {
+        let parts = Parts::of_gossip(json)?;
+        let v2 = parts.text().and_then(|text| Self::from_field(&text, validator));
+        v2.unwrap_or_else(|| Ok(parts.read(validator, |_, raw| raw)?.message))
+    }
+
+    /// Reads a master list, without the entries that this server may not list. See [`MasterList::parse`].
+    pub fn from_master_list(json: &[u8], validator: Validator<'_>) -> Result<Self, Error> {
+        Ok(MasterList::parse(json, validator)?.message)
+    }
 
     /// The body of a gossip request.
     pub fn to_json(&self) -> Vec<u8> {
         self.to_json_with(self.to_field())
     }
 
-    /// The same with what has become of the field of a message of ours.
+    /// The same, with a `shazbot` field that the caller has extended.
     pub fn to_json_with(&self, shazbot: Option<String>) -> Vec<u8> {
         to_json(&Wire { message: Some("gossip"), entries: self.lists(), offline: true, shazbot })
     }
 
-    /// The body of a master list: the online servers alone.
+    /// The body of a master list: only the online servers.
     pub fn to_master_list(&self) -> Vec<u8> {
         to_json(&Wire { message: None, entries: &self.entries, offline: false, shazbot: None })
     }
 }
 
-// The parts of a message as the text they are, so that what cannot be decoded spoils its own entry alone.
+// The values of a message as unparsed JSON, so that an entry that cannot be decoded does not affect the others.
 #[derive(serde::Deserialize)]
 struct Parts<'a> {
     #[serde(borrow)]
@@ -66,9 +83,12 @@ struct Parts<'a> {
     shazbot: Option<&'a RawValue>,
 }
 
+// Fills in the fields of an entry that may be missing.
+type Complete = for<'b> fn(&Fields<'_>, RawEntry<'b>) -> RawEntry<'b>;
+
 impl<'a> Parts<'a> {
     fn of(json: &'a [u8]) -> Result<Self, Error> {
-        // serde would take an array for the fields in their order.
+        // serde would accept an array as the fields in their order.
         if json.trim_ascii_start().first() != Some(&b'{') {
             return Err(Error::InvalidMessage("It is not a JSON object".into()));
         }
@@ -78,7 +98,8 @@ impl<'a> Parts<'a> {
     fn of_gossip(json: &'a [u8]) -> Result<Self, Error> {
         let parts = Self::of(json)?;
         if parts.message.is_none_or(|message| message.get() != "\"gossip\"") {
-            return Err(Error::InvalidMessage("It is no gossip message: its message is not \"gossip\"".into()));
+            let why = "It is not a gossip message: its field message is not \"gossip\"";
+            return Err(Error::InvalidMessage(why.into()));
         }
         Ok(parts)
     }
@@ -87,48 +108,55 @@ impl<'a> Parts<'a> {
         self.shazbot.and_then(text)
     }
 
-    // One entry at a time: a list may be as long as an answer, and an entry as deep.
-    fn read(
-        &self,
-        validator: Validator<'_>,
-        complete: for<'b> fn(&Fields<'_>, RawEntry<'b>) -> RawEntry<'b>,
-    ) -> Result<Message, Error> {
-        let (mut message, mut count) = (Message::default(), 0);
-        for (name, state, list) in [("online", State::Online, self.online), ("offline", State::Offline, self.offline)] {
-            let not_an_array = || Error::InvalidMessage(format!("Its {name} is not an array"));
-            let Some(list) = list else {
-                if state == State::Online {
-                    return Err(not_an_array());
-                }
-                continue;
-            };
+    fn read(&self, validator: Validator<'_>, complete: Complete) -> Result<MasterList, Error> {
+        let mut list = MasterList::default();
+        let mut count = 0;
+        let online = self.online.ok_or_else(|| not_an_array("online"))?;
+        for (name, state, json) in [("online", State::Online, Some(online)), ("offline", State::Offline, self.offline)]
+        {
+            let Some(json) = json else { continue };
+            // One entry at a time: a list may be as long as a response may be, and an entry as deeply nested.
             let take = |entry: &RawValue| {
                 count += 1;
                 if count <= MAX_ENTRIES {
-                    let fields = Fields::of(entry);
-                    let url = fields.url.and_then(text);
-                    let v2 = fields.shazbot.map(|v2| text(v2).unwrap_or_default());
-                    let raw = RawEntry {
-                        url: url.as_deref(),
-                        monitor: fields.monitor.and_then(|value| serde_json::from_str(value.get()).ok()),
-                        stamp: fields.stamp.and_then(|value| serde_json::from_str(value.get()).ok()),
-                        v2: v2.as_deref(),
-                    };
-                    message.take(state, complete(&fields, raw), validator);
+                    list.foreign.extend(add_entry(&mut list.message, state, entry, validator, complete));
                 }
                 count <= MAX_ENTRIES
             };
-            let read = Deserializer::from_str(list.get()).deserialize_seq(Each(take));
+            let read = Deserializer::from_str(json.get()).deserialize_seq(Each(take));
             if count > MAX_ENTRIES {
                 return Err(too_many_entries());
             }
-            read.map_err(|_| not_an_array())?;
+            read.map_err(|_| not_an_array(name))?;
         }
-        Ok(message)
+        Ok(list)
     }
 }
 
-// Gives the elements of a list to a function, until it returns false.
+fn not_an_array(name: &str) -> Error {
+    Error::InvalidMessage(format!("Its {name} is not an array"))
+}
+
+fn add_entry(
+    message: &mut Message,
+    state: State,
+    entry: &RawValue,
+    validator: Validator<'_>,
+    complete: Complete,
+) -> Option<Entry> {
+    let fields = Fields::of(entry);
+    let url = fields.url.and_then(text);
+    let v2 = fields.shazbot.map(|v2| text(v2).unwrap_or_default());
+    let raw = RawEntry {
+        url: url.as_deref(),
+        monitor: fields.monitor.and_then(|value| serde_json::from_str(value.get()).ok()),
+        stamp: fields.stamp.and_then(|value| serde_json::from_str(value.get()).ok()),
+        v2: v2.as_deref(),
+    };
+    message.add(state, complete(&fields, raw), validator)
+}
+
+// Passes the elements of an array to a function, until it returns false.
 struct Each<F>(F);
 
 impl<'de, F: FnMut(&'de RawValue) -> bool> Visitor<'de> for Each<F> {
@@ -148,7 +176,7 @@ impl<'de, F: FnMut(&'de RawValue) -> bool> Visitor<'de> for Each<F> {
     }
 }
 
-// What is looked at of an entry.
+// The fields of an entry, as unparsed JSON.
 #[derive(Default, serde::Deserialize)]
 struct Fields<'a> {
     #[serde(borrow, rename = "baseUrl")]
@@ -176,7 +204,7 @@ fn text(value: &RawValue) -> Option<String> {
 }
 
 fn to_json(wire: &Wire<'_>) -> Vec<u8> {
-    // Serialising strings and numbers to memory has no way to fail.
+    // Serialising strings and numbers to memory cannot fail.
     serde_json::to_vec(wire).unwrap_or_default()
 }
 
@@ -240,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_we_send_is_what_we_read() {
+    fn a_message_is_read_as_it_is_written() {
         let entry = |url, state, v2: Option<&str>| Entry {
             url: ServerUrl::parse(url).expect(url),
             monitor: url.ends_with("m/"),
@@ -259,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_is_refused_whole() {
+    fn json_that_is_not_a_gossip_message_is_rejected() {
         for json in [
             "null",
             "7",
@@ -280,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_entry_is_named_and_the_rest_is_read() {
+    fn a_bad_entry_is_reported_and_the_others_are_read() {
         let good = r#"{"baseUrl":"http://good/","monitor":false,"lastUpdate":5}"#;
         for (bad, reason) in [
             ("null".to_string(), "baseUrl"),
@@ -303,12 +331,22 @@ mod tests {
     }
 
     #[test]
-    fn a_master_list_written_by_hand_needs_only_base_urls() {
+    fn an_entry_of_a_master_list_needs_only_a_base_url() {
         let read = |json: &str| Message::from_master_list(json.as_bytes(), validator());
         assert_eq!(read(r#"{"online":[{"baseUrl":"http://a"}]}"#).expect("a list").entries.len(), 1);
         assert_eq!(read(" \n"), Ok(Message::default()));
         assert_eq!(read("\u{feff}{\"online\":[{\"baseUrl\":\"http://a\"}]}").expect("a list").entries.len(), 1);
         assert!(read("{}").is_err());
         assert!(read("<html>").is_err());
+    }
+
+    #[test]
+    fn entries_of_a_forbidden_origin_are_skipped_and_kept_for_writing_back() {
+        let json = r#"{"online":[{"baseUrl":"http://a"},{"baseUrl":"http://127.0.0.1:3000"},{"baseUrl":"ftp://b"}]}"#;
+        let list = MasterList::parse(json.as_bytes(), validator()).expect("a list");
+        let urls = |entries: &[Entry]| entries.iter().map(|entry| entry.url.to_string()).collect::<Vec<_>>();
+        assert_eq!(urls(&list.message.entries), ["http://a/"]);
+        assert_eq!(urls(&list.foreign), ["http://127.0.0.1:3000/"]);
+        assert_eq!(list.message.skipped.len(), 2);
     }
 }

@@ -1,4 +1,4 @@
-//! Base URLs of servers, checked and normalised.
+//! `ServerUrl`, the checked and normalised base URL of a server, and the hash that orders servers.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -8,23 +8,22 @@ use std::sync::Arc;
 use siphasher::sip::SipHasher13;
 use url::Url;
 
-use crate::origins::{Origins, address, is_never_a_server};
+use crate::address;
 
-/// Most characters of a base URL: the longest host name, 253, and as much again. Twenty-five thousand that somebody
-/// invents take 12 MB.
+/// Most characters of a base URL: twice the longest host name. 25 000 invented servers then take at most 12 MB.
 pub const MAX_URL: usize = 512;
 
-/// The base URL of a server, normalised, so that aliases of one server are one. Ends in `/`.
+/// The base URL of a server. Normalised, so that all spellings of one URL are equal. Ends in `/`.
 #[derive(Clone)]
-pub struct ServerUrl(Arc<Named>);
+pub struct ServerUrl(Arc<Inner>);
 
-// One allocation, one pointer: a server of ten thousand keeps ten thousand of these.
-struct Named {
+// One allocation and one pointer: with ten thousand servers a process holds ten thousand of these.
+struct Inner {
     key: u64,
     text: Box<str>,
 }
 
-/// A hash that is the same on every machine and in every version: servers compare what they make of it.
+/// A hash that is the same on every machine and in every version: servers compare digests made of it.
 pub fn stable_hash(bytes: &[u8]) -> u64 {
     let mut hasher = SipHasher13::new();
     hasher.write(bytes);
@@ -32,17 +31,13 @@ pub fn stable_hash(bytes: &[u8]) -> u64 {
 }
 
 impl ServerUrl {
-    /// Checks and normalises a base URL; the error says what is wrong with it, without repeating it.
+    /// Checks and normalises a base URL. The error says what is wrong, without repeating the URL.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        Self::parse_if(text, |_| Ok(()))
+        Self::parse_with_url(text).map(|(server, _)| server)
     }
 
-    /// The same of a server that somebody names.
-    pub fn parse_allowed(text: &str, origins: &Origins) -> Result<Self, &'static str> {
-        Self::parse_if(text, |url| origins.check(url))
-    }
-
-    fn parse_if(text: &str, check: impl Fn(&Url) -> Result<(), &'static str>) -> Result<Self, &'static str> {
+    /// Also returns the parsed URL, for further checks.
+    pub fn parse_with_url(text: &str) -> Result<(Self, Url), &'static str> {
         if text.chars().count() > MAX_URL {
             return Err("its URL is over 512 characters");
         }
@@ -62,24 +57,25 @@ impl ServerUrl {
         if url.query().is_some() || url.fragment().is_some() {
             return Err("its URL has a query or a fragment");
         }
-        // Everywhere else it is escaped; sizes of messages are reckoned as if nothing needed that in JSON.
+        // A quote is escaped everywhere but in a host. Message sizes are computed without JSON escapes.
         if url.as_str().contains('"') {
             return Err("its URL is malformed");
         }
-        if address(&url).is_some_and(is_never_a_server) {
-            return Err("its address is link-local or one of a cloud's own, where no server of a cluster is");
+        if address::of_url(&url).is_some_and(address::is_forbidden) {
+            return Err(
+                "its address is link-local, multicast or a cloud's metadata service, so no server can be there",
+            );
         }
-        check(&url)?;
         if !url.path().ends_with('/') {
             let path = format!("{}/", url.path());
             url.set_path(&path);
         }
-        // Normalising may have escaped what was in it.
+        // Normalising may have made it longer by escaping characters.
         if url.as_str().len() > MAX_URL {
             return Err("its URL is over 512 characters");
         }
         let text: Box<str> = url.as_str().into();
-        Ok(Self(Arc::new(Named { key: stable_hash(text.as_bytes()), text })))
+        Ok((Self(Arc::new(Inner { key: stable_hash(text.as_bytes()), text })), url))
     }
 
     /// The URL, ending in `/`.
@@ -87,7 +83,7 @@ impl ServerUrl {
         &self.0.text
     }
 
-    /// Its place in the order that all servers share: on the ring, in the buckets of a digest.
+    /// The hash of the URL, which orders servers the same way everywhere: on the ring and in the buckets of a digest.
     pub fn key(&self) -> u64 {
         self.0.key
     }
@@ -136,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn aliases_of_one_server_are_one() {
+    fn spellings_of_one_url_are_equal() {
         let url = |text| ServerUrl::parse(text).expect(text);
         for alias in ["http://a:80", "http://A/", "HTTP://a:80/", "http://a/."] {
             assert_eq!(url(alias).as_str(), "http://a/");
@@ -145,13 +141,13 @@ mod tests {
     }
 
     #[test]
-    fn the_shared_order_is_the_same_in_every_version() {
-        // Servers of different versions compare digests made of it: never change this number.
+    fn the_hash_of_a_url_never_changes() {
+        // Servers of different versions compare digests made of this hash: never change the number.
         assert_eq!(ServerUrl::parse("http://a/").expect("valid").key(), 10_215_502_573_201_906_603);
     }
 
     #[test]
-    fn urls_that_no_server_has_are_refused() {
+    fn invalid_base_urls_are_rejected_with_a_reason() {
         let long = format!("http://a/{}", "x".repeat(MAX_URL));
         let long_when_escaped = format!("http://a/{}", "é".repeat(MAX_URL / 2));
         for (text, reason) in [

@@ -1,0 +1,125 @@
+//! Checks entries as they come in: the URL and its origin, the types of the fields, and stamps too far in the future.
+
+use super::entry::{Entry, EntryV2, State};
+use crate::origins::Origins;
+use crate::server_url::ServerUrl;
+
+/// How far ahead of our clock a stamp may be, ms. Two clocks may each be an hour wrong; an hour is to spare.
+pub const MAX_AHEAD: u64 = 3 * 3_600_000;
+/// The largest integer that a JavaScript number holds exactly.
+const MAX_STAMP: f64 = 9_007_199_254_740_992.0;
+
+/// What incoming entries are checked against.
+#[derive(Clone, Copy)]
+pub struct Validator<'a> {
+    /// Our clock, ms since the epoch.
+    pub wall: u64,
+    /// Which servers we may list.
+    pub origins: &'a Origins,
+    /// Looks up a listed server by the exact text of its URL, to skip parsing and checks.
+    pub known: &'a dyn Fn(&str) -> Option<ServerUrl>,
+}
+
+impl Validator<'_> {
+    pub(super) fn server(&self, text: &str) -> Result<ServerUrl, &'static str> {
+        (self.known)(text).map_or_else(|| self.origins.parse(text), Ok)
+    }
+}
+
+/// The fields of an entry before they are checked, from JSON, a word of the `shazbot` field, or JavaScript.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RawEntry<'a> {
+    /// Its `baseUrl`, if that is a string.
+    pub url: Option<&'a str>,
+    /// Its `monitor`, if that is a boolean.
+    pub monitor: Option<bool>,
+    /// Its `lastUpdate`, if that is a number.
+    pub stamp: Option<f64>,
+    /// Its `shazbot` field. If that is not a string, the empty string, which is malformed too.
+    pub v2: Option<&'a str>,
+}
+
+/// Why an entry is not accepted.
+pub(super) struct Rejected {
+    pub reason: &'static str,
+    /// The entry, if it is well-formed and only its origin is refused.
+    pub entry: Option<Entry>,
+}
+
+impl From<&'static str> for Rejected {
+    fn from(reason: &'static str) -> Self {
+        Self { reason, entry: None }
+    }
+}
+
+impl RawEntry<'_> {
+    pub(super) fn check(self, state: State, validator: Validator<'_>) -> Result<Entry, Rejected> {
+        let text = self.url.ok_or("it is not an object with a string baseUrl")?;
+        let (server, origin) = if let Some(server) = (validator.known)(text) {
+            (server, Ok(()))
+        } else {
+            let (server, url) = ServerUrl::parse_with_url(text)?;
+            (server, validator.origins.check(&url))
+        };
+        let entry = self.with_url(server, state, validator.wall);
+        match origin {
+            Ok(()) => Ok(entry?),
+            Err(reason) => Err(Rejected { reason, entry: entry.ok() }),
+        }
+    }
+
+    fn with_url(self, url: ServerUrl, state: State, wall: u64) -> Result<Entry, &'static str> {
+        let monitor = self.monitor.ok_or("its monitor is missing or not a boolean")?;
+        let stamp = self.stamp.ok_or("its lastUpdate is missing or not a number")?;
+        if !(0.0..=MAX_STAMP).contains(&stamp) {
+            return Err("its lastUpdate is not between 0 and 2^53");
+        }
+        let stamp = stamp as u64;
+        let v2 = self.v2.map(|text| EntryV2::parse(text).ok_or("its shazbot field is malformed")).transpose()?;
+        let newest = v2.as_ref().map_or(stamp, |v2| stamp.max(v2.incarnation));
+        if newest > wall + MAX_AHEAD {
+            return Err("its lastUpdate or incarnation is over 3 h ahead of our clock");
+        }
+        Ok(Entry { url, monitor, state, stamp, v2 })
+    }
+}
+
+/// An entry that was not accepted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Skipped {
+    /// Its URL without user name, password, query and fragment, cut to 200 characters, with control characters escaped.
+    /// Empty if it has none.
+    pub name: String,
+    /// What is wrong with it.
+    pub reason: &'static str,
+}
+
+impl Skipped {
+    pub(super) fn new(url: &str, reason: &'static str) -> Self {
+        Self { name: printable(url), reason }
+    }
+}
+
+fn printable(url: &str) -> String {
+    // A query may hold a signature, and the text before an @ a password.
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    let masked = url.rsplit_once('@').map(|(before, after)| {
+        let scheme = before.split_once("://").map(|(scheme, _)| format!("{scheme}://")).unwrap_or_default();
+        format!("{scheme}***@{after}")
+    });
+    masked.as_deref().unwrap_or(url).chars().take(200).flat_map(char::escape_debug).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_skipped_entry_shows_no_password() {
+        assert_eq!(printable("http://user:hunter2@a/"), "http://***@a/");
+        assert_eq!(printable("user:hunter2@a"), "***@a");
+        assert_eq!(printable(&format!("http://{}@a/", "x".repeat(300))), "http://***@a/");
+        assert_eq!(printable("http://a/\n"), "http://a/\\n");
+        assert_eq!(printable("http://a/?signature=hunter2"), "http://a/");
+    }
+}
