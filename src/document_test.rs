@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::auth::{Gate, Keyring, Mode, Secret};
+use crate::auth::{Keyring, Mode, PeerAuth, Secret};
 use crate::clock::Now;
 use crate::membership::{Members, supersedes};
 use crate::message::tests::{WALL, validator};
@@ -117,12 +117,12 @@ fn digests_and_stamps_by_place_are_those_documented() {
 fn signatures_are_those_documented() {
     let lines = columns("signature");
     let value = |name| lines.iter().find(|line| line[0] == name).expect(name)[1];
-    let secrets = Keyring { main: Secret::new(value("secret").into()), also: None };
-    let gate = Gate { mode: Mode::Signed, secrets, cluster: None };
+    let secrets = Keyring::new(Secret::new(value("secret").into()), None);
+    let auth = PeerAuth { mode: Mode::Signed, secrets, cluster: None };
     let answerer = ServerUrl::parse("http://b:3000/").expect("valid");
-    let proof = gate.check(value("Authorization"), Some(value("envelope")), &answerer).expect("signed");
-    let unsigned = gate.verified(value("nonce"), &answerer, value("answer")).expect("signed");
-    assert_eq!(gate.answer(&proof, &answerer, unsigned.into()), value("answer"));
+    let proof = auth.check_request(value("Authorization"), Some(value("envelope")), &answerer).expect("signed");
+    let unsigned = auth.verify_response(value("nonce"), &answerer, value("answer")).expect("signed");
+    assert_eq!(auth.sign_response(&proof, &answerer, unsigned.into()), value("answer"));
     for field in [value("envelope"), value("answer")] {
         assert!(
             Message::from_field(field, validator())

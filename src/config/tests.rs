@@ -1,7 +1,7 @@
-//! The environment, as it is read.
+//! Tests of the configuration.
 
 use super::*;
-use crate::auth::Mode;
+use crate::auth::{Mode, Secret};
 
 fn environment(changes: &[(&str, Option<&str>)]) -> Environment {
     let mut environment: Environment = [
@@ -36,7 +36,7 @@ fn the_defaults_are_those_of_the_readme() {
 }
 
 #[test]
-fn one_missing_variable_is_named_in_v1s_words() {
+fn a_missing_variable_is_named_in_version_1s_words() {
     for name in [
         "SHAZBOT_SECRET",
         "SHAZBOT_CONTROL_SECRET",
@@ -52,7 +52,7 @@ fn one_missing_variable_is_named_in_v1s_words() {
 }
 
 #[test]
-fn every_problem_is_reported_at_once_and_no_secret_with_it() {
+fn all_problems_are_reported_together_without_secrets() {
     let error = read(&[
         ("SHAZBOT_SECRET", Some("hunter2\n")),
         ("SHAZBOT_CONTROL_SECRET", Some(" hunter2")),
@@ -70,7 +70,7 @@ fn every_problem_is_reported_at_once_and_no_secret_with_it() {
 }
 
 #[test]
-fn numbers_are_seconds_within_their_range() {
+fn numbers_are_seconds_within_a_range() {
     let interval = |value| read(&[("SHAZBOT_GOSSIP_INTERVAL", Some(value))]).map(|it| it.settings.interval);
     assert_eq!(interval("0.5"), Ok(Duration::from_millis(500)));
     assert_eq!(interval(" 1e1 "), Ok(Duration::from_secs(10)));
@@ -80,7 +80,7 @@ fn numbers_are_seconds_within_their_range() {
 }
 
 #[test]
-fn booleans_are_true_in_any_case_and_else_false() {
+fn a_boolean_is_true_only_as_the_word_true_in_any_case() {
     let monitor = |value| read(&[("SHAZBOT_MONITOR", Some(value))]).expect(value).settings.monitor;
     assert!(monitor("true") && monitor("TRUE"));
     assert!(!monitor("1") && !monitor("yes") && !monitor(""));
@@ -95,24 +95,24 @@ fn a_list_in_a_file_needs_no_update_variables() {
     ])
     .expect("valid");
     let file = Location::File("/tmp/list.json".into());
-    assert_eq!(config.lists, [List { read: file.clone(), write: file }]);
-    assert!(read(&[("SHAZBOT_MASTER_LIST_UPDATE_AUTH", Some(""))]).expect("valid").list_update_auth.is_none());
+    assert_eq!(config.master_lists.lists, [List { read: file.clone(), write: file }]);
+    assert!(read(&[("SHAZBOT_MASTER_LIST_UPDATE_AUTH", Some(""))]).expect("valid").master_lists.update_auth.is_none());
 }
 
 #[test]
-fn a_location_in_words_shows_no_signature() {
+fn a_printed_location_shows_no_signature() {
     let config = read(&[]).expect("valid");
-    assert_eq!(config.lists[0].read.to_string(), "https://store/list.json");
+    assert_eq!(config.master_lists.lists[0].read.to_string(), "https://store/list.json");
     assert!(!format!("{config:?}").contains("abc"));
 }
 
 #[test]
-fn there_may_be_several_lists_each_with_a_place_to_write_it() {
+fn several_lists_each_need_a_url_to_write_to() {
     let config = read(&[
         ("SHAZBOT_MASTER_LIST", Some("https://store/list.json?a  file:///tmp/list.json")),
         ("SHAZBOT_MASTER_LIST_UPDATE", Some("https://store/list.json?b\nfile:///tmp/list.json")),
     ]);
-    let lists = config.expect("valid").lists;
+    let lists = config.expect("valid").master_lists.lists;
     assert_eq!(lists.len(), 2);
     assert_ne!(lists[0].read, lists[0].write);
     assert_eq!(lists[1].read, lists[1].write);
@@ -129,7 +129,7 @@ fn there_may_be_several_lists_each_with_a_place_to_write_it() {
 }
 
 #[test]
-fn a_list_that_is_wrong_is_the_one_thing_that_is_said_of_it() {
+fn an_invalid_list_is_the_only_problem_reported_for_it() {
     let list = |value| {
         let changes = [
             ("SHAZBOT_MASTER_LIST", Some(value)),
@@ -145,10 +145,10 @@ fn a_list_that_is_wrong_is_the_one_thing_that_is_said_of_it() {
 }
 
 #[test]
-fn headers_of_an_update_are_an_object_of_strings() {
+fn update_headers_are_a_json_object_of_strings() {
     let headers = |json: &str| read(&[("SHAZBOT_MASTER_LIST_UPDATE_HEADERS", Some(json))]);
     let config = headers(r#"{"x-ms-blob-type":"BlockBlob","X-Token":"hunter2"}"#).expect("valid");
-    assert_eq!(config.list_update_headers.len(), 2);
+    assert_eq!(config.master_lists.update_headers.len(), 2);
     assert!(!format!("{config:?}").contains("hunter2"));
     for wrong in [
         "hunter2",
@@ -166,7 +166,7 @@ fn headers_of_an_update_are_an_object_of_strings() {
 }
 
 #[test]
-fn a_state_file_is_a_path_or_the_url_of_one() {
+fn a_state_file_is_a_path_or_a_file_url() {
     for value in ["/var/lib/app/cluster.json", "file:///var/lib/app/cluster.json"] {
         let config = read(&[("SHAZBOT_STATE_FILE", Some(value))]).expect("valid");
         assert_eq!(config.state_file, Some("/var/lib/app/cluster.json".into()));
@@ -179,7 +179,7 @@ fn a_state_file_is_a_path_or_the_url_of_one() {
 }
 
 #[test]
-fn what_says_who_may_speak_is_read() {
+fn the_variables_for_authentication_are_read() {
     let config = read(&[
         ("SHAZBOT_AUTH", Some("sign")),
         ("SHAZBOT_CLUSTER", Some("blue-1")),
@@ -188,8 +188,8 @@ fn what_says_who_may_speak_is_read() {
         ("SHAZBOT_ALLOWED_ORIGINS", Some("http://a:3000,10.0.0.0/8")),
     ])
     .expect("valid");
-    assert_eq!((config.gate.mode, config.gate.cluster.as_deref()), (Mode::Sign, Some("blue-1")));
-    assert!(config.list_needs_secret && config.gate.secrets.matches("another gossip secret"));
+    assert_eq!((config.peer_auth.mode, config.peer_auth.cluster.as_deref()), (Mode::Sign, Some("blue-1")));
+    assert!(config.list_needs_secret && config.peer_auth.secrets.matches("another gossip secret"));
     assert!(!config.control.matches("another gossip secret"));
     for (name, value) in [
         ("SHAZBOT_AUTH", "Signed"),
@@ -204,7 +204,7 @@ fn what_says_who_may_speak_is_read() {
 }
 
 #[test]
-fn weak_secrets_are_named_and_not_shown() {
+fn weak_secrets_are_reported_without_showing_them() {
     let weak = |gossip, control| {
         let secrets = [("SHAZBOT_SECRET", Some(gossip)), ("SHAZBOT_CONTROL_SECRET", Some(control))];
         read(&secrets).expect("valid").weak
@@ -215,7 +215,7 @@ fn weak_secrets_are_named_and_not_shown() {
 }
 
 #[test]
-fn proxies_are_used_only_where_node_would() {
+fn proxies_are_used_only_if_node_would_use_them() {
     let proxy = ("HTTP_PROXY", Some("http://proxy:3128"));
     assert_eq!(read(&[proxy]).expect("valid").network.http_proxy, None);
     let config = read(&[proxy, ("NODE_USE_ENV_PROXY", Some("1"))]).expect("valid");

@@ -87,7 +87,7 @@ impl Http {
         let http = Self {
             gossip: client(Policy::none(), Some(Arc::clone(&resolver)), usize::MAX)?,
             fresh: client(Policy::none(), Some(resolver), 0)?,
-            lists: ListHttp::new(config, |policy| client(policy, None, usize::MAX))?,
+            lists: ListHttp::new(&config.master_lists, |policy| client(policy, None, usize::MAX))?,
             places: Semaphore::new(MAX_EXCHANGES),
             large: Semaphore::new(LARGE_AT_A_TIME),
         };

@@ -14,7 +14,7 @@ use url::Url;
 use super::http::{MAX_BODY, cause, header_value, read_up_to};
 use super::store::Version;
 use crate::auth::Secret;
-use crate::config::Config;
+use crate::config::MasterLists;
 
 /// How many redirects are followed to the master list (the number of Node's `fetch`).
 const MAX_REDIRECTS: usize = 20;
@@ -29,22 +29,22 @@ pub struct ListHttp {
 
 impl ListHttp {
     /// `client` makes one that follows redirects as it is told.
-    pub fn new(config: &Config, client: impl Fn(Policy) -> Result<Client, String>) -> Result<Self, String> {
+    pub fn new(config: &MasterLists, client: impl Fn(Policy) -> Result<Client, String>) -> Result<Self, String> {
         let mut update_headers = HeaderMap::new();
         update_headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        for (name, value) in &config.list_update_headers {
+        for (name, value) in &config.update_headers {
             // The configuration has checked the names.
             if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
                 update_headers.insert(name, header_value(value));
             }
         }
-        if let Some(auth) = &config.list_update_auth {
+        if let Some(auth) = &config.update_auth {
             update_headers.insert(AUTHORIZATION, header_value(auth));
         }
         Ok(Self {
             get: client(Policy::limited(MAX_REDIRECTS))?,
             put: client(within_origin())?,
-            auth: config.list_auth.clone(),
+            auth: config.auth.clone(),
             update_headers,
         })
     }

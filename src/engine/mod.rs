@@ -102,8 +102,8 @@ impl Engine {
 
     /// Checks the header of a gossip request that is not signed.
     pub fn authorize_gossip(&self, header: &str) -> Result<(), Error> {
-        let Config { gate, settings, .. } = &self.shared.config;
-        gate.check(header, None, &settings.base_url).map(drop)
+        let Config { peer_auth: gate, settings, .. } = &self.shared.config;
+        gate.check_request(header, None, &settings.base_url).map(drop)
     }
 
     /// Checks the header of a control request.
@@ -117,7 +117,7 @@ impl Engine {
 
     /// Checks the header of a request for the list. Returns whether the offline servers are shown too.
     pub fn authorize_list(&self, header: &str) -> Result<bool, Error> {
-        let Config { control, gate, list_needs_secret, .. } = &self.shared.config;
+        let Config { control, peer_auth: gate, list_needs_secret, .. } = &self.shared.config;
         let is_control = control.matches(header);
         if is_control || !list_needs_secret || gate.secrets.matches(header) {
             Ok(is_control)
@@ -139,9 +139,9 @@ impl Engine {
     /// The header and the field of a message of ours. Returns the field of the answer; None where it is of a protocol that
     /// we do not speak.
     pub fn exchange(&self, header: &str, text: &str) -> Result<Option<String>, Error> {
-        let Config { gate, settings, .. } = &self.shared.config;
+        let Config { peer_auth: gate, settings, .. } = &self.shared.config;
         let own = &settings.base_url;
-        let proof = gate.check(header, Some(text), own)?;
+        let proof = gate.check_request(header, Some(text), own)?;
         let answer = self.shared.with_core(|core, now| {
             core.admit(now)?;
             let known = |text: &str| core.members().known(text);
@@ -152,7 +152,7 @@ impl Engine {
             core.admit_from(&message, now)?;
             Ok(core.handle_gossip(now, &message).to_field())
         })??;
-        Ok(answer.map(|text| gate.answer(&proof, own, gate.named(text))))
+        Ok(answer.map(|text| gate.sign_response(&proof, own, gate.with_cluster(text))))
     }
 
     /// A control request, authorised already.
@@ -300,9 +300,9 @@ impl Shared {
         message: &Message,
         (timeout, fresh): (Duration, bool),
     ) -> Result<Message, ExchangeError> {
-        let gate = &self.config.gate;
+        let gate = &self.config.peer_auth;
         let other = |error: Error| ExchangeError::Other(error.to_string());
-        let text = message.to_field().map(|text| gate.named(text));
+        let text = message.to_field().map(|text| gate.with_cluster(text));
         let request = gate.request(to, text.as_deref()).map_err(|why| ExchangeError::Other(why.into()))?;
         let body = message.to_json_with(text);
         self.meter.sent(body.len());
@@ -313,7 +313,7 @@ impl Shared {
             None => Message::from_json(&body, validator).map_err(other)?,
             Some(nonce) => {
                 let text = Message::field_of(&body).map_err(other)?;
-                let text = text.as_deref().and_then(|text| gate.verified(&nonce, to, text));
+                let text = text.as_deref().and_then(|text| gate.verify_response(&nonce, to, text));
                 let answer = text.and_then(|text| Message::from_field(text, validator));
                 answer
                     .ok_or_else(|| ExchangeError::Other("its answer is not signed with our secret".into()))?
@@ -372,7 +372,8 @@ impl Shared {
         }
         let http = Arc::new(http);
         let mut tasks = JoinSet::new();
-        let stores: Vec<_> = self.config.lists.iter().map(|list| Arc::new(Store::new(list.clone()))).collect();
+        let stores: Vec<_> =
+            self.config.master_lists.lists.iter().map(|list| Arc::new(Store::new(list.clone()))).collect();
         let mut list_tasks: Vec<Option<AbortHandle>> = stores.iter().map(|_| None).collect();
         while !self.stop.load(Ordering::Acquire) {
             let (actions, notices, wait) = self.with_inner(|inner, now| {

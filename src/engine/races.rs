@@ -70,8 +70,8 @@ async fn run(shared: &Shared, http: &Http, store: &Store) {
 async fn race(number: usize) {
     let [one, other] = ["one", "other"].map(|name| shared(&format!("http://{name}-{number}.test/")));
     let (http, _) = Http::new(&one.config).expect("clients");
-    let store = || Store::new(one.config.lists[0].clone());
-    let Location::Http(url) = &one.config.lists[0].write else { panic!("the store is no file") };
+    let store = || Store::new(one.config.master_lists.lists[0].clone());
+    let Location::Http(url) = &one.config.master_lists.lists[0].write else { panic!("the store is no file") };
     let empty = http.lists.put(url, None, br#"{"online":[]}"#.to_vec(), RACE).await;
     assert!(empty.is_ok(), "an empty list");
     let stores = [store(), store()];

@@ -44,7 +44,8 @@ pub struct Secrets(Vec<String>);
 
 impl Secrets {
     pub fn of(config: &Config) -> Self {
-        let secrets = [&config.gate.secrets, &config.control].into_iter().flat_map(Keyring::all).map(Secret::expose);
+        let secrets =
+            [&config.peer_auth.secrets, &config.control].into_iter().flat_map(Keyring::all).map(Secret::expose);
         let mut secrets: Vec<_> =
             secrets.flat_map(|secret| [secret.to_owned(), secret.escape_debug().to_string()]).collect();
         // One may be the beginning of another.

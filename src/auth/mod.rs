@@ -1,0 +1,244 @@
+//! Authentication between servers: what this one sends, what it accepts, and which cluster a message must belong to.
+
+mod secret;
+mod signature;
+
+use crate::error::Error;
+use crate::message::add_cluster_name;
+use crate::server_url::ServerUrl;
+
+pub use secret::{Keyring, Secret};
+use signature::RequestSignature;
+pub use signature::SCHEME;
+
+/// `SHAZBOT_AUTH`: what is sent, and what is accepted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Sends the secret; also accepts signatures.
+    #[default]
+    Plain,
+    /// Sends signatures; also accepts the secret.
+    Sign,
+    /// Sends and accepts only signatures.
+    Signed,
+}
+
+/// How this server and its peers prove to each other that they belong together.
+#[derive(Clone, Debug)]
+pub struct PeerAuth {
+    /// What is sent and accepted.
+    pub mode: Mode,
+    /// `SHAZBOT_SECRET`, `SHAZBOT_SECRET_ALSO`.
+    pub secrets: Keyring,
+    /// `SHAZBOT_CLUSTER`.
+    pub cluster: Option<String>,
+}
+
+/// The authentication of an outgoing request.
+#[derive(Debug)]
+pub struct Request {
+    /// The `Authorization` header. It is the secret itself if the request is not signed.
+    pub header: Secret,
+    /// What the signature of the response must cover. None if the request is not signed.
+    pub nonce: Option<String>,
+}
+
+/// The proof that an incoming request was accepted: the key and the nonce to sign the response with, if it was signed.
+pub struct Proof<'a>(Option<(&'a Secret, &'a str)>);
+
+impl PeerAuth {
+    /// Adds the name of our cluster, if it has one, to the field of a message.
+    pub fn with_cluster(&self, mut field: String) -> String {
+        if let Some(name) = &self.cluster {
+            add_cluster_name(&mut field, name);
+        }
+        field
+    }
+
+    /// Authenticates a message to a server, by a signature or by the secret. `field` is the `shazbot` field; a message
+    /// without one, to a version 1 server, cannot be signed.
+    pub fn request(&self, to: &ServerUrl, field: Option<&str>) -> Result<Request, &'static str> {
+        let secret = self.secrets.main();
+        if self.mode == Mode::Plain {
+            return Ok(Request { header: secret.clone(), nonce: None });
+        }
+        let field =
+            field.ok_or("a version 1 server does not accept signed messages, and SHAZBOT_AUTH requires them")?;
+        let nonce = signature::nonce()?;
+        let header = signature::sign_request(secret, &nonce, to, field);
+        Ok(Request { header: Secret::new(header), nonce: Some(nonce) })
+    }
+
+    /// Checks the `Authorization` header of a request to the server `own`. `field` is the `shazbot` field; a request
+    /// without one cannot be signed.
+    pub fn check_request<'a>(
+        &'a self,
+        header: &'a str,
+        field: Option<&str>,
+        own: &ServerUrl,
+    ) -> Result<Proof<'a>, Error> {
+        let Some(signature) = header.strip_prefix(SCHEME) else {
+            let is_secret = self.secrets.matches(header);
+            return match self.mode {
+                Mode::Plain | Mode::Sign if is_secret => Ok(Proof(None)),
+                Mode::Signed if is_secret => Err(Error::Unsigned),
+                Mode::Plain | Mode::Sign | Mode::Signed => Err(Error::Unauthorized("SHAZBOT_SECRET")),
+            };
+        };
+        let (Some(signature), Some(field)) = (RequestSignature::parse(signature), field) else {
+            return Err(Error::Unauthorized("SHAZBOT_SECRET"));
+        };
+        let secret = self.secrets.all().find(|secret| signature.is_valid(secret, field));
+        let secret = secret.ok_or(Error::Unauthorized("SHAZBOT_SECRET"))?;
+        if signature.receiver == own.as_str() {
+            Ok(Proof(Some((secret, signature.nonce))))
+        } else {
+            Err(Error::Misdirected(own.to_string()))
+        }
+    }
+
+    /// The field of the response, signed if the request was.
+    pub fn sign_response(&self, proof: &Proof<'_>, own: &ServerUrl, mut field: String) -> String {
+        if let Proof(Some((secret, nonce))) = proof {
+            signature::sign_response(secret, nonce, own, &mut field);
+        }
+        field
+    }
+
+    /// The field of a response without its signature. None if the signature is not valid for the server `by` and the
+    /// nonce of the request.
+    pub fn verify_response<'a>(&self, nonce: &str, by: &ServerUrl, field: &'a str) -> Option<&'a str> {
+        signature::verify_response(self.secrets.main(), nonce, by, field)
+    }
+
+    /// Checks that a message belongs to our cluster, by the name in it. A name missing on one side is an error only in
+    /// signed mode: servers of version 1, and those that have no name yet, send none.
+    pub fn check_cluster(&self, name: Option<&str>) -> Result<(), Error> {
+        match (&self.cluster, name) {
+            (Some(own), Some(name)) if own != name => Err(Error::WrongCluster(format!(
+                "the message is from cluster {name:?}, this server belongs to {own:?}"
+            ))),
+            (Some(own), None) if self.mode == Mode::Signed => {
+                Err(Error::WrongCluster(format!("the message has no SHAZBOT_CLUSTER, this server belongs to {own:?}")))
+            }
+            (None, Some(name)) if self.mode == Mode::Signed => Err(Error::WrongCluster(format!(
+                "the message is from cluster {name:?}, this server has no SHAZBOT_CLUSTER"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIELD: &str = "2 so5>http://a/>5.1";
+
+    fn url(name: &str) -> ServerUrl {
+        ServerUrl::parse(&format!("http://{name}/")).expect(name)
+    }
+
+    fn auth(mode: Mode, main: &str, also: Option<&str>) -> PeerAuth {
+        let secret = |value: &str| Secret::new(value.into());
+        PeerAuth { mode, secrets: Keyring::new(secret(main), also.map(secret)), cluster: None }
+    }
+
+    // Whether b accepts a request of a, and a accepts the response.
+    fn exchange(a: &PeerAuth, b: &PeerAuth) -> (bool, bool) {
+        let request = a.request(&url("b"), Some(FIELD)).expect("a request");
+        let Ok(proof) = b.check_request(request.header.expose(), Some(FIELD), &url("b")) else { return (false, false) };
+        let response = b.sign_response(&proof, &url("b"), "2 so6>http://b/>6.1".into());
+        let verified = request.nonce.is_none_or(|nonce| a.verify_response(&nonce, &url("b"), &response).is_some());
+        (true, verified)
+    }
+
+    #[test]
+    fn debug_output_does_not_show_a_secret() {
+        let auth = auth(Mode::Plain, "hunter2", Some("hunter3"));
+        let request = auth.request(&url("b"), None).expect("a request");
+        assert!(!format!("{auth:?} {request:?}").contains("hunter"));
+    }
+
+    #[test]
+    fn each_mode_accepts_what_the_next_one_sends_and_only_signed_refuses_the_secret() {
+        let taken = |a, b| exchange(&auth(a, "s", None), &auth(b, "s", None)).0;
+        for (sender, receiver) in [(Mode::Plain, Mode::Plain), (Mode::Plain, Mode::Sign), (Mode::Sign, Mode::Plain)] {
+            assert!(taken(sender, receiver), "{sender:?} {receiver:?}");
+        }
+        for (sender, receiver) in [(Mode::Sign, Mode::Signed), (Mode::Signed, Mode::Sign), (Mode::Signed, Mode::Signed)]
+        {
+            assert_eq!(
+                exchange(&auth(sender, "s", None), &auth(receiver, "s", None)),
+                (true, true),
+                "{sender:?} {receiver:?}"
+            );
+        }
+        assert!(!taken(Mode::Plain, Mode::Signed));
+        let signed = auth(Mode::Signed, "s", None);
+        assert_eq!(signed.check_request("s", Some(FIELD), &url("b")).err(), Some(Error::Unsigned));
+        assert_eq!(
+            signed.check_request("x", Some(FIELD), &url("b")).err(),
+            Some(Error::Unauthorized("SHAZBOT_SECRET"))
+        );
+    }
+
+    #[test]
+    fn a_secret_can_be_changed_in_three_steps_without_a_refusal() {
+        // First all accept the new one, then all send it, then none accepts the old one.
+        let steps = [("old", None), ("old", Some("new")), ("new", Some("old")), ("new", None)];
+        for mode in [Mode::Plain, Mode::Sign, Mode::Signed] {
+            for pair in steps.windows(2) {
+                for (sender, receiver) in [(pair[0], pair[1]), (pair[1], pair[0])] {
+                    let exchanged = exchange(&auth(mode, sender.0, sender.1), &auth(mode, receiver.0, receiver.1));
+                    assert_eq!(exchanged, (true, true), "{mode:?} {sender:?} {receiver:?}");
+                }
+            }
+            assert_eq!(exchange(&auth(mode, "old", None), &auth(mode, "new", None)), (false, false));
+        }
+    }
+
+    #[test]
+    fn a_signature_is_valid_for_one_message_to_one_server_and_a_response_for_one_request() {
+        let auth = auth(Mode::Signed, "s", None);
+        let request = auth.request(&url("b"), Some(FIELD)).expect("a request");
+        let (header, nonce) = (request.header.expose(), request.nonce.expect("signed"));
+        assert!(auth.check_request(header, Some("2 so6>http://a/>5.1"), &url("b")).is_err());
+        assert_eq!(
+            auth.check_request(header, Some(FIELD), &url("c")).err(),
+            Some(Error::Misdirected("http://c/".into()))
+        );
+        for broken in [SCHEME.to_owned(), header.replace(" http://b/", ""), header.replace("http://b/", "http://c/")] {
+            assert_eq!(
+                auth.check_request(&broken, Some(FIELD), &url("b")).err(),
+                Some(Error::Unauthorized("SHAZBOT_SECRET")),
+                "{broken}"
+            );
+        }
+        let proof = auth.check_request(header, Some(FIELD), &url("b")).expect("valid");
+        let response = auth.sign_response(&proof, &url("b"), FIELD.into());
+        assert_eq!(auth.verify_response(&nonce, &url("b"), &response), Some(FIELD));
+        assert_eq!(auth.verify_response(&nonce, &url("c"), &response), None);
+        assert_eq!(auth.verify_response("00", &url("b"), &response), None);
+        assert_eq!(auth.verify_response(&nonce, &url("b"), FIELD), None);
+        // A request that is sent back is not a response.
+        assert_eq!(auth.verify_response(&nonce, &url("b"), &format!("{FIELD} h{}", &header[41..105])), None);
+    }
+
+    #[test]
+    fn a_message_that_cannot_be_signed_is_not_sent() {
+        assert!(auth(Mode::Sign, "s", None).request(&url("b"), None).is_err());
+        assert!(auth(Mode::Plain, "s", None).request(&url("b"), None).is_ok());
+    }
+
+    #[test]
+    fn messages_of_another_cluster_are_refused_and_in_signed_mode_those_without_a_name() {
+        let named = |name: Option<&str>, mode| PeerAuth { cluster: name.map(Into::into), ..auth(mode, "s", None) };
+        assert!(named(Some("a"), Mode::Plain).check_cluster(Some("a")).is_ok());
+        assert!(named(Some("a"), Mode::Plain).check_cluster(None).is_ok());
+        assert!(named(None, Mode::Sign).check_cluster(Some("a")).is_ok());
+        assert!(named(None, Mode::Signed).check_cluster(Some("a")).is_err());
+        assert!(named(Some("a"), Mode::Plain).check_cluster(Some("b")).is_err());
+        assert!(named(Some("a"), Mode::Signed).check_cluster(None).is_err());
+    }
+}
