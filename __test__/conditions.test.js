@@ -112,7 +112,7 @@ describe('a master list over HTTP', { concurrency: true }, () => {
       const server = await startServer(t, { env: { ...store.env, ...FAST } });
       const said = () => server.warnings.filter(({ code }) => code === 'SHAZBOT_LIST_UNUSABLE');
       await until(() => said().length > 0, { timeout: 60_000, what: 'it is said' });
-      assert.match(said()[0]?.message ?? '', /not there for whoever reads it/);
+      assert.match(said()[0]?.message ?? '', /does not exist when it is read/);
       assert.deepEqual(store.servers(), [other.baseUrl]);
       store.faults = {};
       await until(() => store.servers().length === 2, { timeout: 70_000, what: 'both servers are in the list' });

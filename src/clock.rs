@@ -1,14 +1,14 @@
-//! Time, as two readings that must not be mixed up. This is the one file that reads a clock.
+//! Reads the clocks, and waits: the only file that does.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// A moment: what every input of the core carries.
+/// A moment: every input of the core carries one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
-    /// Time since some fixed start. Never steps: every interval and time-out is measured with it.
+    /// Monotonic time since a fixed start: all intervals and timeouts are measured with it.
     pub mono: Duration,
-    /// Wall time, ms since the epoch: what `lastUpdate` is made of. May be wrong, and may step either way.
+    /// Wall time, ms since the epoch: `lastUpdate` is made of it. May be wrong, and may step in either direction.
     pub wall: u64,
 }
 
@@ -16,38 +16,41 @@ pub struct Now {
 #[derive(Debug)]
 pub struct Clock {
     origin: Instant,
-    // How much faster than others it goes.
     speed: u32,
-    // The wall time of `origin` as last given out, ms.
+    // The wall time of `origin` as last returned, ms.
     epoch: AtomicU64,
 }
 
-/// By how much what the two clocks say of `origin` differs from one reading to the next, at most, ms: they are not read at
-/// the same moment, and are cut to milliseconds apart. More is a step.
+/// How much the wall time of `origin` may differ between two readings without a step of the wall clock, ms: the two clocks
+/// are not read at the same moment and are rounded separately.
 const JITTER: u64 = 10;
 
 impl Clock {
     /// A clock whose monotonic reading starts at zero now.
     #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
-        Self { origin: Instant::now(), speed: 1, epoch: AtomicU64::new(0) }
+        Self::with(1)
     }
 
-    /// One that goes faster than others.
+    /// A clock that runs faster than the machine's.
     #[cfg(test)]
     pub fn fast(speed: u32) -> Self {
+        Self::with(speed)
+    }
+
+    fn with(speed: u32) -> Self {
         Self { origin: Instant::now(), speed, epoch: AtomicU64::new(0) }
     }
 
     /// Both readings.
     pub fn now(&self) -> Now {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since_epoch = since_epoch();
         let passed = self.origin.elapsed();
         let ahead = passed * (self.speed - 1);
-        Now { mono: passed + ahead, wall: (since_epoch + ahead).as_millis() as u64 }
+        Now { mono: passed * self.speed, wall: (since_epoch + ahead).as_millis() as u64 }
     }
 
-    /// The wall time of an earlier moment, by the clock as it is now: the same each time, until that steps.
+    /// The wall time of an earlier moment, by the clock as it is now: the same each time, until the clock steps.
     pub fn wall(&self, at: Duration, now: Now) -> u64 {
         let epoch = now.wall.saturating_sub(now.mono.as_millis() as u64);
         let given = self.epoch.load(Ordering::Relaxed);
@@ -55,6 +58,27 @@ impl Clock {
         self.epoch.store(epoch, Ordering::Relaxed);
         epoch + at.as_millis() as u64
     }
+}
+
+fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// The real duration of a duration of [`Clock`]'s time. Every wait of the engine goes through here.
+pub fn real(duration: Duration) -> Duration {
+    duration
+}
+
+/// Waits for a duration of [`Clock`]'s time.
+#[cfg(feature = "engine")]
+pub fn sleep(duration: Duration) -> tokio::time::Sleep {
+    tokio::time::sleep(real(duration))
+}
+
+/// Waits for a future for at most a duration of [`Clock`]'s time.
+#[cfg(feature = "engine")]
+pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> tokio::time::Timeout<F::IntoFuture> {
+    tokio::time::timeout(real(duration), future)
 }
 
 #[cfg(test)]
@@ -70,7 +94,7 @@ mod tests {
         assert_eq!(
             clock.wall(at, now(11_100, 1_000_010)),
             1_000_005,
-            "the one is a millisecond further, the other is not"
+            "only one of the clocks is a millisecond further"
         );
         assert_eq!(clock.wall(at, now(12_000, 4_600_012)), 4_600_005);
     }

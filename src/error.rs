@@ -1,39 +1,39 @@
-//! What callers are told when a request is refused. No error changes any state.
+//! `Error`: why a call was refused. No error changes any state.
 
 use std::fmt;
 
-/// How the refusal of a secret begins: v1's words, by which its peers recognise it.
+/// How the text of a rejected secret begins, in version 1's words: peers recognise it by them.
 pub const UNAUTHORIZED: &str = "Unauthorized: ";
-/// How the refusal of another cluster's message begins: its sender recognises it by that, whatever the status.
+/// How the text begins when a message belongs to another cluster: its sender recognises it by that, whatever the status.
 pub const WRONG_CLUSTER: &str = "Wrong cluster: ";
 
-/// Why a call was refused. Its text may be shown to the client: it holds no secret and nothing of the state.
+/// Why a call was refused. The text may be shown to the client: it contains no secret and nothing of the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
     /// The header is not the secret of the named variable.
     Unauthorized(&'static str),
-    /// The header is the gossip secret, where only signed messages are taken.
+    /// The header is the gossip secret, but only signed messages are accepted.
     Unsigned,
-    /// A signed message is for another server than this one, with this base URL.
+    /// A signed message is for another server than this one, which has this base URL.
     Misdirected(String),
-    /// The message belongs to another cluster; to which, in words.
+    /// The message belongs to another cluster. The text says which.
     WrongCluster(String),
-    /// The body is no message; what is wrong with it.
+    /// The body is not a message. The text says what is wrong with it.
     InvalidMessage(String),
-    /// The body is over a limit of size; which one.
+    /// The body exceeds a size limit. The text says which.
     TooLarge(String),
-    /// More gossip messages a second than any cluster needs; how many are handled.
+    /// More gossip messages per second than any cluster needs. The number is the limit.
     Limit(u32),
-    /// A call that needs the engine came before the start or after the shutdown.
+    /// The engine is not started, or is shut down.
     NotStarted,
-    /// Every problem of the environment, a sentence each.
+    /// The environment is invalid: one sentence for each problem.
     InvalidConfig(Vec<String>),
-    /// The engine stopped through a defect of its own.
+    /// The engine stopped because of a bug in it.
     Failed,
 }
 
 impl Error {
-    /// The stable code that programs compare.
+    /// The stable code, for programs.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unauthorized(_) | Self::Unsigned => "SHAZBOT_UNAUTHORIZED",
@@ -48,7 +48,7 @@ impl Error {
         }
     }
 
-    /// The HTTP status that says the same.
+    /// The HTTP status.
     pub fn status(&self) -> u16 {
         match self {
             Self::Unauthorized(_) | Self::Unsigned => 401,
@@ -66,19 +66,19 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unauthorized(variable) => write!(f, "{UNAUTHORIZED}Invalid {variable}"),
-            Self::Unsigned => write!(f, "{UNAUTHORIZED}this server takes signed messages only, SHAZBOT_AUTH=signed"),
-            Self::Misdirected(own) => write!(f, "The message is for another server: this is {own}"),
+            Self::Unsigned => {
+                write!(f, "{UNAUTHORIZED}this server accepts only signed messages (SHAZBOT_AUTH=signed)")
+            }
+            Self::Misdirected(own) => write!(f, "The message is for another server; this one is {own}"),
             Self::WrongCluster(why) => write!(f, "{WRONG_CLUSTER}{why}"),
             Self::InvalidMessage(why) | Self::TooLarge(why) => f.write_str(why),
-            Self::Limit(most) => write!(f, "Too many gossip messages: at most {most} a second are handled"),
+            Self::Limit(most) => write!(f, "Too many gossip messages: this server handles at most {most} per second"),
             Self::NotStarted => f.write_str("Clustershazbot engine not started"),
             Self::InvalidConfig(problems) => match problems.as_slice() {
                 [one] => f.write_str(one),
                 many => write!(f, "Invalid configuration:\n  {}", many.join("\n  ")),
             },
-            Self::Failed => {
-                f.write_str("Clustershazbot engine failed: this is a defect of clustershazbot, please report it")
-            }
+            Self::Failed => f.write_str("Clustershazbot engine failed because of a bug in it: please report it"),
         }
     }
 }

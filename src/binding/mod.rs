@@ -146,7 +146,7 @@ impl NodeEngine {
     #[napi]
     pub fn heartbeat(&self) {
         if let Some(engine) = lock(&self.slot).as_ref() {
-            engine.beat();
+            engine.heartbeat();
         }
     }
 

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::clock::Now;
-use crate::engine::{BUCKETS, Engine, Measured};
+use crate::engine::{DURATION_BOUNDS, Engine, ExchangeTotals};
 use crate::error::Error;
 use crate::membership::Member;
 use crate::message::{Entry, Reason, ServerUrl, State};
@@ -62,11 +62,11 @@ pub fn status(engine: &Engine) -> Result<String, Error> {
     })
 }
 
-/// Counters since the start: `[exchanges by result, upper limits of the duration buckets in ms, exchanges in each bucket, sum
+/// Counters since the start: `[exchanges by result, upper bounds of the duration histogram in ms, exchanges in each class, sum
 /// of the durations in ms, bytes sent and received, [updates, suspicions, deaths, refutations], members by state, master
 /// lists]`.
 pub fn counters(engine: &Engine) -> Result<String, Error> {
-    let Measured { ends, durations, took, bytes } = engine.measured();
+    let ExchangeTotals { outcomes, durations, total_duration, bytes } = engine.exchange_totals();
     engine.look(|core, _| {
         let counters = core.counters();
         let mut states = [0_u64; 6];
@@ -75,10 +75,10 @@ pub fn counters(engine: &Engine) -> Result<String, Error> {
         }
         let mut json = JsonArray::default();
         json.list(|json| {
-            json.numbers(&ends);
-            json.numbers(&BUCKETS);
+            json.numbers(&outcomes);
+            json.numbers(&DURATION_BOUNDS);
             json.numbers(&durations);
-            json.number(took.as_millis() as u64);
+            json.number(total_duration.as_millis() as u64);
             json.numbers(&bytes);
             json.numbers(&[counters.updates, counters.suspicions, counters.failures, counters.refutations]);
             json.numbers(&states);
@@ -139,7 +139,7 @@ fn list(json: &mut JsonArray, engine: &Engine, name: &str, status: &ListStatus) 
     json.number(status.servers as u64);
     json.number(status.failing.as_ref().map_or(0, |(times, _)| u64::from(*times)));
     json.number(status.failed);
-    json.text(status.failing.as_ref().map(|(_, error)| engine.blanked(error)).as_deref());
+    json.text(status.failing.as_ref().map(|(_, error)| engine.redact(error)).as_deref());
 }
 
 // Writes nested JSON arrays of numbers, strings and nulls. With `serde_json::Value` the binary would grow by 30 kB.

@@ -1,4 +1,4 @@
-//! A file with a list of servers: a master list, for one machine or on a volume that several share, or the state.
+//! `LockedFile`: reads and replaces a file with a list of servers, a master list or the state, without blocking the engine.
 
 use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
@@ -9,20 +9,21 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// How often a lock that somebody else holds is tried again: an update takes about a millisecond.
+use crate::clock;
+
+/// How often a lock that another process holds is tried again: an update takes about a millisecond.
 const LOCK_POLL: Duration = Duration::from_millis(10);
 
-/// The right to update a list: nobody else has it until it is dropped.
+/// The right to update a file: no other process has it until this is dropped.
 pub struct Lock(#[allow(dead_code, reason = "dropping it releases the lock")] File);
 
-/// A file, and the one access to it that there is at a time: a volume that hangs keeps one thread, however often it is
-/// tried.
-pub struct Document {
+/// A file with at most one access at a time: a volume that hangs blocks one thread, however often it is tried.
+pub struct LockedFile {
     path: PathBuf,
     turn: Arc<Semaphore>,
 }
 
-impl Document {
+impl LockedFile {
     pub fn new(path: PathBuf) -> Self {
         Self { path, turn: Arc::new(Semaphore::new(1)) }
     }
@@ -31,15 +32,16 @@ impl Document {
         &self.path
     }
 
-    /// Waits for the right to update it. It is a lock on a file beside it, because the file itself is replaced.
+    /// Waits for the right to update the file. The lock is on a second file, `NAME.lock`, because an update replaces the
+    /// file itself.
     pub async fn lock(&self, timeout: Duration) -> Result<Lock, String> {
         let lock = async {
-            let beside = beside(&self.path, ".lock");
-            let file = self.blocking(move || File::create(&beside).map_err(|error| not_made(&beside, &error))).await?;
+            let path = with_suffix(&self.path, ".lock");
+            let file = self.blocking(move || File::create(&path).map_err(|error| not_created(&path, &error))).await?;
             loop {
                 match file.try_lock() {
                     Ok(()) => return Ok(Lock(file)),
-                    Err(TryLockError::WouldBlock) => tokio::time::sleep(LOCK_POLL).await,
+                    Err(TryLockError::WouldBlock) => clock::sleep(LOCK_POLL).await,
                     Err(TryLockError::Error(error)) => return Err(error),
                 }
             }
@@ -47,7 +49,7 @@ impl Document {
         within(timeout, lock).await
     }
 
-    /// Reads it, up to so many bytes; one that is not there is empty.
+    /// Reads up to `most` bytes. A file that does not exist is empty.
     pub async fn read(&self, most: usize, timeout: Duration) -> Result<Vec<u8>, String> {
         let path = self.path.clone();
         let read = self.blocking(move || {
@@ -62,13 +64,13 @@ impl Document {
         within(timeout, read).await
     }
 
-    /// Replaces it as a whole: whoever reads it sees the old one or the new one. Holds a lock until that is done, whether or
-    /// not anybody waits for it so long.
+    /// Replaces the whole file: a reader sees either the old or the new one. Holds a lock until that is done, even if the
+    /// caller stops waiting earlier.
     pub async fn replace(&self, content: Vec<u8>, lock: Option<Lock>, timeout: Duration) -> Result<(), String> {
-        let (path, temporary) = (self.path.clone(), beside(&self.path, ".new"));
+        let (path, temporary) = (self.path.clone(), with_suffix(&self.path, ".new"));
         let replaced = self.blocking(move || {
             let _lock = lock;
-            let mut file = File::create(&temporary).map_err(|error| not_made(&temporary, &error))?;
+            let mut file = File::create(&temporary).map_err(|error| not_created(&temporary, &error))?;
             file.write_all(&content)?;
             if let Ok(old) = fs::metadata(&path) {
                 file.set_permissions(old.permissions())?;
@@ -79,7 +81,7 @@ impl Document {
         within(timeout, replaced).await
     }
 
-    // A volume may hang; the engine's thread may not.
+    // On a thread of its own: a volume may hang, and the engine's thread must not.
     async fn blocking<T: Send + 'static>(&self, act: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
         // The semaphore is never closed.
         let turn: Option<OwnedSemaphorePermit> = Arc::clone(&self.turn).acquire_owned().await.ok();
@@ -92,22 +94,22 @@ impl Document {
 }
 
 async fn within<T>(timeout: Duration, access: impl Future<Output = io::Result<T>>) -> Result<T, String> {
-    match tokio::time::timeout(timeout, access).await {
+    match clock::timeout(timeout, access).await {
         Ok(result) => result.map_err(|error| error.to_string()),
         Err(_) => Err("the file did not answer in time".into()),
     }
 }
 
-// A file that is not there is made, a folder is not. It is none of those that anybody has named.
-fn not_made(path: &Path, error: &io::Error) -> io::Error {
-    let what = match path.parent() {
+// Names the path: these files are not the one that is configured. A missing file is created, a missing folder is not.
+fn not_created(path: &Path, error: &io::Error) -> io::Error {
+    let why = match path.parent() {
         Some(folder) if error.kind() == io::ErrorKind::NotFound => format!("there is no folder {}", folder.display()),
         _ => format!("{}: {error}", path.display()),
     };
-    io::Error::new(error.kind(), what)
+    io::Error::new(error.kind(), why)
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     name.into()

@@ -1,4 +1,4 @@
-//! Master lists over HTTP.
+//! `ListClient`: reads and writes master lists over HTTP, conditionally if the store supports it.
 
 use std::io::Read;
 use std::time::Duration;
@@ -8,28 +8,59 @@ use reqwest::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH,
 };
 use reqwest::redirect::Policy;
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, Response, StatusCode};
 use url::Url;
 
-use super::http::{MAX_BODY, cause, header_value, read_up_to};
-use super::store::Version;
+use super::http::{ClientFactory, MAX_RESPONSE, cause, header_value, read_up_to};
 use crate::auth::Secret;
+use crate::clock;
 use crate::config::MasterLists;
 
-/// How many redirects are followed to the master list (the number of Node's `fetch`).
+/// How many redirects are followed, as by Node's `fetch`.
 const MAX_REDIRECTS: usize = 20;
 
-/// The clients for master lists, and the headers of their requests.
-pub struct ListHttp {
+pub struct ListClient {
     get: Client,
     put: Client,
     auth: Option<Secret>,
     update_headers: HeaderMap,
 }
 
-impl ListHttp {
-    /// `client` makes one that follows redirects as it is told.
-    pub fn new(config: &MasterLists, client: impl Fn(Policy) -> Result<Client, String>) -> Result<Self, String> {
+/// What a store calls a version of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// The document does not exist.
+    Absent,
+    /// A strong `ETag`.
+    Tag(String),
+    /// A generation number, of Google Cloud Storage.
+    Generation(String),
+}
+
+/// A list as it was read.
+pub struct Document {
+    /// Empty if it does not exist.
+    pub body: Vec<u8>,
+    /// Its `ETag`, weak or strong, if it has one.
+    pub tag: Option<String>,
+    /// The version that a conditional write can name.
+    pub version: Option<Version>,
+    /// Its URL after redirects.
+    pub url: Url,
+}
+
+/// Why a list was not written.
+pub enum PutError {
+    /// The list has changed since the version that the write named.
+    Conflict(String),
+    /// The store does not support the request, perhaps because of its condition.
+    Unsupported(String),
+    /// Any other reason.
+    Failed(String),
+}
+
+impl ListClient {
+    pub fn new(factory: &ClientFactory<'_>, config: &MasterLists) -> Result<Self, String> {
         let mut update_headers = HeaderMap::new();
         update_headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         for (name, value) in &config.update_headers {
@@ -42,54 +73,42 @@ impl ListHttp {
             update_headers.insert(AUTHORIZATION, header_value(auth));
         }
         Ok(Self {
-            get: client(Policy::limited(MAX_REDIRECTS))?,
-            put: client(within_origin())?,
+            get: factory.build(Policy::limited(MAX_REDIRECTS), |builder| builder)?,
+            put: factory.build(within_origin(), |builder| builder)?,
             auth: config.auth.clone(),
             update_headers,
         })
     }
 
-    /// Reads a master list; one that is not there is empty. None where it still has the tag that was seen.
-    pub async fn get(&self, url: &Url, seen: Option<&str>, timeout: Duration) -> Result<Option<Got>, String> {
-        // A proxy that answers what it has kept, or changes the tag of what it compresses, would have us write in vain.
+    /// Reads a list. None if it still has the tag `seen`.
+    pub async fn get(&self, url: &Url, seen: Option<&str>, timeout: Duration) -> Result<Option<Document>, String> {
+        // Caches must not answer, and proxies must not compress: some change the tag when they do, and then every
+        // conditional write fails.
         let mut request = self
             .get
             .get(url.clone())
             .header(CACHE_CONTROL, "no-cache")
             .header(ACCEPT_ENCODING, "identity")
-            .timeout(timeout);
+            .timeout(clock::real(timeout));
         if let Some(auth) = &self.auth {
             request = request.header(AUTHORIZATION, header_value(auth));
         }
         if let Some(seen) = seen {
             request = request.header(IF_NONE_MATCH, seen);
         }
-        let mut response = request.send().await.map_err(|error| cause(&error))?;
-        let at = response.url().clone();
-        let header = |name: &str| response.headers().get(name)?.to_str().ok().map(str::to_owned);
-        let (tag, generation, encoding) = (header("etag"), header("x-goog-generation"), header("content-encoding"));
-        let is_gzip = encoding.is_some_and(|encoding| encoding.trim().eq_ignore_ascii_case("gzip"));
+        let response = request.send().await.map_err(|error| cause(&error))?;
         match response.status() {
-            StatusCode::NOT_MODIFIED if seen.is_some() => return Ok(None),
+            StatusCode::NOT_MODIFIED if seen.is_some() => Ok(None),
             StatusCode::NOT_FOUND => {
-                return Ok(Some(Got { body: Vec::new(), tag: None, version: Some(Version::Absent), at }));
+                let url = response.url().clone();
+                Ok(Some(Document { body: Vec::new(), tag: None, version: Some(Version::Absent), url }))
             }
-            status if status.is_success() => {}
-            status => return Err(refused(status, "SHAZBOT_MASTER_LIST_AUTH")),
+            status if status.is_success() => read(response).await.map(Some),
+            status => Err(refused(status, "SHAZBOT_MASTER_LIST_AUTH")),
         }
-        let mut body = Vec::new();
-        if !read_up_to(&mut response, &mut body, MAX_BODY).await.map_err(|error| error.to_string())? {
-            return Err(format!("it is over {} MiB", MAX_BODY >> 20));
-        }
-        if is_gzip && !body.is_empty() {
-            body = unzipped(&body)?;
-        }
-        let strong = tag.clone().filter(|tag| tag.starts_with('"'));
-        let version = generation.map(Version::Generation).or_else(|| strong.map(Version::Tag));
-        Ok(Some(Got { body, tag, version, at }))
     }
 
-    /// Writes a master list: one of a version, if it is still that.
+    /// Writes a list. With a `version`, only if the list still has it.
     pub async fn put(
         &self,
         url: &Url,
@@ -104,46 +123,40 @@ impl ListHttp {
             Some(Version::Tag(tag)) => insert(&mut headers, "if-match", tag),
             Some(Version::Generation(number)) => insert(&mut headers, "x-goog-if-generation-match", number),
         }
-        let request = self.put.put(url.clone()).headers(headers).timeout(timeout).body(body);
+        let request = self.put.put(url.clone()).headers(headers).timeout(clock::real(timeout)).body(body);
         let status = request.send().await.map_err(|error| PutError::Failed(cause(&error)))?.status();
-        let answered = |what: &str| format!("the store answered {status}{what}");
+        let answered = |hint: &str| format!("the store answered {status}{hint}");
         match status {
             status if status.is_success() => Ok(()),
-            // S3 answers the one where somebody writes at the same time, the other where somebody has written. To WebDAV
-            // the one also says that the folder does not exist: without a condition it does.
-            StatusCode::CONFLICT => Err(PutError::Conflict(answered(": is the folder there?"))),
+            // S3 answers 409 during a concurrent write and 412 after one. WebDAV answers 409 if the folder is missing.
+            StatusCode::CONFLICT => Err(PutError::Conflict(answered(": does the folder exist?"))),
             StatusCode::PRECONDITION_FAILED => Err(PutError::Conflict(answered(""))),
-            // Stores that know no conditions may say so, or take them for a mistake.
+            // Stores that do not know conditions may answer either.
             StatusCode::BAD_REQUEST | StatusCode::NOT_IMPLEMENTED => Err(PutError::Unsupported(answered(""))),
-            StatusCode::METHOD_NOT_ALLOWED => Err(PutError::Failed(answered(": it takes no PUT there"))),
+            StatusCode::METHOD_NOT_ALLOWED => Err(PutError::Failed(answered(": it does not accept PUT there"))),
             status => Err(PutError::Failed(refused(status, "SHAZBOT_MASTER_LIST_UPDATE_AUTH"))),
         }
     }
 }
 
-/// A list that was read over HTTP.
-pub struct Got {
-    /// Empty where it is not there.
-    pub body: Vec<u8>,
-    /// Its tag, if it has any.
-    pub tag: Option<String>,
-    /// By which a write can tell whether it has changed.
-    pub version: Option<Version>,
-    /// Where it was in the end.
-    pub at: Url,
+async fn read(mut response: Response) -> Result<Document, String> {
+    let url = response.url().clone();
+    let header = |name: &str| response.headers().get(name)?.to_str().ok().map(str::to_owned);
+    let (tag, generation, encoding) = (header("etag"), header("x-goog-generation"), header("content-encoding"));
+    let is_gzip = encoding.is_some_and(|encoding| encoding.trim().eq_ignore_ascii_case("gzip"));
+    let mut body = Vec::new();
+    if !read_up_to(&mut response, &mut body, MAX_RESPONSE).await.map_err(|error| cause(&error))? {
+        return Err(too_large());
+    }
+    if is_gzip && !body.is_empty() {
+        body = unzip(&body)?;
+    }
+    let strong = tag.clone().filter(|tag| tag.starts_with('"'));
+    let version = generation.map(Version::Generation).or_else(|| strong.map(Version::Tag));
+    Ok(Document { body, tag, version, url })
 }
 
-/// Why a list was not written, in words.
-pub enum PutError {
-    /// It is of another version, if it was to be of one.
-    Conflict(String),
-    /// The request is none that the store takes: it may be for its condition.
-    Unsupported(String),
-    /// Anything else.
-    Failed(String),
-}
-
-// A redirect to another origin would take the header, or the list, to somebody else.
+// A redirect to another origin would send the header and the list to somebody else.
 fn within_origin() -> Policy {
     Policy::custom(|attempt| {
         let first = attempt.previous().first().map(Url::origin);
@@ -164,17 +177,21 @@ fn refused(status: StatusCode, auth: &str) -> String {
     }
 }
 
-// What a store has sent itself is a header that can be sent.
+// The value comes from the store, in a header: it can always be sent back.
 fn insert(headers: &mut HeaderMap, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
     }
 }
 
-// Some stores keep what was put there compressed, and give it so to everybody. A bomb is cut off.
-fn unzipped(body: &[u8]) -> Result<Vec<u8>, String> {
+// Some stores keep a document compressed and return it so to every reader. The limit protects against gzip bombs.
+fn unzip(body: &[u8]) -> Result<Vec<u8>, String> {
     let mut content = Vec::new();
-    let read = MultiGzDecoder::new(body).take(MAX_BODY as u64 + 1).read_to_end(&mut content);
-    read.map_err(|error| format!("it cannot be unpacked: {error}"))?;
-    if content.len() > MAX_BODY { Err(format!("it is over {} MiB", MAX_BODY >> 20)) } else { Ok(content) }
+    let read = MultiGzDecoder::new(body).take(MAX_RESPONSE as u64 + 1).read_to_end(&mut content);
+    read.map_err(|error| format!("it cannot be decompressed: {error}"))?;
+    if content.len() > MAX_RESPONSE { Err(too_large()) } else { Ok(content) }
+}
+
+fn too_large() -> String {
+    format!("it is over {} MiB", MAX_RESPONSE >> 20)
 }

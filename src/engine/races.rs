@@ -1,16 +1,23 @@
-//! Two servers that write one list at the same time, on a real store: `__test__/stores.test.js` runs this.
+//! Two servers write one list at the same time, on a real store: `__test__/stores.test.js` runs this.
 
-use super::http::Http;
-use super::master_list::{Sync, sync};
-use super::store::{Content, Store};
-use super::*;
-use crate::config::{Environment, Location};
+use std::time::Duration;
 
-/// How much faster than a clock the cores' time goes by.
+use super::http::ClientFactory;
+use super::list_http::ListClient;
+use super::list_store::{Content, ListStore};
+use super::list_update::ListUpdate;
+use super::random_seed;
+use super::shared::Shared;
+use crate::clock::Clock;
+use crate::config::{Config, Environment, Location};
+use crate::protocol::Action;
+
+/// How many times faster than real time the cores run.
 const SPEED: u32 = 1_000;
-/// How long a race goes on, of their time, and how often each reads the list at least, on a machine that stood still
-/// meanwhile: first, to write it, to look whether that was taken, and once more.
+/// How long a race lasts, in the cores' time.
 const RACE: Duration = Duration::from_secs(90);
+/// How often each server reads the list at least, even if the machine stands still during the race: at first, to write it,
+/// to read its write back, and once more.
 const READS: u32 = 4;
 
 fn shared(base_url: &str) -> Shared {
@@ -24,40 +31,24 @@ fn shared(base_url: &str) -> Shared {
         environment.insert(name.into(), value.into());
     }
     let config = Config::from_environment(&environment).expect("the store's variables");
-    let clock = Clock::fast(SPEED);
-    Shared {
-        inner: Mutex::new(Inner {
-            core: Core::new(&config.settings, clock.now(), random_seed()),
-            notices: Vec::new(),
-            events: Vec::new(),
-        }),
-        meter: Meter::default(),
-        secrets: Secrets::of(&config),
-        clock,
-        config,
-        wake: Notify::new(),
-        stop: AtomicBool::new(false),
-        failed: AtomicBool::new(false),
-        waiting: Mutex::new(Waiting { started: None, left: None }),
-    }
+    Shared::new(config, Clock::fast(SPEED), random_seed())
 }
 
-// Nobody answers it, so that it knows of the other from the list alone.
-async fn run(shared: &Shared, http: &Http, store: &Store) {
+// No peer answers, so each server knows of the other only from the list.
+async fn run(shared: &Shared, client: &ListClient, store: &ListStore) {
     let mut reads = 0;
     loop {
-        let now = shared.clock.now();
-        let outcome = shared.with_core(|core, now| {
+        let outcome = shared.core.with(|core, now| {
             core.handle_heartbeat(now);
             core.handle_timeout(now);
             let actions: Vec<_> = std::iter::from_fn(|| core.poll_action()).collect();
-            (actions, core.poll_timeout().map_or(RACE, |at| at.saturating_sub(now.mono)))
+            (now, actions, core.poll_timeout().map_or(RACE, |at| at.saturating_sub(now.mono)))
         });
-        let (actions, next) = outcome.expect("it works");
+        let (now, actions, next) = outcome.expect("it works");
         for action in actions {
             if let Action::SyncList { id, write, if_changed, timeout, .. } = action {
                 reads += 1;
-                sync(shared, http, store, Sync { id, write, if_changed, timeout }).await.expect("it works");
+                ListUpdate { id, write, if_changed, timeout }.run(shared, client, store).await.expect("it works");
             }
         }
         if now.mono > RACE && reads >= READS {
@@ -69,14 +60,16 @@ async fn run(shared: &Shared, http: &Http, store: &Store) {
 
 async fn race(number: usize) {
     let [one, other] = ["one", "other"].map(|name| shared(&format!("http://{name}-{number}.test/")));
-    let (http, _) = Http::new(&one.config).expect("clients");
-    let store = || Store::new(one.config.master_lists.lists[0].clone());
-    let Location::Http(url) = &one.config.master_lists.lists[0].write else { panic!("the store is no file") };
-    let empty = http.lists.put(url, None, br#"{"online":[]}"#.to_vec(), RACE).await;
+    let lists = &one.config.master_lists;
+    let (factory, _) = ClientFactory::new(&one.config.network);
+    let client = ListClient::new(&factory, lists).expect("a client");
+    let store = || ListStore::new(lists.lists[0].clone());
+    let Location::Http(url) = &lists.lists[0].write else { panic!("the list is in a file") };
+    let empty = client.put(url, None, br#"{"online":[]}"#.to_vec(), RACE).await;
     assert!(empty.is_ok(), "an empty list");
     let stores = [store(), store()];
-    tokio::join!(run(&one, &http, &stores[0]), run(&other, &http, &stores[1]));
-    let Ok(Content { json: Some(json), .. }) = store().read(&http, false, false, RACE).await else {
+    tokio::join!(run(&one, &client, &stores[0]), run(&other, &client, &stores[1]));
+    let Ok(Content { json: Some(json), .. }) = store().read(&client, false, false, RACE).await else {
         panic!("the list cannot be read");
     };
     let json = String::from_utf8(json).expect("text");
@@ -85,7 +78,7 @@ async fn race(number: usize) {
 
 #[test]
 #[ignore = "needs a store"]
-fn neither_of_two_writers_is_lost() {
+fn no_server_is_lost_when_two_write_at_the_same_time() {
     let races =
         std::env::var("SHAZBOT_TEST_RACES").ok().and_then(|races| races.parse().ok()).expect("a number of races");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

@@ -1,0 +1,131 @@
+//! The text of each event of the core, for log records and warnings. docs/errors.md lists the codes.
+
+use crate::membership::{MAX_SERVERS, MAX_UNREACHED};
+use crate::message::{Reason, Skipped};
+use crate::protocol::{Event, ExchangeError, MemberEvent, MemberEventKind};
+use crate::server_url::ServerUrl;
+
+pub struct Text {
+    pub code: &'static str,
+    pub message: String,
+    pub warning: Warn,
+}
+
+/// Whether an event is a warning.
+pub enum Warn {
+    No,
+    /// Each time: the core emits it only once until the cause is gone.
+    Always,
+    /// The first time for its subject. Later it is a log record with the code `repeated`, if that is given.
+    Once {
+        subject: String,
+        repeated: Option<&'static str>,
+    },
+}
+
+/// What to report of an event. Nothing for events that only the engine needs.
+pub fn texts(event: Event) -> Vec<Text> {
+    vec![match event {
+        Event::Started | Event::Left => return Vec::new(),
+        Event::EntriesSkipped(entries) => return entries.into_iter().map(skipped).collect(),
+        Event::Member(event) => member(event),
+        Event::ExchangeFailed(url, error) => exchange_failed(&url, &error),
+        Event::ListWritten { list, servers, on_condition } => {
+            let how = if on_condition { "on condition that nobody else had" } else { "without a condition" };
+            log("LIST_WRITTEN", format!("the master list {list} was written, {how}; it names {servers} servers"))
+        }
+        Event::ListFailed(error) => log("LIST_FAILED", format!("the master list {error}")),
+        Event::ListUnusable(error) => {
+            let message = format!(
+                "the master list {error}. While no list works, new servers do not find the others. See \
+                 docs/master-list.md"
+            );
+            warning("SHAZBOT_LIST_UNUSABLE", message)
+        }
+        Event::StateNotSaved(error) => {
+            let message = format!(
+                "the state file {error}. At its next start this server will not remember the servers that it knows now"
+            );
+            warning_once("SHAZBOT_STATE_UNUSABLE", String::new(), Some("STATE_FAILED"), message)
+        }
+        Event::Unreachable { url, by } => {
+            let by = by.map(|by| format!(", says {by}")).unwrap_or_default();
+            let message = format!("other servers cannot reach this one at its SHAZBOT_BASE_URL, {url}{by}");
+            warning("SHAZBOT_UNREACHABLE", message)
+        }
+        Event::DuplicateUrl(url) => {
+            let message = format!(
+                "another process has the same SHAZBOT_BASE_URL, {url}: other servers take both for one, and reach either. \
+                 Give each process a base URL of its own; EXAMPLES.md shows how with node:cluster and PM2"
+            );
+            warning("SHAZBOT_DUPLICATE_BASE_URL", message)
+        }
+        Event::Full => {
+            let message = format!(
+                "peers name too many servers: this one lists at most {MAX_SERVERS}, and at most {MAX_UNREACHED} that have \
+                 never answered it"
+            );
+            warning_once("SHAZBOT_TOO_MANY_SERVERS", String::new(), None, message)
+        }
+    }]
+}
+
+fn log(code: &'static str, message: String) -> Text {
+    Text { code, message, warning: Warn::No }
+}
+
+fn warning(code: &'static str, message: String) -> Text {
+    Text { code, message, warning: Warn::Always }
+}
+
+fn warning_once(code: &'static str, subject: String, repeated: Option<&'static str>, message: String) -> Text {
+    Text { code, message, warning: Warn::Once { subject, repeated } }
+}
+
+fn skipped(Skipped { name, reason }: Skipped) -> Text {
+    let shown = if name.is_empty() { "without a URL" } else { &name };
+    let message = format!("an entry of a server list is skipped, {shown}: {reason}");
+    warning_once("SHAZBOT_ENTRY_SKIPPED", format!("{name} {reason}"), None, message)
+}
+
+fn member(MemberEvent { kind, entry, .. }: MemberEvent) -> Text {
+    let url = entry.url;
+    match kind {
+        MemberEventKind::Online => log("MEMBER_ONLINE", format!("{url} is online")),
+        MemberEventKind::Suspect => {
+            log("MEMBER_SUSPECT", format!("{url} does not answer: asking other servers whether they reach it"))
+        }
+        MemberEventKind::Offline => {
+            let (reason, author) = entry.v2.map_or((None, None), |v2| (v2.reason, v2.author));
+            let reason = match reason {
+                Some(Reason::Failed) => ": exchanges with it fail",
+                Some(Reason::Drained) => ": it was drained",
+                Some(Reason::Left) => ": it left",
+                None => "",
+            };
+            let author = author.map(|author| format!(", says {author}")).unwrap_or_default();
+            log("MEMBER_OFFLINE", format!("{url} is offline{reason}{author}"))
+        }
+    }
+}
+
+fn exchange_failed(url: &ServerUrl, error: &ExchangeError) -> Text {
+    let repeated = Some("EXCHANGE_FAILED");
+    match error {
+        ExchangeError::SecretRejected => {
+            let message = format!(
+                "{url} rejects our SHAZBOT_SECRET: it must be the same on every server. Or it accepts only signed \
+                 messages: then set SHAZBOT_AUTH=sign here"
+            );
+            warning_once("SHAZBOT_PEER_REFUSED_SECRET", url.to_string(), repeated, message)
+        }
+        ExchangeError::WrongCluster(why) => {
+            let message = format!("{url} belongs to another cluster. {why}");
+            warning_once("SHAZBOT_WRONG_CLUSTER", url.to_string(), repeated, message)
+        }
+        ExchangeError::Refused(_)
+        | ExchangeError::Unreachable(_)
+        | ExchangeError::TimedOut
+        | ExchangeError::Other(_) => log("EXCHANGE_FAILED", format!("gossip with {url} failed: {error}")),
+    }
+}

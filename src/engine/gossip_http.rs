@@ -1,0 +1,163 @@
+//! `GossipClient`: sends gossip messages over HTTP, and classifies what goes wrong.
+
+use std::error::Error;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response, StatusCode};
+use serde_json::Value;
+use tokio::sync::Semaphore;
+
+use super::http::{ClientFactory, MAX_RESPONSE, Resolver, cause, header_value, read_up_to};
+use crate::auth::Secret;
+use crate::clock;
+use crate::config::Config;
+use crate::error::{UNAUTHORIZED, WRONG_CLUSTER};
+use crate::protocol::ExchangeError;
+use crate::server_url::ServerUrl;
+
+/// Below the base URL of each server.
+const ROUTE: &str = "clustershazbot/gossip";
+/// Exchanges at the same time: the 20 of a leave, 100 monitors, and a few more. Each takes a file descriptor.
+const MAX_EXCHANGES: usize = 128;
+/// Responses above this size, bytes, wait for their turn, so that many at the same time cannot fill the memory. Those of
+/// version 2 servers are below 90 kB.
+const LARGE_BODY: usize = 128 << 10;
+/// How many large responses are read at the same time.
+const LARGE_AT_A_TIME: usize = 1;
+/// How long a large response may take, so that a slow one does not block the others.
+const LARGE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Most characters of a peer's error message that are read. Reports cut it further, after secrets are removed.
+const MAX_ERROR_TEXT: usize = 2_000;
+
+pub struct GossipClient {
+    pooled: Client,
+    // Each request gets a connection of its own.
+    unpooled: Client,
+    exchanges: Semaphore,
+    large: Semaphore,
+}
+
+impl GossipClient {
+    pub fn new(factory: &ClientFactory<'_>, config: &Config) -> Result<Self, String> {
+        let resolver = Arc::new(Resolver::new(config));
+        Ok(Self {
+            pooled: factory.build(Policy::none(), |builder| builder.dns_resolver(Arc::clone(&resolver)))?,
+            unpooled: factory
+                .build(Policy::none(), |builder| builder.dns_resolver(resolver.clone()).pool_max_idle_per_host(0))?,
+            exchanges: Semaphore::new(MAX_EXCHANGES),
+            large: Semaphore::new(LARGE_AT_A_TIME),
+        })
+    }
+
+    /// Sends a message and returns the body of the response.
+    pub async fn send(
+        &self,
+        to: &ServerUrl,
+        header: &Secret,
+        body: Vec<u8>,
+        timeout: Duration,
+        new_connection: bool,
+    ) -> Result<Vec<u8>, ExchangeError> {
+        let client = if new_connection { &self.unpooled } else { &self.pooled };
+        let request = client
+            .post(format!("{to}{ROUTE}"))
+            .header(AUTHORIZATION, header_value(header))
+            .header(CONTENT_TYPE, "application/json")
+            .timeout(clock::real(timeout))
+            .body(body);
+        // The semaphores are never closed.
+        let _permit = self.exchanges.acquire().await;
+        let response = request.send().await.map_err(|error| exchange_error(&error))?;
+        let status = response.status();
+        let body = self.read(response).await?;
+        if status.is_success() { Ok(body) } else { Err(refusal(status, &body)) }
+    }
+
+    async fn read(&self, mut response: Response) -> Result<Vec<u8>, ExchangeError> {
+        let mut body = Vec::new();
+        if read_up_to(&mut response, &mut body, LARGE_BODY).await.map_err(|error| exchange_error(&error))? {
+            return Ok(body);
+        }
+        let _permit = self.large.acquire().await;
+        let rest = clock::timeout(LARGE_TIMEOUT, read_up_to(&mut response, &mut body, MAX_RESPONSE));
+        let ended = rest.await.map_err(|_| ExchangeError::Other("its answer is large and slow".into()))?;
+        if ended.map_err(|error| exchange_error(&error))? {
+            Ok(body)
+        } else {
+            Err(ExchangeError::Other(format!("its answer is over {} MiB", MAX_RESPONSE >> 20)))
+        }
+    }
+}
+
+// Why a peer did not accept a message.
+fn refusal(status: StatusCode, body: &[u8]) -> ExchangeError {
+    let text = error_text(body);
+    let begins = |with| text.as_ref().is_some_and(|text| text.starts_with(with));
+    // Version 1's Express route answers every error with 401: only the text tells them apart.
+    if status == StatusCode::UNAUTHORIZED && begins(UNAUTHORIZED) {
+        return ExchangeError::SecretRejected;
+    }
+    if begins(WRONG_CLUSTER) {
+        return ExchangeError::WrongCluster(format!("it says: {}", text.unwrap_or_default()));
+    }
+    let answer = format!("it answered {status}{}", text.map(|text| format!(": {text}")).unwrap_or_default());
+    match status {
+        // From a proxy whose program does not listen, or from a program whose engine is not started.
+        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE => ExchangeError::Unreachable(answer),
+        _ => ExchangeError::Other(answer),
+    }
+}
+
+// The error text in a response. Express puts it in `error`, Nest in `message`, with the name of the status in `error`.
+fn error_text(body: &[u8]) -> Option<String> {
+    // A `Value` may take sixteen times the memory of its text.
+    if body.len() > LARGE_BODY {
+        return None;
+    }
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let text = ["message", "error"].into_iter().find_map(|name| body.get(name)?.as_str())?;
+    Some(text.chars().filter(|c| !c.is_control()).take(MAX_ERROR_TEXT).collect())
+}
+
+fn exchange_error(error: &reqwest::Error) -> ExchangeError {
+    if error.is_timeout() {
+        ExchangeError::TimedOut
+    } else if !error.is_connect() {
+        ExchangeError::Other(cause(error))
+    } else if is_connection_refused(error) {
+        ExchangeError::Refused(cause(error))
+    } else {
+        ExchangeError::Unreachable(cause(error))
+    }
+}
+
+fn is_connection_refused(error: &reqwest::Error) -> bool {
+    let mut source = error.source();
+    while let Some(error) = source {
+        if error.downcast_ref::<io::Error>().is_some_and(|it| it.kind() == io::ErrorKind::ConnectionRefused) {
+            return true;
+        }
+        source = error.source();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_text_of_express_and_nest_is_read() {
+        let text = |body: &str| error_text(body.as_bytes());
+        assert_eq!(text(r#"{"error":"Unauthorized: x"}"#).as_deref(), Some("Unauthorized: x"));
+        let nest = r#"{"statusCode":401,"error":"Unauthorized","message":"Unauthorized: x"}"#;
+        assert_eq!(text(nest).as_deref(), Some("Unauthorized: x"));
+        assert_eq!(text(r#"{"error":7}"#), None);
+        assert_eq!(text("Unauthorized"), None);
+        assert_eq!(text(&format!(r#"{{"error":"x","message":[{}0]}}"#, "0,".repeat(LARGE_BODY / 2))), None);
+    }
+}

@@ -1,0 +1,183 @@
+//! `ListStore`: reads and writes one master list, in a file or over HTTP, without overwriting what others have written.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use url::Url;
+
+use super::file::{Lock, LockedFile};
+use super::http::MAX_RESPONSE;
+use super::list_http::{Document, ListClient, PutError, Version};
+use crate::config::{List, Location};
+use crate::error::Error;
+use crate::protocol::WriteError;
+
+/// How many characters are shown of a document that is not a list: enough to recognise HTML, too few for a secret.
+const PREVIEW: usize = 15;
+/// How many conditional writes of the same version a store may refuse. Then it returns another version to readers than it
+/// compares with, for example behind a proxy that changes tags.
+const MAX_REFUSED: u32 = 3;
+
+pub struct ListStore {
+    list: List,
+    read: Target,
+    write: Target,
+    seen: Mutex<Seen>,
+}
+
+enum Target {
+    Http(Url),
+    File(LockedFile),
+}
+
+// What earlier accesses have shown.
+#[derive(Default)]
+struct Seen {
+    // The tag of the list that was read last.
+    tag: Option<String>,
+    // The version whose write was refused last, and how often in a row.
+    refused: Option<(Version, u32)>,
+    // Whether conditional writes do not work.
+    is_unconditional: bool,
+}
+
+/// A list as it was read.
+pub struct Content {
+    /// None if it has not changed.
+    pub json: Option<Vec<u8>>,
+    tag: Option<String>,
+    guard: Guard,
+}
+
+/// What protects a list from concurrent writes between our reading and our writing.
+enum Guard {
+    Nothing,
+    Lock(Lock),
+    Version(Version),
+}
+
+impl ListStore {
+    pub fn new(list: List) -> Self {
+        let target = |location: &Location| match location {
+            Location::Http(url) => Target::Http(url.clone()),
+            Location::File(path) => Target::File(LockedFile::new(path.clone())),
+        };
+        Self { read: target(&list.read), write: target(&list.write), list, seen: Mutex::default() }
+    }
+
+    /// Reads the list; one that does not exist is empty. A file that will be written stays locked until the content is
+    /// dropped. With `if_changed`, a list that has not changed since the last reading is not transferred.
+    pub async fn read(
+        &self,
+        client: &ListClient,
+        write: bool,
+        if_changed: bool,
+        timeout: Duration,
+    ) -> Result<Content, String> {
+        let mut guard = Guard::Nothing;
+        if let (Target::File(file), true) = (&self.write, write) {
+            let lock = file.lock(timeout).await;
+            guard = Guard::Lock(lock.map_err(|error| format!("{} cannot be written: {error}", self.list.write))?);
+        }
+        let failed = |error| format!("{} cannot be read: {error}", self.list.read);
+        match &self.read {
+            Target::File(file) => {
+                let json = file.read(MAX_RESPONSE, timeout).await.map_err(failed)?;
+                Ok(Content { json: Some(json), tag: None, guard })
+            }
+            Target::Http(url) => {
+                let seen = if if_changed { self.seen().tag.clone() } else { None };
+                let read = client.get(url, seen.as_deref(), timeout).await.map_err(failed)?;
+                Ok(read.map_or(Content { json: None, tag: None, guard: Guard::Nothing }, |document| {
+                    self.content(document, write, guard)
+                }))
+            }
+        }
+    }
+
+    fn content(&self, document: Document, write: bool, mut guard: Guard) -> Content {
+        let Document { body, tag, version, url } = document;
+        // A version says something only about the document that it came with. Presigned URLs differ in their query.
+        if let (Target::Http(write_url), Some(version), true) = (&self.write, version, write)
+            && is_same_document(write_url, &url)
+            && !self.seen().is_unconditional
+        {
+            guard = Guard::Version(version);
+        }
+        Content { json: Some(body), tag, guard }
+    }
+
+    /// The content was a valid list: it need not be transferred again before it changes.
+    pub fn accept(&self, content: &Content) {
+        self.seen().tag.clone_from(&content.tag);
+    }
+
+    /// The error for a document that is not a list. Shows how it begins: it may be the page of a proxy.
+    pub fn not_a_list(&self, json: &[u8], error: &Error) -> String {
+        let text = String::from_utf8_lossy(&json[..json.len().min(4 * PREVIEW)]);
+        let preview: String = text.trim_start().chars().take(PREVIEW).collect();
+        format!("{} cannot be read: {error}. It begins with {preview:?}", self.list.read)
+    }
+
+    /// Writes the list that was merged with `read`. Returns whether the write was conditional.
+    pub async fn write(
+        &self,
+        client: &ListClient,
+        json: Vec<u8>,
+        read: Content,
+        timeout: Duration,
+    ) -> Result<bool, WriteError> {
+        let failed = |error| WriteError::Failed(format!("{} cannot be written: {error}", self.list.write));
+        match (&self.write, read.guard) {
+            (Target::File(file), Guard::Lock(lock)) => {
+                file.replace(json, Some(lock), timeout).await.map(|()| true).map_err(failed)
+            }
+            (Target::File(_), Guard::Nothing | Guard::Version(_)) => Err(failed("its lock is not held".into())),
+            (Target::Http(url), Guard::Nothing | Guard::Lock(_)) => match client.put(url, None, json, timeout).await {
+                Ok(()) => Ok(false),
+                Err(PutError::Conflict(why) | PutError::Unsupported(why) | PutError::Failed(why)) => Err(failed(why)),
+            },
+            (Target::Http(url), Guard::Version(version)) => {
+                match client.put(url, Some(&version), json, timeout).await {
+                    Ok(()) => {
+                        self.seen().refused = None;
+                        Ok(true)
+                    }
+                    Err(PutError::Conflict(why)) => {
+                        self.count_conflict(version, &why).map_err(failed).and(Err(WriteError::Conflict))
+                    }
+                    // The next write, after another reading, is unconditional.
+                    Err(PutError::Unsupported(_)) => {
+                        self.seen().is_unconditional = true;
+                        Err(WriteError::Conflict)
+                    }
+                    Err(PutError::Failed(why)) => Err(failed(why)),
+                }
+            }
+        }
+    }
+
+    // If somebody else has written the list, the next reading returns another version. If it does not, several times in a
+    // row, the store's conditions do not work.
+    fn count_conflict(&self, version: Version, why: &str) -> Result<(), String> {
+        let mut seen = self.seen();
+        let before = seen.refused.take().filter(|(refused, _)| *refused == version).map_or(0, |(_, times)| times);
+        let times = before + 1;
+        let is_absent = version == Version::Absent;
+        seen.refused = Some((version, times));
+        if times >= MAX_REFUSED && is_absent {
+            // There is a list that we cannot read: it must not be overwritten.
+            return Err(format!("it does not exist when it is read, but {why}"));
+        }
+        seen.is_unconditional |= times >= MAX_REFUSED;
+        Ok(())
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_same_document(one: &Url, other: &Url) -> bool {
+    one.origin() == other.origin() && one.path() == other.path()
+}

@@ -1,0 +1,53 @@
+//! `ListUpdate`: reads a master list, lets the core merge it, and writes the result back.
+
+use std::time::Duration;
+
+use super::list_http::ListClient;
+use super::list_store::{Content, ListStore};
+use super::shared::Shared;
+use crate::error::Error;
+use crate::message::{Entry, MasterList, Message};
+use crate::protocol::RequestId;
+
+/// What the core asked for.
+pub struct ListUpdate {
+    pub id: RequestId,
+    /// Whether the list may be written.
+    pub write: bool,
+    /// Whether the core does not need the list if it has not changed.
+    pub if_changed: bool,
+    /// For each of reading and writing.
+    pub timeout: Duration,
+}
+
+impl ListUpdate {
+    /// Carries it out. A list is never written without reading it just before.
+    pub async fn run(self, shared: &Shared, client: &ListClient, store: &ListStore) -> Result<(), Error> {
+        let mut foreign = Vec::new();
+        let content = store.read(client, self.write, self.if_changed, self.timeout).await;
+        let list =
+            content.as_ref().map_err(Clone::clone).and_then(|content| parse(shared, store, content, &mut foreign));
+        let merged = shared.core.with(|core, now| core.handle_list_read(now, self.id, list))?;
+        if let (Some(mut merged), Ok(content)) = (merged, content) {
+            // Servers that we may not list stay in the list: others may list them.
+            merged.entries.extend(foreign);
+            let written = store.write(client, merged.to_master_list(), content, self.timeout).await;
+            shared.core.with(|core, now| core.handle_list_written(now, self.id, written))?;
+        }
+        Ok(())
+    }
+}
+
+fn parse(
+    shared: &Shared,
+    store: &ListStore,
+    content: &Content,
+    foreign: &mut Vec<Entry>,
+) -> Result<Option<Message>, String> {
+    let Some(json) = &content.json else { return Ok(None) };
+    let list = MasterList::parse(json, shared.validator(shared.core.clock.now(), &|_| None));
+    let list = list.map_err(|error| store.not_a_list(json, &error))?;
+    store.accept(content);
+    *foreign = list.foreign;
+    Ok(Some(list.message))
+}

@@ -1,0 +1,50 @@
+//! `Shared`: what the engine's thread and the threads that call the engine share.
+
+use super::core_lock::CoreLock;
+use super::milestone::Milestone;
+use super::redact::Redactor;
+use super::stats::ExchangeStats;
+use crate::clock::{Clock, Now};
+use crate::config::Config;
+use crate::error::Error;
+use crate::message::Validator;
+use crate::protocol::Core;
+use crate::server_url::ServerUrl;
+
+pub struct Shared {
+    pub core: CoreLock,
+    pub stats: ExchangeStats,
+    pub redactor: Redactor,
+    pub config: Config,
+    /// The first gossip round is over.
+    pub started: Milestone,
+    /// The leave is over.
+    pub left: Milestone,
+}
+
+impl Shared {
+    pub fn new(config: Config, clock: Clock, seed: u64) -> Self {
+        Self {
+            core: CoreLock::new(clock, |now| Core::new(&config.settings, now, seed)),
+            stats: ExchangeStats::default(),
+            redactor: Redactor::new(&config),
+            started: Milestone::new(),
+            left: Milestone::new(),
+            config,
+        }
+    }
+
+    /// What incoming entries are checked against.
+    pub fn validator<'a>(&'a self, now: Now, known: &'a dyn Fn(&str) -> Option<ServerUrl>) -> Validator<'a> {
+        Validator { wall: now.wall, origins: &self.config.origins, known }
+    }
+
+    /// The engine has ended: calls everything that still waits.
+    pub fn finish(&self, result: &Result<(), Error>) {
+        if result.is_err() {
+            self.core.fail();
+        }
+        self.started.reach(result);
+        self.left.reach(&Ok(()));
+    }
+}

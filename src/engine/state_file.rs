@@ -1,0 +1,37 @@
+//! `StateFile`: where this server keeps the servers that it knows, for its next start.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::file::LockedFile;
+use super::http::MAX_RESPONSE;
+use crate::message::Message;
+
+/// How long a start waits for the state, and how long saving it may take.
+const TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A file in the format of a master list, of this server alone.
+pub struct StateFile(LockedFile);
+
+impl StateFile {
+    pub fn new(path: PathBuf) -> Self {
+        Self(LockedFile::new(path))
+    }
+
+    /// Its content. Empty if it does not exist.
+    pub async fn read(&self) -> Result<Vec<u8>, String> {
+        self.0.read(MAX_RESPONSE, TIMEOUT).await
+    }
+
+    pub async fn save(&self, state: &Message) -> Result<(), String> {
+        let saved = self.0.replace(state.to_master_list(), None, TIMEOUT).await;
+        saved.map_err(|error| format!("{self} cannot be written: {error}"))
+    }
+}
+
+impl fmt::Display for StateFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.path().display())
+    }
+}
