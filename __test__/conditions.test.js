@@ -8,27 +8,29 @@ const { describe, test } = require('node:test');
 const { fileURLToPath } = require('node:url');
 
 const { agree, fileList, startServer, startServers } = require('../harness/cluster.js');
+const { fastClock } = require('./support/clock.js');
 const { during } = require('./support/during.js');
 const { nobody } = require('../harness/fake-peer.js');
 const { entry } = require('../harness/gossip.js');
 const { startStore } = require('./support/store.js');
 const { until } = require('../harness/until.js');
 
-/** The next regular announcement is out of the test's sight. */
-const NO_ANNOUNCE = { SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '86400', SHAZBOT_MASTER_ANNOUNCE_INTERVAL: '1' };
-const FAST = { SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '0.3', SHAZBOT_MASTER_ANNOUNCE_INTERVAL: '0.1' };
+// A list has to fail for half a minute before the warning, and later tries are up to a minute apart.
+const CLOCK = { ...fastClock(5), SHAZBOT_GOSSIP_INTERVAL: '1.5' };
+/** The next regular announcement comes after the end of the test. */
+const NO_ANNOUNCE = { ...CLOCK, SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '86400', SHAZBOT_MASTER_ANNOUNCE_INTERVAL: '1' };
+const FAST = { ...CLOCK, SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '1.5', SHAZBOT_MASTER_ANNOUNCE_INTERVAL: '0.5' };
 
-test('a file that can be read and not written is said to be so', async (t) => {
+test('a list in a file that can be read but not written causes a warning', async (t) => {
   const list = fileList();
-  // As where the folder belongs to somebody else, which keeps nothing from root.
+  // Not by permissions: root may write everywhere.
   mkdirSync(fileURLToPath(`${list.env.SHAZBOT_MASTER_LIST}.lock`));
   const server = await startServer(t, { env: { ...list.env, ...FAST } });
-  const said = () => server.warnings.find(({ code }) => code === 'SHAZBOT_LIST_UNUSABLE');
-  const { message } = await until(said, { timeout: 60_000, what: 'it is said' });
+  const warning = () => server.warnings.find(({ code }) => code === 'SHAZBOT_LIST_UNUSABLE');
+  const { message } = await until(warning, { timeout: 60_000, what: 'the warning' });
   assert.match(message, /cannot be written: .*\.lock: Is a directory/);
 });
 
-// Some wait for half a minute: all at once.
 describe('a master list over HTTP', { concurrency: true }, () => {
   describe('a store with conditional requests', { concurrency: true }, () => {
     for (const tags of /** @type {const} */ (['strong', 'generation'])) {
@@ -173,7 +175,7 @@ describe('a master list over HTTP', { concurrency: true }, () => {
         const said = () => server.warnings.filter(({ code }) => code === 'SHAZBOT_LIST_UNUSABLE').length;
         await until(said, { timeout: 80_000, what: 'the warning' });
         if (fault === 'html') assert.match(server.warnings[0]?.message ?? '', /It begins with "<html>/);
-        await during(5_000, () => {
+        await during(2_000, () => {
           assert.deepEqual(store.servers(), list);
           assert.ok(store.count('PUT') <= writes + 1, 'except for one that was under way');
           assert.equal(said(), 1);

@@ -6,6 +6,7 @@ const assert = require('node:assert/strict');
 const { existsSync } = require('node:fs');
 const { describe, test } = require('node:test');
 
+const { fastClock } = require('./support/clock.js');
 const { CONTROL_SECRET, SECRET, agree, fileList, startServer, startServers } = require('../harness/cluster.js');
 const { during } = require('./support/during.js');
 const { catchWarnings, startEngine } = require('../harness/engine.js');
@@ -118,7 +119,7 @@ test('a 401 whose error does not mention the secret causes no warning', async (t
 
 test('a server whose base URL leads to another program stays offline in the other lists, and warns once', async (t) => {
   const list = fileList();
-  const env = { ...list.env, SHAZBOT_GOSSIP_INTERVAL: '0.5' };
+  const env = { ...list.env, ...fastClock(4), SHAZBOT_GOSSIP_INTERVAL: '1' };
   const others = await startServers(t, 2, { env });
   await until(() => existsSync(list.file) && list.servers().length === 2, {
     what: 'the other servers are in the list',

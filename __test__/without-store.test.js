@@ -11,10 +11,13 @@ const { agree, startServer, startServers } = require('../harness/cluster.js');
 const { during } = require('./support/during.js');
 const { folder } = require('../harness/folder.js');
 const { freePorts } = require('../harness/ports.js');
+const { fastClock } = require('./support/clock.js');
 const { startStore } = require('./support/store.js');
 const { until } = require('../harness/until.js');
 
 const NO_ANNOUNCE = { SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '86400', SHAZBOT_MASTER_ANNOUNCE_INTERVAL: '1' };
+/** For what takes many seconds. */
+const FAST = { ...fastClock(4), SHAZBOT_GOSSIP_INTERVAL: '1' };
 /** No gossip round happens during the test. */
 const SLOW = { SHAZBOT_GOSSIP_INTERVAL: '3600' };
 
@@ -30,9 +33,9 @@ async function unreachableStore() {
 describe('a state file', { concurrency: true }, () => {
   test('lets a server that restarts while the store is down list its peers at once', async (t) => {
     const store = await startStore(t);
-    const peer = await startServer(t, { env: { ...store.env, ...NO_ANNOUNCE, ...SLOW } });
+    const peer = await startServer(t, { env: { ...store.env, ...FAST, ...NO_ANNOUNCE, ...SLOW } });
     const file = join(folder(), 'state.json');
-    const env = { ...store.env, ...NO_ANNOUNCE, SHAZBOT_STATE_FILE: file };
+    const env = { ...store.env, ...FAST, ...NO_ANNOUNCE, SHAZBOT_STATE_FILE: file };
     const server = await startServer(t, { env });
     await agree([server], { online: [server, peer] });
     await until(() => existsSync(file) && readFileSync(file, 'utf8').includes(peer.baseUrl), {
@@ -53,8 +56,8 @@ describe('a state file', { concurrency: true }, () => {
     ])) {
       writeFileSync(file, damage);
       const store = await startStore(t);
-      const peer = await startServer(t, { env: store.env });
-      const server = await startServer(t, { env: { ...store.env, SHAZBOT_STATE_FILE: file } });
+      const peer = await startServer(t, { env: { ...store.env, ...FAST } });
+      const server = await startServer(t, { env: { ...store.env, ...FAST, SHAZBOT_STATE_FILE: file } });
       await agree([server, peer], { online: [server, peer] });
       const warning = () => server.warnings.find(({ code }) => code === 'SHAZBOT_STATE_UNUSABLE');
       const { message } = await until(warning, { what: reason });
@@ -66,7 +69,7 @@ describe('a state file', { concurrency: true }, () => {
 
   test('causes one warning and no other harm if it cannot be written', async (t) => {
     const store = await startStore(t);
-    const env = { ...store.env, SHAZBOT_STATE_FILE: join(folder(), 'nowhere', 'state.json') };
+    const env = { ...store.env, ...FAST, SHAZBOT_STATE_FILE: join(folder(), 'nowhere', 'state.json') };
     const [server] = /** @type {[any, any]} */ (await startServers(t, 2, { env }));
     const warnings = () =>
       server.warnings.filter((/** @type {any} */ { code }) => code === 'SHAZBOT_STATE_UNUSABLE').length;
@@ -124,17 +127,17 @@ test('a server that restarts while the store is down is found by peers that list
 
 test('servers that start while their store is down find each other within 5 s after it is back', async (t) => {
   const { port, env, auth } = await unreachableStore();
-  const options = { env: { ...env, ...NO_ANNOUNCE, SHAZBOT_GOSSIP_INTERVAL: '30' } };
+  const speed = 3;
+  const options = { env: { ...env, ...fastClock(speed), ...NO_ANNOUNCE, SHAZBOT_GOSSIP_INTERVAL: '30' } };
   const servers = await startServers(t, 10, options);
   // Backoff without a low limit for lone servers would have grown to more than 5 s by then.
   const alone = async () => {
     for (const server of servers) assert.deepEqual((await server.view()).online, [server.baseUrl]);
   };
-  await during(30_000, alone, { every: 1_000 });
+  await during(30_000 / speed, alone, { every: 1_000 });
   await startStore(t, { port, auth });
-  t.diagnostic(
-    `the servers found each other after ${await agree(servers, { online: servers }, { timeout: 5_000 })} ms`,
-  );
+  const ms = await agree(servers, { online: servers }, { timeout: 5_000 / speed });
+  t.diagnostic(`the servers found each other after ${speed * ms} ms`);
 });
 
 test('a server finds the one online server in a list with 5 000 servers that died a month ago', async (t) => {

@@ -1,5 +1,6 @@
-//! Reads the clocks, and waits: the only file that does.
+//! Reads the clocks: the only file that does. Also scales time for tests.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -17,6 +18,8 @@ pub struct Now {
 pub struct Clock {
     origin: Instant,
     speed: u32,
+    // How far a fast clock was ahead of the machine's wall clock at `origin`.
+    lead: Duration,
     // The wall time of `origin` as last returned, ms.
     epoch: AtomicU64,
 }
@@ -29,24 +32,25 @@ impl Clock {
     /// A clock whose monotonic reading starts at zero now.
     #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
-        Self::with(1)
+        let Scale { speed, epoch } = scale();
+        Self::with(speed, since_epoch().saturating_sub(epoch) * (speed - 1))
     }
 
     /// A clock that runs faster than the machine's.
     #[cfg(test)]
     pub fn fast(speed: u32) -> Self {
-        Self::with(speed)
+        Self::with(speed, Duration::ZERO)
     }
 
-    fn with(speed: u32) -> Self {
-        Self { origin: Instant::now(), speed, epoch: AtomicU64::new(0) }
+    fn with(speed: u32, lead: Duration) -> Self {
+        Self { origin: Instant::now(), speed, lead, epoch: AtomicU64::new(0) }
     }
 
     /// Both readings.
     pub fn now(&self) -> Now {
         let since_epoch = since_epoch();
         let passed = self.origin.elapsed();
-        let ahead = passed * (self.speed - 1);
+        let ahead = self.lead + passed * (self.speed - 1);
         Now { mono: passed * self.speed, wall: (since_epoch + ahead).as_millis() as u64 }
     }
 
@@ -64,9 +68,36 @@ fn since_epoch() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// The real duration of a duration of [`Clock`]'s time. Every wait of the engine goes through here.
+// How time is scaled for tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Scale {
+    speed: u32,
+    // When the clocks were right, since the Unix epoch: those of all processes of a test agree if they share it.
+    epoch: Duration,
+}
+
+// `SHAZBOT_TEST_CLOCK`, `<speed>@<epoch in ms>`, is for tests only: with it all clocks and waits of the process run `speed`
+// times as fast since that moment. CONTRIBUTING.md says how to use it.
+fn scale() -> Scale {
+    static SCALE: OnceLock<Scale> = OnceLock::new();
+    *SCALE.get_or_init(|| {
+        let value = std::env::var("SHAZBOT_TEST_CLOCK").ok();
+        value.as_deref().and_then(Scale::parse).unwrap_or(Scale { speed: 1, epoch: Duration::ZERO })
+    })
+}
+
+impl Scale {
+    fn parse(value: &str) -> Option<Self> {
+        let (speed, epoch) = value.split_once('@')?;
+        let speed = speed.parse().ok().filter(|speed| *speed > 0)?;
+        Some(Self { speed, epoch: Duration::from_millis(epoch.parse().ok()?) })
+    }
+}
+
+/// How long to really wait for a duration of [`Clock`]'s time: the duration itself, except in tests that scale time. Every
+/// wait of the engine goes through here.
 pub fn real(duration: Duration) -> Duration {
-    duration
+    duration / scale().speed
 }
 
 /// Waits for a duration of [`Clock`]'s time.
@@ -97,5 +128,29 @@ mod tests {
             "only one of the clocks is a millisecond further"
         );
         assert_eq!(clock.wall(at, now(12_000, 4_600_012)), 4_600_005);
+    }
+
+    #[test]
+    fn scaled_clocks_that_start_at_different_times_agree() {
+        let now = since_epoch();
+        let started = |ago: u64| {
+            let speed = 5;
+            let mut clock = Clock::with(speed, Duration::from_secs(60 - ago) * (speed - 1));
+            clock.origin -= Duration::from_secs(ago);
+            clock.now().wall
+        };
+        let (first, second) = (started(50), started(1));
+        assert!(first.abs_diff(second) < 1_000, "{first} {second}");
+        let expected = (now + Duration::from_secs(60) * 4).as_millis() as u64;
+        assert!(first.abs_diff(expected) < 1_000, "{first} {expected}");
+    }
+
+    #[test]
+    fn the_scale_of_a_test_is_a_speed_and_an_epoch() {
+        let scale = Scale { speed: 5, epoch: Duration::from_millis(7) };
+        assert_eq!(Scale::parse("5@7"), Some(scale));
+        for wrong in ["", "5", "0@7", "-1@7", "5@", "@7", "1.5@7"] {
+            assert_eq!(Scale::parse(wrong), None, "{wrong}");
+        }
     }
 }
