@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Member, supersedes};
+use super::{Member, effective_incarnation, supersedes};
 use crate::clock::Now;
 use crate::message::{Entry, State};
 
@@ -14,12 +14,17 @@ pub const TOMBSTONE_TTL: u64 = 24 * 3_600_000;
 /// that an entry which a tombstone kept out is too old by the time the tombstone is forgotten.
 pub const ONLINE_TTL: u64 = 20 * 3_600_000;
 
+/// How far the version of an entry may be ahead of its server's own clock, ms, without being verified first: version 1
+/// servers stamp others by their own clocks, and two clocks may each be an hour wrong. A server can always refute what is
+/// no further ahead.
+const MAX_LEAD: u64 = 2 * 3_600_000;
+
 /// How an entry reached us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The server itself sent it to us.
+    /// The server itself sent it to us, as far as the message says: whoever has the secret can write any name.
     Itself,
-    /// We contacted the server, and it answered so.
+    /// We contacted the server, and it answered so. Only this proves what a server says of itself.
     Reached,
     /// Another server of protocol 2 told us.
     ThirdParty,
@@ -34,8 +39,10 @@ pub enum Decision {
     Ignore,
     /// List it.
     Take,
-    /// List it, and tell the server: it may be up, and may not have said this itself.
+    /// List it, and let some of those who do so tell the server: the message may not be from it.
     TakeAndTell,
+    /// List it with a stamp that is newer than what is known: the server went back to version 1 after it left.
+    TakeRaised,
     /// Contact the server before it is listed online: it may not be reachable at its URL, or the entry may be stale.
     CallBack,
     /// Contact the server before it is listed offline: there is reason to believe that it is up.
@@ -56,31 +63,61 @@ pub struct Circumstances {
 /// Decides what to do with an entry. `known` is what is listed of its server, if anything is.
 pub fn decide(known: Option<&Member>, entry: &Entry, source: Source, at: Circumstances) -> Decision {
     if !is_news(known, entry, at.now) {
-        return Decision::Ignore;
+        return known.map_or(Decision::Ignore, |known| decide_rollback(known, entry, source, at));
     }
     match (known, entry.state) {
         (None, _) => Decision::Take,
-        (Some(known), State::Online) => decide_online(known, entry, source),
+        // What a server answers is the truth about it.
+        (Some(_), _) if source == Source::Reached => Decision::Take,
+        (Some(known), State::Online) => decide_online(known, entry, source, at),
         (Some(known), State::Offline) => decide_offline(known, entry, source, at),
     }
 }
 
 /// Whether an entry is newer than what is listed of its server, and not too old to be listed.
 pub fn is_news(known: Option<&Member>, entry: &Entry, now: Now) -> bool {
+    is_recent(entry, now) && known.is_none_or(|known| supersedes(entry, &known.entry))
+}
+
+fn is_recent(entry: &Entry, now: Now) -> bool {
     let ttl = match entry.state {
         State::Online => ONLINE_TTL,
         State::Offline => TOMBSTONE_TTL,
     };
-    entry.stamp + ttl >= now.wall && known.is_none_or(|known| supersedes(entry, &known.entry))
+    entry.stamp + ttl >= now.wall
+}
+
+// A leave is stamped ahead, so the stamps of a version 1 process that is started in its place are older for a while. Once
+// that process is reached, it is listed with a newer stamp; version 1 has no incarnation that only the server may raise.
+fn decide_rollback(known: &Member, entry: &Entry, source: Source, at: Circumstances) -> Decision {
+    let has_departed = known.entry.state == State::Offline && known.entry.v2.is_some() && !known.entry.is_failure();
+    let is_version_1 = entry.state == State::Online && entry.v2.is_none();
+    let may_be_later = entry.stamp.saturating_add(leave_lead(at.interval)) >= known.entry.stamp;
+    if !has_departed || !is_version_1 || !may_be_later || !is_recent(entry, at.now) {
+        return Decision::Ignore;
+    }
+    match source {
+        Source::Reached => Decision::TakeRaised,
+        Source::Itself | Source::ThirdParty | Source::Version1 => Decision::CallBack,
+    }
+}
+
+/// How far ahead of the clock a leave is stamped, ms. Servers that have not heard of the leave may declare the server
+/// failed for as long; the leave must be the newer entry.
+pub fn leave_lead(interval: Duration) -> u64 {
+    10_000 + 2 * interval.as_millis() as u64
 }
 
 // A failed server is not revived by its own entry alone, nor by version 1, which spreads stale lists: it must be reached.
 // The same holds for a raised incarnation that a listed server tells us itself: its base URL may be wrong.
-fn decide_online(known: &Member, entry: &Entry, source: Source) -> Decision {
+fn decide_online(known: &Member, entry: &Entry, source: Source, at: Circumstances) -> Decision {
     let is_raised = match (&known.entry.v2, &entry.v2) {
         (Some(before), Some(after)) => before.instance == after.instance && before.incarnation < after.incarnation,
         (None, _) | (_, None) => false,
     };
+    if is_implausible(known, entry, at.now) {
+        return Decision::CallBack;
+    }
     match source {
         Source::Itself | Source::Version1 if known.entry.is_failure() => Decision::CallBack,
         Source::Itself if is_raised && known.entry.state == State::Online => Decision::CallBack,
@@ -88,29 +125,41 @@ fn decide_online(known: &Member, entry: &Entry, source: Source) -> Decision {
     }
 }
 
-// A leave or a drain is taken at once, and so is a failure of a server that we suspect ourselves. Any other failure is
-// verified first if the server has spoken to us within the last interval, or has stamped itself after the failure:
-// otherwise a partition that ends would begin with the living being listed offline on their own side. Version 1 servers
-// declare others failed too lightly to be believed.
+// Anybody who has the secret can say of a living server, in any name, that it failed, left or was drained. So an offline
+// entry is verified first where there is a sign that the server is up, and the rate of such entries buys nothing: they
+// wait, and the server stays online.
+//
+// - The server was called offline a short time ago, and was not ([`Member::is_contested`]).
+// - It has spoken to us within the last interval, or has stamped itself after the failure: otherwise a partition that ends
+//   would begin with the living being listed offline on their own side.
+// - It cannot refute the entry: its version is too far ahead, or the server is of version 1. Version 1 servers also declare
+//   others failed too lightly to be believed.
+//
+// Else it is taken: most entries are true, and each server would have to contact each other that leaves or fails.
 fn decide_offline(known: &Member, entry: &Entry, source: Source, at: Circumstances) -> Decision {
-    let is_own_statement = match source {
-        Source::Itself | Source::Reached => true,
-        Source::ThirdParty => !entry.is_failure(),
-        Source::Version1 => entry.v2.is_some() && !entry.is_failure(),
-    };
-    let is_online = known.entry.state == State::Online;
-    let was_heard = known.last_heard().is_some_and(|heard| at.now.mono < heard + at.interval);
-    if is_online && is_own_statement && was_heard && source == Source::ThirdParty {
-        return Decision::TakeAndTell;
-    }
-    if !is_online || is_own_statement || at.is_suspected {
+    if known.entry.state == State::Offline || at.is_suspected {
         return Decision::Take;
     }
-    if was_heard || known.entry.stamp > entry.stamp || source == Source::Version1 {
-        Decision::Verify
-    } else {
-        Decision::Take
+    let is_failure = entry.is_failure();
+    let is_refutable = known.entry.v2.is_some() && !is_implausible(known, entry, at.now);
+    if known.is_contested(at.now) || !is_refutable {
+        return Decision::Verify;
     }
+    let was_heard = known.last_heard().is_some_and(|heard| at.now.mono < heard + at.interval);
+    match source {
+        Source::Reached => Decision::Take,
+        Source::Itself => Decision::TakeAndTell,
+        Source::Version1 if is_failure => Decision::Verify,
+        Source::ThirdParty | Source::Version1 if was_heard || is_failure && known.entry.stamp > entry.stamp => {
+            Decision::Verify
+        }
+        Source::ThirdParty | Source::Version1 => Decision::Take,
+    }
+}
+
+// Whether an entry claims to be of a later time than its server's clock can show.
+fn is_implausible(known: &Member, entry: &Entry, now: Now) -> bool {
+    effective_incarnation(entry) > known.estimated_clock(now) + MAX_LEAD
 }
 
 #[cfg(test)]
@@ -153,47 +202,87 @@ mod tests {
         member
     }
 
+    /// A member that refuted an offline entry a short time ago.
+    fn contested(entry: Entry) -> Member {
+        let mut member = silent(entry);
+        member.contest(at(90));
+        member
+    }
+
     #[test]
-    fn the_decision_depends_on_the_listed_entry_the_new_entry_and_its_source() {
-        use Decision::{CallBack, Ignore, Take, TakeAndTell, Verify};
+    fn an_offline_entry_is_verified_where_the_server_may_be_up() {
+        use Decision::{Take, TakeAndTell, Verify};
         let online = || entry("b", ONLINE, WALL, Some(5));
-        let raised = entry("b", ONLINE, WALL + 9, Some(WALL + 9));
-        let restarted = Entry { v2: raised.v2.clone().map(|v2| EntryV2 { instance: 2, ..v2 }), ..raised.clone() };
+        let ahead = || left(WALL + 100_000 + MAX_LEAD + 1);
+        let of_v1 = || entry("b", ONLINE, WALL, None);
         let cases = [
-            ("an entry that is not newer", recent(online()), entry("b", ONLINE, WALL - 1, Some(5)), false, [Ignore; 4]),
-            ("an online entry past its TTL", recent(failed(1)), entry("b", ONLINE, 2, Some(7)), false, [Ignore; 4]),
-            ("a failure of a silent server", silent(online()), failed(WALL + 1), false, [Take, Take, Take, Verify]),
+            ("a failure of a silent server", silent(online()), failed(WALL + 1), [TakeAndTell, Take, Take, Verify]),
+            ("a failure of one that spoke", recent(online()), failed(WALL + 1), [TakeAndTell, Take, Verify, Verify]),
+            ("a failure before its stamp", silent(online()), failed(WALL - 9), [TakeAndTell, Take, Verify, Verify]),
+            ("a leave", silent(online()), left(WALL + 1), [TakeAndTell, Take, Take, Take]),
+            ("a leave of one that spoke", recent(online()), left(WALL + 1), [TakeAndTell, Take, Verify, Verify]),
+            ("a leave of a contested server", contested(online()), left(WALL + 1), [Verify, Take, Verify, Verify]),
+            ("a leave too far ahead", silent(online()), ahead(), [Verify, Take, Verify, Verify]),
             (
-                "a failure of a server that spoke",
-                recent(online()),
-                failed(WALL + 1),
-                false,
-                [Take, Take, Verify, Verify],
+                "a failure of version 1",
+                silent(of_v1()),
+                entry("b", OFFLINE, WALL + 1, None),
+                [Verify, Take, Verify, Verify],
             ),
-            ("the same of a suspect", recent(online()), failed(WALL + 1), true, [Take; 4]),
-            (
-                "a failure older than its last stamp",
-                silent(online()),
-                failed(WALL - 9),
-                false,
-                [Take, Take, Verify, Verify],
-            ),
-            ("a leave", silent(online()), left(WALL + 1), false, [Take; 4]),
-            (
-                "a leave of a server that spoke",
-                recent(online()),
-                left(WALL + 1),
-                false,
-                [Take, Take, TakeAndTell, Take],
-            ),
-            ("a leave after a failure", recent(failed(WALL)), left(WALL + 1), false, [Take; 4]),
-            ("a failed server is back", silent(failed(WALL)), raised.clone(), false, [CallBack, Take, Take, CallBack]),
-            ("a server that left is back", silent(left(WALL)), raised.clone(), false, [Take; 4]),
-            ("a raised incarnation", recent(online()), raised, false, [CallBack, Take, Take, Take]),
-            ("a restart", recent(online()), restarted, false, [Take; 4]),
+            ("a leave after a failure", recent(failed(WALL)), left(WALL + 1), [Take; 4]),
         ];
-        for (case, known, entry, is_suspected, expected) in cases {
-            assert_eq!(decisions(&known, &entry, is_suspected), expected, "{case}");
+        for (case, known, entry, expected) in cases {
+            assert_eq!(decisions(&known, &entry, false), expected, "{case}");
+            assert_eq!(decisions(&known, &entry, true), [Take; 4], "{case}, suspected by us");
+        }
+    }
+
+    #[test]
+    fn an_online_entry_leads_to_a_call_back_where_only_an_answer_shows_that_it_is_true() {
+        use Decision::{CallBack, Ignore, Take, TakeRaised};
+        let online = || entry("b", ONLINE, WALL, Some(5));
+        let raised = || entry("b", ONLINE, WALL + 9, Some(WALL + 9));
+        let restarted = Entry { v2: raised().v2.map(|v2| EntryV2 { instance: 2, ..v2 }), ..raised() };
+        let ahead = WALL + 100_000 + MAX_LEAD + 1;
+        let of_v1 = || entry("b", ONLINE, WALL + 90_000, None);
+        let cases = [
+            ("one that is not newer", recent(online()), entry("b", ONLINE, WALL - 1, Some(5)), [Ignore; 4]),
+            ("one past its TTL", recent(failed(1)), entry("b", ONLINE, 2, Some(7)), [Ignore; 4]),
+            ("a failed server is back", silent(failed(WALL)), raised(), [CallBack, Take, Take, CallBack]),
+            ("a server that left is back", silent(left(WALL)), raised(), [Take; 4]),
+            ("a raised incarnation", recent(online()), raised(), [CallBack, Take, Take, Take]),
+            (
+                "one too far ahead",
+                recent(online()),
+                entry("b", ONLINE, ahead, Some(ahead)),
+                [CallBack, Take, CallBack, CallBack],
+            ),
+            ("a restart", recent(online()), restarted, [Take; 4]),
+            (
+                "a roll-back to version 1",
+                silent(left(WALL + 99_000)),
+                of_v1(),
+                [CallBack, TakeRaised, CallBack, CallBack],
+            ),
+            ("version 1 before the leave", silent(left(WALL + 500_000)), of_v1(), [Ignore; 4]),
+            ("version 1 before the failure", silent(failed(WALL + 99_000)), of_v1(), [Ignore; 4]),
+        ];
+        for (case, known, entry, expected) in cases {
+            assert_eq!(decisions(&known, &entry, false), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_is_back_or_raises_its_incarnation_is_contested_for_five_minutes() {
+        let later = |seconds: u64| at(50 + seconds);
+        for (before, after) in [
+            (left(WALL), entry("b", ONLINE, WALL + 9, Some(WALL + 9))),
+            (entry("b", ONLINE, WALL, Some(5)), entry("b", ONLINE, WALL, Some(6))),
+        ] {
+            let mut member = silent(before);
+            assert!(!member.is_contested(later(0)));
+            member.update(after, later(0));
+            assert!(member.is_contested(later(299)) && !member.is_contested(later(300)));
         }
     }
 

@@ -7,6 +7,11 @@ use std::time::Duration;
 use crate::clock::Now;
 use crate::message::{Entry, State};
 
+/// For how long a server counts as contested after it was called offline and was not, ms.
+const CONTESTED: u64 = 300_000;
+/// How far a stamp that others pass on may be ahead of the clock that a server showed in its last answer, ms.
+const MAX_DRIFT: u64 = 60_000;
+
 /// One member.
 #[derive(Clone, Debug)]
 pub struct Member {
@@ -19,6 +24,8 @@ pub struct Member {
     // How far its clock is ahead of our monotonic one, ms: by its last answer, or by a later stamp that puts its clock
     // further ahead. A stamp that puts it back only came a long way round.
     clock_offset: i64,
+    // Until when offline entries of it are verified first, monotonic ms.
+    contested_until: u64,
     /// Whether any process of it has ever answered us.
     pub(super) is_reached: bool,
     // Exchanges with it that failed since it last answered.
@@ -27,42 +34,66 @@ pub struct Member {
 
 impl Member {
     pub(super) fn new(entry: Entry, now: Now) -> Self {
-        let clock_offset = clock_offset(&entry, now);
+        let clock_offset = clock_offset(entry.stamp, now);
         Self {
             entry,
             first_seen: ms(now.mono),
             last_answered: None,
             last_heard: None,
             clock_offset,
+            contested_until: 0,
             is_reached: false,
             failures: 0,
         }
     }
 
     pub(super) fn update(&mut self, entry: Entry, now: Now) {
+        if self.is_refuted_by(&entry) {
+            self.contest(now);
+        }
         if self.is_another_process(&entry) {
-            *self = Self { is_reached: self.is_reached, ..Self::new(entry, now) };
+            let Self { is_reached, contested_until, .. } = *self;
+            *self = Self { is_reached, contested_until, ..Self::new(entry, now) };
             return;
         }
         // Another server may have stamped an offline entry.
         if entry.state == State::Online {
-            self.clock_offset = self.clock_offset.max(clock_offset(&entry, now));
+            self.clock_offset = self.clock_offset.max(clock_offset(entry.stamp, now));
         }
         self.entry = entry;
     }
 
-    pub(super) fn refresh(&mut self, stamp: u64, now: Now) {
+    /// Takes a newer stamp of the same process. A stamp that is ahead of the clock which the server itself showed to us
+    /// is not from it.
+    pub(super) fn refresh(&mut self, stamp: u64, now: Now) -> bool {
+        let is_known = self.entry.v2.is_some() && self.last_answered.is_some();
+        if is_known && stamp > self.estimated_clock(now) + MAX_DRIFT {
+            return false;
+        }
         self.entry.stamp = stamp;
-        self.clock_offset = self.clock_offset.max(clock_offset(&self.entry, now));
+        self.clock_offset = self.clock_offset.max(clock_offset(stamp, now));
+        true
     }
 
-    pub(super) fn answer(&mut self, now: Now) {
+    /// It has answered us, and stamped itself so in its answer, if it is online.
+    pub(super) fn answer(&mut self, stamp: Option<u64>, now: Now) {
         self.last_answered = NonZeroU64::new(ms(now.mono).max(1));
         self.hear(now);
         self.failures = 0;
-        if self.entry.state == State::Online {
-            self.clock_offset = clock_offset(&self.entry, now);
+        if let Some(stamp) = stamp {
+            self.clock_offset = clock_offset(stamp, now);
         }
+    }
+
+    /// It was called offline, and was not.
+    pub(super) fn contest(&mut self, now: Now) {
+        self.contested_until = ms(now.mono) + CONTESTED;
+    }
+
+    /// Whether it was called offline a short time ago, and was not. Then the next that say so are not believed before it is
+    /// contacted: who lies again and again of a living server gains nothing by it.
+    pub fn is_contested(&self, now: Now) -> bool {
+        ms(now.mono) < self.contested_until
     }
 
     pub(super) fn hear(&mut self, now: Now) {
@@ -95,6 +126,16 @@ impl Member {
         ms(now.mono).saturating_add_signed(self.clock_offset)
     }
 
+    // It is back, or has raised its incarnation: it answers those who call it offline. After a restart that is not so, but
+    // does no harm.
+    fn is_refuted_by(&self, entry: &Entry) -> bool {
+        let is_raised = match (&self.entry.v2, &entry.v2) {
+            (Some(before), Some(after)) => before.instance == after.instance && before.incarnation < after.incarnation,
+            (None, _) | (_, None) => false,
+        };
+        entry.state == State::Online && (self.entry.state == State::Offline || is_raised)
+    }
+
     // Version 1 servers do not number their processes: one that comes back may be another process.
     fn is_another_process(&self, entry: &Entry) -> bool {
         match (&self.entry.v2, &entry.v2) {
@@ -109,7 +150,7 @@ fn ms(time: Duration) -> u64 {
     time.as_millis() as u64
 }
 
-fn clock_offset(entry: &Entry, now: Now) -> i64 {
+fn clock_offset(stamp: u64, now: Now) -> i64 {
     // Stamps are below 2^53.
-    entry.stamp.cast_signed() - ms(now.mono).cast_signed()
+    stamp.cast_signed() - ms(now.mono).cast_signed()
 }

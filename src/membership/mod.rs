@@ -11,10 +11,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::clock::Now;
 use crate::message::{Entry, MAX_AHEAD, Reason, ServerUrl, State, stable_hash};
 
-pub use accept::{Circumstances, Decision, ONLINE_TTL, Source, TOMBSTONE_TTL, decide, is_news};
+pub use accept::{Circumstances, Decision, ONLINE_TTL, Source, TOMBSTONE_TTL, decide, is_news, leave_lead};
 use digest::contribution;
 pub use member::Member;
 pub use precedence::{effective_incarnation, join, supersedes};
+pub use selection::ANNOUNCE_FANOUT;
 
 /// Most servers that are remembered: room for the largest cluster and as many dead again.
 pub const MAX_SERVERS: usize = 50_000;
@@ -188,8 +189,10 @@ impl Members {
     /// Takes a newer stamp of the online server at a place of the ring.
     pub fn refresh(&mut self, place: usize, stamp: u64, now: Now) {
         let Some(key) = self.keys(Group::Online).get(place).copied() else { return };
-        if let Some(member) = self.map.get_mut(&key).filter(|member| stamp > member.entry.stamp) {
-            member.refresh(stamp, now);
+        if let Some(member) = self.map.get_mut(&key)
+            && stamp > member.entry.stamp
+            && member.refresh(stamp, now)
+        {
             self.revision += 1;
         }
     }
@@ -202,8 +205,8 @@ impl Members {
         let is_same = (known.state, entry.state) == (State::Online, State::Online)
             && (known.monitor, &known.v2) == (entry.monitor, &entry.v2)
             && known.url == entry.url;
-        if is_same && entry.stamp > known.stamp && entry.stamp + ONLINE_TTL >= now.wall {
-            member.refresh(entry.stamp, now);
+        let is_newer = is_same && entry.stamp > known.stamp && entry.stamp + ONLINE_TTL >= now.wall;
+        if is_newer && member.refresh(entry.stamp, now) {
             self.revision += 1;
         }
         is_same
@@ -225,11 +228,11 @@ impl Members {
         self.put(entry, now)
     }
 
-    /// Notes that a server has answered us.
-    pub fn on_response(&mut self, url: &ServerUrl, now: Now) {
+    /// Notes that a server has answered us; `stamp` is how it stamped itself in the answer, if it is online.
+    pub fn on_response(&mut self, url: &ServerUrl, stamp: Option<u64>, now: Now) {
         let Some(member) = self.map.get_mut(&url.key()) else { return };
         let is_first = !std::mem::replace(&mut member.is_reached, true);
-        member.answer(now);
+        member.answer(stamp, now);
         if is_first {
             let groups = Group::of(member);
             self.index(url.key(), groups);
@@ -239,9 +242,9 @@ impl Members {
     /// Notes the same of every server. For simulations.
     #[cfg(any(feature = "sim", test))]
     pub fn all_answered(&mut self, now: Now) {
-        let urls: Vec<_> = self.entries().map(|entry| entry.url.clone()).collect();
-        for url in &urls {
-            self.on_response(url, now);
+        let entries: Vec<_> = self.entries().cloned().collect();
+        for Entry { url, stamp, .. } in &entries {
+            self.on_response(url, Some(*stamp), now);
         }
     }
 
@@ -249,6 +252,13 @@ impl Members {
     pub fn on_message(&mut self, url: &ServerUrl, now: Now) {
         if let Some(member) = self.map.get_mut(&url.key()) {
             member.hear(now);
+        }
+    }
+
+    /// Notes that a server was called offline, and is not.
+    pub fn contest(&mut self, url: &ServerUrl, now: Now) {
+        if let Some(member) = self.map.get_mut(&url.key()) {
+            member.contest(now);
         }
     }
 

@@ -62,10 +62,12 @@ impl Members {
         self.of_protocol_2(before.iter().rev().chain(after.iter().rev()), &self.local)
     }
 
-    /// The online server of version 1 that follows another server on the ring.
+    /// The online server of version 1 that follows another server on the ring: itself, if it is the only one.
     pub fn version_1_after(&self, url: &ServerUrl) -> Option<ServerUrl> {
         let (before, after) = self.split_at(Group::Version1, url);
-        let key = after.iter().chain(before).next()?;
+        // It may be the only one.
+        let same = self.keys(Group::Version1).get(before.len()).filter(|key| **key == url.key());
+        let key = after.iter().chain(before).chain(same).next()?;
         self.by_key(*key).map(|entry| entry.url.clone())
     }
 

@@ -2,18 +2,22 @@
 
 use std::sync::Arc;
 
+use rand::RngExt;
+
 use super::exchange::{Exchange, OnFailure, OnSuccess};
 use super::legacy::is_others_statement;
 use super::{
     Broadcasts, Change, Content, Core, Entry, Event, ExchangeError, MemberEvent, MemberEventKind, Message, Now,
     Purpose, Repair, Request, RequestId, ServerUrl, State,
 };
-use crate::membership::{Circumstances, Decision, Source, decide, supersedes};
+use crate::membership::{ANNOUNCE_FANOUT, Circumstances, Decision, Source, decide, effective_incarnation, supersedes};
 use crate::message::Envelope;
 
 /// Updates of so many servers are broadcast even where a repair brings them: it may have overtaken the broadcast, which the
 /// next on the ring waits for.
 const FEW: usize = 32;
+/// About how many of the servers that are told of a leave or a drain contact the server because of it.
+const TELLERS: f64 = 3.0;
 
 /// What the entries of a message have changed.
 #[derive(Default)]
@@ -115,10 +119,11 @@ impl Core {
         self.discovery.on_response(to);
         let is_repair = matches!(purpose, Purpose::Repair(_));
         let has_learned = self.take_in(response, Some(to), Source::Reached, is_repair, now);
-        self.members.on_response(to, now);
+        let own = response.entries.iter().find(|entry| entry.url == *to && entry.state == State::Online);
+        self.members.on_response(to, own.map(|own| own.stamp), now);
         self.detector.on_alive(to);
-        if *purpose == Purpose::Verification {
-            self.verifier.take_report(to);
+        if self.verifier.take_report(to).is_some() && own.is_some() {
+            self.members.contest(to, now);
         }
         self.refresh_local(now);
         match purpose.policy().on_success {
@@ -265,14 +270,26 @@ impl Core {
             Decision::Take => self.learn(entry.clone(), learned, now),
             Decision::TakeAndTell => {
                 self.learn(entry.clone(), learned, now);
-                if self.lifecycle.is_working(now)
-                    && let Some(contact) = self.verifier.contact(&entry.url, now)
-                {
-                    self.send(contact, now);
-                }
+                self.tell_subject(&entry.url, now);
+            }
+            Decision::TakeRaised => {
+                let known = self.members.get(&entry.url).map_or(0, |known| effective_incarnation(&known.entry));
+                self.learn(Entry { stamp: known + 1, ..entry.clone() }, learned, now);
             }
             Decision::CallBack => self.call_back(entry, now),
             Decision::Verify => self.verifier.on_report(entry),
+        }
+    }
+
+    // A server said that it goes offline. It tells up to twenty others so; a few of them make sure that it was not somebody
+    // else who said it: a server that is up refutes that at once.
+    fn tell_subject(&mut self, url: &ServerUrl, now: Now) {
+        let told = self.members.online().min(ANNOUNCE_FANOUT) as f64;
+        if self.out.rng.random_bool((TELLERS / told).min(1.0))
+            && self.lifecycle.is_working(now)
+            && let Some(contact) = self.verifier.contact(url, now)
+        {
+            self.send(contact, now);
         }
     }
 

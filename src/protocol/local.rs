@@ -8,7 +8,7 @@ use rand::RngExt;
 use super::event::Event;
 use super::output::Output;
 use crate::clock::Now;
-use crate::membership::{effective_incarnation, join, supersedes};
+use crate::membership::{effective_incarnation, join, leave_lead, supersedes};
 use crate::message::{Entry, EntryV2, MAX_AHEAD, Reason, ServerUrl, State};
 
 /// For how many intervals after its own refuted failure a server may hear from nobody before it doubts its base URL. A
@@ -20,11 +20,8 @@ const UNHEARD_INTERVALS: u32 = 10;
 const OVERLAP_INTERVALS: u32 = 5;
 /// How old the stamp of a drained server gets, ms, before it is renewed: its tombstone would expire after 24 h.
 const DRAINED_STAMP_AGE: u64 = 3_600_000;
-/// How far ahead of our clock a leave is stamped, ms, besides two intervals. Servers that have not heard of the leave may
-/// declare us failed for as long; the leave must be the newer entry.
-const LEAVE_AHEAD: u64 = 10_000;
-/// How far a stamp is raised above our clock to be the newest for version 1 peers, ms: two clocks may each be an hour
-/// wrong. Servers with slow clocks would refuse more.
+/// How far a stamp is raised above our clock, ms, to be the newest: two clocks may each be an hour wrong. Servers with slow
+/// clocks would refuse more.
 const MAX_RAISE: u64 = 2 * 3_600_000;
 
 /// Whether others find us at our base URL.
@@ -129,7 +126,8 @@ impl LocalMember {
         own.state = state;
         own.stamp = (own.stamp + 1).max(now.wall);
         if reason == Some(Reason::Left) {
-            own.stamp += LEAVE_AHEAD + 2 * self.interval.as_millis() as u64;
+            let ahead = (own.stamp + leave_lead(self.interval)).min(now.wall + MAX_RAISE);
+            own.stamp = own.stamp.max(ahead);
         }
         set_incarnation(&mut own, above);
         if let Some(v2) = &mut own.v2 {

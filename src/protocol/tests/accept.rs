@@ -13,7 +13,7 @@ fn a_reported_failure_of_a_silent_server_is_listed_at_once() {
 #[test]
 fn a_leave_is_listed_at_once() {
     let mut server = Server::new("a");
-    server.add_member("b", Some(5));
+    server.receive_v1(vec![entry("b", ONLINE, WALL, Some(5))]);
     server.receive_v2(&reporter(), vec![offline("b", WALL + 1, 6, Reason::Left, "b")]);
     assert_eq!(server.state_of("b"), Some(OFFLINE));
 }
@@ -39,7 +39,7 @@ fn a_leave_wins_over_a_failure_that_others_report_soon_after_it() {
     let mut leaver = Server::new("b");
     leaver.core.handle_leave(leaver.now);
     let mut server = Server::new("a");
-    server.receive_v2(&entry("b", ONLINE, WALL, Some(WALL)), vec![]);
+    server.receive_v1(vec![entry("b", ONLINE, WALL, Some(WALL))]);
     server.receive_v2(&reporter(), vec![leaver.own_entry().clone()]);
     server.receive_v2(&reporter(), vec![failed("b", WALL + 20_000, WALL)]);
     let reason = server.entry_of(&url("b")).v2.and_then(|v2| v2.reason);
@@ -47,8 +47,8 @@ fn a_leave_wins_over_a_failure_that_others_report_soon_after_it() {
 }
 
 #[test]
-fn a_server_that_spoke_recently_is_told_that_another_reports_its_leave() {
-    for (seconds, messages) in [(0, 1), (31, 0)] {
+fn a_leave_that_another_reports_of_a_server_that_spoke_recently_is_verified_first() {
+    for (seconds, messages, state) in [(0, 1, ONLINE), (31, 0, OFFLINE)] {
         let mut server = Server::new("a");
         server.add_member("b", Some(5));
         server.finish_broadcasts();
@@ -61,5 +61,49 @@ fn a_server_that_spoke_recently_is_told_that_another_reports_its_leave() {
             Action::SyncList { .. } | Action::SaveState(_) => false,
         };
         assert_eq!(sent.iter().filter(tells_b).count(), messages, "{sent:?}");
+        assert_eq!(server.state_of("b"), Some(state));
     }
+}
+
+#[test]
+fn a_lie_about_a_living_server_works_once_and_its_repetitions_do_not() {
+    let mut server = Server::new("a");
+    let alive = |server: &Server, incarnation| entry("b", ONLINE, server.now.wall, Some(incarnation));
+    server.receive_v1(vec![alive(&server, 5)]);
+    server.advance(31_000);
+    server.receive_v2(&reporter(), vec![offline("b", server.now.wall, 6, Reason::Left, "b")]);
+    assert_eq!(server.state_of("b"), Some(OFFLINE));
+    // It refutes the lie, and answers each of the next ones.
+    server.receive_v2(&reporter(), vec![alive(&server, server.now.wall + 1)]);
+    for _ in 0..100 {
+        let incarnation = server.now.wall + 2;
+        server.receive_v2(&reporter(), vec![offline("b", incarnation, incarnation, Reason::Drained, "b")]);
+        assert_eq!(server.state_of("b"), Some(ONLINE));
+        for (id, to) in gossip_requests(&server.tick()) {
+            let answer = if to == url("b") {
+                Message::new_v2(alive(&server, incarnation + 1), None, Envelope::default())
+            } else {
+                server.empty_answer_of(&to)
+            };
+            server.core.handle_response(server.now, id, Ok(answer));
+        }
+    }
+}
+
+#[test]
+fn a_server_that_went_back_to_version_1_after_its_leave_is_listed_once_it_is_reached() {
+    let mut leaver = Server::new("b");
+    leaver.core.handle_leave(leaver.now);
+    let mut server = Server::new("a");
+    server.receive_v2(leaver.own_entry(), vec![]);
+    server.take_actions();
+    server.advance(2_000);
+    // Its stamp is older than the leave, which is stamped ahead.
+    let of_v1 = entry("b", ONLINE, server.now.wall, None);
+    server.receive_v1(vec![of_v1.clone()]);
+    assert_eq!(server.state_of("b"), Some(OFFLINE));
+    let (id, to) = gossip_requests(&server.take_actions()).remove(0);
+    assert_eq!(to, url("b"), "it is called back");
+    server.core.handle_response(server.now, id, Ok(Message::new(vec![of_v1])));
+    assert_eq!(server.state_of("b"), Some(ONLINE));
 }

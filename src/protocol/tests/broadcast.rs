@@ -117,7 +117,7 @@ fn a_refutation_is_broadcast_at_once() {
 fn updates_that_an_invented_server_refuses_go_to_a_server_that_has_answered() {
     let mut server = server_with_members(3);
     for i in 0..3 {
-        server.core.members.on_response(&url(&format!("s{i}")), server.now);
+        server.core.members.on_response(&url(&format!("s{i}")), None, server.now);
     }
     for i in 0..200 {
         receive_update(&mut server, &format!("invented{i}"));

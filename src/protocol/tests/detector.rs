@@ -82,7 +82,7 @@ fn a_new_stamp_excuses_a_server_whose_clock_has_stepped_back() {
     server.run(20);
     server.receive_v1(vec![entry("b", ONLINE, WALL + HOUR + 1, Some(1))]);
     // Its answer tells us what its clock shows.
-    server.core.members.on_response(&url("b"), server.now);
+    server.core.members.on_response(&url("b"), None, server.now);
     let probe = server.next_exchange();
     server.fail(probe, ExchangeError::TimedOut);
     server.receive_v1(vec![entry("b", ONLINE, WALL + HOUR + 60_000, Some(1))]);

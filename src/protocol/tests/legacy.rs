@@ -38,6 +38,26 @@ fn version_1_servers_are_probed_in_turn() {
 }
 
 #[test]
+fn the_only_version_1_server_is_probed_in_each_round() {
+    let mut server = Server::new("a");
+    for i in 0..50 {
+        server.add_member(&format!("s{i}"), Some(1));
+    }
+    server.add_member("v", None);
+    server.finish_broadcasts();
+    let mut probes = 0;
+    for _ in 0..600 {
+        for (id, to) in gossip_requests(&server.run(1)) {
+            probes += usize::from(to == url("v"));
+            let whole_list = || Message::new(server.core.members().entries().cloned().collect());
+            let answer = if to == url("v") { whole_list() } else { server.empty_answer_of(&to) };
+            server.respond(id, answer);
+        }
+    }
+    assert!((19..=24).contains(&probes), "{probes} probes in twenty rounds");
+}
+
+#[test]
 fn a_version_1_server_is_sent_the_entries_that_its_answer_lacks() {
     let mut server = Server::new("a");
     server.receive_v1(["b", "c", "d"].map(|name| entry(name, ONLINE, WALL, Some(1))).into());

@@ -240,7 +240,7 @@ impl Server {
     /// Adds a server that has answered once, so that it has no startup grace.
     fn add_member(&mut self, name: &str, incarnation: Option<u64>) {
         self.receive_v1(vec![entry(name, ONLINE, self.now.wall, incarnation)]);
-        self.core.members.on_response(&url(name), self.now);
+        self.core.members.on_response(&url(name), None, self.now);
     }
 
     fn own_entry(&self) -> &Entry {
