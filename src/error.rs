@@ -6,6 +6,8 @@ use std::fmt;
 pub const UNAUTHORIZED: &str = "Unauthorized: ";
 /// How the text begins when a message belongs to another cluster: its sender recognises it by that, whatever the status.
 pub const WRONG_CLUSTER: &str = "Wrong cluster: ";
+/// How the text begins when a server handles no more messages for now: its sender recognises by that that it is up.
+pub const BUSY: &str = "Too many gossip messages";
 
 /// Why a call was refused. The text may be shown to the client: it contains no secret and nothing of the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +74,7 @@ impl fmt::Display for Error {
             Self::Misdirected(own) => write!(f, "The message is for another server; this one is {own}"),
             Self::WrongCluster(why) => write!(f, "{WRONG_CLUSTER}{why}"),
             Self::InvalidMessage(why) | Self::TooLarge(why) => f.write_str(why),
-            Self::Limit(most) => write!(f, "Too many gossip messages: this server handles at most {most} per second"),
+            Self::Limit(most) => write!(f, "{BUSY}: this server handles at most {most} of this kind per second"),
             Self::NotStarted => f.write_str("Clustershazbot engine not started"),
             Self::InvalidConfig(problems) => match problems.as_slice() {
                 [one] => f.write_str(one),

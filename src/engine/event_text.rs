@@ -124,7 +124,9 @@ fn exchange_failed(url: &ServerUrl, error: &ExchangeError) -> Text {
             warning_once("SHAZBOT_WRONG_CLUSTER", url.to_string(), repeated, message)
         }
         ExchangeError::Refused(_)
+        | ExchangeError::NotReady(_)
         | ExchangeError::Unreachable(_)
+        | ExchangeError::Busy
         | ExchangeError::TimedOut
         | ExchangeError::Other(_) => log("EXCHANGE_FAILED", format!("gossip with {url} failed: {error}")),
     }

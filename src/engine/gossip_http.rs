@@ -15,7 +15,7 @@ use super::http::{ClientFactory, MAX_RESPONSE, Resolver, cause, header_value, re
 use crate::auth::Secret;
 use crate::clock;
 use crate::config::Config;
-use crate::error::{UNAUTHORIZED, WRONG_CLUSTER};
+use crate::error::{BUSY, UNAUTHORIZED, WRONG_CLUSTER};
 use crate::protocol::ExchangeError;
 use crate::server_url::ServerUrl;
 
@@ -104,10 +104,13 @@ fn refusal(status: StatusCode, body: &[u8]) -> ExchangeError {
     if begins(WRONG_CLUSTER) {
         return ExchangeError::WrongCluster(format!("it says: {}", text.unwrap_or_default()));
     }
+    if begins(BUSY) {
+        return ExchangeError::Busy;
+    }
     let answer = format!("it answered {status}{}", text.map(|text| format!(": {text}")).unwrap_or_default());
     match status {
         // From a proxy whose program does not listen, or from a program whose engine is not started.
-        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE => ExchangeError::Unreachable(answer),
+        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE => ExchangeError::NotReady(answer),
         _ => ExchangeError::Other(answer),
     }
 }

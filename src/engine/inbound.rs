@@ -35,7 +35,7 @@ impl Engine {
     /// Handles the lists of a version 1 peer, which is authorised already. Returns the lists of the response.
     pub fn gossip<'a>(&self, entries: impl Iterator<Item = (State, RawEntry<'a>)>) -> Result<Vec<Entry>, Error> {
         self.shared.core.with(|core, now| {
-            core.admit(now)?;
+            core.admit_v1(now)?;
             let known = |text: &str| core.members().known(text);
             let message = Message::from_raw(entries, self.shared.validator(now, &known))?;
             Ok(core.handle_gossip(now, &message).entries)
@@ -49,13 +49,12 @@ impl Engine {
         let own = &settings.base_url;
         let proof = peer_auth.check_request(header, Some(field), own)?;
         let response = self.shared.core.with(|core, now| {
-            core.admit(now)?;
+            core.admit_v2(Message::sender_of(field), now)?;
             let known = |text: &str| core.members().known(text);
             let Some(message) = Message::from_field(field, self.shared.validator(now, &known)).transpose()? else {
                 return Ok(None);
             };
             peer_auth.check_cluster(message.cluster())?;
-            core.admit_from(&message, now)?;
             Ok(core.handle_gossip(now, &message).to_field())
         })??;
         Ok(response.map(|field| peer_auth.sign_response(&proof, own, peer_auth.with_cluster(field))))

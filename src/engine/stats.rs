@@ -41,9 +41,9 @@ impl ExchangeStats {
             Ok(_) => 0,
             Err(ExchangeError::Refused(_)) => 1,
             Err(ExchangeError::TimedOut) => 2,
-            Err(ExchangeError::Unreachable(_)) => 3,
+            Err(ExchangeError::Unreachable(_) | ExchangeError::NotReady(_)) => 3,
             Err(ExchangeError::SecretRejected | ExchangeError::WrongCluster(_)) => 4,
-            Err(ExchangeError::Other(_)) => 5,
+            Err(ExchangeError::Other(_) | ExchangeError::Busy) => 5,
         };
         self.with(|totals| {
             totals.outcomes[outcome] += 1;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Member, effective_incarnation, supersedes};
+use super::{Member, effective_incarnation, raises_incarnation, supersedes};
 use crate::clock::Now;
 use crate::message::{Entry, State};
 
@@ -111,16 +111,14 @@ pub fn leave_lead(interval: Duration) -> u64 {
 // A failed server is not revived by its own entry alone, nor by version 1, which spreads stale lists: it must be reached.
 // The same holds for a raised incarnation that a listed server tells us itself: its base URL may be wrong.
 fn decide_online(known: &Member, entry: &Entry, source: Source, at: Circumstances) -> Decision {
-    let is_raised = match (&known.entry.v2, &entry.v2) {
-        (Some(before), Some(after)) => before.instance == after.instance && before.incarnation < after.incarnation,
-        (None, _) | (_, None) => false,
-    };
     if is_implausible(known, entry, at.now) {
         return Decision::CallBack;
     }
     match source {
         Source::Itself | Source::Version1 if known.entry.is_failure() => Decision::CallBack,
-        Source::Itself if is_raised && known.entry.state == State::Online => Decision::CallBack,
+        Source::Itself if known.entry.state == State::Online && raises_incarnation(entry, &known.entry) => {
+            Decision::CallBack
+        }
         Source::Itself | Source::Version1 | Source::Reached | Source::ThirdParty => Decision::Take,
     }
 }
@@ -147,13 +145,12 @@ fn decide_offline(known: &Member, entry: &Entry, source: Source, at: Circumstanc
     }
     let was_heard = known.last_heard().is_some_and(|heard| at.now.mono < heard + at.interval);
     match source {
-        Source::Reached => Decision::Take,
         Source::Itself => Decision::TakeAndTell,
         Source::Version1 if is_failure => Decision::Verify,
         Source::ThirdParty | Source::Version1 if was_heard || is_failure && known.entry.stamp > entry.stamp => {
             Decision::Verify
         }
-        Source::ThirdParty | Source::Version1 => Decision::Take,
+        Source::Reached | Source::ThirdParty | Source::Version1 => Decision::Take,
     }
 }
 

@@ -4,6 +4,7 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
+use super::raises_incarnation;
 use crate::clock::Now;
 use crate::message::{Entry, State};
 
@@ -52,8 +53,8 @@ impl Member {
             self.contest(now);
         }
         if self.is_another_process(&entry) {
-            let Self { is_reached, contested_until, .. } = *self;
-            *self = Self { is_reached, contested_until, ..Self::new(entry, now) };
+            let Self { contested_until, is_reached, .. } = *self;
+            *self = Self { contested_until, is_reached, ..Self::new(entry, now) };
             return;
         }
         // Another server may have stamped an offline entry.
@@ -129,11 +130,7 @@ impl Member {
     // It is back, or has raised its incarnation: it answers those who call it offline. After a restart that is not so, but
     // does no harm.
     fn is_refuted_by(&self, entry: &Entry) -> bool {
-        let is_raised = match (&self.entry.v2, &entry.v2) {
-            (Some(before), Some(after)) => before.instance == after.instance && before.incarnation < after.incarnation,
-            (None, _) | (_, None) => false,
-        };
-        entry.state == State::Online && (self.entry.state == State::Offline || is_raised)
+        entry.state == State::Online && (self.entry.state == State::Offline || raises_incarnation(entry, &self.entry))
     }
 
     // Version 1 servers do not number their processes: one that comes back may be another process.

@@ -14,7 +14,7 @@ use crate::message::{Entry, MAX_AHEAD, Reason, ServerUrl, State, stable_hash};
 pub use accept::{Circumstances, Decision, ONLINE_TTL, Source, TOMBSTONE_TTL, decide, is_news, leave_lead};
 use digest::contribution;
 pub use member::Member;
-pub use precedence::{effective_incarnation, join, supersedes};
+pub use precedence::{effective_incarnation, join, raises_incarnation, supersedes};
 pub use selection::ANNOUNCE_FANOUT;
 
 /// Most servers that are remembered: room for the largest cluster and as many dead again.
@@ -303,6 +303,11 @@ impl Members {
     /// The state of one server.
     pub fn state(&self, url: &ServerUrl) -> Option<State> {
         self.get(url).map(|member| member.entry.state)
+    }
+
+    /// Whether a server has ever answered us.
+    pub fn is_reached(&self, url: &ServerUrl) -> bool {
+        self.get(url).is_some_and(|member| member.is_reached)
     }
 
     /// The URL of a server that is listed under exactly this text.

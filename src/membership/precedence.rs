@@ -27,6 +27,15 @@ pub fn supersedes(new: &Entry, old: &Entry) -> bool {
     rank(new) > rank(old)
 }
 
+/// Whether `new` is of the same process as `old`, with a higher incarnation: only the server itself does that, to refute what
+/// others say of it, or when it is drained or leaves.
+pub fn raises_incarnation(new: &Entry, old: &Entry) -> bool {
+    match (&new.v2, &old.v2) {
+        (Some(new), Some(old)) => new.instance == old.instance && new.incarnation > old.incarnation,
+        (None, _) | (_, None) => false,
+    }
+}
+
 /// The entry that wins.
 pub fn join(a: Entry, b: Entry) -> Entry {
     if supersedes(&b, &a) { b } else { a }

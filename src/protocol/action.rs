@@ -60,9 +60,14 @@ pub enum WriteError {
 pub enum ExchangeError {
     /// The connection was refused, in words.
     Refused(String),
-    /// The server cannot be reached for another reason, in words: no such name, no route, a proxy or a program that is
-    /// not ready. Our own network may be the cause.
+    /// Something answers there that is not ready, in words: a proxy in front of a program that does not listen, or a
+    /// program whose engine is not started.
+    NotReady(String),
+    /// The server cannot be reached for another reason, in words: no such name, no route. Our own network may be the
+    /// cause.
     Unreachable(String),
+    /// The server is up, and handles no more messages at present.
+    Busy,
     /// No response in time.
     TimedOut,
     /// The peer rejected our secret.
@@ -76,9 +81,12 @@ pub enum ExchangeError {
 impl fmt::Display for ExchangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused(why) | Self::Unreachable(why) | Self::WrongCluster(why) | Self::Other(why) => {
-                f.write_str(why)
-            }
+            Self::Refused(why)
+            | Self::NotReady(why)
+            | Self::Unreachable(why)
+            | Self::WrongCluster(why)
+            | Self::Other(why) => f.write_str(why),
+            Self::Busy => f.write_str("it handles no more messages at present"),
             Self::TimedOut => f.write_str("no answer in time"),
             Self::SecretRejected => f.write_str("it refuses our SHAZBOT_SECRET"),
         }

@@ -1,4 +1,8 @@
-//! Limits how many gossip messages are handled a second: of all senders together, and of each.
+//! Limits how many gossip messages are handled a second. Whoever sends too many uses up a share of its own: each member
+//! that we have reached has one, so that its probes are answered whatever the others do; servers of version 1, which do not
+//! say who they are, have one together, and so have all others.
+//!
+//! A message that is refused costs its sender nothing either: the refusal shows that we are up.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,43 +11,58 @@ use super::rate_limit::RateLimit;
 use crate::error::Error;
 use crate::message::ServerUrl;
 
-/// Messages handled a second: fifty times what the restart of a large cluster sends to one server.
-const PER_SECOND: u32 = 1_000;
-/// Messages of one sender handled a second: more than the shortest interval and a storm of updates make.
-const PER_SENDER: u32 = 100;
+/// Messages of one member handled a second: more than the shortest interval and a storm of updates make.
+const PER_MEMBER: u32 = 100;
+/// Messages of all members together, lest whoever writes in the name of all of them takes up the program.
+const OF_MEMBERS: u32 = 2_000;
+/// Messages of version 1 servers: each sends one in an interval, and many when they restart together.
+const OF_VERSION_1: u32 = 500;
+/// Messages of servers that have never answered us: ten times what a new server gets when a large cluster starts.
+const OF_STRANGERS: u32 = 200;
 
 /// What has been handled lately.
 #[derive(Debug)]
 pub struct Admission {
-    all: RateLimit,
-    // Emptied each second, so that it holds at most PER_SECOND senders.
-    senders: BTreeMap<ServerUrl, RateLimit>,
+    all_members: RateLimit,
+    version_1: RateLimit,
+    strangers: RateLimit,
+    // Emptied each second, so that it holds no more members than send in one.
+    members: BTreeMap<ServerUrl, RateLimit>,
     emptied: Duration,
 }
 
 impl Admission {
     /// Nothing handled yet.
     pub fn new(now: Duration) -> Self {
-        Self { all: RateLimit::full((PER_SECOND, PER_SECOND), now), senders: BTreeMap::new(), emptied: now }
+        let limit = |rate| RateLimit::full((rate, rate), now);
+        Self {
+            all_members: limit(OF_MEMBERS),
+            version_1: limit(OF_VERSION_1),
+            strangers: limit(OF_STRANGERS),
+            members: BTreeMap::new(),
+            emptied: now,
+        }
     }
 
-    /// Counts a message before its sender is known.
-    pub fn admit(&mut self, now: Duration) -> Result<(), Error> {
+    /// Counts a message of version 1.
+    pub fn admit_v1(&mut self, now: Duration) -> Result<(), Error> {
+        self.version_1.take(1, now).map_err(|_| Error::Limit(OF_VERSION_1))
+    }
+
+    /// Counts a message of a server that we do not know, or that has never answered us.
+    pub fn admit_stranger(&mut self, now: Duration) -> Result<(), Error> {
+        self.strangers.take(1, now).map_err(|_| Error::Limit(OF_STRANGERS))
+    }
+
+    /// Counts a message of a member that has answered us.
+    pub fn admit_member(&mut self, sender: &ServerUrl, now: Duration) -> Result<(), Error> {
         if now.saturating_sub(self.emptied) >= Duration::from_secs(1) {
-            self.senders.clear();
+            self.members.clear();
             self.emptied = now;
         }
-        self.all.take(1, now).map_err(|_| Error::Limit(PER_SECOND))
-    }
-
-    /// Counts the same message once its sender is known.
-    pub fn admit_sender(&mut self, sender: &ServerUrl, now: Duration) -> Result<(), Error> {
-        let new = || RateLimit::full((PER_SENDER, PER_SENDER), now);
-        let limit = self.senders.entry(sender.clone()).or_insert_with(new);
-        limit.take(1, now).map_err(|_| {
-            // A sender that floods us, or whose message somebody repeats, takes no share of the others'.
-            self.all.give_back();
-            Error::Limit(PER_SENDER)
-        })
+        let new = || RateLimit::full((PER_MEMBER, PER_MEMBER), now);
+        let own = self.members.entry(sender.clone()).or_insert_with(new);
+        own.take(1, now).map_err(|_| Error::Limit(PER_MEMBER))?;
+        self.all_members.take(1, now).map_err(|_| Error::Limit(OF_MEMBERS))
     }
 }

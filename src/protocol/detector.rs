@@ -31,8 +31,13 @@ const REFUSED_SHARE: u32 = 100;
 /// After how many intervals without a message a server that should gossip with us is probed: its rounds are at most so
 /// far apart.
 const SILENCE: f64 = 1.05;
-/// For how long a server that has never answered us may refuse connections: programs start before they listen.
+/// For how long a server that has never answered us may refuse connections: programs start before they listen. Meanwhile it
+/// contacts the two that come before it on the ring, which judge it: one that is silent for so long has ended before it
+/// listened.
 pub const STARTUP_GRACE: Duration = Duration::from_secs(60);
+const STARTUP_SILENCE: Duration = Duration::from_secs(10);
+/// How often a server that nobody has contacted yet contacts those two.
+const STARTUP_CONTACT: Duration = Duration::from_secs(3);
 /// How often a suspect that still speaks is reprieved: it may just have come back, or we asked too early. A server that
 /// goes on speaking and never answers has a wrong base URL.
 const MAX_REPRIEVES: u32 = 5;
@@ -65,9 +70,11 @@ impl Failures {
         match error {
             ExchangeError::Refused(_) => Self { refused: true, silent: false },
             ExchangeError::TimedOut | ExchangeError::Unreachable(_) => Self { refused: false, silent: true },
-            ExchangeError::SecretRejected | ExchangeError::WrongCluster(_) | ExchangeError::Other(_) => {
-                Self { refused: false, silent: false }
-            }
+            ExchangeError::NotReady(_)
+            | ExchangeError::Busy
+            | ExchangeError::SecretRejected
+            | ExchangeError::WrongCluster(_)
+            | ExchangeError::Other(_) => Self { refused: false, silent: false },
         }
     }
 }
@@ -152,6 +159,13 @@ impl FailureDetector {
         out.timers.set(Timer::Silence, now.mono + self.interval);
     }
 
+    /// Whom a server contacts that starts and has not been contacted yet. Schedules the next contact.
+    pub fn startup_contacts(members: &Members, now: Now, out: &mut Output) -> Vec<Request> {
+        out.timers.set(Timer::Startup, now.mono + STARTUP_CONTACT);
+        let judges = members.predecessors().take(SUCCESSORS);
+        judges.map(|url| Request::new(url.clone(), Purpose::Contact)).collect()
+    }
+
     /// Whether a server is suspected.
     pub fn is_suspect(&self, url: &ServerUrl) -> bool {
         self.suspicions.contains_key(url)
@@ -193,15 +207,17 @@ impl FailureDetector {
         now: Now,
     ) -> bool {
         let Some(member) = members.get(url) else { return false };
-        let is_down = matches!(error, ExchangeError::Refused(_) | ExchangeError::Unreachable(_));
+        let is_down = matches!(error, ExchangeError::Refused(_) | ExchangeError::NotReady(_));
         let is_starting = is_down && member.last_answered().is_none() && now.mono < member.first_seen() + STARTUP_GRACE;
-        if is_starting || self.is_suspect(url) || self.is_excused(url, started, members) {
+        let is_judge = || members.successors().take(SUCCESSORS).any(|successor| successor == url);
+        if self.is_suspect(url) || self.is_excused(url, started, members) || is_starting && !is_judge() {
             return false;
         }
         let failures = Failures::of(error);
-        let suspicion = Suspicion { started, deadline: now.mono, step: 0, failures, helpers: Vec::new() };
+        let deadline = if is_starting { now.mono + STARTUP_SILENCE } else { now.mono };
+        let suspicion = Suspicion { started, deadline, step: 0, failures, helpers: Vec::new() };
         self.suspicions.insert(url.clone(), suspicion);
-        true
+        !is_starting
     }
 
     /// A further try of a suspect has failed.

@@ -100,6 +100,8 @@ impl Core {
                 self.on_own_message(&response.unwrap_or_default(), now);
             }
             Ok(response) => self.on_response(&exchange, &response, now),
+            // It is up, although it says nothing of its list.
+            Err(ExchangeError::Busy) => self.detector.on_alive(&exchange.to),
             Err(error) => {
                 self.discovery.on_failure(&exchange.to);
                 self.members.on_failure(&exchange.to);

@@ -51,12 +51,13 @@ pub struct LocalMember {
     to_refute: Option<Entry>,
     url_doubt: UrlDoubt,
     duplicate: Duplicate,
+    is_contacted: bool,
 }
 
 impl LocalMember {
     /// One of which nobody has said anything.
     pub fn new(interval: Duration) -> Self {
-        Self { interval, to_refute: None, url_doubt: UrlDoubt::None, duplicate: Duplicate::None }
+        Self { interval, to_refute: None, url_doubt: UrlDoubt::None, duplicate: Duplicate::None, is_contacted: false }
     }
 
     /// The first entry of a new process. Its incarnation begins at the wall clock, above what an earlier process had.
@@ -78,9 +79,15 @@ impl LocalMember {
 
     /// Another server contacted us: it finds us at our base URL.
     pub fn on_contact(&mut self) {
+        self.is_contacted = true;
         if matches!(self.url_doubt, UrlDoubt::Unheard { .. }) {
             self.url_doubt = UrlDoubt::None;
         }
+    }
+
+    /// Whether another server has ever contacted us: until then we may not listen yet.
+    pub fn is_contacted(&self) -> bool {
+        self.is_contacted
     }
 
     /// Our entry stamped anew, with what others say of us refuted. Only for a program whose event loop turns: nobody else

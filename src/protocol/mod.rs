@@ -100,6 +100,7 @@ impl Core {
         core.discovery.start(&core.members, now, &mut core.out);
         core.detector.schedule_round(now, &mut core.out);
         core.detector.schedule_first_silence(now, &mut core.out);
+        FailureDetector::startup_contacts(&core.members, now, &mut core.out);
         core.out.timers.set(Timer::Expire, now.mono + EXPIRY_INTERVAL);
         core
     }
@@ -162,6 +163,13 @@ impl Core {
             match timer {
                 Timer::Round => self.round(now),
                 Timer::Silence => self.probe_silent(now),
+                Timer::Startup => {
+                    if !self.local.is_contacted() {
+                        let contacts = FailureDetector::startup_contacts(&self.members, now, &mut self.out);
+                        self.refresh_local(now);
+                        self.send_all(contacts, now);
+                    }
+                }
                 Timer::Broadcast => {
                     let messages = self.broadcasts.next_messages(&self.members, now, &mut self.out);
                     self.send_all(messages, now);
@@ -200,17 +208,18 @@ impl Core {
         }
     }
 
-    /// Whether one more message may be handled now. To be asked before it is even read.
-    pub fn admit(&mut self, now: Now) -> Result<(), Error> {
-        self.admission.admit(now.mono)
+    /// Whether one more message of version 1 may be handled now. To be asked before it is even read.
+    pub fn admit_v1(&mut self, now: Now) -> Result<(), Error> {
+        self.admission.admit_v1(now.mono)
     }
 
-    /// Whether one more message of its sender may be handled now, if it names its sender. To be asked after
-    /// [`Core::admit`].
-    pub fn admit_from(&mut self, message: &Message, now: Now) -> Result<(), Error> {
-        match message.envelope.as_ref().and_then(|envelope| envelope.sender.as_ref()) {
-            Some(sender) => self.admission.admit_sender(sender, now.mono),
-            None => Ok(()),
+    /// Whether one more message may be handled now whose sender, it says, has this URL. To be asked before the rest of it is
+    /// read.
+    pub fn admit_v2(&mut self, sender: Option<&str>, now: Now) -> Result<(), Error> {
+        let known = sender.and_then(|sender| self.members.known(sender));
+        match known.filter(|sender| self.members.is_reached(sender)) {
+            Some(sender) => self.admission.admit_member(&sender, now.mono),
+            None => self.admission.admit_stranger(now.mono),
         }
     }
 

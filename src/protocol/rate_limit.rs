@@ -37,9 +37,4 @@ impl RateLimit {
         self.tokens -= count as f64;
         Ok(())
     }
-
-    /// Gives one token back.
-    pub fn give_back(&mut self) {
-        self.tokens += 1.0;
-    }
 }

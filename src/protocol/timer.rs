@@ -9,6 +9,8 @@ pub enum Timer {
     Round,
     /// The next look for servers that should have gossiped with us.
     Silence,
+    /// The next contact of a server that nobody has contacted yet.
+    Startup,
     /// The next broadcast of updates.
     Broadcast,
     /// The next verification of reported failures.
@@ -29,9 +31,10 @@ pub enum Timer {
 
 impl Timer {
     // Timers that are due at the same time fire in this order.
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Round,
         Self::Silence,
+        Self::Startup,
         Self::Broadcast,
         Self::Verification,
         Self::CatchUp,

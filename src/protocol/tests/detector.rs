@@ -112,13 +112,42 @@ fn a_server_that_answers_with_errors_has_no_startup_grace() {
 }
 
 #[test]
-fn a_server_that_has_never_answered_is_not_declared_failed_in_its_first_minute() {
+fn a_server_that_has_never_answered_is_not_declared_failed_while_it_starts_and_speaks() {
     let mut server = Server::new("a");
-    server.receive_v1(vec![entry("b", ONLINE, WALL, Some(1))]);
-    assert!(server.run_with_refusals("b", 55) >= 2);
-    assert_eq!(server.state_of("b"), Some(ONLINE));
+    let starting = |server: &Server| entry("b", ONLINE, server.now.wall, Some(1));
+    for _ in 0..18 {
+        server.receive_v2(&starting(&server), vec![]);
+        server.run_with_refusals("b", 3);
+        assert_eq!(server.state_of("b"), Some(ONLINE));
+    }
+}
+
+#[test]
+fn a_server_that_falls_silent_before_it_listens_is_declared_failed_after_ten_seconds() {
+    let mut server = Server::new("a");
+    server.receive_v2(&entry("b", ONLINE, WALL, Some(1)), vec![]);
+    // The first probe is in the first round, after up to an interval.
     server.run_with_refusals("b", 45);
     assert_eq!(server.state_of("b"), Some(OFFLINE));
+}
+
+#[test]
+fn a_starting_server_contacts_those_who_probe_it_until_somebody_contacts_it() {
+    let mut server = Server::new("a");
+    server.core.members.put(entry("b", ONLINE, WALL, Some(1)), server.now);
+    let contacts = |server: &mut Server| {
+        let requests = gossip_requests(&server.run(20));
+        for (id, to) in &requests {
+            let answer = server.empty_answer_of(to);
+            server.respond(*id, answer);
+        }
+        requests.len()
+    };
+    let alone = contacts(&mut server);
+    assert!((6..=9).contains(&alone), "{alone}");
+    server.receive_v2(&entry("b", ONLINE, server.now.wall, Some(1)), vec![]);
+    let contacted = contacts(&mut server);
+    assert!(contacted <= 3, "{contacted}");
 }
 
 #[test]
