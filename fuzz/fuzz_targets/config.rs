@@ -2,8 +2,8 @@
 
 #![no_main]
 
-use clustershazbot::config::{Config, Environment};
 use clustershazbot::address;
+use clustershazbot::config::{Config, Environment};
 use clustershazbot_fuzz::bounded;
 use libfuzzer_sys::fuzz_target;
 use url::Url;

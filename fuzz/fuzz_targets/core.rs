@@ -78,9 +78,11 @@ impl Server {
         let number = rest.parse::<u64>().unwrap_or_default();
         match head {
             "{" | "2" => {
+                let admitted = self.call(|core, now| match head {
+                    "2" => core.admit_v2(Message::sender_of(line), now).is_ok(),
+                    _ => core.admit_v1(now).is_ok(),
+                });
                 let Ok(message) = self.read(line) else { return };
-                let admitted =
-                    self.call(|core, now| core.admit(now).and_then(|()| core.admit_from(&message, now)).is_ok());
                 if admitted {
                     let answer = self.call(|core, now| core.handle_gossip(now, &message));
                     assert!(size(&answer) <= MAX_MESSAGE);

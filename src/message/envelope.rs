@@ -121,6 +121,13 @@ impl Message {
         Some(text)
     }
 
+    /// The URL that a `shazbot` field names as its sender, before anything of it is checked: its first entry is the
+    /// sender's own.
+    pub fn sender_of(field: &str) -> Option<&str> {
+        let own = field.split(' ').nth(1)?.strip_prefix('s')?;
+        own.split('>').nth(1)
+    }
+
     /// Reads the `shazbot` field. None if it is of another protocol; the message then counts as one of version 1.
     pub fn from_field(text: &str, validator: Validator<'_>) -> Option<Result<Self, Error>> {
         let mut words = text.split(' ');
@@ -230,6 +237,14 @@ mod tests {
                 author,
             }),
         })
+    }
+
+    #[test]
+    fn the_sender_of_a_field_is_known_before_the_field_is_read() {
+        assert_eq!(Message::sender_of("2 so5>http://a/>5.1 eo6>http://b/"), Some("http://a/"));
+        for field in ["", "2", "2 eo6>http://b/", "2 s", "3 so5>"] {
+            assert!(Message::sender_of(field).is_none_or(str::is_empty), "{field}");
+        }
     }
 
     #[test]

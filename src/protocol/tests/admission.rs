@@ -2,31 +2,46 @@
 
 use super::*;
 
-#[test]
-fn messages_above_the_rate_limit_are_refused_until_the_next_second() {
-    let mut server = Server::new("a");
-    let count_refused = |server: &mut Server| {
-        let results = (0..1_500).map(|_| server.core.admit(server.now));
-        results.filter(|result| *result == Err(Error::Limit(1_000))).count()
-    };
-    assert_eq!(count_refused(&mut server), 500);
-    server.run(1);
-    assert_eq!(count_refused(&mut server), 500);
+fn admitted_of(server: &mut Server, sender: &str, messages: usize) -> usize {
+    let url = url(sender);
+    (0..messages).filter(|_| server.core.admit_v2(Some(url.as_str()), server.now).is_ok()).count()
 }
 
 #[test]
-fn a_sender_that_floods_us_takes_no_share_of_the_others() {
+fn each_kind_of_sender_has_a_share_that_is_full_again_a_second_later() {
     let mut server = Server::new("a");
-    let message = |name| Message::new_v2(entry(name, ONLINE, WALL, Some(1)), None, Envelope::default());
-    let count_admitted = |server: &mut Server, name| {
-        (0..300)
-            .filter(|_| {
-                server.core.admit(server.now).is_ok() && server.core.admit_from(&message(name), server.now).is_ok()
-            })
-            .count()
-    };
-    assert_eq!((0..9).map(|_| count_admitted(&mut server, "b")).sum::<usize>(), 100);
-    assert_eq!(count_admitted(&mut server, "c"), 100);
-    server.run(1);
-    assert_eq!(count_admitted(&mut server, "b"), 100);
+    server.add_member("b", Some(1));
+    for _ in 0..3 {
+        assert_eq!(admitted_of(&mut server, "b", 1_500), 100);
+        assert_eq!((0..1_500).filter(|_| server.core.admit_v1(server.now).is_ok()).count(), 500);
+        assert_eq!((0..1_500).filter(|_| server.core.admit_v2(None, server.now).is_ok()).count(), 200);
+        server.run(1);
+    }
+}
+
+#[test]
+fn a_flood_in_whatever_name_leaves_the_other_members_their_share() {
+    let mut server = Server::new("a");
+    let members: Vec<_> = (0..12).map(|i| format!("s{i}")).collect();
+    for name in &members {
+        server.add_member(name, Some(1));
+    }
+    for i in 0..5_000 {
+        admitted_of(&mut server, &format!("invented{i}"), 1);
+        admitted_of(&mut server, "s0", 1);
+        let _ = server.core.admit_v1(server.now);
+    }
+    for name in &members[1..] {
+        assert_eq!(admitted_of(&mut server, name, 10), 10, "{name}");
+    }
+}
+
+#[test]
+fn a_server_that_says_it_is_busy_is_up() {
+    let mut server = Server::new("a");
+    for name in ["b", "c"] {
+        server.add_member(name, Some(1));
+    }
+    server.run_with_failures(&["b"], 600, &ExchangeError::Busy);
+    assert_eq!(server.state_of("b"), Some(ONLINE));
 }
