@@ -13,11 +13,13 @@
 //! | `b<hashes>` | the hashes of the sender's buckets, 6 hexadecimal digits each |
 //! | `w<bits>` | the buckets whose entries the sender requests, hexadecimal |
 //! | `m` | the requested buckets have more entries than fit |
-//! | `q<url>` | an indirect probe request: please probe this server |
-//! | `r<url>` | an indirect probe succeeded: the sender reached this server |
+//! | `q<token>><url>` | an indirect probe request: please probe this server. The token is hexadecimal, and random for each suspicion |
+//! | `r<token>><url>` | the answer to a request with this token: the sender reached this server |
 //! | `c<name>` | the sender's cluster |
 //! | `h<mac>` | the signature of everything before it, see `auth/signature.rs` |
 //! | `u` | the sender suspects the receiver, which should refute that |
+
+use std::fmt;
 
 use super::words::{self, write};
 use super::{MAX_ENTRIES, Message, Validator, too_many_entries};
@@ -51,9 +53,9 @@ pub struct Envelope {
     /// Whether the sender suspects the receiver, which should refute that.
     pub suspects_receiver: bool,
     /// Servers that the receiver is asked to probe.
-    pub probe_requests: Vec<ServerUrl>,
+    pub probe_requests: Vec<ProbeTicket>,
     /// Servers that the sender was asked to probe, and reached.
-    pub probe_successes: Vec<ServerUrl>,
+    pub probe_successes: Vec<ProbeTicket>,
     /// The name of the sender's cluster. Only read here: the engine adds it with [`add_cluster_name`].
     pub cluster: Option<String>,
 }
@@ -87,6 +89,22 @@ pub fn add_cluster_name(field: &mut String, name: &str) {
     write(field, format_args!(" c{name}"));
 }
 
+/// A request to probe a server for another, or the report that it was reached. The token is random for each suspicion, so
+/// that an old report answers no later request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProbeTicket {
+    /// The same in the request and in the report.
+    pub token: u32,
+    /// The server to probe.
+    pub url: ServerUrl,
+}
+
+impl fmt::Display for ProbeTicket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}>{}", self.token, self.url)
+    }
+}
+
 impl Message {
     /// Writes the `shazbot` field. None for a message in the form of version 1.
     pub fn to_field(&self) -> Option<String> {
@@ -116,8 +134,8 @@ impl Message {
         if envelope.suspects_receiver {
             text.push_str(" u");
         }
-        envelope.probe_requests.iter().for_each(|url| write(&mut text, format_args!(" q{url}")));
-        envelope.probe_successes.iter().for_each(|url| write(&mut text, format_args!(" r{url}")));
+        envelope.probe_requests.iter().for_each(|ticket| write(&mut text, format_args!(" q{ticket}")));
+        envelope.probe_successes.iter().for_each(|ticket| write(&mut text, format_args!(" r{ticket}")));
         Some(text)
     }
 
@@ -169,8 +187,8 @@ impl Reader<'_> {
                 envelope.suspects_receiver = true;
                 true
             }
-            'q' => add_server(&mut envelope.probe_requests, value, self.validator),
-            'r' => add_server(&mut envelope.probe_successes, value, self.validator),
+            'q' => add_ticket(&mut envelope.probe_requests, value, self.validator),
+            'r' => add_ticket(&mut envelope.probe_successes, value, self.validator),
             'c' => {
                 envelope.cluster = Some(value.into());
                 is_cluster_name(value)
@@ -199,9 +217,11 @@ impl Reader<'_> {
 }
 
 // A server that we may not list is ignored, like those beyond the limit: the word is valid all the same.
-fn add_server(servers: &mut Vec<ServerUrl>, text: &str, validator: Validator<'_>) -> bool {
-    if servers.len() < MAX_PROBES {
-        servers.extend(validator.server(text));
+fn add_ticket(tickets: &mut Vec<ProbeTicket>, text: &str, validator: Validator<'_>) -> bool {
+    let Some((token, url)) = text.split_once('>') else { return false };
+    let Ok(token) = u32::from_str_radix(token, 16) else { return false };
+    if tickets.len() < MAX_PROBES {
+        tickets.extend(validator.server(url).map(|url| ProbeTicket { token, url }));
     }
     true
 }
@@ -261,7 +281,8 @@ mod tests {
         let stamps = (0usize..40_000, prop::collection::vec(stamp, 0..MAX_FRESHNESS_STAMPS));
         let bits = (2u32..10).prop_flat_map(|power| prop::collection::vec(any::<bool>(), 1usize << power));
         let buckets = (2u32..10).prop_flat_map(|power| prop::collection::vec(0u32..1 << 24, 1usize << power));
-        let urls = || prop::collection::vec(any_url(), 0..MAX_PROBES);
+        let ticket = || (any::<u32>(), any_url()).prop_map(|(token, url)| ProbeTicket { token, url });
+        let urls = || prop::collection::vec(ticket(), 0..MAX_PROBES);
         let digest = prop::option::of((any::<u64>(), 0..WALL));
         (stamps, bits, buckets, urls(), urls(), digest, any::<bool>()).prop_map(
             |((first, stamps), requested, buckets, requests, successes, digest, flag)| Envelope {

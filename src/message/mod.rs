@@ -11,7 +11,9 @@ use crate::error::Error;
 
 pub use crate::server_url::{ServerUrl, stable_hash};
 pub use entry::{Entry, EntryV2, Reason, State};
-pub use envelope::{Digest, Envelope, Freshness, MAX_BUCKETS, MAX_FRESHNESS_STAMPS, add_cluster_name, is_cluster_name};
+pub use envelope::{
+    Digest, Envelope, Freshness, MAX_BUCKETS, MAX_FRESHNESS_STAMPS, ProbeTicket, add_cluster_name, is_cluster_name,
+};
 pub use json::MasterList;
 pub use validate::{MAX_AHEAD, RawEntry, Skipped, Validator};
 

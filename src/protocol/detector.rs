@@ -8,6 +8,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use rand::RngExt;
+
 use super::action::ExchangeError;
 use super::exchange::{Content, Exchanges, Purpose, Request, Started, exchange_timeout, short_timeout};
 use super::output::Output;
@@ -15,7 +17,7 @@ use super::rate_limit::RateLimit;
 use super::timer::Timer;
 use crate::clock::Now;
 use crate::membership::Members;
-use crate::message::{Envelope, ServerUrl, State};
+use crate::message::{Envelope, ProbeTicket, ServerUrl, State};
 
 /// How many servers that follow on the ring are probed in each round.
 const SUCCESSORS: usize = 2;
@@ -48,6 +50,8 @@ const INDIRECT_PROBES: (u32, u32) = (12, 6);
 /// A server that does not answer, while others are asked whether they reach it.
 #[derive(Debug)]
 struct Suspicion {
+    // Reports of helpers have it, so that one of an earlier time does not count.
+    token: u32,
     started: Started,
     // When the present step ends.
     deadline: Duration,
@@ -205,6 +209,7 @@ impl FailureDetector {
         error: &ExchangeError,
         members: &Members,
         now: Now,
+        out: &mut Output,
     ) -> bool {
         let Some(member) = members.get(url) else { return false };
         let is_down = matches!(error, ExchangeError::Refused(_) | ExchangeError::NotReady(_));
@@ -215,7 +220,8 @@ impl FailureDetector {
         }
         let failures = Failures::of(error);
         let deadline = if is_starting { now.mono + STARTUP_SILENCE } else { now.mono };
-        let suspicion = Suspicion { started, deadline, step: 0, failures, helpers: Vec::new() };
+        let token = out.rng.random();
+        let suspicion = Suspicion { token, started, deadline, step: 0, failures, helpers: Vec::new() };
         self.suspicions.insert(url.clone(), suspicion);
         !is_starting
     }
@@ -283,7 +289,8 @@ impl FailureDetector {
         let allowed = helpers.into_iter().take_while(|_| self.help_requests.take(1, now.mono).is_ok());
         let ask = |helper: ServerUrl| {
             suspicion.helpers.push(helper.clone());
-            let envelope = Envelope { probe_requests: vec![url.clone()], ..Envelope::default() };
+            let ticket = ProbeTicket { token: suspicion.token, url: url.clone() };
+            let envelope = Envelope { probe_requests: vec![ticket], ..Envelope::default() };
             Request::with(helper, Purpose::Contact, Content::Entries(Vec::new(), envelope.into()))
         };
         allowed.map(ask).collect()
@@ -299,20 +306,26 @@ impl FailureDetector {
     pub fn on_probe_requests(
         &mut self,
         asker: &ServerUrl,
-        urls: &[ServerUrl],
+        tickets: &[ProbeTicket],
         members: &Members,
         now: Now,
     ) -> Vec<Request> {
         // Nobody can make us contact a server that we do not list.
-        let is_known = |url: &&ServerUrl| *url != members.local_url() && members.get(url).is_some();
-        let allowed = urls.iter().filter(is_known).take_while(|_| self.indirect_probes.take(1, now.mono).is_ok());
-        allowed.map(|url| Request::new(url.clone(), Purpose::IndirectProbe(asker.clone()))).collect()
+        let is_known = |ticket: &&ProbeTicket| ticket.url != *members.local_url() && members.get(&ticket.url).is_some();
+        let allowed = tickets.iter().filter(is_known).take_while(|_| self.indirect_probes.take(1, now.mono).is_ok());
+        let request = |ticket: &ProbeTicket| {
+            let purpose = Purpose::IndirectProbe { asker: asker.clone(), token: ticket.token };
+            Request::new(ticket.url.clone(), purpose)
+        };
+        allowed.map(request).collect()
     }
 
-    /// Another server reports that it reaches some. One that was not asked may speak of an earlier time.
-    pub fn on_probe_successes(&mut self, by: &ServerUrl, urls: &[ServerUrl]) {
-        for url in urls {
-            if self.suspicions.get(url).is_some_and(|suspicion| suspicion.helpers.contains(by)) {
+    /// Another server reports that it reaches some. Only a report counts that answers a request of ours: one of an earlier
+    /// time may be repeated by somebody.
+    pub fn on_probe_successes(&mut self, by: &ServerUrl, tickets: &[ProbeTicket]) {
+        for ProbeTicket { token, url } in tickets {
+            let suspicion = self.suspicions.get(url);
+            if suspicion.is_some_and(|suspicion| suspicion.token == *token && suspicion.helpers.contains(by)) {
                 self.on_alive(url);
             }
         }

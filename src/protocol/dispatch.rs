@@ -11,7 +11,7 @@ use super::{
     Purpose, Repair, Request, RequestId, ServerUrl, State,
 };
 use crate::membership::{ANNOUNCE_FANOUT, Circumstances, Decision, Source, decide, effective_incarnation, supersedes};
-use crate::message::Envelope;
+use crate::message::{Envelope, ProbeTicket};
 
 /// Updates of so many servers are broadcast even where a repair brings them: it may have overtaken the broadcast, which the
 /// next on the ring waits for.
@@ -131,7 +131,7 @@ impl Core {
         match purpose.policy().on_success {
             OnSuccess::Compare if self.lifecycle.is_working(now) => self.compare(to, response, now),
             OnSuccess::Nothing | OnSuccess::Compare => {}
-            OnSuccess::Report(asker) => self.report_reached(to, asker, now),
+            OnSuccess::Report(asker, token) => self.report_reached(to, asker, token, now),
             OnSuccess::EndRepair(pair) => {
                 let envelope = response.envelope.as_ref();
                 let next = self.repair.on_end(pair, to, envelope, has_learned, &self.members, &mut self.out);
@@ -155,9 +155,10 @@ impl Core {
     }
 
     // Tells the server that asked that we reach another.
-    fn report_reached(&mut self, reached: &ServerUrl, asker: &ServerUrl, now: Now) {
+    fn report_reached(&mut self, reached: &ServerUrl, asker: &ServerUrl, token: u32, now: Now) {
         let entry = self.members.get(reached).map(|member| member.entry.clone());
-        let envelope = Envelope { probe_successes: vec![reached.clone()], ..Envelope::default() };
+        let envelope =
+            Envelope { probe_successes: vec![ProbeTicket { token, url: reached.clone() }], ..Envelope::default() };
         let content = Content::Entries(entry.into_iter().collect(), envelope.into());
         self.send(Request::with(asker.clone(), Purpose::ProbeReport, content), now);
     }
@@ -175,7 +176,7 @@ impl Core {
         match on_failure {
             OnFailure::Nothing => {}
             OnFailure::Suspect => {
-                if self.detector.on_probe_failed(&to, started, error, &self.members, now) {
+                if self.detector.on_probe_failed(&to, started, error, &self.members, now, &mut self.out) {
                     self.out.counters.suspicions += 1;
                     self.report_member(&to, MemberEventKind::Suspect, now);
                     self.retry_suspect(&to, now);

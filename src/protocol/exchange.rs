@@ -37,7 +37,12 @@ pub enum Purpose {
     /// To find out whether a member is up that others report as failed.
     Verification,
     /// To find out for another server, which asked, whether a member is up.
-    IndirectProbe(ServerUrl),
+    IndirectProbe {
+        /// The server that asked.
+        asker: ServerUrl,
+        /// The token of its request.
+        token: u32,
+    },
     /// To tell that server that the member is up.
     ProbeReport,
     /// To tell updates. If the receiver fails, the next on the ring is told, for so many tries more.
@@ -85,7 +90,7 @@ pub enum OnSuccess<'a> {
     /// The lists are compared by their digests.
     Compare,
     /// The server that asked is told.
-    Report(&'a ServerUrl),
+    Report(&'a ServerUrl, u32),
     /// The repair ends.
     EndRepair(DigestPair),
 }
@@ -115,7 +120,7 @@ impl Purpose {
             Self::Probe => (Full, false, Compare, OnFailure::Suspect),
             Self::SuspectRetry => (Short, false, Compare, OnFailure::Confirm),
             Self::Verification => (Short, true, Compare, OnFailure::BelieveReport),
-            Self::IndirectProbe(asker) => (Short, true, Report(asker), OnFailure::Nothing),
+            Self::IndirectProbe { asker, token } => (Short, true, Report(asker, *token), OnFailure::Nothing),
             Self::ProbeReport => (Short, true, Nothing, OnFailure::Nothing),
             Self::Update { ring_tries } => (Full, false, Nothing, OnFailure::TellNext(*ring_tries)),
             Self::Repair(pair) => (Full, false, EndRepair(*pair), OnFailure::Nothing),

@@ -1,10 +1,16 @@
 //! The failure detector: which servers are probed, and when one is declared failed.
 
 use super::*;
+use crate::message::ProbeTicket;
 
 /// Whether a message asks its receiver to probe a server.
 fn requests_probe_of(name: &'static str) -> impl Fn(&Message) -> bool {
-    move |message| message.envelope.as_ref().is_some_and(|envelope| envelope.probe_requests.contains(&url(name)))
+    move |message| {
+        message
+            .envelope
+            .as_ref()
+            .is_some_and(|envelope| envelope.probe_requests.iter().any(|ticket| ticket.url == url(name)))
+    }
 }
 
 /// A server that suspects `b` after a failed probe, and knows some others that can help.
@@ -18,6 +24,10 @@ pub(super) fn server_with_suspect(others: usize, error: ExchangeError) -> Server
     let probe = server.core.send(Request::new(url("b"), Purpose::Probe), server.now);
     server.fail(probe, error);
     server
+}
+
+fn ticket(name: &str, token: u32) -> ProbeTicket {
+    ProbeTicket { token, url: url(name) }
 }
 
 #[test]
@@ -185,12 +195,32 @@ fn a_server_that_times_out_has_more_than_ten_seconds_before_it_is_declared_faile
 #[test]
 fn a_suspect_that_a_helper_reaches_is_not_declared_failed() {
     let mut server = server_with_suspect(20, ExchangeError::TimedOut);
-    let (_, helper, _) = server.next_message(requests_probe_of("b"));
+    let (_, helper, request) = server.next_message(requests_probe_of("b"));
     let helper = server.entry_of(&helper);
-    let envelope = Envelope { probe_successes: vec![url("b")], ..Envelope::default() };
-    server.receive_v2_with(&helper, vec![], envelope);
+    let report =
+        Envelope { probe_successes: request.envelope.expect("version 2").probe_requests, ..Envelope::default() };
+    server.receive_v2_with(&helper, vec![], report);
     server.run_with_failures(&["b"], 12, &ExchangeError::TimedOut);
     assert_eq!(server.state_of("b"), Some(ONLINE));
+}
+
+#[test]
+fn a_report_of_an_earlier_suspicion_does_not_clear_a_later_one() {
+    let mut server = server_with_suspect(20, ExchangeError::TimedOut);
+    let (_, helper, request) = server.next_message(requests_probe_of("b"));
+    let helper = server.entry_of(&helper);
+    let report =
+        Envelope { probe_successes: request.envelope.expect("version 2").probe_requests, ..Envelope::default() };
+    server.receive_v2_with(&helper, vec![], report.clone());
+    assert!(!server.core.is_suspect(&url("b")));
+    // Somebody repeats the report each second, while the server does not answer any more.
+    let probe = server.core.send(Request::new(url("b"), Purpose::Probe), server.now);
+    server.fail(probe, ExchangeError::TimedOut);
+    for _ in 0..15 {
+        server.run_with_failures(&["b"], 1, &ExchangeError::TimedOut);
+        server.receive_v2_with(&helper, vec![], report.clone());
+    }
+    assert_eq!(server.state_of("b"), Some(OFFLINE));
 }
 
 #[test]
@@ -215,7 +245,7 @@ fn a_helper_tries_the_suspect_twice_and_reports_that_it_answered() {
     server.add_member("b", Some(1));
     server.add_member("asker", Some(1));
     server.take_actions();
-    let envelope = Envelope { probe_requests: vec![url("b"), url("unknown")], ..Envelope::default() };
+    let envelope = Envelope { probe_requests: vec![ticket("b", 7), ticket("unknown", 8)], ..Envelope::default() };
     server.receive_v2_with(&entry("asker", ONLINE, WALL, Some(1)), vec![], envelope);
     let sent = gossip_requests(&server.take_actions());
     assert_eq!(
@@ -229,6 +259,7 @@ fn a_helper_tries_the_suspect_twice_and_reports_that_it_answered() {
     let (_, to, message) =
         server.next_message(|it| it.envelope.as_ref().is_some_and(|envelope| !envelope.probe_successes.is_empty()));
     assert_eq!((to, message.entries[1].url.clone()), (url("asker"), url("b")));
+    assert_eq!(message.envelope.expect("version 2").probe_successes, [ticket("b", 7)]);
 }
 
 #[test]
@@ -317,7 +348,7 @@ fn a_flood_of_probe_requests_causes_a_bounded_number_of_probes() {
     server.add_member("asker", Some(1));
     server.finish_broadcasts();
     for _ in 0..500 {
-        let envelope = Envelope { probe_requests: vec![url("b"); 4], ..Envelope::default() };
+        let envelope = Envelope { probe_requests: vec![ticket("b", 7); 4], ..Envelope::default() };
         server.receive_v2_with(&entry("asker", ONLINE, WALL, Some(1)), vec![], envelope);
     }
     assert!(gossip_requests(&server.take_actions()).len() <= 12);
