@@ -60,6 +60,12 @@ pub fn texts(event: Event) -> Vec<Text> {
             );
             warning("SHAZBOT_DUPLICATE_BASE_URL", message)
         }
+        Event::ClockWrong => {
+            let message = "the clock of this machine is more than three hours off those of most other servers. They refuse \
+                           what this server says, and it refuses what they say. Set the clock, for example by NTP. Until \
+                           then this server writes no master list and no state file";
+            warning("SHAZBOT_CLOCK", message.into())
+        }
         Event::Full => {
             let message = format!(
                 "peers name too many servers: this one lists at most {MAX_SERVERS}, and at most {MAX_UNREACHED} that have \

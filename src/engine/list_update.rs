@@ -23,14 +23,14 @@ pub struct ListUpdate {
 impl ListUpdate {
     /// Carries it out. A list is never written without reading it just before.
     pub async fn run(self, shared: &Shared, client: &ListClient, store: &ListStore) -> Result<(), Error> {
-        let mut foreign = Vec::new();
+        let mut kept = Vec::new();
         let content = store.read(client, self.write, self.if_changed, self.timeout).await;
-        let list =
-            content.as_ref().map_err(Clone::clone).and_then(|content| parse(shared, store, content, &mut foreign));
+        let list = content.as_ref().map_err(Clone::clone).and_then(|content| parse(shared, store, content, &mut kept));
         let merged = shared.core.with(|core, now| core.handle_list_read(now, self.id, list))?;
         if let (Some(mut merged), Ok(content)) = (merged, content) {
-            // Servers that we may not list stay in the list: others may list them.
-            merged.entries.extend(foreign);
+            // Servers that we do not list stay in the list: others may list them.
+            let own = &shared.config.settings.base_url;
+            merged.entries.extend(kept.into_iter().filter(|entry| entry.url != *own));
             let written = store.write(client, merged.to_master_list(), content, self.timeout).await;
             shared.core.with(|core, now| core.handle_list_written(now, self.id, written))?;
         }
@@ -42,12 +42,12 @@ fn parse(
     shared: &Shared,
     store: &ListStore,
     content: &Content,
-    foreign: &mut Vec<Entry>,
+    kept: &mut Vec<Entry>,
 ) -> Result<Option<Message>, String> {
     let Some(json) = &content.json else { return Ok(None) };
     let list = MasterList::parse(json, shared.validator(shared.core.clock.now(), &|_| None));
     let list = list.map_err(|error| store.not_a_list(json, &error))?;
     store.accept(content);
-    *foreign = list.foreign;
+    *kept = list.kept;
     Ok(Some(list.message))
 }

@@ -15,9 +15,9 @@ use crate::error::Error;
 pub struct MasterList {
     /// Its entries.
     pub message: Message,
-    /// Well-formed entries that this server may not list because of their origin. Other servers may, so these entries must
-    /// stay in the list when this server writes it.
-    pub foreign: Vec<Entry>,
+    /// Well-formed entries that this server does not list because of their origin, or because they are stamped too far ahead
+    /// of its clock. Other servers may list them, so they must stay in the list when this server writes it.
+    pub kept: Vec<Entry>,
 }
 
 impl MasterList {
@@ -119,7 +119,7 @@ impl<'a> Parts<'a> {
             let take = |entry: &RawValue| {
                 count += 1;
                 if count <= MAX_ENTRIES {
-                    list.foreign.extend(add_entry(&mut list.message, state, entry, validator, complete));
+                    list.kept.extend(add_entry(&mut list.message, state, entry, validator, complete));
                 }
                 count <= MAX_ENTRIES
             };
@@ -346,7 +346,7 @@ mod tests {
         let list = MasterList::parse(json.as_bytes(), validator()).expect("a list");
         let urls = |entries: &[Entry]| entries.iter().map(|entry| entry.url.to_string()).collect::<Vec<_>>();
         assert_eq!(urls(&list.message.entries), ["http://a/"]);
-        assert_eq!(urls(&list.foreign), ["http://127.0.0.1:3000/"]);
+        assert_eq!(urls(&list.kept), ["http://127.0.0.1:3000/"]);
         assert_eq!(list.message.skipped.len(), 2);
     }
 }

@@ -30,6 +30,8 @@ pub struct Message {
     pub entries: Vec<Entry>,
     /// The entries that were not accepted, up to [`MAX_NAMED`].
     pub skipped: Vec<Skipped>,
+    /// How many of the entries that were not accepted are online and stamped too far ahead of our clock.
+    pub ahead: usize,
     /// What version 2 servers tell each other. None in a message from or to a version 1 server, and in a master list.
     pub envelope: Option<Envelope>,
 }
@@ -37,14 +39,14 @@ pub struct Message {
 impl Message {
     /// A message in the form of version 1.
     pub fn new(entries: Vec<Entry>) -> Self {
-        Self { entries, skipped: Vec::new(), envelope: None }
+        Self { entries, ..Self::default() }
     }
 
     /// A message of version 2. The sender's own entry comes first.
     pub fn new_v2(own: Entry, others: impl IntoIterator<Item = Entry>, envelope: Envelope) -> Self {
         let sender = Some(own.url.clone());
         let entries = std::iter::once(own).chain(others).collect();
-        Self { entries, skipped: Vec::new(), envelope: Some(Envelope { sender, ..envelope }) }
+        Self { entries, envelope: Some(Envelope { sender, ..envelope }), ..Self::default() }
     }
 
     /// The name of the sender's cluster, if it has one.
@@ -79,7 +81,7 @@ impl Message {
         Ok(message)
     }
 
-    // Returns the entry if it is well-formed and was skipped only for its origin.
+    // Returns the entry if it is well-formed and was skipped only for its origin or its stamp.
     fn add(&mut self, state: State, raw: RawEntry<'_>, validator: Validator<'_>) -> Option<Entry> {
         match raw.check(state, validator) {
             Ok(entry) => {
@@ -87,6 +89,7 @@ impl Message {
                 None
             }
             Err(rejected) => {
+                self.ahead += usize::from(rejected.is_ahead && state == State::Online);
                 if self.skipped.len() < MAX_NAMED {
                     self.skipped.push(Skipped::new(raw.url.unwrap_or_default(), rejected.reason));
                 }

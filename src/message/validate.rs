@@ -42,13 +42,15 @@ pub struct RawEntry<'a> {
 /// Why an entry is not accepted.
 pub(super) struct Rejected {
     pub reason: &'static str,
-    /// The entry, if it is well-formed and only its origin is refused.
+    /// The entry, if it is well-formed and only its origin or its stamp is refused.
     pub entry: Option<Entry>,
+    /// Whether it is stamped too far ahead of our clock.
+    pub is_ahead: bool,
 }
 
 impl From<&'static str> for Rejected {
     fn from(reason: &'static str) -> Self {
-        Self { reason, entry: None }
+        Self { reason, entry: None, is_ahead: false }
     }
 }
 
@@ -61,14 +63,20 @@ impl RawEntry<'_> {
             let (server, url) = ServerUrl::parse_with_url(text)?;
             (server, validator.origins.check(&url))
         };
-        let entry = self.with_url(server, state, validator.wall);
+        let entry = self.with_url(server, state)?;
+        let is_ahead =
+            entry.v2.as_ref().map_or(entry.stamp, |v2| entry.stamp.max(v2.incarnation)) > validator.wall + MAX_AHEAD;
         match origin {
-            Ok(()) => Ok(entry?),
-            Err(reason) => Err(Rejected { reason, entry: entry.ok() }),
+            Err(reason) => Err(Rejected { reason, entry: Some(entry), is_ahead }),
+            Ok(()) if is_ahead => {
+                let reason = "its lastUpdate or incarnation is over 3 h ahead of our clock";
+                Err(Rejected { reason, entry: Some(entry), is_ahead })
+            }
+            Ok(()) => Ok(entry),
         }
     }
 
-    fn with_url(self, url: ServerUrl, state: State, wall: u64) -> Result<Entry, &'static str> {
+    fn with_url(self, url: ServerUrl, state: State) -> Result<Entry, &'static str> {
         let monitor = self.monitor.ok_or("its monitor is missing or not a boolean")?;
         let stamp = self.stamp.ok_or("its lastUpdate is missing or not a number")?;
         if !(0.0..=MAX_STAMP).contains(&stamp) {
@@ -76,10 +84,6 @@ impl RawEntry<'_> {
         }
         let stamp = stamp as u64;
         let v2 = self.v2.map(|text| EntryV2::parse(text).ok_or("its shazbot field is malformed")).transpose()?;
-        let newest = v2.as_ref().map_or(stamp, |v2| stamp.max(v2.incarnation));
-        if newest > wall + MAX_AHEAD {
-            return Err("its lastUpdate or incarnation is over 3 h ahead of our clock");
-        }
         Ok(Entry { url, monitor, state, stamp, v2 })
     }
 }

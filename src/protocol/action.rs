@@ -43,7 +43,7 @@ pub enum Action {
         timeout: Duration,
     },
     /// Keep this for the next start, and tell `handle_state_saved`.
-    SaveState(Message),
+    SaveState(Box<Message>),
 }
 
 /// Why a master list was not written.

@@ -123,6 +123,9 @@ impl Core {
         let has_learned = self.take_in(response, Some(to), Source::Reached, is_repair, now);
         let own = response.entries.iter().find(|entry| entry.url == *to && entry.state == State::Online);
         self.members.on_response(to, own.map(|own| own.stamp), now);
+        if own.is_some() || response.ahead > 0 {
+            self.clock_check.on_answer(to, own.map(|own| own.stamp), now, &mut self.out);
+        }
         self.detector.on_alive(to);
         if self.verifier.take_report(to).is_some() && own.is_some() {
             self.members.contest(to, now);

@@ -62,6 +62,8 @@ pub enum Event {
     },
     /// Another process runs under our base URL. Once.
     DuplicateUrl(ServerUrl),
+    /// The clock of this machine differs by more than three hours from those of most other servers. Once until it is set.
+    ClockWrong,
     /// A message names more servers than are remembered.
     Full,
     /// Entries of a message or a list were not acceptable.

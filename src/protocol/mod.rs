@@ -7,6 +7,7 @@
 mod action;
 mod admission;
 mod broadcast;
+mod clock_check;
 mod counters;
 mod detector;
 mod dispatch;
@@ -35,6 +36,7 @@ use crate::message::{Entry, Message, Reason, ServerUrl, State};
 pub use action::{Action, ExchangeError, ListIndex, RequestId, WriteError};
 use admission::Admission;
 use broadcast::Broadcasts;
+use clock_check::ClockCheck;
 pub use counters::{Counters, ListStatus};
 use detector::{FailureDetector, NextStep};
 pub use event::{Event, MemberEvent, MemberEventKind};
@@ -64,6 +66,7 @@ const LEAVE_LIMIT_WITH_LIST: Duration = Duration::from_millis(11_800);
 #[derive(Debug)]
 pub struct Core {
     lifecycle: Lifecycle,
+    clock_check: ClockCheck,
     members: Members,
     local: LocalMember,
     exchanges: Exchanges,
@@ -83,6 +86,7 @@ impl Core {
         let (url, interval) = (settings.base_url.clone(), settings.interval);
         let mut core = Self {
             lifecycle: Lifecycle::new(now),
+            clock_check: ClockCheck::default(),
             members: Members::new(url.clone()),
             local: LocalMember::new(interval),
             exchanges: Exchanges::new(interval),
@@ -183,7 +187,9 @@ impl Core {
                 }
                 Timer::Seeds => self.contact_seeds(now),
                 Timer::Lists => self.discovery.sync_due(&self.members, now, &mut self.out),
-                Timer::SaveState => self.discovery.save_state(&self.members, now, &mut self.out),
+                Timer::SaveState => {
+                    self.discovery.save_state(&self.members, !self.clock_check.is_wrong(), now, &mut self.out);
+                }
                 Timer::Expire => self.expire(now),
                 Timer::Leave => self.finish_leave(),
             }
@@ -205,6 +211,10 @@ impl Core {
     fn check_clocks(&mut self, now: Now) {
         if self.lifecycle.check_clocks(now) {
             self.detector.clear_suspicions();
+            if self.clock_check.is_wrong() && self.lifecycle.is_running() {
+                self.discovery.look_now(now, &mut self.out);
+            }
+            self.clock_check.reset();
         }
     }
 
@@ -279,14 +289,21 @@ impl Core {
         let is_running = self.lifecycle.is_running();
         let listed = list.map(|list| list.map(|list| self.take_seeds(index, list, now)));
         let written = self.discovery.on_list_read(index, listed, &self.members, is_running, now, &mut self.out);
+        // What a server with a wrong clock knows is not what the others do: the list stays as it is.
+        let is_written = written.is_some() && !self.clock_check.is_wrong();
+        if written.is_some() && !is_written {
+            self.discovery.on_write_skipped(index, &self.members, is_running, now, &mut self.out);
+        }
         self.finish_leave_if_told();
-        written
+        written.filter(|_| is_written)
     }
 
     // Returns the servers that a list names as online.
     fn take_seeds(&mut self, index: ListIndex, list: Message, now: Now) -> Vec<Entry> {
         self.out.report_skipped(&list.skipped);
         let listed: Vec<_> = list.entries.into_iter().filter(|entry| entry.state == State::Online).collect();
+        let others = listed.iter().filter(|entry| entry.stamp > 0 && entry.url != *self.members.local_url()).count();
+        self.clock_check.on_list(list.ahead, others, &mut self.out);
         self.discovery.add_seeds(index, &listed, &self.members, now);
         if self.lifecycle.is_running() {
             self.meet_seeds(now);

@@ -166,6 +166,7 @@ impl World {
             | Event::ListUnusable(_)
             | Event::StateNotSaved(_)
             | Event::Unreachable { .. }
+            | Event::ClockWrong
             | Event::Full
             | Event::EntriesSkipped(_) => {}
         }

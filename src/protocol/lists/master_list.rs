@@ -279,8 +279,8 @@ impl MasterList {
         (self.schedule.current, self.failing, self.status.failing) = (None, None, None);
     }
 
-    // It is as it should be, or can wait.
-    fn on_done(&mut self, members: &Members, is_running: bool, now: Now, out: &mut Output) {
+    /// It is as it should be, or can wait.
+    pub fn on_done(&mut self, members: &Members, is_running: bool, now: Now, out: &mut Output) {
         self.on_success();
         self.conflicts = 0;
         if self.schedule.may_write {
@@ -332,6 +332,13 @@ impl MasterList {
         let is_later = self.schedule.next.is_none_or(|at| now.mono + wait < at);
         if self.schedule.current.is_none() && self.failing.is_none() && is_later {
             self.set_next(wait, false, now);
+        }
+    }
+
+    /// Reads the list at once, unless it is being read.
+    pub fn look_now(&mut self, now: Now) {
+        if self.schedule.current.is_none() {
+            self.set_next(LEAST_WAIT, true, now);
         }
     }
 

@@ -94,6 +94,12 @@ impl Discovery {
         }
     }
 
+    /// Reads the lists at once: our clock was wrong, and was set.
+    pub fn look_now(&mut self, now: Now, out: &mut Output) {
+        self.lists.iter_mut().for_each(|list| list.look_now(now));
+        self.set_list_timer(out);
+    }
+
     fn set_list_timer(&self, out: &mut Output) {
         if let Some(next) = self.lists.iter().filter_map(MasterList::next).min() {
             out.timers.set(Timer::Lists, next);
@@ -145,6 +151,19 @@ impl Discovery {
         self.set_list_timer(out);
         self.end_bootstrap_if_over(out);
         written
+    }
+
+    /// What was to be written is not, for a reason that has nothing to do with the list.
+    pub fn on_write_skipped(
+        &mut self,
+        index: ListIndex,
+        members: &Members,
+        is_running: bool,
+        now: Now,
+        out: &mut Output,
+    ) {
+        self.lists[index].on_done(members, is_running, now, out);
+        self.set_list_timer(out);
     }
 
     /// What a write of a list gave.
@@ -286,9 +305,11 @@ impl Discovery {
     }
 
     /// Saves the state if it has changed, and schedules the next look.
-    pub fn save_state(&mut self, members: &Members, now: Now, out: &mut Output) {
+    pub fn save_state(&mut self, members: &Members, is_clock_right: bool, now: Now, out: &mut Output) {
         self.saved_state.schedule(now, out);
-        self.saved_state.save(members, out);
+        if is_clock_right {
+            self.saved_state.save(members, out);
+        }
     }
 
     /// The last save failed.

@@ -47,7 +47,7 @@ impl SavedState {
         let others: Vec<_> = others.take(MAX_SAVED).cloned().collect();
         if !others.is_empty() {
             self.saved = Some(hash);
-            out.act(Action::SaveState(Message::new(others)));
+            out.act(Action::SaveState(Box::new(Message::new(others))));
         }
     }
 

@@ -4,6 +4,7 @@ mod accept;
 mod admission;
 mod bootstrap;
 mod broadcast;
+mod clock_check;
 mod cluster;
 mod detector;
 mod exchange;

@@ -1,0 +1,60 @@
+//! Whether our own clock can be right: it is compared with the clocks of the servers that answer, and with the stamps in
+//! master lists. A server whose clock is hours wrong refuses what others say, and others refuse what it says, so it must
+//! not take its own list for the truth.
+
+use std::collections::BTreeSet;
+
+use super::event::Event;
+use super::output::Output;
+use crate::clock::Now;
+use crate::message::{MAX_AHEAD, ServerUrl};
+
+/// How many servers are remembered of each kind: a majority of so many is enough.
+const MAX_REMEMBERED: usize = 16;
+
+/// What others' clocks say about ours.
+#[derive(Debug, Default)]
+pub struct ClockCheck {
+    agreeing: BTreeSet<ServerUrl>,
+    differing: BTreeSet<ServerUrl>,
+    // Most servers of a list are stamped ahead of us.
+    is_behind_list: bool,
+    is_reported: bool,
+}
+
+impl ClockCheck {
+    /// Our clock was set, or stepped: nothing is known any more.
+    pub fn reset(&mut self) {
+        *self = Self::default();
+    }
+
+    /// A server has answered: with its own stamp, or None where that is too far ahead of our clock to be read.
+    pub fn on_answer(&mut self, from: &ServerUrl, stamp: Option<u64>, now: Now, out: &mut Output) {
+        let differs = stamp.is_none_or(|stamp| stamp.abs_diff(now.wall) > MAX_AHEAD);
+        let (to, other) =
+            if differs { (&mut self.differing, &mut self.agreeing) } else { (&mut self.agreeing, &mut self.differing) };
+        other.remove(from);
+        if to.len() < MAX_REMEMBERED {
+            to.insert(from.clone());
+        }
+        self.report(out);
+    }
+
+    /// A list was read: so many of its servers are stamped too far ahead of our clock, and so many others are not.
+    pub fn on_list(&mut self, ahead: usize, others: usize, out: &mut Output) {
+        self.is_behind_list = ahead > others;
+        self.report(out);
+    }
+
+    /// Whether our clock seems to be wrong by more than three hours.
+    pub fn is_wrong(&self) -> bool {
+        self.differing.len() > self.agreeing.len() || self.is_behind_list && self.agreeing.is_empty()
+    }
+
+    fn report(&mut self, out: &mut Output) {
+        if self.is_wrong() && !self.is_reported {
+            self.is_reported = true;
+            out.report(Event::ClockWrong);
+        }
+    }
+}
