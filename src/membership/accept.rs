@@ -10,8 +10,8 @@ use crate::message::{Entry, State};
 /// How long an offline server is remembered, ms (24 hours, from version 1's README). Until then no entry that is older
 /// than the failure lists it online again.
 pub const TOMBSTONE_TTL: u64 = 24 * 3_600_000;
-/// The oldest online entry that is taken, ms. It is shorter than [`TOMBSTONE_TTL`] by more than two clocks may differ, so
-/// that an entry which a tombstone kept out is too old by the time the tombstone is forgotten.
+/// We refuse online entries that are older than this, ms. It is shorter than [`TOMBSTONE_TTL`] by more than two clocks may
+/// differ: if a tombstone blocked an entry, that entry is too old when we forget the tombstone.
 pub const ONLINE_TTL: u64 = 20 * 3_600_000;
 
 /// How far the version of an entry may be ahead of its server's own clock, ms, without being verified first: version 1
@@ -22,7 +22,7 @@ const MAX_LEAD: u64 = 2 * 3_600_000;
 /// How an entry reached us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The server itself sent it to us, as far as the message says: whoever has the secret can write any name.
+    /// The message claims to come from the server itself. Any holder of the secret can claim this.
     Itself,
     /// We contacted the server, and it answered so. Only this proves what a server says of itself.
     Reached,
@@ -49,7 +49,7 @@ pub enum Decision {
     Verify,
 }
 
-/// What the decision depends on, besides the entry and what is listed.
+/// Facts for the decision, other than the entry and the listed member.
 #[derive(Clone, Copy, Debug)]
 pub struct Circumstances {
     /// The time.

@@ -91,8 +91,8 @@ impl Member {
         self.contested_until = ms(now.mono) + CONTESTED;
     }
 
-    /// Whether it was called offline a short time ago, and was not. Then the next that say so are not believed before it is
-    /// contacted: who lies again and again of a living server gains nothing by it.
+    /// Whether the server was recently listed or reported offline and was up. We contact it before we believe the next
+    /// offline entry, so repeated lies gain nothing.
     pub fn is_contested(&self, now: Now) -> bool {
         ms(now.mono) < self.contested_until
     }

@@ -15,7 +15,6 @@ pub use accept::{Circumstances, Decision, ONLINE_TTL, Source, TOMBSTONE_TTL, dec
 use digest::contribution;
 pub use member::Member;
 pub use precedence::{effective_incarnation, join, raises_incarnation, supersedes};
-pub use selection::ANNOUNCE_FANOUT;
 
 /// Most servers that are remembered: room for the largest cluster and as many dead again.
 pub const MAX_SERVERS: usize = 50_000;
@@ -153,7 +152,7 @@ impl Members {
         }
     }
 
-    /// Lists an entry in place of whatever is known.
+    /// Replaces the listed entry without a check.
     pub fn put(&mut self, entry: Entry, now: Now) -> Change {
         self.revision += 1;
         let (key, state, added) = (entry.url.key(), entry.state, contribution(&entry));

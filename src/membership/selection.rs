@@ -8,8 +8,8 @@ use super::{Group, Members};
 use crate::clock::Now;
 use crate::message::{Entry, ServerUrl};
 
-/// How many random servers a leave or a drain is told to, besides the monitors (version 1's number).
-pub const ANNOUNCE_FANOUT: usize = 20;
+/// How many random servers hear of a leave or a drain (version 1's number); the monitors hear of it too.
+const ANNOUNCE_FANOUT: usize = 20;
 /// How many monitors they are told to at most: a cluster in which every server is a monitor must not send N² messages.
 const MAX_MONITORS: usize = 100;
 /// About how many exchanges an interval a monitor gets because it is preferred.
@@ -92,6 +92,13 @@ impl Members {
             Some(url) => Some((*url).clone()),
             None => self.random(Group::Failed, rng, 1, |_| true).pop(),
         }
+    }
+
+    /// How many servers an announcement is told to.
+    pub fn announcement_size(&self) -> usize {
+        let monitors = self.others_in(Group::Monitor);
+        let others = self.others_in(Group::Online).saturating_sub(monitors);
+        (monitors.min(MAX_MONITORS) + others.min(ANNOUNCE_FANOUT)).max(1)
     }
 
     fn departed_since(&self, stamp: u64) -> impl Iterator<Item = &ServerUrl> {

@@ -1,8 +1,6 @@
-//! Limits how many gossip messages are handled a second. Whoever sends too many uses up a share of its own: each member
-//! that we have reached has one, so that its probes are answered whatever the others do; servers of version 1, which do not
-//! say who they are, have one together, and so have all others.
-//!
-//! A message that is refused costs its sender nothing either: the refusal shows that we are up.
+//! Limits the messages that are handled in a second. Each member that has answered us has a share. Version 1 servers, which
+//! do not name themselves, use one share together, and unknown senders another. A flood in one name uses only that name's
+//! share. A refusal does not harm its sender's picture of us: it shows that we are up.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +11,7 @@ use crate::message::ServerUrl;
 
 /// Messages of one member handled a second: more than the shortest interval and a storm of updates make.
 const PER_MEMBER: u32 = 100;
-/// Messages of all members together, lest whoever writes in the name of all of them takes up the program.
+/// Messages of all members together. This bounds a sender that writes in many names.
 const OF_MEMBERS: u32 = 2_000;
 /// Messages of version 1 servers: each sends one in an interval, and many when they restart together.
 const OF_VERSION_1: u32 = 500;
@@ -26,9 +24,9 @@ pub struct Admission {
     all_members: RateLimit,
     version_1: RateLimit,
     strangers: RateLimit,
-    // Emptied each second, so that it holds no more members than send in one.
+    // Those that have sent something lately. Full buckets are removed each second.
     members: BTreeMap<ServerUrl, RateLimit>,
-    emptied: Duration,
+    cleaned: Duration,
 }
 
 impl Admission {
@@ -40,7 +38,7 @@ impl Admission {
             version_1: limit(OF_VERSION_1),
             strangers: limit(OF_STRANGERS),
             members: BTreeMap::new(),
-            emptied: now,
+            cleaned: now,
         }
     }
 
@@ -56,9 +54,9 @@ impl Admission {
 
     /// Counts a message of a member that has answered us.
     pub fn admit_member(&mut self, sender: &ServerUrl, now: Duration) -> Result<(), Error> {
-        if now.saturating_sub(self.emptied) >= Duration::from_secs(1) {
-            self.members.clear();
-            self.emptied = now;
+        if now.saturating_sub(self.cleaned) >= Duration::from_secs(1) {
+            self.members.retain(|_, limit| !limit.is_full(now));
+            self.cleaned = now;
         }
         let new = || RateLimit::full((PER_MEMBER, PER_MEMBER), now);
         let own = self.members.entry(sender.clone()).or_insert_with(new);

@@ -16,7 +16,7 @@ use crate::message::{Envelope, Message, ServerUrl};
 
 /// For how long updates are collected before they are broadcast together: a storm of them makes one message.
 const BATCH: Duration = Duration::from_millis(40);
-/// How many random servers are told, besides the next on the ring.
+/// How many random servers get each update, added to the ring successor.
 const FANOUT: usize = 2;
 /// How many more servers on the ring are tried if the first does not take the updates.
 const RING_TRIES: u32 = 2;

@@ -34,9 +34,9 @@ const REFUSED_SHARE: u32 = 100;
 /// far apart.
 const SILENCE: f64 = 1.05;
 /// For how long a server that has never answered us may refuse connections: programs start before they listen. Meanwhile it
-/// contacts the two that come before it on the ring, which judge it: one that is silent for so long has ended before it
-/// listened.
+/// contacts the two that come before it on the ring, which judge it.
 pub const STARTUP_GRACE: Duration = Duration::from_secs(60);
+/// If a starting server stays silent for this long, it has ended before it listened.
 const STARTUP_SILENCE: Duration = Duration::from_secs(10);
 /// How often a server that nobody has contacted yet contacts those two.
 const STARTUP_CONTACT: Duration = Duration::from_secs(3);
@@ -83,7 +83,7 @@ impl Failures {
     }
 }
 
-/// What is to be done about a suspect whose step has ended.
+/// The next action for a suspect.
 #[derive(Debug, PartialEq, Eq)]
 pub enum NextStep {
     /// Try it again, and ask more helpers.
@@ -163,9 +163,13 @@ impl FailureDetector {
         out.timers.set(Timer::Silence, now.mono + self.interval);
     }
 
-    /// Whom a server contacts that starts and has not been contacted yet. Schedules the next contact.
-    pub fn startup_contacts(members: &Members, now: Now, out: &mut Output) -> Vec<Request> {
+    /// Schedules the next contact of a server that nobody has contacted yet.
+    pub fn schedule_startup_contact(now: Now, out: &mut Output) {
         out.timers.set(Timer::Startup, now.mono + STARTUP_CONTACT);
+    }
+
+    /// Whom such a server contacts: the two that come before it on the ring, which judge it.
+    pub fn startup_contacts(members: &Members) -> Vec<Request> {
         let judges = members.predecessors().take(SUCCESSORS);
         judges.map(|url| Request::new(url.clone(), Purpose::Contact)).collect()
     }
@@ -201,7 +205,7 @@ impl FailureDetector {
         self.reprieves.remove(url);
     }
 
-    /// A probe has failed. Returns whether a suspicion begins.
+    /// A probe has failed. Returns whether the suspect is to be tried again now: one that starts gets some seconds first.
     pub fn on_probe_failed(
         &mut self,
         url: &ServerUrl,
@@ -215,7 +219,7 @@ impl FailureDetector {
         let is_down = matches!(error, ExchangeError::Refused(_) | ExchangeError::NotReady(_));
         let is_starting = is_down && member.last_answered().is_none() && now.mono < member.first_seen() + STARTUP_GRACE;
         let is_judge = || members.successors().take(SUCCESSORS).any(|successor| successor == url);
-        if self.is_suspect(url) || self.is_excused(url, started, members) || is_starting && !is_judge() {
+        if self.is_suspect(url) || self.use_excuse(url, started, members) || is_starting && !is_judge() {
             return false;
         }
         let failures = Failures::of(error);
@@ -241,7 +245,7 @@ impl FailureDetector {
             let due = self.suspicions.iter().find(|(_, it)| it.deadline <= now.mono);
             let (url, Suspicion { started, step, failures, .. }) = due?;
             let (url, started, step, failures) = (url.clone(), *started, *step, *failures);
-            if self.is_excused(&url, started, members) || !is_working {
+            if self.use_excuse(&url, started, members) || !is_working {
                 self.suspicions.remove(&url);
             } else if step < HELPERS.len() {
                 return Some(NextStep::AskMore(url));
@@ -337,9 +341,9 @@ impl FailureDetector {
         is_allowed.then(|| Request::new(by.clone(), Purpose::Contact))
     }
 
-    /// Whether a server need not be declared failed although an exchange failed that began at `started`: it has answered
-    /// since, or is not online, or it still speaks, to us or by a stamp of its own clock, and has reprieves left.
-    pub fn is_excused(&mut self, url: &ServerUrl, started: Started, members: &Members) -> bool {
+    /// Counts a reprieve, and returns whether it excuses the failure of an exchange that began at `started`: the server has
+    /// answered since, or is not online, or it still speaks, to us or by a stamp of its own clock, and has reprieves left.
+    pub fn use_excuse(&mut self, url: &ServerUrl, started: Started, members: &Members) -> bool {
         let Some(member) = members.get(url) else { return true };
         if member.entry.state == State::Offline || member.last_answered().is_some_and(|at| at > started.mono) {
             return true;

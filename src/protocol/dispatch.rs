@@ -1,4 +1,4 @@
-//! Messages that come in and responses: what their entries change, and what follows from each exchange.
+//! Handles messages and responses, merges their entries, and sends requests.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::{
     Broadcasts, Change, Content, Core, Entry, Event, ExchangeError, MemberEvent, MemberEventKind, Message, Now,
     Purpose, Repair, Request, RequestId, ServerUrl, State,
 };
-use crate::membership::{ANNOUNCE_FANOUT, Circumstances, Decision, Source, decide, effective_incarnation, supersedes};
+use crate::membership::{Circumstances, Decision, Source, decide, effective_incarnation, supersedes};
 use crate::message::{Envelope, ProbeTicket};
 
 /// Updates of so many servers are broadcast even where a repair brings them: it may have overtaken the broadcast, which the
@@ -123,7 +123,8 @@ impl Core {
         let has_learned = self.take_in(response, Some(to), Source::Reached, is_repair, now);
         let own = response.entries.iter().find(|entry| entry.url == *to && entry.state == State::Online);
         self.members.on_response(to, own.map(|own| own.stamp), now);
-        if own.is_some() || response.ahead > 0 {
+        let is_unreadable = response.envelope.as_ref().is_some_and(|envelope| envelope.sender.is_none());
+        if own.is_some() || response.ahead > 0 && is_unreadable {
             self.clock_check.on_answer(to, own.map(|own| own.stamp), now, &mut self.out);
         }
         self.detector.on_alive(to);
@@ -192,7 +193,7 @@ impl Core {
             OnFailure::Confirm => self.detector.on_retry_failed(&to, error),
             OnFailure::BelieveReport => {
                 if let Some(report) = self.verifier.take_report(&to)
-                    && !self.detector.is_excused(&to, started, &self.members)
+                    && !self.detector.use_excuse(&to, started, &self.members)
                 {
                     let mut learned = Learned::default();
                     self.learn(report, &mut learned, now);
@@ -287,10 +288,10 @@ impl Core {
         }
     }
 
-    // A server said that it goes offline. It tells up to twenty others so; a few of them make sure that it was not somebody
-    // else who said it: a server that is up refutes that at once.
+    // A server said that it goes offline. It tells up to twenty others and the monitors; a few of them make sure that it was
+    // not somebody else who said it: a server that is up refutes that at once.
     fn tell_subject(&mut self, url: &ServerUrl, now: Now) {
-        let told = self.members.online().min(ANNOUNCE_FANOUT) as f64;
+        let told = self.members.announcement_size() as f64;
         if self.out.rng.random_bool((TELLERS / told).min(1.0))
             && self.lifecycle.is_working(now)
             && let Some(contact) = self.verifier.contact(url, now)
@@ -324,7 +325,7 @@ impl Core {
         {
             self.send(contact, now);
         }
-        self.expect_seeds(now);
+        self.schedule_seed_contacts(now);
     }
 
     // Lists an entry. It is broadcast, unless it only says again that a server is offline for the same reason, or renews an
@@ -407,15 +408,14 @@ impl Core {
 
     // Our entry, our digest, some stamps, and what we hold of the receiver that it may want to correct.
     fn gossip_message(&mut self, to: &ServerUrl, suspects_receiver: bool, now: Now) -> Message {
-        let is_reported = self.verifier.report(to).is_some();
-        let held = self.held(to).filter(|held| is_reported || held.state == State::Offline);
+        let held = self.held(to).filter(|held| held.state == State::Offline);
         let others: Vec<_> = held.cloned().into_iter().collect();
         let words = Repair::digest_and_stamps(&self.members, now, &mut self.out);
         Message::new_v2(self.own().clone(), others, Envelope { suspects_receiver, ..words })
     }
 }
 
-// A load balancer or another process that answers in place of a server does not show that the server is up.
+// If another process answers at a server's URL, such as a load balancer, that does not show that the server is up.
 fn sent_by(to: &ServerUrl, response: Message) -> Result<Message, ExchangeError> {
     match response.envelope.as_ref().and_then(|envelope| envelope.sender.as_ref()) {
         Some(sender) if sender != to => Err(ExchangeError::Other(format!("another server answers there, {sender}"))),

@@ -53,7 +53,7 @@ pub enum Event {
     ListUnusable(String),
     /// The state could not be saved; why.
     StateNotSaved(String),
-    /// Others list this server as failed and have not contacted it since, though they answer it. Once until they do.
+    /// Others list this server as failed and have not contacted it since, though they answer it. Once in the life of the process.
     Unreachable {
         /// The base URL at which they try.
         url: ServerUrl,

@@ -1,5 +1,6 @@
-//! Exchanges: a message to a server and its response. What differs between the kinds of exchange stands in one table,
-//! [`Purpose::policy`].
+//! Exchanges: a message to a server and its response. One table, [`Purpose::policy`], holds the timeout, the retry and the
+//! consequences of each kind. `dispatch.rs` treats self-probes, repairs and retries of suspects separately where they differ
+//! in more than that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -28,7 +29,7 @@ pub fn short_timeout(interval: Duration) -> Duration {
 /// What an exchange is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// To learn from a server, or to tell it something: a seed, an offline server, a helper that is asked to probe.
+    /// Exchanges lists with a server; a failure has no consequence.
     Contact,
     /// To find out whether a member is up.
     Probe,
@@ -43,7 +44,7 @@ pub enum Purpose {
         /// The token of its request.
         token: u32,
     },
-    /// To tell that server that the member is up.
+    /// Tells the asker of an indirect probe that the member answered.
     ProbeReport,
     /// To tell updates. If the receiver fails, the next on the ring is told, for so many tries more.
     Update {

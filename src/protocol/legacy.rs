@@ -1,4 +1,5 @@
-//! All that exists only for version 1 peers. When nobody runs version 1 any more, this file can be deleted.
+//! Answers and probes version 1 peers. When nobody runs version 1 any more, this file can be deleted; docs/architecture.md
+//! lists the few other places.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -76,7 +77,7 @@ impl Legacy {
         Message::new(entries)
     }
 
-    /// A version 1 server has answered with its whole list: the message with what that list lacks, in words of version 1.
+    /// A version 1 server has answered with its whole list: the message with what that list lacks, in the form of version 1.
     pub fn on_answer(&self, sender: ServerUrl, list: &[Entry], members: &Members, now: Now) -> Option<Request> {
         // A drained version 1 server stands in both its lists: the later entry, offline, counts.
         let theirs = by_url(list.iter());

@@ -67,13 +67,9 @@ impl Lifecycle {
         has_jumped
     }
 
-    /// Begins the leave. Returns whether it had not begun before.
-    pub fn leave(&mut self) -> bool {
-        let is_running = self.is_running();
-        if is_running {
-            self.phase = Phase::Leaving;
-        }
-        is_running
+    /// Begins the leave.
+    pub fn leave(&mut self) {
+        self.phase = Phase::Leaving;
     }
 
     /// Ends the leave.

@@ -55,7 +55,7 @@ pub struct LocalMember {
 }
 
 impl LocalMember {
-    /// One of which nobody has said anything.
+    /// No server has said anything about this member yet.
     pub fn new(interval: Duration) -> Self {
         Self { interval, to_refute: None, url_doubt: UrlDoubt::None, duplicate: Duplicate::None, is_contacted: false }
     }

@@ -104,7 +104,7 @@ impl Core {
         core.discovery.start(&core.members, now, &mut core.out);
         core.detector.schedule_round(now, &mut core.out);
         core.detector.schedule_first_silence(now, &mut core.out);
-        FailureDetector::startup_contacts(&core.members, now, &mut core.out);
+        FailureDetector::schedule_startup_contact(now, &mut core.out);
         core.out.timers.set(Timer::Expire, now.mono + EXPIRY_INTERVAL);
         core
     }
@@ -169,9 +169,8 @@ impl Core {
                 Timer::Silence => self.probe_silent(now),
                 Timer::Startup => {
                     if !self.local.is_contacted() {
-                        let contacts = FailureDetector::startup_contacts(&self.members, now, &mut self.out);
-                        self.refresh_local(now);
-                        self.send_all(contacts, now);
+                        FailureDetector::schedule_startup_contact(now, &mut self.out);
+                        self.contact_judges(now);
                     }
                 }
                 Timer::Broadcast => {
@@ -185,7 +184,7 @@ impl Core {
                         self.send_all(contacts, now);
                     }
                 }
-                Timer::Seeds => self.contact_seeds(now),
+                Timer::Seeds => self.send_seed_contacts(now),
                 Timer::Lists => self.discovery.sync_due(&self.members, now, &mut self.out),
                 Timer::SaveState => {
                     self.discovery.save_state(&self.members, !self.clock_check.is_wrong(), now, &mut self.out);
@@ -288,14 +287,14 @@ impl Core {
         let index = self.discovery.find(id)?;
         let is_running = self.lifecycle.is_running();
         let listed = list.map(|list| list.map(|list| self.take_seeds(index, list, now)));
-        let written = self.discovery.on_list_read(index, listed, &self.members, is_running, now, &mut self.out);
+        let mut written = self.discovery.on_list_read(index, listed, &self.members, is_running, now, &mut self.out);
         // What a server with a wrong clock knows is not what the others do: the list stays as it is.
-        let is_written = written.is_some() && !self.clock_check.is_wrong();
-        if written.is_some() && !is_written {
+        if written.is_some() && self.clock_check.is_wrong() {
             self.discovery.on_write_skipped(index, &self.members, is_running, now, &mut self.out);
+            written = None;
         }
         self.finish_leave_if_told();
-        written.filter(|_| is_written)
+        written
     }
 
     // Returns the servers that a list names as online.
@@ -306,8 +305,8 @@ impl Core {
         self.clock_check.on_list(list.ahead, others, &mut self.out);
         self.discovery.add_seeds(index, &listed, &self.members, now);
         if self.lifecycle.is_running() {
-            self.meet_seeds(now);
-            self.expect_seeds(now);
+            self.send_first_contacts(now);
+            self.schedule_seed_contacts(now);
         }
         listed
     }
@@ -327,8 +326,8 @@ impl Core {
         for entry in state.entries.iter().filter(|entry| entry.url != *self.members.local_url()) {
             self.discovery.add_candidate(entry, now);
         }
-        self.meet_seeds(now);
-        self.expect_seeds(now);
+        self.send_first_contacts(now);
+        self.schedule_seed_contacts(now);
     }
 
     /// The outcome of [`Action::SaveState`].
@@ -338,8 +337,8 @@ impl Core {
         }
     }
 
-    // Gossips with the next on the ring, with a random server, and now and then with a failed one, by which partitions
-    // heal.
+    // Probes two successors, one version 1 server and a random server. Sometimes contacts an offline server or a lost seed,
+    // by which partitions heal. A server without protocol 2 peers also probes itself.
     fn round(&mut self, now: Now) {
         self.detector.schedule_round(now, &mut self.out);
         if !self.lifecycle.is_awake(now) {
@@ -378,6 +377,15 @@ impl Core {
     fn probe(&mut self, to: ServerUrl, now: Now) {
         if !self.detector.is_probing(&to, &self.exchanges) {
             self.send(Request::new(to, Purpose::Probe), now);
+        }
+    }
+
+    // Nobody has contacted this server yet: it tells those that probe it that it is up, although it may not listen yet.
+    fn contact_judges(&mut self, now: Now) {
+        if self.lifecycle.is_awake(now) {
+            self.refresh_local(now);
+            let contacts = FailureDetector::startup_contacts(&self.members);
+            self.send_all(contacts, now);
         }
     }
 
@@ -424,7 +432,7 @@ impl Core {
         }
     }
 
-    fn contact_seeds(&mut self, now: Now) {
+    fn send_seed_contacts(&mut self, now: Now) {
         if self.lifecycle.is_awake(now) {
             let contacts = self.discovery.next_seed_contacts(&self.members, &self.exchanges, now, &mut self.out);
             self.send_all(contacts, now);
@@ -434,14 +442,14 @@ impl Core {
         self.discovery.schedule_seeds(&self.members, &self.exchanges, now, &mut self.out);
     }
 
-    fn meet_seeds(&mut self, now: Now) {
+    fn send_first_contacts(&mut self, now: Now) {
         for to in self.discovery.first_contacts(&self.exchanges, &mut self.out) {
             let id = self.send(Request::new(to, Purpose::Contact), now);
             self.discovery.add_first_contact(id);
         }
     }
 
-    fn expect_seeds(&mut self, now: Now) {
+    fn schedule_seed_contacts(&mut self, now: Now) {
         if self.lifecycle.is_running() {
             self.discovery.expect_seeds(&self.members, &self.exchanges, now, &mut self.out);
         }
@@ -462,7 +470,7 @@ impl Core {
             }
         }
         self.detector.expire(&self.members);
-        self.expect_seeds(now);
+        self.schedule_seed_contacts(now);
     }
 
     // What we say of ourselves.

@@ -19,6 +19,12 @@ impl RateLimit {
         Self { burst, rate: f64::from(rate), tokens: burst, at: now }
     }
 
+    /// Whether the bucket is full at this time: whoever has a full one needs none of its own.
+    pub fn is_full(&self, now: Duration) -> bool {
+        let passed = now.saturating_sub(self.at).as_secs_f64();
+        self.tokens + passed * self.rate >= self.burst
+    }
+
     /// A half full bucket: when all servers start at once, each has more to learn than to say.
     pub fn half_full(limit: (u32, u32), now: Duration) -> Self {
         let full = Self::full(limit, now);

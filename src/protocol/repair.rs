@@ -68,6 +68,8 @@ impl Repair {
             let cutoff = request.digest.map_or(0, |digest| digest.cutoff);
             let (entries, has_more) = fitting(members.in_buckets(&request.requested_buckets, first, cutoff));
             answer.has_more = has_more;
+            // So that the other side sees whether the lists are equal now.
+            answer.digest = request.digest.map(|digest| members.digest(digest.cutoff));
             return (entries, answer);
         }
         if let Some(theirs) = request.digest {
@@ -128,7 +130,9 @@ impl Repair {
         members: &Members,
         out: &mut Output,
     ) -> Option<Request> {
-        if !has_learned {
+        // The other side may have learned what we had not to.
+        let is_equal = answer.and_then(|answer| answer.digest).is_some_and(|it| members.digest(it.cutoff) == it);
+        if !has_learned && !is_equal {
             if self.irreconcilable.len() == MAX_IRRECONCILABLE {
                 self.irreconcilable.pop_front();
             }

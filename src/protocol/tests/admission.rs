@@ -20,6 +20,18 @@ fn each_kind_of_sender_has_a_share_that_is_full_again_a_second_later() {
 }
 
 #[test]
+fn a_member_that_sends_all_the_time_gets_its_rate_and_no_more() {
+    let mut server = Server::new("a");
+    server.add_member("b", Some(1));
+    let mut admitted = 0;
+    for _ in 0..100 {
+        admitted += admitted_of(&mut server, "b", 50);
+        server.tick();
+    }
+    assert!((1_000..=1_110).contains(&admitted), "{admitted} in ten seconds");
+}
+
+#[test]
 fn a_flood_in_whatever_name_leaves_the_other_members_their_share() {
     let mut server = Server::new("a");
     let members: Vec<_> = (0..12).map(|i| format!("s{i}")).collect();

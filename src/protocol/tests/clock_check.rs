@@ -61,7 +61,8 @@ fn a_server_whose_clock_differs_from_most_that_answer_does_not_write_its_lists()
             let own = entry(name, ONLINE, stamp, Some(1));
             let answer = Message::new_v2(own, None, Envelope::default());
             // What is too far ahead of our clock is not even read.
-            let answer = if is_ahead { Message { ahead: 1, entries: Vec::new(), ..answer } } else { answer };
+            let unreadable = Message { ahead: 1, envelope: Some(Envelope::default()), ..Message::default() };
+            let answer = if is_ahead { unreadable } else { answer };
             server.core.handle_response(server.now, id, Ok(answer));
         }
         assert!(wrong_clock(&mut server), "{skew} h");
