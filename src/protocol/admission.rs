@@ -15,8 +15,8 @@ const PER_MEMBER: u32 = 100;
 const OF_MEMBERS: u32 = 2_000;
 /// Messages of version 1 servers: each sends one in an interval, and many when they restart together.
 const OF_VERSION_1: u32 = 500;
-/// Messages of servers that have never answered us: ten times what a new server gets when a large cluster starts.
-const OF_STRANGERS: u32 = 200;
+/// Messages of servers that have never answered us: many times what a server gets when a large cluster starts.
+const OF_STRANGERS: u32 = 500;
 
 /// What has been handled lately.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ fn each_kind_of_sender_has_a_share_that_is_full_again_a_second_later() {
     for _ in 0..3 {
         assert_eq!(admitted_of(&mut server, "b", 1_500), 100);
         assert_eq!((0..1_500).filter(|_| server.core.admit_v1(server.now).is_ok()).count(), 500);
-        assert_eq!((0..1_500).filter(|_| server.core.admit_v2(None, server.now).is_ok()).count(), 200);
+        assert_eq!((0..1_500).filter(|_| server.core.admit_v2(None, server.now).is_ok()).count(), 500);
         server.run(1);
     }
 }
