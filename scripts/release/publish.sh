@@ -1,14 +1,23 @@
 #!/usr/bin/env bash
 # npm run release -- publish [--dry-run]: publishes the packages that `npm run release -- pack` made, the platform packages
-# first, because the main package depends on them. Skips versions that are published already, so it can be run again.
+# first, because the main package depends on them. Skips versions that are published already, so it can be run again, but stops
+# if such a version is not the package in target/pack: the main package must not depend on a package of somebody else.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-version=$(node -p 'require("./package.json").version')
-if ! latest=$(npm view --loglevel error clustershazbot version 2>&1); then
+
+# Prints a field of a package in the registry, or nothing if that version does not exist.
+published() {
+  local output
+  if output=$(npm view --loglevel error "$1" "$2" 2>&1); then
+    echo "$output"
   # A registry that cannot be reached is an error; E404 means that no version is published yet.
-  if [[ $latest != *E404* ]]; then echo "$latest" >&2 && exit 1; fi
-  latest=
-fi
+  elif [[ $output != *E404* ]]; then
+    echo "$output" >&2 && return 1
+  fi
+}
+
+version=$(node -p 'require("./package.json").version')
+latest=$(published clustershazbot version)
 if [[ $version == *-* ]]; then
   set -- --tag next "$@"
 elif [ "$(printf '%s\n' "${latest%%-*}" "$version" | sort -V | tail -n 1)" != "$version" ]; then
@@ -21,11 +30,19 @@ for platform in npm/*/; do
   file=target/pack/clustershazbot-$(basename "$platform")-$version.tgz
   if [ ! -f "$file" ]; then echo "$file is missing; npm run release -- pack makes it" >&2 && exit 1; fi
 done
+missing=()
 for file in target/pack/clustershazbot-*-"$version".tgz "$main"; do
   name=$(basename "$file" "-$version.tgz")
-  if [ -n "$(npm view "$name@$version" version 2> /dev/null)" ]; then
+  there=$(published "$name@$version" dist.integrity)
+  here=sha512-$(openssl dgst -sha512 -binary "$file" | openssl base64 -A)
+  if [ -z "$there" ]; then
+    missing+=("$file")
+  elif [ "$there" = "$here" ]; then
     echo "$name $version is published already"
   else
-    npm publish "$file" --access public "$@"
+    echo "$name $version in the registry is not $file: it has the integrity $there, the file has $here" >&2 && exit 1
   fi
+done
+for file in ${missing[@]+"${missing[@]}"}; do
+  npm publish "$file" --access public "$@"
 done
