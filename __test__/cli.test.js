@@ -184,6 +184,45 @@ describe('the command line', () => {
     }
   });
 
+  test('a secret that a server sends back is not printed', async (t) => {
+    const peer = await startFakePeer(t);
+    const settings = { SHAZBOT_SECRET: SECRET, SHAZBOT_MASTER_LIST_AUTH: 'Bearer store-secret' };
+    const all = [SECRET, CONTROL_SECRET, settings.SHAZBOT_MASTER_LIST_AUTH];
+    const text = all.join(' and ');
+    const list = { online: [{ baseUrl: `http://a/${text}`, monitor: false, lastUpdate: 1 }] };
+    for (const answer of [{ body: list }, { status: 500, body: { error: text } }]) {
+      peer.answer = () => answer;
+      for (const args of [
+        ['list'],
+        ['list', '--json'],
+        ['check'],
+        ['status'],
+        ['status', '--json'],
+        ['doctor', '--json'],
+      ]) {
+        const { stdout, stderr } = await run([...args, '--url', peer.baseUrl], settings);
+        for (const secret of all) assert.ok(!(stdout + stderr).includes(secret), `${args}: ${stdout}${stderr}`);
+      }
+    }
+    const { stderr } = await run(['watch', '--url', peer.baseUrl], settings);
+    assert.match(stderr, /answered 500: \*\*\* and \*\*\* and \*\*\*$/m);
+  });
+
+  test("line breaks and invisible characters in a server's answer are escaped", async (t) => {
+    const peer = await startFakePeer(t);
+    // A line break, C1 controls, a change of the writing direction, a space without width, and a letter that is not shown.
+    const unsafe = ['\n', '\x9b31m', '\u202e', '\u200b', '\u2028', '\u3164', '\u{e0041}'];
+    const error = `broken${unsafe.join('')}`;
+    peer.answer = () => ({ status: 500, body: { error } });
+    const text = await run(['list', '--url', peer.baseUrl]);
+    assert.equal(text.stderr.trim().split('\n').length, 1);
+    assert.ok(text.stderr.includes('broken??31m?????'), text.stderr);
+    const json = await run(['list', '--json', '--url', peer.baseUrl]);
+    assert.ok(JSON.parse(json.stdout).error.endsWith(error));
+    for (const character of unsafe.slice(1)) assert.ok(!json.stdout.includes(character), JSON.stringify(character));
+    assert.doesNotMatch(json.stdout, /[\x80-\x9f]/);
+  });
+
   test('an answer of an unexpected shape is reported in one sentence', async (t) => {
     const peer = await startFakePeer(t);
     for (const body of [

@@ -4,6 +4,7 @@
 
 const { channel } = require('node:diagnostics_channel');
 const { debuglog } = require('node:util');
+const { printable } = require('./printable.js');
 
 const debug = debuglog('clustershazbot');
 const log = channel('clustershazbot:log');
@@ -17,7 +18,9 @@ const warned = new Set();
  */
 function reportHandler(emitPending) {
   const weak = new WeakRef(emitPending);
-  return (/** @type {string} */ code, /** @type {string} */ message, /** @type {boolean} */ isWarning) => {
+  return (/** @type {string} */ code, /** @type {string} */ text, /** @type {boolean} */ isWarning) => {
+    // It may quote what other servers say.
+    const message = printable(text);
     if (isWarning && !warned.has(message)) {
       warned.add(message);
       process.emitWarning(message, { type: 'ShazbotWarning', code });

@@ -5,7 +5,7 @@ class CommandError extends Error {
   /**
    * @param {string} message
    * @param {number} [exitCode] 1: the command failed; 2: wrong usage
-   * @param {'wrong secret' | 'no status' | 'no server'} [kind] for callers that handle it
+   * @param {'wrong secret' | 'no status' | 'no server' | 'no command'} [kind] for callers that handle it
    */
   constructor(message, exitCode = 1, kind = undefined) {
     super(message);

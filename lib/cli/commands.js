@@ -2,21 +2,13 @@
 
 // The commands that ask a server once: list, status, online, offline, check.
 
+const { printable } = require('../printable.js');
 const { memberTable, rowsOfList, rowsOfStatus } = require('./member-table.js');
+const { print, printError, printJson } = require('./output.js');
 const { callRoute } = require('./server-routes.js');
-const { formatDuration, printable } = require('./terminal.js');
+const { formatDuration } = require('./terminal.js');
 
 /** @typedef {{ server: import('./server-options.js').Server, json: boolean, colour: boolean, minOnline: number }} Context */
-
-/** @param {string} text */
-function print(text) {
-  process.stdout.write(`${text}\n`);
-}
-
-/** @param {unknown} value */
-function printJson(value) {
-  print(JSON.stringify(value, null, 2));
-}
 
 /** @param {Context} context */
 async function list({ server, json, colour }) {
@@ -28,7 +20,7 @@ async function list({ server, json, colour }) {
   print(memberTable(rowsOfList(lists), { colour }).join('\n'));
   if (!lists.offline) {
     const problem = server.secret ? 'does not match' : 'is not set';
-    console.error(`The list of offline servers needs the control secret: ${server.secretFrom} ${problem}.`);
+    printError(`The list of offline servers needs the control secret: ${server.secretFrom} ${problem}.`);
   }
   return 0;
 }
@@ -97,4 +89,4 @@ const commands = {
   check,
 };
 
-module.exports = { commands, printJson };
+module.exports = { commands };

@@ -5,10 +5,11 @@
 const { parseArgs } = require('node:util');
 const { version } = require('../../package.json');
 const { CommandError } = require('./command-error.js');
-const { commands, printJson } = require('./commands.js');
+const { commands } = require('./commands.js');
 const { doctor } = require('./doctor/doctor.js');
+const { addSecretsOf, printError, printJson } = require('./output.js');
 const { serverOptions } = require('./server-options.js');
-const { hasColour, printable } = require('./terminal.js');
+const { hasColour } = require('./terminal.js');
 const { watch } = require('./watch.js');
 
 const HELP = `clustershazbot COMMAND [options]
@@ -56,6 +57,7 @@ const options = /** @type {const} */ ({
 async function main(args) {
   // It has its own options.
   if (args[0] === 'demo') return require('./demo.js').demo(args.slice(1));
+  addSecretsOf(process.env);
   let name = '';
   try {
     const { values, positionals } = parse(args);
@@ -67,7 +69,8 @@ async function main(args) {
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     if (args.includes('--json')) printErrorAsJson(name, error.message);
-    console.error(error.message.split('\n').map(printable).join('\n'));
+    printError(error.message);
+    if (error.kind === 'no command') console.error(`\n${HELP}`);
     return error.exitCode;
   }
 }
@@ -77,7 +80,8 @@ function parse(args) {
   try {
     return parseArgs({ args, options, allowPositionals: true });
   } catch (error) {
-    throw new CommandError(`${/** @type {Error} */ (error).message}; --help lists the options`, 2);
+    const { message } = /** @type {Error} */ (error);
+    throw new CommandError(`${message.replaceAll('\n', ' ')}; --help lists the options`, 2);
   }
 }
 
@@ -87,7 +91,7 @@ function parse(args) {
  * @param {ReturnType<typeof parse>['values']} values
  */
 async function runCommand(name, extra, values) {
-  if (!name) throw new CommandError(`No command given.\n\n${HELP}`, 2);
+  if (!name) throw new CommandError('No command given.', 2, 'no command');
   if (extra.length > 0) throw new CommandError(`Unexpected argument "${extra[0]}" after ${name}; see --help`, 2);
   if (name === 'demo') throw new CommandError('demo must be the first argument; see demo --help for its options', 2);
   const { json = false, 'min-online': minOnline = '1' } = values;
@@ -106,7 +110,7 @@ async function runCommand(name, extra, values) {
  */
 function printErrorAsJson(name, error) {
   // watch prints one JSON value per line.
-  if (name === 'watch') process.stdout.write(`${JSON.stringify({ error })}\n`);
+  if (name === 'watch') printJson({ error }, 0);
   else printJson({ ...(name === 'check' && { healthy: false }), error });
 }
 

@@ -2,7 +2,8 @@
 
 // The table of servers that `list`, `status` and `watch` print.
 
-const { formatDuration, formatTable, printable } = require('./terminal.js');
+const { printable } = require('../printable.js');
+const { formatDuration, formatTable } = require('./terminal.js');
 
 /** @typedef {{ baseUrl: string, state: string, server: string, why: string, age: string, protocol: string }} Row */
 

@@ -4,6 +4,7 @@
 
 const { readFileSync } = require('node:fs');
 const { CommandError } = require('./command-error.js');
+const { addSecret } = require('./output.js');
 
 /** @typedef {{ url?: string, 'secret-file'?: string, timeout?: string }} Options common to all commands */
 
@@ -70,6 +71,7 @@ function controlSecret(option, env) {
     throw new CommandError(`Cannot read the secret from ${file}: ${/** @type {Error} */ (error).message}`, 2);
   }
   if (!secret) throw new CommandError(`Cannot read the secret from ${file}: the file is empty`, 2);
+  addSecret(secret);
   return { secret, secretFrom: `the secret in ${file}` };
 }
 

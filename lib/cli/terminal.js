@@ -1,6 +1,6 @@
 'use strict';
 
-// Text for a terminal: colours, columns, durations, and names that are safe to print.
+// Text for a terminal: colours, columns and durations.
 
 const util = require('node:util');
 
@@ -61,10 +61,4 @@ function formatDuration(ms) {
   return s < 129_600 ? `${Math.round(s / 3_600)} h` : `${Math.round(s / 86_400)} d`;
 }
 
-/**
- * Replaces control characters, which a terminal would obey, and characters that change the writing direction.
- * @param {string} text from another server
- */
-const printable = (text) => String(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
-
-module.exports = { formatDuration, formatLine, formatTable, hasColour, printable };
+module.exports = { formatDuration, formatLine, formatTable, hasColour };

@@ -3,10 +3,11 @@
 // The `watch` command: a live table on a terminal, else one line for each change.
 
 const { setTimeout: sleep } = require('node:timers/promises');
+const { printable } = require('../printable.js');
 const { CommandError } = require('./command-error.js');
 const { memberTable, rowsOfList, rowsOfStatus } = require('./member-table.js');
+const { print, printError, printJson, redact } = require('./output.js');
 const { callRoute } = require('./server-routes.js');
-const { printable } = require('./terminal.js');
 
 const POLL_MS = 1_000;
 /** How long a changed row is marked. */
@@ -100,18 +101,17 @@ function changesBetween(before, after) {
  */
 function lineDisplay({ base }, json) {
   let lastProblem = '';
-  const print = (/** @type {string} */ text) => process.stdout.write(`${text}\n`);
-  const printJson = (/** @type {object} */ value) => print(JSON.stringify({ at: new Date().toISOString(), ...value }));
+  const printChange = (/** @type {object} */ value) => printJson({ at: new Date().toISOString(), ...value }, 0);
   const setProblem = (/** @type {string} */ problem) => {
     if (problem === lastProblem) return;
     lastProblem = problem;
-    if (json) printJson({ error: problem || null });
-    else console.error(problem || `${base} answers again`);
+    if (json) printChange({ error: problem || null });
+    else printError(problem || `${base} answers again`);
   };
   return {
     update(_, changes) {
       for (const { baseUrl, state } of changes) {
-        if (json) printJson({ server: baseUrl, state });
+        if (json) printChange({ server: baseUrl, state });
         else print(`${new Date().toISOString()} ${state.padEnd(8)} ${printable(baseUrl)}`);
       }
       setProblem('');
@@ -133,7 +133,7 @@ function screenDisplay({ base }, colour) {
   let isFirst = true;
   const draw = (/** @type {string} */ title, /** @type {string[]} */ lines) => {
     const text = [title.slice(0, columns() - 1), '', ...lines].map((line) => line + CLEAR_LINE).join('\r\n');
-    stdout.write(CURSOR_HOME + text + CLEAR_BELOW);
+    stdout.write(CURSOR_HOME + redact(text) + CLEAR_BELOW);
   };
   stdout.write(OPEN_SCREEN);
   return {

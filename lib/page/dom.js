@@ -15,9 +15,15 @@ const drainDialog = () => /** @type {HTMLDialogElement} */ (byId('dialog'));
 function make(tag, className, ...children) {
   const element = document.createElement(tag);
   if (className) element.className = className;
-  element.append(...children);
+  element.append(...children.map((child) => (typeof child === 'string' ? printableText(child) : child)));
   return element;
 }
+
+/**
+ * Replaces characters that are invisible or change the writing direction: one server could look like another.
+ * @param {string} text
+ */
+const printableText = (text) => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\uFFFD');
 
 /** @param {(Node | string)[]} children */
 function makeButton(...children) {
@@ -31,7 +37,8 @@ function makeButton(...children) {
  * @param {string} text
  */
 function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  const safe = printableText(text);
+  if (element.textContent !== safe) element.textContent = safe;
 }
 
 /**

@@ -2,9 +2,11 @@
 
 // The `doctor` command: collects facts without changing anything, then runs each check on them.
 
+const { printable } = require('../../printable.js');
 const { CommandError } = require('../command-error.js');
+const { print, printJson } = require('../output.js');
 const { serverOptions } = require('../server-options.js');
-const { formatLine, printable } = require('../terminal.js');
+const { formatLine } = require('../terminal.js');
 const { checkEnvironment, checkInterval, checkStateFile } = require('./environment.js');
 const { collectFacts } = require('./facts.js');
 const { checkMasterLists } = require('./master-lists.js');
@@ -49,8 +51,8 @@ const CHECKS = [
  */
 async function doctor({ env, options, json, colour }) {
   const findings = await examine(env, options);
-  if (json) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
-  else for (const finding of findings) process.stdout.write(`${findingLine(finding, colour)}\n`);
+  if (json) printJson(findings);
+  else for (const finding of findings) print(findingLine(finding, colour));
   return isAnyWrong(findings) ? 1 : 0;
 }
 
