@@ -97,6 +97,10 @@ describe('the Nest module', () => {
         assert.deepEqual([invalid.status, /online/.test(invalid.json.error)], [400, true]);
         assert.equal((await ask('/gossip', { method: 'POST', headers, body: '{' })).status, 400);
         assert.equal((await ask('/nothing')).status, 404);
+        // Express ignores case and Fastify decodes, but a proxy that guards the paths does neither.
+        for (const path of ['CLUSTERSHAZBOT/list', 'clustershazbot/LIST', 'clustershazbot/%6cist']) {
+          assert.equal((await request(`${server().baseUrl}${path}`)).status, 404, path);
+        }
         const put = await ask('/list', { method: 'PUT' });
         assert.deepEqual([put.status, put.headers.allow], [405, 'GET, HEAD, OPTIONS']);
         assert.equal((await ask('/gossip', { method: 'OPTIONS' })).status, 204);

@@ -184,6 +184,20 @@ describe("the package's routes", () => {
         }
       });
 
+      test('answer exact paths only: a proxy may guard them by name', async () => {
+        for (const route of [
+          'CLUSTERSHAZBOT/list',
+          'CLUSTERSHAZBOT/clustershazbot/list',
+          'clustershazbot/clustershazbot/list',
+          'clustershazbot/LIST',
+          'clustershazbot/%6cist',
+          'clustershazbot//list',
+          '/clustershazbot/list',
+        ]) {
+          assert.equal((await request(`${servers[n]?.baseUrl}${route}`)).status, 404, route);
+        }
+      });
+
       test('serve the status for the control secret, with an ETag that changes only when something happened', async () => {
         for (const authorization of ['', SECRET]) {
           const { status, json } = await ask('/status', { headers: { authorization } });

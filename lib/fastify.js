@@ -3,7 +3,8 @@
 // The routes as a plugin for Fastify 5.
 
 const { version } = require('../package.json');
-const { MOUNT, PATHS, handleRequest } = require('./routes.js');
+const { MOUNT, endsWithPath } = require('./paths.js');
+const { PATHS, handleRequest } = require('./routes.js');
 
 /** @type {typeof import('./fastify.d.ts').shazbotFastify} */
 const shazbotFastify = async (fastify, options) => {
@@ -15,9 +16,11 @@ const shazbotFastify = async (fastify, options) => {
   // Inside this plugin only: `handleRequest` reads bodies itself, with the same limits as in other frameworks.
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+  const mount = fastify.prefix.slice(fastify.prefix.lastIndexOf('/'));
   for (const path of PATHS) {
     fastify.all(path, async (request, reply) => {
-      const response = handleRequest({ path, incoming: request.raw, body: undefined }, options);
+      const isExact = endsWithPath(request.raw.url ?? '', mount + path);
+      const response = isExact && handleRequest({ path, incoming: request.raw, body: undefined }, options);
       if (!response) return reply.callNotFound();
       const { status, headers, body } = await response;
       return reply.code(status).headers(headers).send(body);

@@ -20,7 +20,9 @@ const { clearTimeout, setTimeout } = require('node:timers');
 const { shazbotEvents, shazbotGetServerList, shazbotShutDown, shazbotStart, shazbotStatus } = require('../index.js');
 const { engine } = require('./engine.js');
 const { unwrap } = require('./errors.js');
-const { MOUNT, PATHS, handleRequest } = require('./routes.js');
+const { MOUNT, endsWithPath } = require('./paths.js');
+const { PATHS, handleRequest } = require('./routes.js');
+const { send } = require('./send.js');
 
 /** The application waits at most this long for the first gossip round before it listens: other servers ask it already. */
 const MAX_START_DELAY_MS = 1_000;
@@ -92,12 +94,8 @@ function warnWithoutHooks() {
 }
 
 class ShazbotController {
-  /**
-   * @param {Host} host
-   * @param {Options} options
-   */
-  constructor(host, options) {
-    this.host = host;
+  /** @param {Options} options */
+  constructor(options) {
     this.options = options;
   }
 }
@@ -108,15 +106,16 @@ for (const path of PATHS) {
    * Sends the response itself: interceptors of the application must not change what other servers read.
    * @this {ShazbotController}
    * @param {any} request of Express or Fastify
-   * @param {unknown} response
+   * @param {any} response
    */
   const value = async function (request, response) {
-    const { httpAdapter } = this.host;
     const incoming = request.raw ?? request;
-    const answer = await handleRequest({ path, incoming, body: request.body }, this.options);
+    const isExact = endsWithPath(request.originalUrl ?? incoming.url, MOUNT + path);
+    const answer = isExact && (await handleRequest({ path, incoming, body: request.body }, this.options));
     if (!answer) throw new NotFoundException();
-    for (const [header, text] of Object.entries(answer.headers)) httpAdapter.setHeader(response, header, text);
-    httpAdapter.reply(response, answer.body.toString(), answer.status);
+    const { status, headers, body } = answer;
+    if (response.raw) response.code(status).headers(headers).send(body);
+    else send(response, answer);
   };
   const descriptor = { value, writable: true, configurable: true };
   Object.defineProperty(ShazbotController.prototype, name, descriptor);
@@ -144,8 +143,7 @@ Injectable()(ShazbotService);
 Inject(HttpAdapterHost)(ShazbotService, undefined, 0);
 // Other servers ask without an API version.
 Controller({ path: MOUNT, version: VERSION_NEUTRAL })(ShazbotController);
-Inject(HttpAdapterHost)(ShazbotController, undefined, 0);
-Inject(MODULE_OPTIONS_TOKEN)(ShazbotController, undefined, 1);
+Inject(MODULE_OPTIONS_TOKEN)(ShazbotController, undefined, 0);
 Module({ controllers: [ShazbotController], providers: [ShazbotService], exports: [ShazbotService] })(ShazbotModule);
 
 Object.defineProperty(module.exports, '__esModule', { value: true });

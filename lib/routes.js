@@ -8,9 +8,6 @@ const { readBody } = require('./body.js');
 const { engine } = require('./engine.js');
 const { shazbotError, unwrap } = require('./errors.js');
 
-/** The path of the routes below the base URL of a server. Other servers expect them there. */
-const MOUNT = '/clustershazbot';
-
 // Limits of bodies, in bytes.
 /** As large as the largest message that the engine accepts. */
 const MAX_BODY = 8 << 20;
@@ -155,4 +152,4 @@ function empty(status) {
   return { status, headers: { 'Cache-Control': 'no-store' }, body: '' };
 }
 
-module.exports = { MOUNT, PATHS: Object.keys(routes), handleRequest };
+module.exports = { PATHS: Object.keys(routes), handleRequest };
