@@ -4,16 +4,15 @@
 
 const { engine } = require('./lib/engine.js');
 const { shazbotError } = require('./lib/errors.js');
-const { emitPending, recentEvents, shazbotEvents } = require('./lib/events.js');
+const { emitPending, shazbotEvents } = require('./lib/events.js');
 const { registerHappy } = require('./lib/happy.js');
 const { startHeartbeat, stopHeartbeat } = require('./lib/heartbeat.js');
 const { resetInboundCounters } = require('./lib/inbound-counters.js');
 const { reportHandler } = require('./lib/logging.js');
 const { control, gossip, list } = require('./lib/requests.js');
 const { forgetLists, serverList } = require('./lib/server-lists.js');
-const { status } = require('./lib/status.js');
+const { rememberStart, status } = require('./lib/status.js');
 
-let startedAt = 0;
 /** The start since the last shutdown. @type {Promise<void> | undefined} */
 let starting;
 /** The last shutdown, for as long as it runs. @type {Promise<void> | undefined} */
@@ -41,7 +40,7 @@ async function start(environment, shutdown) {
   const started = engine.start(environment, reportHandler(emitPending));
   if (!('code' in started)) {
     startHeartbeat(engine);
-    startedAt = Date.now();
+    rememberStart();
   }
   const failure = await started;
   if (failure) {
@@ -94,7 +93,7 @@ const shazbotControlRequest = async (authorizationHeader, message) => control(au
 const shazbotGetServerList = (includeOffline = false) => serverList(includeOffline);
 
 /** @type {import('./index.js').shazbotStatus} */
-const shazbotStatus = () => status(startedAt, recentEvents());
+const shazbotStatus = () => status();
 
 registerHappy();
 

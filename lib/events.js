@@ -5,7 +5,6 @@
 const { channel } = require('node:diagnostics_channel');
 const { EventEmitter } = require('node:events');
 const { nextTick } = require('node:process');
-const { decodeServer } = require('./decode.js');
 const { engine } = require('./engine.js');
 const { unwrap } = require('./errors.js');
 const { serverList } = require('./server-lists.js');
@@ -85,9 +84,10 @@ function recentEvents() {
  * @param {any[]} row
  * @returns {Readonly<MemberEvent>}
  */
-function decodeEvent([type, baseUrl, bits, lastUpdate, reason, author, at, knownAfter]) {
-  const { listed, offline } = decodeServer([baseUrl, bits, lastUpdate, reason, author]);
-  return Object.freeze({ type, ...listed, ...offline, at, knownAfter });
+function decodeEvent([type, baseUrl, monitor, lastUpdate, reason, author, at, knownAfter]) {
+  // A server that left or was drained is its own author.
+  const offline = { ...(reason && { reason }), ...(author && author !== baseUrl && { by: author }) };
+  return Object.freeze({ type, baseUrl, monitor: monitor === 1, lastUpdate, ...offline, at, knownAfter });
 }
 
 module.exports = { emitPending, recentEvents, shazbotEvents: Object.assign(emitter, { snapshot }) };

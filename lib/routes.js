@@ -3,10 +3,11 @@
 // Answers the HTTP requests below `/clustershazbot` for every framework: gossip, list, control, status and the page.
 
 const { createHash } = require('node:crypto');
-const { shazbotControlRequest, shazbotGossipRequest, shazbotListRequest, shazbotStatus } = require('../index.js');
+const { shazbotControlRequest, shazbotGossipRequest, shazbotListRequest } = require('../index.js');
 const { readBody } = require('./body.js');
 const { engine } = require('./engine.js');
 const { shazbotError, unwrap } = require('./errors.js');
+const { statusJson } = require('./status.js');
 
 // Limits of bodies, in bytes.
 /** As large as the largest message that the engine accepts. */
@@ -123,11 +124,10 @@ function errorResponse(error) {
  */
 function status(authorization) {
   unwrap(engine.authorizeControl(authorization));
-  const { at, ...rest } = shazbotStatus();
-  const text = JSON.stringify(rest);
-  const { headers, ...ok } = json(`{"at":${at},${text.slice(1)}`);
+  const { at, rest } = statusJson();
+  const { headers, ...ok } = json(`{"at":${at},${rest.slice(1)}`);
   // A weak tag, because it does not cover the time `at`.
-  return { ...ok, headers: { ...headers, ETag: `W/"${createHash('sha256').update(text).digest('base64url')}"` } };
+  return { ...ok, headers: { ...headers, ETag: `W/"${createHash('sha256').update(rest).digest('base64url')}"` } };
 }
 
 /**

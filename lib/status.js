@@ -1,60 +1,52 @@
 'use strict';
 
-// Builds the result of `shazbotStatus()`.
+// Builds the result of `shazbotStatus()`, and the same as JSON for the status route.
 
 const { version } = require('../package.json');
 const { counters } = require('./counters.js');
-const { decodeServer } = require('./decode.js');
 const { engine } = require('./engine.js');
 const { unwrap } = require('./errors.js');
+const { recentEvents } = require('./events.js');
 
-/**
- * @param {number} startedAt
- * @param {import('../index.js').MemberEvent[]} recent
- * @returns {import('../index.js').ShazbotStatus}
- */
-function status(startedAt, recent) {
+let startedAt = 0;
+
+/** Must be called when the engine starts. */
+function rememberStart() {
+  startedAt = Date.now();
+}
+
+/** @returns {import('../index.js').ShazbotStatus} */
+function status() {
+  const { before, members, after } = parts();
+  return { ...before, members: JSON.parse(members), ...after };
+}
+
+/** @returns {{ at: number, rest: string }} `rest`: the JSON of everything else, which changes only when something happens */
+function statusJson() {
+  const { before, members, after } = parts();
+  const { at, ...first } = before;
+  return { at, rest: `${JSON.stringify(first).slice(0, -1)},"members":${members},${JSON.stringify(after).slice(1)}` };
+}
+
+function parts() {
+  // First: what has happened must be in the events if the members show it.
+  const recent = recentEvents();
   // src/binding/status.rs documents the fields.
-  const row = JSON.parse(unwrap(engine.status()));
-  const [at, intervalMs, baseUrl, lastInAt, lastInUrl, lastOutAt, lastOutUrl, memberRows] = row;
+  const { own, members } = unwrap(engine.status());
+  const [at, intervalMs, baseUrl, state, monitor, lastInAt, lastInUrl, lastOutAt, lastOutUrl] = JSON.parse(own);
   const { exchanges, masterLists } = counters();
-  /** @type {import('../index.js').MemberStatus[]} */
-  const members = memberRows.map(decodeMember);
-  const own = /** @type {import('../index.js').MemberStatus} */ (members.find((member) => member.baseUrl === baseUrl));
-  return {
+  const before = {
     baseUrl,
-    state: own.state === 'offline' ? (own.reason === 'left' ? 'left' : 'drained') : 'online',
-    monitor: own.monitor,
+    state,
+    monitor: monitor === 1,
     version,
     at,
     startedAt,
     interval: intervalMs / 1000,
     ...(lastInAt !== null && { lastIn: { at: lastInAt, ...(lastInUrl !== null && { baseUrl: lastInUrl }) } }),
     ...(lastOutAt !== null && { lastOut: { at: lastOutAt, baseUrl: lastOutUrl } }),
-    members,
-    masterLists,
-    recent,
-    exchanges,
   };
+  return { before, members, after: { masterLists, recent, exchanges } };
 }
 
-/**
- * @param {any[]} row
- * @returns {import('../index.js').MemberStatus}
- */
-function decodeMember([baseUrl, bits, lastUpdate, reason, author, incarnation, since, answered, heard, failures]) {
-  const { listed, state, protocol, offline } = decodeServer([baseUrl, bits, lastUpdate, reason, author]);
-  return {
-    ...listed,
-    state,
-    protocol,
-    ...offline,
-    ...(incarnation !== null && { incarnation }),
-    since,
-    ...(answered !== null && { answered }),
-    ...(heard !== null && { heard }),
-    failures,
-  };
-}
-
-module.exports = { status };
+module.exports = { rememberStart, status, statusJson };

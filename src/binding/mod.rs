@@ -23,6 +23,7 @@ use crate::error::Error;
 use crate::message::State;
 
 use packed::{PackedAnswer, PackedLists, PackedMessage, number, unpack};
+use status::PackedStatus;
 
 /// Log records that may wait for a busy event loop. Further ones are dropped, except warnings: each is sent only once.
 const MAX_WAITING_RECORDS: usize = 1_000;
@@ -244,9 +245,9 @@ impl NodeEngine {
         if events.is_empty() { String::new() } else { status::events(&events) }
     }
 
-    /// The status of this server and of all members, as a JSON row (see `binding/status.rs`).
+    /// The status of this server and of all members.
     #[napi]
-    pub fn status(&self) -> Either<String, Failure> {
+    pub fn status(&self) -> Either<PackedStatus, Failure> {
         either(self.with(status::status))
     }
 

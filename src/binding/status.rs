@@ -1,9 +1,12 @@
-//! Writes member events, the status and the counters as JSON arrays without property names.
+//! Writes member events and the counters as JSON arrays without property names, and the members as JSON objects.
 //!
-//! `lib/events.js`, `lib/status.js` and `lib/counters.js` turn them into objects. Arrays cost less time and code than objects.
+//! `lib/events.js`, `lib/status.js` and `lib/counters.js` turn the arrays into objects. Arrays cost less time and code than objects.
 
 use std::fmt::Write;
 use std::time::Duration;
+
+use napi_derive::napi;
+use serde::Serialize;
 
 use crate::clock::Now;
 use crate::engine::{DURATION_BOUNDS, Engine, ExchangeTotals};
@@ -12,13 +15,7 @@ use crate::membership::Member;
 use crate::message::{Entry, Reason, ServerUrl, State};
 use crate::protocol::{Core, ListStatus, MemberEvent, MemberEventKind};
 
-// lib/decode.js has the same bits.
-const MONITOR: u64 = 1;
-const OFFLINE: u64 = 2;
-const SUSPECT: u64 = 4;
-const PROTOCOL_2: u64 = 8;
-
-/// Member events: `[[kind, URL, bits, last update, reason, author, at, known after], …]`.
+/// Member events: `[[kind, URL, whether it is a monitor, last update, reason, author, at, known after], …]`.
 pub fn events(events: &[MemberEvent]) -> String {
     let mut json = JsonArray::default();
     json.list(|json| {
@@ -29,7 +26,7 @@ pub fn events(events: &[MemberEvent]) -> String {
                     MemberEventKind::Offline => "offline",
                     MemberEventKind::Suspect => "suspect",
                 }));
-                entry(json, &event.entry, 0);
+                entry(json, &event.entry);
                 json.number(event.at);
                 json.number(event.known_after);
             });
@@ -38,28 +35,95 @@ pub fn events(events: &[MemberEvent]) -> String {
     json.0
 }
 
-/// The status: `[now, interval in ms, own URL, last inbound at, its URL, last outbound at, its URL, members]`.
-pub fn status(engine: &Engine) -> Result<String, Error> {
+/// The status of this server and of all members.
+#[napi(object, object_from_js = false)]
+pub struct PackedStatus {
+    /// `[now, interval in ms, own URL, own state, whether it is a monitor, last inbound at, its URL, last outbound at, its URL]`
+    /// as JSON.
+    pub own: String,
+    /// The members as a JSON array of `MemberStatus` objects: with 10 000 of them, creating objects only to write them as JSON
+    /// would block the event loop for 40 ms.
+    pub members: String,
+}
+
+pub fn status(engine: &Engine) -> Result<PackedStatus, Error> {
     let settings = engine.settings();
     engine.look(|core, now| {
         let counters = core.counters();
+        let own = core.members().local();
+        let reason = own.and_then(|own| own.v2.as_ref()?.reason);
+        let state = match (own.map(|own| own.state), reason) {
+            (Some(State::Offline), Some(Reason::Left)) => "left",
+            (Some(State::Offline), _) => "drained",
+            _ => "online",
+        };
         let mut json = JsonArray::default();
         json.list(|json| {
             json.number(now.wall);
             json.number(settings.interval.as_millis() as u64);
             json.text(Some(settings.base_url.as_str()));
+            json.text(Some(state));
+            json.number(u64::from(own.is_some_and(|own| own.monitor)));
             json.maybe(counters.last_inbound.as_ref().map(|(at, _)| *at));
             json.text(counters.last_inbound.as_ref().and_then(|(_, from)| from.as_ref()).map(ServerUrl::as_str));
             json.maybe(counters.last_outbound.as_ref().map(|(at, _)| *at));
             json.text(counters.last_outbound.as_ref().map(|(_, to)| to.as_str()));
-            json.list(|json| {
-                for it in core.members().iter() {
-                    json.list(|json| member(json, engine, core, it, now));
-                }
-            });
         });
-        json.0
+        let members: Vec<_> = core.members().iter().map(|it| MemberStatus::of(engine, core, it, now)).collect();
+        // Serialising strings and numbers to memory cannot fail.
+        PackedStatus { own: json.0, members: serde_json::to_string(&members).unwrap_or_default() }
     })
+}
+
+/// `MemberStatus` of index.d.ts.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MemberStatus<'a> {
+    base_url: &'a str,
+    monitor: bool,
+    last_update: u64,
+    state: &'static str,
+    protocol: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    incarnation: Option<u64>,
+    since: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answered: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    heard: Option<u64>,
+    failures: u32,
+}
+
+impl<'a> MemberStatus<'a> {
+    fn of(engine: &Engine, core: &Core, member: &'a Member, now: Now) -> Self {
+        let entry = &member.entry;
+        // Calculated from the age, because the wall clock may have been changed since.
+        let wall = |at: Duration| engine.wall(at, now);
+        let (reason, author) = why_offline(entry);
+        Self {
+            base_url: entry.url.as_str(),
+            monitor: entry.monitor,
+            last_update: entry.stamp,
+            state: match entry.state {
+                State::Offline => "offline",
+                State::Online if core.is_suspect(&entry.url) => "suspect",
+                State::Online => "online",
+            },
+            protocol: if entry.v2.is_some() { 2 } else { 1 },
+            reason,
+            // A server that left or was drained is its own author.
+            by: author.filter(|author| *author != entry.url.as_str()),
+            incarnation: entry.v2.as_ref().map(|v2| v2.incarnation),
+            since: wall(member.first_seen()),
+            answered: member.last_answered().map(wall),
+            heard: member.last_heard().map(wall),
+            failures: member.failures(),
+        }
+    }
 }
 
 /// Counters since the start: `[exchanges by result, upper bounds of the duration histogram in ms, exchanges in each class, sum
@@ -92,31 +156,24 @@ pub fn counters(engine: &Engine) -> Result<String, Error> {
     })
 }
 
-fn member(json: &mut JsonArray, engine: &Engine, core: &Core, member: &Member, now: Now) {
-    // Calculated from the age, because the wall clock may have been changed since.
-    let wall = |at: Duration| engine.wall(at, now);
-    entry(json, &member.entry, if core.is_suspect(&member.entry.url) { SUSPECT } else { 0 });
-    json.maybe(member.entry.v2.as_ref().map(|v2| v2.incarnation));
-    json.number(wall(member.first_seen()));
-    json.maybe(member.last_answered().map(wall));
-    json.maybe(member.last_heard().map(wall));
-    json.number(u64::from(member.failures()));
+fn entry(json: &mut JsonArray, entry: &Entry) {
+    let (reason, author) = why_offline(entry);
+    json.text(Some(entry.url.as_str()));
+    json.number(u64::from(entry.monitor));
+    json.number(entry.stamp);
+    json.text(reason);
+    json.text(author);
 }
 
-fn entry(json: &mut JsonArray, entry: &Entry, mut bits: u64) {
-    bits |= if entry.monitor { MONITOR } else { 0 };
-    bits |= if entry.state == State::Offline { OFFLINE } else { 0 };
-    bits |= if entry.v2.is_some() { PROTOCOL_2 } else { 0 };
+// The reason and its author.
+fn why_offline(entry: &Entry) -> (Option<&'static str>, Option<&str>) {
     let v2 = entry.v2.as_ref().filter(|_| entry.state == State::Offline);
-    json.text(Some(entry.url.as_str()));
-    json.number(bits);
-    json.number(entry.stamp);
-    json.text(v2.and_then(|v2| v2.reason).map(|reason| match reason {
+    let reason = v2.and_then(|v2| v2.reason).map(|reason| match reason {
         Reason::Failed => "failed",
         Reason::Drained => "drained",
         Reason::Left => "left",
-    }));
-    json.text(v2.and_then(|v2| v2.author.as_ref()).map(ServerUrl::as_str));
+    });
+    (reason, v2.and_then(|v2| v2.author.as_ref()).map(ServerUrl::as_str))
 }
 
 // Index of a state: online, suspect, drained, left, failed, offline for an unknown reason.
