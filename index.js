@@ -8,6 +8,7 @@ const { emitPending, shazbotEvents } = require('./lib/events.js');
 const { registerHappy } = require('./lib/happy.js');
 const { startHeartbeat, stopHeartbeat } = require('./lib/heartbeat.js');
 const { resetInboundCounters } = require('./lib/inbound-counters.js');
+const { forgetListResponses } = require('./lib/list-response.js');
 const { reportHandler } = require('./lib/logging.js');
 const { control, gossip, list } = require('./lib/requests.js');
 const { forgetLists, serverList } = require('./lib/server-lists.js');
@@ -77,6 +78,7 @@ function end() {
   stopHeartbeat();
   engine.end();
   forgetLists();
+  forgetListResponses();
   resetInboundCounters();
 }
 

@@ -19,9 +19,12 @@ const { freePorts } = require('../harness/ports.js');
 const { agree, runToEnd, startProgram, workDirectory } = require('./support/programs.js');
 const { until } = require('../harness/until.js');
 
-const { shazbotRouter } = require('../lib/express.js');
+const { readBody } = require('../lib/body.js');
 
 /** @typedef {Awaited<ReturnType<typeof startProgram>>} Server */
+
+/** The header of a signed message: only its body can show whether the sender has the secret. */
+const SIGNED = `Shazbot ${'0'.repeat(32)} ${'0'.repeat(64)} http://a/`;
 
 const WITHOUT_PARSER = ['', 'nested/'];
 const ON_EXPRESS = [...WITHOUT_PARSER, 'unmounted/', 'parsed/', 'text/', 'raw/', 'without/'];
@@ -198,6 +201,20 @@ describe("the package's routes", () => {
         }
       });
 
+      test('do not send a list again that the client has', async () => {
+        const { etag } = (await ask('/list')).headers;
+        await until(
+          async () => {
+            const first = await ask('/list');
+            const again = await ask('/list', { headers: { 'if-none-match': String(first.headers.etag) } });
+            return again.status === 304 && again.text === '';
+          },
+          { every: 1, what: 'nothing has changed' },
+        );
+        const all = await ask('/list', { headers: { authorization: CONTROL_SECRET, 'if-none-match': String(etag) } });
+        assert.equal(all.status, 200, 'with the offline servers it is another one');
+      });
+
       test('serve the status for the control secret, with an ETag that changes only when something happened', async () => {
         for (const authorization of ['', SECRET]) {
           const { status, json } = await ask('/status', { headers: { authorization } });
@@ -234,7 +251,8 @@ describe("the package's routes", () => {
 
       test('reject a body that is too large without reading it to its end', { timeout: 20_000 }, async () => {
         for (const [route, authorization, status] of /** @type {const} */ ([
-          ['gossip', 'wrong', 413],
+          ['gossip', 'wrong', 401],
+          ['gossip', SIGNED, 413],
           ['control', 'wrong', 401],
           ['control', CONTROL_SECRET, 413],
         ])) {
@@ -349,7 +367,9 @@ describe("the package's routes", () => {
 
   test('close the connection if a body takes longer than 30 s', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
-    const server = http.createServer(shazbotRouter());
+    const server = http.createServer(
+      (req) => void readBody(req, undefined, { limit: 100, hasSecret: true }).catch(() => {}),
+    );
     const [port] = await freePorts(1);
     await listen(server, Number(port));
     t.after(() => close(server));
@@ -380,8 +400,9 @@ describe("the package's routes", () => {
       };
       const many = message([], manyEntries());
       assert.deepEqual(await post('gossip', SECRET, many), [200, true]);
-      // A request without the secret may carry a signed message, which is at most this large.
-      assert.deepEqual(await post('gossip', 'wrong', many), [413, 'The body is larger than 262144 bytes']);
+      assert.deepEqual(await post('gossip', 'wrong', many), [401, 'Unauthorized: Invalid SHAZBOT_SECRET']);
+      // As much as a signed message can have.
+      assert.deepEqual(await post('gossip', SIGNED, many), [413, 'The body is larger than 262144 bytes']);
       const larger = ' '.repeat((8 << 20) + 1);
       assert.deepEqual(await post('gossip', SECRET, larger), [413, 'The body is larger than 8388608 bytes']);
       const chunked = { 'transfer-encoding': 'chunked' };

@@ -18,8 +18,8 @@ export interface ShazbotRouterOptions {
  * createServer(shazbotRouter()); // without a mount: answers below /clustershazbot/
  * ```
  *
- * It needs no body parser. Without one it accepts JSON bodies up to 256 KiB, and up to 8 MiB with the gossip secret; with one,
- * the limit of the parser applies. Errors are answered with their HTTP status and `{ "error": "<message>", "code": "<code>" }`.
+ * It needs no body parser. Without one it accepts JSON bodies up to 8 MiB with the gossip secret, and signed ones up to 256 KiB;
+ * with one, the limit of the parser applies. Errors are answered with their HTTP status and `{ "error": "<message>", "code": "<code>" }`.
  * Requests for other paths go to `next`, or get 404 if there is none.
  */
 export declare function shazbotRouter(

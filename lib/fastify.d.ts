@@ -8,8 +8,8 @@ import type { ShazbotRouterOptions } from './express.js';
  * app.register(shazbotFastify, { prefix: '/clustershazbot' }); // the prefix must end in /clustershazbot: other servers ask there
  * ```
  *
- * The prefix defaults to `/clustershazbot`. The plugin reads JSON bodies itself, up to 256 KiB, and up to 8 MiB with the gossip
- * secret; the application's own body parsers and `bodyLimit` stay as they are. Errors are answered with their HTTP status and
+ * The prefix defaults to `/clustershazbot`. The plugin reads JSON bodies itself, up to 8 MiB with the gossip secret, and
+ * signed ones up to 256 KiB; the application's own body parsers and `bodyLimit` stay as they are. Errors are answered with their HTTP status and
  * `{ "error": "<message>", "code": "<code>" }`.
  */
 declare function shazbotFastify(

@@ -39,31 +39,49 @@ function measureTime(act) {
 }
 
 /**
- * Answers a gossip request by calling a function; counts its result and its time.
+ * Answers a gossip request by calling a function; counts its result, and its time until it returns.
  * @template T
- * @param {() => T} act
- * @returns {T}
+ * @param {() => T | Promise<T>} act
+ * @returns {T | Promise<T>}
  */
 function countRequest(act) {
   try {
     const answer = measureTime(act);
-    counters.results.answered += 1;
-    return answer;
+    // Most answers are there at once, and a promise would cost more than some of them.
+    if (answer instanceof Promise) return answer.then(countAnswered, countFailed);
+    return countAnswered(answer);
   } catch (error) {
-    const { code } = /** @type {{ code?: unknown }} */ (error);
-    const result = RESULT_BY_CODE[/** @type {keyof typeof RESULT_BY_CODE} */ (code)];
-    if (result) counters.results[result] += 1;
-    throw error;
+    return countFailed(error);
   }
 }
 
 /**
- * @param {string} received a message of a version 2 server
- * @param {string} sent the answer to it
+ * @template T
+ * @param {T} answer
+ */
+function countAnswered(answer) {
+  counters.results.answered += 1;
+  return answer;
+}
+
+/**
+ * @param {unknown} error
+ * @returns {never}
+ */
+function countFailed(error) {
+  const { code } = /** @type {{ code?: unknown }} */ (error);
+  const result = RESULT_BY_CODE[/** @type {keyof typeof RESULT_BY_CODE} */ (code)];
+  if (result) counters.results[result] += 1;
+  throw error;
+}
+
+/**
+ * @param {number} received the length of a message of a version 2 server
+ * @param {number} sent that of the answer to it
  */
 function countBytes(received, sent) {
-  counters.received += received.length;
-  counters.sent += sent.length;
+  counters.received += received;
+  counters.sent += sent;
 }
 
 function resetInboundCounters() {

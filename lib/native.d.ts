@@ -39,6 +39,10 @@ export declare class Engine {
    * of the answer. Null if the message is of a protocol that this version does not know.
    */
   exchange(header: string, message: string): string | null | Failure
+  /** Checks the header of a gossip request and handles its body. Returns the body of the response. */
+  answer(header: string, body: Uint8Array): string | Failure
+  /** The same on another thread, for a body so large that it would block the event loop. The body is copied first. */
+  answerOnThread(header: string, body: Uint8Array): Promise<string | Failure> | Failure
   /** Whether a list request with this header may see the offline servers. Fails if it may not see the list at all. */
   authorizeList(header: string): boolean | Failure
   /** Drains this server (false), or lists it online again (true). */
@@ -47,6 +51,8 @@ export declare class Engine {
   listVersion(): number | Failure
   /** All servers that the engine knows. */
   list(): PackedLists | Failure
+  /** The body of the response to a list request: the same as `list`, as JSON. */
+  listJson(includesOffline: boolean): Buffer | Failure
   /**
    * Updates the `lastUpdates` arrays of a list in place, and returns true, if nothing else has changed since `list`
    * returned it with this digest. New arrays would cost three times as much as writing to these.

@@ -2,7 +2,10 @@
 
 // Converts lists of servers to and from strings and typed arrays, which cross to Rust faster than objects.
 
+const { setImmediate } = require('node:timers/promises');
+
 /** @typedef {import('../index.js').GossipServer} GossipServer */
+/** @typedef {import('./messages.js').List} List */
 /** A server in a message. `shazbot` is the field that only version 2 servers have. @typedef {GossipServer & { shazbot?: string }} WireServer */
 /** Item i of each array belongs to server i. @typedef {{ urls: string[], shazbotFields?: (string | null)[], flags: Uint8Array, lastUpdates: Float64Array }} UnpackedServers */
 
@@ -13,10 +16,16 @@ const HAS_URL = 4;
 const HAS_MONITOR = 8;
 const HAS_SHAZBOT = 16;
 
+// The engine rejects any longer text: it gets enough of it to do so. A long text would block the event loop.
+const MAX_URL = 600;
+const MAX_SHAZBOT = 1_200;
+/** Entries that are converted in one turn of the event loop. */
+const ENTRIES_PER_TURN = 1_000;
+
 /**
  * Packs the lists of a message without judging what they contain: the engine checks that.
- * @param {readonly unknown[]} online
- * @param {readonly unknown[]} offline
+ * @param {List} online
+ * @param {List} offline
  * @returns {import('./native').PackedMessage}
  */
 function pack(online, offline) {
@@ -27,21 +36,65 @@ function pack(online, offline) {
   const flags = new Uint8Array(count);
   for (let i = 0; i < count; i++) {
     const isOnline = i < online.length;
-    const { baseUrl, monitor, lastUpdate, shazbot } = Object(isOnline ? online[i] : offline[i - online.length]);
+    const item = isOnline ? online.items[i] : offline.items[i - online.length];
+    const { baseUrl, monitor, lastUpdate, shazbot } = Object(item);
     let bits = isOnline ? 0 : OFFLINE;
     if (typeof baseUrl === 'string') {
       bits |= HAS_URL;
-      urls[i] = oneLine(baseUrl);
+      urls[i] = oneLine(cut(baseUrl, MAX_URL));
     }
     if (typeof monitor === 'boolean') bits |= monitor ? HAS_MONITOR | MONITOR : HAS_MONITOR;
     if (shazbot !== undefined) {
       bits |= HAS_SHAZBOT;
-      if (typeof shazbot === 'string') shazbotFields[i] = oneLine(shazbot);
+      if (typeof shazbot === 'string') shazbotFields[i] = oneLine(cut(shazbot, MAX_SHAZBOT));
     }
     lastUpdates[i] = typeof lastUpdate === 'number' ? lastUpdate : Number.NaN;
     flags[i] = bits;
   }
   return { urls: urls.join('\n'), shazbotFields: shazbotFields.join('\n'), lastUpdates, flags };
+}
+
+/**
+ * Converts a large message to JSON, a part in each turn of the event loop.
+ * @param {import('./messages.js').Gossip} message
+ */
+async function toJson({ online, offline, shazbot }) {
+  const texts = [];
+  for (const { items, length } of [online, offline]) {
+    const parts = [];
+    for (let i = 0; i < length; i += ENTRIES_PER_TURN) {
+      const entries = Array.from({ length: Math.min(ENTRIES_PER_TURN, length - i) }, (_, n) =>
+        plainEntry(items[i + n]),
+      );
+      parts.push(JSON.stringify(entries).slice(1, -1));
+      await setImmediate();
+    }
+    texts.push(parts.join());
+  }
+  const field = shazbot === undefined ? '' : `,"shazbot":${JSON.stringify(shazbot)}`;
+  return `{"message":"gossip","online":[${texts[0]}],"offline":[${texts[1]}]${field}}`;
+}
+
+/**
+ * An entry with the same meaning for the engine, and nothing in it that could be large.
+ * @param {unknown} item
+ */
+function plainEntry(item) {
+  const { baseUrl, monitor, lastUpdate, shazbot } = Object(item);
+  return {
+    baseUrl: typeof baseUrl === 'string' ? cut(baseUrl, MAX_URL) : undefined,
+    monitor: typeof monitor === 'boolean' ? monitor : undefined,
+    lastUpdate: typeof lastUpdate === 'number' ? lastUpdate : undefined,
+    shazbot: typeof shazbot === 'string' ? cut(shazbot, MAX_SHAZBOT) : shazbot === undefined ? undefined : 0,
+  };
+}
+
+/**
+ * @param {string} text
+ * @param {number} length
+ */
+function cut(text, length) {
+  return text.length > length ? text.slice(0, length) : text;
 }
 
 /**
@@ -76,4 +129,4 @@ function toObjects({ urls, shazbotFields, flags, lastUpdates }) {
   return list;
 }
 
-module.exports = { pack, toObjects, unpack };
+module.exports = { pack, toJson, toObjects, unpack };

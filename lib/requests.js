@@ -1,45 +1,135 @@
 'use strict';
 
-// Answers the requests of other servers and operators: gossip, control and list.
+// Answers the requests of other servers and operators: gossip, control and list. A message so large that it would block the
+// event loop is parsed and merged on another thread.
 
 const { engine } = require('./engine.js');
 const { unwrap } = require('./errors.js');
 const { countBytes, countRequest, measureTime } = require('./inbound-counters.js');
-const { gossipProblem, invalidMessage, parseControl } = require('./messages.js');
-const { pack, toObjects, unpack } = require('./packed-lists.js');
+const { forgetListResponses } = require('./list-response.js');
+const { MAX_ENTRIES, invalidMessage, isSigned, parseControl, readGossip, tooManyEntries } = require('./messages.js');
+const { pack, toJson, toObjects, unpack } = require('./packed-lists.js');
 const { serverList } = require('./server-lists.js');
 
+// What is answered at once: it takes the event loop a few milliseconds at most. Larger messages go to another thread.
+const MAX_SYNC_BYTES = 128 << 10;
+const MAX_SYNC_ENTRIES = 1_500;
+
+/** How each response to a version 2 server begins. One to a version 1 server has at least this server in its lists. */
+const VERSION_2_RESPONSE = '{"message":"gossip","online":[],"offline":[],';
+
 /** @typedef {import('../index.js').GossipMessage & { shazbot?: unknown }} GossipMessage */
+/** @typedef {import('./messages.js').Gossip} Gossip */
+
+/** The message that is on the other thread, and after which the next one goes there. @type {Promise<unknown>} */
+let previous = Promise.resolve();
 
 /**
+ * Answers a message that a body parser of the program has parsed.
  * @param {unknown} header
  * @param {unknown} body
+ * @returns {GossipMessage | Promise<GossipMessage>}
  */
 function gossip(header, body) {
-  return countRequest(() => answerGossip(text(header), body));
+  return countRequest(() => answer(text(header), body));
 }
 
 /**
- * @param {string} header
+ * @param {string} authorization
  * @param {unknown} body
- * @returns {GossipMessage}
+ * @returns {GossipMessage | Promise<GossipMessage>}
  */
-function answerGossip(header, body) {
-  const problem = gossipProblem(body);
-  const { online, offline, shazbot } = /** @type {GossipMessage} */ (Object(body));
-  if (!problem && typeof shazbot === 'string') {
-    const answer = unwrap(engine.exchange(header, shazbot));
-    if (answer !== null) {
-      countBytes(shazbot, answer);
+function answer(authorization, body) {
+  const message = readGossip(body);
+  const { online, offline, shazbot, problem } = message;
+  const count = online.length + offline.length;
+  const isLong = shazbot !== undefined && shazbot.length > MAX_SYNC_BYTES;
+  if (!problem && shazbot !== undefined && !isLong) {
+    const field = unwrap(engine.exchange(authorization, shazbot));
+    if (field !== null) {
+      countBytes(shazbot.length, field.length);
       // A server of version 2 reads that field only.
-      return /** @type {GossipMessage} */ ({ message: 'gossip', online: [], offline: [], shazbot: answer });
+      return { message: 'gossip', online: [], offline: [], shazbot: field };
     }
   }
-  // Before the problem is reported: only a caller with the secret may learn of it.
-  unwrap(engine.authorizeGossip(header));
+  // Before the problem is reported: only a caller with the secret may learn of it. A signature is checked with the message.
+  if (!isLong || !isSigned(authorization)) unwrap(engine.authorizeGossip(authorization));
   if (problem) throw invalidMessage('gossip', problem);
-  const answer = unwrap(engine.gossip(pack(online, offline ?? [])));
-  return { message: 'gossip', online: toObjects(unpack(answer.online)), offline: toObjects(unpack(answer.offline)) };
+  if (count > MAX_ENTRIES) throw tooManyEntries();
+  if (isLong || count > MAX_SYNC_ENTRIES) return answerLong(authorization, message);
+  const { online: up, offline: down } = unwrap(engine.gossip(packed(message)));
+  return { message: 'gossip', online: toObjects(unpack(up)), offline: toObjects(unpack(down)) };
+}
+
+/** @param {Gossip} message */
+function packed({ online, offline }) {
+  try {
+    return pack(online, offline);
+  } catch {
+    throw unreadable();
+  }
+}
+
+/**
+ * @param {string} authorization
+ * @param {Gossip} message
+ * @returns {Promise<GossipMessage>}
+ */
+async function answerLong(authorization, message) {
+  const json = await toJson(message).catch(() => {
+    throw unreadable();
+  });
+  return JSON.parse(await answerOnThread(authorization, Buffer.from(json)));
+}
+
+/** A getter or a proxy has thrown. */
+const unreadable = () => invalidMessage('gossip', 'its entries cannot be read');
+
+/**
+ * Answers the bytes of a message with the body of the response.
+ * @param {string} authorization
+ * @param {import('./body.js').Body} body
+ * @returns {string | Promise<string>}
+ */
+function answerBody(authorization, { bytes, free }) {
+  if (bytes.length > MAX_SYNC_BYTES) return countRequest(() => answerOnThread(authorization, bytes, free));
+  try {
+    return countRequest(() => {
+      const response = unwrap(engine.answer(authorization, bytes));
+      count(bytes.length, response);
+      return response;
+    });
+  } finally {
+    free();
+  }
+}
+
+/**
+ * @param {string} authorization
+ * @param {Uint8Array} bytes
+ * @param {() => void} [free] called as soon as the bytes are not needed any more
+ * @returns {Promise<string>}
+ */
+function answerOnThread(authorization, bytes, free) {
+  // One at a time: together they would take as much memory as all of them need, and the threads that the program needs.
+  const answering = previous.then(async () => {
+    const { length } = bytes;
+    const promise = measureTime(() => engine.answerOnThread(authorization, bytes));
+    free?.();
+    const response = unwrap(await promise);
+    count(length, response);
+    return response;
+  });
+  previous = answering.catch(() => {});
+  return answering;
+}
+
+/**
+ * @param {number} received
+ * @param {string} response
+ */
+function count(received, response) {
+  if (response.startsWith(VERSION_2_RESPONSE)) countBytes(received, response.length);
 }
 
 /**
@@ -49,6 +139,7 @@ function answerGossip(header, body) {
 function control(header, body) {
   unwrap(engine.authorizeControl(text(header)));
   unwrap(engine.control(parseControl(body).online));
+  forgetListResponses();
 }
 
 /** @param {unknown} header */
@@ -61,4 +152,4 @@ function text(header) {
   return typeof header === 'string' ? header : '';
 }
 
-module.exports = { control, gossip, list };
+module.exports = { answerBody, control, gossip, list };

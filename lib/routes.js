@@ -3,18 +3,27 @@
 // Answers the HTTP requests below `/clustershazbot` for every framework: gossip, list, control, status and the page.
 
 const { createHash } = require('node:crypto');
-const { shazbotControlRequest, shazbotGossipRequest, shazbotListRequest } = require('../index.js');
-const { readBody } = require('./body.js');
+const { shazbotControlRequest, shazbotGossipRequest } = require('../index.js');
+const { discardBody, parseJson, readBody } = require('./body.js');
 const { engine } = require('./engine.js');
 const { shazbotError, unwrap } = require('./errors.js');
+const { listResponse } = require('./list-response.js');
+const { isSigned } = require('./messages.js');
+const { answerBody } = require('./requests.js');
 const { statusJson } = require('./status.js');
 
 // Limits of bodies, in bytes.
 /** As large as the largest message that the engine accepts. */
 const MAX_BODY = 8 << 20;
-/** For a caller that has not sent the secret, or signs: a message of version 2 has 90 kB at most. */
-const MAX_UNAUTHORIZED_BODY = 256 << 10;
+/** For a caller that signs, and so has not shown yet that it has the secret: a message of version 2 has 90 kB at most. */
+const MAX_SIGNED_BODY = 256 << 10;
 const MAX_CONTROL_BODY = 4 << 10;
+
+/** A response that is larger must be read within this time. Small ones fit into the buffers of the system. */
+const LARGE_RESPONSE = 64 << 10;
+const READ_TIMEOUT_MS = 30_000;
+/** When a client that was told to try again may do so, in seconds. */
+const RETRY_AFTER = '1';
 
 /**
  * @typedef {object} Request of any framework
@@ -30,24 +39,36 @@ const routes = {
   '/gossip': {
     method: 'POST',
     async handle({ incoming, body }, authorization) {
-      const limit = engine.authorizeGossip(authorization) ? MAX_UNAUTHORIZED_BODY : MAX_BODY;
-      const message = /** @type {any} */ (await readBody(incoming, body, limit));
-      return json(await shazbotGossipRequest(authorization, message));
+      const hasSecret = !engine.authorizeGossip(authorization);
+      // The body can only prove that the sender has the secret if it is signed.
+      if (!hasSecret && !isSigned(authorization)) {
+        discardBody(incoming);
+        return json(await shazbotGossipRequest(authorization, /** @type {any} */ (undefined)));
+      }
+      const limit = hasSecret ? MAX_BODY : MAX_SIGNED_BODY;
+      const message = await readBody(incoming, body, { limit, hasSecret });
+      if ('bytes' in message) return json(await answerBody(authorization, message));
+      return json(await shazbotGossipRequest(authorization, /** @type {any} */ (message.parsed)));
     },
   },
   '/list': {
     method: 'GET',
-    async handle(_, authorization) {
-      return json(await shazbotListRequest(authorization));
+    handle(_, authorization) {
+      const { body, etag } = listResponse(authorization);
+      const { headers, ...ok } = json(body);
+      return { ...ok, headers: { ...headers, ETag: etag } };
     },
   },
   '/control': {
     method: 'POST',
     async handle({ incoming, body }, authorization) {
       // Checked before the body is read: without the secret nobody can make this server read one.
-      unwrap(engine.authorizeControl(authorization));
-      const message = /** @type {any} */ (await readBody(incoming, body, MAX_CONTROL_BODY));
-      await shazbotControlRequest(authorization, message);
+      if (engine.authorizeControl(authorization)) {
+        discardBody(incoming);
+        await shazbotControlRequest(authorization, /** @type {any} */ (undefined));
+      }
+      const message = await readBody(incoming, body, { limit: MAX_CONTROL_BODY, hasSecret: true });
+      await shazbotControlRequest(authorization, /** @type {any} */ (parse(message)));
       return json({ success: true });
     },
   },
@@ -55,6 +76,16 @@ const routes = {
   // Loaded with the first request for it.
   '/': { method: 'GET', handle: () => ({ status: 200, ...require('./page.js').page() }) },
 };
+
+/** @param {Awaited<ReturnType<typeof readBody>>} body */
+function parse(body) {
+  if ('parsed' in body) return body.parsed;
+  try {
+    return parseJson(body.bytes);
+  } finally {
+    body.free();
+  }
+}
 
 /**
  * @param {Request} request
@@ -74,9 +105,22 @@ function handleRequest(request, { page = true } = {}) {
  */
 async function respond(route, request) {
   const response = await call(route, request).catch(errorResponse);
-  // After it has left, a server that closes waits for open connections, and others still ask it now and then.
-  if (engine.isWorking() || request.incoming.httpVersionMajor !== 1) return response;
+  if (response.body.length > LARGE_RESPONSE) closeIfUnread(request.incoming);
+  // After it has left, a server that closes waits for open connections, and others still ask it now and then. A server that is
+  // busy needs the memory of the connection.
+  const isKept = engine.isWorking() && !response.headers['Retry-After'];
+  if (isKept || request.incoming.httpVersionMajor !== 1) return response;
   return { ...response, headers: { ...response.headers, Connection: 'close' } };
+}
+
+/**
+ * Ends a connection on which the response is not read: it would hold the response for ever.
+ * @param {Request['incoming']} incoming
+ */
+function closeIfUnread(incoming) {
+  const timer = setTimeout(() => incoming.destroy(), READ_TIMEOUT_MS).unref();
+  // Node closes the request when its response is sent.
+  incoming.once('close', () => clearTimeout(timer));
 }
 
 /**
@@ -113,7 +157,11 @@ function otherMethod(requested, method) {
  * @returns {Response}
  */
 function errorResponse(error) {
-  if (error?.expose) return json({ error: error.message, code: error.code }, error.status);
+  if (error?.expose) {
+    const response = json({ error: error.message, code: error.code }, error.status);
+    if (error.isBusy) response.headers['Retry-After'] = RETRY_AFTER;
+    return response;
+  }
   process.emitWarning(error);
   return json({ error: 'Internal Server Error' }, 500);
 }
@@ -131,7 +179,7 @@ function status(authorization) {
 }
 
 /**
- * @param {unknown} value to serialise, or a string of JSON
+ * @param {unknown} value to serialise, or JSON as a string or in a buffer
  * @param {number} [status]
  * @returns {Response}
  */
@@ -140,7 +188,7 @@ function json(value, status = 200) {
   return {
     status,
     headers: { 'Content-Type': 'application/json; charset=utf-8', ...headers },
-    body: typeof value === 'string' ? value : JSON.stringify(value),
+    body: typeof value === 'string' || Buffer.isBuffer(value) ? value : JSON.stringify(value),
   };
 }
 

@@ -12,13 +12,13 @@ mod status;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use napi::bindgen_prelude::{Either, Float64ArraySlice, FnArgs, Function, PromiseRaw};
+use napi::bindgen_prelude::{AsyncTask, Buffer, Either, Float64ArraySlice, FnArgs, Function, PromiseRaw};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
-use napi::{Env, JsValue, Status};
+use napi::{Env, JsValue, Status, Task};
 use napi_derive::napi;
 
 use crate::config::{Config, Environment};
-use crate::engine::{Done, Engine, Report};
+use crate::engine::{Done, Engine, Inbound, Report};
 use crate::error::Error;
 use crate::message::State;
 
@@ -160,38 +160,51 @@ impl NodeEngine {
     /// Fails unless the header is the gossip secret and unsigned messages are accepted.
     #[napi]
     pub fn authorize_gossip(&self, header: String) -> Option<Failure> {
-        failure(self.with(|engine| engine.authorize_gossip(&header)))
+        failure(self.with(|engine| engine.inbound().authorize_gossip(&header)))
     }
 
     /// Fails unless the header is the control secret.
     #[napi]
     pub fn authorize_control(&self, header: String) -> Option<Failure> {
-        failure(self.with(|engine| engine.authorize_control(&header)))
+        failure(self.with(|engine| engine.inbound().authorize_control(&header)))
     }
 
     /// Merges the lists that a version 1 server sent, and returns this server's lists. Authorise the request first.
     #[napi]
     pub fn gossip(&self, message: PackedMessage) -> Either<PackedAnswer, Failure> {
-        either(self.with(|engine| engine.gossip(unpack(&message))).map(|entries| PackedAnswer::of(&entries)))
+        either(self.with(|engine| engine.inbound().gossip(unpack(&message))).map(|entries| PackedAnswer::of(&entries)))
     }
 
     /// Checks the header of a version 2 message (its `shazbot` field), merges the message and returns the `shazbot` field
     /// of the answer. Null if the message is of a protocol that this version does not know.
     #[napi(ts_return_type = "string | null | Failure")]
     pub fn exchange(&self, header: String, message: String) -> Either<Option<String>, Failure> {
-        either(self.with(|engine| engine.exchange(&header, &message)))
+        either(self.with(|engine| engine.inbound().exchange(&header, &message)))
+    }
+
+    /// Checks the header of a gossip request and handles its body. Returns the body of the response.
+    #[napi]
+    pub fn answer(&self, header: String, body: &[u8]) -> Either<String, Failure> {
+        either(self.with(|engine| engine.inbound().answer(&header, body)))
+    }
+
+    /// The same on another thread, for a body so large that it would block the event loop. The body is copied first.
+    #[napi(ts_return_type = "Promise<string | Failure> | Failure")]
+    pub fn answer_on_thread(&self, header: String, body: &[u8]) -> Either<AsyncTask<Answering>, Failure> {
+        let inbound = self.with(|engine| Ok(engine.inbound()));
+        either(inbound.map(|inbound| AsyncTask::new(Answering { inbound, header, body: body.to_vec() })))
     }
 
     /// Whether a list request with this header may see the offline servers. Fails if it may not see the list at all.
     #[napi]
     pub fn authorize_list(&self, header: String) -> Either<bool, Failure> {
-        either(self.with(|engine| engine.authorize_list(&header)))
+        either(self.with(|engine| engine.inbound().authorize_list(&header)))
     }
 
     /// Drains this server (false), or lists it online again (true).
     #[napi]
     pub fn control(&self, online: bool) -> Option<Failure> {
-        failure(self.with(|engine| engine.control(online)))
+        failure(self.with(|engine| engine.inbound().control(online)))
     }
 
     /// A number that changes whenever the result of `list` changes.
@@ -205,6 +218,12 @@ impl NodeEngine {
     pub fn list(&self) -> Either<PackedLists, Failure> {
         // JavaScript values are created after the lock is released: that takes longer than the lock may be held.
         either(self.with(|engine| engine.entries(|digest, entries| PackedLists::of(digest, entries))))
+    }
+
+    /// The body of the response to a list request: the same as `list`, as JSON.
+    #[napi]
+    pub fn list_json(&self, includes_offline: bool) -> Either<Buffer, Failure> {
+        either(self.with(|engine| engine.entries(|_, entries| packed::list_json(entries, includes_offline).into())))
     }
 
     /// Updates the `lastUpdates` arrays of a list in place, and returns true, if nothing else has changed since `list`
@@ -259,6 +278,27 @@ impl NodeEngine {
 
     fn with<R>(&self, act: impl FnOnce(&Engine) -> Result<R, Error>) -> Result<R, Error> {
         lock(&self.slot).as_ref().map_or(Err(Error::NotStarted), act)
+    }
+}
+
+/// A gossip request that is answered on a thread of libuv's pool.
+pub struct Answering {
+    inbound: Inbound,
+    header: String,
+    body: Vec<u8>,
+}
+
+impl Task for Answering {
+    type Output = Result<String, Error>;
+    type JsValue = Either<String, Failure>;
+
+    fn compute(&mut self) -> napi::Result<Self::Output> {
+        let body = std::mem::take(&mut self.body);
+        Ok(self.inbound.answer(&self.header, &body))
+    }
+
+    fn resolve(&mut self, _env: Env, answer: Self::Output) -> napi::Result<Self::JsValue> {
+        Ok(either(answer))
     }
 }
 

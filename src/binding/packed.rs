@@ -97,6 +97,34 @@ impl PackedServers {
     }
 }
 
+/// All servers as a JSON object with the lists `online` and, if asked for, `offline`.
+pub fn list_json(entries: &mut dyn Iterator<Item = &Entry>, includes_offline: bool) -> Vec<u8> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Server<'a> {
+        base_url: &'a str,
+        monitor: bool,
+        last_update: u64,
+    }
+    #[derive(Serialize)]
+    struct Lists<'a> {
+        online: Vec<Server<'a>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        offline: Option<Vec<Server<'a>>>,
+    }
+    let [online, offline] = by_state(entries).map(|entries| {
+        let servers = entries.into_iter().map(|entry| Server {
+            base_url: entry.url.as_str(),
+            monitor: entry.monitor,
+            last_update: entry.stamp,
+        });
+        servers.collect()
+    });
+    let lists = Lists { online, offline: includes_offline.then_some(offline) };
+    // Serialising strings and numbers to memory cannot fail.
+    serde_json::to_vec(&lists).unwrap_or_default()
+}
+
 /// The 53 bits of a digest that a JavaScript number holds exactly.
 pub fn number(digest: u64) -> f64 {
     (digest >> 11) as f64

@@ -1,29 +1,49 @@
 //! Requests from others, passed on by JavaScript: checks their authorisation and gives the messages to the core.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::Engine;
+use super::shared::Shared;
+use crate::clock::Now;
 use crate::config::Config;
 use crate::error::Error;
-use crate::message::{Entry, Message, RawEntry, State};
+use crate::message::{Entry, GossipBody, Message, RawEntry, State, Validator};
+use crate::protocol::Core;
+
+/// Longer messages, in bytes, are parsed without the lock of the core: the event loop may wait for that lock.
+const LONG: usize = 128 << 10;
+/// Most entries that the core takes in one go, for the same reason. More than any message has that is not long.
+const PART: usize = 2_500;
+/// Pause between two such parts. A mutex is not fair: without a pause the same thread gets the lock again.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// Answers requests. A clone works on another thread than the event loop.
+#[derive(Clone)]
+pub struct Inbound(Arc<Shared>);
 
 impl Engine {
+    /// What answers the requests of others.
+    pub fn inbound(&self) -> Inbound {
+        Inbound(Arc::clone(&self.shared))
+    }
+}
+
+impl Inbound {
     /// Checks the `Authorization` header of a gossip request that is not signed.
     pub fn authorize_gossip(&self, header: &str) -> Result<(), Error> {
-        let Config { peer_auth, settings, .. } = &self.shared.config;
+        let Config { peer_auth, settings, .. } = &self.0.config;
         peer_auth.check_request(header, None, &settings.base_url).map(drop)
     }
 
     /// Checks the `Authorization` header of a control request.
     pub fn authorize_control(&self, header: &str) -> Result<(), Error> {
-        if self.shared.config.control.matches(header) {
-            Ok(())
-        } else {
-            Err(Error::Unauthorized("SHAZBOT_CONTROL_SECRET"))
-        }
+        if self.0.config.control.matches(header) { Ok(()) } else { Err(Error::Unauthorized("SHAZBOT_CONTROL_SECRET")) }
     }
 
     /// Checks the `Authorization` header of a list request. Returns whether the response includes the offline servers.
     pub fn authorize_list(&self, header: &str) -> Result<bool, Error> {
-        let Config { control, peer_auth, list_needs_secret, .. } = &self.shared.config;
+        let Config { control, peer_auth, list_needs_secret, .. } = &self.0.config;
         let is_control = control.matches(header);
         if is_control || !list_needs_secret || peer_auth.secrets.matches(header) {
             Ok(is_control)
@@ -32,36 +52,77 @@ impl Engine {
         }
     }
 
+    /// Handles the body of a gossip request and its `Authorization` header. Returns the body of the response.
+    pub fn answer(&self, header: &str, body: &[u8]) -> Result<String, Error> {
+        let parsed = GossipBody::parse(body);
+        if let Ok(message) = &parsed
+            && let Some(field) = message.field()
+            && let Some(answer) = self.exchange(header, &field)?
+        {
+            return Ok(Message::json_of_field(&answer));
+        }
+        // Before an error is reported: only a caller with the secret may learn of it.
+        self.authorize_gossip(header)?;
+        let message = parsed?;
+        let message = self.read(body.len(), Core::admit_v1, |validator| message.read(validator))?;
+        Ok(Message::new(self.handle(message)?.entries).to_json_text())
+    }
+
     /// Handles the lists of a version 1 peer, which is authorised already. Returns the lists of the response.
     pub fn gossip<'a>(&self, entries: impl Iterator<Item = (State, RawEntry<'a>)>) -> Result<Vec<Entry>, Error> {
-        self.shared.core.with(|core, now| {
-            core.admit_v1(now)?;
-            let known = |text: &str| core.members().known(text);
-            let message = Message::from_raw(entries, self.shared.validator(now, &known))?;
-            Ok(core.handle_gossip(now, &message).entries)
-        })?
+        let message = self.read(0, Core::admit_v1, |validator| Message::from_raw(entries, validator))?;
+        Ok(self.handle(message)?.entries)
     }
 
     /// Handles the `shazbot` field of a version 2 message and its `Authorization` header. Returns the field of the response,
     /// or None for a protocol that we do not know.
     pub fn exchange(&self, header: &str, field: &str) -> Result<Option<String>, Error> {
-        let Config { peer_auth, settings, .. } = &self.shared.config;
+        let Config { peer_auth, settings, .. } = &self.0.config;
         let own = &settings.base_url;
         let proof = peer_auth.check_request(header, Some(field), own)?;
-        let response = self.shared.core.with(|core, now| {
-            core.admit_v2(Message::sender_of(field), now)?;
-            let known = |text: &str| core.members().known(text);
-            let Some(message) = Message::from_field(field, self.shared.validator(now, &known)).transpose()? else {
-                return Ok(None);
-            };
-            peer_auth.check_cluster(message.cluster())?;
-            Ok(core.handle_gossip(now, &message).to_field())
-        })??;
+        let admit = |core: &mut Core, now| core.admit_v2(Message::sender_of(field), now);
+        let read = |validator: Validator<'_>| Message::from_field(field, validator).transpose();
+        let Some(message) = self.read(field.len(), admit, read)? else { return Ok(None) };
+        peer_auth.check_cluster(message.cluster())?;
+        let response = self.handle(message)?.to_field();
         Ok(response.map(|field| peer_auth.sign_response(&proof, own, peer_auth.with_cluster(field))))
     }
 
     /// Handles a control request, which is authorised already.
     pub fn control(&self, online: bool) -> Result<(), Error> {
-        self.shared.core.with(|core, now| core.handle_control(now, online))
+        self.0.core.with(|core, now| core.handle_control(now, online))
+    }
+
+    /// Admits a message of a given length, and reads it.
+    fn read<T>(
+        &self,
+        length: usize,
+        admit: impl FnOnce(&mut Core, Now) -> Result<(), Error>,
+        read: impl FnOnce(Validator<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        if self.0.core.is_stopped() {
+            return Err(Error::NotStarted);
+        }
+        if length > LONG {
+            let now = self.0.core.with(|core, now| admit(core, now).map(|()| now))??;
+            return read(self.0.validator(now, &|_| None));
+        }
+        self.0.core.with(|core, now| {
+            admit(core, now)?;
+            // Spares the checks of most URLs.
+            let known = |text: &str| core.members().known(text);
+            read(self.0.validator(now, &known))
+        })?
+    }
+
+    /// Gives a message to the core. Returns the response.
+    fn handle(&self, mut message: Message) -> Result<Message, Error> {
+        while message.entries.len() > PART {
+            let entries = message.entries.split_off(message.entries.len() - PART);
+            let part = Message { entries, envelope: message.envelope.clone(), ..Message::default() };
+            self.0.core.with(|core, now| core.handle_part(now, &part))?;
+            std::thread::sleep(PAUSE);
+        }
+        self.0.core.with(|core, now| core.handle_gossip(now, &message))
     }
 }

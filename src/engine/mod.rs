@@ -44,6 +44,7 @@ use crate::error::Error;
 use crate::message::Entry;
 use crate::protocol::{Core, MemberEvent};
 
+pub use inbound::Inbound;
 pub use milestone::Done;
 pub use report::{Observer, Report};
 use shared::Shared;

@@ -54,6 +54,18 @@ impl Message {
         Ok(MasterList::parse(json, validator)?.message)
     }
 
+    /// The same as [`Self::to_json`], as text.
+    pub fn to_json_text(&self) -> String {
+        // JSON is UTF-8.
+        String::from_utf8(self.to_json()).unwrap_or_default()
+    }
+
+    /// The body of a response to a version 2 server, which reads this field only.
+    pub fn json_of_field(field: &str) -> String {
+        let field = serde_json::to_string(field).unwrap_or_default();
+        format!(r#"{{"message":"gossip","online":[],"offline":[],"shazbot":{field}}}"#)
+    }
+
     /// The body of a gossip request.
     pub fn to_json(&self) -> Vec<u8> {
         self.to_json_with(self.to_field())
@@ -72,13 +84,13 @@ impl Message {
 
 // The values of a message as unparsed JSON, so that an entry that cannot be decoded does not affect the others.
 #[derive(serde::Deserialize)]
-struct Parts<'a> {
+pub(super) struct Parts<'a> {
     #[serde(borrow)]
-    message: Option<&'a RawValue>,
+    pub(super) message: Option<&'a RawValue>,
     #[serde(borrow)]
-    online: Option<&'a RawValue>,
+    pub(super) online: Option<&'a RawValue>,
     #[serde(borrow)]
-    offline: Option<&'a RawValue>,
+    pub(super) offline: Option<&'a RawValue>,
     #[serde(borrow)]
     shazbot: Option<&'a RawValue>,
 }
@@ -104,11 +116,11 @@ impl<'a> Parts<'a> {
         Ok(parts)
     }
 
-    fn text(&self) -> Option<String> {
+    pub(super) fn text(&self) -> Option<String> {
         self.shazbot.and_then(text)
     }
 
-    fn read(&self, validator: Validator<'_>, complete: Complete) -> Result<MasterList, Error> {
+    pub(super) fn read(&self, validator: Validator<'_>, complete: Complete) -> Result<MasterList, Error> {
         let mut list = MasterList::default();
         let mut count = 0;
         let online = self.online.ok_or_else(|| not_an_array("online"))?;
@@ -178,7 +190,7 @@ impl<'de, F: FnMut(&'de RawValue) -> bool> Visitor<'de> for Each<F> {
 
 // The fields of an entry, as unparsed JSON.
 #[derive(Default, serde::Deserialize)]
-struct Fields<'a> {
+pub(super) struct Fields<'a> {
     #[serde(borrow, rename = "baseUrl")]
     url: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -199,7 +211,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-fn text(value: &RawValue) -> Option<String> {
+pub(super) fn text(value: &RawValue) -> Option<String> {
     serde_json::from_str(value.get()).ok()
 }
 

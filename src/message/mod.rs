@@ -3,6 +3,7 @@
 
 mod entry;
 mod envelope;
+mod gossip_body;
 mod json;
 mod validate;
 mod words;
@@ -14,6 +15,7 @@ pub use entry::{Entry, EntryV2, Reason, State};
 pub use envelope::{
     Digest, Envelope, Freshness, MAX_BUCKETS, MAX_FRESHNESS_STAMPS, ProbeTicket, add_cluster_name, is_cluster_name,
 };
+pub use gossip_body::GossipBody;
 pub use json::MasterList;
 pub use validate::{MAX_AHEAD, RawEntry, Skipped, Validator};
 

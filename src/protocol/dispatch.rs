@@ -54,6 +54,14 @@ impl Core {
         self.answer(sender.as_ref(), message, envelope, now)
     }
 
+    /// Entries of a message that is too long to be handled at once. Its first entries are left for `handle_gossip`.
+    pub fn handle_part(&mut self, now: Now, part: &Message) {
+        let envelope = part.envelope.as_ref();
+        let sender = envelope.and_then(|envelope| envelope.sender.as_ref());
+        let is_repair = envelope.is_some_and(|it| !it.requested_buckets.is_empty());
+        self.take_in(part, sender, Source::Itself, is_repair, now);
+    }
+
     // What a server of protocol 2 reports and asks for, apart from the lists.
     fn on_words(&mut self, sender: &ServerUrl, envelope: &Envelope, now: Now) {
         self.detector.on_probe_successes(sender, &envelope.probe_successes);
