@@ -211,8 +211,9 @@ function parseJson(bytes) {
   }
 }
 
+// Begins like the engine's own refusal: other servers recognise by that that this one is up.
 function busy() {
-  const message = 'Too many request bodies arrive at once: try again';
+  const message = 'Too many gossip messages or other bodies arrive at once: try again';
   return Object.assign(shazbotError({ code: 'SHAZBOT_LIMIT', status: 429, message }), { isBusy: true });
 }
 
