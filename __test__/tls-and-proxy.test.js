@@ -3,8 +3,10 @@
 // Gossip over HTTPS and through proxies: the engine follows the same environment variables as Node.
 
 const assert = require('node:assert/strict');
+const { spawnSync } = require('node:child_process');
 const http = require('node:http');
-const { writeFileSync } = require('node:fs');
+const { existsSync, writeFileSync } = require('node:fs');
+const path = require('node:path');
 const { describe, test } = require('node:test');
 
 const { certificates, missing } = require('./support/certificates.js');
@@ -13,6 +15,8 @@ const { during } = require('./support/during.js');
 const { startFakePeer } = require('../harness/fake-peer.js');
 const { close, listen } = require('../harness/http.js');
 const { freePorts } = require('../harness/ports.js');
+const { TOOLS } = require('../harness/registry.js');
+const { startStore } = require('./support/store.js');
 const { until } = require('../harness/until.js');
 
 /** @typedef {import('../harness/cluster.js').Scope} Scope */
@@ -113,11 +117,79 @@ describe('a proxy', () => {
     assert.equal(peer.connections, 0);
   });
 
-  test('is not used for the hosts of NO_PROXY', async (t) => {
-    const [peer, proxy] = await Promise.all([startFakePeer(t), startProxy(t)]);
-    await startBeside(t, peer.baseUrl, { ...proxy.env, NODE_USE_ENV_PROXY: '1', NO_PROXY: '127.0.0.1' });
-    await until(() => peer.received.length > 0, { what: 'the peer is reached' });
-    assert.deepEqual(proxy.requested, []);
+  for (const list of ['127.0.0.1', '*', 'PEER', '127.0.0.0-127.0.0.9', 'other *.0.0.1']) {
+    test(`is not used for the hosts of NO_PROXY=${list}`, async (t) => {
+      const [peer, proxy] = await Promise.all([startFakePeer(t), startProxy(t)]);
+      const NO_PROXY = list.replace('PEER', new URL(peer.baseUrl).host);
+      await startBeside(t, peer.baseUrl, { ...proxy.env, NODE_USE_ENV_PROXY: '1', NO_PROXY });
+      await until(() => peer.received.length > 0, { what: 'the peer is reached' });
+      assert.deepEqual(proxy.requested, []);
+    });
+  }
+
+  for (const list of ['127.0.0.0/8', '127.0.0.1:1', '127.0.0.2-127.0.0.9', '127.0.*']) {
+    test(`is used although NO_PROXY=${list}, as in Node`, async (t) => {
+      const [peer, proxy] = await Promise.all([startFakePeer(t), startProxy(t)]);
+      await startBeside(t, peer.baseUrl, { ...proxy.env, NODE_USE_ENV_PROXY: '1', NO_PROXY: list });
+      await until(() => proxy.requested.length > 0, { what: 'the proxy gets the request' });
+      assert.equal(peer.connections, 0);
+    });
+  }
+
+  /** @type {[string, string, RegExp][]} The URL of a proxy, as it is named, and why it fails. */
+  const broken = [
+    ['http://127.0.0.1:1', 'http://127.0.0.1:1', /refused/],
+    ['http://me:hunter2-hunter2@127.0.0.1:1', 'http://127.0.0.1:1', /refused/],
+    ['http://proxy.invalid:3128', 'http://proxy.invalid:3128', /lookup|name|resolve/],
+  ];
+  for (const [url, name, reason] of broken) {
+    test(`that does not work is named in errors of the master list and of peers: ${url}`, async (t) => {
+      const store = await startStore(t);
+      const env = { NODE_USE_ENV_PROXY: '1', http_proxy: url };
+      const ofList = await startServer(t, { env: { ...store.env, ...env } });
+      const failed = () => ofList.logs.find(({ code }) => code === 'LIST_FAILED')?.message;
+      const listError = await until(failed, { what: 'reading the list fails' });
+      const peer = await startFakePeer(t);
+      const peerError = await firstFailure(await startBeside(t, peer.baseUrl, env));
+      for (const text of [listError, peerError]) {
+        assert.ok(text.includes(`through the proxy ${name} of http_proxy: `), text);
+        assert.match(text, reason);
+        assert.ok(!text.includes('hunter2'), text);
+      }
+    });
+  }
+
+  test('that answers an error in the name of the store is named', async (t) => {
+    const [store, proxy] = await Promise.all([startStore(t), startProxy(t)]);
+    const server = await startServer(t, { env: { ...store.env, ...proxy.env, NODE_USE_ENV_PROXY: '1' } });
+    const failed = () => server.logs.find(({ code }) => code === 'LIST_FAILED')?.message;
+    const text = await until(failed, { what: 'reading the list fails' });
+    assert.ok(text.includes(`through the proxy ${proxy.env.HTTP_PROXY} of HTTP_PROXY: the store answered 502`), text);
+  });
+});
+
+const [major = 0] = process.versions.node.split('.').map(Number);
+const node24 = major >= 24 ? process.execPath : path.join(TOOLS, 'node24', 'bin', 'node');
+const noNode24 =
+  process.env.SHAZBOT_TEST_ALL !== '1' && !existsSync(node24) && 'Node 24 is not installed (.ci/run installs it)';
+
+test('the table of NO_PROXY says what Node itself does', { skip: noNode24 }, () => {
+  /** @type {{ list: string, url: string, direct: boolean }[]} */
+  const cases = require('./support/no-proxy.json');
+  const proxy = 'http://the-proxy:1';
+  const { stdout, stderr } = spawnSync(node24, [path.join(__dirname, 'support', 'env-proxy.js')], {
+    input: JSON.stringify(cases),
+    env: { NODE_USE_ENV_PROXY: '1', HTTP_PROXY: proxy, HTTPS_PROXY: proxy },
+    encoding: 'utf8',
+  });
+  assert.equal(stderr, '');
+  /** @type {{ request: boolean, fetch: boolean }[]} */
+  const answers = JSON.parse(stdout);
+  assert.equal(answers.length, cases.length);
+  cases.forEach(({ list, url, direct }, index) => {
+    const { request, fetch } = answers[index] ?? {};
+    // They differ. What one of them sends directly, the engine does.
+    assert.equal(direct, request || fetch, `NO_PROXY=${JSON.stringify(list)} ${url}`);
   });
 });
 

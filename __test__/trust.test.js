@@ -3,6 +3,7 @@
 // Which servers the engine contacts and lists, and that secrets go only where they may.
 
 const assert = require('node:assert/strict');
+const { subscribe, unsubscribe } = require('node:diagnostics_channel');
 const { writeFileSync } = require('node:fs');
 const http = require('node:http');
 const { describe, test } = require('node:test');
@@ -61,6 +62,20 @@ async function startBesideTrap(scope, urlOf, env) {
     return [...online, ...offline].map(({ baseUrl }) => baseUrl);
   };
   return { engine, trap, peer, bad, skipped, known };
+}
+
+/**
+ * Collects log records from now on.
+ *
+ * @param {Scope} scope
+ */
+function catchLogs(scope) {
+  /** @type {{ code: string, message: string }[]} */
+  const logs = [];
+  const listener = (/** @type {any} */ record) => logs.push(record);
+  subscribe('clustershazbot:log', listener);
+  scope.after(() => unsubscribe('clustershazbot:log', listener));
+  return logs;
 }
 
 describe('a server whose origin is not allowed is not listed, not contacted, and reported in one warning', () => {
@@ -159,6 +174,74 @@ describe('an update of the master list', () => {
   });
 });
 
+describe('the reading of a redirected master list', () => {
+  /**
+   * Starts a store that redirects, and an engine that reads its list. Returns the first error of the list.
+   *
+   * @param {Scope} scope
+   * @param {string} location
+   */
+  async function readRedirected(scope, location) {
+    const [port] = await freePorts(1);
+    const store = http.createServer((_req, res) => res.writeHead(302, { location }).end());
+    await listen(store, /** @type {number} */ (port));
+    scope.after(() => close(store));
+    const url = `http://127.0.0.1:${port}/list`;
+    const logs = catchLogs(scope);
+    await startEngine(scope, {
+      SHAZBOT_MASTER_LIST: url,
+      SHAZBOT_MASTER_LIST_AUTH: 'Bearer the-reading-secret',
+      SHAZBOT_MASTER_LIST_UPDATE: url,
+      SHAZBOT_MASTER_LIST_UPDATE_AUTH: '',
+    });
+    return until(() => logs.find(({ code }) => code === 'LIST_FAILED')?.message, { what: 'reading the list fails' });
+  }
+
+  for (const address of [
+    '169.254.169.254',
+    '[fd00:ec2::254]',
+    '[fd00:42::42]',
+    '[64:ff9b:1::a9fe:a9fe]',
+    '100.96.0.96',
+  ]) {
+    test(`does not go to ${address}, where a cloud keeps credentials`, async (t) => {
+      const error = await readRedirected(t, `http://${address}/latest/meta-data/`);
+      assert.match(error, /redirects to an address that is link-local, multicast or a cloud's metadata service/);
+    });
+  }
+
+  test('does not go to another scheme', async (t) => {
+    assert.match(await readRedirected(t, 'file:///etc/passwd'), /the store answered 302/);
+  });
+
+  test('takes no header to another origin and shows nothing of what is there', async (t) => {
+    /** @type {(string | undefined)[]} */
+    const received = [];
+    const [port] = await freePorts(1);
+    const credentials = http.createServer((req, res) => {
+      received.push(req.headers.authorization);
+      res.end('{"AKIAKEY":"of the machine"}');
+    });
+    await listen(credentials, /** @type {number} */ (port));
+    t.after(() => close(credentials));
+    const error = await readRedirected(t, `http://127.0.0.1:${port}/latest/meta-data/`);
+    assert.match(error, /it redirects to another origin, and no list is there/);
+    assert.ok(!error.includes('AKIA'), error);
+    assert.deepEqual([...new Set(received)], [undefined]);
+  });
+});
+
+test('a master list at an address where a cloud keeps credentials is an error of the configuration', async (t) => {
+  const start = startEngine(t, {
+    SHAZBOT_MASTER_LIST: 'http://[fd00:ec2::254]/list',
+    SHAZBOT_MASTER_LIST_UPDATE_AUTH: '',
+  });
+  await assert.rejects(start, {
+    code: 'SHAZBOT_INVALID_CONFIG',
+    message: /SHAZBOT_MASTER_LIST: its address is link-local/,
+  });
+});
+
 test('SHAZBOT_LIST_AUTH=required protects the server list with the secrets', async (t) => {
   const engine = await startEngine(t, {
     SHAZBOT_LIST_AUTH: 'required',
@@ -190,14 +273,9 @@ test('the secret is redacted in log records if a peer sends it back', async (t) 
   const peer = await startFakePeer(t, {
     answer: ({ authorization }) => ({ status: 500, body: { error: `I know ${authorization}` } }),
   });
-  /** @type {string[]} */
-  const logs = [];
-  const { subscribe, unsubscribe } = require('node:diagnostics_channel');
-  const listener = (/** @type {any} */ { message: text }) => logs.push(text);
-  subscribe('clustershazbot:log', listener);
-  t.after(() => unsubscribe('clustershazbot:log', listener));
+  const logs = catchLogs(t);
   const engine = await startEngine(t, { SHAZBOT_GOSSIP_INTERVAL: '0.2' });
   await engine.shazbotGossipRequest(SECRET, message([peer.entry()]));
-  await until(() => logs.some((text) => text.includes('I know ***')), { what: 'the failure is logged' });
-  assert.ok(!logs.some((text) => text.includes(SECRET)));
+  await until(() => logs.some(({ message: text }) => text.includes('I know ***')), { what: 'the failure is logged' });
+  assert.ok(!logs.some(({ message: text }) => text.includes(SECRET)));
 });

@@ -8,6 +8,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::reader::Reader;
+use crate::address;
 use crate::auth::Secret;
 
 /// Most master lists: each is read and written separately.
@@ -139,6 +140,9 @@ fn location(reader: &mut Reader<'_>, name: &str, value: &str) -> Option<Location
         return None;
     }
     match url.scheme() {
+        "http" | "https" if address::of_url(&url).is_some_and(address::is_forbidden) => {
+            reader.problem(name, "its address is link-local, multicast or a cloud's metadata service");
+        }
         "http" | "https" => return Some(Location::Http(url)),
         // Url::parse would take a relative path as a file in the root folder.
         "file" if !value.to_ascii_lowercase().starts_with("file:///") => {

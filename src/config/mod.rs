@@ -15,7 +15,7 @@ use crate::origins::Origins;
 use crate::server_url::ServerUrl;
 
 pub use lists::{List, Location, MasterLists};
-pub use network::Network;
+pub use network::{Network, ProxyVariable};
 use reader::Reader;
 
 /// Environment variables by name.

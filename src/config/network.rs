@@ -5,7 +5,16 @@ use std::path::PathBuf;
 use super::Environment;
 use crate::auth::Secret;
 
-/// The variables. The URL of a proxy may contain a password.
+/// The variable of a proxy. Its URL may contain a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxyVariable {
+    /// Which of the two spellings is set.
+    pub name: &'static str,
+    /// As it is set.
+    pub url: Secret,
+}
+
+/// The variables.
 #[derive(Clone, Debug, Default)]
 pub struct Network {
     /// `NODE_EXTRA_CA_CERTS`: a file with additional trusted certificates.
@@ -13,9 +22,9 @@ pub struct Network {
     /// Whether `NODE_TLS_REJECT_UNAUTHORIZED` is `0`.
     pub accept_any_certificate: bool,
     /// `HTTP_PROXY`, if `NODE_USE_ENV_PROXY` is `1`.
-    pub http_proxy: Option<Secret>,
+    pub http_proxy: Option<ProxyVariable>,
     /// `HTTPS_PROXY`, if `NODE_USE_ENV_PROXY` is `1`.
-    pub https_proxy: Option<Secret>,
+    pub https_proxy: Option<ProxyVariable>,
     /// `NO_PROXY`.
     pub no_proxy: Option<String>,
 }
@@ -24,14 +33,18 @@ impl Network {
     pub(super) fn from_environment(environment: &Environment) -> Self {
         let get = |name: &str| environment.get(name).filter(|value| !value.is_empty()).cloned();
         // The lower-case name wins, as in curl and Node.
-        let proxy = |name: &str| get(&name.to_lowercase()).or_else(|| get(name));
-        let proxied = get("NODE_USE_ENV_PROXY").as_deref() == Some("1");
+        let first = |names: [&'static str; 2]| names.into_iter().find_map(|name| Some((name, get(name)?)));
+        let is_proxied = get("NODE_USE_ENV_PROXY").as_deref() == Some("1");
+        let proxy = |names| {
+            let (name, url) = first(names).filter(|_| is_proxied)?;
+            Some(ProxyVariable { name, url: Secret::new(url) })
+        };
         Self {
             extra_ca_certs: get("NODE_EXTRA_CA_CERTS").map(PathBuf::from),
             accept_any_certificate: get("NODE_TLS_REJECT_UNAUTHORIZED").as_deref() == Some("0"),
-            http_proxy: proxy("HTTP_PROXY").filter(|_| proxied).map(Secret::new),
-            https_proxy: proxy("HTTPS_PROXY").filter(|_| proxied).map(Secret::new),
-            no_proxy: proxy("NO_PROXY"),
+            http_proxy: proxy(["http_proxy", "HTTP_PROXY"]),
+            https_proxy: proxy(["https_proxy", "HTTPS_PROXY"]),
+            no_proxy: first(["no_proxy", "NO_PROXY"]).map(|(_, list)| list),
         }
     }
 }

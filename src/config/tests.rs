@@ -219,5 +219,6 @@ fn proxies_are_used_only_if_node_would_use_them() {
     let proxy = ("HTTP_PROXY", Some("http://proxy:3128"));
     assert_eq!(read(&[proxy]).expect("valid").network.http_proxy, None);
     let config = read(&[proxy, ("NODE_USE_ENV_PROXY", Some("1"))]).expect("valid");
-    assert_eq!(config.network.http_proxy.as_ref().map(Secret::expose), Some("http://proxy:3128"));
+    let proxy = ProxyVariable { name: "HTTP_PROXY", url: Secret::new("http://proxy:3128".into()) };
+    assert_eq!(config.network.http_proxy, Some(proxy));
 }

@@ -78,8 +78,8 @@ async fn drive(shared: &Arc<Shared>, reporter: &mut Reporter<'_>) -> Result<(), 
 impl Driver {
     fn new(shared: &Arc<Shared>, reporter: &Reporter<'_>) -> Result<Self, Error> {
         let config = &shared.config;
-        let (factory, warnings) = ClientFactory::new(&config.network);
         let invalid = |problem| Error::InvalidConfig(vec![problem]);
+        let (factory, warnings) = ClientFactory::new(&config.network).map_err(invalid)?;
         let gossip = GossipClient::new(&factory, config).map_err(invalid)?;
         let lists = ListClient::new(&factory, &config.master_lists).map_err(invalid)?;
         reporter.warn(warnings);

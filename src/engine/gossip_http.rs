@@ -11,7 +11,7 @@ use reqwest::{Client, Response, StatusCode};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use super::http::{ClientFactory, MAX_RESPONSE, Resolver, cause, header_value, read_up_to};
+use super::http::{ClientFactory, MAX_RESPONSE, Proxies, Resolver, cause, header_value, read_up_to};
 use crate::auth::Secret;
 use crate::clock;
 use crate::config::Config;
@@ -37,17 +37,18 @@ pub struct GossipClient {
     pooled: Client,
     // Each request gets a connection of its own.
     unpooled: Client,
+    proxies: Arc<Proxies>,
     exchanges: Semaphore,
     large: Semaphore,
 }
 
 impl GossipClient {
     pub fn new(factory: &ClientFactory<'_>, config: &Config) -> Result<Self, String> {
-        let resolver = Arc::new(Resolver::new(config));
+        let resolver = Resolver::for_servers(&config.origins, &factory.proxies);
         Ok(Self {
-            pooled: factory.build(Policy::none(), |builder| builder.dns_resolver(Arc::clone(&resolver)))?,
-            unpooled: factory
-                .build(Policy::none(), |builder| builder.dns_resolver(resolver.clone()).pool_max_idle_per_host(0))?,
+            pooled: factory.build(Policy::none(), &resolver, usize::MAX)?,
+            unpooled: factory.build(Policy::none(), &resolver, 0)?,
+            proxies: Arc::clone(&factory.proxies),
             exchanges: Semaphore::new(MAX_EXCHANGES),
             large: Semaphore::new(LARGE_AT_A_TIME),
         })
@@ -71,30 +72,48 @@ impl GossipClient {
             .body(body);
         // The semaphores are never closed.
         let _permit = self.exchanges.acquire().await;
-        let response = request.send().await.map_err(|error| exchange_error(&error))?;
-        let status = response.status();
+        let response = request.send().await.map_err(|error| self.exchange_error(&error))?;
+        let (status, url) = (response.status(), response.url().clone());
         let body = self.read(response).await?;
-        if status.is_success() { Ok(body) } else { Err(refusal(status, &body)) }
+        if status.is_success() {
+            return Ok(body);
+        }
+        // A proxy answers 502 or 407 in the name of the server.
+        Err(refusal(status, &body, |answer| self.proxies.explain(Some(&url), answer)))
     }
 
     async fn read(&self, mut response: Response) -> Result<Vec<u8>, ExchangeError> {
         let mut body = Vec::new();
-        if read_up_to(&mut response, &mut body, LARGE_BODY).await.map_err(|error| exchange_error(&error))? {
+        if read_up_to(&mut response, &mut body, LARGE_BODY).await.map_err(|error| self.exchange_error(&error))? {
             return Ok(body);
         }
         let _permit = self.large.acquire().await;
         let rest = clock::timeout(LARGE_TIMEOUT, read_up_to(&mut response, &mut body, MAX_RESPONSE));
         let ended = rest.await.map_err(|_| ExchangeError::Other("its answer is large and slow".into()))?;
-        if ended.map_err(|error| exchange_error(&error))? {
+        if ended.map_err(|error| self.exchange_error(&error))? {
             Ok(body)
         } else {
             Err(ExchangeError::Other(format!("its answer is over {} MiB", MAX_RESPONSE >> 20)))
         }
     }
+
+    fn exchange_error(&self, error: &reqwest::Error) -> ExchangeError {
+        let text = || self.proxies.explain(error.url(), cause(error));
+        if error.is_timeout() {
+            ExchangeError::TimedOut
+        } else if !error.is_connect() {
+            ExchangeError::Other(text())
+        } else if is_connection_refused(error) && !self.proxies.is_used(error.url()) {
+            ExchangeError::Refused(text())
+        } else {
+            // A proxy that refuses says nothing about the server.
+            ExchangeError::Unreachable(text())
+        }
+    }
 }
 
 // Why a peer did not accept a message.
-fn refusal(status: StatusCode, body: &[u8]) -> ExchangeError {
+fn refusal(status: StatusCode, body: &[u8], explain: impl FnOnce(String) -> String) -> ExchangeError {
     let text = error_text(body);
     let begins = |with| text.as_ref().is_some_and(|text| text.starts_with(with));
     // Version 1's Express route answers every error with 401: only the text tells them apart.
@@ -107,7 +126,7 @@ fn refusal(status: StatusCode, body: &[u8]) -> ExchangeError {
     if begins(BUSY) {
         return ExchangeError::Busy;
     }
-    let answer = format!("it answered {status}{}", text.map(|text| format!(": {text}")).unwrap_or_default());
+    let answer = explain(format!("it answered {status}{}", text.map(|text| format!(": {text}")).unwrap_or_default()));
     match status {
         // From a proxy whose program does not listen, or from a program whose engine is not started.
         StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE => ExchangeError::NotReady(answer),
@@ -124,18 +143,6 @@ fn error_text(body: &[u8]) -> Option<String> {
     let body: Value = serde_json::from_slice(body).ok()?;
     let text = ["message", "error"].into_iter().find_map(|name| body.get(name)?.as_str())?;
     Some(text.chars().filter(|c| !c.is_control()).take(MAX_ERROR_TEXT).collect())
-}
-
-fn exchange_error(error: &reqwest::Error) -> ExchangeError {
-    if error.is_timeout() {
-        ExchangeError::TimedOut
-    } else if !error.is_connect() {
-        ExchangeError::Other(cause(error))
-    } else if is_connection_refused(error) {
-        ExchangeError::Refused(cause(error))
-    } else {
-        ExchangeError::Unreachable(cause(error))
-    }
 }
 
 fn is_connection_refused(error: &reqwest::Error) -> bool {

@@ -1,27 +1,27 @@
 //! `ListClient`: reads and writes master lists over HTTP, conditionally if the store supports it.
 
 use std::io::Read;
+use std::sync::Arc;
 use std::time::Duration;
 
 use flate2::read::MultiGzDecoder;
 use reqwest::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH,
 };
-use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
 use url::Url;
 
-use super::http::{ClientFactory, MAX_RESPONSE, cause, header_value, read_up_to};
+use super::http::{
+    ClientFactory, MAX_RESPONSE, Proxies, Resolver, cause, header_value, read_up_to, to_lists, within_origin,
+};
 use crate::auth::Secret;
 use crate::clock;
 use crate::config::MasterLists;
 
-/// How many redirects are followed, as by Node's `fetch`.
-const MAX_REDIRECTS: usize = 20;
-
 pub struct ListClient {
     get: Client,
     put: Client,
+    proxies: Arc<Proxies>,
     auth: Option<Secret>,
     update_headers: HeaderMap,
 }
@@ -72,9 +72,11 @@ impl ListClient {
         if let Some(auth) = &config.update_auth {
             update_headers.insert(AUTHORIZATION, header_value(auth));
         }
+        let resolver = Resolver::for_lists(&config.lists, &factory.proxies);
         Ok(Self {
-            get: factory.build(Policy::limited(MAX_REDIRECTS), |builder| builder)?,
-            put: factory.build(within_origin(), |builder| builder)?,
+            get: factory.build(to_lists(), &resolver, usize::MAX)?,
+            put: factory.build(within_origin(), &resolver, usize::MAX)?,
+            proxies: Arc::clone(&factory.proxies),
             auth: config.auth.clone(),
             update_headers,
         })
@@ -96,15 +98,15 @@ impl ListClient {
         if let Some(seen) = seen {
             request = request.header(IF_NONE_MATCH, seen);
         }
-        let response = request.send().await.map_err(|error| cause(&error))?;
+        let response = request.send().await.map_err(|error| self.explain(&error))?;
         match response.status() {
             StatusCode::NOT_MODIFIED if seen.is_some() => Ok(None),
             StatusCode::NOT_FOUND => {
                 let url = response.url().clone();
                 Ok(Some(Document { body: Vec::new(), tag: None, version: Some(Version::Absent), url }))
             }
-            status if status.is_success() => read(response).await.map(Some),
-            status => Err(refused(status, "SHAZBOT_MASTER_LIST_AUTH")),
+            status if status.is_success() => self.body(response).await.map(Some),
+            status => Err(self.proxies.explain(Some(response.url()), refused(status, "SHAZBOT_MASTER_LIST_AUTH"))),
         }
     }
 
@@ -124,8 +126,10 @@ impl ListClient {
             Some(Version::Generation(number)) => insert(&mut headers, "x-goog-if-generation-match", number),
         }
         let request = self.put.put(url.clone()).headers(headers).timeout(clock::real(timeout)).body(body);
-        let status = request.send().await.map_err(|error| PutError::Failed(cause(&error)))?.status();
-        let answered = |hint: &str| format!("the store answered {status}{hint}");
+        let response = request.send().await.map_err(|error| PutError::Failed(self.explain(&error)))?;
+        let status = response.status();
+        let explain = |why| self.proxies.explain(Some(response.url()), why);
+        let answered = |hint: &str| explain(format!("the store answered {status}{hint}"));
         match status {
             status if status.is_success() => Ok(()),
             // S3 answers 409 during a concurrent write and 412 after one. WebDAV answers 409 if the folder is missing.
@@ -134,40 +138,30 @@ impl ListClient {
             // Stores that do not know conditions may answer either.
             StatusCode::BAD_REQUEST | StatusCode::NOT_IMPLEMENTED => Err(PutError::Unsupported(answered(""))),
             StatusCode::METHOD_NOT_ALLOWED => Err(PutError::Failed(answered(": it does not accept PUT there"))),
-            status => Err(PutError::Failed(refused(status, "SHAZBOT_MASTER_LIST_UPDATE_AUTH"))),
+            status => Err(PutError::Failed(explain(refused(status, "SHAZBOT_MASTER_LIST_UPDATE_AUTH")))),
         }
     }
-}
 
-async fn read(mut response: Response) -> Result<Document, String> {
-    let url = response.url().clone();
-    let header = |name: &str| response.headers().get(name)?.to_str().ok().map(str::to_owned);
-    let (tag, generation, encoding) = (header("etag"), header("x-goog-generation"), header("content-encoding"));
-    let is_gzip = encoding.is_some_and(|encoding| encoding.trim().eq_ignore_ascii_case("gzip"));
-    let mut body = Vec::new();
-    if !read_up_to(&mut response, &mut body, MAX_RESPONSE).await.map_err(|error| cause(&error))? {
-        return Err(too_large());
-    }
-    if is_gzip && !body.is_empty() {
-        body = unzip(&body)?;
-    }
-    let strong = tag.clone().filter(|tag| tag.starts_with('"'));
-    let version = generation.map(Version::Generation).or_else(|| strong.map(Version::Tag));
-    Ok(Document { body, tag, version, url })
-}
-
-// A redirect to another origin would send the header and the list to somebody else.
-fn within_origin() -> Policy {
-    Policy::custom(|attempt| {
-        let first = attempt.previous().first().map(Url::origin);
-        if first.is_some_and(|origin| origin != attempt.url().origin()) {
-            attempt.error("the store redirects to another origin")
-        } else if attempt.previous().len() > MAX_REDIRECTS {
-            attempt.error("too many redirects")
-        } else {
-            attempt.follow()
+    async fn body(&self, mut response: Response) -> Result<Document, String> {
+        let url = response.url().clone();
+        let header = |name: &str| response.headers().get(name)?.to_str().ok().map(str::to_owned);
+        let (tag, generation, encoding) = (header("etag"), header("x-goog-generation"), header("content-encoding"));
+        let is_gzip = encoding.is_some_and(|encoding| encoding.trim().eq_ignore_ascii_case("gzip"));
+        let mut body = Vec::new();
+        if !read_up_to(&mut response, &mut body, MAX_RESPONSE).await.map_err(|error| self.explain(&error))? {
+            return Err(too_large());
         }
-    })
+        if is_gzip && !body.is_empty() {
+            body = unzip(&body)?;
+        }
+        let strong = tag.clone().filter(|tag| tag.starts_with('"'));
+        let version = generation.map(Version::Generation).or_else(|| strong.map(Version::Tag));
+        Ok(Document { body, tag, version, url })
+    }
+
+    fn explain(&self, error: &reqwest::Error) -> String {
+        self.proxies.explain(error.url(), cause(error))
+    }
 }
 
 fn refused(status: StatusCode, auth: &str) -> String {

@@ -45,6 +45,8 @@ struct Seen {
 pub struct Content {
     /// None if it has not changed.
     pub json: Option<Vec<u8>>,
+    // A redirect led to another origin: what is there may be anything, and must not be shown.
+    is_foreign: bool,
     tag: Option<String>,
     guard: Guard,
 }
@@ -83,13 +85,15 @@ impl ListStore {
         match &self.read {
             Target::File(file) => {
                 let json = file.read(MAX_RESPONSE, timeout).await.map_err(failed)?;
-                Ok(Content { json: Some(json), tag: None, guard })
+                Ok(Content { json: Some(json), is_foreign: false, tag: None, guard })
             }
             Target::Http(url) => {
                 let seen = if if_changed { self.seen().tag.clone() } else { None };
                 let read = client.get(url, seen.as_deref(), timeout).await.map_err(failed)?;
-                Ok(read.map_or(Content { json: None, tag: None, guard: Guard::Nothing }, |document| {
-                    self.content(document, write, guard)
+                let unchanged = Content { json: None, is_foreign: false, tag: None, guard: Guard::Nothing };
+                Ok(read.map_or(unchanged, |document| Content {
+                    is_foreign: document.url.origin() != url.origin(),
+                    ..self.content(document, write, guard)
                 }))
             }
         }
@@ -104,7 +108,7 @@ impl ListStore {
         {
             guard = Guard::Version(version);
         }
-        Content { json: Some(body), tag, guard }
+        Content { json: Some(body), is_foreign: false, tag, guard }
     }
 
     /// The content was a valid list: it need not be transferred again before it changes.
@@ -113,7 +117,11 @@ impl ListStore {
     }
 
     /// The error for a document that is not a list. Shows how it begins: it may be the page of a proxy.
-    pub fn not_a_list(&self, json: &[u8], error: &Error) -> String {
+    pub fn not_a_list(&self, content: &Content, error: &Error) -> String {
+        if content.is_foreign {
+            return format!("{} cannot be read: it redirects to another origin, and no list is there", self.list.read);
+        }
+        let json = content.json.as_deref().unwrap_or_default();
         let text = String::from_utf8_lossy(&json[..json.len().min(4 * PREVIEW)]);
         let preview: String = text.trim_start().chars().take(PREVIEW).collect();
         format!("{} cannot be read: {error}. It begins with {preview:?}", self.list.read)

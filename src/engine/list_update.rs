@@ -46,7 +46,7 @@ fn parse(
 ) -> Result<Option<Message>, String> {
     let Some(json) = &content.json else { return Ok(None) };
     let list = MasterList::parse(json, shared.validator(shared.core.clock.now(), &|_| None));
-    let list = list.map_err(|error| store.not_a_list(json, &error))?;
+    let list = list.map_err(|error| store.not_a_list(content, &error))?;
     store.accept(content);
     *kept = list.kept;
     Ok(Some(list.message))

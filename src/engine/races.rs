@@ -61,7 +61,7 @@ async fn run(shared: &Shared, client: &ListClient, store: &ListStore) {
 async fn race(number: usize) {
     let [one, other] = ["one", "other"].map(|name| shared(&format!("http://{name}-{number}.test/")));
     let lists = &one.config.master_lists;
-    let (factory, _) = ClientFactory::new(&one.config.network);
+    let (factory, _) = ClientFactory::new(&one.config.network).expect("no proxies");
     let client = ListClient::new(&factory, lists).expect("a client");
     let store = || ListStore::new(lists.lists[0].clone());
     let Location::Http(url) = &lists.lists[0].write else { panic!("the list is in a file") };

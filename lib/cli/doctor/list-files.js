@@ -56,18 +56,22 @@ async function readListByHttp(url, authorization, timeout) {
   if (response.status === 404) return missingList();
   if (!response.ok) throw new Error(`the store answers ${response.status}`);
   if (!response.body) return parseList('');
-  return parseList(await readText(response.body.pipeThrough(new TextDecoderStream()), MAX_LIST));
+  const text = await readText(response.body.pipeThrough(new TextDecoderStream()), MAX_LIST);
+  // What another origin sends may be anything, and must not be shown.
+  return parseList(text, new URL(response.url).origin === url.origin);
 }
 
 /**
  * @param {string} text
+ * @param {boolean} [mayShow] whether an error may show how the text begins
  * @returns {ReadList}
  */
-function parseList(text) {
+function parseList(text, mayShow = true) {
   if (!text.trim()) return { ...missingList(), state: 'empty' };
   // Some editors write a byte order mark.
   const list = parseJson(text.replace(/^\uFEFF/, ''));
   if (!Array.isArray(list?.online)) {
+    if (!mayShow) throw new Error('it redirects to another origin, and no list is there');
     const start = JSON.stringify(text.trim().slice(0, 20));
     throw new Error(`it is not a list such as {"online":[…]}: it begins with ${start}`);
   }

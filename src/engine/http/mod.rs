@@ -1,18 +1,23 @@
 //! Builds HTTP clients that behave like Node's `fetch`: the same trusted certificates, the same proxies.
 
+mod proxy;
+mod redirects;
 mod resolver;
 mod response;
 mod tls;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy};
+use reqwest::{Certificate, Client, Proxy};
 
 use super::report::Report;
 use crate::clock;
 use crate::config::Network;
 
+pub use proxy::Proxies;
+pub use redirects::{to_lists, within_origin};
 pub use resolver::{Resolver, resolve_own_address};
 pub use response::{MAX_RESPONSE, cause, header_value, read_up_to};
 
@@ -23,11 +28,12 @@ const IDLE: Duration = Duration::from_secs(4);
 pub struct ClientFactory<'a> {
     network: &'a Network,
     certificates: Vec<Certificate>,
+    pub proxies: Arc<Proxies>,
 }
 
 impl<'a> ClientFactory<'a> {
-    /// Also returns warnings for the operator.
-    pub fn new(network: &'a Network) -> (Self, Vec<Report>) {
+    /// Also returns warnings for the operator. The error names the variable that is wrong.
+    pub fn new(network: &'a Network) -> Result<(Self, Vec<Report>), String> {
         // Fails if another engine of this process has done it.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut warnings = Vec::new();
@@ -40,40 +46,27 @@ impl<'a> ClientFactory<'a> {
                     .into(),
             ));
         }
-        (Self { network, certificates }, warnings)
+        let proxies = Arc::new(Proxies::new(network)?);
+        Ok((Self { network, certificates, proxies }, warnings))
     }
 
-    /// Builds a client that follows redirects by `redirects`. `customise` may change further settings. The error names the
-    /// variable that is wrong.
-    pub fn build(
-        &self,
-        redirects: Policy,
-        customise: impl FnOnce(ClientBuilder) -> ClientBuilder,
-    ) -> Result<Client, String> {
+    /// Builds a client that follows redirects by `redirects` and looks up names by `resolver`. `max_idle` is how many idle
+    /// connections to a host it keeps.
+    pub fn build(&self, redirects: Policy, resolver: &Resolver, max_idle: usize) -> Result<Client, String> {
+        let proxies = Arc::clone(&self.proxies);
         let builder = Client::builder()
             .user_agent(concat!("clustershazbot/", env!("CARGO_PKG_VERSION")))
             .pool_idle_timeout(clock::real(IDLE))
+            .pool_max_idle_per_host(max_idle)
             .redirect(redirects)
             // A Referer would show a presigned URL to the target of a redirect.
             .referer(false)
+            .dns_resolver(Arc::new(resolver.clone()))
+            // Otherwise reqwest would obey the proxy variables even if Node does not.
+            .no_proxy()
+            .proxy(Proxy::custom(move |url| proxies.url(url)))
             .tls_certs_only(self.certificates.clone())
             .tls_danger_accept_invalid_certs(self.network.accept_any_certificate);
-        let client = customise(self.proxied(builder)?).build();
-        client.map_err(|error| format!("The HTTP client cannot be created: {}", cause(&error)))
-    }
-
-    fn proxied(&self, builder: ClientBuilder) -> Result<ClientBuilder, String> {
-        // Otherwise reqwest would obey the proxy variables even if Node does not.
-        let mut builder = builder.no_proxy();
-        let except = || self.network.no_proxy.as_deref().and_then(NoProxy::from_string);
-        if let Some(url) = &self.network.http_proxy {
-            let proxy = Proxy::http(url.expose()).map_err(|_| "HTTP_PROXY: it is not a URL")?;
-            builder = builder.proxy(proxy.no_proxy(except()));
-        }
-        if let Some(url) = &self.network.https_proxy {
-            let proxy = Proxy::https(url.expose()).map_err(|_| "HTTPS_PROXY: it is not a URL")?;
-            builder = builder.proxy(proxy.no_proxy(except()));
-        }
-        Ok(builder)
+        builder.build().map_err(|error| format!("The HTTP client cannot be created: {}", cause(&error)))
     }
 }

@@ -1,6 +1,7 @@
-//! Resolves the names of servers, and refuses addresses that no server of the cluster may have.
+//! Resolves the names of servers and of stores, and refuses addresses that must not be contacted.
 
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,43 +9,75 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::net::lookup_host;
 use url::Url;
 
+use super::proxy::Proxies;
+use crate::address;
 use crate::clock;
-use crate::config::Config;
+use crate::config::{Config, List, Location};
 use crate::origins::Origins;
 
 /// How long a start waits for the lookup of its own name.
 const OWN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The system's resolver, without the addresses that `Origins` forbids.
+/// The system's resolver, without the addresses that must not be contacted.
+#[derive(Clone)]
 pub struct Resolver {
-    origins: Arc<Origins>,
+    check: Arc<CheckAddress>,
     // Proxies may be anywhere: they come from the program's own environment.
-    proxies: Vec<String>,
+    proxies: Arc<[String]>,
 }
 
+type CheckAddress = dyn Fn(&str, IpAddr) -> Result<(), &'static str> + Send + Sync;
+
 impl Resolver {
-    pub fn new(config: &Config) -> Self {
-        let proxies = [&config.network.http_proxy, &config.network.https_proxy].into_iter().flatten();
-        let proxies =
-            proxies.filter_map(|proxy| Some(Url::parse(proxy.expose()).ok()?.host_str()?.to_owned())).collect();
-        Self { origins: Arc::clone(&config.origins), proxies }
+    /// For gossip: only addresses that a server of the cluster may have.
+    pub fn for_servers(origins: &Arc<Origins>, proxies: &Proxies) -> Self {
+        let origins = Arc::clone(origins);
+        Self { check: Arc::new(move |_, address| origins.check_address(address)), proxies: proxies.hosts().into() }
+    }
+
+    /// For master lists. A list may be at a loopback address, but a redirect must not lead there from elsewhere.
+    pub fn for_lists(lists: &[List], proxies: &Proxies) -> Self {
+        let locations = lists.iter().flat_map(|list| [&list.read, &list.write]);
+        let urls = locations.filter_map(|it| if let Location::Http(url) = it { Some(url) } else { None });
+        let is_loopback = urls.clone().any(address::is_loopback_host);
+        let hosts: Vec<_> = urls.filter_map(|url| url.host_str().map(str::to_owned)).collect();
+        let check = move |name: &str, address| {
+            if address::is_forbidden(address) {
+                Err("its name resolves to an address that is link-local, multicast or a cloud's metadata service")
+            } else if address::is_loopback(address) && !is_loopback && !hosts.iter().any(|host| host == name) {
+                Err("the store redirects to a name that resolves to a loopback address")
+            } else {
+                Ok(())
+            }
+        };
+        Self { check: Arc::new(check), proxies: proxies.hosts().into() }
+    }
+
+    fn allowed(
+        &self,
+        name: &str,
+        addresses: impl Iterator<Item = SocketAddr>,
+    ) -> Result<Vec<SocketAddr>, &'static str> {
+        if self.proxies.iter().any(|proxy| proxy == name) {
+            return Ok(addresses.collect());
+        }
+        let (mut allowed, mut refused) = (Vec::new(), None);
+        for address in addresses {
+            match (self.check)(name, address.ip()) {
+                Ok(()) => allowed.push(address),
+                Err(why) => refused = Some(why),
+            }
+        }
+        refused.filter(|_| allowed.is_empty()).map_or(Ok(allowed), Err)
     }
 }
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let (origins, is_proxy) = (Arc::clone(&self.origins), self.proxies.iter().any(|proxy| proxy == name.as_str()));
+        let resolver = self.clone();
         Box::pin(async move {
-            let (mut allowed, mut refused) = (Vec::new(), None);
-            for address in lookup_host((name.as_str(), 0)).await? {
-                match origins.check_address(address.ip()) {
-                    Err(why) if !is_proxy => refused = Some(why),
-                    _ => allowed.push(address),
-                }
-            }
-            if let Some(why) = refused.filter(|_| allowed.is_empty()) {
-                return Err(io::Error::other(why).into());
-            }
+            let found = lookup_host((name.as_str(), 0)).await?;
+            let allowed = resolver.allowed(name.as_str(), found).map_err(io::Error::other)?;
             let addresses: Addrs = Box::new(allowed.into_iter());
             Ok(addresses)
         })
@@ -63,24 +96,47 @@ pub async fn resolve_own_address(config: &Config) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::Secret;
+    use crate::config::{Network, ProxyVariable};
     use crate::server_url::ServerUrl;
 
-    fn run<T>(future: impl Future<Output = T>) -> T {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
+    fn proxies(url: &str) -> Proxies {
+        let variable = ProxyVariable { name: "HTTP_PROXY", url: Secret::new(url.into()) };
+        Proxies::new(&Network { http_proxy: Some(variable), ..Network::default() }).expect("valid")
+    }
+
+    fn resolve(resolver: &Resolver, name: &str) -> Result<usize, String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let outcome = runtime.block_on(resolver.resolve(name.parse().expect("a name")));
+        outcome.map(Iterator::count).map_err(|error| error.to_string())
     }
 
     #[test]
-    fn a_name_that_resolves_to_a_forbidden_address_is_not_contacted() {
+    fn a_server_whose_name_resolves_to_a_forbidden_address_is_not_contacted() {
         let own = ServerUrl::parse("http://a.example.com/").expect("valid");
         let origins = Arc::new(Origins::new(&own, None).expect("valid"));
-        let resolver = Resolver { origins: Arc::clone(&origins), proxies: vec!["localhost".into()] };
-        let resolve = |name: &str| run(resolver.resolve(name.parse().expect("a name")));
-        let error = resolve("169.254.169.254").err().expect("refused");
-        assert!(error.to_string().contains("link-local"), "{error}");
-        let error = resolve("127.0.0.1").err().expect("refused");
-        assert!(error.to_string().contains("loopback"), "{error}");
-        assert!(resolve("localhost").is_ok_and(|mut addresses| addresses.next().is_some()), "a proxy may be there");
+        let resolver = Resolver::for_servers(&origins, &proxies("http://localhost:3128"));
+        assert!(resolve(&resolver, "169.254.169.254").is_err_and(|error| error.contains("link-local")));
+        assert!(resolve(&resolver, "127.0.0.1").is_err_and(|error| error.contains("loopback")));
+        assert!(resolve(&resolver, "localhost").is_ok_and(|count| count > 0), "a proxy may be there");
         origins.add_own_address("127.0.1.1".parse().expect("an address"));
-        assert!(resolve("127.0.0.1").is_ok());
+        assert!(resolve(&resolver, "127.0.0.1").is_ok());
+    }
+
+    #[test]
+    fn a_list_is_never_read_at_a_metadata_address_and_at_a_loopback_address_only_if_one_is_configured() {
+        let resolver = |list: &str| {
+            let read = Location::Http(Url::parse(list).expect(list));
+            Resolver::for_lists(&[List { write: read.clone(), read }], &proxies("http://proxy:3128"))
+        };
+        let store = resolver("http://store.example.com/list");
+        assert!(resolve(&store, "169.254.169.254").is_err_and(|error| error.contains("metadata")));
+        assert!(resolve(&store, "127.0.0.1").is_err_and(|error| error.contains("loopback")));
+        assert!(resolve(&store, "10.0.0.1").is_ok());
+        let local = resolver("http://localhost:9000/list");
+        assert!(resolve(&local, "169.254.169.254").is_err());
+        assert!(resolve(&local, "127.0.0.1").is_ok());
+        // Debian resolves a machine's own name to 127.0.1.1.
+        assert!(resolve(&resolver("http://127.0.1.1/list"), "127.0.1.1").is_ok());
     }
 }

@@ -1,0 +1,82 @@
+//! Decides which redirects of a store of master lists are followed.
+
+use reqwest::Url;
+use reqwest::redirect::{Action, Attempt, Policy};
+
+use crate::address;
+
+/// How many redirects are followed, as by Node's `fetch`.
+const MAX_REDIRECTS: usize = 20;
+
+/// For reading. The `Authorization` header is sent only within its origin: reqwest removes it.
+pub fn to_lists() -> Policy {
+    Policy::custom(|attempt| follow(attempt, reason_against))
+}
+
+/// For writing: a redirect to another origin would send the header and the list to somebody else.
+pub fn within_origin() -> Policy {
+    Policy::custom(|attempt| {
+        follow(attempt, |previous, next| {
+            let is_other = previous.first().is_some_and(|first| first.origin() != next.origin());
+            if is_other { Some("the store redirects to another origin") } else { reason_against(previous, next) }
+        })
+    })
+}
+
+fn follow(attempt: Attempt<'_>, reason_against: impl Fn(&[Url], &Url) -> Option<&'static str>) -> Action {
+    match reason_against(attempt.previous(), attempt.url()) {
+        Some(reason) => attempt.error(reason),
+        None => attempt.follow(),
+    }
+}
+
+// Why a redirect is not followed. `previous` has the URLs so far, the configured one first. Addresses of names are checked
+// when they are looked up, and reqwest follows no other scheme than http and https.
+fn reason_against(previous: &[Url], next: &Url) -> Option<&'static str> {
+    let is_loopback = previous.first().is_some_and(address::is_loopback_host);
+    if previous.len() > MAX_REDIRECTS {
+        Some("too many redirects")
+    } else if next.scheme() == "http" && previous.iter().any(|url| url.scheme() == "https") {
+        Some("the store redirects from https to http")
+    } else if address::of_url(next).is_some_and(address::is_forbidden) {
+        Some("the store redirects to an address that is link-local, multicast or a cloud's metadata service")
+    } else if address::is_loopback_host(next) && !is_loopback {
+        Some("the store redirects to a loopback address")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_is_followed_only_to_where_a_list_may_be() {
+        for (from, to, refused) in [
+            ("https://a/list", "https://b/list", None),
+            ("http://a/list", "https://a/list", None),
+            ("http://a/list", "http://10.0.0.1/list", None),
+            ("http://127.0.0.1:1/list", "http://localhost:2/list", None),
+            ("https://a/list", "http://a/list", Some("from https to http")),
+            ("http://a/list", "http://169.254.169.254/latest/meta-data/", Some("metadata")),
+            ("http://127.0.0.1/list", "http://169.254.169.254/latest/meta-data/", Some("metadata")),
+            ("http://a/list", "http://[fd00:ec2::254]/", Some("metadata")),
+            ("http://a/list", "http://[64:ff9b:1::a9fe:a9fe]/", Some("metadata")),
+            ("http://a/list", "http://127.0.0.1:6379/", Some("loopback")),
+            ("http://a/list", "http://localhost/", Some("loopback")),
+        ] {
+            let url = |text: &str| Url::parse(text).expect(text);
+            let reason = reason_against(&[url(from)], &url(to));
+            match (reason, refused) {
+                (None, None) => {}
+                (Some(reason), Some(part)) => assert!(reason.contains(part), "{to}: {reason}"),
+                _ => panic!("{from} {to}: {reason:?}"),
+            }
+        }
+        let many: Vec<_> = (0..=MAX_REDIRECTS).map(|_| Url::parse("http://a/").expect("valid")).collect();
+        assert_eq!(reason_against(&many, &many[0]), Some("too many redirects"));
+        let upgraded = ["http://a/", "https://a/"].map(|it| Url::parse(it).expect(it));
+        assert!(reason_against(&upgraded, &upgraded[0]).is_some(), "back from https to http");
+    }
+}
