@@ -279,3 +279,70 @@ test('the secret is redacted in log records if a peer sends it back', async (t) 
   await until(() => logs.some(({ message: text }) => text.includes('I know ***')), { what: 'the failure is logged' });
   assert.ok(!logs.some(({ message: text }) => text.includes(SECRET)));
 });
+
+describe('eight characters of a secret are in no warning and no log record', () => {
+  const secret = 'k7Qz1vXc9bNm3Lp5Rt8Wy2Ju6Hg4Fd0Sa+/Ee=Uu_Ii';
+  /** @type {[string, (secret: string) => string][]} How a peer says a secret back. */
+  const ways = [
+    ['without its last character', (it) => it.slice(0, -1)],
+    ['without its first characters', (it) => it.slice(5)],
+    ['cut to eight characters', (it) => it.slice(10, 18)],
+    ['where a long text is cut', (it) => 'x'.repeat(990) + it],
+    ['where a longer text is cut', (it) => 'x'.repeat(1_980) + it],
+    ['as JSON', (it) => JSON.stringify(JSON.stringify(it).replaceAll('/', '\\/'))],
+    ['percent-encoded', (it) => encodeURIComponent(it)],
+    ['percent-encoded twice', (it) => encodeURIComponent(encodeURIComponent(it))],
+    ['in base64', (it) => Buffer.from(`user:${it}`).toString('base64')],
+    ['with invisible characters', (it) => [...it].join('\u200b')],
+  ];
+  for (const [way, say] of ways) {
+    test(`if a peer says it back ${way}`, async (t) => {
+      const said = say(secret);
+      const peer = await startFakePeer(t, {
+        answer: () => ({ status: 421, body: { error: `Wrong cluster: ${said}` } }),
+      });
+      const logs = catchLogs(t);
+      const warnings = catchWarnings(t);
+      const engine = await startEngine(t, { SHAZBOT_GOSSIP_INTERVAL: '0.2', SHAZBOT_SECRET: secret });
+      await engine.shazbotGossipRequest(secret, message([peer.entry()]));
+      await until(() => warnings.length > 0 && logs.some(({ code }) => code === 'EXCHANGE_FAILED'), { what: 'both' });
+      for (const { message: text } of [...warnings, ...logs]) {
+        for (let at = 0; at + 8 <= said.length; at += 1) {
+          const part = said.slice(at, at + 8);
+          assert.ok(/^x+$/.test(part) || !text.includes(part), `${part} in ${text}`);
+        }
+      }
+    });
+  }
+
+  test('if a store says it back at the beginning of a document', async (t) => {
+    const store = await startStore(t);
+    store.list = `${secret} is what you sent`;
+    const logs = catchLogs(t);
+    await startEngine(t, { ...store.env, SHAZBOT_MASTER_LIST_AUTH: secret });
+    const failed = () => logs.find(({ code }) => code === 'LIST_FAILED')?.message;
+    const text = await until(failed, { what: 'reading the list fails' });
+    assert.match(text, /It begins with "\*\*\*/);
+  });
+
+  test('if it is in the name of an entry that is skipped', async (t) => {
+    const warnings = catchWarnings(t);
+    const engine = await startEngine(t, { SHAZBOT_SECRET: secret });
+    const baseUrl = `ftp://${'x'.repeat(180)}${secret}/`;
+    await engine.shazbotGossipRequest(secret, message([{ baseUrl, monitor: false, lastUpdate: Date.now() }]));
+    await until(() => warnings.length > 0, { what: 'a warning' });
+    assert.ok(!warnings[0]?.message.includes(secret.slice(0, 8)), warnings[0]?.message);
+  });
+});
+
+test('characters with which a peer could forge or hide lines of a log are escaped', async (t) => {
+  const peer = await startFakePeer(t, {
+    answer: () => ({ status: 421, body: { error: 'Wrong cluster: a\nb\u001b[2Jc\u009bd\u202ee\u200bf\u2028g' } }),
+  });
+  const warnings = catchWarnings(t);
+  const engine = await startEngine(t, { SHAZBOT_GOSSIP_INTERVAL: '0.2' });
+  await engine.shazbotGossipRequest(SECRET, message([peer.entry()]));
+  await until(() => warnings.length > 0, { what: 'a warning' });
+  const text = warnings[0]?.message ?? '';
+  assert.match(text, /a\\nb\\u\{1b\}\[2Jc\\u\{9b\}d\\u\{202e\}e\\u\{200b\}f\\u\{2028\}g/);
+});

@@ -142,7 +142,7 @@ fn error_text(body: &[u8]) -> Option<String> {
     }
     let body: Value = serde_json::from_slice(body).ok()?;
     let text = ["message", "error"].into_iter().find_map(|name| body.get(name)?.as_str())?;
-    Some(text.chars().filter(|c| !c.is_control()).take(MAX_ERROR_TEXT).collect())
+    Some(text.chars().take(MAX_ERROR_TEXT).collect())
 }
 
 fn is_connection_refused(error: &reqwest::Error) -> bool {

@@ -1,7 +1,7 @@
 //! `Reporter`: hands log records and warnings to the program, without secrets, each warning once.
 
 use super::event_text::{Text, Warn, texts};
-use super::redact::Redactor;
+use super::redact::{Redactor, printable};
 use crate::error::Error;
 use crate::protocol::Event;
 
@@ -46,10 +46,12 @@ impl<'a> Reporter<'a> {
         Self { observer, redactor, warned: Vec::new() }
     }
 
-    /// Hands on warnings as they are. They contain only our own words: redacted, a secret that is one of those words would
+    /// Hands on warnings without redacting them. They contain only our own words: a secret that is one of those words would
     /// make them unreadable.
     pub fn warn(&self, warnings: Vec<Report>) {
-        warnings.into_iter().for_each(&self.observer);
+        for warning in warnings {
+            (self.observer)(Report { message: printable(&warning.message), ..warning });
+        }
     }
 
     /// The engine has failed.
