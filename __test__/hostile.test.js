@@ -67,7 +67,7 @@ class Scene {
    */
   async requestProbe(peer) {
     const { victim } = this.victim;
-    const shazbot = `2 so${Date.now()}>${peer}>${this.incarnation}.1 u q${peer}`;
+    const shazbot = `2 so${Date.now()}>${peer}>${this.incarnation}.1 u q00000001>${peer}`;
     assert.equal((await gossip(victim.baseUrl, { ...message(), shazbot })).status, 200);
   }
 
