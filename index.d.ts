@@ -84,6 +84,7 @@ export interface ShazbotError extends Error {
     | 'SHAZBOT_LIMIT'
     | 'SHAZBOT_NOT_STARTED'
     | 'SHAZBOT_INVALID_CONFIG'
+    | 'SHAZBOT_NO_RESOURCES'
     | 'SHAZBOT_FAILED';
   /** HTTP status for the response, for example 401. Express and Nest use it automatically. */
   status: number;
@@ -91,6 +92,11 @@ export interface ShazbotError extends Error {
   statusCode: number;
   /** The message contains no secret and may be sent to the client. */
   expose: true;
+  /**
+   * With `SHAZBOT_NO_RESOURCES` the error of the operating system, with its `code`, for example `EAGAIN`. With `SHAZBOT_FAILED`
+   * the text of the bug. For the log, not for the client.
+   */
+  cause?: Error;
 }
 
 /**
@@ -98,8 +104,9 @@ export interface ShazbotError extends Error {
  * of its servers, then gossips in the background. Call it when the server listens, since the others call it back.
  *
  * Resolves after the first gossip round, even if no server answered. Further calls while it runs return the same promise.
- * Rejects with `SHAZBOT_INVALID_CONFIG` if variables are missing or wrong; the message names all of them. The engine does not
- * keep the process running.
+ * Rejects with `SHAZBOT_INVALID_CONFIG` if variables are missing or wrong; the message names all of them. Rejects with
+ * `SHAZBOT_NO_RESOURCES` if the operating system has no thread or file descriptor for it at present: call it again later. If
+ * the engine has failed since the last start, the call starts a new one. The engine does not keep the process running.
  */
 export declare function shazbotStart(): Promise<void>;
 

@@ -16,11 +16,18 @@ const { rememberStart, status } = require('./lib/status.js');
 
 /** The start since the last shutdown. @type {Promise<void> | undefined} */
 let starting;
+/** Whether that start has succeeded. */
+let isStarted = false;
 /** The last shutdown, for as long as it runs. @type {Promise<void> | undefined} */
 let shuttingDown;
 
 /** @type {import('./index.js').shazbotStart} */
 const shazbotStart = () => {
+  // The engine has failed since: there is nothing left to shut down.
+  if (isStarted && !engine.isWorking()) {
+    end();
+    starting = undefined;
+  }
   if (!starting) {
     const promise = start({ ...process.env }, shuttingDown).catch((error) => {
       if (starting === promise) starting = undefined;
@@ -48,6 +55,7 @@ async function start(environment, shutdown) {
     end();
     throw shazbotError(failure);
   }
+  isStarted = true;
   registerHappy();
 }
 
@@ -75,6 +83,7 @@ async function shutDown(previous) {
 }
 
 function end() {
+  isStarted = false;
   stopHeartbeat();
   engine.end();
   forgetLists();

@@ -19,7 +19,12 @@ const tell = (message) => {
   if (process.connected) process.send?.(message);
 };
 /** @param {any} error */
-const plain = (error) => ({ message: String(error?.message ?? error), code: error?.code, status: error?.status });
+const plain = (error) => ({
+  message: String(error?.message ?? error),
+  code: error?.code,
+  status: error?.status,
+  cause: error?.cause?.code,
+});
 
 process.on('warning', ({ name, message, ...rest }) => tell({ event: 'warning', value: { name, message, ...rest } }));
 diagnostics.subscribe('clustershazbot:log', (value) => {

@@ -75,6 +75,10 @@ export interface Failure {
   code: string
   status: number
   message: string
+  /** What caused it, in words: for the program, not for clients. */
+  cause?: string
+  /** The number of the system's error that caused it. */
+  errno?: number
 }
 
 /** The answer to a version 1 message. */

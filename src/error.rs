@@ -30,11 +30,23 @@ pub enum Error {
     NotStarted,
     /// The environment is invalid: one sentence for each problem.
     InvalidConfig(Vec<String>),
-    /// The engine stopped because of a bug in it.
-    Failed,
+    /// The system has no thread or file descriptor for the engine at present.
+    NoResources {
+        /// The system's reason, in words.
+        reason: String,
+        /// The number of the system's error.
+        number: Option<i32>,
+    },
+    /// The engine stopped because of a bug in it: the text of the panic.
+    Failed(String),
 }
 
 impl Error {
+    /// The error for a start that the system did not have the resources for.
+    pub fn no_resources(error: &std::io::Error) -> Self {
+        Self::NoResources { reason: error.to_string(), number: error.raw_os_error() }
+    }
+
     /// The stable code, for programs.
     pub fn code(&self) -> &'static str {
         match self {
@@ -46,7 +58,25 @@ impl Error {
             Self::Limit(_) => "SHAZBOT_LIMIT",
             Self::NotStarted => "SHAZBOT_NOT_STARTED",
             Self::InvalidConfig(_) => "SHAZBOT_INVALID_CONFIG",
-            Self::Failed => "SHAZBOT_FAILED",
+            Self::NoResources { .. } => "SHAZBOT_NO_RESOURCES",
+            Self::Failed(_) => "SHAZBOT_FAILED",
+        }
+    }
+
+    /// What caused it, for the program and not for clients: the text, and the number of the system's error.
+    pub fn cause(&self) -> Option<(&str, Option<i32>)> {
+        match self {
+            Self::NoResources { reason, number } => Some((reason, *number)),
+            Self::Failed(panic) => Some((panic, None)),
+            Self::Unauthorized(_)
+            | Self::Unsigned
+            | Self::Misdirected(_)
+            | Self::WrongCluster(_)
+            | Self::InvalidMessage(_)
+            | Self::TooLarge(_)
+            | Self::Limit(_)
+            | Self::NotStarted
+            | Self::InvalidConfig(_) => None,
         }
     }
 
@@ -58,8 +88,8 @@ impl Error {
             Self::InvalidMessage(_) => 400,
             Self::TooLarge(_) => 413,
             Self::Limit(_) => 429,
-            Self::NotStarted => 503,
-            Self::InvalidConfig(_) | Self::Failed => 500,
+            Self::NotStarted | Self::NoResources { .. } => 503,
+            Self::InvalidConfig(_) | Self::Failed(_) => 500,
         }
     }
 }
@@ -80,7 +110,13 @@ impl fmt::Display for Error {
                 [one] => f.write_str(one),
                 many => write!(f, "Invalid configuration:\n  {}", many.join("\n  ")),
             },
-            Self::Failed => f.write_str("Clustershazbot engine failed because of a bug in it: please report it"),
+            Self::NoResources { reason, .. } => {
+                write!(
+                    f,
+                    "Clustershazbot engine not started, the system lacks resources: {reason}. Start it again later"
+                )
+            }
+            Self::Failed(_) => f.write_str("Clustershazbot engine failed because of a bug in it: please report it"),
         }
     }
 }

@@ -34,11 +34,16 @@ pub struct Failure {
     pub code: &'static str,
     pub status: u16,
     pub message: String,
+    /// What caused it, in words: for the program, not for clients.
+    pub cause: Option<String>,
+    /// The number of the system's error that caused it.
+    pub errno: Option<i32>,
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { code: error.code(), status: error.status(), message: error.to_string() }
+        let (cause, errno) = error.cause().map_or((None, None), |(cause, errno)| (Some(cause.to_owned()), errno));
+        Self { code: error.code(), status: error.status(), message: error.to_string(), cause, errno }
     }
 }
 

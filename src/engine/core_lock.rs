@@ -2,13 +2,15 @@
 //!
 //! The lock is held as long as the core needs, microseconds up to the time for a large message, and never across an await.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::redact::Redactor;
 use crate::clock::{Clock, Now};
 use crate::error::Error;
 use crate::protocol::{Action, Core, Event, MemberEvent};
@@ -21,7 +23,9 @@ pub struct CoreLock {
     pub clock: Clock,
     wake: Notify,
     stopped: AtomicBool,
-    failed: AtomicBool,
+    // Why the engine has failed.
+    failure: OnceLock<Error>,
+    redactor: Arc<Redactor>,
 }
 
 struct Inner {
@@ -43,14 +47,15 @@ pub struct Work {
 
 impl CoreLock {
     /// `core` makes the core at the present moment.
-    pub fn new(clock: Clock, core: impl FnOnce(Now) -> Core) -> Self {
+    pub fn new(clock: Clock, redactor: Arc<Redactor>, core: impl FnOnce(Now) -> Core) -> Self {
         let core = core(clock.now());
         Self {
             inner: Mutex::new(Inner { core, events: Vec::new(), member_events: Vec::new() }),
             clock,
             wake: Notify::new(),
             stopped: AtomicBool::new(false),
-            failed: AtomicBool::new(false),
+            failure: OnceLock::new(),
+            redactor,
         }
     }
 
@@ -108,20 +113,30 @@ impl CoreLock {
         self.stopped.load(Ordering::Acquire)
     }
 
-    pub fn fail(&self) {
-        self.failed.store(true, Ordering::Release);
+    /// Every later call fails with this error, or with that of an earlier failure.
+    pub fn fail(&self, error: Error) {
+        // A later failure follows from the first.
+        let _ = self.failure.set(error);
     }
 
     pub fn has_failed(&self) -> bool {
-        self.failed.load(Ordering::Acquire)
+        self.failure.get().is_some()
+    }
+
+    /// The error for a panic. Its text may quote what a peer sent.
+    pub fn panicked(&self, panic: &(dyn Any + Send)) -> Error {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it panicked");
+        Error::Failed(self.redactor.redact(text))
     }
 
     fn with_inner<R>(&self, act: impl FnOnce(&mut Inner, Now) -> R) -> Result<R, Error> {
-        if self.has_failed() {
-            return Err(Error::Failed);
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        // Under the lock: a call that waited for one that panicked must not get the core.
+        if let Some(error) = self.failure.get() {
+            return Err(error.clone());
         }
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
             let before = inner.core.poll_timeout();
             let result = act(&mut inner, self.clock.now());
             let core = &inner.core;
@@ -129,12 +144,15 @@ impl CoreLock {
             let is_earlier = core.poll_timeout().is_some_and(|at| before.is_none_or(|before| at < before));
             (result, core.has_output() || is_earlier)
         }));
-        let (result, wake) = if let Ok((result, wake)) = outcome {
-            (Ok(result), wake)
-        } else {
-            self.fail();
-            (Err(Error::Failed), true)
+        let (result, wake) = match outcome {
+            Ok((result, wake)) => (Ok(result), wake),
+            Err(panic) => {
+                let error = self.panicked(&*panic);
+                self.fail(error.clone());
+                (Err(error), true)
+            }
         };
+        drop(inner);
         if wake {
             self.wake.notify_one();
         }
@@ -150,5 +168,64 @@ impl Inner {
             }
             self.events.push(event);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::config::{Config, Environment};
+    use crate::engine::shared::Shared;
+
+    fn shared() -> Shared {
+        let variables = [
+            ("SHAZBOT_SECRET", "a gossip secret"),
+            ("SHAZBOT_CONTROL_SECRET", "a control secret"),
+            ("SHAZBOT_BASE_URL", "http://own/"),
+            ("SHAZBOT_MASTER_LIST", "file:///list.json"),
+        ];
+        let environment: Environment = variables.map(|(name, value)| (name.into(), value.into())).into();
+        Shared::new(Config::from_environment(&environment).expect("valid"), Clock::new(), 1)
+    }
+
+    #[test]
+    fn a_call_that_waits_while_another_panics_fails_with_the_cause_and_does_not_get_the_core() {
+        let shared = shared();
+        let (locked, is_locked) = mpsc::channel();
+        let (release, released) = mpsc::channel::<()>();
+        std::thread::scope(|scope| {
+            let panics = scope.spawn(|| {
+                shared.core.with(move |_, _| {
+                    locked.send(()).expect("a receiver");
+                    let _ = released.recv();
+                    // Long enough for the other call to reach the lock; if it does not, the test shows less.
+                    std::thread::sleep(Duration::from_millis(50));
+                    panic!("a test panics with a gossip secret");
+                })
+            });
+            is_locked.recv().expect("it holds the lock");
+            let waits = scope.spawn(|| {
+                drop(release);
+                shared.core.with(|_, _| ())
+            });
+            let expected = Error::Failed("a test panics with ***".into());
+            let failed: Result<(), Error> = panics.join().expect("it is caught");
+            assert_eq!(failed, Err(expected.clone()));
+            assert_eq!(waits.join().expect("no panic"), Err(expected.clone()));
+            assert_eq!(shared.core.work().err(), Some(expected));
+        });
+    }
+
+    #[test]
+    fn a_start_that_is_awaited_after_the_engine_failed_rejects_with_the_reason() {
+        let shared = shared();
+        let lacking = Error::NoResources { reason: "no thread".into(), number: Some(11) };
+        shared.finish(&Err(lacking.clone()));
+        let (done, result) = mpsc::channel();
+        shared.started.wait(Box::new(move |result| done.send(result).expect("a receiver")));
+        assert_eq!(result.recv().expect("it is called"), Err(lacking.clone()));
+        assert_eq!(shared.core.with(|_, _| ()), Err(lacking));
     }
 }

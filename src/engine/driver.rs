@@ -1,9 +1,11 @@
 //! The engine's thread: sleeps until the core's next timer, carries out the core's actions, and reports its events.
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::exchange::exchange;
@@ -15,13 +17,17 @@ use super::list_update::ListUpdate;
 use super::report::{Observer, Report, Reporter};
 use super::shared::Shared;
 use super::state_file::StateFile;
+use super::workers::Workers;
 use crate::clock;
+use crate::config::{List, Network};
 use crate::error::Error;
 use crate::message::Message;
 use crate::protocol::{Action, Event};
 
-/// Most threads that look up names or wait for files, which may take long.
-const MAX_BLOCKING_THREADS: usize = 8;
+/// How long a start waits for the lookup of its own name.
+const OWN_NAME_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a start waits for the file of `NODE_EXTRA_CA_CERTS`.
+const CERTIFICATES_TIMEOUT: Duration = Duration::from_secs(5);
 
 struct Driver {
     shared: Arc<Shared>,
@@ -38,28 +44,42 @@ struct Clients {
     lists: ListClient,
 }
 
+/// The threads for calls that block.
+struct Threads {
+    names: Arc<Workers>,
+    files: Arc<Workers>,
+}
+
+impl Threads {
+    fn start() -> io::Result<Self> {
+        let start = |name| Workers::start(name).map(Arc::new);
+        Ok(Self { names: start("shazbot-names")?, files: start("shazbot-files")? })
+    }
+}
+
 /// Runs the engine until it has left, is stopped or has failed.
 pub fn run(shared: &Arc<Shared>, observer: Observer) {
     let mut reporter = Reporter::new(observer, &shared.redactor);
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        let mut builder = tokio::runtime::Builder::new_current_thread();
-        let runtime = builder.enable_all().max_blocking_threads(MAX_BLOCKING_THREADS).build();
-        let runtime = runtime.map_err(|_| Error::Failed)?;
-        let result = runtime.block_on(drive(shared, &mut reporter));
-        // Does not wait for name lookups: they cannot be interrupted.
-        runtime.shutdown_background();
-        result
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let (threads, runtime) = Threads::start()
+            .and_then(|threads| Ok((threads, runtime?)))
+            .map_err(|error| Error::no_resources(&error))?;
+        // Does not wait for calls that block: they cannot be interrupted.
+        runtime.block_on(drive(shared, &threads, &mut reporter))
     }));
-    let result = outcome.unwrap_or(Err(Error::Failed));
-    if result == Err(Error::Failed) {
-        reporter.failed();
+    let result = outcome.unwrap_or_else(|panic| Err(shared.core.panicked(&*panic)));
+    if let Err(error @ Error::Failed(_)) = &result {
+        reporter.failed(error);
     }
     shared.finish(&result);
 }
 
-async fn drive(shared: &Arc<Shared>, reporter: &mut Reporter<'_>) -> Result<(), Error> {
-    let mut driver = Driver::new(shared, reporter)?;
-    driver.load_state(reporter).await?;
+async fn drive(shared: &Arc<Shared>, threads: &Threads, reporter: &mut Reporter<'_>) -> Result<(), Error> {
+    let reading = extra_certificates(&shared.config.network, &threads.files);
+    let Some(certificates) = shared.core.unless_stopped(reading).await else { return Ok(()) };
+    let mut driver = Driver::new(shared, threads, certificates, reporter)?;
+    driver.load_state(threads, reporter).await?;
     while !shared.core.is_stopped() {
         let work = shared.core.work()?;
         for event in work.events {
@@ -75,22 +95,33 @@ async fn drive(shared: &Arc<Shared>, reporter: &mut Reporter<'_>) -> Result<(), 
     Ok(())
 }
 
+async fn extra_certificates(network: &Network, files: &Workers) -> Option<Result<Vec<u8>, String>> {
+    let path = network.extra_ca_certs.clone()?;
+    let read = clock::timeout(CERTIFICATES_TIMEOUT, files.run(move || std::fs::read(path))).await;
+    Some(read.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(|error| error.to_string()))
+}
+
 impl Driver {
-    fn new(shared: &Arc<Shared>, reporter: &Reporter<'_>) -> Result<Self, Error> {
+    fn new(
+        shared: &Arc<Shared>,
+        threads: &Threads,
+        certificates: Option<Result<Vec<u8>, String>>,
+        reporter: &Reporter<'_>,
+    ) -> Result<Self, Error> {
         let config = &shared.config;
         let invalid = |problem| Error::InvalidConfig(vec![problem]);
-        let (factory, warnings) = ClientFactory::new(&config.network).map_err(invalid)?;
+        let (factory, warnings) = ClientFactory::new(&config.network, &threads.names, certificates).map_err(invalid)?;
         let gossip = GossipClient::new(&factory, config).map_err(invalid)?;
         let lists = ListClient::new(&factory, &config.master_lists).map_err(invalid)?;
         reporter.warn(warnings);
         let weak = config.weak.iter();
         reporter.warn(weak.map(|weak| Report::warning("SHAZBOT_WEAK_SECRET", weak.clone())).collect());
-        let stores: Vec<_> =
-            config.master_lists.lists.iter().map(|list| Arc::new(ListStore::new(list.clone()))).collect();
+        let store = |list: &List| Arc::new(ListStore::new(list.clone(), &threads.files));
+        let stores: Vec<_> = config.master_lists.lists.iter().map(store).collect();
         Ok(Self {
             shared: Arc::clone(shared),
             clients: Arc::new(Clients { gossip, lists }),
-            state_file: config.state_file.clone().map(|path| Arc::new(StateFile::new(path))),
+            state_file: config.state_file.clone().map(|path| Arc::new(StateFile::new(path, &threads.files))),
             updates: stores.iter().map(|_| None).collect(),
             stores,
             tasks: JoinSet::new(),
@@ -98,9 +129,17 @@ impl Driver {
     }
 
     // Looks up our own name and reads the state. A stop interrupts both.
-    async fn load_state(&self, reporter: &Reporter<'_>) -> Result<(), Error> {
+    async fn load_state(&mut self, threads: &Threads, reporter: &Reporter<'_>) -> Result<(), Error> {
+        let (shared, names) = (Arc::clone(&self.shared), Arc::clone(&threads.names));
+        let (found, is_found) = oneshot::channel::<()>();
+        self.tasks.spawn(async move {
+            resolve_own_address(&shared.config, &names).await;
+            drop(found);
+            Ok(())
+        });
         let load = async {
-            resolve_own_address(&self.shared.config).await;
+            // It goes on looking if that takes longer.
+            let _ = clock::timeout(OWN_NAME_TIMEOUT, is_found).await;
             match &self.state_file {
                 Some(file) => Some((file, file.read().await)),
                 None => None,
@@ -158,8 +197,10 @@ impl Driver {
             () = self.shared.core.woken() => {}
             () = clock::sleep(timer.unwrap_or(Duration::MAX)) => {}
             Some(ended) = self.tasks.join_next() => match ended {
-                Err(error) if error.is_panic() => return Err(Error::Failed),
-                _ => {}
+                // An update that was replaced by a newer one.
+                Err(error) if error.is_cancelled() => {}
+                Err(error) => return Err(self.shared.core.panicked(&*error.into_panic())),
+                Ok(_) => {}
             },
         }
         Ok(())

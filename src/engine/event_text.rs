@@ -129,6 +129,13 @@ fn exchange_failed(url: &ServerUrl, error: &ExchangeError) -> Text {
             let message = format!("{url} belongs to another cluster. {why}");
             warning_once("SHAZBOT_WRONG_CLUSTER", url.to_string(), repeated, message)
         }
+        ExchangeError::Local(why) => {
+            let message = format!(
+                "gossip with {url} is not possible, this process or machine lacks resources: {why}. It is tried again. If \
+                 it lasts, raise the limits (ulimit -n, ulimit -u, the container's), or find out what uses them up"
+            );
+            warning_once("SHAZBOT_NO_RESOURCES", String::new(), repeated, message)
+        }
         ExchangeError::Refused(_)
         | ExchangeError::NotReady(_)
         | ExchangeError::Unreachable(_)

@@ -1,31 +1,63 @@
 //! `LockedFile`: reads and replaces a file with a list of servers, a master list or the state, without blocking the engine.
+//!
+//! Others may be able to write to the folder. So nothing beside the file is opened through a symbolic link, no file that
+//! exists is truncated, and what only this user needs has the mode 0600.
 
 use std::ffi::OsString;
-use std::fs::{self, File, TryLockError};
+use std::fmt::Write as _;
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::workers::Workers;
 use crate::clock;
 
 /// How often a lock that another process holds is tried again: an update takes about a millisecond.
 const LOCK_POLL: Duration = Duration::from_millis(10);
 
 /// The right to update a file: no other process has it until this is dropped.
-pub struct Lock(#[allow(dead_code, reason = "dropping it releases the lock")] File);
+pub struct Lock {
+    file: Option<File>,
+    workers: Arc<Workers>,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        self.workers.drop_later(self.file.take());
+    }
+}
+
+/// Why the right to update a file was not obtained.
+pub struct LockError {
+    /// Another process has it.
+    pub is_held: bool,
+    /// In words.
+    pub why: String,
+}
 
 /// A file with at most one access at a time: a volume that hangs blocks one thread, however often it is tried.
 pub struct LockedFile {
     path: PathBuf,
+    // Whether only this user may read it, whatever its present mode is.
+    is_private: bool,
     turn: Arc<Semaphore>,
+    workers: Arc<Workers>,
 }
 
 impl LockedFile {
-    pub fn new(path: PathBuf) -> Self {
-        Self { path, turn: Arc::new(Semaphore::new(1)) }
+    /// A file that keeps its mode.
+    pub fn new(path: PathBuf, workers: &Arc<Workers>) -> Self {
+        Self { path, is_private: false, turn: Arc::new(Semaphore::new(1)), workers: Arc::clone(workers) }
+    }
+
+    /// A file that only this user may read.
+    pub fn new_private(path: PathBuf, workers: &Arc<Workers>) -> Self {
+        Self { is_private: true, ..Self::new(path, workers) }
     }
 
     pub fn path(&self) -> &Path {
@@ -34,51 +66,80 @@ impl LockedFile {
 
     /// Waits for the right to update the file. The lock is on a second file, `NAME.lock`, because an update replaces the
     /// file itself.
-    pub async fn lock(&self, timeout: Duration) -> Result<Lock, String> {
-        let lock = async {
-            let path = with_suffix(&self.path, ".lock");
-            let file = self.blocking(move || File::create(&path).map_err(|error| not_created(&path, &error))).await?;
-            loop {
-                match file.try_lock() {
-                    Ok(()) => return Ok(Lock(file)),
-                    Err(TryLockError::WouldBlock) => clock::sleep(LOCK_POLL).await,
-                    Err(TryLockError::Error(error)) => return Err(error),
-                }
+    pub async fn lock(&self, timeout: Duration) -> Result<Lock, LockError> {
+        let path = with_suffix(&self.path, ".lock");
+        let mut is_held = false;
+        let locked = clock::timeout(timeout, self.acquire(path.clone(), &mut is_held)).await;
+        let why = match locked {
+            Ok(Ok(lock)) => return Ok(lock),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) if is_held => {
+                return Err(LockError { is_held, why: format!("another process holds its lock, {}", path.display()) });
             }
+            Err(_) => no_answer(),
         };
-        within(timeout, lock).await
+        Err(LockError { is_held: false, why })
+    }
+
+    async fn acquire(&self, path: PathBuf, is_held: &mut bool) -> io::Result<Lock> {
+        let list = self.path.clone();
+        let open = move || open_lock(&path, &list).map_err(|error| not_opened(&path, &error));
+        let mut lock = Lock { file: Some(self.blocking(open).await?), workers: Arc::clone(&self.workers) };
+        loop {
+            let attempt = move || {
+                let outcome = lock.file.as_ref().map_or(Ok(()), File::try_lock);
+                Ok((lock, outcome))
+            };
+            let (tried, outcome) = self.blocking(attempt).await?;
+            lock = tried;
+            match outcome {
+                Ok(()) => return Ok(lock),
+                Err(TryLockError::WouldBlock) => *is_held = true,
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+            clock::sleep(LOCK_POLL).await;
+        }
     }
 
     /// Reads up to `most` bytes. A file that does not exist is empty.
     pub async fn read(&self, most: usize, timeout: Duration) -> Result<Vec<u8>, String> {
         let path = self.path.clone();
-        let read = self.blocking(move || {
-            let file = match File::open(path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-                opened => opened?,
-            };
-            let mut content = Vec::new();
-            file.take(most as u64 + 1).read_to_end(&mut content)?;
-            if content.len() > most { Err(io::Error::other("it is too large")) } else { Ok(content) }
-        });
-        within(timeout, read).await
+        within(timeout, self.blocking(move || read(&path, most))).await
     }
 
-    /// Replaces the whole file: a reader sees either the old or the new one. Holds a lock until that is done, even if the
-    /// caller stops waiting earlier.
-    pub async fn replace(&self, content: Vec<u8>, lock: Option<Lock>, timeout: Duration) -> Result<(), String> {
-        let (path, temporary) = (self.path.clone(), with_suffix(&self.path, ".new"));
+    /// Replaces the whole file: a reader sees either the old or the new one. Only if it still has the content `unchanged`,
+    /// where that is given: the result is false if it has not. Holds a lock until that is done, even if the caller stops
+    /// waiting earlier.
+    pub async fn replace(
+        &self,
+        content: Vec<u8>,
+        lock: Option<Lock>,
+        unchanged: Option<Vec<u8>>,
+        timeout: Duration,
+    ) -> Result<bool, String> {
+        let (path, is_private) = (self.path.clone(), self.is_private);
         let replaced = self.blocking(move || {
             let _lock = lock;
-            let mut file = File::create(&temporary).map_err(|error| not_created(&temporary, &error))?;
-            file.write_all(&content)?;
-            if let Ok(old) = fs::metadata(&path) {
-                file.set_permissions(old.permissions())?;
+            let mode = if is_private { Some(PRIVATE) } else { own_mode(&path) };
+            let temporary = Temporary::create(&path, mode)?;
+            temporary.fill(&content, mode)?;
+            if let Some(expected) = unchanged
+                && read(&path, expected.len()).ok().is_none_or(|present| present != expected)
+            {
+                return Ok(false);
             }
-            file.sync_all()?;
-            fs::rename(&temporary, &path)
+            temporary.rename(&path).map(|()| true)
         });
         within(timeout, replaced).await
+    }
+
+    #[cfg(test)]
+    pub async fn hang(&self, until: impl FnOnce() + Send + 'static) {
+        let act = || {
+            until();
+            Ok(())
+        };
+        let _ = self.blocking(act).await;
     }
 
     // On a thread of its own: a volume may hang, and the engine's thread must not.
@@ -89,21 +150,152 @@ impl LockedFile {
             let _turn = turn;
             act()
         };
-        tokio::task::spawn_blocking(act).await?
+        self.workers.run(act).await
     }
+}
+
+/// The mode of what only this user needs.
+const PRIVATE: u32 = 0o600;
+
+/// A file that takes another's place. Its name is unpredictable, and it is removed unless it has taken that place.
+struct Temporary {
+    file: File,
+    path: PathBuf,
+}
+
+impl Temporary {
+    fn create(path: &Path, mode: Option<u32>) -> io::Result<Self> {
+        let mut random = [0; 8];
+        SystemRandom::new().fill(&mut random).map_err(|_| io::Error::other("the system has no random numbers"))?;
+        let mut suffix = String::from(".");
+        random.iter().try_for_each(|byte| write!(suffix, "{byte:02x}")).map_err(io::Error::other)?;
+        let path = with_suffix(path, &(suffix + ".new"));
+        let mut options = OpenOptions::new();
+        // Fails if there is anything of that name, a link too.
+        options.write(true).create_new(true);
+        if mode.is_some() {
+            restrict(&mut options, PRIVATE);
+        }
+        let file = options.open(&path).map_err(|error| not_opened(&path, &error))?;
+        Ok(Self { file, path })
+    }
+
+    fn fill(&self, content: &[u8], mode: Option<u32>) -> io::Result<()> {
+        (&self.file).write_all(content)?;
+        if let Some(mode) = mode {
+            set_mode(&self.file, mode)?;
+        }
+        self.file.sync_all()
+    }
+
+    fn rename(self, path: &Path) -> io::Result<()> {
+        fs::rename(&self.path, path)
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // Nothing of this name is left after it was renamed.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+// Those who may write to the list may hold its lock.
+fn open_lock(path: &Path, list: &Path) -> io::Result<File> {
+    let is_shared = own_mode(list).is_some_and(|mode| mode & 0o020 != 0);
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    restrict(&mut options, PRIVATE);
+    match options.clone().create_new(true).open(path) {
+        Ok(file) => {
+            if is_shared {
+                set_mode(&file, PRIVATE | 0o060)?;
+            }
+            Ok(file)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            #[cfg(not(unix))]
+            if fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) {
+                return Err(io::Error::other("it is a symbolic link, remove it"));
+            }
+            regular(options.open(path)?)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+// Sets the mode of a file that is created. Links are not followed, and a pipe does not block.
+#[cfg(unix)]
+fn restrict(options: &mut OpenOptions, mode: u32) {
+    use std::os::unix::fs::OpenOptionsExt;
+    options.mode(mode).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+}
+
+#[cfg(not(unix))]
+fn restrict(_: &mut OpenOptions, _: u32) {}
+
+#[cfg(unix)]
+fn set_mode(file: &File, mode: u32) -> io::Result<()> {
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+fn set_mode(_: &File, _: u32) -> io::Result<()> {
+    Ok(())
+}
+
+// The mode of a regular file that is there.
+#[cfg(unix)]
+fn own_mode(path: &Path) -> Option<u32> {
+    use std::os::unix::fs::PermissionsExt;
+    let found = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)?;
+    Some(found.permissions().mode() & 0o777)
+}
+
+#[cfg(not(unix))]
+fn own_mode(_: &Path) -> Option<u32> {
+    None
+}
+
+fn regular(file: File) -> io::Result<File> {
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is not a regular file")) }
+}
+
+// Follows links: an orchestrator may mount the file as one.
+fn read(path: &Path, most: usize) -> io::Result<Vec<u8>> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
+    let file = match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        opened => regular(opened?)?,
+    };
+    let mut content = Vec::new();
+    file.take(most as u64 + 1).read_to_end(&mut content)?;
+    if content.len() > most { Err(io::Error::other("it is too large")) } else { Ok(content) }
 }
 
 async fn within<T>(timeout: Duration, access: impl Future<Output = io::Result<T>>) -> Result<T, String> {
     match clock::timeout(timeout, access).await {
         Ok(result) => result.map_err(|error| error.to_string()),
-        Err(_) => Err("the file did not answer in time".into()),
+        Err(_) => Err(no_answer()),
     }
 }
 
+fn no_answer() -> String {
+    "the file did not answer in time".into()
+}
+
 // Names the path: these files are not the one that is configured. A missing file is created, a missing folder is not.
-fn not_created(path: &Path, error: &io::Error) -> io::Error {
+fn not_opened(path: &Path, error: &io::Error) -> io::Error {
+    #[cfg(unix)]
+    let is_link = error.raw_os_error() == Some(libc::ELOOP);
+    #[cfg(not(unix))]
+    let is_link = false;
     let why = match path.parent() {
         Some(folder) if error.kind() == io::ErrorKind::NotFound => format!("there is no folder {}", folder.display()),
+        _ if is_link => format!("{}: it is a symbolic link, remove it", path.display()),
         _ => format!("{}: {error}", path.display()),
     };
     io::Error::new(error.kind(), why)

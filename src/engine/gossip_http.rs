@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::http::{ClientFactory, MAX_RESPONSE, Proxies, Resolver, cause, header_value, read_up_to};
+use super::shortage::shortage_behind;
 use crate::auth::Secret;
 use crate::clock;
 use crate::config::Config;
@@ -44,7 +45,7 @@ pub struct GossipClient {
 
 impl GossipClient {
     pub fn new(factory: &ClientFactory<'_>, config: &Config) -> Result<Self, String> {
-        let resolver = Resolver::for_servers(&config.origins, &factory.proxies);
+        let resolver = Resolver::for_servers(&config.origins, factory.names, &factory.proxies);
         Ok(Self {
             pooled: factory.build(Policy::none(), &resolver, usize::MAX)?,
             unpooled: factory.build(Policy::none(), &resolver, 0)?,
@@ -99,7 +100,9 @@ impl GossipClient {
 
     fn exchange_error(&self, error: &reqwest::Error) -> ExchangeError {
         let text = || self.proxies.explain(error.url(), cause(error));
-        if error.is_timeout() {
+        if let Some(shortage) = shortage_behind(error) {
+            ExchangeError::Local(shortage.to_string())
+        } else if error.is_timeout() {
             ExchangeError::TimedOut
         } else if !error.is_connect() {
             ExchangeError::Other(text())

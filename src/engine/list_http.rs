@@ -72,7 +72,7 @@ impl ListClient {
         if let Some(auth) = &config.update_auth {
             update_headers.insert(AUTHORIZATION, header_value(auth));
         }
-        let resolver = Resolver::for_lists(&config.lists, &factory.proxies);
+        let resolver = Resolver::for_lists(&config.lists, factory.names, &factory.proxies);
         Ok(Self {
             get: factory.build(to_lists(), &resolver, usize::MAX)?,
             put: factory.build(within_origin(), &resolver, usize::MAX)?,

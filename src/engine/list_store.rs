@@ -1,13 +1,15 @@
 //! `ListStore`: reads and writes one master list, in a file or over HTTP, without overwriting what others have written.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use url::Url;
 
-use super::file::{Lock, LockedFile};
+use super::file::{Lock, LockError, LockedFile};
 use super::http::MAX_RESPONSE;
 use super::list_http::{Document, ListClient, PutError, Version};
+use super::workers::Workers;
+use crate::clock;
 use crate::config::{List, Location};
 use crate::error::Error;
 use crate::protocol::WriteError;
@@ -17,6 +19,9 @@ const PREVIEW: usize = 15;
 /// How many conditional writes of the same version a store may refuse. Then it returns another version to readers than it
 /// compares with, for example behind a proxy that changes tags.
 const MAX_REFUSED: u32 = 3;
+/// How long, and in how many tries, another process may hold the lock of a file before it is written without: that process
+/// hangs, since an update takes milliseconds.
+pub const LOCK_PATIENCE: (Duration, u32) = (Duration::from_secs(5 * 60), 5);
 
 pub struct ListStore {
     list: List,
@@ -39,6 +44,8 @@ struct Seen {
     refused: Option<(Version, u32)>,
     // Whether conditional writes do not work.
     is_unconditional: bool,
+    // Since when another process holds the lock of the file, and in how many tries in a row.
+    locked: Option<(Instant, u32)>,
 }
 
 /// A list as it was read.
@@ -55,14 +62,18 @@ pub struct Content {
 enum Guard {
     Nothing,
     Lock(Lock),
+    /// Another process has held the lock for so long that the write only makes sure that the file has not changed.
+    LockIgnored,
+    /// The file cannot be written, in words.
+    NotLocked(String),
     Version(Version),
 }
 
 impl ListStore {
-    pub fn new(list: List) -> Self {
+    pub fn new(list: List, files: &Arc<Workers>) -> Self {
         let target = |location: &Location| match location {
             Location::Http(url) => Target::Http(url.clone()),
-            Location::File(path) => Target::File(LockedFile::new(path.clone())),
+            Location::File(path) => Target::File(LockedFile::new(path.clone(), files)),
         };
         Self { read: target(&list.read), write: target(&list.write), list, seen: Mutex::default() }
     }
@@ -78,8 +89,8 @@ impl ListStore {
     ) -> Result<Content, String> {
         let mut guard = Guard::Nothing;
         if let (Target::File(file), true) = (&self.write, write) {
-            let lock = file.lock(timeout).await;
-            guard = Guard::Lock(lock.map_err(|error| format!("{} cannot be written: {error}", self.list.write))?);
+            // A list that cannot be written can still be read.
+            guard = self.on_lock(file.lock(timeout / 2).await);
         }
         let failed = |error| format!("{} cannot be read: {error}", self.list.read);
         match &self.read {
@@ -96,6 +107,30 @@ impl ListStore {
                     ..self.content(document, write, guard)
                 }))
             }
+        }
+    }
+
+    fn on_lock(&self, lock: Result<Lock, LockError>) -> Guard {
+        let LockError { is_held, why } = match lock {
+            Ok(lock) => {
+                self.seen().locked = None;
+                return Guard::Lock(lock);
+            }
+            Err(error) => error,
+        };
+        if !is_held {
+            return Guard::NotLocked(why);
+        }
+        let mut seen = self.seen();
+        let (since, tries) = seen.locked.take().unwrap_or((Instant::now(), 0));
+        let tries = tries + 1;
+        seen.locked = Some((since, tries));
+        let (patience, most) = LOCK_PATIENCE;
+        let is_same_file = self.list.read == self.list.write;
+        if is_same_file && since.elapsed() >= clock::real(patience) && tries >= most {
+            Guard::LockIgnored
+        } else {
+            Guard::NotLocked(why)
         }
     }
 
@@ -138,13 +173,25 @@ impl ListStore {
         let failed = |error| WriteError::Failed(format!("{} cannot be written: {error}", self.list.write));
         match (&self.write, read.guard) {
             (Target::File(file), Guard::Lock(lock)) => {
-                file.replace(json, Some(lock), timeout).await.map(|()| true).map_err(failed)
+                // Not only where the lock was ignored: then it is ignored by others too.
+                let unchanged = read.json.filter(|_| self.list.read == self.list.write);
+                let is_written = file.replace(json, Some(lock), unchanged, timeout).await.map_err(failed)?;
+                if is_written { Ok(true) } else { Err(WriteError::Conflict) }
             }
+            (Target::File(file), Guard::LockIgnored) => {
+                let is_written = file.replace(json, None, read.json, timeout).await.map_err(failed)?;
+                if is_written { Ok(false) } else { Err(WriteError::Conflict) }
+            }
+            (Target::File(_), Guard::NotLocked(why)) => Err(failed(why)),
             (Target::File(_), Guard::Nothing | Guard::Version(_)) => Err(failed("its lock is not held".into())),
-            (Target::Http(url), Guard::Nothing | Guard::Lock(_)) => match client.put(url, None, json, timeout).await {
-                Ok(()) => Ok(false),
-                Err(PutError::Conflict(why) | PutError::Unsupported(why) | PutError::Failed(why)) => Err(failed(why)),
-            },
+            (Target::Http(url), Guard::Nothing | Guard::Lock(_) | Guard::LockIgnored | Guard::NotLocked(_)) => {
+                match client.put(url, None, json, timeout).await {
+                    Ok(()) => Ok(false),
+                    Err(PutError::Conflict(why) | PutError::Unsupported(why) | PutError::Failed(why)) => {
+                        Err(failed(why))
+                    }
+                }
+            }
             (Target::Http(url), Guard::Version(version)) => {
                 match client.put(url, Some(&version), json, timeout).await {
                     Ok(()) => {
@@ -179,6 +226,13 @@ impl ListStore {
         }
         seen.is_unconditional |= times >= MAX_REFUSED;
         Ok(())
+    }
+
+    #[cfg(test)]
+    pub fn set_locked_since(&self, since: Instant) {
+        if let Some(locked) = &mut self.seen().locked {
+            locked.0 = since;
+        }
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {

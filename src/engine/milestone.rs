@@ -7,29 +7,41 @@ use crate::error::Error;
 /// Called once, when a start or a leave is over.
 pub type Done = Box<dyn FnOnce(Result<(), Error>) + Send>;
 
-/// The callbacks that wait. None once it has happened.
-pub struct Milestone(Mutex<Option<Vec<Done>>>);
+pub struct Milestone(Mutex<Progress>);
+
+enum Progress {
+    /// The callbacks that wait.
+    Ahead(Vec<Done>),
+    /// It has happened, with this result.
+    Reached(Result<(), Error>),
+}
 
 impl Milestone {
     pub fn new() -> Self {
-        Self(Mutex::new(Some(Vec::new())))
+        Self(Mutex::new(Progress::Ahead(Vec::new())))
     }
 
     /// Calls `done` when it happens, or at once if it has.
     pub fn wait(&self, done: Done) {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(waiting) = waiting.as_mut() {
-            waiting.push(done);
-        } else {
-            drop(waiting);
-            done(Ok(()));
+        let mut progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *progress {
+            Progress::Ahead(waiting) => waiting.push(done),
+            Progress::Reached(result) => {
+                let result = result.clone();
+                drop(progress);
+                done(result);
+            }
         }
     }
 
     /// It has happened. Does nothing the second time.
     pub fn reach(&self, result: &Result<(), Error>) {
-        let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        for done in waiting.into_iter().flatten() {
+        let mut progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Progress::Ahead(waiting) = &mut *progress else { return };
+        let waiting = std::mem::take(waiting);
+        *progress = Progress::Reached(result.clone());
+        drop(progress);
+        for done in waiting {
             done(result.clone());
         }
     }

@@ -9,6 +9,7 @@
 //! | what it carries out | `exchange.rs`, `list_update.rs` |
 //! | shared state | `shared.rs`, `core_lock.rs`, `milestone.rs`, `stats.rs` |
 //! | access to lists and peers | `list_store.rs`, `state_file.rs`, `gossip_http.rs`, `list_http.rs`, `file.rs` |
+//! | threads for what blocks | `workers.rs`, `shortage.rs` |
 //! | clients | `http/` |
 //! | text for people | `report.rs`, `event_text.rs`, `redact.rs` |
 
@@ -17,6 +18,8 @@ mod driver;
 mod event_text;
 mod exchange;
 mod file;
+#[cfg(test)]
+mod file_tests;
 mod gossip_http;
 mod http;
 mod inbound;
@@ -29,8 +32,10 @@ mod races;
 mod redact;
 mod report;
 mod shared;
+mod shortage;
 mod state_file;
 mod stats;
+mod workers;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -64,10 +69,8 @@ impl Engine {
         let for_thread = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("clustershazbot".into());
         let spawned = thread.spawn(move || driver::run(&for_thread, observer));
-        if spawned.is_err() {
-            shared.finish(&Err(Error::Failed));
-        }
-        Self { shared, thread: spawned.ok() }
+        let thread = spawned.map_err(|error| shared.finish(&Err(Error::no_resources(&error)))).ok();
+        Self { shared, thread }
     }
 
     /// Calls `started` after the first gossip round, or at once if that is over.

@@ -1,5 +1,6 @@
 //! Two servers write one list at the same time, on a real store: `__test__/stores.test.js` runs this.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::http::ClientFactory;
@@ -8,6 +9,7 @@ use super::list_store::{Content, ListStore};
 use super::list_update::ListUpdate;
 use super::random_seed;
 use super::shared::Shared;
+use super::workers::Workers;
 use crate::clock::Clock;
 use crate::config::{Config, Environment, Location};
 use crate::protocol::Action;
@@ -61,9 +63,10 @@ async fn run(shared: &Shared, client: &ListClient, store: &ListStore) {
 async fn race(number: usize) {
     let [one, other] = ["one", "other"].map(|name| shared(&format!("http://{name}-{number}.test/")));
     let lists = &one.config.master_lists;
-    let (factory, _) = ClientFactory::new(&one.config.network).expect("no proxies");
+    let workers = Arc::new(Workers::start("test").expect("a thread"));
+    let (factory, _) = ClientFactory::new(&one.config.network, &workers, None).expect("no proxies");
     let client = ListClient::new(&factory, lists).expect("a client");
-    let store = || ListStore::new(lists.lists[0].clone());
+    let store = || ListStore::new(lists.lists[0].clone(), &workers);
     let Location::Http(url) = &lists.lists[0].write else { panic!("the list is in a file") };
     let empty = client.put(url, None, br#"{"online":[]}"#.to_vec(), RACE).await;
     assert!(empty.is_ok(), "an empty list");

@@ -55,8 +55,9 @@ impl<'a> Reporter<'a> {
     }
 
     /// The engine has failed.
-    pub fn failed(&self) {
-        self.send(Report::warning(Error::Failed.code(), Error::Failed.to_string()));
+    pub fn failed(&self, error: &Error) {
+        let cause = error.cause().map(|(cause, _)| format!(" ({cause})")).unwrap_or_default();
+        self.send(Report::warning(error.code(), format!("{error}{cause}")));
     }
 
     /// Reports an event of the core. A warning that repeats for the same subject becomes a log record, or nothing.

@@ -1,5 +1,7 @@
 //! `Shared`: what the engine's thread and the threads that call the engine share.
 
+use std::sync::Arc;
+
 use super::core_lock::CoreLock;
 use super::milestone::Milestone;
 use super::redact::Redactor;
@@ -14,7 +16,7 @@ use crate::server_url::ServerUrl;
 pub struct Shared {
     pub core: CoreLock,
     pub stats: ExchangeStats,
-    pub redactor: Redactor,
+    pub redactor: Arc<Redactor>,
     pub config: Config,
     /// The first gossip round is over.
     pub started: Milestone,
@@ -24,10 +26,11 @@ pub struct Shared {
 
 impl Shared {
     pub fn new(config: Config, clock: Clock, seed: u64) -> Self {
+        let redactor = Arc::new(Redactor::new(&config));
         Self {
-            core: CoreLock::new(clock, |now| Core::new(&config.settings, now, seed)),
+            core: CoreLock::new(clock, Arc::clone(&redactor), |now| Core::new(&config.settings, now, seed)),
             stats: ExchangeStats::default(),
-            redactor: Redactor::new(&config),
+            redactor,
             started: Milestone::new(),
             left: Milestone::new(),
             config,
@@ -41,8 +44,8 @@ impl Shared {
 
     /// The engine has ended: calls everything that still waits.
     pub fn finish(&self, result: &Result<(), Error>) {
-        if result.is_err() {
-            self.core.fail();
+        if let Err(error) = result {
+            self.core.fail(error.clone());
         }
         self.started.reach(result);
         self.left.reach(&Ok(()));

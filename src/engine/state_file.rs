@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::file::LockedFile;
 use super::http::MAX_RESPONSE;
+use super::workers::Workers;
 use crate::message::Message;
 
 /// How long a start waits for the state, and how long saving it may take.
@@ -15,8 +17,8 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 pub struct StateFile(LockedFile);
 
 impl StateFile {
-    pub fn new(path: PathBuf) -> Self {
-        Self(LockedFile::new(path))
+    pub fn new(path: PathBuf, workers: &Arc<Workers>) -> Self {
+        Self(LockedFile::new_private(path, workers))
     }
 
     /// Its content. Empty if it does not exist.
@@ -25,8 +27,8 @@ impl StateFile {
     }
 
     pub async fn save(&self, state: &Message) -> Result<(), String> {
-        let saved = self.0.replace(state.to_master_list(), None, TIMEOUT).await;
-        saved.map_err(|error| format!("{self} cannot be written: {error}"))
+        let saved = self.0.replace(state.to_master_list(), None, None, TIMEOUT).await;
+        saved.map(|_| ()).map_err(|error| format!("{self} cannot be written: {error}"))
     }
 }
 

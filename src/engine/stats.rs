@@ -43,7 +43,7 @@ impl ExchangeStats {
             Err(ExchangeError::TimedOut) => 2,
             Err(ExchangeError::Unreachable(_) | ExchangeError::NotReady(_)) => 3,
             Err(ExchangeError::SecretRejected | ExchangeError::WrongCluster(_)) => 4,
-            Err(ExchangeError::Other(_) | ExchangeError::Busy) => 5,
+            Err(ExchangeError::Other(_) | ExchangeError::Local(_) | ExchangeError::Busy) => 5,
         };
         self.with(|totals| {
             totals.outcomes[outcome] += 1;

@@ -70,6 +70,9 @@ pub enum ExchangeError {
     Busy,
     /// No response in time.
     TimedOut,
+    /// This process or machine lacked what an exchange needs, such as a file descriptor, in words. It says nothing of the
+    /// peer.
+    Local(String),
     /// The peer rejected our secret.
     SecretRejected,
     /// The peer belongs to another cluster, in words.
@@ -84,6 +87,7 @@ impl fmt::Display for ExchangeError {
             Self::Refused(why)
             | Self::NotReady(why)
             | Self::Unreachable(why)
+            | Self::Local(why)
             | Self::WrongCluster(why)
             | Self::Other(why) => f.write_str(why),
             Self::Busy => f.write_str("it handles no more messages at present"),

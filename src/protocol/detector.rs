@@ -76,6 +76,7 @@ impl Failures {
             ExchangeError::TimedOut | ExchangeError::Unreachable(_) => Self { refused: false, silent: true },
             ExchangeError::NotReady(_)
             | ExchangeError::Busy
+            | ExchangeError::Local(_)
             | ExchangeError::SecretRejected
             | ExchangeError::WrongCluster(_)
             | ExchangeError::Other(_) => Self { refused: false, silent: false },
@@ -237,6 +238,11 @@ impl FailureDetector {
             suspicion.failures.refused &= refused;
             suspicion.failures.silent &= silent;
         }
+    }
+
+    /// We cannot try a suspect again, nor ask others: nothing more is known of it than before. The next round probes it.
+    pub fn on_retry_impossible(&mut self, url: &ServerUrl) {
+        self.suspicions.remove(url);
     }
 
     /// The next suspect about which something must be done now, if there is any.

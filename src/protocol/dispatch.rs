@@ -110,6 +110,13 @@ impl Core {
             Ok(response) => self.on_response(&exchange, &response, now),
             // It is up, although it says nothing of its list.
             Err(ExchangeError::Busy) => self.detector.on_alive(&exchange.to),
+            // It says nothing of the peer.
+            Err(error @ ExchangeError::Local(_)) => {
+                if exchange.purpose == Purpose::SuspectRetry {
+                    self.detector.on_retry_impossible(&exchange.to);
+                }
+                self.out.report(Event::ExchangeFailed(exchange.to, error));
+            }
             Err(error) => {
                 self.discovery.on_failure(&exchange.to);
                 self.members.on_failure(&exchange.to);

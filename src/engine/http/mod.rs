@@ -13,6 +13,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Proxy};
 
 use super::report::Report;
+use super::workers::Workers;
 use crate::clock;
 use crate::config::Network;
 
@@ -27,17 +28,23 @@ const IDLE: Duration = Duration::from_secs(4);
 /// Builds clients that share the settings of TLS and proxies.
 pub struct ClientFactory<'a> {
     network: &'a Network,
+    pub names: &'a Arc<Workers>,
     certificates: Vec<Certificate>,
     pub proxies: Arc<Proxies>,
 }
 
 impl<'a> ClientFactory<'a> {
-    /// Also returns warnings for the operator. The error names the variable that is wrong.
-    pub fn new(network: &'a Network) -> Result<(Self, Vec<Report>), String> {
+    /// `names` looks up names, and `extra` is the content of `NODE_EXTRA_CA_CERTS`. Also returns warnings for the operator.
+    /// The error names the variable that is wrong.
+    pub fn new(
+        network: &'a Network,
+        names: &'a Arc<Workers>,
+        extra: Option<Result<Vec<u8>, String>>,
+    ) -> Result<(Self, Vec<Report>), String> {
         // Fails if another engine of this process has done it.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut warnings = Vec::new();
-        let certificates = tls::trusted(network, &mut warnings);
+        let certificates = tls::trusted(network, extra, &mut warnings);
         if network.accept_any_certificate {
             warnings.push(Report::warning(
                 "SHAZBOT_TLS_UNVERIFIED",
@@ -47,7 +54,7 @@ impl<'a> ClientFactory<'a> {
             ));
         }
         let proxies = Arc::new(Proxies::new(network)?);
-        Ok((Self { network, certificates, proxies }, warnings))
+        Ok((Self { network, names, certificates, proxies }, warnings))
     }
 
     /// Builds a client that follows redirects by `redirects` and looks up names by `resolver`. `max_idle` is how many idle
@@ -61,6 +68,7 @@ impl<'a> ClientFactory<'a> {
             .redirect(redirects)
             // A Referer would show a presigned URL to the target of a redirect.
             .referer(false)
+            // reqwest's own would use the threads of tokio.
             .dns_resolver(Arc::new(resolver.clone()))
             // Otherwise reqwest would obey the proxy variables even if Node does not.
             .no_proxy()

@@ -1,26 +1,28 @@
 //! Resolves the names of servers and of stores, and refuses addresses that must not be contacted.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use tokio::net::lookup_host;
 use url::Url;
 
+use super::super::shortage::{hidden_shortage, is_shortage};
+use super::super::workers::Workers;
 use super::proxy::Proxies;
 use crate::address;
 use crate::clock;
 use crate::config::{Config, List, Location};
 use crate::origins::Origins;
 
-/// How long a start waits for the lookup of its own name.
-const OWN_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long until a lookup that a shortage prevented is tried again.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// The system's resolver, without the addresses that must not be contacted.
 #[derive(Clone)]
 pub struct Resolver {
+    names: Arc<Workers>,
     check: Arc<CheckAddress>,
     // Proxies may be anywhere: they come from the program's own environment.
     proxies: Arc<[String]>,
@@ -30,13 +32,14 @@ type CheckAddress = dyn Fn(&str, IpAddr) -> Result<(), &'static str> + Send + Sy
 
 impl Resolver {
     /// For gossip: only addresses that a server of the cluster may have.
-    pub fn for_servers(origins: &Arc<Origins>, proxies: &Proxies) -> Self {
+    pub fn for_servers(origins: &Arc<Origins>, names: &Arc<Workers>, proxies: &Proxies) -> Self {
         let origins = Arc::clone(origins);
-        Self { check: Arc::new(move |_, address| origins.check_address(address)), proxies: proxies.hosts().into() }
+        let check = Arc::new(move |_: &str, address| origins.check_address(address));
+        Self { names: Arc::clone(names), check, proxies: proxies.hosts().into() }
     }
 
     /// For master lists. A list may be at a loopback address, but a redirect must not lead there from elsewhere.
-    pub fn for_lists(lists: &[List], proxies: &Proxies) -> Self {
+    pub fn for_lists(lists: &[List], names: &Arc<Workers>, proxies: &Proxies) -> Self {
         let locations = lists.iter().flat_map(|list| [&list.read, &list.write]);
         let urls = locations.filter_map(|it| if let Location::Http(url) = it { Some(url) } else { None });
         let is_loopback = urls.clone().any(address::is_loopback_host);
@@ -50,7 +53,7 @@ impl Resolver {
                 Ok(())
             }
         };
-        Self { check: Arc::new(check), proxies: proxies.hosts().into() }
+        Self { names: Arc::clone(names), check: Arc::new(check), proxies: proxies.hosts().into() }
     }
 
     fn allowed(
@@ -76,20 +79,33 @@ impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let resolver = self.clone();
         Box::pin(async move {
-            let found = lookup_host((name.as_str(), 0)).await?;
-            let allowed = resolver.allowed(name.as_str(), found).map_err(io::Error::other)?;
+            let found = look_up(&resolver.names, name.as_str()).await?;
+            let allowed = resolver.allowed(name.as_str(), found.into_iter()).map_err(io::Error::other)?;
             let addresses: Addrs = Box::new(allowed.into_iter());
             Ok(addresses)
         })
     }
 }
 
+async fn look_up(names: &Workers, name: &str) -> io::Result<Vec<SocketAddr>> {
+    let name = name.to_owned();
+    let look_up = move || match (name.as_str(), 0).to_socket_addrs() {
+        Ok(addresses) => Ok(addresses.collect()),
+        Err(error) => Err(hidden_shortage().unwrap_or(error)),
+    };
+    names.run(look_up).await
+}
+
 /// Resolves our own base URL: only a server at a loopback address may list others there.
-pub async fn resolve_own_address(config: &Config) {
+pub async fn resolve_own_address(config: &Config, names: &Workers) {
     let own = Url::parse(config.settings.base_url.as_str()).ok();
     let Some(name) = own.as_ref().and_then(Url::domain) else { return };
-    if let Ok(Ok(addresses)) = clock::timeout(OWN_TIMEOUT, lookup_host((name, 0))).await {
-        addresses.for_each(|address| config.origins.add_own_address(address.ip()));
+    loop {
+        match look_up(names, name).await {
+            Ok(addresses) => return addresses.iter().for_each(|it| config.origins.add_own_address(it.ip())),
+            Err(error) if is_shortage(&error) => clock::sleep(RETRY).await,
+            Err(_) => return,
+        }
     }
 }
 
@@ -105,6 +121,10 @@ mod tests {
         Proxies::new(&Network { http_proxy: Some(variable), ..Network::default() }).expect("valid")
     }
 
+    fn names() -> Arc<Workers> {
+        Arc::new(Workers::start("names").expect("a thread"))
+    }
+
     fn resolve(resolver: &Resolver, name: &str) -> Result<usize, String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let outcome = runtime.block_on(resolver.resolve(name.parse().expect("a name")));
@@ -115,7 +135,7 @@ mod tests {
     fn a_server_whose_name_resolves_to_a_forbidden_address_is_not_contacted() {
         let own = ServerUrl::parse("http://a.example.com/").expect("valid");
         let origins = Arc::new(Origins::new(&own, None).expect("valid"));
-        let resolver = Resolver::for_servers(&origins, &proxies("http://localhost:3128"));
+        let resolver = Resolver::for_servers(&origins, &names(), &proxies("http://localhost:3128"));
         assert!(resolve(&resolver, "169.254.169.254").is_err_and(|error| error.contains("link-local")));
         assert!(resolve(&resolver, "127.0.0.1").is_err_and(|error| error.contains("loopback")));
         assert!(resolve(&resolver, "localhost").is_ok_and(|count| count > 0), "a proxy may be there");
@@ -127,7 +147,7 @@ mod tests {
     fn a_list_is_never_read_at_a_metadata_address_and_at_a_loopback_address_only_if_one_is_configured() {
         let resolver = |list: &str| {
             let read = Location::Http(Url::parse(list).expect(list));
-            Resolver::for_lists(&[List { write: read.clone(), read }], &proxies("http://proxy:3128"))
+            Resolver::for_lists(&[List { write: read.clone(), read }], &names(), &proxies("http://proxy:3128"))
         };
         let store = resolver("http://store.example.com/list");
         assert!(resolve(&store, "169.254.169.254").is_err_and(|error| error.contains("metadata")));

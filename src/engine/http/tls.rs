@@ -6,11 +6,15 @@ use super::super::report::Report;
 use super::response::cause;
 use crate::config::Network;
 
-pub fn trusted(network: &Network, warnings: &mut Vec<Report>) -> Vec<Certificate> {
+/// `extra` is the content of `NODE_EXTRA_CA_CERTS`.
+pub fn trusted(
+    network: &Network,
+    extra: Option<Result<Vec<u8>, String>>,
+    warnings: &mut Vec<Report>,
+) -> Vec<Certificate> {
     let built_in = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
     let mut trusted: Vec<_> = built_in.filter_map(|der| Certificate::from_der(der).ok()).collect();
-    if let Some(path) = &network.extra_ca_certs {
-        let read = std::fs::read(path).map_err(|error| error.to_string());
+    if let (Some(path), Some(read)) = (&network.extra_ca_certs, extra) {
         match read.and_then(|pem| certificates(&pem).map_err(|error| cause(&error))) {
             Ok(extra) => trusted.extend(extra),
             Err(error) => warnings.push(Report::warning(

@@ -353,3 +353,23 @@ fn a_flood_of_probe_requests_causes_a_bounded_number_of_probes() {
     }
     assert!(gossip_requests(&server.take_actions()).len() <= 12);
 }
+
+#[test]
+fn an_exchange_that_we_lack_a_descriptor_for_says_nothing_of_the_peer() {
+    let lacking = ExchangeError::Local("Too many open files".into());
+    let mut server = Server::new("a");
+    server.receive_v1(vec![entry("b", ONLINE, WALL, Some(1))]);
+    assert!(server.run_with_failures(&["b"], 300, &lacking) >= 5, "it is tried again in each round");
+    assert_eq!(server.state_of("b"), Some(ONLINE));
+    assert!(!server.core.detector.is_suspect(&url("b")));
+    assert_eq!(server.core.members.get(&url("b")).expect("known").failures(), 0);
+}
+
+#[test]
+fn a_suspicion_ends_when_we_lack_a_descriptor_for_another_try() {
+    let mut server = server_with_suspect(1, refused());
+    server.run_with_failures(&["b"], 20, &ExchangeError::Local("Too many open files".into()));
+    assert_eq!(server.state_of("b"), Some(ONLINE));
+    server.run_with_refusals("b", 60);
+    assert_eq!(server.state_of("b"), Some(OFFLINE), "the next probes decide");
+}
