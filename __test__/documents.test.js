@@ -257,7 +257,7 @@ describe('the documents', () => {
     assert.equal(functions.length, 7);
     for (const name of functions) assert.ok(readme.includes(`| \`${name}(`), name);
     const codes = [...types.matchAll(/'(SHAZBOT_\w+)'/g)].map(([, code]) => code);
-    assert.equal(codes.length, 9);
+    assert.equal(codes.length, 10);
     for (const code of codes) assert.ok(read('docs/errors.md').includes(`| \`${code}\` |`), code);
   });
 
