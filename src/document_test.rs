@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::auth::{Keyring, Mode, PeerAuth, Secret};
+use crate::auth::{Keyring, Mode, PeerAuth, ReplayGuard, Secret};
 use crate::clock::Now;
 use crate::membership::{Members, supersedes};
 use crate::message::tests::{WALL, validator};
@@ -120,9 +120,19 @@ fn signatures_are_those_documented() {
     let secrets = Keyring::new(Secret::new(value("secret").into()), None);
     let auth = PeerAuth { mode: Mode::Signed, secrets, cluster: None };
     let answerer = ServerUrl::parse("http://b:3000/").expect("valid");
-    let proof = auth.check_request(value("Authorization"), Some(value("envelope")), &answerer).expect("signed");
-    let unsigned = auth.verify_response(value("nonce"), &answerer, value("answer")).expect("signed");
-    assert_eq!(auth.sign_response(&proof, &answerer, unsigned.into()), value("answer"));
+    let now = Duration::from_millis(70_002);
+    let mut guard = ReplayGuard::new(0x5eed);
+    let header = value("Authorization");
+    let proof = auth.check_request(header, Some(value("envelope")), &answerer).expect("signed");
+    assert_eq!(proof.refuse_stale(&mut guard, &answerer, now), None);
+    let read = |name| auth.verify_response(value("nonce"), &answerer, value(name)).expect("signed");
+    let answer = read("answer");
+    assert_eq!((answer.time, answer.is_stale), (guard.time(now), false));
+    assert_eq!(proof.sign_response(&answerer, answer.time, answer.field.into()), value("answer"));
+    // The same request once more.
+    let refusal = proof.refuse_stale(&mut guard, &answerer, now);
+    assert_eq!(refusal.as_deref(), Some(value("not handled")));
+    assert!(read("not handled").is_stale);
     for field in [value("envelope"), value("answer")] {
         assert!(
             Message::from_field(field, validator())

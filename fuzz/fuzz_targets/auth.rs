@@ -4,14 +4,18 @@
 #![no_main]
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
-use clustershazbot::auth::{Keyring, Mode, PeerAuth, Secret};
+use clustershazbot::auth::{Keyring, Mode, PeerAuth, ReplayGuard, Secret, ServerTime, SignedResponse};
 use clustershazbot_fuzz::{bounded, own};
 use libfuzzer_sys::fuzz_target;
 use ring::hmac;
 
 const SECRET: &str = "s";
 const ALSO: &str = "also";
+/// The receiver's clock.
+const BOOT: u64 = 0x5eed;
+const NOW: Duration = Duration::from_millis(100_000);
 
 static AUTHS: LazyLock<[PeerAuth; 3]> = LazyLock::new(|| {
     let secrets = Keyring::new(Secret::new(SECRET.into()), Some(Secret::new(ALSO.into())));
@@ -30,13 +34,15 @@ fuzz_target!(|text: &str| {
 });
 
 fn request(auth: &PeerAuth, header: &str, field: Option<&str>) {
-    let signature = header.strip_prefix("Shazbot ").map(|rest| rest.splitn(3, ' ').collect::<Vec<_>>());
+    let signature = header.strip_prefix("Shazbot ").map(|rest| rest.splitn(4, ' ').collect::<Vec<_>>());
     let (header, is_good) = match (signature.as_deref(), field) {
-        (Some(&[nonce, given, to]), Some(field)) => {
-            let right = [SECRET, ALSO].map(|key| mac(key, &format!("request {nonce} {to} {field}")));
+        (Some(&[nonce, time, given, to]), Some(field)) => {
+            let right = [SECRET, ALSO].map(|key| mac(key, &format!("request {nonce} {time} {to} {field}")));
             let given = given.replace("MAC", &right[0]).replace("ALSO", &right[1]);
-            let is_good = right.contains(&given.to_ascii_lowercase()) && to == own().as_str();
-            (format!("Shazbot {nonce} {given} {to}"), is_good)
+            let is_well_formed = nonce.len() == 32 && is_hex(nonce) && ServerTime::parse(time).is_some();
+            let is_good =
+                is_well_formed && right.contains(&given.to_ascii_lowercase()) && to == own().as_str();
+            (format!("Shazbot {nonce} {time} {given} {to}"), is_good)
         }
         (Some(_), _) => (header.to_owned(), false),
         (None, _) => (header.to_owned(), auth.mode != Mode::Signed && [SECRET, ALSO].contains(&header)),
@@ -46,13 +52,27 @@ fn request(auth: &PeerAuth, header: &str, field: Option<&str>) {
     });
     let proof = auth.check_request(&header, field, own());
     assert_eq!(proof.is_ok(), is_good, "{header:?} {field:?}");
-    if let (Ok(proof), Some(&[nonce, ..]), Some(field)) = (proof, signature.as_deref(), field) {
-        let answer = auth.sign_response(&proof, own(), field.to_owned());
+    if let (Ok(proof), Some(&[nonce, time, ..]), Some(field)) = (proof, signature.as_deref(), field) {
+        let mut guard = ReplayGuard::new(BOOT);
+        let refusals = [(); 2].map(|()| proof.refuse_stale(&mut guard, own(), NOW));
+        assert!(refusals[1].is_some(), "{header:?} repeated");
+        assert_eq!(refusals[0].is_none(), is_in_time(time), "{header:?}");
+        let answer = proof.sign_response(own(), guard.time(NOW), field.to_owned());
         // A client that signs with the other secret does not know this one.
-        if header.contains(&mac(SECRET, &format!("request {nonce} {} {field}", own()))) {
-            assert_eq!(auth.verify_response(nonce, own(), &answer), Some(field));
+        if header.contains(&mac(SECRET, &format!("request {nonce} {time} {} {field}", own()))) {
+            let read = |answer| auth.verify_response(nonce, own(), answer).expect("signed");
+            let is_stale = false;
+            assert_eq!(read(&answer), SignedResponse { field, time: guard.time(NOW), is_stale });
+            assert!(refusals.iter().flatten().all(|refusal| read(refusal).is_stale));
         }
     }
+}
+
+// Whether a time is at most 30 s behind and 2 s ahead of `NOW`.
+fn is_in_time(time: &str) -> bool {
+    let (boot, ms) = time.split_once('.').expect("well-formed");
+    let ms: u64 = ms.parse().expect("well-formed");
+    u64::from_str_radix(boot, 16) == Ok(BOOT) && (70_000..=102_000).contains(&ms)
 }
 
 fn answer(auth: &PeerAuth, nonce: &str, field: &str) {
@@ -63,8 +83,15 @@ fn answer(auth: &PeerAuth, nonce: &str, field: &str) {
     bounded(field.as_bytes(), || {
         let _ = auth.verify_response(nonce, own(), &field);
     });
+    let (rest, last) = before.split_at(before.rfind(' ').unwrap_or_default());
+    let time = last.strip_prefix(" t").or_else(|| last.strip_prefix(" n")).and_then(ServerTime::parse);
     let is_good = given.eq_ignore_ascii_case(&right);
-    assert_eq!(auth.verify_response(nonce, own(), &field), is_good.then_some(before), "{field:?}");
+    let expected = time.map(|time| SignedResponse { field: rest, time, is_stale: last.starts_with(" n") });
+    assert_eq!(auth.verify_response(nonce, own(), &field), expected.filter(|_| is_good), "{field:?}");
+}
+
+fn is_hex(text: &str) -> bool {
+    text.bytes().all(|digit| digit.is_ascii_hexdigit())
 }
 
 fn mac(key: &str, text: &str) -> String {

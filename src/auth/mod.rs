@@ -1,15 +1,19 @@
 //! Authentication between servers: what this one sends, what it accepts, and which cluster a message must belong to.
 
+mod replay;
 mod secret;
 mod signature;
+
+use std::time::Duration;
 
 use crate::error::Error;
 use crate::message::add_cluster_name;
 use crate::server_url::ServerUrl;
 
+pub use replay::{PeerTimes, ReplayGuard, ServerTime};
 pub use secret::{Keyring, Secret};
 use signature::RequestSignature;
-pub use signature::SCHEME;
+pub use signature::{SCHEME, SignedResponse};
 
 /// `SHAZBOT_AUTH`: what is sent, and what is accepted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,8 +47,27 @@ pub struct Request {
     pub nonce: Option<String>,
 }
 
-/// The proof that an incoming request was accepted: the key and the nonce to sign the response with, if it was signed.
-pub struct Proof<'a>(Option<(&'a Secret, &'a str)>);
+/// The proof that an incoming request came from a holder of the secret: the key to sign the response with, and the
+/// signature of the request, if it was signed.
+pub struct Proof<'a>(Option<(&'a Secret, RequestSignature<'a>)>);
+
+impl Proof<'_> {
+    /// The response of the server `own` to a signed request that is late or repeated and must not be handled: only our
+    /// time, signed. None if the request is fresh or not signed. To be asked once for each request.
+    pub fn refuse_stale(&self, guard: &mut ReplayGuard, own: &ServerUrl, now: Duration) -> Option<String> {
+        let (secret, request) = self.0.as_ref()?;
+        let is_fresh = guard.accept(request.nonce_number, request.time, now);
+        (!is_fresh).then(|| signature::sign_response(secret, request.nonce, own, guard.time(now), None))
+    }
+
+    /// The field of the response of the server `own`, signed and with our time if the request was signed.
+    pub fn sign_response(&self, own: &ServerUrl, time: ServerTime, field: String) -> String {
+        match &self.0 {
+            Some((secret, request)) => signature::sign_response(secret, request.nonce, own, time, Some(field)),
+            None => field,
+        }
+    }
+}
 
 impl PeerAuth {
     /// Adds the name of our cluster, if it has one, to the field of a message.
@@ -56,8 +79,8 @@ impl PeerAuth {
     }
 
     /// Authenticates a message to a server, by a signature or by the secret. `field` is the `shazbot` field; a message
-    /// without one, to a version 1 server, cannot be signed.
-    pub fn request(&self, to: &ServerUrl, field: Option<&str>) -> Result<Request, &'static str> {
+    /// without one, to a version 1 server, cannot be signed. `time` is what the server's time should be.
+    pub fn request(&self, to: &ServerUrl, field: Option<&str>, time: ServerTime) -> Result<Request, &'static str> {
         let secret = self.secrets.main();
         if self.mode == Mode::Plain {
             return Ok(Request { header: secret.clone(), nonce: None });
@@ -65,12 +88,12 @@ impl PeerAuth {
         let field =
             field.ok_or("a version 1 server does not accept signed messages, and SHAZBOT_AUTH requires them")?;
         let nonce = signature::nonce()?;
-        let header = signature::sign_request(secret, &nonce, to, field);
+        let header = signature::sign_request(secret, &nonce, time, to, field);
         Ok(Request { header: Secret::new(header), nonce: Some(nonce) })
     }
 
     /// Checks the `Authorization` header of a request to the server `own`. `field` is the `shazbot` field; a request
-    /// without one cannot be signed.
+    /// without one cannot be signed. [`Proof::refuse_stale`] is to be asked next.
     pub fn check_request<'a>(
         &'a self,
         header: &'a str,
@@ -91,23 +114,15 @@ impl PeerAuth {
         let secret = self.secrets.all().find(|secret| signature.is_valid(secret, field));
         let secret = secret.ok_or(Error::Unauthorized("SHAZBOT_SECRET"))?;
         if signature.receiver == own.as_str() {
-            Ok(Proof(Some((secret, signature.nonce))))
+            Ok(Proof(Some((secret, signature))))
         } else {
             Err(Error::Misdirected(own.to_string()))
         }
     }
 
-    /// The field of the response, signed if the request was.
-    pub fn sign_response(&self, proof: &Proof<'_>, own: &ServerUrl, mut field: String) -> String {
-        if let Proof(Some((secret, nonce))) = proof {
-            signature::sign_response(secret, nonce, own, &mut field);
-        }
-        field
-    }
-
-    /// The field of a response without its signature. None if the signature is not valid for the server `by` and the
-    /// nonce of the request.
-    pub fn verify_response<'a>(&self, nonce: &str, by: &ServerUrl, field: &'a str) -> Option<&'a str> {
+    /// Reads the field of a response. None if its signature is not valid for the server `by` and the nonce of the
+    /// request.
+    pub fn verify_response<'a>(&self, nonce: &str, by: &ServerUrl, field: &'a str) -> Option<SignedResponse<'a>> {
         signature::verify_response(self.secrets.main(), nonce, by, field)
     }
 
@@ -144,19 +159,61 @@ mod tests {
         PeerAuth { mode, secrets: Keyring::new(secret(main), also.map(secret)), cluster: None }
     }
 
+    fn time(text: &str) -> ServerTime {
+        ServerTime::parse(text).expect(text)
+    }
+
     // Whether b accepts a request of a, and a accepts the response.
     fn exchange(a: &PeerAuth, b: &PeerAuth) -> (bool, bool) {
-        let request = a.request(&url("b"), Some(FIELD)).expect("a request");
+        let request = a.request(&url("b"), Some(FIELD), time("5.0")).expect("a request");
         let Ok(proof) = b.check_request(request.header.expose(), Some(FIELD), &url("b")) else { return (false, false) };
-        let response = b.sign_response(&proof, &url("b"), "2 so6>http://b/>6.1".into());
+        let response = proof.sign_response(&url("b"), time("5.0"), "2 so6>http://b/>6.1".into());
         let verified = request.nonce.is_none_or(|nonce| a.verify_response(&nonce, &url("b"), &response).is_some());
         (true, verified)
     }
 
     #[test]
+    fn a_first_contact_takes_two_requests_and_later_ones_take_one() {
+        let (auth, mut guard, mut times) = (auth(Mode::Signed, "s", None), ReplayGuard::new(5), PeerTimes::default());
+        // Returns whether b handled the request.
+        let mut send = |now: u64, guard: &mut ReplayGuard| {
+            let now = Duration::from_millis(now);
+            let request = auth.request(&url("b"), Some(FIELD), times.estimate(&url("b"), now)).expect("a request");
+            let proof = auth.check_request(request.header.expose(), Some(FIELD), &url("b")).expect("signed");
+            let refusal = proof.refuse_stale(guard, &url("b"), now);
+            let response =
+                refusal.clone().unwrap_or_else(|| proof.sign_response(&url("b"), guard.time(now), FIELD.into()));
+            let response = auth.verify_response(request.nonce.as_deref().expect("signed"), &url("b"), &response);
+            let response = response.expect("signed");
+            assert_eq!(response.field, if refusal.is_some() { "2" } else { FIELD });
+            assert_eq!((response.is_stale, response.time), (refusal.is_some(), guard.time(now)));
+            times.learn(&url("b"), response.time, now);
+            refusal.is_none()
+        };
+        assert_eq!([0, 5, 10, 9_000_000].map(|now| send(now, &mut guard)), [false, true, true, true]);
+        let mut restarted = ReplayGuard::new(6);
+        assert_eq!([9_000_010, 9_000_020].map(|now| send(now, &mut restarted)), [false, true]);
+    }
+
+    #[test]
+    fn a_repeated_request_gets_only_the_time_and_an_unsigned_one_has_no_protection() {
+        let now = Duration::from_secs(7);
+        let (auth, mut guard) = (auth(Mode::Sign, "s", None), ReplayGuard::new(5));
+        let request = auth.request(&url("b"), Some(FIELD), time("5.7000")).expect("a request");
+        let proof = || auth.check_request(request.header.expose(), Some(FIELD), &url("b")).expect("signed");
+        assert_eq!(proof().refuse_stale(&mut guard, &url("b"), now), None);
+        let refusal = proof().refuse_stale(&mut guard, &url("b"), now).expect("a refusal");
+        assert!(refusal.starts_with("2 n5.7000 h"), "{refusal}");
+        for _ in 0..2 {
+            let unsigned = auth.check_request("s", Some(FIELD), &url("b")).expect("the secret");
+            assert_eq!(unsigned.refuse_stale(&mut guard, &url("b"), now), None);
+        }
+    }
+
+    #[test]
     fn debug_output_does_not_show_a_secret() {
         let auth = auth(Mode::Plain, "hunter2", Some("hunter3"));
-        let request = auth.request(&url("b"), None).expect("a request");
+        let request = auth.request(&url("b"), None, time("0.0")).expect("a request");
         assert!(!format!("{auth:?} {request:?}").contains("hunter"));
     }
 
@@ -199,16 +256,24 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_is_valid_for_one_message_to_one_server_and_a_response_for_one_request() {
+    fn a_signature_is_valid_for_one_message_to_one_server_at_one_time_and_a_response_for_one_request() {
         let auth = auth(Mode::Signed, "s", None);
-        let request = auth.request(&url("b"), Some(FIELD)).expect("a request");
+        let request = auth.request(&url("b"), Some(FIELD), time("5eed.7")).expect("a request");
         let (header, nonce) = (request.header.expose(), request.nonce.expect("signed"));
         assert!(auth.check_request(header, Some("2 so6>http://a/>5.1"), &url("b")).is_err());
         assert_eq!(
             auth.check_request(header, Some(FIELD), &url("c")).err(),
             Some(Error::Misdirected("http://c/".into()))
         );
-        for broken in [SCHEME.to_owned(), header.replace(" http://b/", ""), header.replace("http://b/", "http://c/")] {
+        for broken in [
+            SCHEME.to_owned(),
+            header.replace(" http://b/", ""),
+            header.replace("http://b/", "http://c/"),
+            header.replace(" 5eed.7 ", " 5eed.8 "),
+            header.replace(" 5eed.7 ", " 05eed.7 "),
+            header.replace(" 5eed.7 ", " "),
+            header.replace(&nonce, &format!("{}{}", &nonce[1..], &nonce[..1])),
+        ] {
             assert_eq!(
                 auth.check_request(&broken, Some(FIELD), &url("b")).err(),
                 Some(Error::Unauthorized("SHAZBOT_SECRET")),
@@ -216,19 +281,37 @@ mod tests {
             );
         }
         let proof = auth.check_request(header, Some(FIELD), &url("b")).expect("valid");
-        let response = auth.sign_response(&proof, &url("b"), FIELD.into());
-        assert_eq!(auth.verify_response(&nonce, &url("b"), &response), Some(FIELD));
-        assert_eq!(auth.verify_response(&nonce, &url("c"), &response), None);
-        assert_eq!(auth.verify_response("00", &url("b"), &response), None);
-        assert_eq!(auth.verify_response(&nonce, &url("b"), FIELD), None);
+        let response = proof.sign_response(&url("b"), time("5eed.8"), FIELD.into());
+        let read = |nonce: &str, by: &str, field: &str| {
+            let response = auth.verify_response(nonce, &url(by), field)?;
+            Some((response.field.to_owned(), response.time, response.is_stale))
+        };
+        let expected = (FIELD.to_owned(), time("5eed.8"), false);
+        assert_eq!(read(&nonce, "b", &response), Some(expected));
+        assert_eq!(read(&nonce, "c", &response), None);
+        assert_eq!(read("00", "b", &response), None);
+        assert_eq!(read(&nonce, "b", FIELD), None);
+        // Whether the request was handled is signed too.
+        assert_eq!(read(&nonce, "b", &response.replace(" t", " n")), None);
         // A request that is sent back is not a response.
-        assert_eq!(auth.verify_response(&nonce, &url("b"), &format!("{FIELD} h{}", &header[41..105])), None);
+        let mac = header.split(' ').nth(3).expect("a signature");
+        assert_eq!(read(&nonce, "b", &format!("{FIELD} t5eed.8 h{mac}")), None);
+    }
+
+    #[test]
+    fn a_nonce_has_one_spelling() {
+        let auth = auth(Mode::Signed, "s", None);
+        for nonce in ["", "0", "+00102030405060708090a0b0c0d0e0f", "0001020304050607 8090a0b0c0d0e0f", &"0".repeat(33)]
+        {
+            let header = signature::sign_request(auth.secrets.main(), nonce, time("5.0"), &url("b"), FIELD);
+            assert!(auth.check_request(&header, Some(FIELD), &url("b")).is_err(), "{nonce:?}");
+        }
     }
 
     #[test]
     fn a_message_that_cannot_be_signed_is_not_sent() {
-        assert!(auth(Mode::Sign, "s", None).request(&url("b"), None).is_err());
-        assert!(auth(Mode::Plain, "s", None).request(&url("b"), None).is_ok());
+        assert!(auth(Mode::Sign, "s", None).request(&url("b"), None, time("0.0")).is_err());
+        assert!(auth(Mode::Plain, "s", None).request(&url("b"), None, time("0.0")).is_ok());
     }
 
     #[test]

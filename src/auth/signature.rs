@@ -1,25 +1,24 @@
 //! Signatures of gossip requests and responses: how they are made, written and read.
 //!
-//! A signature is an HMAC-SHA-256 whose key is the secret. The signature of a request covers the receiver, a nonce and the
-//! `shazbot` field, which names the sender:
+//! A signature is an HMAC-SHA-256 whose key is the secret. The signature of a request covers a nonce, the receiver and its
+//! time (see `replay.rs`), and the `shazbot` field, which names the sender:
 //!
 //! ```text
-//! Authorization: Shazbot <nonce> <mac> <receiver>      mac of "request <nonce> <receiver> <field>"
+//! Authorization: Shazbot <nonce> <time> <mac> <receiver>   mac of "request <nonce> <time> <receiver> <field>"
 //! ```
 //!
-//! The signature of the response covers the nonce of the request, the server that answers, and the field, whose last word it
-//! becomes:
+//! The signature of the response covers the nonce of the request, the server that answers, and the field. Its last words are
+//! the time of that server and the signature. A request that is late or repeated gets the second form, and is not handled:
 //!
 //! ```text
-//! 2 so1795647144812>http://a/>… h<mac>                 mac of "answer <nonce> <responder> <field before it>"
+//! 2 so1795647144812>http://a/>… t<time> h<mac>             mac of "answer <nonce> <responder> <field before it>"
+//! 2 n<time> h<mac>
 //! ```
-//!
-//! No server stores nonces. A replayed request is merged again, which changes nothing because merging is idempotent. A
-//! response fits only its own request.
 
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 
+use super::replay::{Nonce, ServerTime};
 use super::secret::Secret;
 use crate::server_url::ServerUrl;
 
@@ -27,6 +26,12 @@ use crate::server_url::ServerUrl;
 pub const SCHEME: &str = "Shazbot ";
 /// Precedes the signature at the end of a response's field.
 const MAC_WORD: &str = " h";
+/// Precedes the time of the server that answers, if it has handled the request.
+const TIME_WORD: &str = " t";
+/// The same if it has not.
+const STALE_WORD: &str = " n";
+/// The field of a response to a request that is late or repeated, before its words.
+const STALE_FIELD: &str = "2";
 
 /// A random number, hexadecimal. The error says that there is none.
 pub(super) fn nonce() -> Result<String, &'static str> {
@@ -35,16 +40,21 @@ pub(super) fn nonce() -> Result<String, &'static str> {
     Ok(hex(&nonce))
 }
 
-/// The `Authorization` header that signs a request to a server.
-pub(super) fn sign_request(secret: &Secret, nonce: &str, to: &ServerUrl, field: &str) -> String {
-    let mac = sign(secret, ["request", nonce, to.as_str(), field]);
-    format!("{SCHEME}{nonce} {mac} {to}")
+/// The `Authorization` header that signs a request to a server, whose time we estimate.
+pub(super) fn sign_request(secret: &Secret, nonce: &str, time: ServerTime, to: &ServerUrl, field: &str) -> String {
+    let time = time.to_string();
+    let mac = sign(secret, &["request", nonce, &time, to.as_str(), field]);
+    format!("{SCHEME}{nonce} {time} {mac} {to}")
 }
 
 /// The signature in an `Authorization` header, not yet verified.
 #[derive(Clone, Copy)]
 pub(super) struct RequestSignature<'a> {
     pub nonce: &'a str,
+    pub nonce_number: Nonce,
+    time_text: &'a str,
+    /// What the receiver's time should be.
+    pub time: ServerTime,
     mac: &'a str,
     /// The base URL of the server that the request is for.
     pub receiver: &'a str,
@@ -53,34 +63,71 @@ pub(super) struct RequestSignature<'a> {
 impl<'a> RequestSignature<'a> {
     /// Reads what follows [`SCHEME`].
     pub fn parse(text: &'a str) -> Option<Self> {
-        let mut parts = text.splitn(3, ' ');
-        Some(Self { nonce: parts.next()?, mac: parts.next()?, receiver: parts.next()? })
+        let mut parts = text.splitn(4, ' ');
+        let (nonce, time_text) = (parts.next()?, parts.next()?);
+        // A nonce has one spelling, so that a repeated one is recognised: no sign, no other number of digits.
+        let is_hex = nonce.len() == 32 && nonce.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let nonce_number = is_hex.then(|| Nonce::from_str_radix(nonce, 16).ok())??;
+        let time = ServerTime::parse(time_text)?;
+        Some(Self { nonce, nonce_number, time_text, time, mac: parts.next()?, receiver: parts.next()? })
     }
 
     /// Whether it was made with this secret for a message with this field.
     pub fn is_valid(&self, secret: &Secret, field: &str) -> bool {
-        is_mac(secret, ["request", self.nonce, self.receiver, field], self.mac)
+        is_mac(secret, &["request", self.nonce, self.time_text, self.receiver, field], self.mac)
     }
 }
 
-/// Adds the signature of the server `own` to the field of its response.
-pub(super) fn sign_response(secret: &Secret, nonce: &str, own: &ServerUrl, field: &mut String) {
-    let mac = sign(secret, ["answer", nonce, own.as_str(), field]);
+/// A response whose signature is valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignedResponse<'a> {
+    /// The `shazbot` field without time and signature.
+    pub field: &'a str,
+    /// The time of the server that answers.
+    pub time: ServerTime,
+    /// Whether it has not handled the request, because it was late or repeated.
+    pub is_stale: bool,
+}
+
+/// Signs the response of the server `own`, with its time. Without a field it says that the request was late or repeated.
+pub(super) fn sign_response(
+    secret: &Secret,
+    nonce: &str,
+    own: &ServerUrl,
+    time: ServerTime,
+    field: Option<String>,
+) -> String {
+    let (mut field, word) = field.map_or((STALE_FIELD.into(), STALE_WORD), |field| (field, TIME_WORD));
+    field.push_str(word);
+    field.push_str(&time.to_string());
+    let mac = sign(secret, &["answer", nonce, own.as_str(), &field]);
     field.push_str(MAC_WORD);
     field.push_str(&mac);
+    field
 }
 
-/// The field of a response without its signature. None if that is not valid for the server `by` and the request's nonce.
-pub(super) fn verify_response<'a>(secret: &Secret, nonce: &str, by: &ServerUrl, field: &'a str) -> Option<&'a str> {
-    let (field, mac) = field.rsplit_once(MAC_WORD)?;
-    is_mac(secret, ["answer", nonce, by.as_str(), field], mac).then_some(field)
+/// Reads the field of a response. None if its signature is not valid for the server `by` and the request's nonce.
+pub(super) fn verify_response<'a>(
+    secret: &Secret,
+    nonce: &str,
+    by: &ServerUrl,
+    field: &'a str,
+) -> Option<SignedResponse<'a>> {
+    let (signed, mac) = field.rsplit_once(MAC_WORD)?;
+    if !is_mac(secret, &["answer", nonce, by.as_str(), signed], mac) {
+        return None;
+    }
+    let (field, word) = signed.split_at(signed.rfind(' ')?);
+    let is_stale = word.starts_with(STALE_WORD);
+    let time = word.strip_prefix(if is_stale { STALE_WORD } else { TIME_WORD })?;
+    Some(SignedResponse { field, time: ServerTime::parse(time)?, is_stale })
 }
 
-fn sign(secret: &Secret, parts: [&str; 4]) -> String {
+fn sign(secret: &Secret, parts: &[&str]) -> String {
     hex(hmac::sign(&key(secret), parts.join(" ").as_bytes()).as_ref())
 }
 
-fn is_mac(secret: &Secret, parts: [&str; 4], mac: &str) -> bool {
+fn is_mac(secret: &Secret, parts: &[&str], mac: &str) -> bool {
     unhex(mac).is_some_and(|mac| hmac::verify(&key(secret), parts.join(" ").as_bytes(), &mac).is_ok())
 }
 

@@ -9,6 +9,12 @@ use crate::message::Message;
 use crate::protocol::ExchangeError;
 use crate::server_url::ServerUrl;
 
+/// A server that does not know the time of its peer learns it with the first attempt.
+const ATTEMPTS: usize = 2;
+/// Why an exchange failed though the peer answers.
+const STALE: &str =
+    "it calls our signed message late or repeated, twice: more than one process answers at its base URL";
+
 /// Sends a message and returns the response. `new_connection` requires one that is not in the pool.
 pub async fn exchange(
     shared: &Shared,
@@ -19,23 +25,39 @@ pub async fn exchange(
 ) -> Result<Message, ExchangeError> {
     let auth = &shared.config.peer_auth;
     let field = message.to_field().map(|field| auth.with_cluster(field));
-    let request = auth.request(to, field.as_deref()).map_err(|why| ExchangeError::Other(why.into()))?;
-    let body = message.to_json_with(field);
-    shared.stats.sent(body.len());
-    let body = client.send(to, &request.header, body, timeout, new_connection).await?;
-    shared.stats.received(body.len());
-    let response = read(shared, to, request.nonce.as_deref(), &body)?;
-    auth.check_cluster(response.cluster())
-        .map_err(|error| ExchangeError::WrongCluster(format!("its answer: {error}")))?;
-    Ok(response)
+    let _permit = client.permit().await;
+    let began = shared.core.clock.now().mono;
+    for _ in 0..ATTEMPTS {
+        let now = shared.core.clock.now().mono;
+        let time = shared.peer_times().estimate(to, now);
+        let request = auth.request(to, field.as_deref(), time).map_err(|why| ExchangeError::Other(why.into()))?;
+        let body = message.to_json_with(field.clone());
+        shared.stats.sent(body.len());
+        let left = timeout.saturating_sub(now.saturating_sub(began));
+        let body = client.send(to, &request.header, body, left, new_connection).await?;
+        shared.stats.received(body.len());
+        if let Some(response) = read(shared, to, request.nonce.as_deref(), &body)? {
+            auth.check_cluster(response.cluster())
+                .map_err(|error| ExchangeError::WrongCluster(format!("its answer: {error}")))?;
+            return Ok(response);
+        }
+    }
+    Err(ExchangeError::Other(STALE.into()))
 }
 
-fn read(shared: &Shared, from: &ServerUrl, nonce: Option<&str>, body: &[u8]) -> Result<Message, ExchangeError> {
+// None if the peer told its time, and has not handled the request.
+fn read(shared: &Shared, from: &ServerUrl, nonce: Option<&str>, body: &[u8]) -> Result<Option<Message>, ExchangeError> {
     let other = |error: Error| ExchangeError::Other(error.to_string());
-    let validator = shared.validator(shared.core.clock.now(), &|_| None);
-    let Some(nonce) = nonce else { return Message::from_json(body, validator).map_err(other) };
+    let now = shared.core.clock.now();
+    let validator = shared.validator(now, &|_| None);
+    let Some(nonce) = nonce else { return Message::from_json(body, validator).map(Some).map_err(other) };
     let field = Message::field_of(body).map_err(other)?;
-    let field = field.as_deref().and_then(|field| shared.config.peer_auth.verify_response(nonce, from, field));
-    let response = field.and_then(|field| Message::from_field(field, validator));
-    response.ok_or_else(|| ExchangeError::Other("its answer is not signed with our secret".into()))?.map_err(other)
+    let response = field.as_deref().and_then(|field| shared.config.peer_auth.verify_response(nonce, from, field));
+    let unsigned = || ExchangeError::Other("its answer is not signed with our secret".into());
+    let response = response.ok_or_else(unsigned)?;
+    shared.peer_times().learn(from, response.time, now.mono);
+    if response.is_stale {
+        return Ok(None);
+    }
+    Message::from_field(response.field, validator).ok_or_else(unsigned)?.map(Some).map_err(other)
 }

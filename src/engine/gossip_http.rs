@@ -9,7 +9,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::http::{ClientFactory, MAX_RESPONSE, Proxies, Resolver, cause, header_value, read_up_to};
 use super::shortage::shortage_behind;
@@ -55,6 +55,12 @@ impl GossipClient {
         })
     }
 
+    /// Waits until one more exchange may be under way.
+    pub async fn permit(&self) -> Option<SemaphorePermit<'_>> {
+        // The semaphores are never closed.
+        self.exchanges.acquire().await.ok()
+    }
+
     /// Sends a message and returns the body of the response.
     pub async fn send(
         &self,
@@ -71,8 +77,6 @@ impl GossipClient {
             .header(CONTENT_TYPE, "application/json")
             .timeout(clock::real(timeout))
             .body(body);
-        // The semaphores are never closed.
-        let _permit = self.exchanges.acquire().await;
         let response = request.send().await.map_err(|error| self.exchange_error(&error))?;
         let (status, url) = (response.status(), response.url().clone());
         let body = self.read(response).await?;

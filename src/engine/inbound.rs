@@ -80,12 +80,20 @@ impl Inbound {
         let Config { peer_auth, settings, .. } = &self.0.config;
         let own = &settings.base_url;
         let proof = peer_auth.check_request(header, Some(field), own)?;
+        let now = self.0.core.clock.now().mono;
+        let mut guard = self.0.replay_guard();
+        // Before anything is counted: a repeated message must not use up the share of its first sender.
+        if let Some(refusal) = proof.refuse_stale(&mut guard, own, now) {
+            return Ok(Some(refusal));
+        }
+        let time = guard.time(now);
+        drop(guard);
         let admit = |core: &mut Core, now| core.admit_v2(Message::sender_of(field), now);
         let read = |validator: Validator<'_>| Message::from_field(field, validator).transpose();
         let Some(message) = self.read(field.len(), admit, read)? else { return Ok(None) };
         peer_auth.check_cluster(message.cluster())?;
         let response = self.handle(message)?.to_field();
-        Ok(response.map(|field| peer_auth.sign_response(&proof, own, peer_auth.with_cluster(field))))
+        Ok(response.map(|field| proof.sign_response(own, time, peer_auth.with_cluster(field))))
     }
 
     /// Handles a control request, which is authorised already.

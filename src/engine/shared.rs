@@ -1,11 +1,13 @@
 //! `Shared`: what the engine's thread and the threads that call the engine share.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::core_lock::CoreLock;
 use super::milestone::Milestone;
+use super::random_seed;
 use super::redact::Redactor;
 use super::stats::ExchangeStats;
+use crate::auth::{PeerTimes, ReplayGuard};
 use crate::clock::{Clock, Now};
 use crate::config::Config;
 use crate::error::Error;
@@ -22,6 +24,8 @@ pub struct Shared {
     pub started: Milestone,
     /// The leave is over.
     pub left: Milestone,
+    replay_guard: Mutex<ReplayGuard>,
+    peer_times: Mutex<PeerTimes>,
 }
 
 impl Shared {
@@ -33,8 +37,21 @@ impl Shared {
             redactor,
             started: Milestone::new(),
             left: Milestone::new(),
+            // Another number than the seed, which shows in what the core sends.
+            replay_guard: Mutex::new(ReplayGuard::new(random_seed())),
+            peer_times: Mutex::default(),
             config,
         }
+    }
+
+    /// Which signed requests were handled already.
+    pub fn replay_guard(&self) -> MutexGuard<'_, ReplayGuard> {
+        self.replay_guard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the clocks of our peers say.
+    pub fn peer_times(&self) -> MutexGuard<'_, PeerTimes> {
+        self.peer_times.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What incoming entries are checked against.

@@ -16,6 +16,8 @@
 //! | `q<token>><url>` | an indirect probe request: please probe this server. The token is hexadecimal, and random for each suspicion |
 //! | `r<token>><url>` | the answer to a request with this token: the sender reached this server |
 //! | `c<name>` | the sender's cluster |
+//! | `t<time>` | what the clock of the server that answers says, see `auth/replay.rs` |
+//! | `n<time>` | the same; it has not handled the signed request, which is late or repeated |
 //! | `h<mac>` | the signature of everything before it, see `auth/signature.rs` |
 //! | `u` | the sender suspects the receiver, which should refute that |
 
