@@ -40,8 +40,7 @@ fn request(auth: &PeerAuth, header: &str, field: Option<&str>) {
             let right = [SECRET, ALSO].map(|key| mac(key, &format!("request {nonce} {time} {to} {field}")));
             let given = given.replace("MAC", &right[0]).replace("ALSO", &right[1]);
             let is_well_formed = nonce.len() == 32 && is_hex(nonce) && ServerTime::parse(time).is_some();
-            let is_good =
-                is_well_formed && right.contains(&given.to_ascii_lowercase()) && to == own().as_str();
+            let is_good = is_well_formed && right.contains(&given.to_ascii_lowercase()) && to == own().as_str();
             (format!("Shazbot {nonce} {time} {given} {to}"), is_good)
         }
         (Some(_), _) => (header.to_owned(), false),
