@@ -45,6 +45,9 @@ const prepared =
     return messages(count).map(toInput);
   };
 
+/** A list as the check of a message hands it on. @param {unknown[]} items */
+const listOf = (items) => ({ items, length: items.length });
+
 /** A whole exchange. @param {Server} server @param {Messages} messages @param {number} count */
 const whole = (server, messages, count) => ({
   count,
@@ -89,7 +92,7 @@ function fullParts(server, messages, count) {
   const { engine } = server;
   const packed = (/** @type {string} */ body) => {
     const { online, offline } = JSON.parse(body);
-    return pack(online, offline);
+    return pack(listOf(online), listOf(offline));
   };
   /** @type {any} */
   const answered = engine.gossip(packed(/** @type {string} */ (messages(1)[0])));
@@ -99,7 +102,7 @@ function fullParts(server, messages, count) {
     pack: {
       count,
       prepare: (n) => messages(n).map((body) => JSON.parse(body)),
-      run: (it) => pack(it.online, it.offline),
+      run: (it) => pack(listOf(it.online), listOf(it.offline)),
     },
     'gossip, native': { count, prepare: prepared(server, messages, packed), run: (it) => engine.gossip(it) },
     unpack: { count, run: unpacked },
