@@ -11,12 +11,14 @@
 //! | `schedule` | random schedules of faults, under the invariants |
 //! | `scenario` | one named event in a cluster, and what is measured |
 //! | `cluster` | a cluster that has run for a while |
+//! | `lie` | false statements of a peer that holds the secret |
 //! | `world` | the servers, their network and time |
 //! | `seeds`, `output` | runs on all processors; printing |
 
 mod check;
 mod cli;
 mod cluster;
+mod lie;
 mod output;
 mod report;
 mod scenario;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Member, effective_incarnation, raises_incarnation, supersedes};
 use crate::clock::Now;
-use crate::message::{Entry, State};
+use crate::message::{Entry, MAX_AHEAD, State};
 
 /// How long an offline server is remembered, ms (24 hours, from version 1's README). Until then no entry that is older
 /// than the failure lists it online again.
@@ -14,10 +14,11 @@ pub const TOMBSTONE_TTL: u64 = 24 * 3_600_000;
 /// differ: if a tombstone blocked an entry, that entry is too old when we forget the tombstone.
 pub const ONLINE_TTL: u64 = 20 * 3_600_000;
 
-/// How far the version of an entry may be ahead of its server's own clock, ms, without being verified first: version 1
-/// servers stamp others by their own clocks, and two clocks may each be an hour wrong. A server can always refute what is
-/// no further ahead.
-const MAX_LEAD: u64 = 2 * 3_600_000;
+/// How far the version of an entry may be ahead of its server's own clock, ms. A server refutes what is no further ahead,
+/// and nobody believes what is: a server with a fast clock that answered more would be refused by those with slow clocks,
+/// since two clocks may each be an hour wrong, and what is more than [`MAX_AHEAD`] ahead is not
+/// taken.
+pub const MAX_LEAD: u64 = 3_600_000;
 
 /// How an entry reached us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,8 @@ pub enum Decision {
     TakeAndTell,
     /// List it with a stamp that is newer than what is known: the server went back to version 1 after it left.
     TakeRaised,
+    /// List it although it is older: what is known is of a later time than the server's clock shows.
+    Replace,
     /// Contact the server before it is listed online: it may not be reachable at its URL, or the entry may be stale.
     CallBack,
     /// Contact the server before it is listed offline: there is reason to believe that it is up.
@@ -63,7 +66,7 @@ pub struct Circumstances {
 /// Decides what to do with an entry. `known` is what is listed of its server, if anything is.
 pub fn decide(known: Option<&Member>, entry: &Entry, source: Source, at: Circumstances) -> Decision {
     if !is_news(known, entry, at.now) {
-        return known.map_or(Decision::Ignore, |known| decide_rollback(known, entry, source, at));
+        return known.map_or(Decision::Ignore, |known| decide_older(known, entry, source, at));
     }
     match (known, entry.state) {
         (None, _) => Decision::Take,
@@ -87,18 +90,29 @@ fn is_recent(entry: &Entry, now: Now) -> bool {
     entry.stamp + ttl >= now.wall
 }
 
-// A leave is stamped ahead, so the stamps of a version 1 process that is started in its place are older for a while. Once
-// that process is reached, it is listed with a newer stamp; version 1 has no incarnation that only the server may raise.
-fn decide_rollback(known: &Member, entry: &Entry, source: Source, at: Circumstances) -> Decision {
-    let has_departed = known.entry.state == State::Offline && known.entry.v2.is_some() && !known.entry.is_failure();
-    let is_version_1 = entry.state == State::Online && entry.v2.is_none();
-    let may_be_later = entry.stamp.saturating_add(leave_lead(at.interval)) >= known.entry.stamp;
-    if !has_departed || !is_version_1 || !may_be_later || !is_recent(entry, at.now) {
+// What is listed may be newer than what the server says, and not be from it. What it answers is the truth then.
+//
+// - A leave is stamped ahead, so the stamps of a version 1 process that is started in its place are older for a while. Once
+//   that process is reached, it is listed with a newer stamp; version 1 has no incarnation that only the server may raise.
+// - What is further ahead of a server's clock than it ever refutes is a lie, or from a time when its clock was wrong.
+fn decide_older(known: &Member, entry: &Entry, source: Source, at: Circumstances) -> Decision {
+    if entry.state == State::Offline && source != Source::Reached || !is_recent(entry, at.now) {
         return Decision::Ignore;
     }
+    let newest = effective_incarnation(&known.entry);
+    let is_ahead = newest > entry.stamp.saturating_add(MAX_LEAD);
+    let is_departed = known.entry.state == State::Offline && known.entry.v2.is_some() && !known.entry.is_failure();
+    let is_rollback = is_departed
+        && (entry.state, &entry.v2) == (State::Online, &None)
+        && entry.stamp.saturating_add(leave_lead(at.interval)) >= known.entry.stamp;
+    let is_new = entry.stamp.saturating_add(MAX_AHEAD) >= at.now.wall;
     match source {
-        Source::Reached => Decision::TakeRaised,
-        Source::Itself | Source::ThirdParty | Source::Version1 => Decision::CallBack,
+        Source::Reached if is_rollback => Decision::TakeRaised,
+        Source::Reached if is_ahead => Decision::Replace,
+        Source::Itself | Source::ThirdParty | Source::Version1 if is_rollback || is_ahead && is_new => {
+            Decision::CallBack
+        }
+        Source::Reached | Source::Itself | Source::ThirdParty | Source::Version1 => Decision::Ignore,
     }
 }
 
@@ -135,12 +149,19 @@ fn decide_online(known: &Member, entry: &Entry, source: Source, at: Circumstance
 //
 // Else it is taken: most entries are true, and each server would have to contact each other that leaves or fails.
 fn decide_offline(known: &Member, entry: &Entry, source: Source, at: Circumstances) -> Decision {
-    if known.entry.state == State::Offline || at.is_suspected {
+    if at.is_suspected {
+        return Decision::Take;
+    }
+    // It may be listed offline still: a lie that comes before its answer must not outdo the answer.
+    if known.is_contested(at.now) {
+        return Decision::Verify;
+    }
+    if known.entry.state == State::Offline {
         return Decision::Take;
     }
     let is_failure = entry.is_failure();
     let is_refutable = known.entry.v2.is_some() && !is_implausible(known, entry, at.now);
-    if known.is_contested(at.now) || !is_refutable {
+    if !is_refutable {
         return Decision::Verify;
     }
     let was_heard = known.last_heard().is_some_and(|heard| at.now.mono < heard + at.interval);
@@ -227,6 +248,7 @@ mod tests {
                 [Verify, Take, Verify, Verify],
             ),
             ("a leave after a failure", recent(failed(WALL)), left(WALL + 1), [Take; 4]),
+            ("a newer lie before its answer", contested(left(WALL)), left(WALL + 1), [Verify, Take, Verify, Verify]),
         ];
         for (case, known, entry, expected) in cases {
             assert_eq!(decisions(&known, &entry, false), expected, "{case}");
@@ -236,7 +258,7 @@ mod tests {
 
     #[test]
     fn an_online_entry_leads_to_a_call_back_where_only_an_answer_shows_that_it_is_true() {
-        use Decision::{CallBack, Ignore, Take, TakeRaised};
+        use Decision::{CallBack, Ignore, Replace, Take, TakeRaised};
         let online = || entry("b", ONLINE, WALL, Some(5));
         let raised = || entry("b", ONLINE, WALL + 9, Some(WALL + 9));
         let restarted = Entry { v2: raised().v2.map(|v2| EntryV2 { instance: 2, ..v2 }), ..raised() };
@@ -263,6 +285,13 @@ mod tests {
             ),
             ("version 1 before the leave", silent(left(WALL + 500_000)), of_v1(), [Ignore; 4]),
             ("version 1 before the failure", silent(failed(WALL + 99_000)), of_v1(), [Ignore; 4]),
+            (
+                "one that what is listed outdoes by more than its clock shows",
+                silent(failed(WALL + 9 + MAX_LEAD + 1)),
+                raised(),
+                [CallBack, Replace, CallBack, CallBack],
+            ),
+            ("the same by less", silent(failed(WALL + 9 + MAX_LEAD)), raised(), [Ignore; 4]),
         ];
         for (case, known, entry, expected) in cases {
             assert_eq!(decisions(&known, &entry, false), expected, "{case}");

@@ -25,6 +25,8 @@ pub struct Member {
     // How far its clock is ahead of our monotonic one, ms: by its last answer, or by a later stamp that puts its clock
     // further ahead. A stamp that puts it back only came a long way round.
     clock_offset: i64,
+    // Since when it is listed offline, monotonic ms.
+    offline_since: u64,
     // Until when offline entries of it are verified first, monotonic ms.
     contested_until: u64,
     /// Whether any process of it has ever answered us.
@@ -42,6 +44,7 @@ impl Member {
             last_answered: None,
             last_heard: None,
             clock_offset,
+            offline_since: ms(now.mono),
             contested_until: 0,
             is_reached: false,
             failures: 0,
@@ -57,8 +60,11 @@ impl Member {
             *self = Self { contested_until, is_reached, ..Self::new(entry, now) };
             return;
         }
+        if self.entry.state == State::Online {
+            self.offline_since = ms(now.mono);
+        }
         // Another server may have stamped an offline entry.
-        if entry.state == State::Online {
+        if entry.state == State::Online && self.may_be_from_it(entry.stamp, now) {
             self.clock_offset = self.clock_offset.max(clock_offset(entry.stamp, now));
         }
         self.entry = entry;
@@ -67,13 +73,18 @@ impl Member {
     /// Takes a newer stamp of the same process. A stamp that is ahead of the clock which the server itself showed to us
     /// is not from it.
     pub(super) fn refresh(&mut self, stamp: u64, now: Now) -> bool {
-        let is_known = self.entry.v2.is_some() && self.last_answered.is_some();
-        if is_known && stamp > self.estimated_clock(now) + MAX_DRIFT {
+        if !self.may_be_from_it(stamp, now) {
             return false;
         }
         self.entry.stamp = stamp;
         self.clock_offset = self.clock_offset.max(clock_offset(stamp, now));
         true
+    }
+
+    // Whether the clock that it showed in its last answer can show this now. Version 1 servers are stamped by others too.
+    fn may_be_from_it(&self, stamp: u64, now: Now) -> bool {
+        let is_known = self.entry.v2.is_some() && self.last_answered.is_some();
+        !is_known || stamp <= self.estimated_clock(now) + MAX_DRIFT
     }
 
     /// It has answered us, and stamped itself so in its answer, if it is online.
@@ -82,8 +93,13 @@ impl Member {
         self.hear(now);
         self.failures = 0;
         if let Some(stamp) = stamp {
-            self.clock_offset = clock_offset(stamp, now);
+            self.set_clock(stamp, now);
         }
+    }
+
+    /// Its clock shows this now, whatever was known of it.
+    pub(super) fn set_clock(&mut self, stamp: u64, now: Now) {
+        self.clock_offset = clock_offset(stamp, now);
     }
 
     /// It was called offline, and was not.
@@ -95,6 +111,13 @@ impl Member {
     /// offline entry, so repeated lies gain nothing.
     pub fn is_contested(&self, now: Now) -> bool {
         ms(now.mono) < self.contested_until
+    }
+
+    /// Whether an online entry of it that is older than what is listed was nevertheless made after it was listed offline: it
+    /// was up then, and does not know of it.
+    pub fn is_denied_by(&self, entry: &Entry) -> bool {
+        let clock_then = self.offline_since.saturating_add_signed(self.clock_offset);
+        (self.entry.state, entry.state) == (State::Offline, State::Online) && entry.stamp > clock_then
     }
 
     pub(super) fn hear(&mut self, now: Now) {

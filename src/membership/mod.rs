@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::clock::Now;
 use crate::message::{Entry, MAX_AHEAD, Reason, ServerUrl, State, stable_hash};
 
-pub use accept::{Circumstances, Decision, ONLINE_TTL, Source, TOMBSTONE_TTL, decide, is_news, leave_lead};
+pub use accept::{Circumstances, Decision, MAX_LEAD, ONLINE_TTL, Source, TOMBSTONE_TTL, decide, is_news, leave_lead};
 use digest::contribution;
 pub use member::Member;
 pub use precedence::{effective_incarnation, join, raises_incarnation, supersedes};
@@ -177,6 +177,17 @@ impl Members {
             (_, State::Online) => Change::Online,
             (_, State::Offline) => Change::Offline,
         }
+    }
+
+    /// Lists what a server has answered although it is older than what is known: its clock shows that the latter is not from
+    /// it.
+    pub fn replace(&mut self, entry: Entry, now: Now) -> Change {
+        let (key, stamp) = (entry.url.key(), entry.stamp);
+        let change = self.put(entry, now);
+        if let Some(member) = self.map.get_mut(&key) {
+            member.set_clock(stamp, now);
+        }
+        change
     }
 
     /// The stamps of the online servers in ring order, from a place on, all the way round.

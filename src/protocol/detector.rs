@@ -142,8 +142,9 @@ impl FailureDetector {
         targets
     }
 
-    /// Which servers should have gossiped with us by now and have not. Schedules the next look.
-    pub fn silent_predecessors(&self, members: &Members, now: Now, out: &mut Output) -> Vec<ServerUrl> {
+    /// Which servers should have gossiped with us by now and have not, and which of those that we judge have never
+    /// answered: a server that starts may end before its next round. Schedules the next look.
+    pub fn silent_neighbours(&self, members: &Members, now: Now, out: &mut Output) -> Vec<ServerUrl> {
         let patience = self.interval.mul_f64(SILENCE);
         let (mut silent, mut next) = (Vec::new(), now.mono + patience / 4);
         for url in members.predecessors().take(SUCCESSORS) {
@@ -153,6 +154,18 @@ impl FailureDetector {
                 silent.push(url.clone());
             } else {
                 next = next.min(due);
+            }
+        }
+        for url in members.successors().take(SUCCESSORS) {
+            if let Some(member) = members.get(url)
+                && member.last_answered().is_none()
+            {
+                let due = member.first_seen() + STARTUP_CONTACT;
+                if due <= now.mono {
+                    silent.push(url.clone());
+                } else {
+                    next = next.min(due);
+                }
             }
         }
         out.timers.set(Timer::Silence, next.max(now.mono + patience / 20));

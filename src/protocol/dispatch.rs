@@ -1,32 +1,15 @@
-//! Handles messages and responses, merges their entries, and sends requests.
+//! Handles messages and responses, and sends requests. `entries.rs` takes in what they say of servers.
 
 use std::sync::Arc;
 
-use rand::RngExt;
-
+use super::entries::Learned;
 use super::exchange::{Exchange, OnFailure, OnSuccess};
-use super::legacy::is_others_statement;
 use super::{
-    Broadcasts, Change, Content, Core, Entry, Event, ExchangeError, MemberEvent, MemberEventKind, Message, Now,
-    Purpose, Repair, Request, RequestId, ServerUrl, State,
+    Broadcasts, Content, Core, Entry, Event, ExchangeError, MemberEventKind, Message, Now, Purpose, Repair, Request,
+    RequestId, ServerUrl, State,
 };
-use crate::membership::{Circumstances, Decision, Source, decide, effective_incarnation, supersedes};
+use crate::membership::{Member, Source, supersedes};
 use crate::message::{Envelope, ProbeTicket};
-
-/// Updates of so many servers are broadcast even where a repair brings them: it may have overtaken the broadcast, which the
-/// next on the ring waits for.
-const FEW: usize = 32;
-/// About how many of the servers that are told of a leave or a drain contact the server because of it.
-const TELLERS: f64 = 3.0;
-
-/// What the entries of a message have changed.
-#[derive(Default)]
-struct Learned {
-    is_anything_new: bool,
-    // More servers were named than are remembered.
-    is_full: bool,
-    to_broadcast: Vec<ServerUrl>,
-}
 
 impl Core {
     /// A peer's message, admitted. Returns the answer to it.
@@ -42,6 +25,9 @@ impl Core {
         self.take_in(message, sender.as_ref(), Source::Itself, is_repair, now);
         if let Some(sender) = &sender {
             self.members.on_message(sender, now);
+            if says_online(sender, message) {
+                self.contest_if_offline(sender, now);
+            }
         }
         self.refresh_local(now);
         self.local.on_contact();
@@ -143,8 +129,13 @@ impl Core {
             self.clock_check.on_answer(to, own.map(|own| own.stamp), now, &mut self.out);
         }
         self.detector.on_alive(to);
-        if self.verifier.take_report(to).is_some() && own.is_some() {
-            self.members.contest(to, now);
+        let was_reported = self.verifier.take_report(to).is_some();
+        if own.is_some() {
+            if was_reported {
+                self.members.contest(to, now);
+            }
+            // What we have been told meanwhile goes beyond its answer, so it does not know of it.
+            self.contest_if_offline(to, now);
         }
         self.refresh_local(now);
         match purpose.policy().on_success {
@@ -155,6 +146,20 @@ impl Core {
                 let envelope = response.envelope.as_ref();
                 let next = self.repair.on_end(pair, to, envelope, has_learned, &self.members, &mut self.out);
                 self.send_all(next, now);
+            }
+        }
+    }
+
+    // A server is up and listed offline, and what it says of itself is older. It is told, and nothing newer is taken in the
+    // place of its answer: the rate of lies must not win.
+    pub(super) fn contest_if_offline(&mut self, url: &ServerUrl, now: Now) {
+        let is_due = |member: &Member| member.entry.state == State::Offline && !member.is_contested(now);
+        if self.members.get(url).is_some_and(is_due) {
+            self.members.contest(url, now);
+            if self.lifecycle.is_working(now)
+                && let Some(contact) = self.verifier.contact(url, now)
+            {
+                self.send(contact, now);
             }
         }
     }
@@ -236,172 +241,6 @@ impl Core {
         }
     }
 
-    // Takes in what a message says of servers. Returns whether any of it was news. Much that a repair brings is not
-    // broadcast: servers that lack it find so by their digests.
-    fn take_in(
-        &mut self,
-        message: &Message,
-        sender: Option<&ServerUrl>,
-        source: Source,
-        is_repair: bool,
-        now: Now,
-    ) -> bool {
-        self.out.report_skipped(&message.skipped);
-        let others = if message.is_v2() { Source::ThirdParty } else { Source::Version1 };
-        let mut learned = Learned::default();
-        for entry in &message.entries {
-            let is_sender = sender == Some(&entry.url);
-            if is_sender && !message.is_v2() && is_others_statement(entry, message) {
-                continue;
-            }
-            self.take_in_entry(entry, if is_sender { source } else { others }, &mut learned, now);
-        }
-        if !is_repair || learned.to_broadcast.len() <= FEW {
-            self.broadcast_all(learned.to_broadcast, now);
-        }
-        if learned.is_full {
-            self.out.report(Event::Full);
-        }
-        self.verify_reports(now);
-        learned.is_anything_new
-    }
-
-    fn take_in_entry(&mut self, entry: &Entry, source: Source, learned: &mut Learned, now: Now) {
-        if entry.url == *self.members.local_url() {
-            if let Some(own) = self.members.local() {
-                self.local.on_entry(own, entry);
-            }
-            return;
-        }
-        if self.members.refresh_if_same(entry, now) {
-            return;
-        }
-        let at = Circumstances {
-            now,
-            interval: self.detector.interval(),
-            is_suspected: self.detector.is_suspect(&entry.url),
-        };
-        match decide(self.members.get(&entry.url), entry, source, at) {
-            Decision::Ignore => {}
-            Decision::Take | Decision::TakeAndTell if !self.make_room(entry, source, learned) => {
-                // There is room for servers that answer.
-                if source == Source::Itself {
-                    self.call_back(entry, now);
-                }
-            }
-            Decision::Take => self.learn(entry.clone(), learned, now),
-            Decision::TakeAndTell => {
-                self.learn(entry.clone(), learned, now);
-                self.tell_subject(&entry.url, now);
-            }
-            Decision::TakeRaised => {
-                let known = self.members.get(&entry.url).map_or(0, |known| effective_incarnation(&known.entry));
-                self.learn(Entry { stamp: known + 1, ..entry.clone() }, learned, now);
-            }
-            Decision::CallBack => self.call_back(entry, now),
-            Decision::Verify => self.verifier.on_report(entry),
-        }
-    }
-
-    // A server said that it goes offline. It tells up to twenty others and the monitors; a few of them make sure that it was
-    // not somebody else who said it: a server that is up refutes that at once.
-    fn tell_subject(&mut self, url: &ServerUrl, now: Now) {
-        let told = self.members.announcement_size() as f64;
-        if self.out.rng.random_bool((TELLERS / told).min(1.0))
-            && self.lifecycle.is_working(now)
-            && let Some(contact) = self.verifier.contact(url, now)
-        {
-            self.send(contact, now);
-        }
-    }
-
-    // Makes sure that a server which is not known can be listed. Returns whether it can.
-    fn make_room(&mut self, entry: &Entry, source: Source, learned: &mut Learned) -> bool {
-        let is_reached = source == Source::Reached;
-        if self.members.get(&entry.url).is_some() || self.members.has_room_for(&entry.url, is_reached) {
-            return true;
-        }
-        learned.is_full = true;
-        if entry.state == State::Online {
-            self.members.evict_stranger();
-        }
-        self.members.has_room_for(&entry.url, is_reached)
-    }
-
-    // Contacts a server that says it is up before it is listed. Until it answers it is a seed.
-    fn call_back(&mut self, entry: &Entry, now: Now) {
-        if !self.lifecycle.is_running() {
-            return;
-        }
-        self.discovery.add_candidate(entry, now);
-        if !self.exchanges.is_contacting(&entry.url)
-            && self.lifecycle.is_awake(now)
-            && let Some(contact) = self.verifier.contact(&entry.url, now)
-        {
-            self.send(contact, now);
-        }
-        self.schedule_seed_contacts(now);
-    }
-
-    // Lists an entry. It is broadcast, unless it only says again that a server is offline for the same reason, or renews an
-    // entry more often than once an interval.
-    fn learn(&mut self, entry: Entry, learned: &mut Learned, now: Now) {
-        let (url, is_online) = (entry.url.clone(), entry.state == State::Online);
-        let reason = |core: &Self| core.members.get(&url)?.entry.v2.as_ref()?.reason;
-        let before = reason(self);
-        let change = self.members.merge(entry, now);
-        let is_same_again = change == Change::Renewed && !is_online && reason(self) == before;
-        if !self.on_change(&url, change, now) {
-            return;
-        }
-        learned.is_anything_new = true;
-        if !is_same_again && (change != Change::Renewed || self.broadcasts.may_renew(&url, now)) {
-            learned.to_broadcast.push(url);
-        }
-    }
-
-    // An entry has changed. Returns whether that is news.
-    pub(super) fn on_change(&mut self, url: &ServerUrl, change: Change, now: Now) -> bool {
-        if !change.is_news() {
-            return false;
-        }
-        self.legacy.on_change(url);
-        match change {
-            Change::None | Change::Refreshed | Change::Renewed => {}
-            Change::Online => {
-                self.detector.on_online(url);
-                self.report_member(url, MemberEventKind::Online, now);
-            }
-            Change::Offline => self.report_member(url, MemberEventKind::Offline, now),
-        }
-        if self.members.state(url) == Some(State::Online) {
-            self.discovery.remove_seed(url);
-        }
-        true
-    }
-
-    fn report_member(&mut self, url: &ServerUrl, kind: MemberEventKind, now: Now) {
-        let Some(member) = self.members.get(url) else { return };
-        let entry = member.entry.clone();
-        // Nothing is known of the clock of a new server but this stamp.
-        let is_new = member.first_seen().as_millis() == now.mono.as_millis();
-        let clock = if is_new { now.wall } else { member.estimated_clock(now) };
-        let known_after = clock.saturating_sub(entry.stamp);
-        self.out.report(Event::Member(MemberEvent { kind, entry, at: now.wall, known_after }));
-    }
-
-    pub(super) fn broadcast(&mut self, url: ServerUrl, now: Now) {
-        if self.lifecycle.is_running() {
-            self.broadcasts.add(url, &self.members, now, &mut self.out);
-        }
-    }
-
-    fn broadcast_all(&mut self, urls: Vec<ServerUrl>, now: Now) {
-        for url in urls {
-            self.broadcast(url, now);
-        }
-    }
-
     pub(super) fn send_all(&mut self, requests: impl IntoIterator<Item = Request>, now: Now) {
         for request in requests {
             self.send(request, now);
@@ -436,4 +275,8 @@ fn sent_by(to: &ServerUrl, response: Message) -> Result<Message, ExchangeError> 
         Some(sender) if sender != to => Err(ExchangeError::Other(format!("another server answers there, {sender}"))),
         Some(_) | None => Ok(response),
     }
+}
+
+fn says_online(server: &ServerUrl, message: &Message) -> bool {
+    message.entries.iter().any(|entry| entry.url == *server && entry.state == State::Online)
 }

@@ -8,8 +8,8 @@ use rand::RngExt;
 use super::event::Event;
 use super::output::Output;
 use crate::clock::Now;
-use crate::membership::{effective_incarnation, join, leave_lead, supersedes};
-use crate::message::{Entry, EntryV2, MAX_AHEAD, Reason, ServerUrl, State};
+use crate::membership::{MAX_LEAD, effective_incarnation, join, leave_lead, supersedes};
+use crate::message::{Entry, EntryV2, Reason, ServerUrl, State};
 
 /// For how many intervals after its own refuted failure a server may hear from nobody before it doubts its base URL. A
 /// server that is listed online is probed in each interval; beside version 1 servers, which choose at random, ten
@@ -20,9 +20,9 @@ const UNHEARD_INTERVALS: u32 = 10;
 const OVERLAP_INTERVALS: u32 = 5;
 /// How old the stamp of a drained server gets, ms, before it is renewed: its tombstone would expire after 24 h.
 const DRAINED_STAMP_AGE: u64 = 3_600_000;
-/// How far a stamp is raised above our clock, ms, to be the newest: two clocks may each be an hour wrong. Servers with slow
-/// clocks would refuse more.
-const MAX_RAISE: u64 = 2 * 3_600_000;
+/// How far beyond [`MAX_LEAD`] our own entry may be ahead of our clock, ms: a refutation goes beyond the claim, and clocks are
+/// corrected in small steps.
+const LEAD_SLACK: u64 = 60_000;
 
 /// Whether others find us at our base URL.
 #[derive(Debug, PartialEq, Eq)]
@@ -100,18 +100,23 @@ impl LocalMember {
         if own.state == State::Online || own.stamp + DRAINED_STAMP_AGE < now.wall {
             own.stamp = own.stamp.max(now.wall);
         }
-        // Our clock was far ahead and has been set right. Servers with right clocks have refused what we said meanwhile,
-        // and would refuse what builds on it.
-        if own.stamp.max(effective_incarnation(&own)) > now.wall + MAX_AHEAD {
+        // Our clock was ahead and has been set back. Nobody who compares our entry with our clock would believe it, and servers
+        // with right clocks may have refused what we said meanwhile.
+        if own.stamp.max(effective_incarnation(&own)) > now.wall + MAX_LEAD + LEAD_SLACK {
             own.stamp = now.wall;
             let incarnation = own.v2.as_ref().map_or(0, |v2| v2.incarnation);
-            set_incarnation(&mut own, if incarnation > now.wall + MAX_AHEAD { now.wall } else { incarnation + 1 });
+            set_incarnation(&mut own, if incarnation > now.wall + MAX_LEAD { now.wall } else { incarnation + 1 });
         }
         own
     }
 
     fn refute(&mut self, own: &mut Entry, claim: &Entry, now: Now, out: &mut Output) {
         let (ours, theirs) = (effective_incarnation(own), effective_incarnation(claim));
+        // Nobody who knows our clock believes it, and servers with slow clocks would refuse what goes beyond it.
+        if theirs > now.wall + MAX_LEAD {
+            own.stamp = now.wall;
+            return;
+        }
         // The same state with a newer stamp is what version 1 peers make of us in their master list.
         if (theirs, claim.state) > (ours, own.state) {
             out.counters.refutations += 1;
@@ -124,16 +129,17 @@ impl LocalMember {
             }
             set_incarnation(own, ours.max(theirs) + 1);
         }
-        own.stamp = own.stamp.max((claim.stamp + 1).min(now.wall + MAX_RAISE));
+        own.stamp = own.stamp.max((claim.stamp + 1).min(now.wall + MAX_LEAD + 1));
     }
 
-    /// Our entry once we go online or offline by our own will.
-    pub fn declare(&self, mut own: Entry, state: State, reason: Option<Reason>, now: Now) -> Entry {
+    /// Our entry once we go online or offline by our own will. `has_peers` is whether any other server of protocol 2 is online:
+    /// servers of version 1 would hold the lead of a leave against the next process here.
+    pub fn declare(&self, mut own: Entry, state: State, reason: Option<Reason>, has_peers: bool, now: Now) -> Entry {
         let above = effective_incarnation(&own) + 1;
         own.state = state;
         own.stamp = (own.stamp + 1).max(now.wall);
-        if reason == Some(Reason::Left) {
-            let ahead = (own.stamp + leave_lead(self.interval)).min(now.wall + MAX_RAISE);
+        if reason == Some(Reason::Left) && has_peers {
+            let ahead = (own.stamp + leave_lead(self.interval)).min(now.wall + MAX_LEAD);
             own.stamp = own.stamp.max(ahead);
         }
         set_incarnation(&mut own, above);

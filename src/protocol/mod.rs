@@ -1,7 +1,8 @@
 //! The protocol: when to gossip with whom, and what follows from the answers. Pure: it reads no clock, sends nothing, and
 //! draws its random numbers from a seed.
 //!
-//! [`Core`] holds the parts and routes: inputs and timers here, exchanges and their entries in `dispatch.rs`. Each part
+//! [`Core`] holds the parts and routes: inputs and timers here, rounds and suspicions in `rounds.rs`, messages in
+//! `dispatch.rs`, their entries in `entries.rs`, lists and seeds in `discover.rs`. Each part
 //! owns its state, and none reaches into another: the core hands over what one needs to know of another.
 
 mod action;
@@ -10,7 +11,9 @@ mod broadcast;
 mod clock_check;
 mod counters;
 mod detector;
+mod discover;
 mod dispatch;
+mod entries;
 mod event;
 mod exchange;
 mod freshness;
@@ -22,6 +25,7 @@ mod output;
 mod pacing;
 mod rate_limit;
 mod repair;
+mod rounds;
 mod timer;
 mod verify;
 
@@ -276,185 +280,6 @@ impl Core {
         self.out.report(Event::Left);
     }
 
-    /// What reading a list for [`Action::SyncList`] gave; None if it has not changed. Returns what is to be written, if
-    /// anything is.
-    pub fn handle_list_read(
-        &mut self,
-        now: Now,
-        id: RequestId,
-        list: Result<Option<Message>, String>,
-    ) -> Option<Message> {
-        let index = self.discovery.find(id)?;
-        let is_running = self.lifecycle.is_running();
-        let listed = list.map(|list| list.map(|list| self.take_seeds(index, list, now)));
-        let mut written = self.discovery.on_list_read(index, listed, &self.members, is_running, now, &mut self.out);
-        // What a server with a wrong clock knows is not what the others do: the list stays as it is.
-        if written.is_some() && self.clock_check.is_wrong() {
-            self.discovery.on_write_skipped(index, &self.members, is_running, now, &mut self.out);
-            written = None;
-        }
-        self.finish_leave_if_told();
-        written
-    }
-
-    // Returns the servers that a list names as online.
-    fn take_seeds(&mut self, index: ListIndex, list: Message, now: Now) -> Vec<Entry> {
-        self.out.report_skipped(&list.skipped);
-        let listed: Vec<_> = list.entries.into_iter().filter(|entry| entry.state == State::Online).collect();
-        let others = listed.iter().filter(|entry| entry.stamp > 0 && entry.url != *self.members.local_url()).count();
-        self.clock_check.on_list(list.ahead, others, &mut self.out);
-        self.discovery.add_seeds(index, &listed, &self.members, now);
-        if self.lifecycle.is_running() {
-            self.send_first_contacts(now);
-            self.schedule_seed_contacts(now);
-        }
-        listed
-    }
-
-    /// What writing a list for [`Action::SyncList`] gave: whether the store made sure that nobody else had written
-    /// meanwhile.
-    pub fn handle_list_written(&mut self, now: Now, id: RequestId, result: Result<bool, WriteError>) {
-        let Some(index) = self.discovery.find(id) else { return };
-        let is_running = self.lifecycle.is_running();
-        self.discovery.on_list_written(index, result, &self.members, is_running, now, &mut self.out);
-        self.finish_leave_if_told();
-    }
-
-    /// What an earlier process saved. To be called before anything else, if at all.
-    pub fn handle_saved_state(&mut self, now: Now, state: &Message) {
-        self.out.report_skipped(&state.skipped);
-        for entry in state.entries.iter().filter(|entry| entry.url != *self.members.local_url()) {
-            self.discovery.add_candidate(entry, now);
-        }
-        self.send_first_contacts(now);
-        self.schedule_seed_contacts(now);
-    }
-
-    /// The outcome of [`Action::SaveState`].
-    pub fn handle_state_saved(&mut self, saved: Result<(), String>) {
-        if let Err(error) = saved {
-            self.discovery.on_save_failed(error, &mut self.out);
-        }
-    }
-
-    // Probes two successors, one version 1 server and a random server. Sometimes contacts an offline server or a lost seed,
-    // by which partitions heal. A server without protocol 2 peers also probes itself.
-    fn round(&mut self, now: Now) {
-        self.detector.schedule_round(now, &mut self.out);
-        if !self.lifecycle.is_awake(now) {
-            return;
-        }
-        self.refresh_local(now);
-        if let Some(own) = self.members.local() {
-            self.local.check_url(own, self.detector.last_response(), now, &mut self.out);
-        }
-        if self.members.successors().next().is_none() {
-            self.probe_self(now);
-        }
-        let version_1 = self.legacy.next_to_probe(&self.members);
-        let targets = FailureDetector::round_targets(&self.members, version_1, &mut self.out);
-        let offline = self.members.offline_to_contact(&mut self.out.rng, now);
-        for to in targets {
-            self.probe(to, now);
-        }
-        if let Some(to) = offline.filter(|url| !self.exchanges.is_contacting(url)) {
-            self.send(Request::new(to, Purpose::Contact), now);
-        }
-        if let Some(to) = self.discovery.lost_seed(&self.members, &self.exchanges, now, &mut self.out) {
-            self.send(Request::new(to, Purpose::Contact), now);
-        }
-    }
-
-    // Asks at our own base URL who answers: where no other server of protocol 2 is known, nobody would tell us of another
-    // process there. A load balancer would hand a kept connection to the same process again.
-    fn probe_self(&mut self, now: Now) {
-        let own = self.members.local_url().clone();
-        if !self.exchanges.is_contacting(&own) {
-            self.send(Request::new(own, Purpose::SelfProbe).on_new_connection(), now);
-        }
-    }
-
-    fn probe(&mut self, to: ServerUrl, now: Now) {
-        if !self.detector.is_probing(&to, &self.exchanges) {
-            self.send(Request::new(to, Purpose::Probe), now);
-        }
-    }
-
-    // Nobody has contacted this server yet: it tells those that probe it that it is up, although it may not listen yet.
-    fn contact_judges(&mut self, now: Now) {
-        if self.lifecycle.is_awake(now) {
-            self.refresh_local(now);
-            let contacts = FailureDetector::startup_contacts(&self.members);
-            self.send_all(contacts, now);
-        }
-    }
-
-    fn probe_silent(&mut self, now: Now) {
-        let silent = self.detector.silent_predecessors(&self.members, now, &mut self.out);
-        if self.lifecycle.is_awake(now) {
-            for url in silent {
-                self.probe(url, now);
-            }
-        }
-    }
-
-    fn judge_suspects(&mut self, now: Now) {
-        let is_working = self.lifecycle.is_working(now);
-        while let Some(step) = self.detector.next_step(&self.members, is_working, now) {
-            match step {
-                NextStep::AskMore(url) => self.retry_suspect(&url, now),
-                NextStep::TryAgain(url) => {
-                    self.send(Request::new(url, Purpose::SuspectRetry).on_new_connection(), now);
-                }
-                NextStep::DeclareFailed(url) => {
-                    self.out.counters.failures += 1;
-                    let change = self.members.mark_failed(&url, now);
-                    if self.on_change(&url, change, now) {
-                        self.broadcast(url, now);
-                    }
-                }
-            }
-        }
-    }
-
-    // Tries a suspect on a new connection, and asks others to probe it.
-    fn retry_suspect(&mut self, url: &ServerUrl, now: Now) {
-        let Some(step) = self.detector.begin_step(url, now) else { return };
-        self.send(Request::new(url.clone(), Purpose::SuspectRetry).on_new_connection(), now);
-        let requests = self.detector.ask_helpers(url, step, &self.members, now, &mut self.out);
-        self.send_all(requests, now);
-    }
-
-    fn verify_reports(&mut self, now: Now) {
-        if self.verifier.has_reports() && self.lifecycle.is_working(now) {
-            let requests = self.verifier.next_verifications(&self.members, &self.exchanges, now, &mut self.out);
-            self.send_all(requests, now);
-        }
-    }
-
-    fn send_seed_contacts(&mut self, now: Now) {
-        if self.lifecycle.is_awake(now) {
-            let contacts = self.discovery.next_seed_contacts(&self.members, &self.exchanges, now, &mut self.out);
-            self.send_all(contacts, now);
-        } else {
-            self.discovery.skip_seed_contacts();
-        }
-        self.discovery.schedule_seeds(&self.members, &self.exchanges, now, &mut self.out);
-    }
-
-    fn send_first_contacts(&mut self, now: Now) {
-        for to in self.discovery.first_contacts(&self.exchanges, &mut self.out) {
-            let id = self.send(Request::new(to, Purpose::Contact), now);
-            self.discovery.add_first_contact(id);
-        }
-    }
-
-    fn schedule_seed_contacts(&mut self, now: Now) {
-        if self.lifecycle.is_running() {
-            self.discovery.expect_seeds(&self.members, &self.exchanges, now, &mut self.out);
-        }
-    }
-
     fn expire(&mut self, now: Now) {
         self.out.timers.set(Timer::Expire, now.mono + EXPIRY_INTERVAL);
         self.broadcasts.expire(now);
@@ -490,7 +315,8 @@ impl Core {
     // Goes online or offline by our own will. That is told more widely than other updates, and nobody passes it on for us.
     fn declare_local(&mut self, state: State, reason: Option<Reason>, now: Now) {
         self.refresh_local(now);
-        let own = self.local.declare(self.own().clone(), state, reason, now);
+        let has_peers = self.members.successors().next().is_some();
+        let own = self.local.declare(self.own().clone(), state, reason, has_peers, now);
         self.put_local(own, now);
         self.broadcasts.forget(self.members.local_url());
         for to in self.members.announcement_targets(&mut self.out.rng) {

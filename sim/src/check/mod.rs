@@ -113,5 +113,6 @@ fn describe(setup: &Setup, seeds: Seeds) -> String {
         other => format!(" every {} s", other.as_secs()),
     };
     let skewed = if setup.skewed { " ±1 h" } else { "" };
-    format!("{} n={}{interval}{skewed}, {seeds}", setup.scenario.name(), setup.servers)
+    let mixed = if setup.v1_share > 0.0 && setup.scenario != Scenario::Mixed { " v1" } else { "" };
+    format!("{} n={}{interval}{skewed}{mixed}, {seeds}", setup.scenario.name(), setup.servers)
 }

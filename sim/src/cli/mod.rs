@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::check::{self, Selection};
 use crate::output::print_line;
 use crate::report::Report;
-use crate::scenario::{FIGURES, Scenario, Setup};
+use crate::scenario::{FIGURES, FORMS, Scenario, Setup};
 use crate::seeds::Seeds;
 use crate::{schedule, trace};
 
@@ -48,7 +48,8 @@ impl Options {
             Mode::Run => {
                 let setup = setup(&arguments, scenario.unwrap_or(Scenario::Crash), servers.unwrap_or(SERVERS))?;
                 let count = arguments.number("--seeds", 1..=MAX_INTEGER)?;
-                Task::Scenario { setup, seeds: seeds(&arguments, count, SEEDS)?, compare: !arguments.has("--no-v1") }
+                let default = if setup.scenario == Scenario::Liar { FORMS } else { SEEDS };
+                Task::Scenario { setup, seeds: seeds(&arguments, count, default)?, compare: !arguments.has("--no-v1") }
             }
             Mode::Check => Task::Check(Selection { slow: arguments.has("--slow"), scenario, servers }.validate()?),
             Mode::Fuzz => Task::Fuzz(schedules(&arguments, "--fuzz")?),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Report, Spread};
-use crate::scenario::{Scenario, Setup};
+use crate::scenario::{Form, Scenario, Setup};
 
 /// How many seeds that never finished are listed.
 const MAX_UNFINISHED: usize = 10;
@@ -16,6 +16,13 @@ impl Report {
         // Writing to a string cannot fail.
         if let (true, Some(seed)) = (self.unfinished.is_empty(), self.time.worst_seed()) {
             let _ = writeln!(text, "slowest: {}", self.setup.replay(seed, v1.is_some()));
+        }
+        if let Some(seed) = self.extra("slandered_share").and_then(Spread::worst_seed)
+            && let Some(share) = self.extra("slandered_share").map(Spread::max)
+        {
+            let (online, form) = (100.0 * (1.0 - share), Form::of(seed));
+            let _ = writeln!(text, "listed online {online:.2} % of the time at least, where {form}:");
+            let _ = writeln!(text, "  {}", self.setup.replay(seed, v1.is_some()));
         }
         for seed in self.unfinished.iter().take(MAX_UNFINISHED) {
             let _ = writeln!(text, "never finished: {}", self.setup.replay(*seed, v1.is_some()));

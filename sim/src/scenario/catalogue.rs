@@ -24,7 +24,8 @@ and in some scenarios, the median and the maximum over the seeds:
   age_p99, age_max      age of lastUpdate over all pairs of servers at ten moments, in intervals
   list_right            s until the master list names all servers; writes_until: how often it was written until then
   writes_per_hour       how often it was written in the two hours after
-  slandered_p50 to _max s for which a healthy server was listed offline; _share: of all such entries' time, 0 to 1
+  slandered_p50 to _max s for which a living server was listed offline, each time that it was
+  slandered_share       share of the time for which lists had the living server offline that suffered most; _v1: of version 1
   known                 servers in the longest list, invented ones included
   begun                 exchanges that a server began in its busiest second
   largest_body          bytes";
@@ -66,7 +67,9 @@ scenarios! {
     "skew" Skew "crash, with clocks an hour wrong that stepped before, one per quarter of an interval, for 20 intervals"
     "mixed" Mixed "half of the servers, or --v1, run version 1: one of version 2 is killed, then one of version 1"
     "idle" Idle "nothing happens for twenty intervals: no time"
-    "liar" Liar "a peer with the secret says that all others are offline, and invents servers: timed from the end of that"
+    "liar" Liar "a peer with the secret says that living servers are offline, in another form for each seed: timed from the end"
+    "roll-back" RollBack "all leave and start again as version 1, one by one or together: timed from each start, the slowest"
+    "crash-loop" CrashLoop "five new servers start and die within a second, without listening: timed from each end, the slowest"
     "list" List "all start within 1 s, with an empty master list: timed from the last start"
     "store-down" StoreDown "the same, and the master list cannot be read for the next 30 s: timed from the end of that"
     "age" Age "nothing happens, and the age of entries is measured: no time"

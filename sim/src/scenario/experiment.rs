@@ -42,6 +42,7 @@ pub struct Outcome {
 /// A cluster that runs, and servers that do not run yet.
 pub struct Experiment {
     pub setup: Setup,
+    pub seed: u64,
     pub world: World,
     /// The servers that run from the start.
     pub initial: Vec<usize>,
@@ -72,7 +73,7 @@ impl Experiment {
         let mut spare = order[..spare].to_vec();
         spare.sort_unstable();
         let initial = all.into_iter().filter(|server| !spare.contains(server)).collect();
-        Self { setup: *setup, world, initial, spare, target, baseline: 0.0, began: Duration::ZERO }
+        Self { setup: *setup, seed, world, initial, spare, target, baseline: 0.0, began: Duration::ZERO }
     }
 
     /// Lets the cluster form, and measures its exchanges per second.

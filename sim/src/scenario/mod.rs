@@ -7,12 +7,14 @@ mod many_servers;
 mod master_list;
 mod one_server;
 mod refute;
+mod roll_back;
 mod setup;
 mod steady;
 
 pub use catalogue::{FIGURES, Scenario};
 use experiment::Experiment;
 pub use experiment::Outcome;
+pub use liar::{FORMS, Form};
 pub use setup::{INTERVAL, Setup};
 
 /// Runs a scenario.
@@ -51,6 +53,8 @@ fn play(mut experiment: Experiment) -> Outcome {
         Scenario::RestartAll => many_servers::restart_all,
         Scenario::RollingRestart => many_servers::rolling_restart,
         Scenario::Churn => many_servers::churn,
+        Scenario::RollBack => roll_back::run,
+        Scenario::CrashLoop => one_server::crash_loop,
     };
     let mut outcome = run(&mut experiment);
     outcome.trace = experiment.world.trace();

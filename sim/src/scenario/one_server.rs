@@ -1,17 +1,22 @@
 //! Scenarios that affect one server: it joins, or ends in one of several ways.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use clustershazbot::message::State;
 use rand::RngExt;
 
 use super::catalogue::Scenario;
-use super::experiment::{Experiment, Outcome};
-use crate::world::{Health, Version};
+use super::experiment::{Experiment, Outcome, WATCHED_INTERVALS};
+use crate::world::store::Clients;
+use crate::world::{Health, ListChange, Version};
 
 const HOUR_MS: i64 = 3_600_000;
 /// When a server that listens late begins to, in seconds after its start.
 const LATE: std::ops::Range<f64> = 5.0..30.0;
+/// For how many seconds a server of a crash loop lives, and how long after it the next one starts.
+const LIVED: std::ops::Range<f64> = 0.2..1.0;
+const PAUSE: Duration = Duration::from_secs(2);
 /// How many clocks step per interval, and for how many intervals.
 const STEPS: u32 = 4;
 const INTERVALS_OF_STEPS: u32 = 20;
@@ -81,6 +86,42 @@ fn measure_end(experiment: &mut Experiment, target: usize) -> Outcome {
     experiment.expect(target, State::Offline);
     let mut outcome = experiment.measure(experiment.world.now());
     outcome.extra.push(("revivals", experiment.times_listed_online(target) as f64));
+    outcome
+}
+
+/// Each of the servers that can join starts, listens to nobody, and is killed within a second.
+pub fn crash_loop(experiment: &mut Experiment) -> Outcome {
+    experiment.settle();
+    experiment.world.store.clients = Clients::All;
+    experiment.start_measuring();
+    let began = experiment.world.now();
+    let mut killed = Vec::new();
+    for server in experiment.spare.clone() {
+        experiment.world.set_listens(server, false);
+        experiment.world.start(server);
+        let lived = experiment.world.rng.random_range(LIVED);
+        experiment.world.run_for(Duration::from_secs_f64(lived));
+        experiment.world.set_health(server, Health::Down);
+        killed.push((server, experiment.world.now()));
+        experiment.expect(server, State::Offline);
+        experiment.world.run_for(PAUSE);
+    }
+    experiment.expect_actual_states();
+    let is_right = experiment.time_to_converge(began).is_some();
+    experiment.world.run_for(experiment.setup.interval * WATCHED_INTERVALS);
+    let is_counted = |change: &&ListChange| killed.iter().any(|(server, _)| *server == change.subject);
+    let last_offline = |server: usize| {
+        let offline = experiment.changes().filter(|change| change.subject == server && !change.online);
+        offline.map(|change| change.at).max()
+    };
+    let times = killed.iter().filter_map(|(server, at)| Some(last_offline(*server)?.saturating_sub(*at)));
+    let slowest = times.max().unwrap_or_default().as_secs_f64();
+    let listed: BTreeSet<_> =
+        experiment.changes().filter(is_counted).filter(|it| it.online).map(|change| change.subject).collect();
+    let wrong_entries = Some(experiment.world.convergence().wrong_entries());
+    let seconds = Some(if is_right { slowest } else { f64::INFINITY });
+    let mut outcome = Outcome { seconds, wrong_entries, ..experiment.untimed() };
+    outcome.extra.push(("listed", listed.len() as f64));
     outcome
 }
 

@@ -9,6 +9,8 @@ use super::catalogue::Scenario;
 pub const INTERVAL: Duration = Duration::from_secs(30);
 /// The share of exchanges that the scenario loss loses by default.
 const LOSS: f64 = 0.2;
+/// How many servers crash in the scenario crash-loop.
+const CRASHES: usize = 5;
 /// Up to how many servers version 1's policy is run for comparison.
 const V1_UP_TO: usize = 300;
 
@@ -44,6 +46,7 @@ impl Setup {
         match self.scenario {
             Scenario::Join | Scenario::LateListen | Scenario::Unreachable => 1,
             Scenario::Churn => self.servers.div_ceil(4),
+            Scenario::CrashLoop => CRASHES,
             _ => 0,
         }
     }

@@ -6,7 +6,8 @@ use clustershazbot::message::{Entry, EntryV2, Message, Reason, State};
 use rand::RngExt;
 use rand::seq::IndexedRandom;
 
-use super::cluster::{FaultyCluster, HOUR_MS, Recovery};
+use super::cluster::{FaultyCluster, HOUR_MS, Liar, Recovery, Repetition};
+use crate::lie::Lie;
 use crate::world::store::Availability;
 use crate::world::{Health, Version, network};
 
@@ -19,6 +20,13 @@ const STALL: f64 = 120.0;
 const LATE: f64 = 50.0;
 /// How much each packet of a slow server is delayed at most, in seconds: more than the timeout of an exchange.
 const SLOW: f64 = 6.0;
+/// How long a peer lies at most, and how long it waits between two lies, in seconds.
+const LIE: f64 = 300.0;
+const PAUSE: std::ops::Range<f64> = 0.05..10.0;
+/// How long a message is repeated at most, in seconds.
+const REPEAT: f64 = 300.0;
+/// How long a server is away that goes back to version 1, in seconds.
+const AWAY: f64 = 60.0;
 /// The largest share of exchanges that is lost.
 const LOSS: f64 = 0.5;
 
@@ -44,11 +52,15 @@ pub enum Fault {
     FalseDeath,
     OldEntry,
     TakeOver,
+    Liar,
+    Repeat,
+    FarClock,
+    RollBack,
 }
 
 impl Fault {
     /// All faults. A schedule is a sequence of random elements, so the order matters for its seed.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 23] = [
         Self::Kill,
         Self::Restart,
         Self::RestartLater,
@@ -68,6 +80,10 @@ impl Fault {
         Self::FalseDeath,
         Self::OldEntry,
         Self::TakeOver,
+        Self::Liar,
+        Self::Repeat,
+        Self::FarClock,
+        Self::RollBack,
     ];
 }
 
@@ -124,6 +140,13 @@ impl FaultyCluster {
             Fault::FalseDeath => self.send_false_death(server, other),
             Fault::OldEntry => self.send_old_entry(other),
             Fault::TakeOver => self.take_over(server),
+            Fault::Liar => self.begin_to_lie(server, other),
+            Fault::Repeat => self.begin_to_repeat(),
+            Fault::FarClock => {
+                self.set_clock_far(server);
+                self.recover_within(0.0..FAULT, Recovery::SetClockRight(server));
+            }
+            Fault::RollBack => self.roll_back(server),
         }
     }
 
@@ -157,6 +180,39 @@ impl FaultyCluster {
         }
         self.set_random_clock(server);
         self.world.start(server);
+    }
+
+    // A peer that holds the secret lies about a server for a while.
+    fn begin_to_lie(&mut self, victim: usize, receiver: usize) {
+        let servers = self.world.servers().len();
+        let rng = &mut self.world.rng;
+        let lie = Lie::nth(rng.random_range(0..Lie::KINDS));
+        let pause = Duration::from_secs_f64(rng.random_range(PAUSE));
+        let seconds = rng.random_range(0.0..LIE);
+        let receiver = rng.random_bool(0.5).then_some(receiver);
+        let sender = rng.random_range(0..servers);
+        let until = self.world.now() + Duration::from_secs_f64(seconds);
+        self.begin(Recovery::Lie(Liar { lie, sender, victim, receiver, pause, until }));
+    }
+
+    // Somebody who has recorded messages sends one again and again.
+    fn begin_to_repeat(&mut self) {
+        if !self.old_messages.is_empty() {
+            let message = self.world.rng.random_range(0..self.old_messages.len());
+            let seconds = self.world.rng.random_range(0.0..REPEAT);
+            let until = self.world.now() + Duration::from_secs_f64(seconds);
+            self.begin(Recovery::Repeat(Repetition { message, until }));
+        }
+    }
+
+    // A server leaves in order and starts again as version 1. Most servers stay what they are.
+    fn roll_back(&mut self, server: usize) {
+        let servers = self.world.servers();
+        let v2 = servers.iter().filter(|server| server.version == Version::V2).count();
+        if self.has_v1 && v2 > servers.len() / 2 && servers[server].is_up() {
+            self.world.leave(server);
+            self.recover_within(0.0..AWAY, Recovery::StartAsVersion1(server));
+        }
     }
 
     // A person empties the master list, removes the fields that only version 2 has, or adds every server.

@@ -82,7 +82,7 @@ fn play(world: World) -> Option<World> {
         let most = if cluster.world.rng.random_bool(0.3) { 2.0 } else { 120.0 };
         let wait = Duration::from_secs_f64(cluster.world.rng.random_range(0.0..most));
         cluster.run_for(wait);
-        cluster.remember_an_entry();
+        cluster.remember();
         if let Some(fault) = Fault::ALL.choose(&mut cluster.world.rng).copied() {
             cluster.apply(fault);
         }

@@ -28,6 +28,9 @@ impl World {
         self.traffic.count_exchange(from, self.now);
         let found = self.find(to);
         let to = found.unwrap_or(from);
+        if self.invariants.is_some() && self.servers[from].version == Version::V2 {
+            self.last_request = Some((to, Arc::clone(&message)));
+        }
         let exchange = HttpExchange { from, pid, id, to, message, bytes, deadline, timed_out: false };
         match self.network.passage(Packet { from, to, direction: Direction::Request }) {
             // No server has this base URL.

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-use clustershazbot::membership::{TOMBSTONE_TTL, effective_incarnation};
-use clustershazbot::message::{Entry, State};
+use clustershazbot::membership::{MAX_LEAD, TOMBSTONE_TTL, effective_incarnation};
+use clustershazbot::message::{Entry, MAX_AHEAD, State};
 
 use super::network::Direction;
 use super::server::Servers;
@@ -135,7 +135,7 @@ impl Invariants {
                 let Some(found) = servers.find(&entry.url) else { continue };
                 next = found;
             }
-            self.check_entry(now, server, next, entry);
+            self.check_entry(now, server, next, servers[next].clock(now).wall, entry);
             next += 1;
             count += 1;
         }
@@ -157,7 +157,7 @@ impl Invariants {
         };
     }
 
-    fn check_entry(&mut self, now: Duration, observer: usize, subject: usize, entry: &Entry) {
+    fn check_entry(&mut self, now: Duration, observer: usize, subject: usize, subject_wall: u64, entry: &Entry) {
         let seen = Seen { state: entry.state, incarnation: effective_incarnation(entry), stamp: entry.stamp };
         let Some(before) = self.servers[observer].list.get_mut(subject).map(|before| before.replace(seen)) else {
             return;
@@ -172,9 +172,11 @@ impl Invariants {
             let details = format!("{listed} {}, which it never had", v2.incarnation);
             self.report("no invented incarnation", now, details);
         }
-        // For an entry that has lost its incarnation only the stamp tells which is newer.
+        // For an entry that has lost its incarnation only the stamp tells which is newer. A server that answers is listed
+        // whatever was said of it, if that is of a later time than its own clock shows.
         if let Some(before) = before
             && before.state == State::Offline
+            && before.incarnation <= subject_wall + MAX_LEAD
             && (seen.incarnation <= before.incarnation || (entry.v2.is_none() && seen.stamp <= before.stamp))
         {
             let details = format!("{listed} {} after {}", seen.incarnation, before.incarnation);
@@ -185,6 +187,7 @@ impl Invariants {
         if let (Some((ended, instance)), Some(v2)) = (self.servers[subject].ended, &entry.v2)
             && v2.instance == instance
             && seen.incarnation > ended
+            && seen.incarnation <= subject_wall + MAX_LEAD
         {
             let details = format!("{listed} {}, ended at {ended}", seen.incarnation);
             self.report("a drained or departed server stays offline", now, details);
@@ -198,7 +201,9 @@ impl Invariants {
             let Some(seen) = self.servers[server].list[subject] else { continue };
             if core.members().get(servers[subject].url()).is_none() {
                 self.servers[server].list[subject] = None;
-                if seen.state == State::Offline && seen.stamp + TOMBSTONE_TTL >= wall {
+                // What is further ahead was taken while the clock was wrong.
+                let is_ahead = seen.incarnation.max(seen.stamp) > wall + MAX_AHEAD;
+                if seen.state == State::Offline && seen.stamp + TOMBSTONE_TTL >= wall && !is_ahead {
                     let details = format!("server {server} has forgotten that {subject} is offline");
                     self.report("tombstones last", now, details);
                 }

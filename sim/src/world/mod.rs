@@ -22,11 +22,12 @@ mod trace_hash;
 mod traffic;
 mod v1;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clustershazbot::clock::Now;
 use clustershazbot::config::Settings;
-use clustershazbot::message::{ServerUrl, State};
+use clustershazbot::message::{Message, ServerUrl, State};
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -61,6 +62,8 @@ pub struct World {
     pub rng: SmallRng,
     convergence: Convergence,
     list_changes: Option<Vec<ListChange>>,
+    // The last request of a version 2 server, with its receiver, if invariants are checked.
+    last_request: Option<(usize, Arc<Message>)>,
     invariants: Option<Invariants>,
     trace: Option<TraceHash>,
 }
@@ -79,6 +82,7 @@ impl World {
             rng,
             convergence: Convergence::default(),
             list_changes: None,
+            last_request: None,
             invariants: None,
             trace: None,
         }
@@ -266,6 +270,11 @@ impl World {
     /// The violations found so far.
     pub fn violations(&self) -> &[Violation] {
         self.invariants.as_ref().map(Invariants::violations).unwrap_or_default()
+    }
+
+    /// The last request that a version 2 server sent, with its receiver, if invariants are checked.
+    pub fn last_request(&self) -> Option<&(usize, Arc<Message>)> {
+        self.last_request.as_ref()
     }
 
     /// Begins a hash of every event and every body.

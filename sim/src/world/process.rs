@@ -1,10 +1,11 @@
 //! The process of a server: the real core or version 1's policy, behind one interface.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use clustershazbot::clock::Now;
 use clustershazbot::config::Settings;
-use clustershazbot::message::{Entry, Message, ServerUrl, State};
+use clustershazbot::message::{Entry, MAX_AHEAD, Message, ServerUrl, State};
 use clustershazbot::protocol::{Action, Core, Event, ExchangeError, RequestId, WriteError};
 
 use super::v1::V1;
@@ -76,14 +77,17 @@ impl Process {
     pub fn handle_gossip(&mut self, now: Now, message: &Message) -> Message {
         match self {
             Self::V1(v1) => v1.handle_gossip(now, message),
-            Self::V2(core) => core.handle_gossip(now, message),
+            Self::V2(core) => core.handle_gossip(now, &accepted(Cow::Borrowed(message), now)),
         }
     }
 
     pub(super) fn handle_response(&mut self, now: Now, id: RequestId, answer: Result<Message, ExchangeError>) {
         match self {
             Self::V1(v1) => v1.handle_response(now, id, answer),
-            Self::V2(core) => core.handle_response(now, id, answer),
+            Self::V2(core) => {
+                let answer = answer.map(|message| accepted(Cow::Owned(message), now).into_owned());
+                core.handle_response(now, id, answer);
+            }
         }
     }
 
@@ -110,7 +114,17 @@ impl Process {
         match self {
             // Version 1 sends no conditional requests, so it always receives a list.
             Self::V1(v1) => v1.handle_list_read(now, list.map(Option::unwrap_or_default)),
-            Self::V2(core) => core.handle_list_read(now, id, list),
+            Self::V2(core) => {
+                let read = list.as_ref().ok().and_then(Option::as_ref);
+                let refused = |entry: &&Entry| !is_acceptable(entry, now);
+                let refused: Vec<_> =
+                    read.iter().flat_map(|list| list.entries.iter().filter(refused)).cloned().collect();
+                let list = list.map(|list| list.map(|list| accepted(Cow::Owned(list), now).into_owned()));
+                let mut written = core.handle_list_read(now, id, list)?;
+                // What is only refused stays in the list.
+                written.entries.extend(refused.into_iter().filter(|entry| entry.url != *core.members().local_url()));
+                Some(written)
+            }
         }
     }
 
@@ -142,4 +156,25 @@ impl Process {
             Self::V2(core) => core.poll_timeout(),
         }
     }
+}
+
+// What the parser of version 2 accepts of a message: it skips entries that are stamped too far ahead of its clock.
+fn accepted(message: Cow<'_, Message>, now: Now) -> Cow<'_, Message> {
+    if message.entries.iter().all(|entry| is_acceptable(entry, now)) {
+        return message;
+    }
+    let mut message = message.into_owned();
+    if let Some(envelope) = &mut message.envelope
+        && !message.entries.first().is_some_and(|entry| is_acceptable(entry, now))
+    {
+        envelope.sender = None;
+    }
+    let is_refused = |entry: &&Entry| entry.state == State::Online && !is_acceptable(entry, now);
+    message.ahead = message.entries.iter().filter(is_refused).count();
+    message.entries.retain(|entry| is_acceptable(entry, now));
+    Cow::Owned(message)
+}
+
+fn is_acceptable(entry: &Entry, now: Now) -> bool {
+    entry.v2.as_ref().map_or(entry.stamp, |v2| v2.incarnation.max(entry.stamp)) <= now.wall + MAX_AHEAD
 }

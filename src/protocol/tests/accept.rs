@@ -37,6 +37,7 @@ fn a_sender_that_is_listed_as_failed_is_told_so() {
 #[test]
 fn a_leave_wins_over_a_failure_that_others_report_soon_after_it() {
     let mut leaver = Server::new("b");
+    leaver.receive_v2(&reporter(), vec![]);
     leaver.core.handle_leave(leaver.now);
     let mut server = Server::new("a");
     server.receive_v1(vec![entry("b", ONLINE, WALL, Some(WALL))]);
@@ -93,6 +94,7 @@ fn a_lie_about_a_living_server_works_once_and_its_repetitions_do_not() {
 #[test]
 fn a_server_that_went_back_to_version_1_after_its_leave_is_listed_once_it_is_reached() {
     let mut leaver = Server::new("b");
+    leaver.receive_v2(&reporter(), vec![]);
     leaver.core.handle_leave(leaver.now);
     let mut server = Server::new("a");
     server.receive_v2(leaver.own_entry(), vec![]);
@@ -106,4 +108,71 @@ fn a_server_that_went_back_to_version_1_after_its_leave_is_listed_once_it_is_rea
     assert_eq!(to, url("b"), "it is called back");
     server.core.handle_response(server.now, id, Ok(Message::new(vec![of_v1])));
     assert_eq!(server.state_of("b"), Some(ONLINE));
+}
+
+#[test]
+fn lies_that_come_faster_than_a_server_answers_do_not_outdo_its_answer() {
+    let mut server = Server::new("a");
+    let alive = |server: &Server, incarnation| entry("b", ONLINE, server.now.wall, Some(incarnation));
+    server.receive_v1(vec![alive(&server, WALL)]);
+    server.advance(31_000);
+    let lie = |server: &mut Server| {
+        let wall = server.now.wall;
+        server.receive_v2(&reporter(), vec![offline("b", wall, wall, Reason::Left, "b")]);
+    };
+    lie(&mut server);
+    let heard = server.now.wall;
+    for _ in 0..10 {
+        server.advance(10);
+        lie(&mut server);
+    }
+    assert_eq!(server.state_of("b"), Some(OFFLINE));
+    // It refutes the first lie, and hears of the last in the answer to that.
+    let answer = server.receive_v2(&alive(&server, heard + 1), vec![]);
+    let held = answer.entries.iter().find(|entry| entry.url == url("b")).expect("what is held of it").clone();
+    assert_eq!(held.stamp, server.now.wall);
+    for _ in 0..10 {
+        server.advance(10);
+        lie(&mut server);
+    }
+    server.receive_v2(&alive(&server, held.stamp + 1), vec![]);
+    let call_back = gossip_requests(&server.take_actions()).into_iter().rfind(|(_, to)| *to == url("b"));
+    let (id, _) = call_back.expect("it is contacted");
+    let answer = Message::new_v2(alive(&server, held.stamp + 1), None, Envelope::default());
+    server.core.handle_response(server.now, id, Ok(answer));
+    assert_eq!(server.state_of("b"), Some(ONLINE));
+}
+
+#[test]
+fn a_server_that_answers_is_listed_whatever_is_listed_beyond_its_clock() {
+    let mut server = Server::new("a");
+    let ahead = WALL + 3 * HOUR;
+    server.receive_v2(&reporter(), vec![offline("b", ahead, ahead, Reason::Left, "b")]);
+    assert_eq!(server.state_of("b"), Some(OFFLINE));
+    server.take_actions();
+    let alive = entry("b", ONLINE, WALL, Some(WALL));
+    server.receive_v2(&alive, vec![]);
+    let (id, to) = gossip_requests(&server.take_actions()).remove(0);
+    assert_eq!((server.state_of("b"), to), (Some(OFFLINE), url("b")), "it is called back");
+    server.core.handle_response(server.now, id, Ok(Message::new_v2(alive, None, Envelope::default())));
+    assert_eq!(server.state_of("b"), Some(ONLINE));
+}
+
+#[test]
+fn a_server_that_was_up_after_it_was_called_offline_is_told_so() {
+    for (stamped_after, is_told) in [(true, true), (false, false)] {
+        let mut server = Server::new("a");
+        server.receive_v1(vec![entry("b", ONLINE, WALL, Some(WALL))]);
+        server.advance(31_000);
+        let before = server.now.wall - 1_000;
+        server.receive_v2(&reporter(), vec![offline("b", before + 2_000, before + 2_000, Reason::Left, "b")]);
+        server.advance(500);
+        server.finish_broadcasts();
+        server.take_actions();
+        let stamp = if stamped_after { server.now.wall } else { before };
+        // Its refutation of an earlier lie, which another server passes on.
+        server.receive_v2(&reporter(), vec![entry("b", ONLINE, stamp, Some(WALL + 1))]);
+        let is_contacted = gossip_requests(&server.take_actions()).iter().any(|(_, to)| *to == url("b"));
+        assert_eq!((server.state_of("b"), is_contacted), (Some(OFFLINE), is_told));
+    }
 }

@@ -30,6 +30,38 @@ fn a_new_process_takes_a_higher_incarnation_than_peers_remember_of_the_old_one()
 }
 
 #[test]
+fn a_claim_further_ahead_than_others_accept_is_answered_with_our_clock() {
+    let mut server = Server::new("a");
+    let incarnation = server.incarnation();
+    let ahead = WALL + HOUR + 1_000;
+    server.receive_v1(vec![offline("a", ahead, ahead, Reason::Left, "a")]);
+    assert_eq!((server.own_entry().state, server.own_entry().stamp), (ONLINE, WALL));
+    assert_eq!(server.incarnation(), incarnation);
+}
+
+#[test]
+fn a_clock_that_is_set_back_by_two_hours_is_shown_in_our_entry() {
+    let mut server = Server::new("a");
+    server.now.wall -= 2 * HOUR;
+    server.receive_v1(vec![]);
+    assert_eq!((server.own_entry().stamp, server.incarnation()), (server.now.wall, Some(server.now.wall)));
+}
+
+#[test]
+fn a_leave_is_stamped_ahead_only_if_another_server_of_protocol_2_can_hear_of_it() {
+    for (is_v2, lead) in [(true, 70_000), (false, 0)] {
+        let mut server = Server::new("a");
+        if is_v2 {
+            server.receive_v2(&reporter(), vec![]);
+        } else {
+            server.receive_v1(vec![entry("b", ONLINE, WALL, None)]);
+        }
+        server.core.handle_leave(server.now);
+        assert!((lead..lead + 10).contains(&(server.own_entry().stamp - WALL)), "{}", server.own_entry().stamp - WALL);
+    }
+}
+
+#[test]
 fn a_stamp_ahead_of_the_clock_is_lowered_once_the_clock_is_set_right() {
     let mut server = Server::new("a");
     let incarnation = server.incarnation();

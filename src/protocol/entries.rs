@@ -1,0 +1,208 @@
+//! Takes in the entries of messages: decides about each, lists it, and has it broadcast or verified.
+
+use rand::RngExt;
+
+use super::legacy::is_others_statement;
+use super::{Change, Core, Entry, Event, MemberEvent, MemberEventKind, Message, Now, ServerUrl, State};
+use crate::membership::{Circumstances, Decision, Source, decide, effective_incarnation};
+
+/// Updates of so many servers are broadcast even where a repair brings them: it may have overtaken the broadcast, which the
+/// next on the ring waits for.
+const FEW: usize = 32;
+/// About how many of the servers that are told of a leave or a drain contact the server because of it.
+const TELLERS: f64 = 3.0;
+
+/// What the entries of a message have changed.
+#[derive(Default)]
+pub(super) struct Learned {
+    is_anything_new: bool,
+    // More servers were named than are remembered.
+    is_full: bool,
+    pub(super) to_broadcast: Vec<ServerUrl>,
+}
+
+impl Core {
+    // Takes in what a message says of servers. Returns whether any of it was news. Much that a repair brings is not
+    // broadcast: servers that lack it find so by their digests.
+    pub(super) fn take_in(
+        &mut self,
+        message: &Message,
+        sender: Option<&ServerUrl>,
+        source: Source,
+        is_repair: bool,
+        now: Now,
+    ) -> bool {
+        self.out.report_skipped(&message.skipped);
+        let others = if message.is_v2() { Source::ThirdParty } else { Source::Version1 };
+        let mut learned = Learned::default();
+        for entry in &message.entries {
+            let is_sender = sender == Some(&entry.url);
+            if is_sender && !message.is_v2() && is_others_statement(entry, message) {
+                continue;
+            }
+            self.take_in_entry(entry, if is_sender { source } else { others }, &mut learned, now);
+        }
+        if !is_repair || learned.to_broadcast.len() <= FEW {
+            self.broadcast_all(learned.to_broadcast, now);
+        }
+        if learned.is_full {
+            self.out.report(Event::Full);
+        }
+        self.verify_reports(now);
+        learned.is_anything_new
+    }
+
+    pub(super) fn take_in_entry(&mut self, entry: &Entry, source: Source, learned: &mut Learned, now: Now) {
+        if entry.url == *self.members.local_url() {
+            if let Some(own) = self.members.local() {
+                self.local.on_entry(own, entry);
+            }
+            return;
+        }
+        if self.members.refresh_if_same(entry, now) {
+            return;
+        }
+        if self.members.get(&entry.url).is_some_and(|known| known.is_denied_by(entry)) {
+            self.contest_if_offline(&entry.url, now);
+        }
+        let at = Circumstances {
+            now,
+            interval: self.detector.interval(),
+            is_suspected: self.detector.is_suspect(&entry.url),
+        };
+        match decide(self.members.get(&entry.url), entry, source, at) {
+            Decision::Ignore => {}
+            Decision::Take | Decision::TakeAndTell if !self.make_room(entry, source, learned) => {
+                // There is room for servers that answer.
+                if source == Source::Itself {
+                    self.call_back(entry, now);
+                }
+            }
+            Decision::Take => self.learn(entry.clone(), learned, now),
+            Decision::TakeAndTell => self.learn_and_tell(entry, learned, now),
+            Decision::TakeRaised => {
+                let known = self.members.get(&entry.url).map_or(0, |known| effective_incarnation(&known.entry));
+                self.learn(Entry { stamp: known + 1, ..entry.clone() }, learned, now);
+            }
+            Decision::Replace => {
+                let change = self.members.replace(entry.clone(), now);
+                self.learn_change(&entry.url, change, false, learned, now);
+            }
+            Decision::CallBack => self.call_back(entry, now),
+            Decision::Verify => self.verifier.on_report(entry),
+        }
+    }
+
+    // A server said that it goes offline. It tells up to twenty others so; a few of them make sure that it was not somebody
+    // else who said it: a server that is up refutes that at once. Where that cannot be now, it is listed later.
+    pub(super) fn learn_and_tell(&mut self, entry: &Entry, learned: &mut Learned, now: Now) {
+        let told = self.members.announcement_size() as f64;
+        if self.out.rng.random_bool((TELLERS / told).min(1.0)) && self.lifecycle.is_working(now) {
+            let Some(contact) = self.verifier.contact(&entry.url, now) else {
+                return self.verifier.on_report(entry);
+            };
+            self.learn(entry.clone(), learned, now);
+            self.send(contact, now);
+        } else {
+            self.learn(entry.clone(), learned, now);
+        }
+    }
+
+    // Makes sure that a server which is not known can be listed. Returns whether it can.
+    pub(super) fn make_room(&mut self, entry: &Entry, source: Source, learned: &mut Learned) -> bool {
+        let is_reached = source == Source::Reached;
+        if self.members.get(&entry.url).is_some() || self.members.has_room_for(&entry.url, is_reached) {
+            return true;
+        }
+        learned.is_full = true;
+        if entry.state == State::Online {
+            self.members.evict_stranger();
+        }
+        self.members.has_room_for(&entry.url, is_reached)
+    }
+
+    // Contacts a server that says it is up before it is listed. Until it answers it is a seed.
+    pub(super) fn call_back(&mut self, entry: &Entry, now: Now) {
+        if !self.lifecycle.is_running() {
+            return;
+        }
+        self.discovery.add_candidate(entry, now);
+        if !self.exchanges.is_contacting(&entry.url)
+            && self.lifecycle.is_awake(now)
+            && let Some(contact) = self.verifier.contact(&entry.url, now)
+        {
+            self.send(contact, now);
+        }
+        self.schedule_seed_contacts(now);
+    }
+
+    // Lists an entry. It is broadcast, unless it only says again that a server is offline for the same reason, or renews an
+    // entry more often than once an interval.
+    pub(super) fn learn(&mut self, entry: Entry, learned: &mut Learned, now: Now) {
+        let (url, is_online) = (entry.url.clone(), entry.state == State::Online);
+        let reason = |core: &Self| core.members.get(&url)?.entry.v2.as_ref()?.reason;
+        let before = reason(self);
+        let change = self.members.merge(entry, now);
+        let is_same_again = change == Change::Renewed && !is_online && reason(self) == before;
+        self.learn_change(&url, change, is_same_again, learned, now);
+    }
+
+    pub(super) fn learn_change(
+        &mut self,
+        url: &ServerUrl,
+        change: Change,
+        is_same_again: bool,
+        learned: &mut Learned,
+        now: Now,
+    ) {
+        if !self.on_change(url, change, now) {
+            return;
+        }
+        learned.is_anything_new = true;
+        if !is_same_again && (change != Change::Renewed || self.broadcasts.may_renew(url, now)) {
+            learned.to_broadcast.push(url.clone());
+        }
+    }
+
+    // An entry has changed. Returns whether that is news.
+    pub(super) fn on_change(&mut self, url: &ServerUrl, change: Change, now: Now) -> bool {
+        if !change.is_news() {
+            return false;
+        }
+        self.legacy.on_change(url);
+        match change {
+            Change::None | Change::Refreshed | Change::Renewed => {}
+            Change::Online => {
+                self.detector.on_online(url);
+                self.report_member(url, MemberEventKind::Online, now);
+            }
+            Change::Offline => self.report_member(url, MemberEventKind::Offline, now),
+        }
+        if self.members.state(url) == Some(State::Online) {
+            self.discovery.remove_seed(url);
+        }
+        true
+    }
+
+    pub(super) fn report_member(&mut self, url: &ServerUrl, kind: MemberEventKind, now: Now) {
+        let Some(member) = self.members.get(url) else { return };
+        let entry = member.entry.clone();
+        // Nothing is known of the clock of a new server but this stamp.
+        let is_new = member.first_seen().as_millis() == now.mono.as_millis();
+        let clock = if is_new { now.wall } else { member.estimated_clock(now) };
+        let known_after = clock.saturating_sub(entry.stamp);
+        self.out.report(Event::Member(MemberEvent { kind, entry, at: now.wall, known_after }));
+    }
+
+    pub(super) fn broadcast(&mut self, url: ServerUrl, now: Now) {
+        if self.lifecycle.is_running() {
+            self.broadcasts.add(url, &self.members, now, &mut self.out);
+        }
+    }
+
+    pub(super) fn broadcast_all(&mut self, urls: Vec<ServerUrl>, now: Now) {
+        for url in urls {
+            self.broadcast(url, now);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Routes rounds and suspicions: whom to probe, and what is done about servers that do not answer.
+
+use super::exchange::{Purpose, Request};
+use super::{Core, FailureDetector, NextStep, Now, ServerUrl};
+
+impl Core {
+    // Probes two successors, one version 1 server and a random server. Sometimes contacts an offline server or a lost seed,
+    // by which partitions heal. A server without protocol 2 peers also probes itself.
+    pub(super) fn round(&mut self, now: Now) {
+        self.detector.schedule_round(now, &mut self.out);
+        if !self.lifecycle.is_awake(now) {
+            return;
+        }
+        self.refresh_local(now);
+        if let Some(own) = self.members.local() {
+            self.local.check_url(own, self.detector.last_response(), now, &mut self.out);
+        }
+        if self.members.successors().next().is_none() {
+            self.probe_self(now);
+        }
+        let version_1 = self.legacy.next_to_probe(&self.members);
+        let targets = FailureDetector::round_targets(&self.members, version_1, &mut self.out);
+        let offline = self.members.offline_to_contact(&mut self.out.rng, now);
+        for to in targets {
+            self.probe(to, now);
+        }
+        if let Some(to) = offline.filter(|url| !self.exchanges.is_contacting(url)) {
+            self.send(Request::new(to, Purpose::Contact), now);
+        }
+        if let Some(to) = self.discovery.lost_seed(&self.members, &self.exchanges, now, &mut self.out) {
+            self.send(Request::new(to, Purpose::Contact), now);
+        }
+    }
+
+    // Asks at our own base URL who answers: where no other server of protocol 2 is known, nobody would tell us of another
+    // process there. A load balancer would hand a kept connection to the same process again.
+    pub(super) fn probe_self(&mut self, now: Now) {
+        let own = self.members.local_url().clone();
+        if !self.exchanges.is_contacting(&own) {
+            self.send(Request::new(own, Purpose::SelfProbe).on_new_connection(), now);
+        }
+    }
+
+    pub(super) fn probe(&mut self, to: ServerUrl, now: Now) {
+        if !self.detector.is_probing(&to, &self.exchanges) {
+            self.send(Request::new(to, Purpose::Probe), now);
+        }
+    }
+
+    // Nobody has contacted this server yet: it tells those that probe it that it is up, although it may not listen yet.
+    pub(super) fn contact_judges(&mut self, now: Now) {
+        if self.lifecycle.is_awake(now) {
+            self.refresh_local(now);
+            let contacts = FailureDetector::startup_contacts(&self.members);
+            self.send_all(contacts, now);
+        }
+    }
+
+    pub(super) fn probe_silent(&mut self, now: Now) {
+        let silent = self.detector.silent_neighbours(&self.members, now, &mut self.out);
+        if self.lifecycle.is_awake(now) {
+            for url in silent {
+                self.probe(url, now);
+            }
+        }
+    }
+
+    pub(super) fn judge_suspects(&mut self, now: Now) {
+        let is_working = self.lifecycle.is_working(now);
+        while let Some(step) = self.detector.next_step(&self.members, is_working, now) {
+            match step {
+                NextStep::AskMore(url) => self.retry_suspect(&url, now),
+                NextStep::TryAgain(url) => {
+                    self.send(Request::new(url, Purpose::SuspectRetry).on_new_connection(), now);
+                }
+                NextStep::DeclareFailed(url) => {
+                    self.out.counters.failures += 1;
+                    let change = self.members.mark_failed(&url, now);
+                    if self.on_change(&url, change, now) {
+                        self.broadcast(url, now);
+                    }
+                }
+            }
+        }
+    }
+
+    // Tries a suspect on a new connection, and asks others to probe it.
+    pub(super) fn retry_suspect(&mut self, url: &ServerUrl, now: Now) {
+        let Some(step) = self.detector.begin_step(url, now) else { return };
+        self.send(Request::new(url.clone(), Purpose::SuspectRetry).on_new_connection(), now);
+        let requests = self.detector.ask_helpers(url, step, &self.members, now, &mut self.out);
+        self.send_all(requests, now);
+    }
+
+    pub(super) fn verify_reports(&mut self, now: Now) {
+        if self.verifier.has_reports() && self.lifecycle.is_working(now) {
+            let requests = self.verifier.next_verifications(&self.members, &self.exchanges, now, &mut self.out);
+            self.send_all(requests, now);
+        }
+    }
+}
