@@ -52,6 +52,9 @@ struct Seen {
 struct History {
     // Every incarnation that processes at this base URL have had.
     incarnations: BTreeSet<u64>,
+    // Its incarnation and its instance now, and the instance that has lowered its incarnation: its clock was set back.
+    own: Option<(u64, u32)>,
+    lowered: Option<u32>,
     // The incarnation and the instance with which its process was drained or left, until it comes back.
     ended: Option<(u64, u32)>,
     // What it lists, by server.
@@ -135,7 +138,7 @@ impl Invariants {
                 let Some(found) = servers.find(&entry.url) else { continue };
                 next = found;
             }
-            self.check_entry(now, server, next, servers[next].clock(now).wall, entry);
+            self.check_entry(now, server, next, servers[next].settled_wall(now), entry);
             next += 1;
             count += 1;
         }
@@ -151,13 +154,22 @@ impl Invariants {
         }
         let history = &mut self.servers[server];
         history.incarnations.extend(own.v2.as_ref().map(|v2| v2.incarnation));
+        if let Some(v2) = &own.v2 {
+            if history
+                .own
+                .is_some_and(|(incarnation, instance)| instance == v2.instance && incarnation > v2.incarnation)
+            {
+                history.lowered = Some(v2.instance);
+            }
+            history.own = Some((v2.incarnation, v2.instance));
+        }
         history.ended = match &own.v2 {
             Some(v2) if own.state == State::Offline => Some((effective_incarnation(own), v2.instance)),
             Some(_) | None => None,
         };
     }
 
-    fn check_entry(&mut self, now: Duration, observer: usize, subject: usize, subject_wall: u64, entry: &Entry) {
+    fn check_entry(&mut self, now: Duration, observer: usize, subject: usize, wall: Option<u64>, entry: &Entry) {
         let seen = Seen { state: entry.state, incarnation: effective_incarnation(entry), stamp: entry.stamp };
         let Some(before) = self.servers[observer].list.get_mut(subject).map(|before| before.replace(seen)) else {
             return;
@@ -176,7 +188,7 @@ impl Invariants {
         // whatever was said of it, if that is of a later time than its own clock shows.
         if let Some(before) = before
             && before.state == State::Offline
-            && before.incarnation <= subject_wall + MAX_LEAD
+            && wall.is_some_and(|wall| before.incarnation <= wall + MAX_LEAD)
             && (seen.incarnation <= before.incarnation || (entry.v2.is_none() && seen.stamp <= before.stamp))
         {
             let details = format!("{listed} {} after {}", seen.incarnation, before.incarnation);
@@ -187,7 +199,7 @@ impl Invariants {
         if let (Some((ended, instance)), Some(v2)) = (self.servers[subject].ended, &entry.v2)
             && v2.instance == instance
             && seen.incarnation > ended
-            && seen.incarnation <= subject_wall + MAX_LEAD
+            && self.servers[subject].lowered != Some(instance)
         {
             let details = format!("{listed} {}, ended at {ended}", seen.incarnation);
             self.report("a drained or departed server stays offline", now, details);

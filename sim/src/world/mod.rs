@@ -167,6 +167,7 @@ impl World {
     pub fn set_clock(&mut self, server: usize, clock_skew: i64) {
         self.send_heartbeats(server);
         self.servers[server].clock_skew = clock_skew;
+        self.servers[server].clock_set_at = Some(self.now);
     }
 
     /// Sets whether a server accepts connections.

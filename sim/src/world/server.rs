@@ -20,6 +20,9 @@ pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 /// for a stalled event loop, and a cluster of 10 000 needs no 10 000 events per second.
 const MERGED_HEARTBEATS: u32 = 4;
 
+/// How long an answer can be on its way: the longest timeout of an exchange, twice.
+const LONGEST_ANSWER: Duration = Duration::from_secs(10);
+
 /// What a server's process does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
@@ -51,6 +54,8 @@ pub struct Server {
     pub intended: State,
     /// How far its wall clock is ahead, in ms.
     pub clock_skew: i64,
+    /// When that was changed last.
+    pub(super) clock_set_at: Option<Duration>,
     /// Counts the processes. Events for an earlier one are dropped.
     pub(super) pid: u32,
     pub(super) wake_at: Option<Duration>,
@@ -81,6 +86,7 @@ impl Server {
             listens: true,
             intended: State::Offline,
             clock_skew,
+            clock_set_at: None,
             pid: 0,
             wake_at: None,
             list_revision: None,
@@ -128,6 +134,12 @@ impl Server {
     pub fn clock(&self, now: Duration) -> Now {
         let wall = EPOCH + now.as_millis() as u64;
         Now { mono: now, wall: wall.saturating_add_signed(self.clock_skew) }
+    }
+
+    /// What its wall clock shows, unless an answer may be on its way that it made before the clock was set.
+    pub(super) fn settled_wall(&self, now: Duration) -> Option<u64> {
+        let is_settled = self.clock_set_at.is_none_or(|at| now > at + LONGEST_ANSWER);
+        is_settled.then(|| self.clock(now).wall)
     }
 
     /// The base URL.
