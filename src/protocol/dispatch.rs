@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::entries::Learned;
-use super::exchange::{Exchange, OnFailure, OnSuccess};
+use super::exchange::{Exchange, OnFailure, OnSuccess, Started};
 use super::{
     Broadcasts, Content, Core, Entry, Event, ExchangeError, MemberEventKind, Message, Now, Purpose, Repair, Request,
     RequestId, ServerUrl, State,
@@ -211,16 +211,22 @@ impl Core {
                 }
             }
             OnFailure::Confirm => self.detector.on_retry_failed(&to, error),
-            OnFailure::BelieveReport => {
-                if let Some(report) = self.verifier.take_report(&to)
-                    && !self.detector.use_excuse(&to, started, &self.members)
-                {
-                    let mut learned = Learned::default();
-                    self.learn(report, &mut learned, now);
-                    self.broadcast_all(learned.to_broadcast, now);
-                }
-            }
+            OnFailure::BelieveReport => self.on_verification_failed(&to, started, now),
             OnFailure::TellNext(ring_tries) => self.tell_next(to, ring_tries, message, error, now),
+        }
+    }
+
+    fn on_verification_failed(&mut self, url: &ServerUrl, started: Started, now: Now) {
+        let is_excused = self.detector.use_excuse(url, started, &self.members);
+        if is_excused && self.members.state(url) == Some(State::Online) {
+            let due = now.mono + self.detector.interval() / 4;
+            self.verifier.postpone(url, due);
+        } else if let Some(report) = self.verifier.take_report(url)
+            && !is_excused
+        {
+            let mut learned = Learned::default();
+            self.learn(report, &mut learned, now);
+            self.broadcast_all(learned.to_broadcast, now);
         }
     }
 

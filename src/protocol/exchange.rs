@@ -234,7 +234,9 @@ impl Exchanges {
             Timeout::Short => short_timeout(self.interval),
         };
         let timeout = timeout.map_or(own_timeout, |timeout| timeout.min(own_timeout));
-        let started = Started { mono: now.mono, peer_clock: member.map_or(0, |member| member.estimated_clock(now)) };
+        // Its clock may have been set back since it made the stamp that is listed.
+        let peer_clock = member.map_or(0, |member| member.estimated_clock(now).max(member.entry.stamp));
+        let started = Started { mono: now.mono, peer_clock };
         let id = out.new_id();
         out.act(Action::Gossip { id, to: to.clone(), message: Arc::clone(&message), timeout, new_connection });
         self.under_way.insert(id, Exchange { to, purpose, started, message, new_connection });

@@ -101,3 +101,38 @@ fn a_server_that_speaks_during_its_verification_is_not_listed_as_failed() {
     server.run_with_failures(&["b"], 1, &ExchangeError::TimedOut);
     assert_eq!(server.state_of("b"), Some(ONLINE));
 }
+
+#[test]
+fn a_report_about_a_server_that_still_speaks_is_verified_again_later() {
+    let mut server = Server::new("a");
+    server.add_member("b", Some(5));
+    server.finish_broadcasts();
+    server.receive_v2(&reporter(), vec![failed("b", server.now.wall, 5)]);
+    let verification = gossip_requests(&server.take_actions())[0].0;
+    server.run(1);
+    // It speaks while it does not answer, so it is not listed offline yet. Then it dies.
+    server.receive_v2(&entry("b", ONLINE, server.now.wall, Some(5)), vec![]);
+    server.fail(verification, ExchangeError::TimedOut);
+    server.run_with_failures(&["b"], 4, &ExchangeError::TimedOut);
+    assert_eq!(server.state_of("b"), Some(ONLINE));
+    assert!(server.core.verifier.has_reports());
+    server.run_with_failures(&["b"], 20, &ExchangeError::TimedOut);
+    assert_eq!(server.state_of("b"), Some(OFFLINE));
+    assert!(!server.core.verifier.has_reports());
+}
+
+#[test]
+fn a_stamp_from_before_the_clock_of_a_server_was_set_back_does_not_excuse_its_silence() {
+    let mut server = Server::new("a");
+    server.add_member("b", Some(5));
+    server.finish_broadcasts();
+    server.receive_v2(&reporter(), vec![entry("b", ONLINE, WALL + 50_000, Some(5))]);
+    // Its clock is set back by half an hour, and it answers.
+    let contact = server.next_message(|_| true);
+    assert_eq!(contact.1, url("b"));
+    server.respond_v2(contact.0, &entry("b", ONLINE, WALL - 1_800_000, Some(5)), vec![]);
+    server.finish_broadcasts();
+    server.receive_v2(&reporter(), vec![failed("b", server.now.wall, 5)]);
+    server.run_with_failures(&["b"], 12, &ExchangeError::TimedOut);
+    assert_eq!(server.state_of("b"), Some(OFFLINE));
+}
