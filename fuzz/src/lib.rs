@@ -82,7 +82,9 @@ fn field(message: &Message) -> Option<String> {
 }
 
 fn expected(mut message: Message) -> Message {
+    // Entries that the validator left out are not written.
     message.skipped.clear();
+    message.ahead = 0;
     match &mut message.envelope {
         // Stamps that are too old are not written.
         Some(envelope) if envelope.freshness.stamps.iter().all(Option::is_none) => {
