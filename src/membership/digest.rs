@@ -14,6 +14,11 @@ impl Members {
         Digest { hash, cutoff }
     }
 
+    /// The hash of all online servers: equal as long as the same processes are online.
+    pub fn online_hash(&self) -> u64 {
+        self.digest(u64::MAX).hash
+    }
+
     /// How many buckets to compare: enough that a difference costs little, and few enough to fit in a message.
     pub fn bucket_count(&self) -> usize {
         (self.map.len() / BUCKET).next_power_of_two().clamp(4, MAX_BUCKETS)

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::entries::Learned;
 use super::exchange::{Exchange, OnFailure, OnSuccess, Started};
 use super::{
-    Broadcasts, Content, Core, Entry, Event, ExchangeError, MemberEventKind, Message, Now, Purpose, Repair, Request,
-    RequestId, ServerUrl, State,
+    Broadcasts, Content, Core, Discovery, Entry, Event, ExchangeError, MemberEventKind, Message, Now, Purpose, Repair,
+    Request, RequestId, ServerUrl, State,
 };
 use crate::membership::{Member, Source, supersedes};
 use crate::message::{Envelope, ProbeTicket};
@@ -104,13 +104,14 @@ impl Core {
                 self.out.report(Event::ExchangeFailed(exchange.to, error));
             }
             Err(error) => {
-                self.discovery.on_failure(&exchange.to);
+                self.discovery.seeds.on_failure(&exchange.to);
                 self.members.on_failure(&exchange.to);
                 self.out.report(Event::ExchangeFailed(exchange.to.clone(), error.clone()));
                 self.on_failure(exchange, &error, now);
             }
         }
-        self.discovery.on_exchange_end(id, &mut self.out);
+        let Discovery { lists, bootstrap, .. } = &mut self.discovery;
+        bootstrap.on_exchange_end(id, lists.are_tried(), &mut self.out);
         self.finish_leave_if_told();
     }
 
@@ -119,7 +120,8 @@ impl Core {
         self.out.counters.last_outbound = Some((now.wall, to.clone()));
         self.detector.on_response(now);
         self.repair.on_response(now);
-        self.discovery.on_response(to);
+        self.discovery.seeds.remove(to);
+        self.discovery.bootstrap.on_response();
         let is_repair = matches!(purpose, Purpose::Repair(_));
         let has_learned = self.take_in(response, Some(to), Source::Reached, is_repair, now);
         let own = response.entries.iter().find(|entry| entry.url == *to && entry.state == State::Online);
@@ -169,7 +171,7 @@ impl Core {
         let next = match &response.envelope {
             None => self.legacy.on_answer(sender.clone(), &response.entries, &self.members, now),
             Some(envelope) => {
-                let seeds = self.discovery.seed_count();
+                let seeds = self.discovery.seeds.count();
                 let members = &mut self.members;
                 let differing = self.repair.on_answer(envelope, seeds, members, &self.exchanges, now, &mut self.out);
                 differing.map(|(purpose, content)| Request::with(sender.clone(), purpose, content))

@@ -126,7 +126,7 @@ impl Core {
         if !self.lifecycle.is_running() {
             return;
         }
-        self.discovery.add_candidate(entry, now);
+        self.discovery.seeds.add_candidate(entry, now);
         if !self.exchanges.is_contacting(&entry.url)
             && self.lifecycle.is_awake(now)
             && let Some(contact) = self.verifier.contact(&entry.url, now)
@@ -179,7 +179,7 @@ impl Core {
             Change::Offline => self.report_member(url, MemberEventKind::Offline, now),
         }
         if self.members.state(url) == Some(State::Online) {
-            self.discovery.remove_seed(url);
+            self.discovery.seeds.remove(url);
         }
         true
     }

@@ -2,7 +2,7 @@
 //! draws its random numbers from a seed.
 //!
 //! [`Core`] holds the parts and routes: inputs and timers here, rounds and suspicions in `rounds.rs`, messages in
-//! `dispatch.rs`, their entries in `entries.rs`, lists and seeds in `discover.rs`. Each part
+//! `dispatch.rs`, their entries in `entries.rs`, lists and seeds in `discovery/`. Each part
 //! owns its state, and none reaches into another: the core hands over what one needs to know of another.
 
 mod action;
@@ -11,7 +11,7 @@ mod broadcast;
 mod clock_check;
 mod counters;
 mod detector;
-mod discover;
+mod discovery;
 mod dispatch;
 mod entries;
 mod event;
@@ -19,7 +19,6 @@ mod exchange;
 mod freshness;
 mod legacy;
 mod lifecycle;
-mod lists;
 mod local;
 mod output;
 mod pacing;
@@ -43,11 +42,11 @@ use broadcast::Broadcasts;
 use clock_check::ClockCheck;
 pub use counters::{Counters, ListStatus};
 use detector::{FailureDetector, NextStep};
+use discovery::Discovery;
 pub use event::{Event, MemberEvent, MemberEventKind};
 use exchange::{Content, Exchanges, Purpose, Request};
 use legacy::Legacy;
 use lifecycle::{Lifecycle, Phase};
-use lists::Discovery;
 use local::LocalMember;
 use output::Output;
 use repair::Repair;
@@ -105,7 +104,8 @@ impl Core {
         };
         let own = LocalMember::first_entry(url, settings.monitor, now, &mut core.out);
         core.put_local(own, now);
-        core.discovery.start(&core.members, now, &mut core.out);
+        core.discovery.lists.start(&core.members, now, &mut core.out);
+        core.discovery.saved_state.schedule(now, &mut core.out);
         core.detector.schedule_round(now, &mut core.out);
         core.detector.schedule_first_silence(now, &mut core.out);
         FailureDetector::schedule_startup_contact(now, &mut core.out);
@@ -150,7 +150,7 @@ impl Core {
 
     /// The master lists by their names, and their condition.
     pub fn list_statuses(&self) -> impl Iterator<Item = (&str, &ListStatus)> {
-        self.discovery.list_statuses()
+        self.discovery.lists.statuses()
     }
 
     /// Makes it a member of a cluster that has run for a while. For simulations.
@@ -161,7 +161,9 @@ impl Core {
         members.put(own, now);
         self.members = members;
         self.broadcasts.clear();
-        self.discovery.reset(&mut self.out);
+        self.discovery.seeds.clear();
+        self.discovery.lists.abandon();
+        self.discovery.bootstrap.end(&mut self.out);
     }
 
     /// A time that [`Core::poll_timeout`] gave has come.
@@ -189,10 +191,8 @@ impl Core {
                     }
                 }
                 Timer::Seeds => self.send_seed_contacts(now),
-                Timer::Lists => self.discovery.sync_due(&self.members, now, &mut self.out),
-                Timer::SaveState => {
-                    self.discovery.save_state(&self.members, !self.clock_check.is_wrong(), now, &mut self.out);
-                }
+                Timer::Lists => self.discovery.lists.sync_due(&self.members, now, &mut self.out),
+                Timer::SaveState => self.save_state(now),
                 Timer::Expire => self.expire(now),
                 Timer::Leave => self.finish_leave(),
             }
@@ -215,7 +215,7 @@ impl Core {
         if self.lifecycle.check_clocks(now) {
             self.detector.clear_suspicions();
             if self.clock_check.is_wrong() && self.lifecycle.is_running() {
-                self.discovery.look_now(now, &mut self.out);
+                self.discovery.lists.look_now(now, &mut self.out);
             }
             self.clock_check.reset();
         }
@@ -257,10 +257,9 @@ impl Core {
         self.verifier.clear();
         self.broadcasts.clear();
         self.exchanges.clear();
-        self.discovery.abandon_lists();
-        self.discovery.end_bootstrap(&mut self.out);
+        self.discovery.bootstrap.end(&mut self.out);
         self.declare_local(State::Offline, Some(Reason::Left), now);
-        let updates_list = self.discovery.update_on_leave(&self.members, now, &mut self.out);
+        let updates_list = self.discovery.lists.leave(&self.members, now, &mut self.out);
         let limit = if updates_list { LEAVE_LIMIT_WITH_LIST } else { LEAVE_LIMIT };
         self.out.timers.set(Timer::Leave, now.mono + limit);
         self.finish_leave_if_told();
@@ -268,7 +267,7 @@ impl Core {
 
     fn finish_leave_if_told(&mut self) {
         let is_leaving = self.lifecycle.phase() == Phase::Leaving;
-        if is_leaving && self.exchanges.is_empty() && !self.discovery.is_pending() {
+        if is_leaving && self.exchanges.is_empty() && !self.discovery.lists.is_pending() {
             self.finish_leave();
         }
     }
@@ -284,10 +283,10 @@ impl Core {
         self.out.timers.set(Timer::Expire, now.mono + EXPIRY_INTERVAL);
         self.broadcasts.expire(now);
         if self.lifecycle.is_running() {
-            self.discovery.look_if_alone(&self.members, now, &mut self.out);
+            self.discovery.lists.look_if_alone(&self.members, now, &mut self.out);
         }
         for entry in self.members.expire(now) {
-            self.discovery.add_candidate(&entry, now);
+            self.discovery.seeds.add_candidate(&entry, now);
             if entry.state == State::Online {
                 // It is not listed until it has answered again.
                 let event = MemberEvent { kind: MemberEventKind::Offline, entry, at: now.wall, known_after: 0 };

@@ -27,7 +27,7 @@ impl Core {
         if let Some(to) = offline.filter(|url| !self.exchanges.is_contacting(url)) {
             self.send(Request::new(to, Purpose::Contact), now);
         }
-        if let Some(to) = self.discovery.lost_seed(&self.members, &self.exchanges, now, &mut self.out) {
+        if let Some(to) = self.discovery.seeds.lost_contact(&self.members, &self.exchanges, now, &mut self.out) {
             self.send(Request::new(to, Purpose::Contact), now);
         }
     }

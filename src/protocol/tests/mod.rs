@@ -200,7 +200,7 @@ impl Server {
 
     fn start_list_updates(&mut self) {
         let Core { discovery, members, out, .. } = &mut self.core;
-        discovery.update_all(members, self.now, out);
+        discovery.lists.update_last(members, self.now, out);
     }
 
     /// Receives a version 1 message.

@@ -12,9 +12,9 @@ fn a_seed_that_one_list_drops_is_still_a_seed_of_the_other() {
     server.start_list_updates();
     let ids: Vec<_> = server.take_actions().iter().filter_map(list_request_of).collect();
     server.core.handle_list_read(server.now, ids[0], Ok(Some(Message::default())));
-    assert!(!server.core.discovery.is_given_up(&url("b"), server.now));
+    assert!(server.core.discovery.seeds.may_be_online(&url("b"), server.now));
     server.core.handle_list_read(server.now, ids[1], Ok(Some(Message::default())));
-    assert!(server.core.discovery.is_given_up(&url("b"), server.now));
+    assert!(!server.core.discovery.seeds.may_be_online(&url("b"), server.now));
 }
 
 #[test]

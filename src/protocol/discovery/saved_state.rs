@@ -38,7 +38,7 @@ impl SavedState {
     /// Saves the servers that are online if the list has changed. What an earlier process saved is not replaced by
     /// nothing: it may help the next start, if nobody has answered this one.
     pub fn save(&mut self, members: &Members, out: &mut Output) {
-        let hash = members.digest(u64::MAX).hash;
+        let hash = members.online_hash();
         if self.saved == Some(hash) {
             return;
         }

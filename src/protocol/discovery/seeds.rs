@@ -9,8 +9,8 @@ use rand::rngs::SmallRng;
 use rand::seq::IteratorRandom;
 
 use crate::clock::Now;
-use crate::membership::{Members, TOMBSTONE_TTL, effective_incarnation};
-use crate::message::{Entry, ServerUrl};
+use crate::membership::{Members, TOMBSTONE_TTL, by_url, effective_incarnation, supersedes};
+use crate::message::{Entry, ServerUrl, State};
 use crate::protocol::action::ListIndex;
 use crate::protocol::detector::STARTUP_GRACE;
 use crate::protocol::exchange::{Exchanges, Purpose, Request};
@@ -26,28 +26,28 @@ pub const AT_A_TIME: usize = 3;
 const AT_A_TIME_ALONE: usize = 20;
 /// A server that knows nobody tries all seeds once in 20 s. It has at most 64 exchanges with them under way, half of what
 /// the engine carries at a time, and waits a second for each: one seed that answers is enough.
-const PASS_ALONE: Pass = Pass { wait: Duration::from_millis(250), of: 80, least: 5, most: 64 };
+const PACE_ALONE: Pace = Pace { wait: Duration::from_millis(250), steps: 80, least: 5, most: 64 };
 const TIMEOUT_ALONE: Duration = Duration::from_secs(1);
 /// A server that knows others does it in 5 min, the least time between two updates of the list: it may then leave out the
 /// seeds that did not answer.
-const PASS: Pass = Pass { wait: Duration::from_secs(1), of: 300, least: AT_A_TIME, most: 20 };
+const PACE: Pace = Pace { wait: Duration::from_secs(1), steps: 300, least: AT_A_TIME, most: 20 };
 /// Stamps this close to the newest, ms, do not tell which seed is more likely to be up: a list is stamped anew once an
 /// hour.
 const RECENT: u64 = 2 * 3_600_000;
 /// Seeds that no list names, at most.
 const MAX_CANDIDATES: usize = 1_000;
 
-// How fast seeds are tried the first time: after each wait one `of`-th of them, but at least and at most so many.
-struct Pass {
+// How fast seeds are tried the first time: all in so many steps, with at least and at most so many contacts in each.
+struct Pace {
     wait: Duration,
-    of: usize,
+    steps: usize,
     least: usize,
     most: usize,
 }
 
-impl Pass {
-    fn of(members: &Members) -> Self {
-        if members.is_alone() { PASS_ALONE } else { PASS }
+impl Pace {
+    fn for_members(members: &Members) -> Self {
+        if members.is_alone() { PACE_ALONE } else { PACE }
     }
 }
 
@@ -56,8 +56,8 @@ impl Pass {
 pub struct Seeds {
     interval: Duration,
     known: BTreeMap<ServerUrl, Seed>,
-    // How often all have been tried.
-    passes: u32,
+    // How often seeds that did not answer have been tried again.
+    retries: u32,
 }
 
 #[derive(Debug)]
@@ -71,14 +71,14 @@ struct Seed {
 
 impl Seed {
     // A server that is up is stamped anew once an hour in a list; a list that is written by hand may have no stamps.
-    fn is_given_up(&self, now: Now) -> bool {
+    fn may_be_online(&self, now: Now) -> bool {
         let stamp = self.entry.stamp;
         let is_old = stamp > 0 && stamp.saturating_add(TOMBSTONE_TTL) < now.wall;
-        self.failures > 0 && is_old || !self.is_worth_a_try(now)
+        self.is_retried(now) && !(self.failures > 0 && is_old)
     }
 
-    // Programs start before they listen: a seed is not given up within its first minute.
-    fn is_worth_a_try(&self, now: Now) -> bool {
+    // Programs start before they listen: a seed is tried throughout its first minute.
+    fn is_retried(&self, now: Now) -> bool {
         self.failures < TRIES || now.mono < self.since + STARTUP_GRACE
     }
 }
@@ -86,7 +86,7 @@ impl Seed {
 impl Seeds {
     /// Nobody.
     pub fn new(interval: Duration) -> Self {
-        Self { interval, known: BTreeMap::new(), passes: 0 }
+        Self { interval, known: BTreeMap::new(), retries: 0 }
     }
 
     /// Forgets all. For simulations.
@@ -95,9 +95,21 @@ impl Seeds {
         *self = Self::new(self.interval);
     }
 
-    /// A list names a server.
-    pub fn add_listed(&mut self, list: ListIndex, entry: &Entry, now: Now) {
-        self.add(entry, now).listed.insert(list);
+    /// A list was read: the online servers that it names become seeds, unless they are known to be up. Seeds that it alone
+    /// named before are forgotten.
+    pub fn on_list(&mut self, list: ListIndex, listed: &[Entry], members: &Members, now: Now) {
+        let named = by_url(listed.iter());
+        self.known
+            .retain(|url, seed| named.contains_key(url) || !(seed.listed.remove(&list) && seed.listed.is_empty()));
+        for entry in listed {
+            let known = members.get(&entry.url).map(|member| &member.entry);
+            if known.is_none_or(|known| known.state == State::Offline && may_be_back(entry, known)) {
+                self.add(entry, now).listed.insert(list);
+            } else {
+                self.remove(&entry.url);
+            }
+        }
+        self.remove(members.local_url());
     }
 
     /// A server says itself that it is up, or a version 1 server does, or it was up once.
@@ -111,24 +123,18 @@ impl Seeds {
     fn add(&mut self, entry: &Entry, now: Now) -> &mut Seed {
         let known = self.known.entry(entry.url.clone());
         let seed = known.or_insert_with(|| {
-            self.passes = 0;
+            self.retries = 0;
             Seed { entry: entry.clone(), listed: BTreeSet::new(), failures: 0, since: now.mono }
         });
         let (new, old) = (effective_incarnation(entry), effective_incarnation(&seed.entry));
         if new > old {
-            self.passes = 0;
+            self.retries = 0;
             (seed.failures, seed.since) = (0, now.mono);
         }
         if (new, entry.stamp) > (old, seed.entry.stamp) {
             seed.entry = entry.clone();
         }
         seed
-    }
-
-    /// A list was read, and names these servers. Seeds that it alone named before are forgotten.
-    pub fn keep_listed(&mut self, list: ListIndex, listed: &BTreeMap<&ServerUrl, &Entry>) {
-        self.known
-            .retain(|url, seed| listed.contains_key(url) || !(seed.listed.remove(&list) && seed.listed.is_empty()));
     }
 
     /// A server is a member now, or known better than its seed.
@@ -148,9 +154,9 @@ impl Seeds {
         self.known.len()
     }
 
-    /// Whether a server was tried in vain, or is not a seed.
-    pub fn is_given_up(&self, url: &ServerUrl, now: Now) -> bool {
-        self.known.get(url).is_none_or(|seed| seed.is_given_up(now))
+    /// Whether a server is a seed that has not been tried in vain.
+    pub fn may_be_online(&self, url: &ServerUrl, now: Now) -> bool {
+        self.known.get(url).is_some_and(|seed| seed.may_be_online(now))
     }
 
     fn untried<'a>(&'a self, under_way: &'a BTreeSet<&ServerUrl>) -> impl Iterator<Item = &'a Seed> {
@@ -159,7 +165,7 @@ impl Seeds {
 
     /// Schedules the next contacts, the first soon; a wait that has begun stays as it is.
     pub fn expect(&self, members: &Members, exchanges: &Exchanges, now: Now, out: &mut Output) {
-        if self.passes == 0 || !out.timers.is_set(Timer::Seeds) {
+        if self.retries == 0 || !out.timers.is_set(Timer::Seeds) {
             self.schedule(members, exchanges, now, out);
         }
     }
@@ -170,10 +176,10 @@ impl Seeds {
             return;
         }
         let wait = if self.untried(&exchanges.receivers(|_| true)).next().is_some() {
-            Pass::of(members).wait
+            Pace::for_members(members).wait
         } else {
             // Each second at first, for a program that does not listen yet; then as seldom as gossip.
-            backoff(Duration::from_secs(1), self.passes, self.interval)
+            backoff(Duration::from_secs(1), self.retries, self.interval)
         };
         let wait = wait.mul_f64(out.jitter(0.9..1.1));
         out.timers.set_earlier(Timer::Seeds, now.mono + wait);
@@ -187,20 +193,20 @@ impl Seeds {
         now: Now,
         out: &mut Output,
     ) -> Vec<Request> {
-        let (alone, Pass { of, least, most, .. }) = (members.is_alone(), Pass::of(members));
+        let (alone, Pace { steps, least, most, .. }) = (members.is_alone(), Pace::for_members(members));
         let under_way = exchanges.receivers(|_| true);
         let is_first = self.untried(&under_way).next().is_some();
         let chosen = if is_first {
             let contacts = exchanges.count(|purpose| *purpose == Purpose::Contact);
-            let count = (self.known.len() / of).clamp(least, most).min(most.saturating_sub(contacts));
+            let count = (self.known.len() / steps).clamp(least, most).min(most.saturating_sub(contacts));
             choose(self.untried(&under_way), count, &mut out.rng)
         } else {
-            let worth = self.known.values().filter(|seed| alone || seed.is_worth_a_try(now));
+            let worth = self.known.values().filter(|seed| alone || seed.is_retried(now));
             let waiting = worth.filter(|seed| !under_way.contains(&seed.entry.url));
             choose(waiting, if alone { AT_A_TIME_ALONE } else { AT_A_TIME }, &mut out.rng)
         };
-        self.passes += u32::from(!is_first);
-        self.known.retain(|_, seed| alone || !seed.listed.is_empty() || seed.is_worth_a_try(now));
+        self.retries += u32::from(!is_first);
+        self.known.retain(|_, seed| alone || !seed.listed.is_empty() || seed.is_retried(now));
         let request = |to| {
             let request = Request::new(to, Purpose::Contact);
             if alone && is_first { request.within(TIMEOUT_ALONE) } else { request }
@@ -210,7 +216,7 @@ impl Seeds {
 
     /// The time for contacts passes without any.
     pub fn skip_contacts(&mut self) {
-        self.passes += 1;
+        self.retries += 1;
     }
 
     /// Some seeds that have not been tried, `most` at most: the first that a new server contacts.
@@ -218,8 +224,8 @@ impl Seeds {
         choose(self.untried(&exchanges.receivers(|_| true)), most, &mut out.rng)
     }
 
-    /// Now and then a seed that was given up, about as often as a failed member: while two parts of a cluster were cut off
-    /// from each other their servers may have restarted, and then they know each other from the list alone.
+    /// Now and then a seed that was tried in vain, about as often as a failed member: while two parts of a cluster were cut
+    /// off from each other their servers may have restarted, and then they know each other from the list alone.
     pub fn lost_contact(
         &self,
         members: &Members,
@@ -232,11 +238,17 @@ impl Seeds {
             return None;
         }
         let under_way = exchanges.receivers(|_| true);
-        let lost = self.known.iter().filter(|(url, seed)| seed.is_given_up(now) && !under_way.contains(url));
+        let lost = self.known.iter().filter(|(url, seed)| !seed.may_be_online(now) && !under_way.contains(url));
         let lost: Vec<_> = lost.map(|(url, _)| url).collect();
         let chance = (lost.len() as f64 / members.online() as f64).min(1.0);
         if out.rng.random_bool(chance) { lost.into_iter().choose(&mut out.rng).cloned() } else { None }
     }
+}
+
+// Whether a list speaks of a later process than the one that we know to be offline. Its incarnation may be lower all the
+// same: it restarted right after its leave, which is stamped ahead, or with another clock, and nobody has told it.
+fn may_be_back(listed: &Entry, known: &Entry) -> bool {
+    supersedes(listed, known) || listed.stamp > effective_incarnation(known) || listed.instance() != known.instance()
 }
 
 // Half of them from those whose stamps are near the newest: in a list full of the dead they are the likeliest to be up.

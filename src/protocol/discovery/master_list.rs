@@ -74,6 +74,7 @@ struct Schedule {
     // The access under way whose outcome counts.
     current: Option<RequestId>,
     next_announce: Duration,
+    is_leaving: bool,
 }
 
 // Our last write.
@@ -140,7 +141,13 @@ impl MasterList {
         self.schedule.next
     }
 
-    /// Waits for nothing any more.
+    /// The server leaves: the list is not read again, except for a last update.
+    pub fn leave(&mut self) {
+        self.schedule.is_leaving = true;
+        self.abandon();
+    }
+
+    /// Forgets the access under way, and schedules none.
     pub fn abandon(&mut self) {
         (self.schedule.current, self.schedule.next) = (None, None);
     }
@@ -166,7 +173,7 @@ impl MasterList {
         let id = out.new_id();
         (self.schedule.current, self.schedule.next) = (Some(id), None);
         let write = self.schedule.may_write;
-        let hash = members.digest(u64::MAX).hash;
+        let hash = members.online_hash();
         let is_recent = |at| now.mono < at + Duration::from_millis(STAMP_AGE);
         let if_changed = self.found_right.is_some_and(|(then, at)| then == hash && is_recent(at));
         out.act(Action::SyncList { id, list, write, if_changed, timeout });
@@ -178,7 +185,6 @@ impl MasterList {
         listed: &[Entry],
         members: &Members,
         seeds: &Seeds,
-        is_running: bool,
         now: Now,
         out: &mut Output,
     ) -> Option<Message> {
@@ -189,7 +195,7 @@ impl MasterList {
         self.written.missing = if is_missing { self.written.missing + u32::from(was_written) } else { 0 };
         let (wanted, strangers) = wanted(listed, members, seeds, now);
         let is_right = is_right(listed, &wanted);
-        let hash = members.digest(u64::MAX).hash;
+        let hash = members.online_hash();
         // Strangers may have to leave the list, although nothing else changes.
         self.found_right = (is_right && strangers == 0).then_some((hash, now.mono));
         if self.schedule.may_write && !is_right {
@@ -197,8 +203,8 @@ impl MasterList {
             return Some(Message::new(wanted));
         }
         let is_online = members.local().is_some_and(|own| own.state == State::Online);
-        if !is_missing || !is_online || !is_running {
-            self.on_done(members, is_running, now, out);
+        if !is_missing || !is_online {
+            self.on_done(members, now, out);
         } else if self.written.missing < MAX_MISSING {
             // Where there are many, one of them will have written the others too.
             let factor = crowd_factor(members.online(), MISSING_AT_A_TIME);
@@ -209,54 +215,47 @@ impl MasterList {
             self.schedule.may_write = true;
             let why =
                 "does not have what is written to it: do both its URLs lead to the same document, past any cache?";
-            self.on_failure(format!("{} {why}", self.name), MAX_BACKOFF, members, is_running, now, out);
+            self.on_failure(format!("{} {why}", self.name), MAX_BACKOFF, members, now, out);
         }
         None
     }
 
     /// It has not changed since it was read last.
-    pub fn on_unchanged(&mut self, members: &Members, is_running: bool, now: Now, out: &mut Output) {
+    pub fn on_unchanged(&mut self, members: &Members, now: Now, out: &mut Output) {
         self.is_tried = true;
         self.status.read = Some(now.wall);
-        self.on_done(members, is_running, now, out);
+        self.on_done(members, now, out);
     }
 
     /// It could not be read.
-    pub fn on_read_failed(&mut self, error: String, members: &Members, is_running: bool, now: Now, out: &mut Output) {
+    pub fn on_read_failed(&mut self, error: String, members: &Members, now: Now, out: &mut Output) {
         self.is_tried = true;
-        self.on_failure(error, MAX_BACKOFF_ALONE, members, is_running, now, out);
+        self.on_failure(error, MAX_BACKOFF_ALONE, members, now, out);
     }
 
     /// A write has ended: the result is whether the store made sure that nobody else had written meanwhile.
-    pub fn on_written(
-        &mut self,
-        result: Result<bool, WriteError>,
-        members: &Members,
-        is_running: bool,
-        now: Now,
-        out: &mut Output,
-    ) {
+    pub fn on_written(&mut self, result: Result<bool, WriteError>, members: &Members, now: Now, out: &mut Output) {
         match result {
-            Ok(on_condition) => self.on_write_done(on_condition, is_running, now, out),
+            Ok(on_condition) => self.on_write_done(on_condition, now, out),
             Err(WriteError::Conflict) => {
                 self.conflicts += 1;
                 if self.conflicts >= MAX_CONFLICTS {
                     let error = format!("{} cannot be written: somebody else always has, says its store", self.name);
-                    return self.on_failure(error, MAX_BACKOFF, members, is_running, now, out);
+                    return self.on_failure(error, MAX_BACKOFF, members, now, out);
                 }
                 self.schedule.current = None;
                 let wait = backoff(CONFLICT_WAIT, self.conflicts, MAX_CONFLICT_WAIT);
                 let wait = wait.mul_f64(out.jitter(0.25..0.75));
-                self.set_next(wait, true, now);
+                self.schedule.set(wait, true, now);
             }
             // What is refused now is refused the next time too, and may get the account locked.
             Err(WriteError::Failed(error)) => {
-                self.on_failure(error, MAX_BACKOFF, members, is_running, now, out);
+                self.on_failure(error, MAX_BACKOFF, members, now, out);
             }
         }
     }
 
-    fn on_write_done(&mut self, on_condition: bool, is_running: bool, now: Now, out: &mut Output) {
+    fn on_write_done(&mut self, on_condition: bool, now: Now, out: &mut Output) {
         let servers = self.written.servers;
         self.conflicts = 0;
         self.written.is_read_back = false;
@@ -270,9 +269,7 @@ impl MasterList {
         self.schedule_announce(now, out);
         let wait = READ_BACK.mul_f64(out.jitter(0.5..1.5));
         let announce = self.schedule.next_announce.saturating_sub(now.mono);
-        if is_running {
-            self.set_next(wait.min(announce), announce <= wait, now);
-        }
+        self.set_next(wait.min(announce), announce <= wait, now);
     }
 
     fn on_success(&mut self) {
@@ -280,7 +277,7 @@ impl MasterList {
     }
 
     /// It is as it should be, or can wait.
-    pub fn on_done(&mut self, members: &Members, is_running: bool, now: Now, out: &mut Output) {
+    pub fn on_done(&mut self, members: &Members, now: Now, out: &mut Output) {
         self.on_success();
         self.conflicts = 0;
         if self.schedule.may_write {
@@ -291,21 +288,11 @@ impl MasterList {
         let look_again = LOOK_AGAIN.mul_f64(out.jitter(1.0..2.0));
         let (wait, may_write) =
             if members.is_alone() && look_again < announce { (look_again, false) } else { (announce, true) };
-        if is_running {
-            self.set_next(wait, may_write, now);
-        }
+        self.set_next(wait, may_write, now);
     }
 
     // Waits for `most_alone` at most if this server knows nobody else.
-    fn on_failure(
-        &mut self,
-        error: String,
-        most_alone: Duration,
-        members: &Members,
-        is_running: bool,
-        now: Now,
-        out: &mut Output,
-    ) {
+    fn on_failure(&mut self, error: String, most_alone: Duration, members: &Members, now: Now, out: &mut Output) {
         (self.schedule.current, self.found_right) = (None, None);
         let new = Failing { since: now.mono, times: 0, is_reported: false };
         let failing = self.failing.get_or_insert(new);
@@ -320,9 +307,7 @@ impl MasterList {
         out.report(Event::ListFailed(error));
         let most = if members.is_alone() && since < ALONE_FOR { most_alone } else { MAX_BACKOFF };
         let wait = backoff(Duration::from_secs(1), times, most).mul_f64(out.jitter(0.5..1.0));
-        if is_running {
-            self.set_next(wait, self.schedule.may_write, now);
-        }
+        self.set_next(wait, self.schedule.may_write, now);
     }
 
     /// A server that finds itself alone reads the list soon, and does not wait for the next update.
@@ -347,16 +332,25 @@ impl MasterList {
         self.schedule.next_announce = now.mono + self.pacing.minimum + more;
     }
 
+    // A server that leaves updates the list once more: it only repeats a write that came too late.
     fn set_next(&mut self, wait: Duration, may_write: bool, now: Now) {
-        (self.schedule.next, self.schedule.may_write) = (Some(now.mono + wait.max(LEAST_WAIT)), may_write);
+        if !self.schedule.is_leaving {
+            self.schedule.set(wait, may_write, now);
+        }
+    }
+}
+
+impl Schedule {
+    fn set(&mut self, wait: Duration, may_write: bool, now: Now) {
+        (self.next, self.may_write) = (Some(now.mono + wait.max(LEAST_WAIT)), may_write);
     }
 }
 
 // The list as it should be: the servers that are online as far as we know, and strangers, which the list names and which we
-// neither know nor have tried in vain. The dead leave it this way. Returns with it how many strangers there are.
+// neither know nor have tried in vain: servers that ended leave the list this way. Returns with it how many strangers there are.
 fn wanted(listed: &[Entry], members: &Members, seeds: &Seeds, now: Now) -> (Vec<Entry>, usize) {
     let mut entries: Vec<_> = members.entries().filter(|it| it.state == State::Online).cloned().collect();
-    let strangers = by_url(listed.iter().filter(|entry| !seeds.is_given_up(&entry.url, now)));
+    let strangers = by_url(listed.iter().filter(|entry| seeds.may_be_online(&entry.url, now)));
     entries.extend(strangers.values().map(|entry| (*entry).clone()));
     (entries, strangers.len())
 }

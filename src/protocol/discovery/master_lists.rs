@@ -1,0 +1,156 @@
+//! All master lists: they share one timer, and the update of a leave.
+
+use super::master_list::{AnnouncePacing, MasterList};
+use super::seeds::Seeds;
+use crate::clock::Now;
+use crate::config::Settings;
+use crate::membership::Members;
+use crate::message::{Entry, Message};
+use crate::protocol::action::{ListIndex, RequestId, WriteError};
+use crate::protocol::counters::ListStatus;
+use crate::protocol::output::Output;
+use crate::protocol::timer::Timer;
+
+/// The master lists, in the order of the configuration.
+#[derive(Debug)]
+pub struct MasterLists {
+    lists: Vec<MasterList>,
+    updates_on_leave: bool,
+}
+
+impl MasterLists {
+    /// Nothing is read yet.
+    pub fn new(settings: &Settings) -> Self {
+        let pacing = AnnouncePacing { minimum: settings.announce_minimum, interval: settings.announce_interval };
+        Self {
+            lists: settings.lists.iter().map(|name| MasterList::new(name.clone(), pacing)).collect(),
+            updates_on_leave: settings.update_list_on_shutdown,
+        }
+    }
+
+    /// Begins to read all lists.
+    pub fn start(&mut self, members: &Members, now: Now, out: &mut Output) {
+        for (index, list) in self.lists.iter_mut().enumerate() {
+            list.start(index, members, now, out);
+        }
+    }
+
+    /// The server leaves: reads no list any more, but begins the last update of all if the configuration asks for it.
+    /// Returns whether it does.
+    pub fn leave(&mut self, members: &Members, now: Now, out: &mut Output) -> bool {
+        self.lists.iter_mut().for_each(MasterList::leave);
+        if self.updates_on_leave {
+            self.update_last(members, now, out);
+        }
+        self.updates_on_leave
+    }
+
+    /// Begins the last update of all lists.
+    pub fn update_last(&mut self, members: &Members, now: Now, out: &mut Output) {
+        for (index, list) in self.lists.iter_mut().enumerate() {
+            list.update_last(index, members, now, out);
+        }
+    }
+
+    /// Begins to read the lists that are due.
+    pub fn sync_due(&mut self, members: &Members, now: Now, out: &mut Output) {
+        for (index, list) in self.lists.iter_mut().enumerate() {
+            if list.next().is_some_and(|at| at <= now.mono) {
+                list.sync_next(index, members, now, out);
+            }
+        }
+        self.set_timer(out);
+    }
+
+    /// Reads the lists soon if this server is alone.
+    pub fn look_if_alone(&mut self, members: &Members, now: Now, out: &mut Output) {
+        if members.is_alone() {
+            self.lists.iter_mut().for_each(|list| list.look_if_alone(now, out));
+            self.set_timer(out);
+        }
+    }
+
+    /// Reads the lists at once: our clock was wrong, and was set.
+    pub fn look_now(&mut self, now: Now, out: &mut Output) {
+        self.lists.iter_mut().for_each(|list| list.look_now(now));
+        self.set_timer(out);
+    }
+
+    fn set_timer(&self, out: &mut Output) {
+        if let Some(next) = self.lists.iter().filter_map(MasterList::next).min() {
+            out.timers.set(Timer::Lists, next);
+        }
+    }
+
+    /// The list whose current access this is.
+    pub fn find(&self, id: RequestId) -> Option<ListIndex> {
+        self.lists.iter().position(|list| list.is_current(id))
+    }
+
+    /// What a read of a list gave: the online servers that it names, or None where it has not changed. Returns what is to be
+    /// written, if anything is.
+    pub fn on_read(
+        &mut self,
+        index: ListIndex,
+        result: Result<Option<Vec<Entry>>, String>,
+        members: &Members,
+        seeds: &Seeds,
+        now: Now,
+        out: &mut Output,
+    ) -> Option<Message> {
+        let list = &mut self.lists[index];
+        let written = match result {
+            Ok(Some(listed)) => list.on_read(&listed, members, seeds, now, out),
+            Ok(None) => {
+                list.on_unchanged(members, now, out);
+                None
+            }
+            Err(error) => {
+                list.on_read_failed(error, members, now, out);
+                None
+            }
+        };
+        self.set_timer(out);
+        written
+    }
+
+    /// What was to be written is not, for a reason that has nothing to do with the list.
+    pub fn on_write_skipped(&mut self, index: ListIndex, members: &Members, now: Now, out: &mut Output) {
+        self.lists[index].on_done(members, now, out);
+        self.set_timer(out);
+    }
+
+    /// What a write of a list gave.
+    pub fn on_written(
+        &mut self,
+        index: ListIndex,
+        result: Result<bool, WriteError>,
+        members: &Members,
+        now: Now,
+        out: &mut Output,
+    ) {
+        self.lists[index].on_written(result, members, now, out);
+        self.set_timer(out);
+    }
+
+    /// Forgets accesses under way. For simulations.
+    #[cfg(any(feature = "sim", test))]
+    pub fn abandon(&mut self) {
+        self.lists.iter_mut().for_each(MasterList::abandon);
+    }
+
+    /// Whether any list is being read or written, or will be.
+    pub fn is_pending(&self) -> bool {
+        self.lists.iter().any(MasterList::is_pending)
+    }
+
+    /// Whether all lists have been read, or have failed.
+    pub fn are_tried(&self) -> bool {
+        self.lists.iter().all(MasterList::is_tried)
+    }
+
+    /// The lists by their names, and their condition.
+    pub fn statuses(&self) -> impl Iterator<Item = (&str, &ListStatus)> {
+        self.lists.iter().map(|list| (list.name(), list.status()))
+    }
+}
