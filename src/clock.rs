@@ -4,6 +4,20 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+/// An hour of wall time, ms.
+pub const HOUR: u64 = 3_600_000;
+/// How far the wall clock of a server may be wrong, ms, in either direction. The limits on stamps and incarnations follow
+/// from it:
+///
+/// | Limit | Is | Because |
+/// |---|---|---|
+/// | `MAX_AHEAD` | 3 × | two clocks differ by 2 ×, and an entry may be 1 × ahead of its own server's clock |
+/// | `MAX_LEAD` | `MAX_AHEAD` − 2 × | further ahead of its own server's clock, a server with a slow clock refuses it |
+/// | `NEAR_EXPIRY` | 2 × + 1 h | by another clock a tombstone expires 2 × sooner |
+/// | `ONLINE_TTL` | `TOMBSTONE_TTL` − 4 × | an entry expires before the tombstone that blocks it, by any two clocks |
+/// | `RETURN_WINDOW` | 2 × + 1 h | an hour by any two clocks |
+pub const MAX_CLOCK_ERROR: u64 = HOUR;
+
 /// A moment: every input of the core carries one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {

@@ -24,9 +24,9 @@ use crate::server_url::ServerUrl;
 /// How late a request may arrive, ms: six times the longest timeout of an exchange.
 const MAX_LATE: u64 = 30_000;
 /// How far ahead of us a request may be, ms. Senders are behind by the way of a message; only drift puts one ahead.
-const MAX_AHEAD: u64 = 2_000;
+const MAX_EARLY: u64 = 2_000;
 /// After how long a generation of nonces is full, even if it is not.
-const GENERATION: Duration = Duration::from_millis(MAX_LATE + MAX_AHEAD);
+const GENERATION: Duration = Duration::from_millis(MAX_LATE + MAX_EARLY);
 /// Most nonces of a generation: over 1 000 requests a second. Two generations take at most 2.3 MB.
 const MAX_NONCES: usize = 1 << 15;
 /// Most peers whose time is remembered, 32 bytes each: as many as servers can be known.
@@ -95,7 +95,7 @@ impl ReplayGuard {
         let own = self.time(now);
         let is_in_time = time.boot == own.boot
             && time.ms.saturating_add(MAX_LATE) >= own.ms
-            && time.ms <= own.ms.saturating_add(MAX_AHEAD)
+            && time.ms <= own.ms.saturating_add(MAX_EARLY)
             && self.horizon.is_none_or(|horizon| time.ms > horizon);
         if !is_in_time || self.newer.nonces.contains(&nonce) || self.older.nonces.contains(&nonce) {
             return false;
@@ -214,7 +214,7 @@ mod tests {
         // Ten requests a millisecond for ten seconds, all of them with the latest time that is accepted.
         for i in 0..100_000 {
             let now = 100_000 + i / 10;
-            assert!(guard.accept(Nonce::from(i), guard.time(at(now + MAX_AHEAD)), at(now)));
+            assert!(guard.accept(Nonce::from(i), guard.time(at(now + MAX_EARLY)), at(now)));
         }
         let (now, nonce) = (110_000, Nonce::from(200_000u64));
         assert!(!guard.accept(nonce, late(&guard, now, 5_000), at(now)));

@@ -4,21 +4,20 @@
 use std::time::Duration;
 
 use super::{Member, effective_incarnation, raises_incarnation, supersedes};
-use crate::clock::Now;
+use crate::clock::{HOUR, MAX_CLOCK_ERROR, Now};
 use crate::message::{Entry, MAX_AHEAD, State};
 
 /// How long an offline server is remembered, ms (24 hours, from version 1's README). Until then no entry that is older
 /// than the failure lists it online again.
-pub const TOMBSTONE_TTL: u64 = 24 * 3_600_000;
-/// We refuse online entries that are older than this, ms. It is shorter than [`TOMBSTONE_TTL`] by more than two clocks may
-/// differ: if a tombstone blocked an entry, that entry is too old when we forget the tombstone.
-pub const ONLINE_TTL: u64 = 20 * 3_600_000;
+pub const TOMBSTONE_TTL: u64 = 24 * HOUR;
+/// We refuse online entries that are older than this, ms. It is shorter than [`TOMBSTONE_TTL`] by twice as much as two
+/// clocks may differ: if a tombstone blocked an entry, that entry is too old when we forget the tombstone.
+pub const ONLINE_TTL: u64 = TOMBSTONE_TTL - 4 * MAX_CLOCK_ERROR;
 
 /// How far the version of an entry may be ahead of its server's own clock, ms. A server refutes what is no further ahead,
 /// and nobody believes what is: a server with a fast clock that answered more would be refused by those with slow clocks,
-/// since two clocks may each be an hour wrong, and what is more than [`MAX_AHEAD`] ahead is not
-/// taken.
-pub const MAX_LEAD: u64 = 3_600_000;
+/// which take nothing that is more than [`MAX_AHEAD`] ahead of theirs.
+pub const MAX_LEAD: u64 = MAX_AHEAD - 2 * MAX_CLOCK_ERROR;
 
 /// How an entry reached us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -374,9 +374,9 @@ pub(crate) mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::clock::HOUR;
     use crate::message::EntryV2;
 
-    const HOUR: u64 = 3_600_000;
     pub(crate) const WALL: u64 = 1_800_000_000_000;
 
     pub(crate) fn at(seconds: u64) -> Now {

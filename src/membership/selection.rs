@@ -5,7 +5,7 @@ use rand::rngs::SmallRng;
 use rand::seq::index;
 
 use super::{Group, Members};
-use crate::clock::Now;
+use crate::clock::{HOUR, MAX_CLOCK_ERROR, Now};
 use crate::message::{Entry, ServerUrl};
 
 /// How many random servers hear of a leave or a drain (version 1's number); the monitors hear of it too.
@@ -17,8 +17,8 @@ const MONITOR_LOAD: usize = 10;
 /// How many members are looked at to find some that fit: few, even where nearly all are of version 1.
 const SEARCHED: usize = 64;
 /// For how long a server that left or was drained is contacted now and then, ms: it may have started again and know
-/// nobody while no master list can be read. One hour, and two more by which clocks may differ.
-const RETURN_WINDOW: u64 = 3 * 3_600_000;
+/// nobody while no master list can be read. One hour, and as much as two clocks may differ.
+const RETURN_WINDOW: u64 = HOUR + 2 * MAX_CLOCK_ERROR;
 
 impl Members {
     /// A random online server to gossip with: a monitor in up to half of the draws, but in no more than the monitors of
@@ -201,7 +201,7 @@ mod tests {
             entry.v2 = entry.v2.map(|v2| EntryV2 { reason: Some(Reason::Left), ..v2 });
             members.merge(entry, at(0));
         };
-        add_left(&mut members, "yesterday", WALL - 10 * 3_600_000);
+        add_left(&mut members, "yesterday", WALL - 10 * HOUR);
         assert_eq!(draws(&members).1, 0);
         add_left(&mut members, "now", WALL);
         let (_, offline) = draws(&members);

@@ -1,11 +1,13 @@
 //! Checks entries as they come in: the URL and its origin, the types of the fields, and stamps too far in the future.
 
 use super::entry::{Entry, EntryV2, State};
+use crate::clock::MAX_CLOCK_ERROR;
 use crate::origins::Origins;
 use crate::server_url::ServerUrl;
 
-/// How far ahead of our clock a stamp may be, ms. Two clocks may each be an hour wrong; an hour is to spare.
-pub const MAX_AHEAD: u64 = 3 * 3_600_000;
+/// How far ahead of our clock a stamp may be, ms: as far as two clocks may differ, and as much as one may be wrong by which
+/// an entry may be ahead of its own server's clock.
+pub const MAX_AHEAD: u64 = 3 * MAX_CLOCK_ERROR;
 /// The largest integer that a JavaScript number holds exactly.
 const MAX_STAMP: f64 = 9_007_199_254_740_992.0;
 

@@ -7,7 +7,7 @@ use rand::RngExt;
 
 use super::event::Event;
 use super::output::Output;
-use crate::clock::Now;
+use crate::clock::{HOUR, Now};
 use crate::membership::{MAX_LEAD, effective_incarnation, join, leave_lead, supersedes};
 use crate::message::{Entry, EntryV2, Reason, ServerUrl, State};
 
@@ -19,7 +19,7 @@ const UNHEARD_INTERVALS: u32 = 10;
 /// process and the new one run side by side for a while.
 const OVERLAP_INTERVALS: u32 = 5;
 /// How old the stamp of a drained server gets, ms, before it is renewed: its tombstone would expire after 24 h.
-const DRAINED_STAMP_AGE: u64 = 3_600_000;
+const DRAINED_STAMP_AGE: u64 = HOUR;
 /// How far beyond [`MAX_LEAD`] our own entry may be ahead of our clock, ms: a refutation goes beyond the claim, and clocks are
 /// corrected in small steps.
 const LEAD_SLACK: u64 = 60_000;

@@ -10,15 +10,16 @@ use super::freshness;
 use super::output::Output;
 use super::pacing::crowd_factor;
 use super::timer::Timer;
-use crate::clock::Now;
+use crate::clock::{HOUR, MAX_CLOCK_ERROR, Now};
 use crate::membership::{Members, TOMBSTONE_TTL};
 use crate::message::{Entry, Envelope, ServerUrl};
 
 /// Most bytes of entries in one message. With the rest of the message, and what JSON adds, it stays below the 90 kB that we
 /// promise, and so below the 100 kB that Express accepts.
 pub const MAX_ENTRY_BYTES: usize = 80_000;
-/// Tombstones with less than this to live, ms, are left out of digests: clocks may be two hours apart, and one to spare.
-const NEAR_EXPIRY: u64 = 3 * 3_600_000;
+/// Tombstones with less than this to live, ms, are left out of digests: by another clock they may have expired. As much as
+/// two clocks may differ, and an hour to spare.
+const NEAR_EXPIRY: u64 = 2 * MAX_CLOCK_ERROR + HOUR;
 /// How soon a new server whose list differs contacts other servers, how many, and where waiting longer begins to pay.
 const CATCH_UP: Duration = Duration::from_secs(1);
 const CATCH_UP_PEERS: usize = 2;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::seeds::Seeds;
-use crate::clock::Now;
+use crate::clock::{HOUR, Now};
 use crate::membership::{Members, by_url};
 use crate::message::{Entry, Message, State};
 use crate::protocol::action::{Action, ListIndex, RequestId, WriteError};
@@ -37,7 +37,7 @@ const READ_BACK: Duration = Duration::from_secs(2);
 /// times.
 const MAX_MISSING: u32 = 3;
 /// How old a stamp in the list may become, ms, so that the dead can be told from the living.
-const STAMP_AGE: u64 = 3_600_000;
+const STAMP_AGE: u64 = HOUR;
 /// How many servers may find themselves missing from the list without having to wait longer for each other.
 const MISSING_AT_A_TIME: usize = 200;
 

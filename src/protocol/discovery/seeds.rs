@@ -8,7 +8,7 @@ use rand::RngExt;
 use rand::rngs::SmallRng;
 use rand::seq::IteratorRandom;
 
-use crate::clock::Now;
+use crate::clock::{HOUR, Now};
 use crate::membership::{Members, TOMBSTONE_TTL, by_url, effective_incarnation, supersedes};
 use crate::message::{Entry, ServerUrl, State};
 use crate::protocol::action::ListIndex;
@@ -33,7 +33,7 @@ const TIMEOUT_ALONE: Duration = Duration::from_secs(1);
 const PACE: Pace = Pace { wait: Duration::from_secs(1), steps: 300, least: AT_A_TIME, most: 20 };
 /// Stamps this close to the newest, ms, do not tell which seed is more likely to be up: a list is stamped anew once an
 /// hour.
-const RECENT: u64 = 2 * 3_600_000;
+const RECENT: u64 = 2 * HOUR;
 /// Seeds that no list names, at most.
 const MAX_CANDIDATES: usize = 1_000;
 

@@ -22,10 +22,10 @@ mod verify;
 use std::collections::{BTreeSet, VecDeque};
 
 use super::*;
+use crate::clock::HOUR;
 use crate::membership::tests::{WALL, at, entry, url};
 use crate::message::{EntryV2, Envelope};
 
-const HOUR: u64 = 3_600_000;
 const OFFLINE: State = State::Offline;
 const ONLINE: State = State::Online;
 
