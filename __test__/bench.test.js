@@ -68,7 +68,7 @@ describe('the benchmark', () => {
       assert.ok(ours.eventLoop > least && ours.eventLoop < 1e6, `${what}: ${ours.eventLoop} µs`);
     }
     const [between, withV1] = measured.rows;
-    assert.ok(between.ours.bytes < 2_000, 'version 2 servers do not send each other their lists');
+    assert.ok(between.ours.bytes < 2_000, 'protocol 2 servers do not send each other their lists');
     assert.ok(withV1.ours.bytes > 2 * 100 * 80, 'a version 1 peer gets the whole list');
     assert.deepEqual(measured.outbound, [{ n: 100, calls: 0 }], 'gossip does not use the event loop');
     for (const { n, ...programs } of measured.memory) {

@@ -33,11 +33,11 @@ const bodies = {
   'arrays in arrays': { body: () => online(full('[', MAX_BODY / 2 - 50) + full(']', MAX_BODY / 2 - 50)), status: 200 },
   'arrays that are not closed': { body: () => full('['), status: 400 },
   'one long text': { body: () => online(`"${full('x')}"`), status: 200 },
-  'escaped text in place of the field of version 2': {
+  'escaped text in place of the field of protocol 2': {
     body: () => `{"message":"gossip","online":[],"shazbot":"2 ${full('\\u0065')}"}`,
     status: 200,
   },
-  'words in the field of version 2': {
+  'words in the field of protocol 2': {
     body: () => `{"message":"gossip","online":[],"shazbot":"2${full(' e')}"}`,
     status: 413,
   },
@@ -157,7 +157,7 @@ describe('a message that is an object of the program', () => {
       message: () =>
         message([{ ...entry(`http://a/${'x'.repeat(1e6)}`), shazbot: `1.1.f.http://a/${'x'.repeat(1e6)}` }]),
     },
-    'a long field of version 2': { message: () => ({ ...message(), shazbot: field }) },
+    'a long field of protocol 2': { message: () => ({ ...message(), shazbot: field }) },
     'a long field of a later version': { message: () => ({ ...message(), shazbot: field.replace('2', '9') }) },
   };
   for (const [name, { message: create, code }] of Object.entries(messages)) {

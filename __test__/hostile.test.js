@@ -356,7 +356,7 @@ describe('a hostile peer', { concurrency: true }, () => {
         });
       });
 
-      const formats = { 'version 1': asVersion1, 'version 2': asVersion2 };
+      const formats = { 'version 1': asVersion1, 'protocol 2': asVersion2 };
       for (const [format, write] of Object.entries(formats)) {
         test(`harms no server by answers with a thousand invented servers each, in the format of ${format}`, async (t) => {
           await it.unharmed(t, () =>

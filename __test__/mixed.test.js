@@ -1,6 +1,6 @@
 'use strict';
 
-// Version 2 servers and version 1 peers in one cluster, as in a fleet that is upgraded one server at a time.
+// Protocol 2 servers and version 1 peers in one cluster, as in a fleet that is upgraded one server at a time.
 
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
@@ -15,7 +15,7 @@ const { until } = require('../harness/until.js');
 /** @typedef {Awaited<ReturnType<typeof startServer>>} TestServer */
 
 /**
- * Starts three version 2 servers and a version 1 peer, which all list each other.
+ * Starts three protocol 2 servers and a version 1 peer, which all list each other.
  *
  * @param {TestContext} t
  */
@@ -23,7 +23,7 @@ async function startMixed(t) {
   const store = await startStore(t);
   const v2 = await startServers(t, 3, { env: store.env });
   // A version 1 peer that starts with a list without these servers would not find them until its next announcement.
-  await until(() => store.servers().length === 3, { what: 'the version 2 servers are in the master list' });
+  await until(() => store.servers().length === 3, { what: 'the protocol 2 servers are in the master list' });
   const peer = await startServer(t, { env: store.env, engine: 'v1' });
   const all = [...v2, peer];
   await agree(all, { online: all }, { what: 'all four servers list each other' });
@@ -42,7 +42,7 @@ async function assertOffline(servers, offline) {
   for (const server of servers) assert.deepEqual((await server.view()).offline, [offline.baseUrl]);
 }
 
-describe('in a cluster of version 1 and version 2 servers', { concurrency: 3 }, () => {
+describe('in a cluster of version 1 and protocol 2 servers', { concurrency: 3 }, () => {
   test('a killed version 1 peer is listed offline until it is restarted', async (t) => {
     const { v2, peer, all } = await startMixed(t);
     await peer.kill();
@@ -83,7 +83,7 @@ describe('in a cluster of version 1 and version 2 servers', { concurrency: 3 }, 
     await agree(all, { online: all });
   });
 
-  test('a version 1 peer lists a version 2 server offline that was killed, was drained or left', async (t) => {
+  test('a version 1 peer lists a protocol 2 server offline that was killed, was drained or left', async (t) => {
     const { v2, one, two, three, peer, all } = await startMixed(t);
     await one.kill();
     await agree([two, three, peer], { online: [two, three, peer], offline: [one] });
@@ -138,7 +138,7 @@ describe('in a cluster of version 1 and version 2 servers', { concurrency: 3 }, 
     await during(2_000, () => assertOffline(v2, one));
   });
 
-  test('a version 2 server refutes a false report of its death and is online in every list', async (t) => {
+  test('a protocol 2 server refutes a false report of its death and is online in every list', async (t) => {
     const { one, two, all } = await startMixed(t);
     const held = (await heldOf(two.baseUrl, one.baseUrl)).online;
     // What a version 1 peer sends after a failed probe: the unchanged entry, with the current time as lastUpdate.

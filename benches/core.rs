@@ -152,7 +152,7 @@ mod digest {
         let (mut members, mut ms) = (members(&known), counter());
         let restarted = || {
             let mut entry = known[servers / 2].clone();
-            entry.v2.as_mut().expect("version 2").incarnation += ms();
+            entry.v2.as_mut().expect("protocol 2").incarnation += ms();
             entry
         };
         bencher.with_inputs(restarted).bench_local_values(|entry| members.put(entry, now(0)));
@@ -268,7 +268,7 @@ fn core(known: &[Entry]) -> Core {
     core
 }
 
-/// The message of a version 2 server that knows the same servers: its entry, its digest and the newest stamps.
+/// The message of a protocol 2 server that knows the same servers: its entry, its digest and the newest stamps.
 fn idle_message(members: &Members, sender: &Entry) -> Message {
     let live = members.online();
     let ages = Freshness { first: 0, stamps: vec![Some(WALL / UNIT * UNIT); live.min(MAX_FRESHNESS_STAMPS)] };
@@ -280,7 +280,7 @@ fn idle_message(members: &Members, sender: &Entry) -> Message {
 fn idle_later(message: &Message, units: u64) -> Message {
     let mut message = message.clone();
     message.entries[0].stamp += units * UNIT;
-    let envelope = message.envelope.as_mut().expect("version 2");
+    let envelope = message.envelope.as_mut().expect("protocol 2");
     envelope.freshness.stamps.iter_mut().flatten().for_each(|stamp| *stamp += units * UNIT);
     message
 }
@@ -300,7 +300,7 @@ mod wire {
     fn parse_idle(bencher: Bencher<'_, '_>, servers: usize) {
         let known = entries(servers, Version::V2);
         let members = members(&known);
-        let text = idle_message(&members, &known[0]).to_field().expect("version 2");
+        let text = idle_message(&members, &known[0]).to_field().expect("protocol 2");
         let known = |text: &str| members.known(text);
         let (origins, wall) = (origins(), WALL);
         bencher.bench_local(|| {
@@ -353,7 +353,7 @@ mod handle_gossip {
     fn idle(bencher: Bencher<'_, '_>, known: &[Entry]) {
         let mut core = core(known);
         let message = idle_message(core.members(), &known[0]);
-        let answer = core.handle_gossip(now(0), &message).envelope.expect("version 2");
+        let answer = core.handle_gossip(now(0), &message).envelope.expect("protocol 2");
         assert!(answer.digest.is_some() && answer.buckets.is_empty(), "both know the same servers");
         let mut units = counter();
         let message = || {
@@ -365,7 +365,7 @@ mod handle_gossip {
             .bench_local_refs(|(units, message)| core.handle_gossip(now(*units * UNIT), message));
     }
 
-    /// From a version 2 server that knows the same servers.
+    /// From a protocol 2 server that knows the same servers.
     #[divan::bench(args = SERVERS)]
     fn idle_version_2(bencher: Bencher<'_, '_>, servers: usize) {
         idle(bencher, &entries(servers, Version::V2));

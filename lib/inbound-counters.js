@@ -76,7 +76,7 @@ function countFailed(error) {
 }
 
 /**
- * @param {number} received the length of a message of a version 2 server
+ * @param {number} received the length of a message of a protocol 2 server
  * @param {number} sent that of the answer to it
  */
 function countBytes(received, sent) {

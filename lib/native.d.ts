@@ -35,7 +35,7 @@ export declare class Engine {
   /** Merges the lists that a version 1 server sent, and returns this server's lists. Authorise the request first. */
   gossip(message: PackedMessage): PackedAnswer | Failure
   /**
-   * Checks the header of a version 2 message (its `shazbot` field), merges the message and returns the `shazbot` field
+   * Checks the header of a protocol 2 message (its `shazbot` field), merges the message and returns the `shazbot` field
    * of the answer. Null if the message is of a protocol that this version does not know.
    */
   exchange(header: string, message: string): string | null | Failure

@@ -6,7 +6,7 @@ const { setImmediate } = require('node:timers/promises');
 
 /** @typedef {import('../index.js').GossipServer} GossipServer */
 /** @typedef {import('./messages.js').List} List */
-/** A server in a message. `shazbot` is the field that only version 2 servers have. @typedef {GossipServer & { shazbot?: string }} WireServer */
+/** A server in a message. `shazbot` is the field that only protocol 2 servers have. @typedef {GossipServer & { shazbot?: string }} WireServer */
 /** Item i of each array belongs to server i. @typedef {{ urls: string[], shazbotFields?: (string | null)[], flags: Uint8Array, lastUpdates: Float64Array }} UnpackedServers */
 
 // src/binding/packed.rs has the same bits.

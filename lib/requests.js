@@ -15,7 +15,7 @@ const { serverList } = require('./server-lists.js');
 const MAX_SYNC_BYTES = 128 << 10;
 const MAX_SYNC_ENTRIES = 1_500;
 
-/** How each response to a version 2 server begins. One to a version 1 server has at least this server in its lists. */
+/** How each response to a protocol 2 server begins. One to a version 1 server has at least this server in its lists. */
 const VERSION_2_RESPONSE = '{"message":"gossip","online":[],"offline":[],';
 
 /** @typedef {import('../index.js').GossipMessage & { shazbot?: unknown }} GossipMessage */
@@ -48,7 +48,7 @@ function answer(authorization, body) {
     const field = unwrap(engine.exchange(authorization, shazbot));
     if (field !== null) {
       countBytes(shazbot.length, field.length);
-      // A server of version 2 reads that field only.
+      // A server of protocol 2 reads that field only.
       return { message: 'gossip', online: [], offline: [], shazbot: field };
     }
   }

@@ -15,7 +15,7 @@ const { statusJson } = require('./status.js');
 // Limits of bodies, in bytes.
 /** As large as the largest message that the engine accepts. */
 const MAX_BODY = 8 << 20;
-/** For a caller that signs, and so has not shown yet that it has the secret: a message of version 2 has 90 kB at most. */
+/** For a caller that signs, and so has not shown yet that it has the secret: a message of protocol 2 has 90 kB at most. */
 const MAX_SIGNED_BODY = 256 << 10;
 const MAX_CONTROL_BODY = 4 << 10;
 

@@ -95,8 +95,8 @@ Meanwhile version 1 lists live servers offline on their own side, which the seco
 
 ${shown('idle')}
 
-A message of version 1 carries the whole list, so its cost grows with the cluster; that of version 2 does not. In a small
-cluster version 2 costs more.
+A message of version 1 carries the whole list, so its cost grows with the cluster; that of protocol 2 does not. In a small
+cluster protocol 2 costs more.
 
 ## Against the targets
 

@@ -84,7 +84,7 @@ impl Lie {
         self.voice == Voice::Victim
     }
 
-    /// The message that tells one server this about others. `more` are further entries, for a message of version 2.
+    /// The message that tells one server this about others. `more` are further entries, for a message of protocol 2.
     pub fn message(
         self,
         world: &mut World,

@@ -180,7 +180,7 @@ impl NodeEngine {
         either(self.with(|engine| engine.inbound().gossip(unpack(&message))).map(|entries| PackedAnswer::of(&entries)))
     }
 
-    /// Checks the header of a version 2 message (its `shazbot` field), merges the message and returns the `shazbot` field
+    /// Checks the header of a protocol 2 message (its `shazbot` field), merges the message and returns the `shazbot` field
     /// of the answer. Null if the message is of a protocol that this version does not know.
     #[napi(ts_return_type = "string | null | Failure")]
     pub fn exchange(&self, header: String, message: String) -> Either<Option<String>, Failure> {

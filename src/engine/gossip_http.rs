@@ -25,7 +25,7 @@ const ROUTE: &str = "clustershazbot/gossip";
 /// Exchanges at the same time: the 20 of a leave, 100 monitors, and a few more. Each takes a file descriptor.
 const MAX_EXCHANGES: usize = 128;
 /// Responses above this size, bytes, wait for their turn, so that many at the same time cannot fill the memory. Those of
-/// version 2 servers are below 90 kB.
+/// protocol 2 servers are below 90 kB.
 const LARGE_BODY: usize = 128 << 10;
 /// How many large responses are read at the same time.
 const LARGE_AT_A_TIME: usize = 1;

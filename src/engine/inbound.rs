@@ -74,7 +74,7 @@ impl Inbound {
         Ok(self.handle(message)?.entries)
     }
 
-    /// Handles the `shazbot` field of a version 2 message and its `Authorization` header. Returns the field of the response,
+    /// Handles the `shazbot` field of a protocol 2 message and its `Authorization` header. Returns the field of the response,
     /// or None for a protocol that we do not know.
     pub fn exchange(&self, header: &str, field: &str) -> Result<Option<String>, Error> {
         let Config { peer_auth, settings, .. } = &self.0.config;

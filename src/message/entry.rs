@@ -1,4 +1,4 @@
-//! `Entry`: what a server list says of one server, and the `shazbot` string that version 2 adds to it.
+//! `Entry`: what a server list says of one server, and the `shazbot` string that protocol 2 adds to it.
 
 use std::fmt;
 
@@ -24,7 +24,7 @@ pub enum Reason {
     Left,
 }
 
-/// What version 2 adds to an entry. Version 1 peers keep it and pass it on.
+/// What protocol 2 adds to an entry. Version 1 peers keep it and pass it on.
 ///
 /// On the wire it is the string field `shazbot` of an entry: `<incarnation>.<instance>[.<reason>[.<author>]]`, with a decimal
 /// incarnation, a hexadecimal instance, `f`, `d` or `l` as the reason, and a base URL as the author.
@@ -83,7 +83,7 @@ pub struct Entry {
     /// `lastUpdate`, wall time in ms since the epoch. Of an online server: when it last renewed its own entry, by its own
     /// clock. Of an offline one: when it was called offline, converted to its clock as well as the caller could.
     pub stamp: u64,
-    /// What version 2 adds. None for a version 1 server.
+    /// What protocol 2 adds. None for a version 1 server.
     pub v2: Option<EntryV2>,
 }
 

@@ -1,5 +1,5 @@
-//! `Envelope`: what version 2 servers tell each other in the field `shazbot` of a gossip message. The field is one string,
-//! which crosses to JavaScript cheaply. It carries the whole message; a receiver of version 2 reads nothing else.
+//! `Envelope`: what protocol 2 servers tell each other in the field `shazbot` of a gossip message. The field is one string,
+//! which crosses to JavaScript cheaply. It carries the whole message; a receiver of protocol 2 reads nothing else.
 //!
 //! The field is a list of words separated by spaces. A normalised URL contains neither a space nor a `>`, and no word needs
 //! escapes in JSON. The first word is `2`, the version of the protocol. The first letter of each other word says what it is.
@@ -37,7 +37,7 @@ const MAX_PROBES: usize = 4;
 /// The first word of the field.
 const PROTOCOL: &str = "2";
 
-/// What a version 2 message carries in addition to entries.
+/// What a protocol 2 message carries in addition to entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Envelope {
     /// Who sent it. None if its own entry was not accepted.

@@ -39,7 +39,7 @@ impl<'a> GossipBody<'a> {
         Ok(Self(parts))
     }
 
-    /// The `shazbot` field of a version 2 message.
+    /// The `shazbot` field of a protocol 2 message.
     pub fn field(&self) -> Option<String> {
         self.0.text()
     }

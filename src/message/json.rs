@@ -60,7 +60,7 @@ impl Message {
         String::from_utf8(self.to_json()).unwrap_or_default()
     }
 
-    /// The body of a response to a version 2 server, which reads this field only.
+    /// The body of a response to a protocol 2 server, which reads this field only.
     pub fn json_of_field(field: &str) -> String {
         let field = serde_json::to_string(field).unwrap_or_default();
         format!(r#"{{"message":"gossip","online":[],"offline":[],"shazbot":{field}}}"#)

@@ -34,7 +34,7 @@ pub struct Message {
     pub skipped: Vec<Skipped>,
     /// How many of the entries that were not accepted are online and stamped too far ahead of our clock.
     pub ahead: usize,
-    /// What version 2 servers tell each other. None in a message from or to a version 1 server, and in a master list.
+    /// What protocol 2 servers tell each other. None in a message from or to a version 1 server, and in a master list.
     pub envelope: Option<Envelope>,
 }
 
@@ -44,7 +44,7 @@ impl Message {
         Self { entries, ..Self::default() }
     }
 
-    /// A message of version 2. The sender's own entry comes first.
+    /// A message of protocol 2. The sender's own entry comes first.
     pub fn new_v2(own: Entry, others: impl IntoIterator<Item = Entry>, envelope: Envelope) -> Self {
         let sender = Some(own.url.clone());
         let entries = std::iter::once(own).chain(others).collect();
@@ -56,12 +56,12 @@ impl Message {
         self.envelope.as_ref()?.cluster.as_deref()
     }
 
-    /// Whether a version 2 server sent it.
+    /// Whether a protocol 2 server sent it.
     pub fn is_v2(&self) -> bool {
         self.envelope.is_some()
     }
 
-    /// The entries that a version 1 server reads. Of a version 2 message only the sender's, by which the receiver may get
+    /// The entries that a version 1 server reads. Of a protocol 2 message only the sender's, by which the receiver may get
     /// to know it.
     pub fn lists(&self) -> &[Entry] {
         let shown = if self.is_v2() { 1 } else { self.entries.len() };

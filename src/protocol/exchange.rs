@@ -29,7 +29,7 @@ pub fn short_timeout(interval: Duration) -> Duration {
 /// What an exchange is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Exchanges lists with a server; a failure has no consequence.
+    /// Compares lists with a server; a failure has no consequence.
     Contact,
     /// To find out whether a member is up.
     Probe,
@@ -51,7 +51,7 @@ pub enum Purpose {
         /// How many.
         ring_tries: u32,
     },
-    /// To exchange the entries of the buckets that differ.
+    /// To send each other the entries of the buckets that differ.
     Repair(DigestPair),
     /// To find out who answers at our own base URL.
     SelfProbe,

@@ -1,4 +1,4 @@
-//! Anti-entropy repair: two servers compare digests, and exchange the entries of the buckets that differ.
+//! Anti-entropy repair: two servers compare digests, and send each other the entries of the buckets that differ.
 
 use std::collections::VecDeque;
 use std::time::Duration;

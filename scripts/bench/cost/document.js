@@ -61,7 +61,7 @@ machines. Ratios differ between processes: the table has their median, with the 
 - **Outbound**: with another process, over HTTP. From ours the benchmark subtracts what the event loop does without gossip,
   measured in other processes. "<": less than those processes differ.
 - **Memory** is that of the whole process, minus that of the same Express program without the package that received the same
-  kind of messages. Version 1 receives whole lists of version 1 servers. Ours receives messages of version 2 and gossips
+  kind of messages. Version 1 receives whole lists of version 1 servers. Ours receives messages of protocol 2 and gossips
   with others; in a second measurement it receives whole lists.
 
 ## Against the targets

@@ -31,7 +31,7 @@ const IDLE = '2sda';
 const STAMP = 3;
 
 /**
- * The body that a server of version 2 sends to another one with an equal list.
+ * The body that a server of protocol 2 sends to another one with an equal list.
  *
  * @param {Engine} to
  * @param {Engine} from
@@ -64,7 +64,7 @@ function assertIdle(json, asked) {
 }
 
 /**
- * The answer to a server of version 2 that lost its whole list: as much as one message holds.
+ * The answer to a server of protocol 2 that lost its whole list: as much as one message holds.
  *
  * @param {Engine} engine
  */
@@ -110,7 +110,7 @@ function changes({ online: [first], since }) {
 async function setUp(n) {
   const { cluster, start } = await network();
   const isHalf = (/** @type {number} */ index) => index % 2 === 0;
-  // Two servers of version 2 with equal lists.
+  // Two servers of protocol 2 with equal lists.
   const [ours, peer] = [await start('ours'), await start('peer')];
   const others = cluster(n, { added: 2 });
   for (const [one, other] of /** @type {const} */ ([
@@ -205,7 +205,7 @@ async function exchangeWorks({ n, ours, amongV1, amongBoth, baseline, baseUrl, o
  * Requests for the list: by name ours and that of the baseline.
  *
  * @param {Servers} servers
- * @param {Work} exchange between servers of version 2
+ * @param {Work} exchange between servers of protocol 2
  * @param {Seen} seen
  */
 function listWorks({ n, ours, changing, baseline, changed }, exchange, seen) {

@@ -29,7 +29,7 @@ const { memory, request } = require('./programs.js');
  * @typedef {object} Results sections that were not selected are empty
  * @property {Row[]} rows
  * @property {{ n: number, calls: number }[]} outbound calls of the engine into the event loop
- * @property {{ n: number, ours: number, v1: number, stamps: number }[]} bodies the largest sent to a server of version 2 and
+ * @property {{ n: number, ours: number, v1: number, stamps: number }[]} bodies the largest sent to a server of protocol 2 and
  *   to one of version 1; the number of others' stamps in an idle message
  * @property {({ n: number } & Record<keyof typeof MEMORIES, number>)[]} memory resident, bytes
  * @property {{ n: number, parts: Record<string, Time> }[]} parts

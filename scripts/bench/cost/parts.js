@@ -56,7 +56,7 @@ const whole = (server, messages, count) => ({
 });
 
 /**
- * The parts of an exchange between servers of version 2.
+ * The parts of an exchange between servers of protocol 2.
  *
  * @param {Server} server
  * @param {Messages} messages

@@ -1,6 +1,6 @@
 'use strict';
 
-// Child process that answers gossip as a whole cluster: as version 2 or version 1, like the server that asks.
+// Child process that answers gossip as a whole cluster: as protocol 2 or version 1, like the server that asks.
 
 const express = require('express');
 

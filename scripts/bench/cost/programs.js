@@ -12,7 +12,7 @@ const EXCHANGES = 20;
 
 /** @typedef {'nothing' | 'ours' | 'baseline'} Who */
 
-/** @typedef {'ours' | 'full'} Kind of messages sent to it: version 2's, or whole lists of version 1 */
+/** @typedef {'ours' | 'full'} Kind of messages sent to it: protocol 2's, or whole lists of version 1 */
 
 /** @param {Who} who @param {string} [others] the origin of the servers it gossips with, if any */
 async function program(who, others) {
@@ -65,7 +65,7 @@ async function introduce({ gossip }, who, servers) {
 }
 
 /**
- * The memory of a program that knows a cluster, has answered gossip, and was asked for its list. Among servers of version 2
+ * The memory of a program that knows a cluster, has answered gossip, and was asked for its list. Among servers of protocol 2
  * it has also gossiped itself.
  *
  * @param {{ who: Who, kind: Kind, n: number }} options `nothing`: is sent the same and ignores it

@@ -16,7 +16,7 @@ const CHUNK = 500;
 /**
  * @typedef {object} Server
  * @property {string} baseUrl
- * @property {string | undefined} life incarnation and instance of a server of version 2; undefined for version 1
+ * @property {string | undefined} life incarnation and instance of a server of protocol 2; undefined for version 1
  */
 /** @typedef {{ online: Server[], offline: Server[], since: number }} Cluster `since`: the first stamp of all of them */
 /** @typedef {typeof import('../../..').shazbotGossipRequest} GossipRequest */
@@ -41,7 +41,7 @@ function cluster(origin, n, { name = 's', added = 1, ours = () => true } = {}) {
 }
 
 /**
- * The messages of a repair, which make a cluster known to a server of version 2. It does not pass on what a repair brings.
+ * The messages of a repair, which make a cluster known to a server of protocol 2. It does not pass on what a repair brings.
  *
  * @param {Cluster} cluster
  */
@@ -54,7 +54,7 @@ function introductions({ online, offline, since }) {
   return chunks(entries).map((some) => ofOurs(['2', ...some.map((word) => `e${word}`), 'w0'].join(' ')));
 }
 
-/** @param {GossipRequest} gossipRequest of a server of version 2 @param {Cluster} cluster */
+/** @param {GossipRequest} gossipRequest of a server of protocol 2 @param {Cluster} cluster */
 async function introduce(gossipRequest, cluster) {
   for (const message of introductions(cluster)) await gossipRequest(SECRET, message);
 }
@@ -70,11 +70,11 @@ const entry = (state, stamp, baseUrl, life) => [`${state}${stamp}`, baseUrl, ...
 
 /**
  * @param {string} shazbot
- * @returns {any} a message of version 2, whose other fields are not read
+ * @returns {any} a message of protocol 2, whose other fields are not read
  */
 const ofOurs = (shazbot) => ({ message: 'gossip', online: [], offline: [], shazbot });
 
-/** @param {unknown} message @returns {string} the field that servers of version 2 read */
+/** @param {unknown} message @returns {string} the field that servers of protocol 2 read */
 const textOf = (message) => String(/** @type {{ shazbot?: unknown }} */ (message).shazbot);
 
 /**
@@ -98,7 +98,7 @@ async function selfOf(gossipRequest) {
 }
 
 /**
- * The message of a server of version 2 to one with an equal list.
+ * The message of a server of protocol 2 to one with an equal list.
  *
  * @param {(body: string) => Promise<string>} gossip sends a message to that server and resolves with the answer
  * @param {Cluster} cluster
@@ -115,7 +115,7 @@ async function idleMessage(gossip, { online: [first] }) {
 }
 
 /**
- * Copies of a message of version 2, each with newer stamps than the one before, as in a running cluster. The senders
+ * Copies of a message of protocol 2, each with newer stamps than the one before, as in a running cluster. The senders
  * take turns, because a server accepts at most a hundred messages a second of one sender.
  *
  * @param {string} json
@@ -141,7 +141,7 @@ function newer(json, { online: known }) {
 }
 
 /**
- * The answer of a server of version 2 to one with an equal list.
+ * The answer of a server of protocol 2 to one with an equal list.
  *
  * @param {Server} self
  * @param {string} asked

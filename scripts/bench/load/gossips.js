@@ -1,6 +1,6 @@
 'use strict';
 
-// Sends a server the gossip of another server: idle exchanges of version 2, or whole lists of version 1.
+// Sends a server the gossip of another server: idle exchanges of protocol 2, or whole lists of version 1.
 
 const assert = require('node:assert/strict');
 
@@ -16,7 +16,7 @@ const IDLE = 1_000;
 /** Sends one message and resolves with the number of bytes of the answer. @typedef {() => Promise<number>} Gossip */
 
 /**
- * Exchanges between two servers of version 2 with equal lists: a digest, and newer stamps each time.
+ * Exchanges between two servers of protocol 2 with equal lists: a digest, and newer stamps each time.
  *
  * @param {string} url base URL of the server that is sent to
  * @param {{ baseUrl: string, shazbot: string }} sender a server that it knows

@@ -30,7 +30,7 @@ const HELP = `npm run bench -- load [--json --seconds N]
 
 Starts Express servers that know ${MEMBERS} others, sends each ${REQUESTS} ordinary requests a second, and measures how long those
 take: without gossip, and with ${GOSSIPS} exchanges a second, each on its own connection.
-  ours      the package: idle exchanges with servers of version 2, and whole lists of version 1 servers
+  ours      the package: idle exchanges with servers of protocol 2, and whole lists of version 1 servers
   version 1 the same in plain JavaScript: arrays that hold what came in, and are handed out as they are
 The servers take turns of ten seconds. p50, p99, the use of the event loop and the CPU time of its thread (on Linux) are
 medians of the turns; max is over all turns. "an exchange" is the CPU time that one exchange adds. "late" is the p99 of

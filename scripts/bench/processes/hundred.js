@@ -92,7 +92,7 @@ async function refuted(cluster, victim) {
   await sleep(REFILL);
   const [held, by] = await Promise.all([victim, author].map(({ baseUrl }) => heldOf(told.baseUrl, baseUrl)));
   const since = Date.now();
-  // In version 2's format: a death that version 1 reports is verified before it is listed.
+  // In protocol 2's format: a death that version 1 reports is verified before it is listed.
   const own = `so${since}>${author.baseUrl}>${by?.online?.shazbot}`;
   const death = `ex${since}>${victim.baseUrl}>${held?.online?.shazbot}.f.${author.baseUrl}`;
   await gossip(told.baseUrl, { ...message(), shazbot: `2 ${own} ${death}` });

@@ -198,11 +198,11 @@ fn max_in_any_list(experiment: &Experiment, counts: impl Fn(&Entry) -> bool) -> 
     processes.map(count).max().unwrap_or_default()
 }
 
-/// For how long lists of version 2 servers, except the liar's, had victims offline.
+/// For how long lists of protocol 2 servers, except the liar's, had victims offline.
 struct Slander {
     /// How long each time, in seconds, ascending.
     times: Vec<f64>,
-    /// The share of the time, averaged over the lists, for the victim of version 2 that had the largest.
+    /// The share of the time, averaged over the lists, for the victim of protocol 2 that had the largest.
     share: f64,
     /// The same for those of version 1.
     share_v1: f64,

@@ -43,7 +43,7 @@ pub fn run(experiment: &mut Experiment) -> Outcome {
     outcome
 }
 
-// Until the servers are listed online by those of version 2, or by all if none is left.
+// Until the servers are listed online by those of protocol 2, or by all if none is left.
 fn time_until_listed(experiment: &mut Experiment, group: &[usize], began: Duration) -> Option<Duration> {
     let is_v2 = |server: usize| experiment.world.server(server).version == Version::V2;
     let observers: Vec<_> = (0..experiment.world.servers().len()).map(is_v2).collect();

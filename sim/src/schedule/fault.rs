@@ -215,7 +215,7 @@ impl FaultyCluster {
         }
     }
 
-    // A person empties the master list, removes the fields that only version 2 has, or adds every server.
+    // A person empties the master list, removes the fields that only protocol 2 has, or adds every server.
     fn edit_list(&mut self) {
         match self.world.rng.random_range(0..3) {
             0 => self.world.store.replace(Vec::new()),

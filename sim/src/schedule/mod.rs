@@ -92,7 +92,7 @@ fn play(world: World) -> Option<World> {
     Some(cluster.world)
 }
 
-// Checks what version 2 servers list about each other.
+// Checks what protocol 2 servers list about each other.
 fn check_lists(cluster: &mut FaultyCluster) {
     // Servers that leave have left by then.
     cluster.world.run_for(RIGHT_WITHIN + cluster.interval * RIGHT_WITHIN_INTERVALS);

@@ -1,4 +1,4 @@
-//! What must hold at every moment of any run, checked after each event of a version 2 server.
+//! What must hold at every moment of any run, checked after each event of a protocol 2 server.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -108,7 +108,7 @@ impl Invariants {
         }
     }
 
-    /// A version 2 server has sent a body.
+    /// A protocol 2 server has sent a body.
     pub fn on_sent(&mut self, server: usize, bytes: u64, direction: Direction, now: Duration) {
         if bytes > MAX_BODY {
             self.report("bounded bodies", now, format!("server {server} sends {bytes} bytes"));
@@ -123,7 +123,7 @@ impl Invariants {
         }
     }
 
-    /// Checks what a version 2 server lists.
+    /// Checks what a protocol 2 server lists.
     pub fn check(&mut self, servers: &Servers, now: Duration, server: usize) {
         let it = &servers[server];
         let Some(core) = it.core() else { return };

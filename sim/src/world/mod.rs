@@ -62,7 +62,7 @@ pub struct World {
     pub rng: SmallRng,
     convergence: Convergence,
     list_changes: Option<Vec<ListChange>>,
-    // The last request of a version 2 server, with its receiver, if invariants are checked.
+    // The last request of a protocol 2 server, with its receiver, if invariants are checked.
     last_request: Option<(usize, Arc<Message>)>,
     invariants: Option<Invariants>,
     trace: Option<TraceHash>,
@@ -273,7 +273,7 @@ impl World {
         self.invariants.as_ref().map(Invariants::violations).unwrap_or_default()
     }
 
-    /// The last request that a version 2 server sent, with its receiver, if invariants are checked.
+    /// The last request that a protocol 2 server sent, with its receiver, if invariants are checked.
     pub fn last_request(&self) -> Option<&(usize, Arc<Message>)> {
         self.last_request.as_ref()
     }

@@ -158,7 +158,7 @@ impl Process {
     }
 }
 
-// What the parser of version 2 accepts of a message: it skips entries that are stamped too far ahead of its clock.
+// What the parser of protocol 2 accepts of a message: it skips entries that are stamped too far ahead of its clock.
 fn accepted(message: Cow<'_, Message>, now: Now) -> Cow<'_, Message> {
     if message.entries.iter().all(|entry| is_acceptable(entry, now)) {
         return message;

@@ -162,7 +162,7 @@ impl Server {
         self.pid == pid && self.process.is_some()
     }
 
-    /// The core, if the process is of version 2.
+    /// The core, if the process is of protocol 2.
     pub fn core(&self) -> Option<&Core> {
         match &self.process {
             Some(Process::V2(core)) => Some(core),

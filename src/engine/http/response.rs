@@ -7,7 +7,7 @@ use reqwest::header::HeaderValue;
 
 use crate::auth::Secret;
 
-/// Largest response body or list that is read, bytes: what a version 1 server sends when it knows 50 000 version 2 servers.
+/// Largest response body or list that is read, bytes: what a version 1 server sends when it knows 50 000 protocol 2 servers.
 pub const MAX_RESPONSE: usize = 8 << 20;
 
 /// Reads the body up to `most` bytes. Returns whether that was all of it; if not, the first chunk beyond is also read.

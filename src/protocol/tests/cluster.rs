@@ -1,4 +1,4 @@
-//! Several cores that exchange messages.
+//! Several cores that send each other messages.
 
 use std::collections::BTreeMap;
 

@@ -198,7 +198,7 @@ fn a_suspect_that_a_helper_reaches_is_not_declared_failed() {
     let (_, helper, request) = server.next_message(requests_probe_of("b"));
     let helper = server.entry_of(&helper);
     let report =
-        Envelope { probe_successes: request.envelope.expect("version 2").probe_requests, ..Envelope::default() };
+        Envelope { probe_successes: request.envelope.expect("protocol 2").probe_requests, ..Envelope::default() };
     server.receive_v2_with(&helper, vec![], report);
     server.run_with_failures(&["b"], 12, &ExchangeError::TimedOut);
     assert_eq!(server.state_of("b"), Some(ONLINE));
@@ -210,7 +210,7 @@ fn a_report_of_an_earlier_suspicion_does_not_clear_a_later_one() {
     let (_, helper, request) = server.next_message(requests_probe_of("b"));
     let helper = server.entry_of(&helper);
     let report =
-        Envelope { probe_successes: request.envelope.expect("version 2").probe_requests, ..Envelope::default() };
+        Envelope { probe_successes: request.envelope.expect("protocol 2").probe_requests, ..Envelope::default() };
     server.receive_v2_with(&helper, vec![], report.clone());
     assert!(!server.core.is_suspect(&url("b")));
     // Somebody repeats the report each second, while the server does not answer any more.
@@ -259,7 +259,7 @@ fn a_helper_tries_the_suspect_twice_and_reports_that_it_answered() {
     let (_, to, message) =
         server.next_message(|it| it.envelope.as_ref().is_some_and(|envelope| !envelope.probe_successes.is_empty()));
     assert_eq!((to, message.entries[1].url.clone()), (url("asker"), url("b")));
-    assert_eq!(message.envelope.expect("version 2").probe_successes, [ticket("b", 7)]);
+    assert_eq!(message.envelope.expect("protocol 2").probe_successes, [ticket("b", 7)]);
 }
 
 #[test]
