@@ -11,14 +11,14 @@ const { after, before, describe, test } = require('node:test');
 const {
   CONTROL_SECRET,
   SECRET,
-  acquainted,
+  untilGossiped,
   agree,
   environment,
   fileList,
   startServer,
   startServers,
 } = require('../harness/cluster.js');
-const { nobody, startFakePeer } = require('../harness/fake-peer.js');
+const { unusedUrl, startFakePeer } = require('../harness/fake-peer.js');
 const { folder } = require('../harness/folder.js');
 const { root, runToEnd } = require('./support/programs.js');
 const { startStore } = require('./support/store.js');
@@ -38,7 +38,7 @@ describe('the command line', () => {
   before(async () => {
     servers = await startServers({ after }, 3, { env: { ...list.env, TEST_ROUTER: 'yes' } });
     await agree(servers, { online: servers });
-    await acquainted(servers);
+    await untilGossiped(servers);
     await until(() => list.servers().length === 3, { timeout: 20_000, what: 'all servers are in the master list' });
   });
 
@@ -107,7 +107,7 @@ describe('the command line', () => {
       [few.code, JSON.parse(few.stdout)],
       [1, { healthy: false, online: 3, minOnline: 4, listsItself: true }],
     );
-    const unreachable = await run(['check', '--url', await nobody()]);
+    const unreachable = await run(['check', '--url', await unusedUrl()]);
     assert.deepEqual([unreachable.code, unreachable.stdout], [1, '']);
     assert.match(unreachable.stderr, /connection refused \(ECONNREFUSED\)/);
   });
@@ -118,7 +118,7 @@ describe('the command line', () => {
       JSON.parse((await run(['check', '--json', '--url', baseUrl], env)).stdout).listsItself;
     assert.equal(await isListed({ SHAZBOT_BASE_URL: '' }), true);
     assert.equal(await isListed({ SHAZBOT_BASE_URL: 'http://app-1.internal:3000/' }), false);
-    const failed = await run(['check', '--json', '--url', await nobody()]);
+    const failed = await run(['check', '--json', '--url', await unusedUrl()]);
     assert.equal(failed.code, 1);
     const { healthy, error } = JSON.parse(failed.stdout);
     assert.deepEqual([healthy, /connection refused/.test(error)], [false, true]);

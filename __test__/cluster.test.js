@@ -5,7 +5,7 @@
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 
-const { SECRET, acquainted, agree, fileList, startServer, startServers } = require('../harness/cluster.js');
+const { SECRET, untilGossiped, agree, fileList, startServer, startServers } = require('../harness/cluster.js');
 const { startEngine } = require('../harness/engine.js');
 const { startFakePeer } = require('../harness/fake-peer.js');
 const { message } = require('../harness/gossip.js');
@@ -25,7 +25,7 @@ describe('a cluster of five servers', { concurrency: true }, () => {
     test(`with ${kind} as master list, five servers find each other, and all list one offline while it is down`, async (t) => {
       const servers = await startServers(t, 5, { env: await masterList(t) });
       await agree(servers, { online: servers }, { what: 'all five servers list each other' });
-      await acquainted(servers);
+      await untilGossiped(servers);
 
       const [victim, ...others] = /** @type {[typeof servers[0], ...typeof servers]} */ (servers);
       await victim.kill();

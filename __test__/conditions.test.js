@@ -10,7 +10,7 @@ const { fileURLToPath } = require('node:url');
 const { agree, fileList, startServer, startServers } = require('../harness/cluster.js');
 const { fastClock } = require('./support/clock.js');
 const { during } = require('./support/during.js');
-const { nobody } = require('../harness/fake-peer.js');
+const { unusedUrl } = require('../harness/fake-peer.js');
 const { entry } = require('../harness/gossip.js');
 const { startStore } = require('./support/store.js');
 const { until } = require('../harness/until.js');
@@ -107,7 +107,7 @@ describe('a master list over HTTP', { concurrency: true }, () => {
     });
 
     test('a list that exists but is answered with 404 is not overwritten', async (t) => {
-      const other = entry(await nobody());
+      const other = entry(await unusedUrl());
       const store = await startStore(t, { tags: 'strong', list: { online: [other] } });
       // As from a proxy that has cached the 404.
       store.faults.GET = '404';
@@ -168,7 +168,7 @@ describe('a master list over HTTP', { concurrency: true }, () => {
         const store = await startStore(t, { tags: 'strong' });
         const server = await startServer(t, { env: { ...store.env, ...FAST } });
         await until(() => store.servers().includes(server.baseUrl), { what: 'the server is in the list' });
-        store.list.online.push(entry(await nobody()));
+        store.list.online.push(entry(await unusedUrl()));
         const list = store.servers();
         store.faults.GET = fault;
         const writes = store.count('PUT');

@@ -9,7 +9,7 @@ const { inspect } = require('node:util');
 const { agree, environment, fileList, startServers } = require('../harness/cluster.js');
 const { during } = require('./support/during.js');
 const { catchWarnings, freshEngine, withEnvironment } = require('../harness/engine.js');
-const { nobody, startFakePeer } = require('../harness/fake-peer.js');
+const { unusedUrl, startFakePeer } = require('../harness/fake-peer.js');
 const { startStore } = require('./support/store.js');
 const { until } = require('../harness/until.js');
 
@@ -22,9 +22,9 @@ const { until } = require('../harness/until.js');
  * @returns {Promise<Record<string, string>>}
  */
 async function validConfig() {
-  const store = await nobody('servers.json');
+  const store = await unusedUrl('servers.json');
   return {
-    ...environment(await nobody()),
+    ...environment(await unusedUrl()),
     SHAZBOT_GOSSIP_INTERVAL: '60',
     SHAZBOT_MASTER_LIST: store,
     SHAZBOT_MASTER_LIST_UPDATE: store,

@@ -11,14 +11,14 @@ const { after, before, describe, test } = require('node:test');
 const {
   CONTROL_SECRET,
   SECRET,
-  acquainted,
+  untilGossiped,
   agree,
   environment,
   fileList,
   startServer,
   startServers,
 } = require('../harness/cluster.js');
-const { nobody, startFakePeer } = require('../harness/fake-peer.js');
+const { unusedUrl, startFakePeer } = require('../harness/fake-peer.js');
 const { folder } = require('../harness/folder.js');
 const { root, runToEnd } = require('./support/programs.js');
 const { startStore } = require('./support/store.js');
@@ -37,7 +37,7 @@ describe('clustershazbot doctor', () => {
   before(async () => {
     servers = await startServers({ after }, 3, { env: { ...list.env, TEST_ROUTER: 'yes' } });
     await agree(servers, { online: servers });
-    await acquainted(servers);
+    await untilGossiped(servers);
     await until(() => list.servers().length === 3, { timeout: 20_000, what: 'all servers are in the master list' });
   });
 
@@ -239,7 +239,7 @@ describe('clustershazbot doctor', () => {
   test('names for each problem what is wrong and which variable to set', async (t) => {
     const peer = await startFakePeer(t, { answer: () => ({ status: 403, body: 'no' }) });
     const env = {
-      ...environment(await nobody()),
+      ...environment(await unusedUrl()),
       SHAZBOT_GOSSIP_INTERVAL: 'often',
       SHAZBOT_MASTER_LIST: `${peer.baseUrl}list.json?signature=secret-signature`,
     };

@@ -21,7 +21,11 @@ const DOCUMENTS = [
   'SECURITY.md',
   'CONTRIBUTING.md',
   'CHANGELOG.md',
+  'docs/architecture.md',
+  'docs/convergence.md',
   'docs/errors.md',
+  'docs/master-list.md',
+  'docs/performance.md',
   'docs/protocol.md',
   'npm/README.md',
 ];

@@ -7,7 +7,7 @@ const { channel } = require('node:diagnostics_channel');
 const { on } = require('node:events');
 const { describe, test } = require('node:test');
 
-const { SECRET, acquainted, agree, fileList, startServers } = require('../harness/cluster.js');
+const { SECRET, untilGossiped, agree, fileList, startServers } = require('../harness/cluster.js');
 const { startEngine } = require('../harness/engine.js');
 const { entry, message } = require('../harness/gossip.js');
 const { root, runToEnd } = require('./support/programs.js');
@@ -45,7 +45,7 @@ describe('events in a cluster of three processes', () => {
     const servers = await startServers(t, 3, { env: { ...fileList().env, SHAZBOT_GOSSIP_INTERVAL: '0.3' } });
     const [watcher, other, third] = /** @type {[typeof servers[0], typeof servers[0], typeof servers[0]]} */ (servers);
     await agree(servers, { online: servers });
-    await acquainted(servers);
+    await untilGossiped(servers);
     /**
      * @param {typeof watcher} about
      * @param {(about: typeof watcher) => Promise<unknown>} act
@@ -71,7 +71,7 @@ describe('events in a cluster of three processes', () => {
     assert.equal(left?.reason, 'left');
     await eventsAfter(other, (it) => it.restart(), online);
     await agree(servers, { online: servers });
-    await acquainted(servers);
+    await untilGossiped(servers);
 
     const killed = await eventsAfter(other, (it) => it.kill(), offline);
     const dead = killed.at(-1);

@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const { after, before, describe, test } = require('node:test');
 const { setTimeout: sleep } = require('node:timers/promises');
 
-const { acquainted, agree, assertAgreed, fileList, startServer } = require('../harness/cluster.js');
+const { untilGossiped, agree, assertAgreed, fileList, startServer } = require('../harness/cluster.js');
 const { during } = require('./support/during.js');
 const { missing, startHalves } = require('./support/halves.js');
 const { freePorts } = require('../harness/ports.js');
@@ -73,7 +73,7 @@ describe('thirty Express servers that gossip every second', () => {
   test('all servers find each other', async (t) => {
     await agreeAndStay(t, servers, { online: servers }, 30_000);
     // This does not need an exchange between every two servers, which would take thirty rounds.
-    await acquainted(servers, { timeout: 90_000 });
+    await untilGossiped(servers, { timeout: 90_000 });
   });
 
   test('all others list a killed server offline', async (t) => {
@@ -128,7 +128,7 @@ describe('thirty Express servers that gossip every second', () => {
       agreeAndStay(t, right, { online: right, offline: left }, 40_000, 'the right half lists the left half offline'),
     ]);
     await sleep(Math.max(since + CUT - Date.now(), 0));
-    halves.mend();
+    halves.heal();
     await agreeAndStay(t, servers, { online: servers }, 40_000, 'all servers list each other again');
 
     // From the log records: a poll of the lists could miss a short time offline.

@@ -9,7 +9,7 @@ const { beforeEach, test } = require('node:test');
 
 const { environment, fileList, urls } = require('../harness/cluster.js');
 const { freshEngine, startEngine, withEnvironment } = require('../harness/engine.js');
-const { nobody } = require('../harness/fake-peer.js');
+const { unusedUrl } = require('../harness/fake-peer.js');
 const { entry, message } = require('../harness/gossip.js');
 const { until } = require('../harness/until.js');
 
@@ -29,7 +29,7 @@ beforeEach(() => {
  * @param {typeof import('..')} engine
  */
 async function start(t, engine) {
-  const baseUrl = await nobody();
+  const baseUrl = await unusedUrl();
   const env = { ...environment(baseUrl), ...fileList().env, SHAZBOT_GOSSIP_INTERVAL: '3600' };
   t.after(() => engine.shazbotShutDown());
   await withEnvironment(env, () => engine.shazbotStart());
@@ -42,7 +42,7 @@ test('if happy-server was imported before, it has the lists from the start on, a
   assert.deepEqual(happy.happyServerExtension.clustershazbot(), NOT_STARTED);
 
   const baseUrl = await start(t, engine);
-  const dead = await nobody();
+  const dead = await unusedUrl();
   await engine.shazbotGossipRequest('the-gossip-secret', message([], [entry(dead)]));
   const { status, cluster } = happy.happyServerExtension.clustershazbot();
   assert.equal(status, 'ok');

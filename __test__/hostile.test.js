@@ -9,7 +9,7 @@ const { deflateSync, gzipSync } = require('node:zlib');
 
 const { certificates, missing } = require('./support/certificates.js');
 const { agree, fileList, startServers } = require('../harness/cluster.js');
-const { nobody, startFakePeer } = require('../harness/fake-peer.js');
+const { unusedUrl, startFakePeer } = require('../harness/fake-peer.js');
 const { entry, gossip, message } = require('../harness/gossip.js');
 const { request } = require('../harness/http.js');
 const { until } = require('../harness/until.js');
@@ -324,7 +324,7 @@ describe('a hostile peer', { concurrency: true }, () => {
       let count = 0;
       let base = '';
       before(async () => {
-        base = await nobody();
+        base = await unusedUrl();
       });
       const invented = () => Array.from({ length: 1_000 }, () => `${base}x${++count}/`);
       const asVersion1 = (/** @type {string[]} */ urls) =>

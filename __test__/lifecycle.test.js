@@ -7,7 +7,7 @@ const { test } = require('node:test');
 
 const { SECRET, environment, fileList } = require('../harness/cluster.js');
 const { freshEngine, withEnvironment } = require('../harness/engine.js');
-const { nobody } = require('../harness/fake-peer.js');
+const { unusedUrl } = require('../harness/fake-peer.js');
 const { until } = require('../harness/until.js');
 
 /**
@@ -19,7 +19,7 @@ async function loadEngine(scope) {
   const engine = freshEngine();
   scope.after(() => engine.shazbotShutDown());
   /** @type {Record<string, string>} */
-  const env = { ...environment(await nobody()), ...fileList().env };
+  const env = { ...environment(await unusedUrl()), ...fileList().env };
   return { ...engine, env };
 }
 

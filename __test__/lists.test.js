@@ -7,7 +7,7 @@ const { test } = require('node:test');
 
 const { CONTROL_SECRET, SECRET, fileList, startServer } = require('../harness/cluster.js');
 const { startEngine } = require('../harness/engine.js');
-const { nobody } = require('../harness/fake-peer.js');
+const { unusedUrl } = require('../harness/fake-peer.js');
 const { entry, message } = require('../harness/gossip.js');
 const { request } = require('../harness/http.js');
 
@@ -21,8 +21,8 @@ const urls = (entries) => entries.map(({ baseUrl }) => baseUrl).sort();
  */
 async function withLists(t) {
   const engine = await startEngine(t);
-  const alive = await nobody();
-  const dead = await nobody();
+  const alive = await unusedUrl();
+  const dead = await unusedUrl();
   const unknownFields = { version: '1.2.3', other: { deep: [1] } };
   await engine.shazbotGossipRequest(
     SECRET,
@@ -86,7 +86,7 @@ test('the next list contains every change, and lists returned earlier stay as th
   const newer = entry(alive, -5_000);
   await send([newer]);
   assert.equal(lastUpdateOf(alive), newer.lastUpdate, 'a newer lastUpdate');
-  const [added, left] = [await nobody(), await nobody()];
+  const [added, left] = [await unusedUrl(), await unusedUrl()];
   await send([entry(added)], [entry(left)]);
   assert.deepEqual(urls(list().online), [engine.baseUrl, alive, added].sort(), 'another online server');
   assert.deepEqual(urls(list().offline ?? []), [dead, left].sort(), 'another offline server');

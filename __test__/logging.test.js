@@ -10,7 +10,7 @@ const { fastClock } = require('./support/clock.js');
 const { CONTROL_SECRET, SECRET, agree, fileList, startServer, startServers } = require('../harness/cluster.js');
 const { during } = require('./support/during.js');
 const { catchWarnings, startEngine } = require('../harness/engine.js');
-const { nobody, startFakePeer } = require('../harness/fake-peer.js');
+const { unusedUrl, startFakePeer } = require('../harness/fake-peer.js');
 const { entry, gossip, message } = require('../harness/gossip.js');
 const { startStore } = require('./support/store.js');
 const { until } = require('../harness/until.js');
@@ -26,7 +26,7 @@ async function startIsolated(t, env = {}) {
   store.faults = { GET: '500', PUT: '500' };
   const server = await startServer(t, { env: { ...store.env, SHAZBOT_GOSSIP_INTERVAL: '0.2', ...env } });
   const peer = await startFakePeer(t);
-  const absent = await nobody();
+  const absent = await unusedUrl();
   await gossip(server.baseUrl, message([peer.entry(), entry(absent)]));
   await until(() => peer.received.length >= 5, { what: 'the peer was contacted in several rounds' });
   await peer.stop();

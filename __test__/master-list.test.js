@@ -8,7 +8,7 @@ const { describe, test } = require('node:test');
 
 const { agree, fileList, startServer, startServers } = require('../harness/cluster.js');
 const { during } = require('./support/during.js');
-const { nobody, startFakePeer } = require('../harness/fake-peer.js');
+const { unusedUrl, startFakePeer } = require('../harness/fake-peer.js');
 const { entry } = require('../harness/gossip.js');
 const { freePorts } = require('../harness/ports.js');
 const { startStore } = require('./support/store.js');
@@ -103,7 +103,7 @@ describe('a list that cannot be read', { concurrency: true }, () => {
 
   test('is not written', async (t) => {
     const peer = await startFakePeer(t);
-    const store = await startStore(t, { list: { online: [peer.entry(), entry(await nobody())] } });
+    const store = await startStore(t, { list: { online: [peer.entry(), entry(await unusedUrl())] } });
     await startAnnounced(t, store, FAST);
     for (const fault of /** @type {const} */ (['500', 'malformed'])) {
       store.faults.GET = fault;

@@ -11,7 +11,7 @@ const { Registry } = require('prom-client');
 
 const { SECRET } = require('../harness/cluster.js');
 const { catchWarnings, freshEngine, startEngine } = require('../harness/engine.js');
-const { nobody, startFakePeer } = require('../harness/fake-peer.js');
+const { unusedUrl, startFakePeer } = require('../harness/fake-peer.js');
 const { folder } = require('../harness/folder.js');
 const { entry, message } = require('../harness/gossip.js');
 const { root } = require('./support/programs.js');
@@ -69,7 +69,7 @@ describe('the metrics', () => {
   test('count members, exchanges, durations, bytes and the master list', async (t) => {
     const warnings = catchWarnings(t);
     const peer = await startFakePeer(t);
-    const refusing = await nobody();
+    const refusing = await unusedUrl();
     const { shazbotGossipRequest } = await startEngine(t, { SHAZBOT_GOSSIP_INTERVAL: '0.3' });
     const register = newRegistry();
     await shazbotGossipRequest(SECRET, message([peer.entry(), entry(refusing)], [entry('http://10.0.0.1/')]));

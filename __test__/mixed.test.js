@@ -5,9 +5,9 @@
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 
-const { acquainted, agree, startServer, startServers } = require('../harness/cluster.js');
+const { untilGossiped, agree, startServer, startServers } = require('../harness/cluster.js');
 const { during } = require('./support/during.js');
-const { gossip, heldOf, message } = require('../harness/gossip.js');
+const { gossip, listedEntry, message } = require('../harness/gossip.js');
 const { startStore } = require('./support/store.js');
 const { until } = require('../harness/until.js');
 
@@ -27,7 +27,7 @@ async function startMixed(t) {
   const peer = await startServer(t, { env: store.env, engine: 'v1' });
   const all = [...v2, peer];
   await agree(all, { online: all }, { what: 'all four servers list each other' });
-  await acquainted(all);
+  await untilGossiped(all);
   const [one, two, three] = /** @type {[TestServer, TestServer, TestServer]} */ (v2);
   return { store, v2, one, two, three, peer, all };
 }
@@ -56,8 +56,8 @@ describe('in a cluster of version 1 and protocol 2 servers', { concurrency: 3 },
     const { v2, peer, store } = await startMixed(t);
     const survivor = await startServer(t, { env: store.env, engine: 'v1' });
     await agree(v2, { online: [...v2, survivor, peer] });
-    await acquainted([survivor]);
-    const stale = await heldOf(survivor.baseUrl, peer.baseUrl);
+    await untilGossiped([survivor]);
+    const stale = await listedEntry(survivor.baseUrl, peer.baseUrl);
     await peer.kill();
     await agree(v2, { online: [...v2, survivor], offline: [peer] });
     await during(3_000, async () => {
@@ -108,18 +108,18 @@ describe('in a cluster of version 1 and protocol 2 servers', { concurrency: 3 },
 
   test('a version 1 peer passes on the shazbot field of an entry unchanged', async (t) => {
     const { v2, one, peer, store } = await startMixed(t);
-    const own = (await heldOf(one.baseUrl, one.baseUrl)).online;
-    const carried = (await heldOf(peer.baseUrl, one.baseUrl)).online;
+    const own = (await listedEntry(one.baseUrl, one.baseUrl)).online;
+    const carried = (await listedEntry(peer.baseUrl, one.baseUrl)).online;
     assert.equal(typeof own.shazbot, 'string');
     assert.equal(carried.shazbot, own.shazbot);
 
     // The new server can only ask the version 1 peer, because the others are stopped.
     for (const server of v2) server.signal('SIGSTOP');
     try {
-      store.list = { online: [(await heldOf(peer.baseUrl, peer.baseUrl)).online] };
+      store.list = { online: [(await listedEntry(peer.baseUrl, peer.baseUrl)).online] };
       store.faults.PUT = '500';
       const joiner = await startServer(t, { env: { ...store.env, SHAZBOT_GOSSIP_INTERVAL: '3600' }, wait: false });
-      const learned = await until(async () => (await heldOf(joiner.baseUrl, one.baseUrl)).online, {
+      const learned = await until(async () => (await listedEntry(joiner.baseUrl, one.baseUrl)).online, {
         timeout: 4_000,
         what: 'the new server has the entry from the version 1 peer',
       });
@@ -131,7 +131,7 @@ describe('in a cluster of version 1 and protocol 2 servers', { concurrency: 3 },
 
   test('a drained server stays offline when an older incarnation arrives with a newer lastUpdate', async (t) => {
     const { v2, one, two, three, peer } = await startMixed(t);
-    const before = (await heldOf(two.baseUrl, one.baseUrl)).online;
+    const before = (await listedEntry(two.baseUrl, one.baseUrl)).online;
     await one.drain();
     await agree(v2, { online: [two, three, peer], offline: [one] });
     await gossip(two.baseUrl, message([{ ...before, lastUpdate: Date.now() + 60_000 }]));
@@ -140,10 +140,10 @@ describe('in a cluster of version 1 and protocol 2 servers', { concurrency: 3 },
 
   test('a protocol 2 server refutes a false report of its death and is online in every list', async (t) => {
     const { one, two, all } = await startMixed(t);
-    const held = (await heldOf(two.baseUrl, one.baseUrl)).online;
+    const held = (await listedEntry(two.baseUrl, one.baseUrl)).online;
     // What a version 1 peer sends after a failed probe: the unchanged entry, with the current time as lastUpdate.
     await gossip(two.baseUrl, message([], [{ ...held, lastUpdate: Date.now() + 1 }]));
-    await until(async () => (await heldOf(two.baseUrl, one.baseUrl)).online?.lastUpdate > held.lastUpdate, {
+    await until(async () => (await listedEntry(two.baseUrl, one.baseUrl)).online?.lastUpdate > held.lastUpdate, {
       what: 'the server is online with a newer lastUpdate',
     });
     await agree(all, { online: all });

@@ -9,7 +9,7 @@ const { after, before, describe, test } = require('node:test');
 const { chromium } = require('playwright-core');
 
 const { page: served } = require('../lib/page.js');
-const { CONTROL_SECRET, acquainted, agree, fileList, startServers } = require('../harness/cluster.js');
+const { CONTROL_SECRET, untilGossiped, agree, fileList, startServers } = require('../harness/cluster.js');
 const { during } = require('./support/during.js');
 const { close, listen } = require('../harness/http.js');
 const { statusOf } = require('../harness/page-status.js');
@@ -108,7 +108,7 @@ describe('the page', { skip }, () => {
     const servers = await startServers(t, 3, { env: { ...fileList().env, TEST_ROUTER: 'yes' } });
     const [own, other] = /** @type {[typeof servers[0], typeof servers[0]]} */ (servers);
     await agree(servers, { online: servers });
-    await acquainted(servers);
+    await untilGossiped(servers);
     const page = await open(t, own.baseUrl);
     await logIn(page, 'wrong');
     await page.getByText('not the control secret').waitFor();

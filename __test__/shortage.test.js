@@ -8,9 +8,9 @@ const { chmodSync, existsSync, lstatSync, readFileSync, statSync, symlinkSync, w
 const path = require('node:path');
 const { describe, test } = require('node:test');
 
-const { acquainted, agree, environment, fileList, startServer, startServers } = require('../harness/cluster.js');
+const { untilGossiped, agree, environment, fileList, startServer, startServers } = require('../harness/cluster.js');
 const { freshEngine, withEnvironment } = require('../harness/engine.js');
-const { nobody } = require('../harness/fake-peer.js');
+const { unusedUrl } = require('../harness/fake-peer.js');
 const { freePorts } = require('../harness/ports.js');
 const { until } = require('../harness/until.js');
 const { fastClock } = require('./support/clock.js');
@@ -61,7 +61,7 @@ describe('a server that lacks file descriptors for a while', LINUX, () => {
     const named = startServer(t, { port, baseUrl: `http://localhost:${port}/`, env });
     const servers = [...(await startServers(t, 2, { env })), await named];
     await agree(servers, { online: servers });
-    await acquainted(servers);
+    await untilGossiped(servers);
     const [lacking, ...others] = servers;
     assert.ok(lacking);
     lacking.events = [];
@@ -138,7 +138,7 @@ test('shazbotStart starts the engine again if it has failed since', async (t) =>
   const { shazbotStart, shazbotShutDown, shazbotGetServerList } = freshEngine();
   const { engine } = require('../lib/engine.js');
   t.after(() => shazbotShutDown());
-  const env = { ...environment(await nobody()), ...fileList().env };
+  const env = { ...environment(await unusedUrl()), ...fileList().env };
   await withEnvironment(env, () => shazbotStart());
   let starts = 0;
   t.mock.method(engine, 'start', (/** @type {any[]} */ ...args) => {

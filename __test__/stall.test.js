@@ -6,9 +6,9 @@ const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 
 const { fastClock } = require('./support/clock.js');
-const { SECRET, acquainted, agree, fileList, startServers, urls } = require('../harness/cluster.js');
+const { SECRET, untilGossiped, agree, fileList, startServers, urls } = require('../harness/cluster.js');
 const { startEngine } = require('../harness/engine.js');
-const { nobody } = require('../harness/fake-peer.js');
+const { unusedUrl } = require('../harness/fake-peer.js');
 const { entry, message } = require('../harness/gossip.js');
 const { until } = require('../harness/until.js');
 
@@ -26,7 +26,7 @@ const HOUR = 60 * 60 * 1000;
 async function startThree(t) {
   const servers = await startServers(t, 3, { env: { ...fileList().env, ...CLOCK } });
   await agree(servers, { online: servers });
-  await acquainted(servers);
+  await untilGossiped(servers);
   return /** @type {[typeof servers[0], ...typeof servers]} */ (servers);
 }
 
@@ -64,8 +64,8 @@ describe('within a minute', { concurrency: true }, () => {
 
   test('an offline server is removed 24 hours after its lastUpdate', async (t) => {
     const engine = await startEngine(t, fastClock(SPEED));
-    const expiring = await nobody();
-    const expired = await nobody();
+    const expiring = await unusedUrl();
+    const expired = await unusedUrl();
     const entries = [entry(expiring, 24 * HOUR - 20_000), entry(expired, 24 * HOUR + 1_000)];
     await engine.shazbotGossipRequest(SECRET, message([], entries));
     const offline = () => urls(engine.shazbotGetServerList(true).offline ?? []);

@@ -8,14 +8,14 @@ const { describe, test } = require('node:test');
 const {
   CONTROL_SECRET,
   SECRET,
-  acquainted,
+  untilGossiped,
   agree,
   fileList,
   startServer,
   startServers,
 } = require('../harness/cluster.js');
 const { catchWarnings, freshEngine, startEngine } = require('../harness/engine.js');
-const { nobody, startFakePeer } = require('../harness/fake-peer.js');
+const { unusedUrl, startFakePeer } = require('../harness/fake-peer.js');
 const { entry, message } = require('../harness/gossip.js');
 const { startStore } = require('./support/store.js');
 const { until } = require('../harness/until.js');
@@ -32,7 +32,7 @@ describe('the status', () => {
     assert.ok(watcher && other && leaver);
     const v1 = await startServer(t, { env, engine: 'v1' });
     await agree([watcher, other, leaver, v1], { online: [watcher, other, leaver, v1] });
-    await acquainted([watcher, other, leaver]);
+    await untilGossiped([watcher, other, leaver]);
     await leaver.terminate();
     await other.drain();
     await agree([watcher], { online: [watcher, v1], offline: [other, leaver] });
@@ -71,7 +71,7 @@ describe('the status', () => {
 
   test('lists the event for each change that its members show', async (t) => {
     const engine = await startEngine(t);
-    const url = await nobody();
+    const url = await unusedUrl();
     // The status is read before the request is answered and its events are emitted.
     const request = engine.shazbotGossipRequest(SECRET, message([entry(url)]));
     const { members, recent } = engine.shazbotStatus();
@@ -86,7 +86,7 @@ describe('the status', () => {
     const [watcher, other, hung] = servers;
     assert.ok(watcher && other && hung);
     await agree(servers, { online: servers });
-    await acquainted(servers);
+    await untilGossiped(servers);
     hung.signal('SIGSTOP');
     const memberIn = async (/** @type {string} */ state) => {
       /** @type {ShazbotStatus[]} */
@@ -106,7 +106,7 @@ describe('the status', () => {
 
   test('counts exchanges in both directions by outcome, with their durations and bytes', async (t) => {
     const peer = await startFakePeer(t);
-    const refusing = await nobody();
+    const refusing = await unusedUrl();
     const engine = await startEngine(t, { SHAZBOT_GOSSIP_INTERVAL: '0.3' });
     const { shazbotGossipRequest, shazbotListRequest, shazbotStatus } = engine;
     await shazbotGossipRequest(SECRET, message([peer.entry(), entry(refusing)]));

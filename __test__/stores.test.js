@@ -7,7 +7,7 @@ const { spawn } = require('node:child_process');
 const { join } = require('node:path');
 const { describe, test } = require('node:test');
 
-const { acquainted, agree, startServers } = require('../harness/cluster.js');
+const { untilGossiped, agree, startServers } = require('../harness/cluster.js');
 const { STORES, missing, startRealStore } = require('./support/stores.js');
 const { until } = require('../harness/until.js');
 
@@ -33,7 +33,7 @@ for (const name of STORES) {
       }
       const last = /** @type {typeof servers[0]} */ (servers[9]);
       await agree(servers, { online: servers });
-      await acquainted([last]);
+      await untilGossiped([last]);
       await last.kill();
       const online = servers.slice(0, 9);
       await agree(online, { online, offline: [last] });

@@ -65,7 +65,7 @@ describe('in worker threads', () => {
     const { env } = fileList();
     const [one, other] = await Promise.all([startThread(t, env), startThread(t, env)]);
     await agree([one, other], { online: [one, other] });
-    await acquainted(one, other);
+    await untilGossiped(one, other);
     await other.worker.terminate();
     await agree([one], { online: [one], offline: [other] });
     const successor = await startThread(t, env, other.port);
@@ -132,7 +132,7 @@ async function startThread(scope, env, at) {
  * @param {Thread} one
  * @param {Thread} other
  */
-async function acquainted(one, other) {
+async function untilGossiped(one, other) {
   const lastUpdates = new Set();
   await until(
     async () => {

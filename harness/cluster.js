@@ -310,7 +310,7 @@ async function agree(servers, expected, { timeout = 25_000, what = 'all servers 
  * @param {TestServer[]} servers
  * @param {{ timeout?: number }} [options] in ms, for each server
  */
-async function acquainted(servers, { timeout = 20_000 } = {}) {
+async function untilGossiped(servers, { timeout = 20_000 } = {}) {
   for (const server of servers) {
     await until(async () => (await server.order('gossips')) >= 2 * servers.length, {
       timeout,
@@ -335,7 +335,7 @@ function fileList() {
 module.exports = {
   CONTROL_SECRET,
   SECRET,
-  acquainted,
+  untilGossiped,
   agree,
   assertAgreed,
   environment,

@@ -5,7 +5,7 @@
 const path = require('node:path');
 
 const { environment, fileList } = require('./cluster.js');
-const { nobody } = require('./fake-peer.js');
+const { unusedUrl } = require('./fake-peer.js');
 
 const root = path.join(__dirname, '..');
 
@@ -54,7 +54,7 @@ function withEnvironment(env, work) {
  */
 async function startEngine(scope, env = {}) {
   const engine = freshEngine();
-  const baseUrl = env.SHAZBOT_BASE_URL ?? (await nobody());
+  const baseUrl = env.SHAZBOT_BASE_URL ?? (await unusedUrl());
   const list = fileList();
   const all = { ...environment(baseUrl), SHAZBOT_GOSSIP_INTERVAL: '3600', ...list.env, ...env };
   scope.after(() => engine.shazbotShutDown());

@@ -65,9 +65,9 @@ async function startFakePeer(scope, { monitor = false, ahead = 0, answer, tls } 
  *
  * @param {string} [path]
  */
-async function nobody(path = '') {
+async function unusedUrl(path = '') {
   const [port] = await freePorts(1);
   return `http://127.0.0.1:${port}/${path}`;
 }
 
-module.exports = { nobody, startFakePeer };
+module.exports = { unusedUrl, startFakePeer };

@@ -63,11 +63,11 @@ async function tell(url, state, entries) {
  * @param {string} about base URL
  * @returns {Promise<{ online?: any, offline?: any }>}
  */
-async function heldOf(url, about) {
+async function listedEntry(url, about) {
   const { json } = await gossip(url, message());
   /** @param {any[]} entries */
   const find = (entries = []) => entries.find((one) => one.baseUrl === about);
   return { online: find(json?.online), offline: find(json?.offline) };
 }
 
-module.exports = { entry, gossip, heldOf, message, tell };
+module.exports = { entry, gossip, listedEntry, message, tell };

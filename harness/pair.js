@@ -3,7 +3,7 @@
 // Two real servers that gossip every second and know others that are offline.
 
 const { agree, fileList, startServers } = require('./cluster.js');
-const { nobody } = require('./fake-peer.js');
+const { unusedUrl } = require('./fake-peer.js');
 const { entry, tell } = require('./gossip.js');
 const { until } = require('./until.js');
 
@@ -32,7 +32,7 @@ async function startPair(scope, count, why) {
   };
   const servers = await startServers(scope, 2, { env });
   await agree(servers, { online: servers });
-  const base = await nobody();
+  const base = await unusedUrl();
   const others = Array.from({ length: count }, (_, n) => {
     const other = entry(`${base}server-${n}/`);
     return why === 'left' ? { ...other, shazbot: `${other.lastUpdate}.1.l` } : other;

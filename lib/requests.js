@@ -16,7 +16,7 @@ const MAX_SYNC_BYTES = 128 << 10;
 const MAX_SYNC_ENTRIES = 1_500;
 
 /** How each response to a protocol 2 server begins. One to a version 1 server has at least this server in its lists. */
-const VERSION_2_RESPONSE = '{"message":"gossip","online":[],"offline":[],';
+const PROTOCOL_2_RESPONSE = '{"message":"gossip","online":[],"offline":[],';
 
 /** @typedef {import('../index.js').GossipMessage & { shazbot?: unknown }} GossipMessage */
 /** @typedef {import('./messages.js').Gossip} Gossip */
@@ -129,7 +129,7 @@ function answerOnThread(authorization, bytes, free) {
  * @param {string} response
  */
 function count(received, response) {
-  if (response.startsWith(VERSION_2_RESPONSE)) countBytes(received, response.length);
+  if (response.startsWith(PROTOCOL_2_RESPONSE)) countBytes(received, response.length);
 }
 
 /**

@@ -3,13 +3,12 @@
 // Answers the HTTP requests below `/clustershazbot` for every framework: gossip, list, control, status and the page.
 
 const { createHash } = require('node:crypto');
-const { shazbotControlRequest, shazbotGossipRequest } = require('../index.js');
 const { discardBody, parseJson, readBody } = require('./body.js');
 const { engine } = require('./engine.js');
 const { shazbotError, unwrap } = require('./errors.js');
 const { listResponse } = require('./list-response.js');
 const { isSigned } = require('./messages.js');
-const { answerBody } = require('./requests.js');
+const { answerBody, control, gossip } = require('./requests.js');
 const { statusJson } = require('./status.js');
 
 // Limits of bodies, in bytes.
@@ -43,12 +42,12 @@ const routes = {
       // The body can only prove that the sender has the secret if it is signed.
       if (!hasSecret && !isSigned(authorization)) {
         discardBody(incoming);
-        return json(await shazbotGossipRequest(authorization, /** @type {any} */ (undefined)));
+        return json(await gossip(authorization, undefined));
       }
       const limit = hasSecret ? MAX_BODY : MAX_SIGNED_BODY;
       const message = await readBody(incoming, body, { limit, hasSecret });
       if ('bytes' in message) return json(await answerBody(authorization, message));
-      return json(await shazbotGossipRequest(authorization, /** @type {any} */ (message.parsed)));
+      return json(await gossip(authorization, message.parsed));
     },
   },
   '/list': {
@@ -65,10 +64,10 @@ const routes = {
       // Checked before the body is read: without the secret nobody can make this server read one.
       if (engine.authorizeControl(authorization)) {
         discardBody(incoming);
-        await shazbotControlRequest(authorization, /** @type {any} */ (undefined));
+        control(authorization, undefined);
       }
       const message = await readBody(incoming, body, { limit: MAX_CONTROL_BODY, hasSecret: true });
-      await shazbotControlRequest(authorization, /** @type {any} */ (parse(message)));
+      control(authorization, parse(message));
       return json({ success: true });
     },
   },

@@ -48,7 +48,7 @@ async function startHalves(scope) {
     places: /** @type {const} */ ([place(left, HOSTS[0]), place(right, HOSTS[1])]),
     /** The right half is told that it has no network; what the left half sends is lost without a word. */
     cut: () => ip(right, 'link', 'set', 'link0', 'down'),
-    mend: () => ip(right, 'link', 'set', 'link0', 'up'),
+    heal: () => ip(right, 'link', 'set', 'link0', 'up'),
   };
 }
 

@@ -28,7 +28,7 @@ const { CONTROL_SECRET, environment, urls } = cluster;
 /** @typedef {{ code: number | null, signal: NodeJS.Signals | null }} Exit */
 
 /**
- * A program of v1's README, word for word: do not mend it.
+ * A program of v1's README, word for word: do not correct it.
  *
  * @param {'express' | 'nest'} name
  */

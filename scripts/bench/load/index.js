@@ -7,7 +7,7 @@ const { once } = require('node:events');
 const path = require('node:path');
 
 const { fileList, startServer } = require('../../../harness/cluster.js');
-const { nobody } = require('../../../harness/fake-peer.js');
+const { unusedUrl } = require('../../../harness/fake-peer.js');
 const { entry, tell } = require('../../../harness/gossip.js');
 const { median, percentile } = require('../../shared/statistics.js');
 const { scope } = require('../scope.js');
@@ -59,7 +59,7 @@ async function prepare() {
     SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '3600',
     SHAZBOT_MASTER_ANNOUNCE_INTERVAL: '3600',
   };
-  const base = await nobody();
+  const base = await unusedUrl();
   const legacy = Array.from({ length: MEMBERS }, (_, n) => entry(`${base}server-${n}/`));
   const modern = legacy.map((one) => ({ ...one, shazbot: `${one.lastUpdate}.1` }));
   const [among, mixed, v1] = await Promise.all([

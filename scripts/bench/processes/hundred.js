@@ -6,7 +6,7 @@
 const { setTimeout: sleep } = require('node:timers/promises');
 
 const { CONTROL_SECRET } = require('../../../harness/cluster.js');
-const { gossip, heldOf, message } = require('../../../harness/gossip.js');
+const { gossip, listedEntry, message } = require('../../../harness/gossip.js');
 const { freePorts } = require('../../../harness/ports.js');
 const { Cluster, draw } = require('./cluster.js');
 
@@ -90,7 +90,7 @@ async function refuted(cluster, victim) {
   const author = draw(others.filter((server) => server !== told));
   // A death and its refutation are two rumours for each server.
   await sleep(REFILL);
-  const [held, by] = await Promise.all([victim, author].map(({ baseUrl }) => heldOf(told.baseUrl, baseUrl)));
+  const [held, by] = await Promise.all([victim, author].map(({ baseUrl }) => listedEntry(told.baseUrl, baseUrl)));
   const since = Date.now();
   // In protocol 2's format: a death that version 1 reports is verified before it is listed.
   const own = `so${since}>${author.baseUrl}>${by?.online?.shazbot}`;

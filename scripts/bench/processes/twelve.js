@@ -20,11 +20,11 @@ const INTERVAL = 2;
 async function twelve(rows, repeat = 9) {
   const cluster = new Cluster(INTERVAL);
   await cluster.fill(SERVERS);
-  await acquainted(cluster);
+  await untilGossiped(cluster);
   const { servers } = cluster;
   const kind = (/** @type {string} */ target) => ({ servers: SERVERS, interval: INTERVAL, target });
   await rows.measure('killed', kind('median ≤ 1.5 s'), repeat, (n) => {
-    // Each server only once: one that has just restarted is not acquainted with the others.
+    // Each server only once: one that has just restarted is not untilGossiped with the others.
     return killed(cluster, /** @type {Server} */ (servers[n % servers.length]));
   });
   await rows.measure('left', kind('median ≤ 0.1 s'), repeat, () => left(cluster, draw(servers)));
@@ -45,7 +45,7 @@ async function twelve(rows, repeat = 9) {
  *
  * @param {RealCluster} cluster
  */
-async function acquainted({ servers }) {
+async function untilGossiped({ servers }) {
   for (const server of servers) {
     await until(async () => (await server.order('gossips')) >= 2 * SERVERS, {
       timeout: LIMIT,

@@ -1,15 +1,15 @@
 'use strict';
 
-// Defects of version 1 in deciding which servers are online, which must not come back.
+// Which of stale, repeated or wrongly stamped entries decides whether a server is online: version 1 had defects in all of it.
 
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 
-const { SECRET, acquainted, agree, fileList, startServer, startServers, urls } = require('../harness/cluster.js');
+const { SECRET, untilGossiped, agree, fileList, startServer, startServers, urls } = require('../harness/cluster.js');
 const { during } = require('./support/during.js');
 const { startEngine } = require('../harness/engine.js');
-const { nobody, startFakePeer } = require('../harness/fake-peer.js');
-const { entry, gossip, heldOf, message } = require('../harness/gossip.js');
+const { unusedUrl, startFakePeer } = require('../harness/fake-peer.js');
+const { entry, gossip, listedEntry, message } = require('../harness/gossip.js');
 const { until } = require('../harness/until.js');
 
 const HOUR = 60 * 60 * 1000;
@@ -29,7 +29,7 @@ function view(engine) {
 async function startWithVictim(t, count) {
   const servers = await startServers(t, count, { env: fileList().env });
   await agree(servers, { online: servers });
-  await acquainted(servers);
+  await untilGossiped(servers);
   const [victim, ...others] = /** @type {[typeof servers[0], ...typeof servers]} */ (servers);
   return { victim, others };
 }
@@ -37,7 +37,7 @@ async function startWithVictim(t, count) {
 describe('which servers are online', { concurrency: 3 }, () => {
   test('a killed server stays offline in every list: a stale entry does not revive it', async (t) => {
     const { victim, others } = await startWithVictim(t, 6);
-    const before = await heldOf(/** @type {any} */ (others[0]).baseUrl, victim.baseUrl);
+    const before = await listedEntry(/** @type {any} */ (others[0]).baseUrl, victim.baseUrl);
     await victim.kill();
     await agree(others, { online: others, offline: [victim] });
     // As from a peer that missed the death and still sends the old entry.
@@ -63,7 +63,7 @@ describe('which servers are online', { concurrency: 3 }, () => {
 
   test('an online entry that is older than the offline entry changes nothing', async (t) => {
     const engine = await startEngine(t);
-    const dead = await nobody();
+    const dead = await unusedUrl();
     await engine.shazbotGossipRequest(SECRET, message([], [entry(dead, 1_000)]));
     await engine.shazbotGossipRequest(SECRET, message([entry(dead, 2_000)]));
     assert.deepEqual(view(engine), { online: [engine.baseUrl], offline: [dead] });
@@ -71,7 +71,7 @@ describe('which servers are online', { concurrency: 3 }, () => {
 
   test('the same entries give the same lists, in any order and any number of times', async (t) => {
     const engine = await startEngine(t);
-    const origin = await nobody();
+    const origin = await unusedUrl();
     const now = Date.now();
     const states = ['online', 'offline'].flatMap((state) => {
       return [now - 3_000, now - 2_000, now - 1_000].map((lastUpdate) => ({ state, lastUpdate }));
@@ -145,11 +145,11 @@ describe('which servers are online', { concurrency: 3 }, () => {
     const servers = await startServers(t, 3, { env: fileList().env });
     await agree(servers, { online: servers });
     const [subject, other] = /** @type {[typeof servers[0], typeof servers[0]]} */ (servers);
-    const held = await heldOf(other.baseUrl, subject.baseUrl);
+    const held = await listedEntry(other.baseUrl, subject.baseUrl);
     await gossip(other.baseUrl, message([], [{ ...held.online, lastUpdate: Date.now() + HOUR }]));
     await until(
       async () => {
-        const own = await heldOf(subject.baseUrl, subject.baseUrl);
+        const own = await listedEntry(subject.baseUrl, subject.baseUrl);
         return own.online?.lastUpdate > Date.now() + HOUR - 60_000;
       },
       { what: 'the server has refuted its death' },
@@ -177,23 +177,23 @@ describe('which servers are online', { concurrency: 3 }, () => {
 
   test('an offline entry without a numeric lastUpdate is not kept', async (t) => {
     const engine = await startEngine(t);
-    const { lastUpdate: _, ...unstamped } = entry(await nobody());
+    const { lastUpdate: _, ...unstamped } = entry(await unusedUrl());
     await engine.shazbotGossipRequest(SECRET, message([], [unstamped, { ...unstamped, lastUpdate: null }]));
     assert.deepEqual(view(engine).offline, []);
   });
 
   test('a peer that slept for a day does not revive servers that were forgotten', async (t) => {
     const engine = await startEngine(t);
-    const long = await nobody();
+    const long = await unusedUrl();
     await engine.shazbotGossipRequest(SECRET, message([entry(long, 25 * HOUR), entry(`${long}b/`, 21 * HOUR)]));
     assert.deepEqual(view(engine), { online: [engine.baseUrl], offline: [] });
   });
 
   test('different spellings of a base URL are the same server', async (t) => {
-    const { port } = new URL(await nobody());
+    const { port } = new URL(await unusedUrl());
     const engine = await startEngine(t, { SHAZBOT_BASE_URL: `http://LOCALHOST:${port}` });
     assert.deepEqual(view(engine).online, [`http://localhost:${port}/`]);
-    const other = await nobody();
+    const other = await unusedUrl();
     const aliases = [
       other,
       other.slice(0, -1),

@@ -1,12 +1,12 @@
 'use strict';
 
-// Defects of version 1 in the handling of the master list, which must not come back.
+// How servers find each other through the master list, and how dead ones leave it: version 1 had defects in all of it.
 
 const assert = require('node:assert/strict');
 const { existsSync, readdirSync } = require('node:fs');
 const { test } = require('node:test');
 
-const { acquainted, agree, fileList, startServer, startServers } = require('../harness/cluster.js');
+const { untilGossiped, agree, fileList, startServer, startServers } = require('../harness/cluster.js');
 const { during } = require('./support/during.js');
 const { startStore } = require('./support/store.js');
 const { until } = require('../harness/until.js');
@@ -20,7 +20,7 @@ test('a dead server is removed from the master list and not written back', async
   const servers = await startServers(t, 3, { env: { ...store.env, ...announce } });
   await agree(servers, { online: servers });
   await until(() => store.servers().length === 3, { what: 'all three servers are in the master list' });
-  await acquainted(servers);
+  await untilGossiped(servers);
   const [victim, ...others] = /** @type {[typeof servers[0], ...typeof servers]} */ (servers);
   await victim.kill();
   // A server that does not know of the death yet still writes the dead one into the list.

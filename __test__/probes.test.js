@@ -1,12 +1,12 @@
 'use strict';
 
-// Defects of version 1 in which peers it contacts, when, and how it takes their answers, which must not come back.
+// Which peers a server contacts, when, and how it takes their answers: version 1 had defects in all of it.
 
 const assert = require('node:assert/strict');
 const { readFileSync } = require('node:fs');
 const { test } = require('node:test');
 
-const { SECRET, acquainted, agree, fileList, startServer } = require('../harness/cluster.js');
+const { SECRET, untilGossiped, agree, fileList, startServer } = require('../harness/cluster.js');
 const { during } = require('./support/during.js');
 const { startEngine } = require('../harness/engine.js');
 const { startFakePeer } = require('../harness/fake-peer.js');
@@ -99,7 +99,7 @@ test('two halves that listed each other offline during a partition find each oth
     }),
   );
   await agree(servers, { online: servers });
-  await acquainted(servers);
+  await untilGossiped(servers);
   assert.ok(network.carried() > 0, "the exchanges go through the test's network");
 
   const left = servers.slice(0, 2);
