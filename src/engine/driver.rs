@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::exchange::exchange;
+use super::exchange::{Writer, exchange};
 use super::gossip_http::GossipClient;
 use super::http::{ClientFactory, resolve_own_address};
 use super::list_http::ListClient;
@@ -37,6 +37,7 @@ struct Driver {
     // The current update of each list.
     updates: Vec<Option<AbortHandle>>,
     tasks: JoinSet<Result<(), Error>>,
+    writer: Writer,
 }
 
 struct Clients {
@@ -125,6 +126,7 @@ impl Driver {
             updates: stores.iter().map(|_| None).collect(),
             stores,
             tasks: JoinSet::new(),
+            writer: Writer::default(),
         })
     }
 
@@ -161,6 +163,7 @@ impl Driver {
         let (shared, clients) = (Arc::clone(&self.shared), Arc::clone(&self.clients));
         match action {
             Action::Gossip { id, to, message, timeout, new_connection } => {
+                let message = self.writer.write(message, &shared.config.peer_auth);
                 self.tasks.spawn(async move {
                     let began = shared.core.clock.now().mono;
                     let response = exchange(&shared, &clients.gossip, &to, &message, (timeout, new_connection)).await;

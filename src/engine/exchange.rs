@@ -1,9 +1,11 @@
 //! An exchange that this server starts: authenticates the message, sends it, and checks the response.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::gossip_http::GossipClient;
 use super::shared::Shared;
+use crate::auth::PeerAuth;
 use crate::error::Error;
 use crate::message::Message;
 use crate::protocol::ExchangeError;
@@ -15,26 +17,50 @@ const ATTEMPTS: usize = 2;
 const STALE: &str =
     "it calls our signed message late or repeated, twice: more than one process answers at its base URL";
 
+/// A message as it is sent: the `shazbot` field, which is signed, and the body. Only the header differs by the receiver.
+pub struct Written {
+    field: Option<String>,
+    body: Vec<u8>,
+}
+
+/// Writes messages. The core gives an update for all its receivers at once, so it is enough to keep the last.
+#[derive(Default)]
+pub struct Writer(Option<(Arc<Message>, Arc<Written>)>);
+
+impl Writer {
+    pub fn write(&mut self, message: Arc<Message>, auth: &PeerAuth) -> Arc<Written> {
+        match &self.0 {
+            Some((last, written)) if Arc::ptr_eq(last, &message) => Arc::clone(written),
+            Some(_) | None => {
+                let field = message.to_field().map(|field| auth.with_cluster(field));
+                let body = message.to_json_with(field.clone());
+                let written = Arc::new(Written { field, body });
+                self.0 = Some((message, Arc::clone(&written)));
+                written
+            }
+        }
+    }
+}
+
 /// Sends a message and returns the response. `new_connection` requires one that is not in the pool.
 pub async fn exchange(
     shared: &Shared,
     client: &GossipClient,
     to: &ServerUrl,
-    message: &Message,
+    message: &Written,
     (timeout, new_connection): (Duration, bool),
 ) -> Result<Message, ExchangeError> {
     let auth = &shared.config.peer_auth;
-    let field = message.to_field().map(|field| auth.with_cluster(field));
     let _permit = client.permit().await;
     let began = shared.core.clock.now().mono;
     for _ in 0..ATTEMPTS {
         let now = shared.core.clock.now().mono;
         let time = shared.peer_times().estimate(to, now);
-        let request = auth.request(to, field.as_deref(), time).map_err(|why| ExchangeError::Other(why.into()))?;
-        let body = message.to_json_with(field.clone());
-        shared.stats.sent(body.len());
+        let request =
+            auth.request(to, message.field.as_deref(), time).map_err(|why| ExchangeError::Other(why.into()))?;
+        shared.stats.sent(message.body.len());
         let left = timeout.saturating_sub(now.saturating_sub(began));
-        let body = client.send(to, &request.header, body, left, new_connection).await?;
+        let body = client.send(to, &request.header, message.body.clone(), left, new_connection).await?;
         shared.stats.received(body.len());
         if let Some(response) = read(shared, to, request.nonce.as_deref(), &body)? {
             auth.check_cluster(response.cluster())

@@ -28,13 +28,14 @@ mod rounds;
 mod timer;
 mod verify;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Now;
 use crate::config::Settings;
 use crate::error::Error;
 use crate::membership::{Change, Members};
-use crate::message::{Entry, Message, Reason, ServerUrl, State};
+use crate::message::{Entry, Envelope, Message, Reason, ServerUrl, State};
 
 pub use action::{Action, ExchangeError, ListIndex, RequestId, WriteError};
 use admission::Admission;
@@ -318,8 +319,9 @@ impl Core {
         let own = self.local.declare(self.own().clone(), state, reason, has_peers, now);
         self.put_local(own, now);
         self.broadcasts.forget(self.members.local_url());
+        let message = Arc::new(Message::new_v2(self.own().clone(), [], Envelope::default()));
         for to in self.members.announcement_targets(&mut self.out.rng) {
-            let content = Content::Entries(Vec::new(), Box::default());
+            let content = Content::Message(Arc::clone(&message));
             self.send(Request::with(to, Purpose::Update { ring_tries: 0 }, content), now);
         }
     }
