@@ -23,11 +23,14 @@ const DOCUMENTS = [
   'CHANGELOG.md',
   'docs/architecture.md',
   'docs/convergence.md',
+  'docs/engine.md',
   'docs/errors.md',
   'docs/master-list.md',
   'docs/performance.md',
   'docs/protocol.md',
+  'fuzz/README.md',
   'npm/README.md',
+  'sim/README.md',
 ];
 const NEST = ['clustershazbot.controller.ts', 'clustershazbot.service.ts', 'clustershazbot.module.ts', 'main.ts'];
 /** @typedef {InstanceType<typeof Project>} UserProject */
