@@ -26,6 +26,8 @@ export declare class Engine {
   end(): void
   /** Proves that the event loop is running. The engine stops gossiping when it gets no heartbeat for 5 s. */
   heartbeat(): void
+  /** How often to call `heartbeat`, in ms. */
+  get heartbeatInterval(): number
   /** Whether the engine is started and has not failed. */
   isWorking(): boolean
   /** Fails unless the header is the gossip secret and unsigned messages are accepted. */

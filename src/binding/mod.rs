@@ -156,6 +156,14 @@ impl NodeEngine {
         }
     }
 
+    /// How often to call `heartbeat`, in ms.
+    #[napi(getter)]
+    // JavaScript has getters of objects only.
+    #[allow(clippy::unused_self)]
+    pub fn heartbeat_interval(&self) -> u32 {
+        Engine::heartbeat_interval().as_millis() as u32
+    }
+
     /// Whether the engine is started and has not failed.
     #[napi]
     pub fn is_working(&self) -> bool {

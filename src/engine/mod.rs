@@ -43,7 +43,7 @@ use std::time::Duration;
 
 use ring::rand::SecureRandom;
 
-use crate::clock::{Clock, Now};
+use crate::clock::{self, Clock, Now};
 use crate::config::{Config, Settings};
 use crate::error::Error;
 use crate::message::Entry;
@@ -54,6 +54,9 @@ pub use milestone::Done;
 pub use report::{Observer, Report};
 use shared::Shared;
 pub use stats::{DURATION_BOUNDS, ExchangeTotals};
+
+/// How often the program proves that its event loop turns. Well below the 5 s after which it counts as stalled.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A running server. Ends when it has left, or when it is dropped.
 pub struct Engine {
@@ -83,6 +86,11 @@ impl Engine {
         self.shared.left.wait(left);
         // A failed engine has called everything that waits.
         let _ = self.shared.core.with(Core::handle_leave);
+    }
+
+    /// How often to call [`Self::heartbeat`], in real time.
+    pub fn heartbeat_interval() -> Duration {
+        clock::real(HEARTBEAT_INTERVAL)
     }
 
     /// The program's event loop runs.
