@@ -32,8 +32,8 @@ struct Inner {
     core: Core,
     // Events that are not yet reported.
     events: Vec<Event>,
-    // Member events that the program has not yet taken: it takes them later than the thread reports events, and under the
-    // lock under which it reads the lists. They cannot pile up while the program hangs: after 5 s without a
+    // The member events among them that the program has not yet taken. It takes them later than the thread reports them, and
+    // under the lock under which it reads the lists. They cannot pile up while the program hangs: after 5 s without a
     // heartbeat the core gossips with nobody, so nothing new comes in.
     member_events: Vec<MemberEvent>,
 }
