@@ -51,14 +51,14 @@ pub fn texts(event: Event) -> Vec<Text> {
         Event::Unreachable { url, by } => {
             let by = by.map(|by| format!(", says {by}")).unwrap_or_default();
             let message = format!("other servers cannot reach this one at its SHAZBOT_BASE_URL, {url}{by}");
-            warning("SHAZBOT_UNREACHABLE", message)
+            warning_once("SHAZBOT_UNREACHABLE", String::new(), None, message)
         }
         Event::DuplicateUrl(url) => {
             let message = format!(
                 "another process has the same SHAZBOT_BASE_URL, {url}: other servers take both for one, and reach either. \
                  Give each process a base URL of its own; EXAMPLES.md shows how with node:cluster and PM2"
             );
-            warning("SHAZBOT_DUPLICATE_BASE_URL", message)
+            warning_once("SHAZBOT_DUPLICATE_BASE_URL", String::new(), None, message)
         }
         Event::ClockWrong => {
             let message = "the clock of this machine is more than three hours off those of most other servers. They refuse \

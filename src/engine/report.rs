@@ -136,6 +136,8 @@ mod tests {
             "SHAZBOT_TOO_MANY_SERVERS!",
         ];
         assert_eq!(codes(events), expected);
+        let duplicate = || Event::DuplicateUrl(url("http://own/"));
+        assert_eq!(codes([duplicate(), duplicate()]), ["SHAZBOT_DUPLICATE_BASE_URL!"]);
         let unsaved = || Event::StateNotSaved("/state.json cannot be written: a gossip secret".into());
         assert_eq!(codes([unsaved(), unsaved()]), ["SHAZBOT_STATE_UNUSABLE!", "STATE_FAILED"]);
     }

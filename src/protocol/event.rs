@@ -53,14 +53,14 @@ pub enum Event {
     ListUnusable(String),
     /// The state could not be saved; why.
     StateNotSaved(String),
-    /// Others list this server as failed and have not contacted it since, though they answer it. Once in the life of the process.
+    /// Others list this server as failed and have not contacted it since, though they answer it.
     Unreachable {
         /// The base URL at which they try.
         url: ServerUrl,
         /// The server that said so last.
         by: Option<ServerUrl>,
     },
-    /// Another process runs under our base URL. Once.
+    /// Another process runs under our base URL. Again every five intervals for as long as that lasts.
     DuplicateUrl(ServerUrl),
     /// The clock of this machine differs by more than three hours from those of most other servers. Once until it is set.
     ClockWrong,

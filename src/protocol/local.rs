@@ -24,23 +24,19 @@ const DRAINED_STAMP_AGE: u64 = HOUR;
 /// corrected in small steps.
 const LEAD_SLACK: u64 = 60_000;
 
-/// Whether others find us at our base URL.
-#[derive(Debug, PartialEq, Eq)]
-enum UrlDoubt {
-    None,
-    // Others have declared us failed, and nobody has contacted us since.
-    Unheard { since: Duration, by: Option<ServerUrl> },
-    Reported,
+// Others have declared us failed, and nobody has contacted us since.
+#[derive(Debug)]
+struct Unheard {
+    since: Duration,
+    by: Option<ServerUrl>,
 }
 
-/// Whether another process runs under our base URL.
-#[derive(Debug, PartialEq, Eq)]
-enum Duplicate {
-    None,
-    // We have refuted entries of another process: first and last at these times. A process that has ended refutes nothing
-    // in its turn, so all but one such entry come from a process that runs.
-    Refuted { first: Duration, last: Duration },
-    Reported,
+// We have refuted entries of another process: first and last at these times. A process that has ended refutes nothing in
+// its turn, so all but one such entry come from a process that runs.
+#[derive(Clone, Copy, Debug)]
+struct Refuted {
+    first: Duration,
+    last: Duration,
 }
 
 /// The local member's own state. Its entry is in `Members`, like everybody's.
@@ -49,15 +45,15 @@ pub struct LocalMember {
     interval: Duration,
     // The greatest entry about us that goes beyond our own, until we answer it.
     to_refute: Option<Entry>,
-    url_doubt: UrlDoubt,
-    duplicate: Duplicate,
+    url_doubt: Option<Unheard>,
+    duplicate: Option<Refuted>,
     is_contacted: bool,
 }
 
 impl LocalMember {
     /// No server has said anything about this member yet.
     pub fn new(interval: Duration) -> Self {
-        Self { interval, to_refute: None, url_doubt: UrlDoubt::None, duplicate: Duplicate::None, is_contacted: false }
+        Self { interval, to_refute: None, url_doubt: None, duplicate: None, is_contacted: false }
     }
 
     /// The first entry of a new process. Its incarnation begins at the wall clock, above what an earlier process had.
@@ -80,9 +76,7 @@ impl LocalMember {
     /// Another server contacted us: it finds us at our base URL.
     pub fn on_contact(&mut self) {
         self.is_contacted = true;
-        if matches!(self.url_doubt, UrlDoubt::Unheard { .. }) {
-            self.url_doubt = UrlDoubt::None;
-        }
+        self.url_doubt = None;
     }
 
     /// Whether another server has ever contacted us: until then we may not listen yet.
@@ -123,9 +117,9 @@ impl LocalMember {
             if is_of_running_process(claim, own) {
                 self.on_duplicate(&own.url, now, out);
             }
-            if claim.is_failure() && self.url_doubt == UrlDoubt::None {
+            if claim.is_failure() && self.url_doubt.is_none() {
                 let by = claim.v2.as_ref().and_then(|v2| v2.author.clone());
-                self.url_doubt = UrlDoubt::Unheard { since: now.mono, by };
+                self.url_doubt = Some(Unheard { since: now.mono, by });
             }
             set_incarnation(own, ours.max(theirs) + 1);
         }
@@ -150,37 +144,32 @@ impl LocalMember {
         own
     }
 
-    /// Warns if others have declared us failed, answer us, and still have not contacted us: they find nobody at our base
+    /// Reports if others have declared us failed, answer us, and still have not contacted us: they find nobody at our base
     /// URL. A server that is listed again soon hears from others, which ends the doubt.
     pub fn check_url(&mut self, own: &Entry, last_response: Duration, now: Now, out: &mut Output) {
         let is_answered = now.mono < last_response + 2 * self.interval;
         // Nobody contacts a drained server.
         let is_listed = own.state == State::Online;
-        if let UrlDoubt::Unheard { since, by } = &self.url_doubt
+        if let Some(Unheard { since, by }) = &self.url_doubt
             && is_listed
             && is_answered
             && now.mono >= *since + UNHEARD_INTERVALS * self.interval
         {
             out.report(Event::Unreachable { url: own.url.clone(), by: by.clone() });
-            self.url_doubt = UrlDoubt::Reported;
+            self.url_doubt = None;
         }
     }
 
     fn on_duplicate(&mut self, url: &ServerUrl, now: Now, out: &mut Output) {
         let overlap = OVERLAP_INTERVALS * self.interval;
-        self.duplicate = match self.duplicate {
-            Duplicate::Reported => return,
-            // After a silence it is another process, which replaces us or is replaced.
-            Duplicate::Refuted { first, last } if now.mono < last + overlap => {
-                if now.mono >= first + overlap {
-                    out.report(Event::DuplicateUrl(url.clone()));
-                    Duplicate::Reported
-                } else {
-                    Duplicate::Refuted { first, last: now.mono }
-                }
-            }
-            Duplicate::None | Duplicate::Refuted { .. } => Duplicate::Refuted { first: now.mono, last: now.mono },
-        };
+        // After a silence it is another process, which replaces us or is replaced.
+        let refuted = self.duplicate.filter(|refuted| now.mono < refuted.last + overlap);
+        let mut first = refuted.map_or(now.mono, |refuted| refuted.first);
+        if now.mono >= first + overlap {
+            out.report(Event::DuplicateUrl(url.clone()));
+            first = now.mono;
+        }
+        self.duplicate = Some(Refuted { first, last: now.mono });
     }
 }
 
