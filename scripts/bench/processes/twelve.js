@@ -24,7 +24,7 @@ async function twelve(rows, repeat = 9) {
   const { servers } = cluster;
   const kind = (/** @type {string} */ target) => ({ servers: SERVERS, interval: INTERVAL, target });
   await rows.measure('killed', kind('median ≤ 1.5 s'), repeat, (n) => {
-    // Each server only once: one that has just restarted is not untilGossiped with the others.
+    // Each server only once: one that has just restarted may not have their gossip yet.
     return killed(cluster, /** @type {Server} */ (servers[n % servers.length]));
   });
   await rows.measure('left', kind('median ≤ 0.1 s'), repeat, () => left(cluster, draw(servers)));
