@@ -32,12 +32,15 @@ impl Core {
         }
     }
 
-    // Asks at our own base URL who answers: where no other server of protocol 2 is known, nobody would tell us of another
-    // process there. A load balancer would hand a kept connection to the same process again.
+    // Asks at our own base URL who answers: if no other server of protocol 2 is known, nobody would tell us of another
+    // process there. New connections, because a load balancer sends a kept one to the same process again. Two of them,
+    // because one that takes processes in turn may send the first of each round to ourselves, for minutes on end.
     pub(super) fn probe_self(&mut self, now: Now) {
         let own = self.members.local_url().clone();
         if !self.exchanges.is_contacting(&own) {
-            self.send(Request::new(own, Purpose::SelfProbe).on_new_connection(), now);
+            for _ in 0..2 {
+                self.send(Request::new(own.clone(), Purpose::SelfProbe).on_new_connection(), now);
+            }
         }
     }
 
