@@ -3,7 +3,7 @@
 //! Others may be able to write to the folder. So nothing beside the file is opened through a symbolic link, no file that
 //! exists is truncated, and what only this user needs has the mode 0600.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
@@ -122,6 +122,7 @@ impl LockedFile {
             let _lock = lock;
             let mode = if is_private { Some(PRIVATE) } else { own_mode(&path) };
             let temporary = Temporary::create(&path, mode)?;
+            temporary.remove_older(&path);
             temporary.fill(&content, mode)?;
             if let Some(expected) = unchanged
                 && read(&path, expected.len()).ok().is_none_or(|present| present != expected)
@@ -153,6 +154,11 @@ impl LockedFile {
         self.workers.run(act).await
     }
 }
+
+/// How old a temporary file must be to be removed by another process: a write takes milliseconds.
+const LEFT_OVER: Duration = Duration::from_secs(60);
+/// How many names of a folder are looked at for such files.
+const MAX_ENTRIES: usize = 1_000;
 
 /// The mode of what only this user needs.
 const PRIVATE: u32 = 0o600;
@@ -188,6 +194,21 @@ impl Temporary {
         self.file.sync_all()
     }
 
+    // Removes what processes left that were killed while they wrote: only regular files of this user with a name that we
+    // could have given. If such a write still goes on, it fails and is repeated. Links are not followed.
+    fn remove_older(&self, path: &Path) {
+        let (Some(name), Ok(own)) = (path.file_name(), self.file.metadata()) else { return };
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let Ok(entries) = fs::read_dir(folder) else { return };
+        let is_old = |found: &fs::Metadata| found.modified().ok()?.elapsed().ok().filter(|age| *age > LEFT_OVER);
+        for entry in entries.take(MAX_ENTRIES).flatten().filter(|entry| is_temporary(&entry.file_name(), name)) {
+            let Ok(found) = entry.metadata() else { continue };
+            if found.is_file() && has_same_owner(&found, &own) && is_old(&found).is_some() {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
     fn rename(self, path: &Path) -> io::Result<()> {
         fs::rename(&self.path, path)
     }
@@ -198,6 +219,23 @@ impl Drop for Temporary {
         // Nothing of this name is left after it was renamed.
         let _ = fs::remove_file(&self.path);
     }
+}
+
+fn is_temporary(candidate: &OsStr, name: &OsStr) -> bool {
+    let (candidate, name) = (candidate.as_encoded_bytes(), name.as_encoded_bytes());
+    let random = candidate.strip_prefix(name).and_then(|rest| rest.strip_prefix(b".")?.strip_suffix(b".new"));
+    random.is_some_and(|it| it.len() == 16 && it.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')))
+}
+
+#[cfg(unix)]
+fn has_same_owner(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    one.uid() == other.uid()
+}
+
+#[cfg(not(unix))]
+fn has_same_owner(_: &fs::Metadata, _: &fs::Metadata) -> bool {
+    true
 }
 
 // Those who may write to the list may hold its lock.

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::file::{LockError, LockedFile};
 use super::http::ClientFactory;
@@ -225,4 +225,24 @@ fn a_list_whose_lock_another_process_holds_is_read_and_after_a_while_written() {
     assert_eq!(text(&list), "new");
     drop(holder);
     assert_eq!(update(""), Ok(true), "with the lock again");
+}
+
+#[test]
+fn a_write_removes_only_old_temporary_files_that_a_killed_process_left() {
+    let folder = Folder::new("leftovers");
+    let file = LockedFile::new(folder.file("list"), &workers());
+    let old = SystemTime::now() - Duration::from_secs(120);
+    let kept = ["list.0123456789abcde.new", "list.0123456789ABCDEF.new", "list.new", "other.0123456789abcdef.new"];
+    for name in kept.into_iter().chain(["list.0123456789abcdef.new", "list.fedcba9876543210.new"]) {
+        let file = File::create(folder.file(name)).expect("a file");
+        if !name.contains("fedc") {
+            file.set_modified(old).expect("a time");
+        }
+    }
+    fs::create_dir(folder.file("list.1111111111111111.new")).expect("a folder");
+    assert_eq!(write(&file, "content", None), Ok(true));
+    let mut expected =
+        [&kept[..], &["list", "list.lock", "list.fedcba9876543210.new", "list.1111111111111111.new"]].concat();
+    expected.sort_unstable();
+    assert_eq!(folder.names(), expected);
 }
