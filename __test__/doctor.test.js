@@ -152,6 +152,31 @@ describe('clustershazbot doctor', () => {
     assert.equal(stdout.match(/ok {4}master list .* it names 0 servers/g)?.length, 2, stdout);
   });
 
+  test('follows a redirect of a master list only where the engine does', async (t) => {
+    const { url } = await startStore(t, { list: { online: [] } });
+    /** @type {string[]} */
+    const sent = [];
+    const elsewhere = await startFakePeer(t, {
+      answer: ({ authorization = '' }) => {
+        sent.push(authorization);
+        return (res) => res.writeHead(302, { location: url }).end();
+      },
+    });
+    const to = async (/** @type {string} */ location) => {
+      const store = await startFakePeer(t, { answer: () => (res) => res.writeHead(307, { location }).end() });
+      const lists = { SHAZBOT_MASTER_LIST: `${store.baseUrl}list.json`, SHAZBOT_MASTER_LIST_AUTH: 'Bearer secret' };
+      return (await doctor(serverEnv(own().baseUrl, lists))).stdout;
+    };
+    const metadata = await to('http://169.254.169.254/latest/meta-data/');
+    assert.match(metadata, /WRONG master list .*redirects to an address that is link-local, multicast or a cloud's/);
+    assert.match(await to('ftp://127.0.0.1/'), /WRONG master list .*: /);
+    assert.match(await to(elsewhere.baseUrl), /ok {4}master list .* it names 0 servers/);
+    assert.deepEqual(sent, [''], 'the header is not sent to another origin');
+    const loop = await startFakePeer(t);
+    loop.answer = () => (res) => res.writeHead(302, { location: loop.baseUrl }).end();
+    assert.match(await to(loop.baseUrl), /WRONG master list .*: too many redirects/);
+  });
+
   test('reports secrets that differ between servers', async (t) => {
     const other = await startServer(t, { env: { ...list.env, TEST_ROUTER: 'yes', SHAZBOT_SECRET: 'another' } });
     await until(() => other.stderr.includes('SHAZBOT_PEER_REFUSED_SECRET'), { what: 'a peer rejects its secret' });

@@ -20,6 +20,11 @@ export declare class Engine {
    * or if the variables are wrong.
    */
   static checkUrls(environment: NodeJS.ProcessEnv, urls: Array<string>): Array<string | null>
+  /**
+   * The reason for which a master list is not read from the last of these URLs, to which those before it have redirected.
+   * `addresses` are those of its name, if it has one.
+   */
+  static checkListUrl(urls: Array<string>, addresses: Array<string>): string | null
   /** Leaves the cluster and resolves when the other servers have been told. Call `end` afterwards. */
   leave(): Promise<Failure | null>
   /** Ends the engine at once, without telling the other servers. */

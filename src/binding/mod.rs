@@ -16,9 +16,10 @@ use napi::bindgen_prelude::{AsyncTask, Buffer, Either, Float64ArraySlice, FnArgs
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, JsValue, Status, Task};
 use napi_derive::napi;
+use url::Url;
 
 use crate::config::{Config, Environment};
-use crate::engine::{Done, Engine, Inbound, Report};
+use crate::engine::{Done, Engine, Inbound, Report, reason_against_list};
 use crate::error::Error;
 use crate::message::State;
 
@@ -131,6 +132,17 @@ impl NodeEngine {
         let config = Config::from_environment(&environment).ok();
         let reason = |url: &String| config.as_ref()?.origins.parse(url).err();
         urls.iter().map(reason).collect()
+    }
+
+    /// The reason for which a master list is not read from the last of these URLs, to which those before it have redirected.
+    /// `addresses` are those of its name, if it has one.
+    #[napi]
+    pub fn check_list_url(urls: Vec<String>, addresses: Vec<String>) -> Option<&'static str> {
+        let Ok(urls) = urls.iter().map(|it| Url::parse(it)).collect::<Result<Vec<_>, _>>() else {
+            return Some("it is not a URL");
+        };
+        let addresses: Vec<_> = addresses.iter().filter_map(|it| it.parse().ok()).collect();
+        reason_against_list(&urls, &addresses)
     }
 
     /// Leaves the cluster and resolves when the other servers have been told. Call `end` afterwards.

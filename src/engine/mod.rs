@@ -49,6 +49,7 @@ use crate::error::Error;
 use crate::message::Entry;
 use crate::protocol::{Core, MemberEvent};
 
+pub use http::reason_against_list;
 pub use inbound::Inbound;
 pub use milestone::Done;
 pub use report::{Observer, Report};

@@ -2,14 +2,17 @@
 
 // Reads master lists as the engine does, and tests whether files can be written.
 
+const { lookup } = require('node:dns/promises');
 const { existsSync, statSync } = require('node:fs');
 const { access, constants, readFile } = require('node:fs/promises');
+const { isIP } = require('node:net');
 const { dirname } = require('node:path');
 const { fileURLToPath } = require('node:url');
 const { parseJson, readText, reasonOf } = require('../http-client.js');
 
 /** The largest list that the engine reads, in bytes; here in characters, which are never more. */
 const MAX_LIST = 8 << 20;
+const REDIRECTS = [301, 302, 303, 307, 308];
 
 /** @typedef {{ list: any, state: 'missing' | 'empty' | 'read' }} ReadList */
 
@@ -36,30 +39,62 @@ async function readList(place, authorization, timeout) {
 }
 
 /**
- * By `fetch`, which decompresses and follows redirects, as the engine does.
+ * By `fetch`, which decompresses as the engine does. Follows a redirect only if the engine would.
  * @param {URL} url
  * @param {string | undefined} authorization
  * @param {number} timeout ms
  */
 async function readListByHttp(url, authorization, timeout) {
   /** @type {Record<string, string>} */
-  const headers = authorization ? { Authorization: authorization } : {};
+  let headers = authorization ? { Authorization: authorization } : {};
   const { username, password } = url;
   if (username || password) {
     const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
     headers.Authorization ??= `Basic ${Buffer.from(credentials).toString('base64')}`;
     [url.username, url.password] = ['', ''];
   }
-  const response = await fetch(url, { headers, signal: AbortSignal.timeout(timeout) }).catch((error) => {
-    throw new Error(reasonOf(error.cause ?? error));
-  });
+  const signal = AbortSignal.timeout(timeout);
+  const urls = [url];
+  let response = await readUrl(urls, headers, signal);
+  for (let next = redirect(response); next; next = redirect(response)) {
+    await response.body?.cancel();
+    const place = new URL(next, urls.at(-1));
+    // As the engine does: a header that was left out once is not sent again.
+    if (place.origin !== urls.at(-1)?.origin) headers = {};
+    urls.push(place);
+    response = await readUrl(urls, headers, signal);
+  }
   if (response.status === 404) return missingList();
   if (!response.ok) throw new Error(`the store answers ${response.status}`);
   if (!response.body) return parseList('');
   const text = await readText(response.body.pipeThrough(new TextDecoderStream()), MAX_LIST);
   // What another origin sends may be anything, and must not be shown.
-  return parseList(text, new URL(response.url).origin === url.origin);
+  return parseList(text, urls.at(-1)?.origin === url.origin);
 }
+
+/**
+ * @param {URL[]} urls the last one is read, to which those before it have redirected
+ * @param {Record<string, string>} headers
+ * @param {AbortSignal} signal
+ */
+async function readUrl(urls, headers, signal) {
+  const url = /** @type {URL} */ (urls.at(-1));
+  try {
+    const isAddress = isIP(url.hostname.replace(/^\[|\]$/g, '')) > 0;
+    const found = isAddress ? [] : await lookup(url.hostname, { all: true });
+    const hrefs = urls.map(({ href }) => href);
+    const addresses = found.map(({ address }) => address);
+    const problem = require('../../binary.js').Engine.checkListUrl(hrefs, addresses);
+    if (problem) throw new Error(problem);
+    return await fetch(url, { headers, signal, redirect: 'manual' });
+  } catch (error) {
+    const { cause = error } = /** @type {{ cause?: unknown }} */ (error);
+    throw new Error(reasonOf(cause));
+  }
+}
+
+/** @param {Response} response */
+const redirect = ({ status, headers }) => (REDIRECTS.includes(status) ? headers.get('location') : null);
 
 /**
  * @param {string} text

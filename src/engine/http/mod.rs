@@ -18,7 +18,7 @@ use crate::clock;
 use crate::config::Network;
 
 pub use proxy::Proxies;
-pub use redirects::{to_lists, within_origin};
+pub use redirects::{reason_against_list, to_lists, within_origin};
 pub use resolver::{Resolver, resolve_own_address};
 pub use response::{MAX_RESPONSE, cause, header_value, read_up_to};
 

@@ -1,5 +1,7 @@
 //! Decides which redirects of a store of master lists are followed.
 
+use std::net::IpAddr;
+
 use reqwest::Url;
 use reqwest::redirect::{Action, Attempt, Policy};
 
@@ -21,6 +23,20 @@ pub fn within_origin() -> Policy {
             if is_other { Some("the store redirects to another origin") } else { reason_against(previous, next) }
         })
     })
+}
+
+/// Why a list is not read from the last of these URLs, to which those before it have redirected. `addresses` are those of its
+/// name, if it has one. For `doctor`, which reads lists without an engine.
+pub fn reason_against_list(urls: &[Url], addresses: &[IpAddr]) -> Option<&'static str> {
+    let (next, previous) = urls.split_last()?;
+    let may_be_loopback = previous.first().unwrap_or(next);
+    let is_allowed = |address: &IpAddr| {
+        let is_elsewhere = !address::is_loopback_host(may_be_loopback) && next.host() != may_be_loopback.host();
+        !(address::is_forbidden(*address) || address::is_loopback(*address) && is_elsewhere)
+    };
+    let reason = if previous.is_empty() { None } else { reason_against(previous, next) };
+    let is_refused = !addresses.is_empty() && !addresses.iter().any(is_allowed);
+    reason.or(is_refused.then_some("its name resolves to an address where no list may be"))
 }
 
 fn follow(attempt: Attempt<'_>, reason_against: impl Fn(&[Url], &Url) -> Option<&'static str>) -> Action {
@@ -78,5 +94,24 @@ mod tests {
         assert_eq!(reason_against(&many, &many[0]), Some("too many redirects"));
         let upgraded = ["http://a/", "https://a/"].map(|it| Url::parse(it).expect(it));
         assert!(reason_against(&upgraded, &upgraded[0]).is_some(), "back from https to http");
+    }
+
+    #[test]
+    fn a_name_is_followed_unless_all_its_addresses_are_where_no_list_may_be() {
+        for (urls, addresses, is_refused) in [
+            (&["http://a/"][..], &["127.0.0.1"][..], false),
+            (&["http://a/"], &["169.254.169.254"], true),
+            (&["http://a/", "http://b/"], &["10.0.0.1"], false),
+            (&["http://a/", "http://b/"], &["127.0.0.1"], true),
+            (&["http://a/", "http://a/b"], &["127.0.0.1"], false),
+            (&["http://localhost/", "http://b/"], &["127.0.0.1"], false),
+            (&["http://a/", "http://b/"], &["169.254.169.254", "10.0.0.1"], false),
+            (&["https://a/", "http://b/"], &["10.0.0.1"], true),
+            (&["http://a/", "http://169.254.169.254/"], &[], true),
+        ] {
+            let parsed: Vec<_> = urls.iter().map(|it| Url::parse(it).expect(it)).collect();
+            let ips: Vec<_> = addresses.iter().map(|it| it.parse().expect(it)).collect();
+            assert_eq!(reason_against_list(&parsed, &ips).is_some(), is_refused, "{urls:?} {addresses:?}");
+        }
     }
 }
