@@ -44,7 +44,7 @@ function pack(online, offline) {
       urls[i] = oneLine(cut(baseUrl, MAX_URL));
     }
     if (typeof monitor === 'boolean') bits |= monitor ? HAS_MONITOR | MONITOR : HAS_MONITOR;
-    if (shazbot !== undefined) {
+    if (!isMissing(shazbot)) {
       bits |= HAS_SHAZBOT;
       if (typeof shazbot === 'string') shazbotFields[i] = oneLine(cut(shazbot, MAX_SHAZBOT));
     }
@@ -85,9 +85,15 @@ function plainEntry(item) {
     baseUrl: typeof baseUrl === 'string' ? cut(baseUrl, MAX_URL) : undefined,
     monitor: typeof monitor === 'boolean' ? monitor : undefined,
     lastUpdate: typeof lastUpdate === 'number' ? lastUpdate : undefined,
-    shazbot: typeof shazbot === 'string' ? cut(shazbot, MAX_SHAZBOT) : shazbot === undefined ? undefined : 0,
+    shazbot: typeof shazbot === 'string' ? cut(shazbot, MAX_SHAZBOT) : isMissing(shazbot) ? undefined : 0,
   };
 }
+
+/**
+ * Null counts as no field, as in a body that the engine reads itself.
+ * @param {unknown} shazbot
+ */
+const isMissing = (shazbot) => shazbot === undefined || shazbot === null;
 
 /**
  * @param {string} text
