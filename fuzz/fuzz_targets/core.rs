@@ -19,7 +19,7 @@ use clustershazbot::clock::Now;
 use clustershazbot::config::Settings;
 use clustershazbot::message::{Message, Validator};
 use clustershazbot::protocol::{Action, Core, ExchangeError, RequestId, WriteError};
-use clustershazbot_fuzz::{WALL, bounded_calls, own, validator};
+use clustershazbot_fuzz::{Bounds, WALL, own, validator, within};
 use libfuzzer_sys::fuzz_target;
 
 /// The largest message that the server may send, in bytes.
@@ -30,7 +30,7 @@ const MAX_WAKES: usize = 20;
 const MAX_STEPS: usize = 50;
 
 fuzz_target!(|text: &str| {
-    bounded_calls(text.as_bytes(), || {
+    within(Bounds::of(text.as_bytes()), || {
         let mut server = Server::new();
         text.split('\n').for_each(|line| server.handle_line(line));
         server.longest_call

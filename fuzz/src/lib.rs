@@ -31,9 +31,25 @@ pub fn validator() -> Validator<'static> {
     Validator { wall: WALL, origins: &ORIGINS, known: &|_| None }
 }
 
+/// What a call may cost.
+#[derive(Clone, Copy)]
+pub struct Bounds {
+    /// The longest time.
+    pub time: Duration,
+    /// The most memory that it holds at a time, in bytes.
+    pub held: usize,
+}
+
+impl Bounds {
+    /// For small inputs.
+    pub fn of(input: &[u8]) -> Self {
+        Self { time: LIMIT, held: HELD_ALWAYS + HELD_PER_INPUT_BYTE * input.len() }
+    }
+}
+
 /// Runs a call that does the same each time, and panics if it takes too long, holds too much memory or leaks.
 pub fn bounded(input: &[u8], mut call: impl FnMut()) {
-    bounded_calls(input, || {
+    within(Bounds::of(input), || {
         let began = Instant::now();
         call();
         began.elapsed()
@@ -41,8 +57,7 @@ pub fn bounded(input: &[u8], mut call: impl FnMut()) {
 }
 
 /// The same for a function that makes several calls and returns the time of the longest.
-pub fn bounded_calls(input: &[u8], mut calls: impl FnMut() -> Duration) {
-    let max_held = HELD_ALWAYS + HELD_PER_INPUT_BYTE * input.len();
+pub fn within(bounds: Bounds, mut calls: impl FnMut() -> Duration) {
     let mut leaked = 0;
     let mut longest = Duration::MAX;
     for _ in 0..TRIES {
@@ -50,14 +65,14 @@ pub fn bounded_calls(input: &[u8], mut calls: impl FnMut() -> Duration) {
         PEAK.store(before, Relaxed);
         longest = longest.min(calls());
         let held = PEAK.load(Relaxed) - before;
-        assert!(held <= max_held, "it holds {held} bytes for an input of {}", input.len());
+        assert!(held <= bounds.held, "it holds {held} bytes and may hold {}", bounds.held);
         // Memory that only the first call allocates, for statics, is not a leak.
         leaked = IN_USE.load(Relaxed).saturating_sub(before);
-        if longest < LIMIT && leaked == 0 {
+        if longest < bounds.time && leaked == 0 {
             return;
         }
     }
-    assert!(longest < LIMIT, "a call takes {longest:?}");
+    assert!(longest < bounds.time, "a call takes {longest:?}");
     assert!(leaked == 0, "each call leaks {leaked} bytes");
 }
 
