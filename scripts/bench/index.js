@@ -12,6 +12,7 @@ const BENCHMARKS = {
   traffic: () => require('./traffic.js'),
   processes: () => require('./processes/index.js'),
   install: () => require('./install.js'),
+  hostile: () => require('./hostile.js'),
 };
 
 const args = process.argv.slice(2);

@@ -39,6 +39,7 @@ Other benchmarks, each with a --help of its own except core:
   npm run bench -- traffic      what an exchange costs, by the number of offline servers known
   npm run bench -- processes    how long until all know of a change, on real processes
   npm run bench -- install      how long an install takes, and its size
+  npm run bench -- hostile      for how long a server is listed online while it is attacked
 `;
 
 const SIZES = [10, 100, 1_000, 10_000];
