@@ -5,6 +5,7 @@
 //   SHAZBOT_TEST_ALL=1       a missing tool fails its tests instead of skipping them
 //   SHAZBOT_TEST_SCHEDULES   random schedules of faults in the simulator, default: 300. Before a release: 10000
 //   SHAZBOT_TEST_INPUTS      random inputs for each fuzz target, default: 10000
+//   SHAZBOT_TEST_BODIES      random bodies in each test of random-bodies.test.js, default: 40. Before a release: 2000
 //   PROPTEST_CASES           random cases of each property test, default: 100000, with --quick 1000
 
 const { spawnSync } = require('node:child_process');
