@@ -184,6 +184,7 @@ impl Driver {
                 let task = async move { update.run(&shared, &clients.lists, &store).await };
                 self.updates[list] = Some(self.tasks.spawn(task));
             }
+            Action::OpenWatch { .. } | Action::CloseWatch { .. } => {}
             Action::SaveState(state) => {
                 let Some(file) = self.state_file.clone() else { return };
                 self.tasks.spawn(async move {

@@ -15,6 +15,7 @@ pub use accept::{Circumstances, Decision, MAX_LEAD, ONLINE_TTL, Source, TOMBSTON
 use digest::contribution;
 pub use member::Member;
 pub use precedence::{effective_incarnation, join, raises_incarnation, supersedes};
+pub use selection::WATCHERS;
 
 /// Most servers that are remembered: room for the largest cluster and as many dead again.
 pub const MAX_SERVERS: usize = 50_000;

@@ -10,6 +10,8 @@ use crate::message::{Entry, ServerUrl};
 
 /// How many random servers hear of a leave or a drain (version 1's number); the monitors hear of it too.
 const ANNOUNCE_FANOUT: usize = 20;
+/// How many servers that come before a server on the ring watch it.
+pub const WATCHERS: usize = 2;
 /// How many monitors they are told to at most: a cluster in which every server is a monitor must not send N² messages.
 const MAX_MONITORS: usize = 100;
 /// About how many exchanges an interval a monitor gets because it is preferred.
@@ -47,6 +49,25 @@ impl Members {
         self.of_protocol_2(after.iter().chain(before), url)
     }
 
+    /// Whom to watch: the online servers of protocol 2 that follow on the ring, so many, and those of version 1 between
+    /// them, at most so many. Servers that have never answered us are left out.
+    pub fn watch_targets(&self, successors: usize, max_version_1: usize) -> Vec<ServerUrl> {
+        let (before, after) = self.split_at(Group::Online, &self.local);
+        let others = after.iter().chain(before).filter(|key| **key != self.local.key());
+        let (mut targets, mut passed, mut version_1) = (Vec::new(), 0, 0);
+        for member in others.filter_map(|key| self.map.get(key)) {
+            let count = if member.entry.v2.is_some() { &mut passed } else { &mut version_1 };
+            *count += 1;
+            if member.is_reached && version_1 <= max_version_1 {
+                targets.push(member.entry.url.clone());
+            }
+            if passed == successors {
+                break;
+            }
+        }
+        targets
+    }
+
     /// The nearest server after `url` on the ring that has answered us, if `url` itself never has.
     pub fn reached_after(&self, url: &ServerUrl) -> Option<&ServerUrl> {
         if self.get(url).is_some_and(|member| member.is_reached) {
@@ -71,10 +92,14 @@ impl Members {
         self.by_key(*key).map(|entry| entry.url.clone())
     }
 
-    /// Whom to tell of a drain, its end or a leave of the local member: the monitors, and up to 20 random online servers.
+    /// Whom to tell of a drain, its end or a leave of the local member: the monitors, up to 20 random online servers, and
+    /// the two that watch it, whose connections its program may wait for.
     pub fn announcement_targets(&self, rng: &mut SmallRng) -> Vec<ServerUrl> {
         let mut chosen = self.random(Group::Monitor, rng, MAX_MONITORS, |_| true);
         chosen.extend(self.random(Group::Online, rng, ANNOUNCE_FANOUT, |entry| !entry.monitor));
+        let watchers: Vec<_> =
+            self.predecessors().take(WATCHERS).filter(|url| !chosen.contains(url)).cloned().collect();
+        chosen.extend(watchers);
         chosen
     }
 

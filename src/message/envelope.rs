@@ -15,6 +15,7 @@
 //! | `m` | the requested buckets have more entries than fit |
 //! | `q<token>><url>` | an indirect probe request: please probe this server. The token is hexadecimal, and random for each suspicion |
 //! | `r<token>><url>` | the answer to a request with this token: the sender reached this server |
+//! | `f<token>><url>` | the other answer: the sender did not reach this server |
 //! | `c<name>` | the sender's cluster |
 //! | `t<time>` | what the clock of the server that answers says, see `auth/replay.rs` |
 //! | `n<time>` | the same; it has not handled the signed request, which is late or repeated |
@@ -58,6 +59,8 @@ pub struct Envelope {
     pub probe_requests: Vec<ProbeTicket>,
     /// Servers that the sender was asked to probe, and reached.
     pub probe_successes: Vec<ProbeTicket>,
+    /// Servers that the sender was asked to probe, and did not reach.
+    pub probe_failures: Vec<ProbeTicket>,
     /// The name of the sender's cluster. Only read here: the engine adds it with [`add_cluster_name`].
     pub cluster: Option<String>,
 }
@@ -138,6 +141,7 @@ impl Message {
         }
         envelope.probe_requests.iter().for_each(|ticket| write(&mut text, format_args!(" q{ticket}")));
         envelope.probe_successes.iter().for_each(|ticket| write(&mut text, format_args!(" r{ticket}")));
+        envelope.probe_failures.iter().for_each(|ticket| write(&mut text, format_args!(" f{ticket}")));
         Some(text)
     }
 
@@ -191,6 +195,7 @@ impl Reader<'_> {
             }
             'q' => add_ticket(&mut envelope.probe_requests, value, self.validator),
             'r' => add_ticket(&mut envelope.probe_successes, value, self.validator),
+            'f' => add_ticket(&mut envelope.probe_failures, value, self.validator),
             'c' => {
                 envelope.cluster = Some(value.into());
                 is_cluster_name(value)
@@ -286,8 +291,8 @@ mod tests {
         let ticket = || (any::<u32>(), any_url()).prop_map(|(token, url)| ProbeTicket { token, url });
         let urls = || prop::collection::vec(ticket(), 0..MAX_PROBES);
         let digest = prop::option::of((any::<u64>(), 0..WALL));
-        (stamps, bits, buckets, urls(), urls(), digest, any::<bool>()).prop_map(
-            |((first, stamps), requested, buckets, requests, successes, digest, flag)| Envelope {
+        (stamps, bits, buckets, (urls(), urls(), urls()), digest, any::<bool>()).prop_map(
+            |((first, stamps), requested, buckets, (requests, successes, failures), digest, flag)| Envelope {
                 sender: None,
                 digest: digest.map(|(hash, cutoff)| Digest { hash, cutoff }),
                 freshness: if stamps.iter().any(Option::is_some) {
@@ -302,6 +307,7 @@ mod tests {
                 suspects_receiver: !flag,
                 probe_requests: requests,
                 probe_successes: successes,
+                probe_failures: failures,
             },
         )
     }
@@ -318,7 +324,7 @@ mod tests {
         }
 
         #[test]
-        fn no_input_causes_a_panic(text in "2( [sedabwmuqr][ -~]{0,40}){0,8}|\\PC{0,60}") {
+        fn no_input_causes_a_panic(text in "2( [sedabwmuqrf][ -~]{0,40}){0,8}|\\PC{0,60}") {
             let _ = read(&text);
         }
     }

@@ -44,6 +44,34 @@ pub enum Action {
     },
     /// Keep this for the next start, and tell `handle_state_saved`.
     SaveState(Box<Message>),
+    /// Open a watch: a connection on which nothing is sent. Tell `handle_watch_opened` when it is open (over TLS: with its
+    /// handshake done), and `handle_watch_ended` when it has ended or cannot be opened.
+    OpenWatch {
+        /// To be given back.
+        id: RequestId,
+        /// The server to connect to.
+        to: ServerUrl,
+    },
+    /// Close a watch, or give up opening it. Nothing is told of it any more.
+    CloseWatch {
+        /// The number with which it was opened.
+        id: RequestId,
+    },
+}
+
+/// How a watch ended that this server did not close.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WatchEnd {
+    /// The other side closed it, or sent something, which it does before it closes.
+    Closed,
+    /// The other side's host does not acknowledge keep-alive packets.
+    Vanished,
+    /// It could not be opened: refused, no answer in time, a failed TLS handshake.
+    NotOpened,
+    /// It could not be opened because this process or machine lacks something.
+    Local,
+    /// There is a proxy in between, or the address may not be contacted: this server cannot be watched.
+    Unsupported,
 }
 
 /// Why a master list was not written.

@@ -1,5 +1,6 @@
 //! Counters and last times for people and metrics. Nothing is decided by them.
 
+use super::action::WatchEnd;
 use crate::message::ServerUrl;
 
 /// What has happened since the start.
@@ -17,6 +18,32 @@ pub struct Counters {
     pub failures: u64,
     /// Entries about us that we refuted.
     pub refutations: u64,
+    /// How watch connections ended, except those that this server closed.
+    pub watches: WatchCounters,
+}
+
+/// How watch connections ended, and what followed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WatchCounters {
+    /// Closed by the other side.
+    pub closed: u64,
+    /// The other side's host did not acknowledge keep-alive packets.
+    pub vanished: u64,
+    /// Could not be opened.
+    pub not_opened: u64,
+    /// Probes that these and other hints started.
+    pub probes: u64,
+}
+
+impl WatchCounters {
+    /// A watch has ended.
+    pub fn on_end(&mut self, end: WatchEnd) {
+        match end {
+            WatchEnd::Closed => self.closed += 1,
+            WatchEnd::Vanished => self.vanished += 1,
+            WatchEnd::NotOpened | WatchEnd::Local | WatchEnd::Unsupported => self.not_opened += 1,
+        }
+    }
 }
 
 /// The condition of a master list.

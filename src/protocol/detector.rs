@@ -46,6 +46,8 @@ const MAX_REPRIEVES: u32 = 5;
 /// Requests to helpers, and probes on behalf of others: how many at once, and a second.
 const HELP_REQUESTS: (u32, u32) = (22, 11);
 const INDIRECT_PROBES: (u32, u32) = (12, 6);
+/// Probes because of hints, such as the close of a watch: a switch that restarts closes every connection.
+const HINTS: (u32, u32) = (20, 2);
 
 /// A server that does not answer, while others are asked whether they reach it.
 #[derive(Debug)]
@@ -58,6 +60,18 @@ struct Suspicion {
     step: usize,
     failures: Failures,
     helpers: Vec<ServerUrl>,
+    // Whose outcome the present step waits for: helpers, and our own retry.
+    awaited: Vec<ServerUrl>,
+    is_retrying: bool,
+}
+
+impl Suspicion {
+    // Everybody who was asked has answered: the time is the limit, not the rule.
+    fn end_step_if_answered(&mut self, now: Now) {
+        if self.awaited.is_empty() && !self.is_retrying {
+            self.deadline = self.deadline.min(now.mono);
+        }
+    }
 }
 
 /// What all failures so far have in common.
@@ -104,6 +118,7 @@ pub struct FailureDetector {
     reprieves: BTreeMap<ServerUrl, u32>,
     help_requests: RateLimit,
     indirect_probes: RateLimit,
+    hints: RateLimit,
     last_response: Duration,
 }
 
@@ -116,6 +131,7 @@ impl FailureDetector {
             reprieves: BTreeMap::new(),
             help_requests: RateLimit::half_full(HELP_REQUESTS, now.mono),
             indirect_probes: RateLimit::half_full(INDIRECT_PROBES, now.mono),
+            hints: RateLimit::full(HINTS, now.mono),
             last_response: now.mono,
         }
     }
@@ -239,17 +255,28 @@ impl FailureDetector {
         let failures = Failures::of(error);
         let deadline = if is_starting { now.mono + STARTUP_SILENCE } else { now.mono };
         let token = out.rng.random();
-        let suspicion = Suspicion { token, started, deadline, step: 0, failures, helpers: Vec::new() };
+        let suspicion = Suspicion {
+            token,
+            started,
+            deadline,
+            step: 0,
+            failures,
+            helpers: Vec::new(),
+            awaited: Vec::new(),
+            is_retrying: false,
+        };
         self.suspicions.insert(url.clone(), suspicion);
         !is_starting
     }
 
     /// A further try of a suspect has failed.
-    pub fn on_retry_failed(&mut self, url: &ServerUrl, error: &ExchangeError) {
+    pub fn on_retry_failed(&mut self, url: &ServerUrl, error: &ExchangeError, now: Now) {
         if let Some(suspicion) = self.suspicions.get_mut(url) {
             let Failures { refused, silent } = Failures::of(error);
             suspicion.failures.refused &= refused;
             suspicion.failures.silent &= silent;
+            suspicion.is_retrying = false;
+            suspicion.end_step_if_answered(now);
         }
     }
 
@@ -289,6 +316,7 @@ impl FailureDetector {
         let suspicion = self.suspicions.get_mut(url)?;
         let step = suspicion.step;
         suspicion.step += 1;
+        (suspicion.is_retrying, suspicion.awaited) = (true, Vec::new());
         let wait = if suspicion.failures.refused {
             (step as u32 + 1) * REFUSED_WAIT.max(self.interval / REFUSED_SHARE)
         } else {
@@ -312,6 +340,7 @@ impl FailureDetector {
         let allowed = helpers.into_iter().take_while(|_| self.help_requests.take(1, now.mono).is_ok());
         let ask = |helper: ServerUrl| {
             suspicion.helpers.push(helper.clone());
+            suspicion.awaited.push(helper.clone());
             let ticket = ProbeTicket { token: suspicion.token, url: url.clone() };
             let envelope = Envelope { probe_requests: vec![ticket], ..Envelope::default() };
             Request::with(helper, Purpose::Contact, Content::Entries(Vec::new(), envelope.into()))
@@ -352,6 +381,21 @@ impl FailureDetector {
                 self.on_alive(url);
             }
         }
+    }
+
+    /// Another server reports that it does not reach some.
+    pub fn on_probe_failures(&mut self, by: &ServerUrl, tickets: &[ProbeTicket], now: Now) {
+        for ProbeTicket { token, url } in tickets {
+            if let Some(suspicion) = self.suspicions.get_mut(url).filter(|it| it.token == *token) {
+                suspicion.awaited.retain(|helper| helper != by);
+                suspicion.end_step_if_answered(now);
+            }
+        }
+    }
+
+    /// Whether one more probe may be made because of a hint, such as the close of a watch.
+    pub fn admit_hint(&mut self, now: Now) -> bool {
+        self.hints.take(1, now.mono).is_ok()
     }
 
     /// Another server gets no answer from us: our answers may be lost on the way, so we contact it.

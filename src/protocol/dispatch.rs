@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::entries::Learned;
 use super::exchange::{Exchange, OnFailure, OnSuccess, Started};
 use super::{
-    Broadcasts, Content, Core, Discovery, Entry, Event, ExchangeError, MemberEventKind, Message, Now, Purpose, Repair,
-    Request, RequestId, ServerUrl, State,
+    Broadcasts, Content, Core, Discovery, Entry, Event, ExchangeError, Message, Now, Purpose, Repair, Request,
+    RequestId, ServerUrl, State, Timer,
 };
 use crate::membership::{Member, Source, supersedes};
 use crate::message::{Envelope, ProbeTicket};
@@ -51,6 +51,7 @@ impl Core {
     // What a server of protocol 2 reports and asks for, apart from the lists.
     fn on_words(&mut self, sender: &ServerUrl, envelope: &Envelope, now: Now) {
         self.detector.on_probe_successes(sender, &envelope.probe_successes);
+        self.detector.on_probe_failures(sender, &envelope.probe_failures, now);
         if !self.lifecycle.is_working(now) {
             return;
         }
@@ -125,6 +126,10 @@ impl Core {
         let is_repair = matches!(purpose, Purpose::Repair(_));
         let has_learned = self.take_in(response, Some(to), Source::Reached, is_repair, now);
         let own = response.entries.iter().find(|entry| entry.url == *to && entry.state == State::Online);
+        if !self.members.is_reached(to) {
+            // Only servers that have answered are watched.
+            self.out.timers.set_earlier(Timer::Watch, now.mono);
+        }
         self.members.on_response(to, own.map(|own| own.stamp), now);
         let is_unreadable = response.envelope.as_ref().is_some_and(|envelope| envelope.sender.is_none());
         if own.is_some() || response.ahead > 0 && is_unreadable {
@@ -143,7 +148,7 @@ impl Core {
         match purpose.policy().on_success {
             OnSuccess::Compare if self.lifecycle.is_working(now) => self.compare(to, response, now),
             OnSuccess::Nothing | OnSuccess::Compare => {}
-            OnSuccess::Report(asker, token) => self.report_reached(to, asker, token, now),
+            OnSuccess::Report(asker, token) => self.report_probe(to, true, asker, token, now),
             OnSuccess::EndRepair(pair) => {
                 let envelope = response.envelope.as_ref();
                 let next = self.repair.on_end(pair, to, envelope, has_learned, &self.members, &mut self.out);
@@ -180,11 +185,12 @@ impl Core {
         self.send_all(next, now);
     }
 
-    // Tells the server that asked that we reach another.
-    fn report_reached(&mut self, reached: &ServerUrl, asker: &ServerUrl, token: u32, now: Now) {
-        let entry = self.members.get(reached).map(|member| member.entry.clone());
-        let envelope =
-            Envelope { probe_successes: vec![ProbeTicket { token, url: reached.clone() }], ..Envelope::default() };
+    // Tells the server that asked whether we reach another.
+    fn report_probe(&mut self, probed: &ServerUrl, is_reached: bool, asker: &ServerUrl, token: u32, now: Now) {
+        let entry = self.members.get(probed).filter(|_| is_reached).map(|member| member.entry.clone());
+        let mut envelope = Envelope::default();
+        let outcomes = if is_reached { &mut envelope.probe_successes } else { &mut envelope.probe_failures };
+        outcomes.push(ProbeTicket { token, url: probed.clone() });
         let content = Content::Entries(entry.into_iter().collect(), envelope.into());
         self.send(Request::with(asker.clone(), Purpose::ProbeReport, content), now);
     }
@@ -195,26 +201,33 @@ impl Core {
         }
         let policy = exchange.purpose.policy();
         let (is_retried, on_failure) = (policy.is_retried, policy.on_failure);
+        // A refused connection is as good as the close of a watch; a lost message says nothing. Where others are asked, or
+        // have asked, somebody probes it already.
+        let is_hint = matches!(on_failure, OnFailure::Nothing | OnFailure::TellNext(_));
+        if is_hint && matches!(error, ExchangeError::Refused(_)) {
+            self.on_hint(&exchange.to, now);
+        }
         if is_retried && !exchange.new_connection {
             return self.exchanges.retry(exchange, &self.members, now, &mut self.out);
         }
-        let Exchange { to, started, message, .. } = exchange;
+        let Exchange { to, purpose, started, message, .. } = exchange;
         match on_failure {
             OnFailure::Nothing => {}
             OnFailure::Suspect => {
-                if self.detector.on_probe_failed(&to, started, error, &self.members, now, &mut self.out) {
-                    self.out.counters.suspicions += 1;
-                    self.report_member(&to, MemberEventKind::Suspect, now);
-                    self.retry_suspect(&to, now);
-                }
+                self.on_probe_failed(&to, started, error, now);
                 // Invented servers, which have never answered us, do not keep us from probing real ones.
                 if let Some(instead) = self.members.reached_after(&to).cloned() {
                     self.probe(instead, now);
                 }
             }
-            OnFailure::Confirm => self.detector.on_retry_failed(&to, error),
+            OnFailure::Confirm => self.detector.on_retry_failed(&to, error, now),
+            OnFailure::Report => {
+                if let Purpose::IndirectProbe { asker, token } = purpose {
+                    self.report_probe(&to, false, &asker, token, now);
+                }
+            }
             OnFailure::BelieveReport => self.on_verification_failed(&to, started, now),
-            OnFailure::TellNext(ring_tries) => self.tell_next(to, ring_tries, message, error, now),
+            OnFailure::TellNext(ring_tries) => self.tell_next(&to, ring_tries, message, now),
         }
     }
 
@@ -232,21 +245,10 @@ impl Core {
         }
     }
 
-    // A server did not take updates. A refused connection is as good as a failed probe; a lost message says nothing.
-    fn tell_next(
-        &mut self,
-        failed: ServerUrl,
-        ring_tries: u32,
-        message: Arc<Message>,
-        error: &ExchangeError,
-        now: Now,
-    ) {
-        let has_answered = self.members.reached_after(&failed).is_none();
-        let next = Broadcasts::instead_of(&failed, ring_tries, message, &self.members);
+    // A server did not take updates.
+    fn tell_next(&mut self, failed: &ServerUrl, ring_tries: u32, message: Arc<Message>, now: Now) {
+        let next = Broadcasts::instead_of(failed, ring_tries, message, &self.members);
         self.send_all(next, now);
-        if has_answered && matches!(error, ExchangeError::Refused(_)) {
-            self.probe(failed, now);
-        }
     }
 
     pub(super) fn send_all(&mut self, requests: impl IntoIterator<Item = Request>, now: Now) {

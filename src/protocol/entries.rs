@@ -3,7 +3,7 @@
 use rand::RngExt;
 
 use super::legacy::is_others_statement;
-use super::{Change, Core, Entry, Event, MemberEvent, MemberEventKind, Message, Now, ServerUrl, State};
+use super::{Change, Core, Entry, Event, MemberEvent, MemberEventKind, Message, Now, ServerUrl, State, Timer};
 use crate::membership::{Circumstances, Decision, Source, decide, effective_incarnation};
 
 /// Updates of so many servers are broadcast even where a repair brings them: it may have overtaken the broadcast, which the
@@ -170,6 +170,7 @@ impl Core {
             return false;
         }
         self.legacy.on_change(url);
+        self.out.timers.set_earlier(Timer::Watch, now.mono);
         match change {
             Change::None | Change::Refreshed | Change::Renewed => {}
             Change::Online => {

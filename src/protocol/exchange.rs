@@ -44,7 +44,7 @@ pub enum Purpose {
         /// The token of its request.
         token: u32,
     },
-    /// Tells the asker of an indirect probe that the member answered.
+    /// Tells the asker of an indirect probe whether the member answered.
     ProbeReport,
     /// To tell updates. If the receiver fails, the next on the ring is told, for so many tries more.
     Update {
@@ -109,6 +109,8 @@ pub enum OnFailure {
     BelieveReport,
     /// Another server is told.
     TellNext(u32),
+    /// The server that asked is told.
+    Report,
 }
 
 impl Purpose {
@@ -121,7 +123,7 @@ impl Purpose {
             Self::Probe => (Full, false, Compare, OnFailure::Suspect),
             Self::SuspectRetry => (Short, false, Compare, OnFailure::Confirm),
             Self::Verification => (Short, true, Compare, OnFailure::BelieveReport),
-            Self::IndirectProbe { asker, token } => (Short, true, Report(asker, *token), OnFailure::Nothing),
+            Self::IndirectProbe { asker, token } => (Short, true, Report(asker, *token), OnFailure::Report),
             Self::ProbeReport => (Short, true, Nothing, OnFailure::Nothing),
             Self::Update { ring_tries } => (Full, false, Nothing, OnFailure::TellNext(*ring_tries)),
             Self::Repair(pair) => (Full, false, EndRepair(*pair), OnFailure::Nothing),

@@ -27,6 +27,7 @@ mod repair;
 mod rounds;
 mod timer;
 mod verify;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,11 +38,11 @@ use crate::error::Error;
 use crate::membership::{Change, Members};
 use crate::message::{Entry, Envelope, Message, Reason, ServerUrl, State};
 
-pub use action::{Action, ExchangeError, ListIndex, RequestId, WriteError};
+pub use action::{Action, ExchangeError, ListIndex, RequestId, WatchEnd, WriteError};
 use admission::Admission;
 use broadcast::Broadcasts;
 use clock_check::ClockCheck;
-pub use counters::{Counters, ListStatus};
+pub use counters::{Counters, ListStatus, WatchCounters};
 use detector::{FailureDetector, NextStep};
 use discovery::Discovery;
 pub use event::{Event, MemberEvent, MemberEventKind};
@@ -53,6 +54,7 @@ use output::Output;
 use repair::Repair;
 use timer::Timer;
 use verify::Verifier;
+use watch::Watches;
 
 /// How often expired entries are looked for: tombstones live 24 h, so a minute more does not matter.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(60);
@@ -77,6 +79,7 @@ pub struct Core {
     detector: FailureDetector,
     verifier: Verifier,
     broadcasts: Broadcasts,
+    watches: Watches,
     repair: Repair,
     legacy: Legacy,
     discovery: Discovery,
@@ -97,6 +100,7 @@ impl Core {
             detector: FailureDetector::new(interval, now),
             verifier: Verifier::new(now),
             broadcasts: Broadcasts::new(interval, now),
+            watches: Watches::default(),
             repair: Repair::new(interval),
             legacy: Legacy::new(interval, url.clone()),
             discovery: Discovery::new(settings),
@@ -162,6 +166,7 @@ impl Core {
         members.put(own, now);
         self.members = members;
         self.broadcasts.clear();
+        self.out.timers.set_earlier(Timer::Watch, now.mono);
         self.discovery.seeds.clear();
         self.discovery.lists.abandon();
         self.discovery.bootstrap.end(&mut self.out);
@@ -195,10 +200,37 @@ impl Core {
                 Timer::Lists => self.discovery.lists.sync_due(&self.members, now, &mut self.out),
                 Timer::SaveState => self.save_state(now),
                 Timer::Expire => self.expire(now),
+                Timer::Watch => {
+                    if self.lifecycle.is_running() {
+                        self.watches.update(&self.members, now, &mut self.out);
+                    }
+                }
                 Timer::Leave => self.finish_leave(),
             }
         }
         self.judge_suspects(now);
+    }
+
+    /// A watch is open.
+    pub fn handle_watch_opened(&mut self, now: Now, id: RequestId) {
+        self.watches.on_opened(id, now, &mut self.out);
+    }
+
+    /// A watch has ended that we did not close, or could not be opened.
+    pub fn handle_watch_ended(&mut self, now: Now, id: RequestId, end: WatchEnd) {
+        self.check_clocks(now);
+        if let Some(url) = self.watches.on_end(id, end, now, &mut self.out) {
+            if end == WatchEnd::Vanished {
+                self.on_vanished(&url, now);
+            } else {
+                self.on_hint(&url, now);
+            }
+        }
+    }
+
+    /// How many watches are open.
+    pub fn open_watches(&self) -> usize {
+        self.watches.open()
     }
 
     /// The program's event loop turns. Without this the server says of nobody that it is up, itself included.
@@ -256,6 +288,7 @@ impl Core {
         self.out.timers.clear();
         self.detector.clear_suspicions();
         self.verifier.clear();
+        self.watches.close_all(&mut self.out);
         self.broadcasts.clear();
         self.exchanges.clear();
         self.discovery.bootstrap.end(&mut self.out);

@@ -1,7 +1,7 @@
 //! Routes rounds and suspicions: whom to probe, and what is done about servers that do not answer.
 
-use super::exchange::{Purpose, Request};
-use super::{Core, FailureDetector, NextStep, Now, ServerUrl};
+use super::exchange::{Purpose, Request, Started};
+use super::{Core, ExchangeError, FailureDetector, MemberEventKind, NextStep, Now, ServerUrl, State};
 
 impl Core {
     // Probes two successors, one version 1 server and a random server. Sometimes contacts an offline server or a lost seed,
@@ -47,6 +47,41 @@ impl Core {
     pub(super) fn probe(&mut self, to: ServerUrl, now: Now) {
         if !self.detector.is_probing(&to, &self.exchanges) {
             self.send(Request::new(to, Purpose::Probe), now);
+        }
+    }
+
+    // A sign that a server may have ended: the close of a watch, a refused connection. It is probed.
+    pub(super) fn on_hint(&mut self, url: &ServerUrl, now: Now) {
+        if self.may_follow_hint(url, now) {
+            self.send(Request::new(url.clone(), Purpose::Probe).on_new_connection(), now);
+        }
+    }
+
+    // The host of a server has not acknowledged anything for a while: as good as a failed probe.
+    pub(super) fn on_vanished(&mut self, url: &ServerUrl, now: Now) {
+        if self.may_follow_hint(url, now) {
+            let peer_clock =
+                self.members.get(url).map_or(0, |member| member.estimated_clock(now).max(member.entry.stamp));
+            let started = Started { mono: now.mono, peer_clock };
+            self.on_probe_failed(url, started, &ExchangeError::TimedOut, now);
+        }
+    }
+
+    fn may_follow_hint(&mut self, url: &ServerUrl, now: Now) -> bool {
+        let is_member = self.members.state(url) == Some(State::Online) && self.members.is_reached(url);
+        let may = is_member
+            && self.lifecycle.is_working(now)
+            && !self.detector.is_probing(url, &self.exchanges)
+            && self.detector.admit_hint(now);
+        self.out.counters.watches.probes += u64::from(may);
+        may
+    }
+
+    pub(super) fn on_probe_failed(&mut self, url: &ServerUrl, started: Started, error: &ExchangeError, now: Now) {
+        if self.detector.on_probe_failed(url, started, error, &self.members, now, &mut self.out) {
+            self.out.counters.suspicions += 1;
+            self.report_member(url, MemberEventKind::Suspect, now);
+            self.retry_suspect(url, now);
         }
     }
 

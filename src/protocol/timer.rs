@@ -25,13 +25,15 @@ pub enum Timer {
     SaveState,
     /// The next removal of what has expired.
     Expire,
+    /// The next watch connection to open or to renew.
+    Watch,
     /// The end of a leave, no matter who has heard of it.
     Leave,
 }
 
 impl Timer {
     // Timers that are due at the same time fire in this order.
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Round,
         Self::Silence,
         Self::Startup,
@@ -42,6 +44,7 @@ impl Timer {
         Self::Lists,
         Self::SaveState,
         Self::Expire,
+        Self::Watch,
         Self::Leave,
     ];
 }

@@ -128,6 +128,7 @@ impl World {
                 Some(Action::SyncList { id, write, if_changed, timeout, .. }) => {
                     self.read_list(server, ListRead { id, write, if_changed, timeout });
                 }
+                Some(Action::OpenWatch { .. } | Action::CloseWatch { .. }) => {}
                 // Simulated servers do not save their state.
                 Some(Action::SaveState(_)) => {}
                 None => break,

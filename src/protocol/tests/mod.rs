@@ -270,7 +270,7 @@ impl Server {
 fn gossip_requests(actions: &[Action]) -> Vec<(RequestId, ServerUrl)> {
     let request = |action: &Action| match action {
         Action::Gossip { id, to, .. } => Some((*id, to.clone())),
-        Action::SyncList { .. } | Action::SaveState(_) => None,
+        _ => None,
     };
     actions.iter().filter_map(request).collect()
 }
@@ -279,7 +279,7 @@ fn gossip_requests(actions: &[Action]) -> Vec<(RequestId, ServerUrl)> {
 fn list_requests(actions: &[Action]) -> Vec<bool> {
     let request = |action: &Action| match action {
         Action::SyncList { write, .. } => Some(*write),
-        Action::Gossip { .. } | Action::SaveState(_) => None,
+        _ => None,
     };
     actions.iter().filter_map(request).collect()
 }

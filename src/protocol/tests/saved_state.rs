@@ -9,7 +9,7 @@ fn server_that_saves_its_state() -> Server {
 fn saved_states(actions: &[Action]) -> Vec<Vec<ServerUrl>> {
     let saved = |action: &Action| match action {
         Action::SaveState(state) => Some(state.entries.iter().map(|entry| entry.url.clone()).collect()),
-        Action::Gossip { .. } | Action::SyncList { .. } => None,
+        _ => None,
     };
     actions.iter().filter_map(saved).collect()
 }

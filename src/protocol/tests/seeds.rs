@@ -134,7 +134,7 @@ fn seeds_are_retried_with_backoff_even_if_the_list_is_read_often() {
                         server.on_list_written();
                     }
                 }
-                Action::SaveState(_) => {}
+                _ => {}
             }
         }
     }
