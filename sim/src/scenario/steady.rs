@@ -77,6 +77,8 @@ pub fn idle(experiment: &mut Experiment) -> Outcome {
     let mut outcome = experiment.untimed();
     outcome.extra.push(("false_deaths", experiment.false_deaths() as f64));
     outcome.extra.push(("largest_body", experiment.world.traffic.largest_body as f64));
+    let sent = experiment.world.traffic.sent_per_second(experiment.setup.servers, experiment.world.now());
+    outcome.extra.push(("sent", sent));
     outcome
 }
 

@@ -45,6 +45,11 @@ impl World {
             SimEvent::ListWritten { server, id, result, .. } => {
                 self.call(server, |process, now| process.handle_list_written(now, id, result));
             }
+            SimEvent::WatchConnects { watch } => self.connect_watch(watch),
+            SimEvent::WatchArrives { watch } => self.accept_watch(watch),
+            SimEvent::WatchOpened { watch } => self.deliver_watch_opened(watch),
+            SimEvent::KeepAlive { watch, unanswered } => self.keep_watch_alive(watch, unanswered),
+            SimEvent::WatchEnded { watch, end } => self.deliver_watch_ended(watch, end),
         }
     }
 
@@ -128,7 +133,8 @@ impl World {
                 Some(Action::SyncList { id, write, if_changed, timeout, .. }) => {
                     self.read_list(server, ListRead { id, write, if_changed, timeout });
                 }
-                Some(Action::OpenWatch { .. } | Action::CloseWatch { .. }) => {}
+                Some(Action::OpenWatch { id, to }) => self.open_watch(server, id, &to),
+                Some(Action::CloseWatch { id }) => self.close_watch(server, id),
                 // Simulated servers do not save their state.
                 Some(Action::SaveState(_)) => {}
                 None => break,

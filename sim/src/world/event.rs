@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clustershazbot::message::{Entry, Message};
-use clustershazbot::protocol::{RequestId, WriteError};
+use clustershazbot::protocol::{RequestId, WatchEnd, WriteError};
+
+use super::watches::WatchId;
 
 /// Something that happens at a moment of virtual time.
 #[derive(Debug)]
@@ -32,6 +34,16 @@ pub enum SimEvent {
     },
     /// A process learns how its write of the master list ended.
     ListWritten { server: usize, pid: u32, id: RequestId, result: Result<bool, WriteError> },
+    /// The first packet of a watch connection is sent once more.
+    WatchConnects { watch: WatchId },
+    /// The first packet of a watch connection arrives.
+    WatchArrives { watch: WatchId },
+    /// A process learns that its watch connection is open.
+    WatchOpened { watch: WatchId },
+    /// A keep-alive packet is sent on a watch connection, after so many that were not answered.
+    KeepAlive { watch: WatchId, unanswered: u32 },
+    /// A process learns that its watch connection has ended.
+    WatchEnded { watch: WatchId, end: WatchEnd },
 }
 
 /// A read of the master list, and the write that may follow it.
@@ -71,7 +83,16 @@ impl SimEvent {
         match self {
             Self::Response { exchange, .. } => Some((exchange.from, exchange.pid)),
             Self::ListRead { server, pid, .. } | Self::ListWritten { server, pid, .. } => Some((*server, *pid)),
-            Self::Wake { .. } | Self::Request(_) | Self::TimeoutInBacklog { .. } | Self::ListStored { .. } => None,
+            Self::WatchOpened { watch: (server, pid, _) } | Self::WatchEnded { watch: (server, pid, _), .. } => {
+                Some((*server, *pid))
+            }
+            Self::Wake { .. }
+            | Self::Request(_)
+            | Self::TimeoutInBacklog { .. }
+            | Self::ListStored { .. }
+            | Self::WatchConnects { .. }
+            | Self::WatchArrives { .. }
+            | Self::KeepAlive { .. } => None,
         }
     }
 
@@ -85,6 +106,11 @@ impl SimEvent {
             Self::ListRead { server, succeeds, .. } => format!("read {server} {succeeds}"),
             Self::ListStored { entries, .. } => format!("stored {}", entries.len()),
             Self::ListWritten { server, result, .. } => format!("written {server} {}", result.is_ok()),
+            Self::WatchConnects { watch: (from, ..) } => format!("connects {from}"),
+            Self::WatchArrives { watch: (from, ..) } => format!("arrives {from}"),
+            Self::WatchOpened { watch: (from, ..) } => format!("opened {from}"),
+            Self::KeepAlive { watch: (from, ..), unanswered } => format!("kept alive {from} {unanswered}"),
+            Self::WatchEnded { watch: (from, ..), end } => format!("ended {from} {end:?}"),
         }
     }
 }

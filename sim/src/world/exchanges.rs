@@ -122,6 +122,7 @@ impl World {
 
     /// Ends the process of a server. Clients in its backlog see a connection reset, or nothing if the host is gone.
     pub(super) fn stop_process(&mut self, server: usize, health: Health) {
+        self.close_watches_of_process(server, health);
         let it = &mut self.servers[server];
         it.process = None;
         it.deferred.clear();

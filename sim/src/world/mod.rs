@@ -4,7 +4,7 @@
 //! their state:
 //!
 //! - `server`, `process`: the servers, and what runs on each: the real core or version 1's policy (`v1`).
-//! - `event`: the queue of what happens next. `dispatch`, `exchanges`, `list_access` carry the events out.
+//! - `event`: the queue of what happens next. `dispatch`, `exchanges`, `list_access`, `watches` carry the events out.
 //! - [`network`], [`store`]: what lies between the servers, and where the master list is kept. Faults are set here.
 //! - `traffic`, `convergence`, `invariants`, `trace_hash`: what is counted, compared, checked and hashed.
 
@@ -21,6 +21,7 @@ pub mod store;
 mod trace_hash;
 mod traffic;
 mod v1;
+mod watches;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +44,7 @@ pub use server::{Health, Server, settings};
 use store::ListStore;
 use trace_hash::TraceHash;
 pub use traffic::{ListChange, Traffic};
+use watches::Watches;
 
 /// How many entries may be compared again before the lists count as converged. Larger clusters skip that comparison.
 const MAX_FINAL_COMPARISONS: usize = 20_000_000;
@@ -58,6 +60,7 @@ pub struct World {
     pub store: ListStore,
     /// Counters of messages and bytes.
     pub traffic: Traffic,
+    watches: Watches,
     /// Random numbers for the code that runs a scenario or a schedule.
     pub rng: SmallRng,
     convergence: Convergence,
@@ -79,6 +82,7 @@ impl World {
             network: Network::new(rng.random()),
             store: ListStore::new(),
             traffic: Traffic::default(),
+            watches: Watches::default(),
             rng,
             convergence: Convergence::default(),
             list_changes: None,

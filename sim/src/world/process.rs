@@ -6,7 +6,7 @@ use std::time::Duration;
 use clustershazbot::clock::Now;
 use clustershazbot::config::Settings;
 use clustershazbot::message::{Entry, MAX_AHEAD, Message, ServerUrl, State};
-use clustershazbot::protocol::{Action, Core, Event, ExchangeError, RequestId, WriteError};
+use clustershazbot::protocol::{Action, Core, Event, ExchangeError, RequestId, WatchEnd, WriteError};
 
 use super::v1::V1;
 
@@ -133,6 +133,21 @@ impl Process {
             // Version 1 only logs a failure.
             Self::V1(_) => {}
             Self::V2(core) => core.handle_list_written(now, id, result),
+        }
+    }
+
+    pub(super) fn handle_watch_opened(&mut self, now: Now, id: RequestId) {
+        match self {
+            // Version 1 watches nobody.
+            Self::V1(_) => {}
+            Self::V2(core) => core.handle_watch_opened(now, id),
+        }
+    }
+
+    pub(super) fn handle_watch_ended(&mut self, now: Now, id: RequestId, end: WatchEnd) {
+        match self {
+            Self::V1(_) => {}
+            Self::V2(core) => core.handle_watch_ended(now, id, end),
         }
     }
 

@@ -11,6 +11,11 @@ const REQUEST_HEADERS: u64 = 260;
 /// `X-Powered-By`, as Express sends them.
 const RESPONSE_HEADERS: u64 = 230;
 
+/// What TCP and IP add to a request on a new connection and to its response, in bytes: headers, and the packets that open
+/// and close the connection. Idle connections are too old to be reused.
+const REQUEST_PACKETS: u64 = 60 + 5 * 52;
+const RESPONSE_PACKETS: u64 = 60 + 4 * 52;
+
 /// A change in one server's list.
 #[derive(Clone, Copy, Debug)]
 pub struct ListChange {
@@ -59,6 +64,8 @@ impl PeakRate {
 pub struct Traffic {
     since: Duration,
     bytes: u64,
+    // Bytes that all servers sent, packet headers and watch connections included.
+    packet_bytes: u64,
     /// Exchanges begun.
     pub exchanges: u64,
     /// The length of the largest body, in bytes.
@@ -95,6 +102,16 @@ impl Traffic {
         self.bytes as f64 / servers as f64 / now.saturating_sub(self.since).as_secs_f64().max(1.0)
     }
 
+    /// Bytes per second that one of so many servers sent on average, packet headers and watch connections included.
+    pub fn sent_per_second(&self, servers: usize, now: Duration) -> f64 {
+        self.packet_bytes as f64 / servers as f64 / now.saturating_sub(self.since).as_secs_f64().max(1.0)
+    }
+
+    /// Counts packets of watch connections, of both sides.
+    pub(super) fn count_packets(&mut self, bytes: u64) {
+        self.packet_bytes += bytes;
+    }
+
     pub(super) fn count_exchange(&mut self, server: usize, now: Duration) {
         self.exchanges += 1;
         self.exchanges_by_server[server].count(now);
@@ -102,6 +119,7 @@ impl Traffic {
 
     pub(super) fn count_sent(&mut self, server: usize, body: u64, direction: Direction, now: Duration) {
         self.bytes += body + headers(direction);
+        self.packet_bytes += body + headers(direction) + packets(direction);
         self.largest_body = self.largest_body.max(body);
         self.messages.count(now);
         self.messages_by_server[server].count(now);
@@ -109,6 +127,13 @@ impl Traffic {
 
     pub(super) fn count_received(&mut self, body: u64, direction: Direction) {
         self.bytes += body + headers(direction);
+    }
+}
+
+fn packets(direction: Direction) -> u64 {
+    match direction {
+        Direction::Request => REQUEST_PACKETS,
+        Direction::Response => RESPONSE_PACKETS,
     }
 }
 
