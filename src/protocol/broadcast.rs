@@ -14,7 +14,7 @@ use crate::clock::Now;
 use crate::membership::Members;
 use crate::message::{Envelope, Message, ServerUrl};
 
-/// For how long updates are collected before they are broadcast together: a storm of them makes one message.
+/// The least time between two broadcasts: the updates of that time go together, so that a storm of them makes one message.
 const BATCH: Duration = Duration::from_millis(40);
 /// How many random servers get each update, added to the ring successor.
 const FANOUT: usize = 2;
@@ -26,6 +26,10 @@ const MAX_WAITING: usize = 5_000;
 const MAX_RENEWALS: usize = 1_000;
 /// Messages at once, and a second.
 const MESSAGES: (u32, u32) = (8, 2);
+/// How many random servers are told directly of a failure that this server declares, and how many messages of this kind
+/// are sent at once, and a second.
+const DECLARED_TO: usize = 8;
+const DECLARATIONS: (u32, u32) = (16, 2);
 
 /// The updates that wait to be broadcast.
 #[derive(Debug)]
@@ -35,22 +39,26 @@ pub struct Broadcasts {
     // When a renewal of a server, whose state stayed the same, was broadcast last.
     renewals: BTreeMap<ServerUrl, Duration>,
     messages: RateLimit,
+    // The failures that this server declared, told to more servers at once.
+    declarations: RateLimit,
+    last: Duration,
 }
 
 impl Broadcasts {
     /// None yet.
     pub fn new(interval: Duration, now: Now) -> Self {
         let messages = RateLimit::half_full(MESSAGES, now.mono);
-        Self { interval, waiting: BTreeSet::new(), renewals: BTreeMap::new(), messages }
+        let declarations = RateLimit::half_full(DECLARATIONS, now.mono);
+        Self { interval, waiting: BTreeSet::new(), renewals: BTreeMap::new(), messages, declarations, last: now.mono }
     }
 
     /// An update of a member is to be broadcast.
     pub fn add(&mut self, url: ServerUrl, members: &Members, now: Now, out: &mut Output) {
         // Our own update is sent at once, with what else waits.
-        let wait = if url == *members.local_url() { Duration::ZERO } else { BATCH };
+        let due = if url == *members.local_url() { now.mono } else { now.mono.max(self.last + BATCH) };
         if self.waiting.len() < MAX_WAITING {
             self.waiting.insert(url);
-            out.timers.set_earlier(Timer::Broadcast, now.mono + wait);
+            out.timers.set_earlier(Timer::Broadcast, due);
         }
     }
 
@@ -78,6 +86,7 @@ impl Broadcasts {
             out.timers.set(Timer::Broadcast, later);
             return Vec::new();
         }
+        self.last = now.mono;
         let Some(message) = self.take_batch(members, out) else { return Vec::new() };
         if !self.waiting.is_empty() {
             out.timers.set(Timer::Broadcast, now.mono + BATCH);
@@ -87,6 +96,19 @@ impl Broadcasts {
             Request::with(to, Purpose::Update { ring_tries }, Content::Message(Arc::clone(&message)))
         };
         targets.into_iter().enumerate().map(request).collect()
+    }
+
+    /// Tells some random servers directly of a failure that this server declares, in addition to its broadcast: that
+    /// saves the first hops.
+    pub fn declare(&mut self, url: &ServerUrl, members: &Members, now: Now, out: &mut Output) -> Vec<Request> {
+        let Some(entry) = members.get(url).map(|member| &member.entry) else { return Vec::new() };
+        let targets = members.random_peers(&mut out.rng, DECLARED_TO, &[]);
+        let allowed = targets.into_iter().take_while(|_| self.declarations.take(1, now.mono).is_ok());
+        let request = |to| {
+            let content = Content::Entries(vec![entry.clone()], Box::default());
+            Request::with(to, Purpose::Update { ring_tries: 0 }, content)
+        };
+        allowed.map(request).collect()
     }
 
     // The next on the ring, and some random servers. The former is not one that an update is about: it would not tell that

@@ -47,7 +47,7 @@ const MAX_REPRIEVES: u32 = 5;
 const HELP_REQUESTS: (u32, u32) = (22, 11);
 const INDIRECT_PROBES: (u32, u32) = (12, 6);
 /// Probes because of hints, such as the close of a watch: a switch that restarts closes every connection.
-const HINTS: (u32, u32) = (20, 2);
+const HINTS: (u32, u32) = (6, 2);
 
 /// A server that does not answer, while others are asked whether they reach it.
 #[derive(Debug)]
@@ -324,6 +324,13 @@ impl FailureDetector {
         };
         suspicion.deadline = now.mono + wait;
         Some(step)
+    }
+
+    /// Leaves out a step of a suspicion.
+    pub fn skip_step(&mut self, url: &ServerUrl) {
+        if let Some(suspicion) = self.suspicions.get_mut(url) {
+            suspicion.step += 1;
+        }
     }
 
     /// Asks other servers to probe a suspect, as many as the step asks for and the rate limit allows.

@@ -204,10 +204,11 @@ impl Core {
         // A refused connection is as good as the close of a watch; a lost message says nothing. Where others are asked, or
         // have asked, somebody probes it already.
         let is_hint = matches!(on_failure, OnFailure::Nothing | OnFailure::TellNext(_));
-        if is_hint && matches!(error, ExchangeError::Refused(_)) {
+        let is_refused = matches!(error, ExchangeError::Refused(_));
+        if is_hint && is_refused {
             self.on_hint(&exchange.to, now);
         }
-        if is_retried && !exchange.new_connection {
+        if is_retried && !exchange.new_connection && !is_refused {
             return self.exchanges.retry(exchange, &self.members, now, &mut self.out);
         }
         let Exchange { to, purpose, started, message, .. } = exchange;

@@ -14,6 +14,8 @@ use crate::message::{Entry, Envelope, Message, ServerUrl, State};
 
 /// The longest time in which an exchange must be answered (version 1's number); a shorter interval makes it shorter.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest time of each of two tries: a connection whose first packet is lost opens after a second.
+const TRY_TIMEOUT: Duration = Duration::from_millis(1_500);
 const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// After how long an exchange has failed.
@@ -65,8 +67,8 @@ pub type DigestPair = (u64, u64);
 pub struct Policy<'a> {
     /// Its timeout.
     pub timeout: Timeout,
-    /// Whether it is tried once more on a new connection: where nothing else makes up for a lost exchange, or for an idle
-    /// connection that the other side has closed.
+    /// Whether it is tried once more on a new connection, unless that was refused: where nothing else makes up for a lost
+    /// exchange, or for an idle connection that the other side has closed.
     pub is_retried: bool,
     /// What follows an answer.
     pub on_success: OnSuccess<'a>,
@@ -81,6 +83,8 @@ pub enum Timeout {
     Full,
     /// [`short_timeout`].
     Short,
+    /// [`TRY_TIMEOUT`]: the exchange is tried twice, and others wait for the outcome of both tries.
+    Try,
 }
 
 /// What follows an answer, after its entries are taken in.
@@ -117,13 +121,13 @@ impl Purpose {
     /// The policy of each kind of exchange.
     pub fn policy(&self) -> Policy<'_> {
         use OnSuccess::{Compare, EndRepair, Nothing, Report};
-        use Timeout::{Full, Short};
+        use Timeout::{Full, Short, Try};
         let (timeout, is_retried, on_success, on_failure) = match self {
             Self::Contact => (Full, false, Compare, OnFailure::Nothing),
             Self::Probe => (Full, false, Compare, OnFailure::Suspect),
             Self::SuspectRetry => (Short, false, Compare, OnFailure::Confirm),
-            Self::Verification => (Short, true, Compare, OnFailure::BelieveReport),
-            Self::IndirectProbe { asker, token } => (Short, true, Report(asker, *token), OnFailure::Report),
+            Self::Verification => (Try, true, Compare, OnFailure::BelieveReport),
+            Self::IndirectProbe { asker, token } => (Try, true, Report(asker, *token), OnFailure::Report),
             Self::ProbeReport => (Short, true, Nothing, OnFailure::Nothing),
             Self::Update { ring_tries } => (Full, false, Nothing, OnFailure::TellNext(*ring_tries)),
             Self::Repair(pair) => (Full, false, EndRepair(*pair), OnFailure::Nothing),
@@ -234,6 +238,7 @@ impl Exchanges {
         let own_timeout = match purpose.policy().timeout {
             Timeout::Full => exchange_timeout(self.interval),
             Timeout::Short => short_timeout(self.interval),
+            Timeout::Try => short_timeout(self.interval).min(TRY_TIMEOUT),
         };
         let timeout = timeout.map_or(own_timeout, |timeout| timeout.min(own_timeout));
         // Its clock may have been set back since it made the stamp that is listed.

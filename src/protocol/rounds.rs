@@ -1,6 +1,7 @@
 //! Routes rounds and suspicions: whom to probe, and what is done about servers that do not answer.
 
 use super::exchange::{Purpose, Request, Started};
+use super::watch::VANISHED_AFTER;
 use super::{Core, ExchangeError, FailureDetector, MemberEventKind, NextStep, Now, ServerUrl, State};
 
 impl Core {
@@ -52,37 +53,49 @@ impl Core {
 
     // A sign that a server may have ended: the close of a watch, a refused connection. It is probed.
     pub(super) fn on_hint(&mut self, url: &ServerUrl, now: Now) {
-        if self.may_follow_hint(url, now) {
+        if !self.detector.is_probing(url, &self.exchanges) && self.may_follow_hint(url, now) {
             self.send(Request::new(url.clone(), Purpose::Probe).on_new_connection(), now);
         }
     }
 
-    // The host of a server has not acknowledged anything for a while: as good as a failed probe.
+    // The host of a server has acknowledged nothing for a while: that counts as a probe that got no answer, and as the
+    // first few helpers, since asking them would take seconds more.
     pub(super) fn on_vanished(&mut self, url: &ServerUrl, now: Now) {
-        if self.may_follow_hint(url, now) {
-            let peer_clock =
-                self.members.get(url).map_or(0, |member| member.estimated_clock(now).max(member.entry.stamp));
-            let started = Started { mono: now.mono, peer_clock };
-            self.on_probe_failed(url, started, &ExchangeError::TimedOut, now);
+        if !self.detector.is_suspect(url)
+            && self.may_follow_hint(url, now)
+            && let Some(member) = self.members.get(url)
+        {
+            let silence = VANISHED_AFTER.as_millis() as u64;
+            let peer_clock = member.estimated_clock(now).saturating_sub(silence).max(member.entry.stamp);
+            let started = Started { mono: now.mono.saturating_sub(VANISHED_AFTER), peer_clock };
+            if self.suspect(url, started, &ExchangeError::TimedOut, now) {
+                self.detector.skip_step(url);
+                self.retry_suspect(url, now);
+            }
         }
     }
 
     fn may_follow_hint(&mut self, url: &ServerUrl, now: Now) -> bool {
         let is_member = self.members.state(url) == Some(State::Online) && self.members.is_reached(url);
-        let may = is_member
-            && self.lifecycle.is_working(now)
-            && !self.detector.is_probing(url, &self.exchanges)
-            && self.detector.admit_hint(now);
+        let may = is_member && self.lifecycle.is_working(now) && self.detector.admit_hint(now);
         self.out.counters.watches.probes += u64::from(may);
         may
     }
 
     pub(super) fn on_probe_failed(&mut self, url: &ServerUrl, started: Started, error: &ExchangeError, now: Now) {
-        if self.detector.on_probe_failed(url, started, error, &self.members, now, &mut self.out) {
-            self.out.counters.suspicions += 1;
-            self.report_member(url, MemberEventKind::Suspect, now);
+        if self.suspect(url, started, error, now) {
             self.retry_suspect(url, now);
         }
+    }
+
+    // Returns whether a suspicion begins now.
+    fn suspect(&mut self, url: &ServerUrl, started: Started, error: &ExchangeError, now: Now) -> bool {
+        let begins = self.detector.on_probe_failed(url, started, error, &self.members, now, &mut self.out);
+        if begins {
+            self.out.counters.suspicions += 1;
+            self.report_member(url, MemberEventKind::Suspect, now);
+        }
+        begins
     }
 
     // Nobody has contacted this server yet: it tells those that probe it that it is up, although it may not listen yet.
@@ -115,7 +128,9 @@ impl Core {
                     self.out.counters.failures += 1;
                     let change = self.members.mark_failed(&url, now);
                     if self.on_change(&url, change, now) {
+                        let requests = self.broadcasts.declare(&url, &self.members, now, &mut self.out);
                         self.broadcast(url, now);
+                        self.send_all(requests, now);
                     }
                 }
             }

@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use super::action::{Action, RequestId, WatchEnd};
 use super::output::Output;
+use super::pacing::backoff;
 use super::timer::Timer;
 use crate::clock::Now;
 use crate::membership::{Members, WATCHERS};
 use crate::message::ServerUrl;
 
+/// For how long a host has acknowledged nothing when keep-alive gives it up.
+pub const VANISHED_AFTER: Duration = Duration::from_secs(6);
 const SUCCESSORS: usize = WATCHERS;
 /// How many version 1 servers are watched at most: they watch nobody, so a few servers of ours may have to watch many.
 const MAX_VERSION_1: usize = 16;
@@ -27,7 +30,8 @@ const MAX_SHORT: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(3_600);
 /// How long after a watch has ended the next one is opened. The probe has shown by then whether the server is up.
 const REOPENING: Duration = Duration::from_secs(1);
-/// How long after a failed attempt to open a watch the next one is made, if the server is listed online still.
+/// How long after a failed attempt to open a watch the next one is made, if the server is still listed online. It doubles
+/// with each failure, up to [`PAUSE`].
 const RETRY: Duration = Duration::from_secs(5);
 
 /// One watched server.
@@ -43,13 +47,36 @@ struct Watch {
     lifetime: Duration,
     // When the lifetime was shortened last.
     shortened: Duration,
-    // How many in a row were closed at once.
+    // How many in a row were closed at once, and how many could not be opened.
     short: u32,
+    not_opened: u32,
+    // The process that it leads to, if that is known: version 1 has no instances.
+    instance: Option<u32>,
 }
 
 impl Watch {
     fn new(due: Duration) -> Self {
-        Self { open: None, opening: None, due, lifetime: RENEWAL, shortened: Duration::ZERO, short: 0 }
+        Self {
+            open: None,
+            opening: None,
+            due,
+            lifetime: RENEWAL,
+            shortened: Duration::ZERO,
+            short: 0,
+            not_opened: 0,
+            instance: None,
+        }
+    }
+
+    // Another process may run there now: the end of the one before does not mean that something closes connections.
+    fn on_instance(&mut self, instance: Option<u32>, now: Duration) {
+        if self.instance.is_some_and(|before| Some(before) != instance) {
+            (self.lifetime, self.short, self.not_opened) = (RENEWAL, 0, 0);
+            if self.open.is_none() {
+                self.due = now;
+            }
+        }
+        self.instance = instance;
     }
 
     // Something closed it after so long.
@@ -85,6 +112,8 @@ impl Watches {
         }
         for url in targets {
             let watch = self.by_url.entry(url.clone()).or_insert_with(|| Watch::new(now.mono));
+            let instance = members.get(&url).and_then(|member| Some(member.entry.v2.as_ref()?.instance));
+            watch.on_instance(instance, now.mono);
             if watch.opening.is_none() && watch.due <= now.mono {
                 let id = out.new_id();
                 watch.opening = Some(id);
@@ -100,7 +129,7 @@ impl Watches {
     /// A connection is open. The one before it is closed.
     pub fn on_opened(&mut self, id: RequestId, now: Now, out: &mut Output) {
         let Some(watch) = self.by_url.values_mut().find(|watch| watch.opening == Some(id)) else { return };
-        watch.opening = None;
+        (watch.opening, watch.not_opened) = (None, 0);
         if let Some((before, _)) = watch.open.replace((id, now.mono)) {
             out.act(Action::CloseWatch { id: before });
         }
@@ -123,7 +152,9 @@ impl Watches {
             }
             None => {
                 watch.opening = None;
-                watch.due = now.mono + if end == WatchEnd::Unsupported { PAUSE } else { RETRY };
+                let retry = backoff(RETRY, watch.not_opened, PAUSE);
+                watch.due = now.mono + if end == WatchEnd::Unsupported { PAUSE } else { retry };
+                watch.not_opened += 1;
             }
         }
         out.timers.set_earlier(Timer::Watch, watch.due);

@@ -27,6 +27,10 @@ and in some scenarios, the median and the maximum over the seeds:
   slandered_p50 to _max s for which a living server was listed offline, each time that it was
   slandered_share       share of the time for which lists had the living server offline that suffered most; _v1: of version 1
   known                 servers in the longest list, invented ones included
+  probes_per_minute     probes that a server started because of closed watches, on average
+  unwatched             servers that watch fewer servers at the end than they should
+  listed_offline        s for which the restarted server was listed offline after its start, in the worst list
+  sent                  bytes that a server sent each second, packet headers and watches included
   begun                 exchanges that a server began in its busiest second
   largest_body          bytes";
 
@@ -70,6 +74,9 @@ scenarios! {
     "liar" Liar "a peer with the secret says that living servers are offline, in another form for each seed: timed from the end"
     "roll-back" RollBack "all leave and start again as version 1, one by one or together: timed from each start, the slowest"
     "crash-loop" CrashLoop "five new servers start and die within a second, without listening: timed from each end, the slowest"
+    "proxy" Proxy "a proxy in front of every server closes connections without a request after 5 s, for an hour: no time"
+    "storm" Storm "every watch connection is closed at the same moment, as by a switch that restarts: no time"
+    "restart" Restart "a server is killed and starts again 0.3, 1 or 5 s later, by seed: timed from the start"
     "list" List "all start within 1 s, with an empty master list: timed from the last start"
     "store-down" StoreDown "the same, and the master list cannot be read for the next 30 s: timed from the end of that"
     "age" Age "nothing happens, and the age of entries is measured: no time"
@@ -88,6 +95,6 @@ impl Scenario {
 
     /// Whether it measures a time.
     pub fn is_timed(self) -> bool {
-        !matches!(self, Self::Unreachable | Self::Stall | Self::Loss | Self::Idle | Self::Age)
+        !matches!(self, Self::Unreachable | Self::Stall | Self::Loss | Self::Idle | Self::Age | Self::Proxy | Self::Storm)
     }
 }

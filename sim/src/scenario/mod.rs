@@ -10,6 +10,7 @@ mod refute;
 mod roll_back;
 mod setup;
 mod steady;
+mod watches;
 
 pub use catalogue::{FIGURES, Scenario};
 use experiment::Experiment;
@@ -46,6 +47,9 @@ fn play(mut experiment: Experiment) -> Outcome {
         Scenario::Loss => steady::loss,
         Scenario::Idle => steady::idle,
         Scenario::Age => steady::age,
+        Scenario::Proxy => watches::proxy,
+        Scenario::Storm => watches::storm,
+        Scenario::Restart => watches::restart,
         Scenario::List => master_list::from_empty,
         Scenario::StoreDown => master_list::store_down,
         Scenario::OneWay => many_servers::one_way,
