@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn a_difference_in_one_entry_changes_one_bucket() {
         let (one, mut other) = (members_in_order(0..500), members_in_order(0..500));
-        other.mark_failed(&url("s7"), at(3));
+        other.mark_failed(&url("s7"), at(3).mono, at(3));
         let count = one.bucket_count();
         let (ours, theirs) = (one.buckets(count, 0), other.buckets(count, 0));
         let differs: Vec<_> = ours.iter().zip(&theirs).map(|(ours, theirs)| ours != theirs).collect();

@@ -7,6 +7,7 @@ mod precedence;
 mod selection;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::clock::Now;
 use crate::message::{Entry, MAX_AHEAD, Reason, ServerUrl, State, stable_hash};
@@ -223,15 +224,16 @@ impl Members {
         is_same
     }
 
-    /// Lists a server offline because it could not be reached. The stamp is by the clock of the failed server, so that
-    /// it can refute this at once when its clock is slow.
-    pub fn mark_failed(&mut self, url: &ServerUrl, now: Now) -> Change {
+    /// Lists a server offline because it could not be reached since a moment. The stamp is that moment by the clock of the
+    /// failed server: it can refute this at once when its clock is slow, and a process that has started since wins.
+    pub fn mark_failed(&mut self, url: &ServerUrl, since: Duration, now: Now) -> Change {
         let Some(member) = self.get(url) else {
             return Change::None;
         };
         let mut entry = member.entry.clone();
         entry.state = State::Offline;
-        entry.stamp = member.estimated_clock(now).max(entry.stamp + 1);
+        let elapsed = now.mono.saturating_sub(since).as_millis() as u64;
+        entry.stamp = member.estimated_clock(now).saturating_sub(elapsed).max(entry.stamp + 1);
         if let Some(v2) = &mut entry.v2 {
             v2.reason = Some(Reason::Failed);
             v2.author = Some(self.local.clone());

@@ -25,7 +25,7 @@ pub(crate) fn entry(name: &str, state: State, stamp: u64, incarnation: Option<u6
 fn an_entry_older_than_a_failure_does_not_list_the_server_online() {
     let mut members = Members::new(url("own"));
     members.merge(entry("a", State::Online, WALL, Some(WALL)), at(0));
-    members.mark_failed(&url("a"), at(10));
+    members.mark_failed(&url("a"), at(10).mono, at(10));
     // A version 1 peer put it back into the master list with a new stamp and the same incarnation.
     members.merge(entry("a", State::Online, WALL + HOUR, Some(WALL)), at(11));
     // A tool removed the incarnation from the entry.
@@ -60,8 +60,8 @@ fn a_failure_is_stamped_by_the_clock_of_the_failed_server() {
     let mut members = Members::new(url("own"));
     // Its clock is an hour slow.
     members.merge(entry("a", State::Online, WALL - HOUR, None), at(0));
-    members.mark_failed(&url("a"), at(10));
-    assert_eq!(members.get(&url("a")).expect("listed").entry.stamp, WALL - HOUR + 10_000);
+    members.mark_failed(&url("a"), at(8).mono, at(10));
+    assert_eq!(members.get(&url("a")).expect("listed").entry.stamp, WALL - HOUR + 8_000);
 }
 
 #[test]

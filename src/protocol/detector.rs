@@ -105,8 +105,8 @@ pub enum NextStep {
     AskMore(ServerUrl),
     /// Try it again alone: nobody answers us, so we may be the one that is cut off.
     TryAgain(ServerUrl),
-    /// Declare it failed.
-    DeclareFailed(ServerUrl),
+    /// Declare it failed since this moment.
+    DeclareFailed(ServerUrl, Duration),
 }
 
 /// Which servers are suspected, and why.
@@ -300,7 +300,7 @@ impl FailureDetector {
                 return Some(NextStep::TryAgain(url));
             } else {
                 self.suspicions.remove(&url);
-                return Some(NextStep::DeclareFailed(url));
+                return Some(NextStep::DeclareFailed(url, started.mono));
             }
         }
     }

@@ -124,9 +124,9 @@ impl Core {
                 NextStep::TryAgain(url) => {
                     self.send(Request::new(url, Purpose::SuspectRetry).on_new_connection(), now);
                 }
-                NextStep::DeclareFailed(url) => {
+                NextStep::DeclareFailed(url, since) => {
                     self.out.counters.failures += 1;
-                    let change = self.members.mark_failed(&url, now);
+                    let change = self.members.mark_failed(&url, since, now);
                     if self.on_change(&url, change, now) {
                         let requests = self.broadcasts.declare(&url, &self.members, now, &mut self.out);
                         self.broadcast(url, now);

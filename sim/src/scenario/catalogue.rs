@@ -95,6 +95,9 @@ impl Scenario {
 
     /// Whether it measures a time.
     pub fn is_timed(self) -> bool {
-        !matches!(self, Self::Unreachable | Self::Stall | Self::Loss | Self::Idle | Self::Age | Self::Proxy | Self::Storm)
+        !matches!(
+            self,
+            Self::Unreachable | Self::Stall | Self::Loss | Self::Idle | Self::Age | Self::Proxy | Self::Storm
+        )
     }
 }
