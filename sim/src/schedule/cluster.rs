@@ -27,6 +27,7 @@ pub enum Recovery {
     Undrain(usize),
     RemoveRule(RuleId),
     RepairStore,
+    RemoveProxy,
     SetClockRight(usize),
     StartAsVersion1(usize),
     Lie(Liar),
@@ -137,6 +138,7 @@ impl FaultyCluster {
             }
             Recovery::RemoveRule(rule) => self.world.network.remove(rule),
             Recovery::RepairStore => self.world.store.availability = Availability::Up,
+            Recovery::RemoveProxy => self.world.set_proxy_timeout(None),
             Recovery::SetClockRight(server) => self.set_clock_right(server),
             Recovery::StartAsVersion1(server) => {
                 if self.world.server(server).process.is_none() {
@@ -218,6 +220,7 @@ impl FaultyCluster {
     pub fn end_all_faults(&mut self) {
         self.world.network.heal();
         self.world.store.availability = Availability::Up;
+        self.world.set_proxy_timeout(None);
         self.recoveries.clear();
         for server in self.far_clocks.clone() {
             self.set_clock_right(server);

@@ -27,6 +27,8 @@ const PAUSE: std::ops::Range<f64> = 0.05..10.0;
 const REPEAT: f64 = 300.0;
 /// How long a server is away that goes back to version 1, in seconds.
 const AWAY: f64 = 60.0;
+/// After how many seconds a proxy closes connections without a request.
+const PROXY_TIMEOUT: std::ops::Range<f64> = 0.5..20.0;
 /// The largest share of exchanges that is lost.
 const LOSS: f64 = 0.5;
 
@@ -56,11 +58,13 @@ pub enum Fault {
     Repeat,
     FarClock,
     RollBack,
+    Switch,
+    Proxy,
 }
 
 impl Fault {
     /// All faults. A schedule is a sequence of random elements, so the order matters for its seed.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::Kill,
         Self::Restart,
         Self::RestartLater,
@@ -84,6 +88,8 @@ impl Fault {
         Self::Repeat,
         Self::FarClock,
         Self::RollBack,
+        Self::Switch,
+        Self::Proxy,
     ];
 }
 
@@ -147,6 +153,16 @@ impl FaultyCluster {
                 self.recover_within(0.0..FAULT, Recovery::SetClockRight(server));
             }
             Fault::RollBack => self.roll_back(server),
+            // A switch that restarts closes all watch connections, or those of one server.
+            Fault::Switch => {
+                let is_of_all = self.world.rng.random_bool(0.5);
+                self.world.close_watches(|it| is_of_all || it == server);
+            }
+            Fault::Proxy => {
+                let timeout = self.world.rng.random_range(PROXY_TIMEOUT);
+                self.world.set_proxy_timeout(Some(Duration::from_secs_f64(timeout)));
+                self.recover_within(0.0..FAULT, Recovery::RemoveProxy);
+            }
         }
     }
 

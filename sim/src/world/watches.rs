@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use clustershazbot::message::ServerUrl;
+use clustershazbot::message::{ServerUrl, State};
 use clustershazbot::protocol::{RequestId, WatchEnd};
 
 use super::event::SimEvent;
 use super::network::{Direction, Packet, Passage};
-use super::{Health, World};
+use super::{Health, Process, World};
 
 /// How long after the first attempt a kernel repeats a packet that opens a connection, and when the engine gives up.
 const SYN_REPEATED: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
@@ -140,7 +140,12 @@ impl World {
     pub(super) fn deliver_watch_ended(&mut self, watch: WatchId, end: WatchEnd) {
         if self.watches.by_id.remove(&watch).is_some() {
             self.traffic.count_packets(CLOSED);
+            let before = self.invariants.is_some().then(|| self.states_listed_by(watch.0));
             self.call(watch.0, |process, now| process.handle_watch_ended(now, watch.2, end));
+            if before.is_some_and(|before| before != self.states_listed_by(watch.0)) {
+                let details = format!("the end of a watch changed the list of server {}", watch.0);
+                self.report_violation("a hint decides nothing", details);
+            }
         }
     }
 
@@ -166,6 +171,11 @@ impl World {
                 self.end_watch(self.now + latency, watch, WatchEnd::Closed);
             }
         }
+    }
+
+    fn states_listed_by(&self, server: usize) -> Vec<State> {
+        let entries = self.servers[server].process.iter().flat_map(Process::entries);
+        entries.map(|entry| entry.state).collect()
     }
 
     fn end_watch(&mut self, at: Duration, watch: WatchId, end: WatchEnd) {
