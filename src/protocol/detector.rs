@@ -66,9 +66,11 @@ struct Suspicion {
 }
 
 impl Suspicion {
-    // Everybody who was asked has answered: the time is the limit, not the rule.
+    // If every helper that was asked has answered, nothing more is to be waited for. A server that answers with errors gets
+    // all of the time: something is up there, and it may recover.
     fn end_step_if_answered(&mut self, now: Now) {
-        if self.awaited.is_empty() && !self.is_retrying {
+        let is_down = self.failures.refused || self.failures.silent;
+        if is_down && self.awaited.is_empty() && !self.is_retrying {
             self.deadline = self.deadline.min(now.mono);
         }
     }
@@ -275,8 +277,10 @@ impl FailureDetector {
             let Failures { refused, silent } = Failures::of(error);
             suspicion.failures.refused &= refused;
             suspicion.failures.silent &= silent;
-            suspicion.is_retrying = false;
-            suspicion.end_step_if_answered(now);
+            // Tries outside of a step, while we may be the one that is cut off, keep their pause.
+            if std::mem::take(&mut suspicion.is_retrying) {
+                suspicion.end_step_if_answered(now);
+            }
         }
     }
 

@@ -18,6 +18,7 @@ mod repair;
 mod saved_state;
 mod seeds;
 mod verify;
+mod watch;
 
 use std::collections::{BTreeSet, VecDeque};
 
