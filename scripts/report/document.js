@@ -40,7 +40,7 @@ Every server runs the real core, the code that makes all decisions of the protoc
 virtual clocks; a network in which a message takes 1 to 50 ms and is lost only if a scenario says so; a store for the
 master list. Each scenario starts with a settled cluster; above 300 servers the cluster is created settled, not grown.
 
-Not simulated: CPU time, the event loop of a busy program, Node, HTTP, TLS, kernels and their timeouts, and latency
+Not simulated: CPU time, the event loop of a busy program, Node, HTTP, TLS, and latency
 over 50 ms. Bytes are those of the bodies and of typical HTTP headers. \`npm run bench -- processes\` measures real
 processes on one machine.
 

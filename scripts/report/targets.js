@@ -29,17 +29,17 @@ const { V1_LIMIT, seconds } = require('./text.js');
  * @property {Kind} [v1]
  */
 
-const KILLED = { p50: 8, p99: 25 };
+const KILLED = { p50: 1, p99: 2 };
 
 /** @type {Timed[]} */
 const TIMED = [
   { what: 'killed', kind: { scenario: 'crash' }, sizes: [10, 100, 1000, 10_000], target: KILLED, v1: v1('crash') },
-  { what: 'hung', kind: { scenario: 'hang' }, sizes: [100, 1000], target: { p99: 45 }, v1: v1('hang') },
+  { what: 'hung', kind: { scenario: 'hang' }, sizes: [100, 1000], target: { p99: 40 }, v1: v1('hang') },
   {
     what: 'host gone without a word',
     kind: { scenario: 'gone' },
     sizes: [100, 1000],
-    target: { p99: 45 },
+    target: { p99: 20 },
     v1: v1('gone'),
   },
   {
@@ -50,7 +50,7 @@ const TIMED = [
     v1: v1('blocked'),
   },
   ...[
-    { scenario: 'crash', what: 'killed', most: 1.5 },
+    { scenario: 'crash', what: 'killed', most: 1 },
     { scenario: 'leave', what: 'left', most: 0.1 },
     { scenario: 'hang', what: 'hung', most: 10 },
   ].map(({ scenario, what, most }) => ({
@@ -82,7 +82,7 @@ const TIMED = [
     what: 'killed, clocks ±1 h and stepping',
     kind: { scenario: 'skew' },
     sizes: [100],
-    target: { p99: 25 },
+    target: { p99: 2 },
     v1: v1('skew'),
   },
   { what: 'all restarted at once', kind: { scenario: 'restart-all' }, sizes: [1000], target: { max: 40 } },

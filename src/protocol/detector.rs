@@ -14,6 +14,7 @@ use super::action::ExchangeError;
 use super::exchange::{Content, Exchanges, Purpose, Request, Started, exchange_timeout, short_timeout};
 use super::output::Output;
 use super::rate_limit::RateLimit;
+use super::suspicion::{Failures, Suspicion};
 use super::timer::Timer;
 use crate::clock::Now;
 use crate::membership::Members;
@@ -48,57 +49,6 @@ const HELP_REQUESTS: (u32, u32) = (22, 11);
 const INDIRECT_PROBES: (u32, u32) = (12, 6);
 /// Probes because of hints, such as the close of a watch: a switch that restarts closes every connection.
 const HINTS: (u32, u32) = (6, 2);
-
-/// A server that does not answer, while others are asked whether they reach it.
-#[derive(Debug)]
-struct Suspicion {
-    // Reports of helpers have it, so that one of an earlier time does not count.
-    token: u32,
-    started: Started,
-    // When the present step ends.
-    deadline: Duration,
-    step: usize,
-    failures: Failures,
-    helpers: Vec<ServerUrl>,
-    // Whose outcome the present step waits for: helpers, and our own retry.
-    awaited: Vec<ServerUrl>,
-    is_retrying: bool,
-}
-
-impl Suspicion {
-    // If every helper that was asked has answered, nothing more is to be waited for. A server that answers with errors gets
-    // all of the time: something is up there, and it may recover.
-    fn end_step_if_answered(&mut self, now: Now) {
-        let is_down = self.failures.refused || self.failures.silent;
-        if is_down && self.awaited.is_empty() && !self.is_retrying {
-            self.deadline = self.deadline.min(now.mono);
-        }
-    }
-}
-
-/// What all failures so far have in common.
-#[derive(Clone, Copy, Debug)]
-struct Failures {
-    // The connection was refused: others learn that at once too.
-    refused: bool,
-    // Nothing came back: our own network may be the cause.
-    silent: bool,
-}
-
-impl Failures {
-    fn of(error: &ExchangeError) -> Self {
-        match error {
-            ExchangeError::Refused(_) => Self { refused: true, silent: false },
-            ExchangeError::TimedOut | ExchangeError::Unreachable(_) => Self { refused: false, silent: true },
-            ExchangeError::NotReady(_)
-            | ExchangeError::Busy
-            | ExchangeError::Local(_)
-            | ExchangeError::SecretRejected
-            | ExchangeError::WrongCluster(_)
-            | ExchangeError::Other(_) => Self { refused: false, silent: false },
-        }
-    }
-}
 
 /// The next action for a suspect.
 #[derive(Debug, PartialEq, Eq)]
@@ -256,17 +206,7 @@ impl FailureDetector {
         }
         let failures = Failures::of(error);
         let deadline = if is_starting { now.mono + STARTUP_SILENCE } else { now.mono };
-        let token = out.rng.random();
-        let suspicion = Suspicion {
-            token,
-            started,
-            deadline,
-            step: 0,
-            failures,
-            helpers: Vec::new(),
-            awaited: Vec::new(),
-            is_retrying: false,
-        };
+        let suspicion = Suspicion::new(out.rng.random(), started, deadline, failures);
         self.suspicions.insert(url.clone(), suspicion);
         !is_starting
     }

@@ -25,6 +25,7 @@ mod pacing;
 mod rate_limit;
 mod repair;
 mod rounds;
+mod suspicion;
 mod timer;
 mod verify;
 mod watch;

@@ -81,7 +81,6 @@ impl Watch {
 
     // Something closed it after so long.
     fn on_closed(&mut self, lived: Duration, now: Duration) {
-        self.due = now + REOPENING;
         if lived < SHORTEST {
             self.short += 1;
             if self.short >= MAX_SHORT {
@@ -145,17 +144,17 @@ impl Watches {
         let is_it = |watch: &Watch| watch.opening == Some(id) || watch.open.is_some_and(|(open, _)| open == id);
         let (url, watch) = self.by_url.iter_mut().find(|(_, watch)| is_it(watch))?;
         let opened = watch.open.filter(|(open, _)| *open == id).map(|(_, at)| at);
-        match opened {
-            Some(at) => {
-                watch.open = None;
+        if let Some(at) = opened {
+            watch.open = None;
+            watch.due = now.mono + REOPENING;
+            if end == WatchEnd::Closed {
                 watch.on_closed(now.mono.saturating_sub(at), now.mono);
             }
-            None => {
-                watch.opening = None;
-                let retry = backoff(RETRY, watch.not_opened, PAUSE);
-                watch.due = now.mono + if end == WatchEnd::Unsupported { PAUSE } else { retry };
-                watch.not_opened += 1;
-            }
+        } else {
+            watch.opening = None;
+            let retry = backoff(RETRY, watch.not_opened, PAUSE);
+            watch.due = now.mono + if end == WatchEnd::Unsupported { PAUSE } else { retry };
+            watch.not_opened += 1;
         }
         out.timers.set_earlier(Timer::Watch, watch.due);
         out.counters.watches.on_end(end);
