@@ -225,13 +225,15 @@ impl Members {
     }
 
     /// Lists a server offline because it could not be reached since a moment. The stamp is that moment by the clock of the
-    /// failed server: it can refute this at once when its clock is slow, and a process that has started since wins.
+    /// failed server: it can refute this at once when its clock is slow, and a process that has started since wins. An
+    /// entry of version 1 has only its stamp to outdo one that the server made just before, so it gets the present time.
     pub fn mark_failed(&mut self, url: &ServerUrl, since: Duration, now: Now) -> Change {
         let Some(member) = self.get(url) else {
             return Change::None;
         };
         let mut entry = member.entry.clone();
         entry.state = State::Offline;
+        let since = if entry.v2.is_some() { since } else { now.mono };
         let elapsed = now.mono.saturating_sub(since).as_millis() as u64;
         entry.stamp = member.estimated_clock(now).saturating_sub(elapsed).max(entry.stamp + 1);
         if let Some(v2) = &mut entry.v2 {

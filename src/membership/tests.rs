@@ -57,11 +57,13 @@ fn a_tombstone_expires_after_24_hours_and_is_not_listed_again() {
 
 #[test]
 fn a_failure_is_stamped_by_the_clock_of_the_failed_server() {
-    let mut members = Members::new(url("own"));
     // Its clock is an hour slow.
-    members.merge(entry("a", State::Online, WALL - HOUR, None), at(0));
-    members.mark_failed(&url("a"), at(8).mono, at(10));
-    assert_eq!(members.get(&url("a")).expect("listed").entry.stamp, WALL - HOUR + 8_000);
+    for (incarnation, expected) in [(Some(5), 8_000), (None, 10_000)] {
+        let mut members = Members::new(url("own"));
+        members.merge(entry("a", State::Online, WALL - HOUR, incarnation), at(0));
+        members.mark_failed(&url("a"), at(8).mono, at(10));
+        assert_eq!(members.get(&url("a")).expect("listed").entry.stamp, WALL - HOUR + expected);
+    }
 }
 
 #[test]

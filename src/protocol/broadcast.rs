@@ -99,9 +99,11 @@ impl Broadcasts {
     }
 
     /// Tells some random servers directly of a failure that this server declares, in addition to its broadcast: that
-    /// saves the first hops.
+    /// saves the first hops. Not of a server that never answered: it may be invented, and there may be thousands.
     pub fn declare(&mut self, url: &ServerUrl, members: &Members, now: Now, out: &mut Output) -> Vec<Request> {
-        let Some(entry) = members.get(url).map(|member| &member.entry) else { return Vec::new() };
+        let Some(entry) = members.get(url).map(|member| &member.entry).filter(|_| members.is_reached(url)) else {
+            return Vec::new();
+        };
         let targets = members.random_peers(&mut out.rng, DECLARED_TO, &[]);
         let allowed = targets.into_iter().take_while(|_| self.declarations.take(1, now.mono).is_ok());
         let request = |to| {
