@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinError, JoinSet};
 
 use super::exchange::{Writer, exchange};
 use super::gossip_http::GossipClient;
@@ -17,6 +17,7 @@ use super::list_update::ListUpdate;
 use super::report::{Observer, Report, Reporter};
 use super::shared::Shared;
 use super::state_file::StateFile;
+use super::watch::Watches;
 use super::workers::Workers;
 use crate::clock;
 use crate::config::{List, Network};
@@ -38,6 +39,7 @@ struct Driver {
     updates: Vec<Option<AbortHandle>>,
     tasks: JoinSet<Result<(), Error>>,
     writer: Writer,
+    watches: Watches,
 }
 
 struct Clients {
@@ -86,7 +88,10 @@ async fn drive(shared: &Arc<Shared>, threads: &Threads, reporter: &mut Reporter<
         for event in work.events {
             match event {
                 Event::Started => shared.started.reach(&Ok(())),
-                Event::Left => return Ok(()),
+                Event::Left => {
+                    driver.watches.close_all().await;
+                    return Ok(());
+                }
                 event => reporter.report(event),
             }
         }
@@ -127,6 +132,7 @@ impl Driver {
             stores,
             tasks: JoinSet::new(),
             writer: Writer::default(),
+            watches: Watches::new(&factory, &config.origins),
         })
     }
 
@@ -184,7 +190,8 @@ impl Driver {
                 let task = async move { update.run(&shared, &clients.lists, &store).await };
                 self.updates[list] = Some(self.tasks.spawn(task));
             }
-            Action::OpenWatch { .. } | Action::CloseWatch { .. } => {}
+            Action::OpenWatch { id, to } => self.watches.open(shared, id, to),
+            Action::CloseWatch { id } => self.watches.close(id),
             Action::SaveState(state) => {
                 let Some(file) = self.state_file.clone() else { return };
                 self.tasks.spawn(async move {
@@ -200,13 +207,17 @@ impl Driver {
         tokio::select! {
             () = self.shared.core.woken() => {}
             () = clock::sleep(timer.unwrap_or(Duration::MAX)) => {}
-            Some(ended) = self.tasks.join_next() => match ended {
-                // An update that was replaced by a newer one.
-                Err(error) if error.is_cancelled() => {}
-                Err(error) => return Err(self.shared.core.panicked(&*error.into_panic())),
-                Ok(_) => {}
-            },
+            Some(ended) = self.tasks.join_next() => return self.check(ended),
+            Some(ended) = self.watches.tasks.join_next() => return self.check(ended),
         }
         Ok(())
+    }
+
+    fn check(&self, ended: Result<Result<(), Error>, JoinError>) -> Result<(), Error> {
+        match ended {
+            Err(error) if error.is_panic() => Err(self.shared.core.panicked(&*error.into_panic())),
+            // An update that was replaced by a newer one, or an engine that has failed meanwhile.
+            Err(_) | Ok(_) => Ok(()),
+        }
     }
 }

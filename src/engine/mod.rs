@@ -6,7 +6,7 @@
 //! |---|---|
 //! | the handle | `mod.rs`, `inbound.rs` |
 //! | the thread | `driver.rs` |
-//! | what it carries out | `exchange.rs`, `list_update.rs` |
+//! | what it carries out | `exchange.rs`, `list_update.rs`, `watch.rs` |
 //! | shared state | `shared.rs`, `core_lock.rs`, `milestone.rs`, `stats.rs` |
 //! | access to lists and peers | `list_store.rs`, `state_file.rs`, `gossip_http.rs`, `list_http.rs`, `file.rs` |
 //! | threads for what blocks | `workers.rs`, `shortage.rs` |
@@ -35,6 +35,7 @@ mod shared;
 mod shortage;
 mod state_file;
 mod stats;
+mod watch;
 mod workers;
 
 use std::sync::Arc;

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, Proxy};
+use reqwest::{Client, Proxy};
+use rustls::ClientConfig;
 
 use super::report::Report;
 use super::workers::Workers;
@@ -27,9 +28,9 @@ const IDLE: Duration = Duration::from_secs(4);
 
 /// Builds clients that share the settings of TLS and proxies.
 pub struct ClientFactory<'a> {
-    network: &'a Network,
     pub names: &'a Arc<Workers>,
-    certificates: Vec<Certificate>,
+    /// All clients share the tickets with which a TLS session is resumed.
+    pub tls: ClientConfig,
     pub proxies: Arc<Proxies>,
 }
 
@@ -37,14 +38,12 @@ impl<'a> ClientFactory<'a> {
     /// `names` looks up names, and `extra` is the content of `NODE_EXTRA_CA_CERTS`. Also returns warnings for the operator.
     /// The error names the variable that is wrong.
     pub fn new(
-        network: &'a Network,
+        network: &Network,
         names: &'a Arc<Workers>,
         extra: Option<Result<Vec<u8>, String>>,
     ) -> Result<(Self, Vec<Report>), String> {
-        // Fails if another engine of this process has done it.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let mut warnings = Vec::new();
-        let certificates = tls::trusted(network, extra, &mut warnings);
+        let tls = tls::client_config(network, extra, &mut warnings)?;
         if network.accept_any_certificate {
             warnings.push(Report::warning(
                 "SHAZBOT_TLS_UNVERIFIED",
@@ -54,7 +53,7 @@ impl<'a> ClientFactory<'a> {
             ));
         }
         let proxies = Arc::new(Proxies::new(network)?);
-        Ok((Self { network, names, certificates, proxies }, warnings))
+        Ok((Self { names, tls, proxies }, warnings))
     }
 
     /// Builds a client that follows redirects by `redirects` and looks up names by `resolver`. `max_idle` is how many idle
@@ -73,8 +72,7 @@ impl<'a> ClientFactory<'a> {
             // Otherwise reqwest would obey the proxy variables even if Node does not.
             .no_proxy()
             .proxy(Proxy::custom(move |url| proxies.url(url)))
-            .tls_certs_only(self.certificates.clone())
-            .tls_danger_accept_invalid_certs(self.network.accept_any_certificate);
+            .tls_backend_preconfigured(self.tls.clone());
         builder.build().map_err(|error| format!("The HTTP client cannot be created: {}", cause(&error)))
     }
 }

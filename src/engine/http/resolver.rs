@@ -56,6 +56,12 @@ impl Resolver {
         Self { names: Arc::clone(names), check: Arc::new(check), proxies: proxies.hosts().into() }
     }
 
+    /// Looks up a name. The inner error says why none of its addresses may be contacted.
+    pub async fn find(&self, name: &str) -> io::Result<Result<Vec<SocketAddr>, &'static str>> {
+        let found = look_up(&self.names, name).await?;
+        Ok(self.allowed(name, found.into_iter()))
+    }
+
     fn allowed(
         &self,
         name: &str,
@@ -79,8 +85,7 @@ impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let resolver = self.clone();
         Box::pin(async move {
-            let found = look_up(&resolver.names, name.as_str()).await?;
-            let allowed = resolver.allowed(name.as_str(), found.into_iter()).map_err(io::Error::other)?;
+            let allowed = resolver.find(name.as_str()).await?.map_err(io::Error::other)?;
             let addresses: Addrs = Box::new(allowed.into_iter());
             Ok(addresses)
         })

@@ -1,22 +1,43 @@
-//! The trusted certificates: Mozilla's roots, which Node has built in, and those in `NODE_EXTRA_CA_CERTS`.
+//! The TLS settings of all connections: which certificates are accepted, and for which protocol.
 
-use reqwest::{Certificate, Client};
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
 use super::super::report::Report;
-use super::response::cause;
 use crate::config::Network;
 
-/// `extra` is the content of `NODE_EXTRA_CA_CERTS`.
-pub fn trusted(
+/// `extra` is the content of `NODE_EXTRA_CA_CERTS`. Adds warnings for the operator.
+pub fn client_config(
     network: &Network,
     extra: Option<Result<Vec<u8>, String>>,
     warnings: &mut Vec<Report>,
-) -> Vec<Certificate> {
-    let built_in = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
-    let mut trusted: Vec<_> = built_in.filter_map(|der| Certificate::from_der(der).ok()).collect();
+) -> Result<ClientConfig, String> {
+    let roots = trusted(network, extra, warnings);
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
+    let builder = builder.map_err(|error| format!("TLS cannot be set up: {error}"))?;
+    let mut config = if network.accept_any_certificate {
+        let verifier = Arc::new(AcceptAny(provider));
+        builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
+    } else {
+        builder.with_root_certificates(roots).with_no_client_auth()
+    };
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+// Mozilla's root certificates, which Node has built in, and those in `NODE_EXTRA_CA_CERTS`.
+fn trusted(network: &Network, extra: Option<Result<Vec<u8>, String>>, warnings: &mut Vec<Report>) -> RootCertStore {
+    let mut trusted = RootCertStore::empty();
+    trusted.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
     if let (Some(path), Some(read)) = (&network.extra_ca_certs, extra) {
-        match read.and_then(|pem| certificates(&pem).map_err(|error| cause(&error))) {
-            Ok(extra) => trusted.extend(extra),
+        match read.and_then(|pem| certificates(&pem)) {
+            Ok(extra) => trusted.roots.extend(extra.roots),
             Err(error) => warnings.push(Report::warning(
                 "SHAZBOT_EXTRA_CERTS",
                 format!("clustershazbot ignores NODE_EXTRA_CA_CERTS, {}: {error}", path.display()),
@@ -26,9 +47,50 @@ pub fn trusted(
     trusted
 }
 
-// reqwest parses certificates only when it builds a client: without this one, a bad file would fail every client.
-fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, reqwest::Error> {
-    let certificates = Certificate::from_pem_bundle(pem)?;
-    Client::builder().no_proxy().tls_certs_only(certificates.clone()).build()?;
-    Ok(certificates)
+fn certificates(pem: &[u8]) -> Result<RootCertStore, String> {
+    let mut store = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let certificate = certificate.map_err(|_| "invalid certificate encoding")?;
+        store.add(certificate).map_err(|error| error.to_string())?;
+    }
+    Ok(store)
+}
+
+// With NODE_TLS_REJECT_UNAUTHORIZED=0.
+#[derive(Debug)]
+struct AcceptAny(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AcceptAny {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
 }

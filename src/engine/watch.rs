@@ -1,0 +1,213 @@
+//! `Watches`: holds the watch connections, which the kernel of another server closes when that server's process ends.
+//!
+//! Nothing is sent on them. They end with a FIN and never with a reset, which Node reports to the program of the other
+//! server as `clientError`. For the same reason a TLS handshake that has begun is completed (`tlsClientError`).
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::ServerName;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use url::{Host, Url};
+
+use super::http::{ClientFactory, Proxies, Resolver};
+use super::shared::Shared;
+use super::shortage::is_shortage;
+use crate::clock;
+use crate::error::Error;
+use crate::origins::Origins;
+use crate::protocol::{RequestId, WatchEnd};
+use crate::server_url::ServerUrl;
+
+/// How long opening a connection may take, with the name lookup and the TLS handshake.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
+/// TCP keep-alive finds a host that has vanished after 11 s.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(5);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
+const KEEPALIVE_RETRIES: u32 = 3;
+/// The system counts these times in whole seconds.
+const MIN_KEEPALIVE: Duration = Duration::from_secs(1);
+/// How long the other side has for its own FIN.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// The same when the engine ends: a leave must not take longer.
+const FINAL_CLOSE_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// The watch connections of this server: one small task each.
+pub struct Watches {
+    connector: Arc<Connector>,
+    // Dropping one closes its connection.
+    closers: BTreeMap<RequestId, oneshot::Sender<Infallible>>,
+    pub tasks: JoinSet<Result<(), Error>>,
+}
+
+impl Watches {
+    pub fn new(factory: &ClientFactory<'_>, origins: &Arc<Origins>) -> Self {
+        let connector = Connector {
+            resolver: Resolver::for_servers(origins, factory.names, &factory.proxies),
+            proxies: Arc::clone(&factory.proxies),
+            tls: Arc::new(factory.tls.clone()).into(),
+        };
+        Self { connector: Arc::new(connector), closers: BTreeMap::new(), tasks: JoinSet::new() }
+    }
+
+    pub fn open(&mut self, shared: Arc<Shared>, id: RequestId, to: ServerUrl) {
+        self.closers.retain(|_, closer| !closer.is_closed());
+        let (closer, on_close) = oneshot::channel();
+        self.closers.insert(id, closer);
+        let connector = Arc::clone(&self.connector);
+        self.tasks.spawn(async move { watch(&shared, &connector, id, &to, on_close).await });
+    }
+
+    pub fn close(&mut self, id: RequestId) {
+        self.closers.remove(&id);
+    }
+
+    /// Closes all, and waits a moment until that is done.
+    pub async fn close_all(&mut self) {
+        self.closers.clear();
+        // What takes longer is closed by the system.
+        let _ = clock::timeout(FINAL_CLOSE_TIMEOUT, async { while self.tasks.join_next().await.is_some() {} }).await;
+    }
+}
+
+// Holds a connection until one side closes it. The core ignores what is told of a connection that it has closed.
+async fn watch(
+    shared: &Shared,
+    connector: &Connector,
+    id: RequestId,
+    to: &ServerUrl,
+    on_close: oneshot::Receiver<Infallible>,
+) -> Result<(), Error> {
+    let ended = |end| shared.core.with(|core, now| core.handle_watch_ended(now, id, end));
+    let opened = clock::timeout(OPEN_TIMEOUT, connector.open(to)).await.unwrap_or(Err(WatchEnd::NotOpened));
+    let mut stream = match opened {
+        Ok(stream) => stream,
+        Err(end) => return ended(end),
+    };
+    shared.core.with(|core, now| core.handle_watch_opened(now, id))?;
+    tokio::select! {
+        end = stream.end() => ended(end)?,
+        _ = on_close => {}
+    }
+    // Dropped when it takes longer, which sends a FIN too.
+    let _ = clock::timeout(CLOSE_TIMEOUT, stream.close()).await;
+    Ok(())
+}
+
+struct Connector {
+    resolver: Resolver,
+    proxies: Arc<Proxies>,
+    tls: TlsConnector,
+}
+
+impl Connector {
+    async fn open(&self, to: &ServerUrl) -> Result<Stream, WatchEnd> {
+        let url = Url::parse(to.as_str()).map_err(|_| WatchEnd::Unsupported)?;
+        let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
+            return Err(WatchEnd::Unsupported);
+        };
+        // The proxy would close connections at its own discretion, and the program must not connect past it.
+        if self.proxies.is_used(Some(&url)) {
+            return Err(WatchEnd::Unsupported);
+        }
+        let mut addresses = self.addresses(&host).await?;
+        for address in &mut addresses {
+            address.set_port(port);
+        }
+        let tcp = connect(&addresses).await.map_err(|error| not_opened(&error))?;
+        if url.scheme() != "https" {
+            return Ok(Stream::Plain(tcp));
+        }
+        let name = match host {
+            Host::Domain(name) => ServerName::try_from(name.to_owned()).map_err(|_| WatchEnd::NotOpened)?,
+            Host::Ipv4(address) => ServerName::IpAddress(std::net::IpAddr::from(address).into()),
+            Host::Ipv6(address) => ServerName::IpAddress(std::net::IpAddr::from(address).into()),
+        };
+        let opened = self.tls.connect(name, tcp).await.map_err(|error| not_opened(&error))?;
+        Ok(Stream::Tls(Box::new(opened)))
+    }
+
+    // The origin of a listed server was checked with its URL; what its name resolves to is checked here.
+    async fn addresses(&self, host: &Host<&str>) -> Result<Vec<SocketAddr>, WatchEnd> {
+        match *host {
+            Host::Ipv4(address) => Ok(vec![(address, 0).into()]),
+            Host::Ipv6(address) => Ok(vec![(address, 0).into()]),
+            Host::Domain(name) => {
+                let found = self.resolver.find(name).await.map_err(|error| not_opened(&error))?;
+                found.map_err(|_| WatchEnd::Unsupported)
+            }
+        }
+    }
+}
+
+// Tries one address after the other, so that an address that does not answer leaves time for the next one.
+async fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+    let share = OPEN_TIMEOUT / addresses.len().max(1) as u32;
+    let mut failure = io::ErrorKind::NotFound.into();
+    for address in addresses {
+        match clock::timeout(share, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => {
+                let real = |duration| clock::real(duration).max(MIN_KEEPALIVE);
+                let keepalive = TcpKeepalive::new()
+                    .with_time(real(KEEPALIVE_IDLE))
+                    .with_interval(real(KEEPALIVE_INTERVAL))
+                    .with_retries(KEEPALIVE_RETRIES);
+                // Without it, only the renewal of the watch finds that a host has vanished.
+                let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive);
+                return Ok(stream);
+            }
+            Ok(Err(error)) => failure = error,
+            Err(_) => failure = io::ErrorKind::TimedOut.into(),
+        }
+    }
+    Err(failure)
+}
+
+fn not_opened(error: &io::Error) -> WatchEnd {
+    if is_shortage(error) { WatchEnd::Local } else { WatchEnd::NotOpened }
+}
+
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Stream {
+    // Waits until the other side ends the connection or sends something.
+    async fn end(&mut self) -> WatchEnd {
+        let mut byte = [0];
+        let read = match self {
+            Self::Plain(tcp) => tcp.read(&mut byte).await,
+            Self::Tls(tls) => tls.read(&mut byte).await,
+        };
+        match read {
+            Err(error) if is_shortage(&error) => WatchEnd::Local,
+            Err(error) if matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable) => {
+                WatchEnd::Vanished
+            }
+            Ok(_) | Err(_) => WatchEnd::Closed,
+        }
+    }
+
+    // Sends a FIN and waits for that of the other side. Unread bytes would make the kernel send a reset.
+    async fn close(self) {
+        let mut tcp = match self {
+            Self::Plain(tcp) => tcp,
+            Self::Tls(tls) => tls.into_inner().0,
+        };
+        let mut unread = [0; 1_024];
+        if tcp.shutdown().await.is_ok() {
+            while matches!(tcp.read(&mut unread).await, Ok(1..)) {}
+        }
+    }
+}
