@@ -316,6 +316,12 @@ export interface ShazbotFigures {
   deaths: number;
   /** Times that this server denied a report that it is offline. */
   refutations: number;
+  /**
+   * Silent connections to other servers, which the kernel closes as soon as their process ends: how many are `open` now, how
+   * many others have `closed`, whose host `vanished`, or that were `notOpened`; and the `probes` that these and other hints
+   * started.
+   */
+  watches: { open: number; closed: number; vanished: number; notOpened: number; probes: number };
   /** Seconds of event loop time spent on requests of other servers. */
   eventLoop: number;
 }

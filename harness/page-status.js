@@ -79,6 +79,7 @@ function statusOf(count, at) {
       suspicions: 11,
       deaths: 4,
       refutations: 0,
+      watches: { open: 2, closed: 5, vanished: 1, notOpened: 2, probes: 7 },
       eventLoop: 0.02,
     },
   };

@@ -19,10 +19,11 @@ const { inboundCounters } = require('./inbound-counters.js');
 function counters() {
   // src/binding/status.rs documents the fields.
   const row = JSON.parse(unwrap(engine.counters()));
-  const [results, limitsMs, counts, sumMs, [sent, received], totals, states, masterLists] = row;
+  const [results, limitsMs, counts, sumMs, [sent, received], totals, states, masterLists, watches] = row;
   const [answered, refused, timedOut, unreachable, rejected, failed] = results;
   const [rumours, suspicions, deaths, refutations] = totals;
   const [online, suspect, drained, left, dead, unknown] = states;
+  const [open, closed, vanished, notOpened, probes] = watches;
   const inbound = inboundCounters();
   return {
     exchanges: {
@@ -34,6 +35,7 @@ function counters() {
       suspicions,
       deaths,
       refutations,
+      watches: { open, closed, vanished, notOpened, probes },
       eventLoop: inbound.eventLoop,
     },
     members: { online, suspect, drained, left, failed: dead, unknown },

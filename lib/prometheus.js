@@ -142,6 +142,27 @@ const METRICS = [
     samples: ({ exchanges }) => single(exchanges.refutations),
   },
   {
+    name: 'clustershazbot_watches',
+    help: 'Silent connections that this server holds to others, which the kernel closes when their process ends.',
+    type: 'gauge',
+    samples: ({ exchanges }) => single(exchanges.watches.open),
+  },
+  {
+    name: 'clustershazbot_watch_ends_total',
+    help: 'Silent connections that ended, by cause: closed by the other side, its host vanished, not opened.',
+    type: 'counter',
+    samples: ({ exchanges: { watches } }) => {
+      const { closed, vanished, notOpened } = watches;
+      return byLabel('cause', { closed, vanished, notOpened });
+    },
+  },
+  {
+    name: 'clustershazbot_hint_probes_total',
+    help: 'Probes that the end of a silent connection or another hint started.',
+    type: 'counter',
+    samples: ({ exchanges }) => single(exchanges.watches.probes),
+  },
+  {
     name: 'clustershazbot_master_list_age_seconds',
     help: 'Time since the master list was last read.',
     type: 'gauge',

@@ -39,13 +39,19 @@ async function status({ server, json, colour }) {
 
 /** @param {import('../../index.js').ShazbotStatus} status */
 function statusSummary({ baseUrl, state, monitor, version, at, startedAt, exchanges, lastOut, lastIn, masterLists }) {
-  const { out } = exchanges;
+  const { out, watches } = exchanges;
   const failed = out.refused + out.timedOut + out.unreachable + out.rejected + out.failed;
   const ago = (/** @type {number | undefined} */ time) =>
     time === undefined ? 'never' : `${formatDuration(at - time)} ago`;
   return [
     `${baseUrl} is ${state}${monitor ? ' (monitor)' : ''}; version ${version}, up for ${formatDuration(at - startedAt)}`,
     `exchanges: ${out.answered} answered, ${failed} attempts failed; last sent ${ago(lastOut?.at)}, last received ${ago(lastIn?.at)}`,
+    // A server of an earlier version has none.
+    ...(watches
+      ? [
+          `watches: ${watches.open} open, ${watches.closed} closed, ${watches.vanished} vanished; ${watches.probes} probes`,
+        ]
+      : []),
     ...masterLists.map(({ name, read, servers, error, failures }) => {
       const result = read ? `read ${ago(read)}, ${servers} servers` : 'never read';
       return `master list ${name}: ${result}${error ? `; ${failures} failures, the last: ${error}` : ''}`;

@@ -66,7 +66,7 @@ function renderDelays({ recent, baseUrl }) {
 
 /** @param {Status} status */
 function exchangeCounters({ exchanges, lastOut, lastIn, version }) {
-  const { out, in: received, bytes, suspicions, deaths, refutations } = exchanges;
+  const { out, in: received, bytes, suspicions, deaths, refutations, watches } = exchanges;
   const kilobytes = (/** @type {'sent' | 'received'} */ direction) =>
     Math.round((bytes.out[direction] + bytes.in[direction]) / 1000);
   return {
@@ -77,6 +77,7 @@ function exchangeCounters({ exchanges, lastOut, lastIn, version }) {
     'kB sent, received': `${kilobytes('sent')}, ${kilobytes('received')}`,
     'last sent, last received': `${timeSince(lastOut?.at)}, ${timeSince(lastIn?.at)}`,
     'suspicions, deaths, refutations': `${suspicions}, ${deaths}, ${refutations}`,
+    'watches open, ended, probes': `${watches.open}, ${watches.closed + watches.vanished}, ${watches.probes}`,
     version,
   };
 }

@@ -128,7 +128,7 @@ impl<'a> MemberStatus<'a> {
 
 /// Counters since the start: `[exchanges by result, upper bounds of the duration histogram in ms, exchanges in each class, sum
 /// of the durations in ms, bytes sent and received, [updates, suspicions, deaths, refutations], members by state, master
-/// lists]`.
+/// lists, [watches open, closed by the other side, vanished, not opened, probes that hints started]]`.
 pub fn counters(engine: &Engine) -> Result<String, Error> {
     let ExchangeTotals { outcomes, durations, total_duration, bytes } = engine.exchange_totals();
     engine.look(|core, _| {
@@ -151,6 +151,9 @@ pub fn counters(engine: &Engine) -> Result<String, Error> {
                     json.list(|json| list(json, engine, name, status));
                 }
             });
+            let watches = counters.watches;
+            let open = core.open_watches() as u64;
+            json.numbers(&[open, watches.closed, watches.vanished, watches.not_opened, watches.probes]);
         });
         json.0
     })
