@@ -8,6 +8,8 @@ import type { ShazbotRouterOptions } from './express.js';
  * app.register(shazbotFastify, { prefix: '/clustershazbot' }); // the prefix must end in /clustershazbot: other servers ask there
  * ```
  *
+ * It leaves the cluster when the application closes, while that still answers requests.
+ *
  * The prefix defaults to `/clustershazbot`. The plugin reads JSON bodies itself, up to 8 MiB with the gossip secret, and
  * signed ones up to 256 KiB; the application's own body parsers and `bodyLimit` stay as they are. Errors are answered with their HTTP status and
  * `{ "error": "<message>", "code": "<code>" }`.

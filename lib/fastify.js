@@ -3,8 +3,12 @@
 // The routes as a plugin for Fastify 5.
 
 const { version } = require('../package.json');
+const { shazbotShutDown } = require('../index.js');
 const { MOUNT, endsWithPath } = require('./paths.js');
 const { PATHS, handleRequest } = require('./routes.js');
+
+/** The open instances that answer for this server: it leaves the cluster when the last of them closes. */
+const open = new Set();
 
 /** @type {typeof import('./fastify.d.ts').shazbotFastify} */
 const shazbotFastify = async (fastify, options) => {
@@ -16,6 +20,11 @@ const shazbotFastify = async (fastify, options) => {
   // Inside this plugin only: `handleRequest` reads bodies itself, with the same limits as in other frameworks.
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+  open.add(fastify);
+  // Fastify still answers requests when it calls this.
+  fastify.addHook('preClose', async () => {
+    if (open.delete(fastify) && open.size === 0) await shazbotShutDown();
+  });
   const mount = fastify.prefix.slice(fastify.prefix.lastIndexOf('/'));
   for (const path of PATHS) {
     fastify.all(path, async (request, reply) => {

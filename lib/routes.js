@@ -3,9 +3,11 @@
 // Answers the HTTP requests below `/clustershazbot` for every framework: gossip, list, control, status and the page.
 
 const { createHash } = require('node:crypto');
+const { shazbotShutDown } = require('../index.js');
 const { discardBody, parseJson, readBody } = require('./body.js');
 const { engine } = require('./engine.js');
 const { shazbotError, unwrap } = require('./errors.js');
+const { leaveWhenClosed } = require('./http-servers.js');
 const { listResponse } = require('./list-response.js');
 const { isSigned } = require('./messages.js');
 const { answerBody, control, gossip } = require('./requests.js');
@@ -46,8 +48,10 @@ const routes = {
       }
       const limit = hasSecret ? MAX_BODY : MAX_SIGNED_BODY;
       const message = await readBody(incoming, body, { limit, hasSecret });
-      if ('bytes' in message) return json(await answerBody(authorization, message));
-      return json(await gossip(authorization, message.parsed));
+      const answer =
+        'bytes' in message ? await answerBody(authorization, message) : await gossip(authorization, message.parsed);
+      leaveWhenClosed(incoming, shazbotShutDown);
+      return json(answer);
     },
   },
   '/list': {
