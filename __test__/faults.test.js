@@ -8,7 +8,7 @@ const { setTimeout: sleep } = require('node:timers/promises');
 
 const { untilGossiped, agree, assertAgreed, fileList, startServer } = require('../harness/cluster.js');
 const { during } = require('./support/during.js');
-const { missing, startHalves } = require('./support/halves.js');
+const { missing, startHalves } = require('../harness/namespaces.js');
 const { freePorts } = require('../harness/ports.js');
 
 /** @typedef {Awaited<ReturnType<typeof startServer>>} TestServer */

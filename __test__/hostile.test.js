@@ -7,7 +7,7 @@ const { Readable, pipeline } = require('node:stream');
 const { after, before, describe, test } = require('node:test');
 const { deflateSync, gzipSync } = require('node:zlib');
 
-const { certificates, missing } = require('./support/certificates.js');
+const { certificates, missing } = require('../harness/certificates.js');
 const { agree, fileList, startServers } = require('../harness/cluster.js');
 const { unusedUrl, startFakePeer } = require('../harness/fake-peer.js');
 const { entry, gossip, message } = require('../harness/gossip.js');

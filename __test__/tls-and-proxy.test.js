@@ -9,7 +9,7 @@ const { existsSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 const { describe, test } = require('node:test');
 
-const { certificates, missing } = require('./support/certificates.js');
+const { certificates, missing } = require('../harness/certificates.js');
 const { fileList, startServer } = require('../harness/cluster.js');
 const { during } = require('./support/during.js');
 const { startFakePeer } = require('../harness/fake-peer.js');

@@ -1,10 +1,12 @@
 'use strict';
 
+// Makes certificates for servers of tests and benchmarks.
+
 const { execFileSync, spawnSync } = require('node:child_process');
 const { readFileSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 
-const { folder } = require('../../harness/folder.js');
+const { folder } = require('./folder.js');
 
 /** Why tests that need certificates cannot run here, if they cannot. */
 const missing =
@@ -27,7 +29,7 @@ function certificates(host = 'IP:127.0.0.1') {
   openssl('req', ...newKey, '-keyout', at('key.pem'), '-out', at('request'), '-subj', '/CN=peer');
   const signed = ['-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-CAcreateserial', '-extfile', at('extensions')];
   openssl('x509', '-req', '-in', at('request'), ...signed, '-out', at('cert.pem'), '-days', '2');
-  return { authority: at('ca.pem'), key: readFileSync(at('key.pem')), cert: readFileSync(at('cert.pem')) };
+  return { directory, authority: at('ca.pem'), key: readFileSync(at('key.pem')), cert: readFileSync(at('cert.pem')) };
 }
 
 module.exports = { certificates, missing };

@@ -32,6 +32,7 @@ const CONTROL_SECRET = 'the-control-secret';
  * @property {number} [port] that it listens on
  * @property {string} [baseUrl] if it does not follow from the port
  * @property {Place} [place] the network namespace that it runs in, if not this one
+ * @property {string[]} [runtime] the command, with arguments, that runs a program, if not this Node
  * @property {boolean} [wait] false: does not wait until it is started
  */
 
@@ -52,9 +53,11 @@ function environment(baseUrl) {
 
 class TestServer {
   /** @param {ServerOptions & { port: number }} options */
-  constructor({ port, env = {}, engine, place, baseUrl = `http://${place?.host ?? '127.0.0.1'}:${port}/` }) {
+  constructor({ port, env = {}, engine, place, runtime, baseUrl }) {
     this.port = port;
-    this.baseUrl = baseUrl;
+    this.scheme = env.TEST_TLS ? 'https' : 'http';
+    this.baseUrl = baseUrl ?? `${this.scheme}://${place?.host ?? '127.0.0.1'}:${port}/`;
+    this.runtime = runtime ?? [process.execPath];
     this.env = { ...env };
     this.engine = engine;
     this.place = place;
@@ -100,7 +103,7 @@ class TestServer {
       ...(this.place ? { TEST_HOST: this.place.host } : {}),
       ...(this.engine === 'v1' ? { TEST_ENGINE: path.join(__dirname, 'v1-peer.js') } : {}),
     };
-    const [execPath, ...execArgv] = [...(this.place?.enter ?? []), process.execPath];
+    const [execPath, ...execArgv] = [...(this.place?.enter ?? []), ...this.runtime];
     const child = fork(path.join(__dirname, 'server.js'), {
       env,
       execPath,
@@ -215,8 +218,12 @@ class TestServer {
 
   /** @returns {Promise<View>} */
   async view() {
-    // Another network namespace is only reachable over the parent's channel.
-    const list = this.place ? await this.order('call', 'shazbotGetServerList', true) : await this.list();
+    // Another network namespace is only reachable over the parent's channel, and this process does not trust a test's
+    // certificates.
+    const list =
+      this.place || this.scheme === 'https'
+        ? await this.order('call', 'shazbotGetServerList', true)
+        : await this.list();
     const { online, offline = [] } = /** @type {import('..').ServerList} */ (list);
     return { online: urls(online), offline: urls(offline) };
   }

@@ -1,14 +1,13 @@
 'use strict';
 
-// Network namespaces, and not proxies that refuse to carry: a server that is killed refuses connections and a cut
-// link swallows them, as they do in earnest, and an exchange costs no more than it does without. On this machine's
-// own network nothing changes, and every exchange stays inside it.
+// Makes networks of their own for servers, with Linux's network namespaces: a killed server refuses connections there, and a
+// cut link loses packets, as between real machines. Nothing changes on the machine's own network.
 
 const { execFileSync, spawn, spawnSync } = require('node:child_process');
 
-/** @typedef {import('../../harness/cluster.js').Place} Place */
+/** @typedef {import('./cluster.js').Place} Place */
 
-// Where a user may own networks of his own this needs no rights; root may have them where users may not.
+// Users need no rights for this where the system lets them have namespaces. Root may have them everywhere.
 const OWN = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'];
 const ENTER = OWN.length === 0 ? ['--net'] : ['--user', '--preserve-credentials', '--net'];
 // Addresses of documentation: no network that the machine is in has them.
@@ -18,16 +17,33 @@ const PATH = `${process.env.PATH}:/usr/sbin:/sbin`;
 const options = { env: { ...process.env, PATH }, stdio: /** @type {const} */ ('pipe') };
 
 const tried = spawnSync('unshare', [...OWN, '--net', 'ip', 'link', 'add', 'name', 'link0', 'type', 'veth'], options);
-/** Why no network can be divided here, if none can. */
+/** Why there can be no network namespaces here, if so. */
 const missing =
   process.env.SHAZBOT_TEST_ALL !== '1' && tried.status !== 0
     ? `no network namespaces: ${String(tried.error?.message ?? tried.stderr).trim()}`
     : false;
 
 /**
+ * A network that has a loopback interface only.
+ *
+ * @param {import('./cluster.js').Scope} scope
+ */
+async function startLoopback(scope) {
+  const network = await hold(scope, ['unshare', ...OWN, '--net']);
+  const [command = '', ...before] = enter(network);
+  const run = (/** @type {string[]} */ ...args) => execFileSync(command, [...before, ...args], options).toString();
+  run('ip', 'link', 'set', 'lo', 'up');
+  return {
+    place: /** @type {Place} */ ({ host: '127.0.0.1', enter: enter(network) }),
+    /** Bytes sent so far, with the headers of the packets. */
+    sent: () => Number(/ lo:\s*(?:\d+\s+){8}(\d+)/.exec(run('cat', '/proc/net/dev'))?.[1]),
+  };
+}
+
+/**
  * Two networks, joined by one link.
  *
- * @param {import('../../harness/cluster.js').Scope} scope
+ * @param {import('./cluster.js').Scope} scope
  */
 async function startHalves(scope) {
   const left = await hold(scope, ['unshare', ...OWN, '--net']);
@@ -46,7 +62,7 @@ async function startHalves(scope) {
   const place = (/** @type {number} */ pid, /** @type {string} */ host) => ({ host, enter: enter(pid) });
   return {
     places: /** @type {const} */ ([place(left, HOSTS[0]), place(right, HOSTS[1])]),
-    /** The right half is told that it has no network; what the left half sends is lost without a word. */
+    /** The right half learns that it has no network. What the left half sends is lost, without an error. */
     cut: () => ip(right, 'link', 'set', 'link0', 'down'),
     heal: () => ip(right, 'link', 'set', 'link0', 'up'),
   };
@@ -56,9 +72,9 @@ async function startHalves(scope) {
 const enter = (pid) => ['nsenter', '--target', String(pid), ...ENTER];
 
 /**
- * Keeps a network in being: it has no name that could be left behind, and is gone with the last process in it.
+ * Keeps a network: it has no name that could be left behind, and ends with the last process in it.
  *
- * @param {import('../../harness/cluster.js').Scope} scope
+ * @param {import('./cluster.js').Scope} scope
  * @param {string[]} command that makes it
  * @returns {Promise<number>} pid of a process in it
  */
@@ -66,7 +82,7 @@ async function hold(scope, [command = '', ...args]) {
   // cat ends with this process, however that ends.
   const child = spawn(command, [...args, 'cat'], { ...options, stdio: ['pipe', 'pipe', 'inherit'] });
   scope.after(() => child.stdin.end());
-  // An echo says that cat runs, so that the network is there.
+  // When cat answers, the network exists.
   child.stdin.write('.');
   await new Promise((resolve, reject) => {
     child.once('error', reject);
@@ -76,4 +92,4 @@ async function hold(scope, [command = '', ...args]) {
   return /** @type {number} */ (child.pid);
 }
 
-module.exports = { missing, startHalves };
+module.exports = { missing, startHalves, startLoopback };

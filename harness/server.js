@@ -5,6 +5,9 @@
 
 const diagnostics = require('node:diagnostics_channel');
 const { readFileSync } = require('node:fs');
+const http = require('node:http');
+const https = require('node:https');
+const path = require('node:path');
 const { performance } = require('node:perf_hooks');
 const v8 = require('node:v8');
 const vm = require('node:vm');
@@ -135,6 +138,20 @@ const orders = {
   /** Use of the event loop, and CPU time of this thread in ms, which only Linux counts. */
   usage: () => ({ loop: performance.eventLoopUtilization(), cpu: cpuTime() }),
   memory,
+  /** The errors of connections that the HTTP server has reported. */
+  clientErrors: () => clientErrors,
+  exit: () => process.exit(3),
+  throw: () => {
+    setImmediate(() => {
+      throw new Error('a test throws');
+    });
+  },
+  /** Resolves with the ms that the HTTP server takes to close. */
+  async close() {
+    const since = performance.now();
+    await new Promise((resolve) => server.close(resolve));
+    return performance.now() - since;
+  },
   /** @param {'shazbotGetServerList' | 'shazbotStatus'} name */
   call: (name, ...args) => engine[name](...args),
 };
@@ -166,8 +183,22 @@ if (process.env.TEST_START !== 'no') {
     (error) => tell({ event: 'refused', value: plain(error) }),
   );
 }
-const { TEST_PORT, TEST_HOST = '127.0.0.1' } = process.env;
-app.listen(Number(TEST_PORT), TEST_HOST, (/** @type {Error | undefined} */ error) => {
-  if (error) throw error;
-  tell({ event: 'listening' });
-});
+/** @type {string[]} */
+const clientErrors = [];
+const { TEST_PORT, TEST_HOST = '127.0.0.1', TEST_TLS, TEST_CLIENT_ERRORS } = process.env;
+const server = TEST_TLS ? https.createServer(pair(TEST_TLS), app) : http.createServer(app);
+if (TEST_CLIENT_ERRORS) {
+  // A listener replaces Node's own answer.
+  server.on('clientError', (/** @type {any} */ error, socket) => {
+    clientErrors.push(`clientError ${error.code}`);
+    socket.destroy();
+  });
+  server.on('tlsClientError', (/** @type {any} */ error) => clientErrors.push(`tlsClientError ${error.code}`));
+}
+server.listen(Number(TEST_PORT), TEST_HOST, () => tell({ event: 'listening' }));
+
+/** @param {string} folder of the key and the certificate */
+function pair(folder) {
+  const read = (/** @type {string} */ name) => readFileSync(path.join(folder, name));
+  return { key: read('key.pem'), cert: read('cert.pem') };
+}
