@@ -11,6 +11,8 @@ const BENCHMARKS = {
   load: () => require('./load/index.js'),
   traffic: () => require('./traffic.js'),
   processes: () => require('./processes/index.js'),
+  death: () => require('./death.js'),
+  serf: () => require('./serf/index.js'),
   install: () => require('./install.js'),
   hostile: () => require('./hostile.js'),
 };

@@ -31,10 +31,15 @@ class Cluster {
   #records = new Map();
   #lastRecord = 0;
 
-  /** @param {number} interval in s */
-  constructor(interval) {
+  /**
+   * @param {number} interval in s
+   * @param {import('../../../harness/cluster.js').ServerOptions} [options] of each server
+   */
+  constructor(interval, options = {}) {
+    this.options = options;
     this.env = {
       ...fileList().env,
+      ...options.env,
       SHAZBOT_GOSSIP_INTERVAL: String(interval),
       // The defaults of the package: with those of the tests the servers would read the master list all the time.
       SHAZBOT_MASTER_ANNOUNCE_MINIMUM: '300',
@@ -47,16 +52,26 @@ class Cluster {
    * @param {Record<string, string>} [env]
    */
   async start(port, env = {}) {
-    const server = await startServer(scope, { port, env: { ...this.env, ...env }, wait: false });
+    const server = await startServer(scope, { ...this.options, port, env: { ...this.env, ...env }, wait: false });
     this.forget(server);
     server.onLog = ({ code, message: text }, at) => {
       if (code !== 'MEMBER_ONLINE' && code !== 'MEMBER_OFFLINE') return;
       const [url = ''] = text.split(' ');
-      this.#records.get(server)?.set(url, { online: code === 'MEMBER_ONLINE', at });
-      this.#lastRecord = Date.now();
+      this.record(server, url, code === 'MEMBER_ONLINE', at);
     };
     await server.launched();
     return server;
+  }
+
+  /**
+   * @param {Server} viewer
+   * @param {string} baseUrl that it has logged
+   * @param {boolean} online
+   * @param {number} at
+   */
+  record(viewer, baseUrl, online, at) {
+    this.#records.get(viewer)?.set(baseUrl, { online, at });
+    this.#lastRecord = Date.now();
   }
 
   /** @param {Server} server whose records no longer count because it starts again */

@@ -25,7 +25,7 @@ async function twelve(rows, repeat = 9) {
   const kind = (/** @type {string} */ target) => ({ servers: SERVERS, interval: INTERVAL, target });
   await rows.measure('killed', kind('median ≤ 1.5 s'), repeat, (n) => {
     // Each server only once: one that has just restarted may not have their gossip yet.
-    return killed(cluster, /** @type {Server} */ (servers[n % servers.length]));
+    return ended(cluster, /** @type {Server} */ (servers[n % servers.length]), (victim) => victim.signal('SIGKILL'));
   });
   await rows.measure('left', kind('median ≤ 0.1 s'), repeat, () => left(cluster, draw(servers)));
   await rows.measure('hung', kind('median ≤ 10 s'), repeat, () => {
@@ -55,14 +55,18 @@ async function untilGossiped({ servers }) {
   }
 }
 
-/** @param {RealCluster} cluster @param {Server} victim */
-function killed(cluster, victim) {
+/**
+ * @param {RealCluster} cluster
+ * @param {Server} victim
+ * @param {(victim: Server) => unknown} end ends its process
+ */
+function ended(cluster, victim, end) {
   const undo = async () => {
     await victim.ended();
     cluster.forget(victim);
     await victim.restart();
   };
-  return fault(cluster, victim, () => victim.signal('SIGKILL'), undo);
+  return fault(cluster, victim, () => end(victim), undo);
 }
 
 /** @param {RealCluster} cluster @param {Server} victim */
@@ -99,4 +103,4 @@ async function fault(cluster, victim, act, undo) {
   return ms;
 }
 
-module.exports = { twelve };
+module.exports = { ended, fault, left, twelve };

@@ -1,0 +1,215 @@
+'use strict';
+
+// Watch connections between real processes: how soon a death is known, and that they disturb nobody.
+
+const assert = require('node:assert/strict');
+const net = require('node:net');
+const { describe, test } = require('node:test');
+const { setTimeout: sleep } = require('node:timers/promises');
+
+const { certificates, missing: noCertificates } = require('../harness/certificates.js');
+const { CONTROL_SECRET, agree, fileList, startServer, startServers } = require('../harness/cluster.js');
+const { missing: noNamespaces, startHalves } = require('../harness/namespaces.js');
+const { freePorts } = require('../harness/ports.js');
+const { until } = require('../harness/until.js');
+const { fastClock } = require('./support/clock.js');
+
+/** @typedef {Awaited<ReturnType<typeof startServer>>} Server */
+/** @typedef {import('../harness/cluster.js').Scope} Scope */
+
+/** Without watches nothing would be known within this test. */
+const RARELY = { SHAZBOT_GOSSIP_INTERVAL: '600', TEST_CLIENT_ERRORS: 'yes' };
+/** On a busy machine; a second or two elsewhere. */
+const LIMIT = { timeout: 20_000 };
+
+/** @param {Server} server @returns {Promise<import('..').ShazbotFigures['watches']>} */
+const watchesOf = async (server) => (await server.order('call', 'shazbotStatus')).exchanges.watches;
+
+/** Waits until each server watches two others. @param {Server[]} servers */
+async function watching(servers) {
+  for (const server of servers) {
+    // Only a server that has answered is watched. With this interval they would meet after hours, but the announcements of a
+    // drain and of its end are answered.
+    for (const online of [false, true]) {
+      await server.order('call', 'shazbotControlRequest', CONTROL_SECRET, { message: 'control', online });
+    }
+  }
+  for (const server of servers) {
+    await until(async () => (await watchesOf(server)).open >= 2, { what: `${server.baseUrl} watches two others` });
+  }
+  await agree(servers, { online: servers });
+}
+
+/** @param {Server[]} servers */
+async function assertUndisturbed(servers) {
+  for (const server of servers) assert.deepEqual(await server.order('clientErrors'), [], server.baseUrl);
+}
+
+/** Asserts that none of the servers has ever listed one of them as failed. @param {Server[]} servers */
+function assertNeverFailed(servers) {
+  for (const { baseUrl, events } of servers) {
+    const wrong = events.filter(
+      ({ type, baseUrl: of }) => type === 'offline' && servers.some((it) => it.baseUrl === of),
+    );
+    assert.deepEqual(wrong, [], baseUrl);
+  }
+}
+
+/** Uses https. @returns {Record<string, string>} */
+function secure() {
+  const { directory, authority } = certificates();
+  return { TEST_TLS: directory, NODE_EXTRA_CA_CERTS: authority };
+}
+
+for (const scheme of ['http', 'https']) {
+  describe(`over ${scheme}`, { skip: scheme === 'https' && noCertificates }, () => {
+    test('all know within seconds of a process that is killed, exits or throws, whatever the interval', async (t) => {
+      const env = { ...fileList().env, ...RARELY, ...(scheme === 'https' && secure()) };
+      let online = await startServers(t, 7, { env });
+      await agree(online, { online });
+      await watching(online);
+      /** @type {Server[]} */
+      const offline = [];
+      /** @type {((victim: Server) => unknown)[]} */
+      const ends = [
+        (victim) => victim.signal('SIGKILL'),
+        (victim) => victim.order('exit').catch(() => {}),
+        (victim) => victim.order('throw').catch(() => {}),
+      ];
+      for (const end of ends) {
+        const victim = /** @type {Server} */ (online[1]);
+        end(victim);
+        online = online.filter((server) => server !== victim);
+        offline.push(victim);
+        await agree(online, { online, offline }, LIMIT);
+      }
+      await assertUndisturbed(online);
+      assertNeverFailed(online);
+      const watches = await Promise.all(online.map(watchesOf));
+      assert.ok(watches.reduce((sum, { closed }) => sum + closed, 0) >= 3, 'the deaths closed watches');
+      assert.ok(watches.some(({ probes }) => probes > 0));
+    });
+
+    test('watches are renewed without an error on the watched server', async (t) => {
+      const env = { ...fileList().env, ...RARELY, ...fastClock(10), ...(scheme === 'https' && secure()) };
+      const servers = await startServers(t, 3, { env });
+      await agree(servers, { online: servers });
+      await watching(servers);
+      // Five lifetimes of a watch.
+      await sleep(7_500);
+      await assertUndisturbed(servers);
+      assertNeverFailed(servers);
+      for (const server of servers) {
+        const { open, closed, vanished } = await watchesOf(server);
+        assert.deepEqual({ open, closed, vanished }, { open: 2, closed: 0, vanished: 0 });
+      }
+    });
+  });
+}
+
+describe('server.close()', () => {
+  test('waits for no watch after a leave, and for one no longer than a watch lives without', async (t) => {
+    const env = { ...fileList().env, ...RARELY, ...fastClock(5) };
+    const servers = await startServers(t, 5, { env });
+    const [leaver, closer, ...others] = /** @type {[Server, Server, ...Server[]]} */ (servers);
+    await agree(servers, { online: servers });
+    await watching(servers);
+    await leaver.order('shutDown');
+    const afterLeave = await leaver.order('close');
+    assert.ok(afterLeave < 1_500, `it took ${afterLeave} ms after a leave`);
+    // 15 s by the clock of the servers. The routes of this program are written by hand: they cannot leave for it.
+    const without = await closer.order('close');
+    assert.ok(without < 16_000 / 5 + 3_000, `it took ${without} ms without`);
+    await assertUndisturbed([leaver, closer, ...others]);
+  });
+
+  test('makes a server leave that has the routes of the package', async (t) => {
+    const env = { ...fileList().env, ...RARELY, TEST_ROUTER: 'yes' };
+    const servers = await startServers(t, 3, { env });
+    const [closer, ...others] = /** @type {[Server, Server, Server]} */ (servers);
+    await agree(servers, { online: servers });
+    await watching(servers);
+    const ms = await closer.order('close');
+    assert.ok(ms < 10_000, `it took ${ms} ms`);
+    await agree(others, { online: others, offline: [closer] }, LIMIT);
+    /** @type {import('..').ShazbotStatus} */
+    const { members } = await others[0].order('call', 'shazbotStatus');
+    assert.equal(members.find(({ baseUrl }) => baseUrl === closer.baseUrl)?.reason, 'left');
+  });
+});
+
+/**
+ * Starts a TCP proxy that closes idle connections.
+ *
+ * @param {Scope} scope
+ * @param {number} port to pass on to
+ * @param {number} idle in ms
+ */
+async function startProxy(scope, port, idle) {
+  const [own = 0] = await freePorts(1);
+  /** @type {Set<net.Socket>} */
+  const sockets = new Set();
+  const proxy = net.createServer((near) => {
+    const far = net.connect(port, '127.0.0.1');
+    near.pipe(far).pipe(near);
+    near.setTimeout(idle, () => near.end());
+    for (const [socket, other] of [
+      [near, far],
+      [far, near],
+    ]) {
+      sockets.add(/** @type {net.Socket} */ (socket));
+      socket?.on('error', () => {}).on('close', () => other?.destroy());
+    }
+  });
+  await new Promise((resolve) => proxy.listen(own, '127.0.0.1', () => resolve(undefined)));
+  scope.after(() => {
+    for (const socket of sockets) socket.destroy();
+    proxy.close();
+  });
+  return `http://127.0.0.1:${own}/`;
+}
+
+test('a proxy in front of each server that closes idle connections makes nobody be listed offline', async (t) => {
+  const list = fileList();
+  const ports = await freePorts(4);
+  const servers = await Promise.all(
+    ports.map(async (port) => {
+      // 5 s by the clock of the servers.
+      const baseUrl = await startProxy(t, port, 500);
+      const env = { ...list.env, ...RARELY, SHAZBOT_GOSSIP_INTERVAL: '30', ...fastClock(10) };
+      return startServer(t, { port, baseUrl, env });
+    }),
+  );
+  await agree(servers, { online: servers });
+  await watching(servers);
+  // Two minutes.
+  await sleep(12_000);
+  assertNeverFailed(servers);
+  await assertUndisturbed(servers);
+  for (const server of servers) {
+    const { open, closed, probes } = await watchesOf(server);
+    assert.ok(closed > 0, 'the proxy has closed watches');
+    assert.ok(open > 0 && closed <= 10 && probes <= 10, `${open} open, ${closed} closed, ${probes} probes`);
+  }
+});
+
+test('a host that vanishes is known without a round of gossip', { skip: noNamespaces, timeout: 120_000 }, async (t) => {
+  const { places, cut } = await startHalves(t);
+  const [left, right] = places;
+  // A list that all share: a file is visible from both networks.
+  const env = { ...fileList().env, ...RARELY };
+  const start = (/** @type {typeof left} */ place) => startServer(t, { place, env });
+  const watchers = await Promise.all([start(left), start(left)]);
+  const lost = await start(right);
+  const all = [...watchers, lost];
+  await agree(all, { online: all });
+  await watching(all);
+  cut();
+  // Keep-alive needs 11 s.
+  await agree(watchers, { online: watchers, offline: [lost] }, { timeout: 60_000 });
+  const found = await Promise.all(watchers.map(watchesOf));
+  assert.ok(
+    found.some(({ vanished }) => vanished > 0),
+    'by keep-alive',
+  );
+});
