@@ -7,8 +7,11 @@ const net = require('node:net');
 const { describe, test } = require('node:test');
 const { setTimeout: sleep } = require('node:timers/promises');
 
+const { fastify } = require('fastify');
+
 const { certificates, missing: noCertificates } = require('../harness/certificates.js');
 const { CONTROL_SECRET, agree, fileList, startServer, startServers } = require('../harness/cluster.js');
+const { startEngine } = require('../harness/engine.js');
 const { missing: noNamespaces, startHalves } = require('../harness/namespaces.js');
 const { freePorts } = require('../harness/ports.js');
 const { until } = require('../harness/until.js');
@@ -48,9 +51,7 @@ async function assertUndisturbed(servers) {
 /** Asserts that none of the servers has ever listed one of them as failed. @param {Server[]} servers */
 function assertNeverFailed(servers) {
   for (const { baseUrl, events } of servers) {
-    const wrong = events.filter(
-      ({ type, baseUrl: of }) => type === 'offline' && servers.some((it) => it.baseUrl === of),
-    );
+    const wrong = events.filter((it) => it.reason === 'failed' && servers.some((one) => one.baseUrl === it.baseUrl));
     assert.deepEqual(wrong, [], baseUrl);
   }
 }
@@ -131,11 +132,25 @@ describe('server.close()', () => {
     await watching(servers);
     const ms = await closer.order('close');
     assert.ok(ms < 10_000, `it took ${ms} ms`);
+    const hasLeft = () =>
+      closer.order('call', 'shazbotStatus').then(
+        () => false,
+        ({ code }) => code === 'SHAZBOT_NOT_STARTED',
+      );
+    await until(hasLeft, { what: 'it has left' });
     await agree(others, { online: others, offline: [closer] }, LIMIT);
-    /** @type {import('..').ShazbotStatus} */
-    const { members } = await others[0].order('call', 'shazbotStatus');
-    assert.equal(members.find(({ baseUrl }) => baseUrl === closer.baseUrl)?.reason, 'left');
   });
+});
+
+test('the Fastify plugin leaves when the last application that has it closes', async (t) => {
+  const { shazbotStatus } = await startEngine(t);
+  const { default: plugin } = require('../lib/fastify.js');
+  const apps = [fastify(), fastify()];
+  for (const app of apps) await app.register(plugin).ready();
+  await apps[0]?.close();
+  assert.equal(shazbotStatus().state, 'online');
+  await apps[1]?.close();
+  assert.throws(shazbotStatus, { code: 'SHAZBOT_NOT_STARTED' });
 });
 
 /**

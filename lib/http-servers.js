@@ -6,7 +6,7 @@
 // Imported, because tests may fake the global timers.
 const { clearInterval, setInterval } = require('node:timers');
 
-const CHECK_INTERVAL_MS = 1_000;
+const CHECK_INTERVAL_MS = 500;
 
 /** Servers that have answered gossip and listen. @type {Set<import('node:net').Server>} */
 const listening = new Set();
