@@ -23,11 +23,10 @@ impl Core {
         self.out.counters.last_inbound = Some((now.wall, sender.clone()));
         let is_repair = message.envelope.as_ref().is_some_and(|it| !it.requested_buckets.is_empty());
         self.take_in(message, sender.as_ref(), Source::Itself, is_repair, now);
-        if let Some(sender) = &sender {
+        // A message that says that its sender leaves is no sign of life.
+        if let Some(sender) = sender.as_ref().filter(|sender| says_online(sender, message)) {
             self.members.on_message(sender, now);
-            if says_online(sender, message) {
-                self.contest_if_offline(sender, now);
-            }
+            self.contest_if_offline(sender, now);
         }
         self.refresh_local(now);
         self.local.on_contact();
@@ -237,13 +236,20 @@ impl Core {
         if is_excused && self.members.state(url) == Some(State::Online) {
             let due = now.mono + self.detector.interval() / 4;
             self.verifier.postpone(url, due);
-        } else if let Some(report) = self.verifier.take_report(url)
-            && !is_excused
-        {
-            let mut learned = Learned::default();
-            self.learn(report, &mut learned, now);
-            self.broadcast_all(learned.to_broadcast, now);
+        } else if is_excused {
+            self.verifier.take_report(url);
+        } else {
+            self.believe_report(url, now);
         }
+    }
+
+    // Lists what is reported of a server that does not answer. Returns whether it is offline by that.
+    pub(super) fn believe_report(&mut self, url: &ServerUrl, now: Now) -> bool {
+        let Some(report) = self.verifier.take_report(url) else { return false };
+        let mut learned = Learned::default();
+        self.learn(report, &mut learned, now);
+        self.broadcast_all(learned.to_broadcast, now);
+        self.members.state(url) == Some(State::Offline)
     }
 
     // A server did not take updates.

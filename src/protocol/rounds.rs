@@ -124,6 +124,8 @@ impl Core {
                 NextStep::TryAgain(url) => {
                     self.send(Request::new(url, Purpose::SuspectRetry).on_new_connection(), now);
                 }
+                // It said that it goes offline before it did: that explains its silence.
+                NextStep::DeclareFailed(url, _) if self.believe_report(&url, now) => {}
                 NextStep::DeclareFailed(url, since) => {
                     self.out.counters.failures += 1;
                     let change = self.members.mark_failed(&url, since, now);

@@ -339,3 +339,21 @@ fn a_server_without_an_answer_for_all_tries_pauses_between_them_while_it_may_be_
     let failed = server.run_with_failures(&["b"], 30, &ExchangeError::Unreachable("no route".into()));
     assert!(failed < 12, "{failed} tries within 30 s");
 }
+
+#[test]
+fn a_contested_server_that_leaves_is_listed_as_left_although_its_watch_closes_first() {
+    let (mut server, watches) = server_with(1);
+    let (watch, _) = watches[0];
+    server.core.handle_watch_opened(server.now, watch);
+    server.finish_broadcasts();
+    let now = server.now;
+    server.core.members.contest(&url("s0"), now);
+    let left = offline("s0", now.wall + 1, now.wall + 1, Reason::Left, "s0");
+    server.receive_v2(&left, vec![]);
+    assert_eq!(server.state_of("s0"), Some(ONLINE), "its leave is verified first");
+    for (id, _) in gossip_requests(&end(&mut server, watch, WatchEnd::Closed)) {
+        server.fail(id, refused());
+    }
+    server.run_with_refusals("s0", 5);
+    assert_eq!(server.entry_of(&url("s0")), left);
+}
