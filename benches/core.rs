@@ -13,7 +13,8 @@ use clustershazbot::clock::Now;
 use clustershazbot::config::Settings;
 use clustershazbot::membership::{Members, TOMBSTONE_TTL};
 use clustershazbot::message::{
-    Entry, EntryV2, Envelope, Freshness, MAX_FRESHNESS_STAMPS, Message, RawEntry, Reason, ServerUrl, State, Validator,
+    Entry, EntryV2, Envelope, Extensions, Freshness, MAX_FRESHNESS_STAMPS, Message, RawEntry, Reason, ServerUrl, State,
+    Tags, Validator,
 };
 use clustershazbot::origins::Origins;
 use clustershazbot::protocol::Core;
@@ -47,7 +48,13 @@ fn origins() -> Origins {
 }
 
 fn entry(server: usize, version: Version) -> Entry {
-    let v2 = EntryV2 { incarnation: WALL, instance: 0x1234_5678, reason: None, author: None };
+    let v2 = EntryV2 {
+        incarnation: WALL,
+        instance: 0x1234_5678,
+        reason: None,
+        author: None,
+        extensions: Extensions::default(),
+    };
     let v2 = (version == Version::V2).then_some(v2);
     Entry { url: url(server), monitor: false, state: State::Online, stamp: WALL, v2 }
 }
@@ -255,6 +262,7 @@ mod selection {
 fn core(known: &[Entry]) -> Core {
     let settings = Settings {
         base_url: url(99_999),
+        tags: Tags::default(),
         monitor: false,
         interval: Duration::from_secs(30),
         announce_minimum: Duration::from_secs(300),

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use clustershazbot::clock::Now;
 use clustershazbot::config::Settings;
-use clustershazbot::message::{Message, Validator};
+use clustershazbot::message::{Message, Tags, Validator};
 use clustershazbot::protocol::{Action, Core, ExchangeError, RequestId, WriteError};
 use clustershazbot_fuzz::{Bounds, WALL, own, validator, within};
 use libfuzzer_sys::fuzz_target;
@@ -52,6 +52,7 @@ impl Server {
         let settings = Settings {
             base_url: own().clone(),
             monitor: false,
+            tags: Tags::default(),
             interval: Duration::from_secs(2),
             announce_minimum: Duration::from_secs(5),
             announce_interval: Duration::from_secs(20),

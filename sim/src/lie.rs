@@ -134,6 +134,7 @@ impl Lie {
                 instance: v2.instance.wrapping_add(u32::from(is_another)),
                 reason: Some(reason),
                 author: Some(author),
+                extensions: v2.extensions,
             }
         });
         Some(Entry { state: State::Offline, stamp, v2, ..own })

@@ -25,6 +25,7 @@ pub fn events(events: &[MemberEvent]) -> String {
                     MemberEventKind::Online => "online",
                     MemberEventKind::Offline => "offline",
                     MemberEventKind::Suspect => "suspect",
+                    MemberEventKind::Tags => "tags",
                 }));
                 entry(json, &event.entry);
                 json.number(event.at);
@@ -171,10 +172,11 @@ fn entry(json: &mut JsonArray, entry: &Entry) {
 // The reason and its author.
 fn why_offline(entry: &Entry) -> (Option<&'static str>, Option<&str>) {
     let v2 = entry.v2.as_ref().filter(|_| entry.state == State::Offline);
-    let reason = v2.and_then(|v2| v2.reason).map(|reason| match reason {
-        Reason::Failed => "failed",
-        Reason::Drained => "drained",
-        Reason::Left => "left",
+    let reason = v2.and_then(|v2| v2.reason).and_then(|reason| match reason {
+        Reason::Failed => Some("failed"),
+        Reason::Drained => Some("drained"),
+        Reason::Left => Some("left"),
+        Reason::Other(_) => None,
     });
     (reason, v2.and_then(|v2| v2.author.as_ref()).map(ServerUrl::as_str))
 }
@@ -188,7 +190,7 @@ fn state(core: &Core, entry: &Entry) -> usize {
         Some(Reason::Drained) => 2,
         Some(Reason::Left) => 3,
         Some(Reason::Failed) => 4,
-        None => 5,
+        Some(Reason::Other(_)) | None => 5,
     }
 }
 

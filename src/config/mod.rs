@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::auth::{Keyring, PeerAuth};
 use crate::error::Error;
+use crate::message::Tags;
 use crate::origins::Origins;
 use crate::server_url::ServerUrl;
 
@@ -51,6 +52,8 @@ pub struct Settings {
     pub base_url: ServerUrl,
     /// `SHAZBOT_MONITOR`.
     pub monitor: bool,
+    /// `SHAZBOT_TAGS`: what this server says of itself.
+    pub tags: Tags,
     /// `SHAZBOT_GOSSIP_INTERVAL`. A shorter one detects a dead server sooner and costs proportionally more traffic.
     pub interval: Duration,
     /// `SHAZBOT_MASTER_ANNOUNCE_MINIMUM`.
@@ -111,6 +114,7 @@ impl Settings {
         Some(Self {
             base_url: base_url?,
             monitor: reader.boolean("SHAZBOT_MONITOR"),
+            tags: reader.tags(),
             interval,
             announce_minimum,
             announce_interval,

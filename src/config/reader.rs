@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Environment;
 use crate::auth::{Keyring, Mode, SCHEME, Secret};
-use crate::message::is_cluster_name;
+use crate::message::{Tags, is_cluster_name};
 use crate::origins::Origins;
 use crate::server_url::ServerUrl;
 
@@ -127,6 +127,14 @@ impl<'a> Reader<'a> {
             }
         }
         Duration::from_secs_f64(seconds)
+    }
+
+    pub fn tags(&mut self) -> Tags {
+        let tags = Tags::parse(self.get("SHAZBOT_TAGS").unwrap_or_default());
+        tags.unwrap_or_else(|why| {
+            self.problems.push(format!("SHAZBOT_TAGS: {why}"));
+            Tags::default()
+        })
     }
 
     pub fn boolean(&self, name: &str) -> bool {

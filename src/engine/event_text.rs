@@ -98,6 +98,7 @@ fn member(MemberEvent { kind, entry, .. }: MemberEvent) -> Text {
     let url = entry.url;
     match kind {
         MemberEventKind::Online => log("MEMBER_ONLINE", format!("{url} is online")),
+        MemberEventKind::Tags => log("MEMBER_TAGS", format!("{url} has other tags")),
         MemberEventKind::Suspect => {
             log("MEMBER_SUSPECT", format!("{url} does not answer: asking other servers whether they reach it"))
         }
@@ -107,7 +108,7 @@ fn member(MemberEvent { kind, entry, .. }: MemberEvent) -> Text {
                 Some(Reason::Failed) => ": exchanges with it fail",
                 Some(Reason::Drained) => ": it was drained",
                 Some(Reason::Left) => ": it left",
-                None => "",
+                Some(Reason::Other(_)) | None => "",
             };
             let author = author.map(|author| format!(", says {author}")).unwrap_or_default();
             log("MEMBER_OFFLINE", format!("{url} is offline{reason}{author}"))

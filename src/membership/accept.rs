@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Member, effective_incarnation, raises_incarnation, supersedes};
+use super::{Member, adds_extensions, effective_incarnation, raises_incarnation, supersedes};
 use crate::clock::{HOUR, MAX_CLOCK_ERROR, Now};
 use crate::message::{Entry, MAX_AHEAD, State};
 
@@ -78,7 +78,8 @@ pub fn decide(known: Option<&Member>, entry: &Entry, source: Source, at: Circums
 
 /// Whether an entry is newer than what is listed of its server, and not too old to be listed.
 pub fn is_news(known: Option<&Member>, entry: &Entry, now: Now) -> bool {
-    is_recent(entry, now) && known.is_none_or(|known| supersedes(entry, &known.entry))
+    is_recent(entry, now)
+        && known.is_none_or(|known| supersedes(entry, &known.entry) || adds_extensions(entry, &known.entry))
 }
 
 fn is_recent(entry: &Entry, now: Now) -> bool {

@@ -71,13 +71,20 @@ pub(super) fn contribution(entry: &Entry) -> u64 {
         (State::Offline, None) => (2, entry.stamp >> 22),
         (State::Offline, Some(_)) => (2, effective_incarnation(entry)),
     };
-    let mut bytes = [0; 22];
+    let extensions = v2.map_or(0, |v2| match v2.extensions.text() {
+        Some("") => 0,
+        Some(text) => stable_hash(text.as_bytes()),
+        None => 1,
+    });
+    let mut bytes = [0; 30];
     bytes[..8].copy_from_slice(&entry.url.key().to_le_bytes());
     bytes[8..16].copy_from_slice(&version.to_le_bytes());
     bytes[16..20].copy_from_slice(&v2.map_or(0, |v2| v2.instance).to_le_bytes());
     bytes[20] = state;
     bytes[21] = u8::from(entry.monitor);
-    stable_hash(&bytes)
+    bytes[22..].copy_from_slice(&extensions.to_le_bytes());
+    // Most entries have none.
+    stable_hash(if extensions == 0 { &bytes[..22] } else { &bytes })
 }
 
 #[cfg(test)]

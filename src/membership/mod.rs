@@ -15,7 +15,7 @@ use crate::message::{Entry, MAX_AHEAD, Reason, ServerUrl, State, stable_hash};
 pub use accept::{Circumstances, Decision, MAX_LEAD, ONLINE_TTL, Source, TOMBSTONE_TTL, decide, is_news, leave_lead};
 use digest::contribution;
 pub use member::Member;
-pub use precedence::{effective_incarnation, join, raises_incarnation, supersedes};
+pub use precedence::{adds_extensions, effective_incarnation, join, raises_incarnation, supersedes};
 pub use selection::WATCHERS;
 
 /// Most servers that are remembered: room for the largest cluster and as many dead again.
@@ -130,7 +130,14 @@ impl Members {
 
     /// Takes an entry if it is newer than what is known and not too old.
     pub fn merge(&mut self, entry: Entry, now: Now) -> Change {
-        if self.would_take(&entry, now) { self.put(entry, now) } else { Change::None }
+        if !self.would_take(&entry, now) {
+            return Change::None;
+        }
+        let entry = match self.get(&entry.url) {
+            Some(known) => join(known.entry.clone(), entry),
+            None => entry,
+        };
+        self.put(entry, now)
     }
 
     /// Whether [`Members::merge`] would take it.

@@ -1,7 +1,7 @@
 //! Which of two entries of one server wins: the greater in a total order. So merging is commutative, associative and
 //! idempotent, in whatever order entries arrive. Whether a peer is believed at all is decided in `accept.rs`.
 
-use crate::message::{Entry, EntryV2, State};
+use crate::message::{Entry, State};
 
 /// The incarnation that an entry counts as. Incarnations begin at the wall clock, so they compare with stamps:
 ///
@@ -36,15 +36,33 @@ pub fn raises_incarnation(new: &Entry, old: &Entry) -> bool {
     }
 }
 
-/// The entry that wins.
+/// The entry that wins, with its extensions, if the other has them and they were left out of this one.
 pub fn join(a: Entry, b: Entry) -> Entry {
-    if supersedes(&b, &a) { b } else { a }
+    let (mut winner, other) = if supersedes(&b, &a) { (b, a) } else { (a, b) };
+    if adds_extensions(&other, &winner)
+        && let (Some(winner), Some(other)) = (&mut winner.v2, other.v2)
+    {
+        winner.extensions = other.extensions;
+    }
+    winner
+}
+
+/// Whether `new` has extensions that were left out of `old`, on the way through a version 1 server.
+pub fn adds_extensions(new: &Entry, old: &Entry) -> bool {
+    match (&new.v2, &old.v2) {
+        (Some(new), Some(old)) => {
+            new.has_extensions_of(old) && old.extensions.is_left_out() && !new.extensions.is_left_out()
+        }
+        (None, _) | (_, None) => false,
+    }
 }
 
 // At the same incarnation offline wins; in the same state the newest stamp. The rest only breaks ties between entries
 // that should not both exist, the same way on every server.
-fn rank(entry: &Entry) -> (u64, State, u64, Option<&EntryV2>, bool) {
-    (effective_incarnation(entry), entry.state, entry.stamp, entry.v2.as_ref(), entry.monitor)
+fn rank(entry: &Entry) -> impl Ord {
+    let v2 = entry.v2.as_ref();
+    let author = v2.map(|v2| (v2.incarnation, v2.instance, v2.reason, &v2.author));
+    (effective_incarnation(entry), entry.state, entry.stamp, author, entry.monitor, v2.map(|v2| &v2.extensions))
 }
 
 #[cfg(test)]
@@ -52,25 +70,43 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::message::{Reason, ServerUrl};
+    use crate::message::{EntryV2, Reason, ServerUrl};
 
     fn any_entry() -> impl Strategy<Value = Entry> {
         // Few different values, so that ties are frequent.
         let reason = prop::option::of(prop::sample::select(vec![Reason::Failed, Reason::Drained, Reason::Left]));
         let author = prop::option::of(prop::sample::select(vec!["http://a/", "http://b/"]));
-        let v2 = prop::option::of((0u64..4, 0u32..3, reason, author));
-        (any::<bool>(), any::<bool>(), 0u64..4, v2).prop_map(|(monitor, online, stamp, v2)| Entry {
+        // The same state of a process has the same extensions, or they were left out.
+        let extensions = |incarnation: u64, instance: u32, is_left_out: bool| {
+            let known = ["1.1", "1.1>a", "1.1>b"][(incarnation as usize + instance as usize) % 3];
+            EntryV2::parse(if is_left_out { "1.1>?" } else { known }).expect("valid").extensions
+        };
+        let v2 = prop::option::of((0u64..4, 0u32..3, reason, author, any::<bool>()));
+        (any::<bool>(), any::<bool>(), 0u64..4, v2).prop_map(move |(monitor, online, stamp, v2)| Entry {
             url: ServerUrl::parse("http://x/").expect("valid"),
             monitor,
             state: if online { State::Online } else { State::Offline },
             stamp,
-            v2: v2.map(|(incarnation, instance, reason, author)| EntryV2 {
+            v2: v2.map(|(incarnation, instance, reason, author, is_left_out)| EntryV2 {
                 incarnation,
                 instance,
                 reason,
                 author: author.map(|author| ServerUrl::parse(author).expect("valid")),
+                extensions: extensions(incarnation, instance, is_left_out),
             }),
         })
+    }
+
+    // Left-out extensions may be filled in or not, by the order in which entries arrive: an entry in between may have
+    // replaced the one that had them. Digests show that, and the repair brings them.
+    fn without_left_out(mut a: Entry, b: &Entry) -> Entry {
+        let is_left_out = |entry: &Entry| entry.v2.as_ref().is_some_and(|v2| v2.extensions.is_left_out());
+        if is_left_out(&a) != is_left_out(b)
+            && let (Some(v2), Some(theirs)) = (&mut a.v2, &b.v2)
+        {
+            v2.extensions = theirs.extensions.clone();
+        }
+        a
     }
 
     proptest! {
@@ -79,7 +115,8 @@ mod tests {
         fn merging_is_commutative_associative_and_idempotent(a in any_entry(), b in any_entry(), c in any_entry()) {
             let ab = join(a.clone(), b.clone());
             prop_assert_eq!(&ab, &join(b.clone(), a.clone()));
-            prop_assert_eq!(join(ab.clone(), c.clone()), join(a.clone(), join(b.clone(), c.clone())));
+            let (left, right) = (join(ab.clone(), c.clone()), join(a.clone(), join(b.clone(), c.clone())));
+            prop_assert_eq!(without_left_out(left, &right), right);
             prop_assert_eq!(&join(ab.clone(), b), &ab);
             prop_assert_eq!(&join(ab.clone(), a), &ab);
         }

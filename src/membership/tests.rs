@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::clock::HOUR;
-use crate::message::EntryV2;
+use crate::message::{EntryV2, Extensions};
 
 pub(crate) const WALL: u64 = 1_800_000_000_000;
 
@@ -17,7 +17,13 @@ pub(crate) fn url(name: &str) -> ServerUrl {
 }
 
 pub(crate) fn entry(name: &str, state: State, stamp: u64, incarnation: Option<u64>) -> Entry {
-    let v2 = incarnation.map(|incarnation| EntryV2 { incarnation, instance: 1, reason: None, author: None });
+    let v2 = incarnation.map(|incarnation| EntryV2 {
+        incarnation,
+        instance: 1,
+        reason: None,
+        author: None,
+        extensions: Extensions::default(),
+    });
     Entry { url: url(name), monitor: false, state, stamp, v2 }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::extensions::Extensions;
+use super::tags::Tags;
 use crate::server_url::ServerUrl;
 
 /// Whether a server is listed online or offline. Offline is greater: between equal versions it wins.
@@ -22,12 +24,36 @@ pub enum Reason {
     Drained,
     /// It shut down.
     Left,
+    /// A reason of a later version: its letter.
+    Other(u8),
+}
+
+impl Reason {
+    fn parse(text: &str) -> Option<Self> {
+        match text.as_bytes() {
+            b"f" => Some(Self::Failed),
+            b"d" => Some(Self::Drained),
+            b"l" => Some(Self::Left),
+            [letter @ b'a'..=b'z'] => Some(Self::Other(*letter)),
+            _ => None,
+        }
+    }
+
+    fn letter(self) -> char {
+        match self {
+            Self::Failed => 'f',
+            Self::Drained => 'd',
+            Self::Left => 'l',
+            Self::Other(letter) => char::from(letter),
+        }
+    }
 }
 
 /// What protocol 2 adds to an entry. Version 1 peers keep it and pass it on.
 ///
-/// On the wire it is the string field `shazbot` of an entry: `<incarnation>.<instance>[.<reason>[.<author>]]`, with a decimal
-/// incarnation, a hexadecimal instance, `f`, `d` or `l` as the reason, and a base URL as the author.
+/// On the wire it is the string field `shazbot` of an entry: `<incarnation>.<instance>[.<reason>[.<author>]]{><extension>}`,
+/// with a decimal incarnation, a hexadecimal instance, a letter as the reason (`f`, `d` or `l`; others are of later
+/// versions), and a base URL as the author.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EntryV2 {
     /// The version of the server's state, which only the server itself raises. Starts at its wall clock, ms.
@@ -38,36 +64,48 @@ pub struct EntryV2 {
     pub reason: Option<Reason>,
     /// Who called it offline. None if it is online, or if a version 1 peer called it offline.
     pub author: Option<ServerUrl>,
+    /// What later versions add, tags among them. Only the server itself changes them, with a higher incarnation.
+    pub extensions: Extensions,
 }
 
 impl EntryV2 {
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (text, extensions) = match text.split_once('>') {
+            Some((text, extensions)) => (text, Extensions::parse(extensions)?),
+            None => (text, Extensions::default()),
+        };
         let mut parts = text.splitn(4, '.');
         let incarnation = parts.next()?.parse().ok()?;
         let instance = u32::from_str_radix(parts.next()?, 16).ok()?;
-        let reason = parts.next().and_then(|letter| match letter {
-            "f" => Some(Reason::Failed),
-            "d" => Some(Reason::Drained),
-            "l" => Some(Reason::Left),
-            // A later version may add reasons.
-            _ => None,
-        });
+        let reason = match parts.next() {
+            Some(letter) => Some(Reason::parse(letter)?),
+            None => None,
+        };
         let author = parts.next().map(ServerUrl::parse).transpose().ok()?;
-        // Without a reason we cannot pass the author on, and servers would hold different entries for the same string.
-        Some(Self { incarnation, instance, reason, author: reason.and(author) })
+        Some(Self { incarnation, instance, reason, author, extensions })
+    }
+
+    /// The same as a version 1 server may keep it.
+    pub(super) fn for_v1(&self) -> Self {
+        Self { extensions: self.extensions.for_v1(), ..self.clone() }
+    }
+
+    /// Whether it is the same state of the same process, so that its extensions are the same too.
+    pub fn has_extensions_of(&self, other: &Self) -> bool {
+        (self.incarnation, self.instance) == (other.incarnation, other.instance)
     }
 }
 
 impl fmt::Display for EntryV2 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:x}", self.incarnation, self.instance)?;
-        let Some(reason) = self.reason else { return Ok(()) };
-        f.write_str(match reason {
-            Reason::Failed => ".f",
-            Reason::Drained => ".d",
-            Reason::Left => ".l",
-        })?;
-        self.author.as_ref().map_or(Ok(()), |author| write!(f, ".{author}"))
+        if let Some(reason) = self.reason {
+            write!(f, ".{}", reason.letter())?;
+            if let Some(author) = &self.author {
+                write!(f, ".{author}")?;
+            }
+        }
+        write!(f, "{}", self.extensions)
     }
 }
 
@@ -93,9 +131,15 @@ impl Entry {
         let digits = |number: u64| number.checked_ilog10().map_or(1, |log| log as usize + 1);
         let v2 = self.v2.as_ref().map_or(0, |v2| {
             let author = v2.author.as_ref().map_or(0, |author| author.as_str().len());
-            r#","shazbot":".ffffffff.f.""#.len() + digits(v2.incarnation) + author
+            r#","shazbot":".ffffffff.f.""#.len() + digits(v2.incarnation) + author + v2.extensions.size()
         });
         r#"{"baseUrl":"","monitor":false,"lastUpdate":},"#.len() + self.url.as_str().len() + digits(self.stamp) + v2
+    }
+
+    /// Its tags. None if they are not known: it is of version 1, or they were left out on the way.
+    pub fn tags(&self) -> Option<Tags> {
+        let extensions = &self.v2.as_ref()?.extensions;
+        (!extensions.is_left_out()).then(|| extensions.tags())
     }
 
     /// The number of its process. None for a version 1 server.
@@ -105,8 +149,12 @@ impl Entry {
 
     /// Whether it says that the server failed, rather than left or was drained.
     pub fn is_failure(&self) -> bool {
-        let reason = self.v2.as_ref().and_then(|v2| v2.reason);
-        self.state == State::Offline && !matches!(reason, Some(Reason::Left | Reason::Drained))
+        let is_own_will = self.v2.as_ref().is_some_and(|v2| match v2.reason {
+            Some(Reason::Left | Reason::Drained) => true,
+            Some(Reason::Other(_)) => v2.author.as_ref() == Some(&self.url),
+            Some(Reason::Failed) | None => false,
+        });
+        self.state == State::Offline && !is_own_will
     }
 }
 
@@ -116,17 +164,45 @@ mod tests {
 
     #[test]
     fn the_shazbot_string_of_an_entry_is_read_as_it_is_written() {
-        for text in ["1.0", "1800000000000.ffffffff", "7.a.f.http://a.b:1/", "7.a.d.http://a/", "7.a.l", "7.a.f"] {
+        for text in [
+            "1.0",
+            "1800000000000.ffffffff",
+            "7.a.f.http://a.b:1/",
+            "7.a.d.http://a/",
+            "7.a.l",
+            "7.a.f",
+            "7.a.x.http://a/",
+            "7.a>trole=api",
+            "7.a.f.http://a/>?",
+            "7.a>z>trole=api>9[1]",
+        ] {
             assert_eq!(EntryV2::parse(text).expect(text).to_string(), text);
         }
-        for text in ["", "1", "1.", ".1", "-1.1", "1.g", "1.1.f.nowhere", "99999999999999999999.1"] {
+        for text in [
+            "",
+            "1",
+            "1.",
+            ".1",
+            "-1.1",
+            "1.g",
+            "1.1.f.nowhere",
+            "99999999999999999999.1",
+            "7.a.xy",
+            "7.a.",
+            "7.a>",
+            "7.a>>t",
+            "7.a>t\"",
+            "7.a>t u",
+            "7.a>té",
+        ] {
             assert_eq!(EntryV2::parse(text), None, "{text}");
         }
     }
 
     #[test]
-    fn an_unknown_reason_is_dropped_together_with_its_author() {
-        let v2 = EntryV2::parse("7.a.x.http://a/").expect("an entry");
-        assert_eq!(EntryV2::parse(&v2.to_string()), Some(v2));
+    fn an_entry_for_version_1_servers_has_no_long_extensions() {
+        let for_v1 = |text: &str| EntryV2::parse(text).expect(text).for_v1().to_string();
+        assert_eq!(for_v1("7.a>trole=api"), "7.a>trole=api");
+        assert_eq!(for_v1(&format!("7.a>t{}", "x".repeat(100))), "7.a>?");
     }
 }

@@ -239,7 +239,7 @@ mod tests {
 
     use super::super::tests::{WALL, validator};
     use super::super::words::STAMP_UNIT;
-    use super::super::{Entry, EntryV2, Reason, State};
+    use super::super::{Entry, EntryV2, Extensions, Reason, State};
     use super::*;
 
     fn read(text: &str) -> Option<Result<Message, Error>> {
@@ -250,18 +250,24 @@ mod tests {
         "[a-z]{1,8}(/[a-z;,.!~|]{1,5})?".prop_map(|name| ServerUrl::parse(&format!("http://{name}")).expect("valid"))
     }
 
+    fn any_extensions() -> impl Strategy<Value = Option<Extensions>> {
+        let some = prop::sample::select(vec!["1.1>?", "1.1>trole=api", "1.1>x>trole=api&zone=1"]);
+        prop::option::of(some.prop_map(|text| EntryV2::parse(text).expect(text).extensions))
+    }
+
     fn any_entry() -> impl Strategy<Value = Entry> {
-        let v2 = prop::option::of((0..WALL, any::<u32>(), prop::option::of(any_url())));
+        let v2 = prop::option::of((0..WALL, any::<u32>(), prop::option::of(any_url()), any_extensions()));
         (any_url(), any::<bool>(), any::<bool>(), 0..WALL, v2).prop_map(|(url, monitor, online, stamp, v2)| Entry {
             url,
             monitor,
             state: if online { State::Online } else { State::Offline },
             stamp,
-            v2: v2.map(|(incarnation, instance, author)| EntryV2 {
+            v2: v2.map(|(incarnation, instance, author, extensions)| EntryV2 {
                 incarnation,
                 instance,
                 reason: author.as_ref().map(|_| Reason::Failed),
                 author,
+                extensions: extensions.unwrap_or_default(),
             }),
         })
     }

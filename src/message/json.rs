@@ -263,7 +263,7 @@ impl serde::Serialize for Entry {
         fields.serialize_field("monitor", &self.monitor)?;
         fields.serialize_field("lastUpdate", &self.stamp)?;
         if let Some(v2) = &self.v2 {
-            fields.serialize_field("shazbot", &v2.to_string())?;
+            fields.serialize_field("shazbot", &v2.for_v1().to_string())?;
         }
         fields.end()
     }

@@ -3,8 +3,10 @@
 
 mod entry;
 mod envelope;
+mod extensions;
 mod gossip_body;
 mod json;
+mod tags;
 mod validate;
 mod words;
 
@@ -15,8 +17,10 @@ pub use entry::{Entry, EntryV2, Reason, State};
 pub use envelope::{
     Digest, Envelope, Freshness, MAX_BUCKETS, MAX_FRESHNESS_STAMPS, ProbeTicket, add_cluster_name, is_cluster_name,
 };
+pub use extensions::Extensions;
 pub use gossip_body::GossipBody;
 pub use json::MasterList;
+pub use tags::Tags;
 pub use validate::{MAX_AHEAD, RawEntry, Skipped, Validator};
 
 /// Most entries of a message or list: twice the largest supported cluster, with as many offline servers.

@@ -22,6 +22,8 @@ const FANOUT: usize = 2;
 const RING_TRIES: u32 = 2;
 /// Updates that wait; those beyond are left to the digests.
 const MAX_WAITING: usize = 5_000;
+/// After how many intervals a server may be renewed again.
+const RENEWAL: f64 = 0.8;
 /// Servers for which the last renewal is remembered; renewals of others are not broadcast.
 const MAX_RENEWALS: usize = 1_000;
 /// Messages at once, and a second.
@@ -63,10 +65,12 @@ impl Broadcasts {
     }
 
     /// Whether a renewal of a server may be broadcast. Two processes with one base URL contradict each other for ever, so
-    /// that is done once an interval.
+    /// that is done about once an interval: a little less, because others' tags change once an interval, and do not always
+    /// take equally long.
     pub fn may_renew(&mut self, url: &ServerUrl, now: Now) -> bool {
         let last = self.renewals.get(url).copied();
-        let may = last.is_none_or(|at| now.mono >= at + self.interval) && self.renewals.len() < MAX_RENEWALS;
+        let may =
+            last.is_none_or(|at| now.mono >= at + self.interval.mul_f64(RENEWAL)) && self.renewals.len() < MAX_RENEWALS;
         if may {
             self.renewals.insert(url.clone(), now.mono);
         }

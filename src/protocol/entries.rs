@@ -5,6 +5,7 @@ use rand::RngExt;
 use super::legacy::is_others_statement;
 use super::{Change, Core, Entry, Event, MemberEvent, MemberEventKind, Message, Now, ServerUrl, State, Timer};
 use crate::membership::{Circumstances, Decision, Source, decide, effective_incarnation};
+use crate::message::{Extensions, Reason};
 
 /// Updates of so many servers are broadcast even where a repair brings them: it may have overtaken the broadcast, which the
 /// next on the ring waits for.
@@ -19,6 +20,11 @@ pub(super) struct Learned {
     // More servers were named than are remembered.
     is_full: bool,
     pub(super) to_broadcast: Vec<ServerUrl>,
+}
+
+fn tags_differ(before: Option<&(Option<Reason>, Extensions)>, after: Option<&(Option<Reason>, Extensions)>) -> bool {
+    let tags = |told: Option<&(Option<Reason>, Extensions)>| told.map(|(_, extensions)| extensions.tags());
+    tags(before) != tags(after)
 }
 
 impl Core {
@@ -140,10 +146,17 @@ impl Core {
     // entry more often than once an interval.
     pub(super) fn learn(&mut self, entry: Entry, learned: &mut Learned, now: Now) {
         let (url, is_online) = (entry.url.clone(), entry.state == State::Online);
-        let reason = |core: &Self| core.members.get(&url)?.entry.v2.as_ref()?.reason;
-        let before = reason(self);
+        let told = |core: &Self| {
+            let v2 = core.members.get(&url)?.entry.v2.as_ref()?;
+            Some((v2.reason, v2.extensions.clone()))
+        };
+        let before = told(self);
         let change = self.members.merge(entry, now);
-        let is_same_again = change == Change::Renewed && !is_online && reason(self) == before;
+        let after = told(self);
+        if change == Change::Renewed && is_online && tags_differ(before.as_ref(), after.as_ref()) {
+            self.report_member(&url, MemberEventKind::Tags, now);
+        }
+        let is_same_again = change == Change::Renewed && !is_online && after == before;
         self.learn_change(&url, change, is_same_again, learned, now);
     }
 

@@ -12,6 +12,8 @@ pub enum MemberEventKind {
     Offline,
     /// It is listed online, and does not answer us.
     Suspect,
+    /// It is listed online with other tags.
+    Tags,
 }
 
 /// A change of a member, as this server sees it.

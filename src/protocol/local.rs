@@ -9,7 +9,7 @@ use super::event::Event;
 use super::output::Output;
 use crate::clock::{HOUR, Now};
 use crate::membership::{MAX_LEAD, effective_incarnation, join, leave_lead, supersedes};
-use crate::message::{Entry, EntryV2, Reason, ServerUrl, State};
+use crate::message::{Entry, EntryV2, Extensions, Reason, ServerUrl, State, Tags};
 
 /// For how many intervals after its own refuted failure a server may hear from nobody before it doubts its base URL. A
 /// server that is listed online is probed in each interval; beside version 1 servers, which choose at random, ten
@@ -48,29 +48,62 @@ pub struct LocalMember {
     url_doubt: Option<Unheard>,
     duplicate: Option<Refuted>,
     is_contacted: bool,
+    // Tags that are set and not told yet, and when others were told last.
+    new_tags: Option<Tags>,
+    tags_told: Option<Duration>,
 }
 
 impl LocalMember {
     /// No server has said anything about this member yet.
     pub fn new(interval: Duration) -> Self {
-        Self { interval, to_refute: None, url_doubt: None, duplicate: None, is_contacted: false }
+        Self {
+            interval,
+            to_refute: None,
+            url_doubt: None,
+            duplicate: None,
+            is_contacted: false,
+            new_tags: None,
+            tags_told: None,
+        }
     }
 
     /// The first entry of a new process. Its incarnation begins at the wall clock, above what an earlier process had.
-    pub fn first_entry(url: ServerUrl, monitor: bool, now: Now, out: &mut Output) -> Entry {
-        let v2 = EntryV2 { incarnation: now.wall, instance: out.rng.random(), reason: None, author: None };
+    pub fn first_entry(url: ServerUrl, monitor: bool, tags: &Tags, now: Now, out: &mut Output) -> Entry {
+        let extensions = Extensions::with_tags(tags);
+        let v2 = EntryV2 { incarnation: now.wall, instance: out.rng.random(), reason: None, author: None, extensions };
         Entry { url, monitor, state: State::Online, stamp: now.wall, v2: Some(v2) }
     }
 
     /// Another server sent an entry about us. One that goes beyond our own is answered by the next [`Self::refresh`].
     pub fn on_entry(&mut self, own: &Entry, entry: &Entry) {
         // A version 1 peer only compares stamps: another state with a newer stamp wins there.
-        if supersedes(entry, own) || (entry.state != own.state && entry.stamp >= own.stamp) {
+        let is_altered = entry.v2.as_ref().zip(own.v2.as_ref()).is_some_and(|(theirs, ours)| {
+            let known = !theirs.extensions.is_left_out();
+            known && theirs.has_extensions_of(ours) && theirs.extensions != ours.extensions
+        });
+        if supersedes(entry, own) || is_altered || (entry.state != own.state && entry.stamp >= own.stamp) {
             self.to_refute = Some(match self.to_refute.take() {
                 Some(earlier) => join(earlier, entry.clone()),
                 None => entry.clone(),
             });
         }
+    }
+
+    /// The program has set its tags. Returns when [`Self::take_tags`] may be called.
+    pub fn set_tags(&mut self, tags: Tags, now: Now) -> Duration {
+        self.new_tags = Some(tags);
+        self.tags_told.map_or(now.mono, |told| now.mono.max(told + self.interval))
+    }
+
+    /// Our entry with the tags that were set last, if they are others.
+    pub fn take_tags(&mut self, mut own: Entry, now: Now) -> Option<Entry> {
+        let extensions = Extensions::with_tags(&self.new_tags.take()?);
+        let above = effective_incarnation(&own) + 1;
+        let v2 = own.v2.as_mut().filter(|v2| v2.extensions != extensions)?;
+        v2.extensions = extensions;
+        set_incarnation(&mut own, above);
+        self.tags_told = Some(now.mono);
+        Some(own)
     }
 
     /// Another server contacted us: it finds us at our base URL.
@@ -112,7 +145,9 @@ impl LocalMember {
             return;
         }
         // The same state with a newer stamp is what version 1 peers make of us in their master list.
-        if (theirs, claim.state) > (ours, own.state) {
+        let is_altered = (theirs, claim.state, claim.instance()) == (ours, own.state, own.instance())
+            && claim.v2.as_ref().map(|v2| &v2.extensions) != own.v2.as_ref().map(|v2| &v2.extensions);
+        if (theirs, claim.state) > (ours, own.state) || is_altered {
             out.counters.refutations += 1;
             if is_of_running_process(claim, own) {
                 self.on_duplicate(&own.url, now, out);

@@ -25,6 +25,8 @@ pub enum Timer {
     SaveState,
     /// The next removal of what has expired.
     Expire,
+    /// The next update of our own tags.
+    Tags,
     /// The next watch connection to open or to renew.
     Watch,
     /// The end of a leave, no matter who has heard of it.
@@ -33,7 +35,7 @@ pub enum Timer {
 
 impl Timer {
     // Timers that are due at the same time fire in this order.
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Round,
         Self::Silence,
         Self::Startup,
@@ -44,6 +46,7 @@ impl Timer {
         Self::Lists,
         Self::SaveState,
         Self::Expire,
+        Self::Tags,
         Self::Watch,
         Self::Leave,
     ];

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use clustershazbot::message::{Entry, EntryV2, ServerUrl, State};
+use clustershazbot::message::{Entry, EntryV2, Extensions, ServerUrl, State};
 use rand::RngExt;
 
 use super::experiment::{Experiment, Outcome};
@@ -182,7 +182,13 @@ fn tell(world: &mut World, form: Form, roles: &Roles, to: usize, invented: std::
     }
     let wall = world.clock_of(to).wall;
     let more = invented.filter_map(|number| {
-        let v2 = EntryV2 { incarnation: wall, instance: number, reason: None, author: None };
+        let v2 = EntryV2 {
+            incarnation: wall,
+            instance: number,
+            reason: None,
+            author: None,
+            extensions: Extensions::default(),
+        };
         let url = ServerUrl::parse(&format!("http://invented-{number:06}:3000/")).ok()?;
         Some(Entry { url, monitor: false, state: State::Online, stamp: wall, v2: Some(v2) })
     });

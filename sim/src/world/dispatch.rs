@@ -159,7 +159,9 @@ impl World {
 
     fn on_core_event(&mut self, server: usize, event: Event) {
         match event {
-            Event::Member(event) if event.kind != MemberEventKind::Suspect => self.on_list_change(server, &event),
+            Event::Member(event) if matches!(event.kind, MemberEventKind::Online | MemberEventKind::Offline) => {
+                self.on_list_change(server, &event)
+            }
             Event::DuplicateUrl(url) => {
                 let details = format!("server {server} takes another process for one with its base URL, {url}");
                 self.report_violation("no false duplicate base URL", details);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clustershazbot::clock::Now;
 use clustershazbot::config::Settings;
-use clustershazbot::message::{Entry, ServerUrl, State};
+use clustershazbot::message::{Entry, ServerUrl, State, Tags};
 use clustershazbot::protocol::Core;
 
 use super::event::{HttpExchange, SimEvent};
@@ -223,6 +223,7 @@ pub fn settings(server: usize, interval: Duration) -> Option<Settings> {
     Some(Settings {
         base_url: ServerUrl::parse(&format!("http://server-{server:05}:3000/")).ok()?,
         monitor: false,
+        tags: Tags::default(),
         interval,
         announce_minimum: Duration::from_secs(300),
         announce_interval: Duration::from_secs(600),

@@ -1,7 +1,7 @@
 //! Tests of the world, mostly on version 1 servers, whose policy does not change: an exchange fails after 5 s, and is
 //! retried once, 3 s later.
 
-use clustershazbot::message::{Entry, EntryV2, Message};
+use clustershazbot::message::{Entry, EntryV2, Extensions, Message};
 
 use super::invariants::{MAX_BODY, MAX_WAKES};
 use super::network::Direction;
@@ -108,7 +108,8 @@ fn violations_of_invariants_are_reported() {
     world.start(0);
     world.start(1);
     let wall = world.clock_of(1).wall;
-    let v2 = EntryV2 { incarnation: wall + 7, instance: 1, reason: None, author: None };
+    let v2 =
+        EntryV2 { incarnation: wall + 7, instance: 1, reason: None, author: None, extensions: Extensions::default() };
     let url = world.url(1).clone();
     let invented = Entry { url, monitor: false, state: State::Online, stamp: wall, v2: Some(v2) };
     world.call(0, |process, now| process.handle_gossip(now, &Message::new(vec![invented])));

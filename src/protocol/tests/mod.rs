@@ -17,6 +17,7 @@ mod member_limit;
 mod repair;
 mod saved_state;
 mod seeds;
+mod tags;
 mod verify;
 mod watch;
 
@@ -25,7 +26,7 @@ use std::collections::{BTreeSet, VecDeque};
 use super::*;
 use crate::clock::HOUR;
 use crate::membership::tests::{WALL, at, entry, url};
-use crate::message::{EntryV2, Envelope};
+use crate::message::{EntryV2, Envelope, Extensions};
 
 const OFFLINE: State = State::Offline;
 const ONLINE: State = State::Online;
@@ -34,6 +35,7 @@ fn settings(name: &str) -> Settings {
     Settings {
         base_url: url(name),
         monitor: false,
+        tags: Tags::default(),
         interval: Duration::from_secs(30),
         announce_minimum: Duration::from_secs(300),
         announce_interval: Duration::from_secs(600),
@@ -45,7 +47,13 @@ fn settings(name: &str) -> Settings {
 
 /// An offline entry with a reason and its author.
 fn offline(name: &str, stamp: u64, incarnation: u64, reason: Reason, author: &str) -> Entry {
-    let v2 = EntryV2 { incarnation, instance: 1, reason: Some(reason), author: Some(url(author)) };
+    let v2 = EntryV2 {
+        incarnation,
+        instance: 1,
+        reason: Some(reason),
+        author: Some(url(author)),
+        extensions: Extensions::default(),
+    };
     Entry { v2: Some(v2), ..entry(name, OFFLINE, stamp, None) }
 }
 

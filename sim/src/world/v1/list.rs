@@ -79,7 +79,7 @@ pub fn json_length(message: &Message) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use clustershazbot::message::{EntryV2, Reason};
+    use clustershazbot::message::{EntryV2, Extensions, Reason};
 
     use super::super::tests::{entry, url};
     use super::*;
@@ -100,7 +100,13 @@ mod tests {
 
     #[test]
     fn the_length_of_a_message_is_that_of_its_json() {
-        let v2 = EntryV2 { incarnation: 7, instance: 0xbeef, reason: Some(Reason::Failed), author: Some(url(3)) };
+        let v2 = EntryV2 {
+            incarnation: 7,
+            instance: 0xbeef,
+            reason: Some(Reason::Failed),
+            author: Some(url(3)),
+            extensions: Extensions::default(),
+        };
         let offline = Entry { v2: Some(v2), monitor: true, ..entry(2, State::Offline, 7) };
         let stamp_0 = Entry { stamp: 0, ..entry(3, State::Online, 0) };
         for entries in [vec![], vec![entry(1, State::Online, 5), offline.clone(), stamp_0, offline]] {
