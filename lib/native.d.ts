@@ -56,8 +56,12 @@ export declare class Engine {
   control(online: boolean): Failure | null
   /** A number that changes whenever the result of `list` changes. */
   listVersion(): number | Failure
-  /** All servers that the engine knows. */
-  list(): PackedLists | Failure
+  /** All servers that the engine knows, and if asked for the tags of those online. */
+  list(withTags: boolean): PackedLists | Failure
+  /** The base URLs of the suspects: those online that do not answer this server. */
+  suspects(): Array<string> | Failure
+  /** Replaces the tags of this server: keys and values in turn. */
+  setTags(pairs: Array<string>): Failure | null
   /** The body of the response to a list request: the same as `list`, as JSON. */
   listJson(includesOffline: boolean): Buffer | Failure
   /**
@@ -100,6 +104,8 @@ export interface PackedLists {
   digest: number
   online: PackedServers
   offline: PackedServers
+  /** The tags of the online servers as a JSON array, null for a server whose tags are not known. Only if asked for. */
+  tags?: string
 }
 
 /** The lists of a version 1 message: item i of each field belongs to server i. */

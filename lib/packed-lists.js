@@ -18,7 +18,7 @@ const HAS_SHAZBOT = 16;
 
 // The engine rejects any longer text: it gets enough of it to do so. A long text would block the event loop.
 const MAX_URL = 600;
-const MAX_SHAZBOT = 1_200;
+const MAX_SHAZBOT = 4_000;
 /** Entries that are converted in one turn of the event loop. */
 const ENTRIES_PER_TURN = 1_000;
 
@@ -135,4 +135,10 @@ function toObjects({ urls, shazbotFields, flags, lastUpdates }) {
   return list;
 }
 
-module.exports = { pack, toJson, toObjects, unpack };
+/**
+ * @param {UnpackedServers} servers
+ * @param {number} i
+ */
+const isMonitor = ({ flags }, i) => (Number(flags[i]) & MONITOR) !== 0;
+
+module.exports = { isMonitor, pack, toJson, toObjects, unpack };

@@ -6,7 +6,7 @@ use crate::auth::{Keyring, Mode, PeerAuth, ReplayGuard, Secret};
 use crate::clock::Now;
 use crate::membership::{Members, supersedes};
 use crate::message::tests::{WALL, validator};
-use crate::message::{Entry, Envelope, Message, ServerUrl};
+use crate::message::{Entry, Envelope, Message, OWN_VERSION, ServerUrl};
 
 /// The lines of all blocks of a kind. Fails if there are none.
 fn lines(kind: &str) -> Vec<&'static str> {
@@ -21,11 +21,16 @@ fn columns(kind: &str) -> Vec<Vec<&'static str>> {
     lines(kind).into_iter().map(|line| line.split("  ").collect()).collect()
 }
 
+/// The examples leave out the word with the version, which changes with each release.
+fn without_version(text: String) -> String {
+    text.replace(&format!(" v{OWN_VERSION}"), "")
+}
+
 /// Reads an envelope, and checks that it is written the same.
 fn read(field: &str) -> Message {
     let message = Message::from_field(field, validator()).expect(field).expect(field);
     assert_eq!(message.skipped, [], "{field}");
-    assert_eq!(message.to_field().as_deref(), Some(field));
+    assert_eq!(message.to_field().map(without_version).as_deref(), Some(field));
     message
 }
 
@@ -46,7 +51,7 @@ fn hex(buckets: &[u32]) -> String {
 fn messages_and_master_lists_are_read_and_written_as_documented() {
     for json in lines("message") {
         let message = Message::from_json(json.as_bytes(), validator()).expect(json);
-        assert_eq!(String::from_utf8(message.to_json()).as_deref(), Ok(json));
+        assert_eq!(String::from_utf8(message.to_json()).map(without_version).as_deref(), Ok(json));
     }
     for json in lines("master-list") {
         let list = Message::from_master_list(json.as_bytes(), validator()).expect(json);

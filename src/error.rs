@@ -26,6 +26,8 @@ pub enum Error {
     TooLarge(String),
     /// More gossip messages per second than any cluster needs. The number is the limit.
     Limit(u32),
+    /// The tags that the program sets are not valid. The text names the key.
+    InvalidTags(String),
     /// The engine is not started, or is shut down.
     NotStarted,
     /// The environment is invalid: one sentence for each problem.
@@ -56,6 +58,7 @@ impl Error {
             Self::InvalidMessage(_) => "SHAZBOT_INVALID_MESSAGE",
             Self::TooLarge(_) => "SHAZBOT_TOO_LARGE",
             Self::Limit(_) => "SHAZBOT_LIMIT",
+            Self::InvalidTags(_) => "SHAZBOT_INVALID_TAGS",
             Self::NotStarted => "SHAZBOT_NOT_STARTED",
             Self::InvalidConfig(_) => "SHAZBOT_INVALID_CONFIG",
             Self::NoResources { .. } => "SHAZBOT_NO_RESOURCES",
@@ -75,6 +78,7 @@ impl Error {
             | Self::InvalidMessage(_)
             | Self::TooLarge(_)
             | Self::Limit(_)
+            | Self::InvalidTags(_)
             | Self::NotStarted
             | Self::InvalidConfig(_) => None,
         }
@@ -85,7 +89,7 @@ impl Error {
         match self {
             Self::Unauthorized(_) | Self::Unsigned => 401,
             Self::Misdirected(_) | Self::WrongCluster(_) => 421,
-            Self::InvalidMessage(_) => 400,
+            Self::InvalidMessage(_) | Self::InvalidTags(_) => 400,
             Self::TooLarge(_) => 413,
             Self::Limit(_) => 429,
             Self::NotStarted | Self::NoResources { .. } => 503,
@@ -105,6 +109,7 @@ impl fmt::Display for Error {
             Self::WrongCluster(why) => write!(f, "{WRONG_CLUSTER}{why}"),
             Self::InvalidMessage(why) | Self::TooLarge(why) => f.write_str(why),
             Self::Limit(most) => write!(f, "{BUSY}: this server handles at most {most} of this kind per second"),
+            Self::InvalidTags(why) => write!(f, "Invalid tags: {why}"),
             Self::NotStarted => f.write_str("Clustershazbot engine not started"),
             Self::InvalidConfig(problems) => match problems.as_slice() {
                 [one] => f.write_str(one),

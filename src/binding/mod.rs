@@ -21,7 +21,8 @@ use url::Url;
 use crate::config::{Config, Environment};
 use crate::engine::{Done, Engine, Inbound, Report, reason_against_list};
 use crate::error::Error;
-use crate::message::State;
+use crate::message::{State, Tags};
+use crate::protocol::Core;
 
 use packed::{PackedAnswer, PackedLists, PackedMessage, number, unpack};
 use status::PackedStatus;
@@ -238,11 +239,27 @@ impl NodeEngine {
         either(self.with(|engine| Ok(engine.version()? as f64)))
     }
 
-    /// All servers that the engine knows.
+    /// All servers that the engine knows, and if asked for the tags of those online.
     #[napi]
-    pub fn list(&self) -> Either<PackedLists, Failure> {
+    pub fn list(&self, with_tags: bool) -> Either<PackedLists, Failure> {
         // JavaScript values are created after the lock is released: that takes longer than the lock may be held.
-        either(self.with(|engine| engine.entries(|digest, entries| PackedLists::of(digest, entries))))
+        either(self.with(|engine| engine.entries(|digest, entries| PackedLists::of(digest, entries, with_tags))))
+    }
+
+    /// The base URLs of the suspects: those online that do not answer this server.
+    #[napi]
+    pub fn suspects(&self) -> Either<Vec<String>, Failure> {
+        let urls = |core: &Core| core.suspects().map(|url| url.as_str().to_owned()).collect();
+        either(self.with(|engine| engine.look(|core, _| urls(core))))
+    }
+
+    /// Replaces the tags of this server: keys and values in turn.
+    #[napi]
+    pub fn set_tags(&self, pairs: Vec<String>) -> Option<Failure> {
+        let mut texts = pairs.into_iter();
+        let pairs = std::iter::from_fn(|| Some((texts.next()?, texts.next()?)));
+        let tags = Tags::new(pairs).map_err(Error::InvalidTags);
+        failure(self.with(|engine| engine.set_tags(tags?)))
     }
 
     /// The body of the response to a list request: the same as `list`, as JSON.

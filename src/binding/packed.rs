@@ -56,6 +56,8 @@ pub struct PackedLists {
     pub digest: f64,
     pub online: PackedServers,
     pub offline: PackedServers,
+    /// The tags of the online servers as a JSON array, null for a server whose tags are not known. Only if asked for.
+    pub tags: Option<String>,
 }
 
 /// A list of servers: item i of each field belongs to server i. Strings come as a JSON array, because V8 serialises strings
@@ -80,10 +82,11 @@ impl PackedAnswer {
 }
 
 impl PackedLists {
-    pub fn of(digest: u64, entries: &mut dyn Iterator<Item = &Entry>) -> Self {
+    pub fn of(digest: u64, entries: &mut dyn Iterator<Item = &Entry>, with_tags: bool) -> Self {
         let [online, offline] = by_state(entries);
+        let tags = with_tags.then(|| json(online.iter().map(|entry| entry.tags())));
         let [online, offline] = [PackedServers::of(&online, false), PackedServers::of(&offline, false)];
-        Self { digest: number(digest), online, offline }
+        Self { digest: number(digest), online, offline, tags }
     }
 }
 

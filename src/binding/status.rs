@@ -12,10 +12,10 @@ use crate::clock::Now;
 use crate::engine::{DURATION_BOUNDS, Engine, ExchangeTotals};
 use crate::error::Error;
 use crate::membership::Member;
-use crate::message::{Entry, Reason, ServerUrl, State};
+use crate::message::{Entry, OWN_VERSION, Reason, ServerUrl, State, Tags};
 use crate::protocol::{Core, ListStatus, MemberEvent, MemberEventKind};
 
-/// Member events: `[[kind, URL, whether it is a monitor, last update, reason, author, at, known after], …]`.
+/// Member events: `[[kind, URL, whether it is a monitor, last update, reason, author, at, known after, tags], …]`.
 pub fn events(events: &[MemberEvent]) -> String {
     let mut json = JsonArray::default();
     json.list(|json| {
@@ -30,6 +30,7 @@ pub fn events(events: &[MemberEvent]) -> String {
                 entry(json, &event.entry);
                 json.number(event.at);
                 json.number(event.known_after);
+                json.tags(event.entry.tags().as_ref());
             });
         }
     });
@@ -97,6 +98,10 @@ struct MemberStatus<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     heard: Option<u64>,
     failures: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tags: Option<Tags>,
 }
 
 impl<'a> MemberStatus<'a> {
@@ -123,6 +128,8 @@ impl<'a> MemberStatus<'a> {
             answered: member.last_answered().map(wall),
             heard: member.last_heard().map(wall),
             failures: member.failures(),
+            version: if entry.url == *core.members().local_url() { Some(OWN_VERSION) } else { member.version() },
+            tags: entry.tags(),
         }
     }
 }
@@ -238,6 +245,12 @@ impl JsonArray {
     fn text(&mut self, text: Option<&str>) {
         self.next();
         self.0.push_str(&json(text));
+    }
+
+    fn tags(&mut self, tags: Option<&Tags>) {
+        self.next();
+        // Serialising strings to memory cannot fail.
+        self.0.push_str(&serde_json::to_string(&tags).unwrap_or_default());
     }
 
     fn next(&mut self) {

@@ -47,7 +47,7 @@ use ring::rand::SecureRandom;
 use crate::clock::{self, Clock, Now};
 use crate::config::{Config, Settings};
 use crate::error::Error;
-use crate::message::Entry;
+use crate::message::{Entry, Tags};
 use crate::protocol::{Core, MemberEvent};
 
 pub use http::reason_against_list;
@@ -99,6 +99,11 @@ impl Engine {
     pub fn heartbeat(&self) {
         // A failed engine needs no heartbeat.
         let _ = self.shared.core.with(Core::handle_heartbeat);
+    }
+
+    /// Replaces the tags of this server.
+    pub fn set_tags(&self, tags: Tags) -> Result<(), Error> {
+        self.shared.core.with(|core, now| core.handle_tags(now, tags))
     }
 
     /// Whether the engine has not failed.

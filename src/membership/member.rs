@@ -31,6 +31,8 @@ pub struct Member {
     contested_until: u64,
     /// Whether any process of it has ever answered us.
     pub(super) is_reached: bool,
+    // The version of this package that it runs, by its last message.
+    version: Option<Box<str>>,
     // Exchanges with it that failed since it last answered.
     pub(super) failures: u32,
 }
@@ -47,6 +49,7 @@ impl Member {
             offline_since: ms(now.mono),
             contested_until: 0,
             is_reached: false,
+            version: None,
             failures: 0,
         }
     }
@@ -137,6 +140,18 @@ impl Member {
     /// When it last spoke to us, asked or unasked, as monotonic time.
     pub fn last_heard(&self) -> Option<Duration> {
         self.last_heard.map(|at| Duration::from_millis(at.get()))
+    }
+
+    /// It has told us the version that it runs.
+    pub(super) fn set_version(&mut self, version: Option<&str>) {
+        if self.version.as_deref() != version {
+            self.version = version.map(Into::into);
+        }
+    }
+
+    /// The version of this package that it runs, if it has told us.
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref()
     }
 
     /// How many exchanges with it failed in a row.

@@ -277,6 +277,13 @@ impl Members {
         }
     }
 
+    /// Notes the version of this package that a server has told us.
+    pub fn set_version(&mut self, url: &ServerUrl, version: Option<&str>) {
+        if let Some(member) = self.map.get_mut(&url.key()) {
+            member.set_version(version);
+        }
+    }
+
     /// Notes that a server was called offline, and is not.
     pub fn contest(&mut self, url: &ServerUrl, now: Now) {
         if let Some(member) = self.map.get_mut(&url.key()) {

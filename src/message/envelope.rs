@@ -17,6 +17,7 @@
 //! | `r<token>><url>` | the answer to a request with this token: the sender reached this server |
 //! | `f<token>><url>` | the other answer: the sender did not reach this server |
 //! | `c<name>` | the sender's cluster |
+//! | `v<version>` | the version of this package that the sender runs, for people only |
 //! | `t<time>` | what the clock of the server that answers says, see `auth/replay.rs` |
 //! | `n<time>` | the same; it has not handled the signed request, which is late or repeated |
 //! | `h<mac>` | the signature of everything before it, see `auth/signature.rs` |
@@ -37,6 +38,10 @@ pub const MAX_BUCKETS: usize = 1_024;
 const MAX_PROBES: usize = 4;
 /// The first word of the field.
 const PROTOCOL: &str = "2";
+/// The version of this package, which is told in each message.
+pub const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
+/// Most characters of a version.
+const MAX_VERSION: usize = 32;
 
 /// What a protocol 2 message carries in addition to entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,6 +68,8 @@ pub struct Envelope {
     pub probe_failures: Vec<ProbeTicket>,
     /// The name of the sender's cluster. Only read here: the engine adds it with [`add_cluster_name`].
     pub cluster: Option<String>,
+    /// The version of this package that the sender runs. Only read here: what is written is [`OWN_VERSION`].
+    pub version: Option<Box<str>>,
 }
 
 /// A hash over all that a server lists, equal on two servers exactly if their lists are.
@@ -87,6 +94,12 @@ pub struct Freshness {
 pub fn is_cluster_name(name: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     (1..=64).contains(&name.len()) && name.chars().all(fits)
+}
+
+// A version that a later one spells otherwise is not shown; the message counts all the same.
+fn is_version(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '-');
+    (1..=MAX_VERSION).contains(&text.len()) && text.chars().all(fits)
 }
 
 /// Adds the word with the name of the sender's cluster to the field of a message.
@@ -142,6 +155,7 @@ impl Message {
         envelope.probe_requests.iter().for_each(|ticket| write(&mut text, format_args!(" q{ticket}")));
         envelope.probe_successes.iter().for_each(|ticket| write(&mut text, format_args!(" r{ticket}")));
         envelope.probe_failures.iter().for_each(|ticket| write(&mut text, format_args!(" f{ticket}")));
+        write(&mut text, format_args!(" v{OWN_VERSION}"));
         Some(text)
     }
 
@@ -199,6 +213,10 @@ impl Reader<'_> {
             'c' => {
                 envelope.cluster = Some(value.into());
                 is_cluster_name(value)
+            }
+            'v' => {
+                envelope.version = is_version(value).then(|| value.into());
+                true
             }
             _ => true,
         };
@@ -289,6 +307,22 @@ mod tests {
         assert!(cluster("2 c").is_err() && cluster("2 ca/b").is_err());
     }
 
+    #[test]
+    fn each_message_tells_the_version_of_its_sender() {
+        let version = |text: &str| read(text).expect("protocol 2").expect("valid").envelope.and_then(|it| it.version);
+        let field = Message::new_v2(entry("http://a/"), [], Envelope::default()).to_field().expect("a field");
+        assert_eq!(version(&field).as_deref(), Some(env!("CARGO_PKG_VERSION")));
+        assert_eq!(version("2 v3.0.0-rc.1+build-7").as_deref(), Some("3.0.0-rc.1+build-7"));
+        for ignored in ["2", "2 v", "2 v<b>", &format!("2 v{}", "1".repeat(MAX_VERSION + 1))] {
+            assert_eq!(version(ignored), None, "{ignored}");
+        }
+    }
+
+    fn entry(url: &str) -> Entry {
+        let url = ServerUrl::parse(url).expect("valid");
+        Entry { url, monitor: false, state: State::Online, stamp: WALL, v2: None }
+    }
+
     fn any_envelope() -> impl Strategy<Value = Envelope> {
         let stamp = prop::option::weighted(0.9, (WALL - 30_000_000..WALL).prop_map(|stamp| stamp & !(STAMP_UNIT - 1)));
         let stamps = (0usize..40_000, prop::collection::vec(stamp, 0..MAX_FRESHNESS_STAMPS));
@@ -310,6 +344,7 @@ mod tests {
                 requested_buckets: requested,
                 has_more: flag,
                 cluster: None,
+                version: Some(OWN_VERSION.into()),
                 suspects_receiver: !flag,
                 probe_requests: requests,
                 probe_successes: successes,
@@ -330,7 +365,7 @@ mod tests {
         }
 
         #[test]
-        fn no_input_causes_a_panic(text in "2( [sedabwmuqrf][ -~]{0,40}){0,8}|\\PC{0,60}") {
+        fn no_input_causes_a_panic(text in "2( [sedabwmuqrfv][ -~]{0,40}){0,8}|\\PC{0,60}") {
             let _ = read(&text);
         }
     }

@@ -15,7 +15,8 @@ use crate::error::Error;
 pub use crate::server_url::{ServerUrl, stable_hash};
 pub use entry::{Entry, EntryV2, Reason, State};
 pub use envelope::{
-    Digest, Envelope, Freshness, MAX_BUCKETS, MAX_FRESHNESS_STAMPS, ProbeTicket, add_cluster_name, is_cluster_name,
+    Digest, Envelope, Freshness, MAX_BUCKETS, MAX_FRESHNESS_STAMPS, OWN_VERSION, ProbeTicket, add_cluster_name,
+    is_cluster_name,
 };
 pub use extensions::Extensions;
 pub use gossip_body::GossipBody;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use url::form_urlencoded;
 
 /// Most keys.
@@ -12,7 +13,7 @@ pub const MAX_BYTES: usize = 512;
 const MAX_KEY: usize = 32;
 
 /// Tags by their keys. All are valid.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Tags(BTreeMap<String, String>);
 
 impl Tags {
@@ -35,8 +36,13 @@ impl Tags {
         Ok(Self(tags))
     }
 
-    /// Reads `key=value,key=value`. Spaces around keys and values do not count.
+    /// Reads `key=value,key=value`, where spaces around keys and values do not count, or a JSON object of strings.
     pub fn parse(text: &str) -> Result<Self, String> {
+        if text.trim_start().starts_with('{') {
+            let pairs: BTreeMap<String, String> = serde_json::from_str(text)
+                .map_err(|error| format!("it is not a JSON object whose values are strings: {error}"))?;
+            return Self::new(pairs);
+        }
         let pairs = text.split(',').map(str::trim).filter(|pair| !pair.is_empty());
         let pair = |pair: &str| {
             let (key, value) = pair.split_once('=').ok_or_else(|| format!("{pair:?} is not key=value"))?;
@@ -102,6 +108,9 @@ mod tests {
         let expected = [("empty", ""), ("role", "api"), ("version", "1.4.2"), ("zone", "eu-1a")];
         assert_eq!(tags.iter().collect::<Vec<_>>(), expected);
         assert!(Tags::parse("").expect("none").is_empty());
+        let json = Tags::parse(r#"{"role": "api, web", "zone": "eu-1a"}"#).expect("valid");
+        assert_eq!(json.iter().collect::<Vec<_>>(), [("role", "api, web"), ("zone", "eu-1a")]);
+        assert!(Tags::parse(r#"{"role": 1}"#).is_err());
     }
 
     #[test]

@@ -161,6 +161,11 @@ impl FailureDetector {
         self.suspicions.contains_key(url)
     }
 
+    /// The servers that are suspected.
+    pub fn suspects(&self) -> impl Iterator<Item = &ServerUrl> {
+        self.suspicions.keys()
+    }
+
     /// When the next step of a suspicion ends.
     pub fn next_deadline(&self) -> Option<Duration> {
         self.suspicions.values().map(|suspicion| suspicion.deadline).min()

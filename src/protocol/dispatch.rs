@@ -27,6 +27,7 @@ impl Core {
         if let Some(sender) = sender.as_ref().filter(|sender| says_online(sender, message)) {
             self.members.on_message(sender, now);
             self.contest_if_offline(sender, now);
+            self.note_version(sender, message);
         }
         self.refresh_local(now);
         self.local.on_contact();
@@ -71,6 +72,11 @@ impl Core {
         let (entries, answer) = self.repair.answer(envelope, &mut self.members, now, &mut self.out);
         others.extend(entries);
         Message::new_v2(self.own().clone(), others, answer)
+    }
+
+    fn note_version(&mut self, sender: &ServerUrl, message: &Message) {
+        let version = message.envelope.as_ref().and_then(|envelope| envelope.version.as_deref());
+        self.members.set_version(sender, version);
     }
 
     // What we hold of a server, or what is reported of it.
@@ -130,6 +136,7 @@ impl Core {
             self.out.timers.set_earlier(Timer::Watch, now.mono);
         }
         self.members.on_response(to, own.map(|own| own.stamp), now);
+        self.note_version(to, response);
         let is_unreadable = response.envelope.as_ref().is_some_and(|envelope| envelope.sender.is_none());
         if own.is_some() || response.ahead > 0 && is_unreadable {
             self.clock_check.on_answer(to, own.map(|own| own.stamp), now, &mut self.out);

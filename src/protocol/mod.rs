@@ -149,6 +149,11 @@ impl Core {
         self.detector.is_suspect(url)
     }
 
+    /// All such servers.
+    pub fn suspects(&self) -> impl Iterator<Item = &ServerUrl> {
+        self.detector.suspects()
+    }
+
     /// What has happened, and how often.
     pub fn counters(&self) -> &Counters {
         &self.out.counters
