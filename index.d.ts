@@ -82,6 +82,7 @@ export interface ShazbotError extends Error {
     | 'SHAZBOT_INVALID_MESSAGE'
     | 'SHAZBOT_TOO_LARGE'
     | 'SHAZBOT_LIMIT'
+    | 'SHAZBOT_INVALID_TAGS'
     | 'SHAZBOT_NOT_STARTED'
     | 'SHAZBOT_INVALID_CONFIG'
     | 'SHAZBOT_NO_RESOURCES'
@@ -160,6 +161,46 @@ export declare function shazbotControlRequest(authorizationHeader: string, messa
 export declare function shazbotGetServerList(includeOffline?: boolean): ServerList;
 
 /**
+ * What a server says of itself, such as its role, zone and version: at most 16 keys of `a-z`, `0-9`, `_`, `.` and `-`, each 1
+ * to 32 characters, with values of printable text; at most 512 bytes together.
+ */
+export type Tags = Readonly<Record<string, string>>;
+
+/** A server that is online, as {@link shazbotServers} returns it. */
+export interface ShazbotServer extends GossipServer {
+  /** Its tags. Empty for a server that has none, and for servers of version 1. The object is frozen. */
+  tags: Tags;
+  /** Whether it is this server. */
+  self: boolean;
+  /** Whether it does not answer this server, which has asked others to try it. */
+  suspect: boolean;
+}
+
+/**
+ * Which servers are meant: those whose tags have these values, `{ role: 'api', zone: ['eu-1a', 'eu-1b'] }` (one value of each
+ * array), or those for which a function returns true. A server without a tag does not match a condition on it.
+ */
+export type Where = Readonly<Record<string, string | readonly string[]>> | ((server: ShazbotServer) => boolean);
+
+/**
+ * Returns the servers that are online, including this one unless it is drained, with their tags. The objects are copies, apart
+ * from `tags`. Cheap enough to be called for each request: with 1 000 servers it takes about 0.1 ms.
+ *
+ * Throws `SHAZBOT_NOT_STARTED` if the engine is not running, and a `TypeError` if `where` is malformed.
+ * @param where default: all of them
+ */
+export declare function shazbotServers(where?: Where): ShazbotServer[];
+
+/**
+ * Replaces the tags of this server; those of `SHAZBOT_TAGS` are what it starts with. The others are told at once, but at most
+ * once in a gossip interval: of several calls within it the last counts. The own lists show the tags when the others are told.
+ *
+ * Throws `SHAZBOT_INVALID_TAGS` if a key or a value is not allowed, or there are too many; the message names the key, and the
+ * tags stay as they were. Throws `SHAZBOT_NOT_STARTED` if the engine is not running.
+ */
+export declare function shazbotSetTags(tags: Tags): void;
+
+/**
  * Why a server is offline: it `left` (was shut down), was `drained`, or `failed` (the others cannot reach it). Missing if that
  * is not known: servers of version 1 do not report it.
  */
@@ -170,9 +211,9 @@ export interface MemberEvent {
   /**
    * `online`, `offline`: the server is now listed so, and was not before. `suspect`: it does not answer this server, which
    * asks others to try it; it is still listed online. `offline` follows if nobody reaches it. If somebody does, no event
-   * follows; {@link shazbotStatus} shows which servers are suspect now.
+   * follows; {@link shazbotStatus} shows which servers are suspect now. `tags`: a server that is online has other tags.
    */
-  type: 'online' | 'offline' | 'suspect';
+  type: 'online' | 'offline' | 'suspect' | 'tags';
   baseUrl: string;
   monitor: boolean;
   /**
@@ -184,6 +225,8 @@ export interface MemberEvent {
   reason?: OfflineReason;
   /** Base URL of the server that declared it `failed`. */
   by?: string;
+  /** The tags of the server. Missing if it has none, or if they are not known. */
+  tags?: Tags;
   /** When this server learned of the change: ms since the epoch, by its own clock. */
   at: number;
   /**
@@ -196,7 +239,10 @@ export interface MemberEvent {
 /** A listener for {@link shazbotEvents}. It runs on the event loop; the event is frozen. */
 export type MemberListener = (event: Readonly<MemberEvent>) => void;
 
-/** The names of the events. `change` is emitted after each `online` and each `offline`, with the same event. */
+/**
+ * The names of the events. `change` is emitted after each `online` and each `offline`, with the same event: after what changes
+ * the lists of {@link shazbotGetServerList}, as before there were tags.
+ */
 export type MemberEventName = MemberEvent['type'] | 'change';
 
 /** A Node `EventEmitter`, declared here so that programs do not need `@types/node`. */
@@ -227,12 +273,12 @@ export interface ShazbotEvents {
 }
 
 /**
- * Emits an event when a server comes online, goes offline or is suspected, in the order in which this server learns of it.
+ * Emits an event when a server comes online, goes offline, is suspected or changes its tags, in the order in which this server learns of it.
  * Listeners stay registered when the engine is shut down and started again. An exception in a listener becomes an uncaught
  * exception of the process; the other events are still emitted.
  *
- * The same events are published to the channels `clustershazbot:member:online`, `clustershazbot:member:offline` and
- * `clustershazbot:member:suspect` of `node:diagnostics_channel`.
+ * The same events are published to the channels `clustershazbot:member:online`, `clustershazbot:member:offline`,
+ * `clustershazbot:member:suspect` and `clustershazbot:member:tags` of `node:diagnostics_channel`.
  */
 export declare const shazbotEvents: ShazbotEvents;
 
@@ -259,6 +305,10 @@ export interface MemberStatus extends GossipServer {
   heard?: number;
   /** Failed exchanges with it since it last answered. */
   failures: number;
+  /** Version of this package that it runs. Missing if it has not told this server, which a message of it does. */
+  version?: string;
+  /** Its tags. Missing if they are not known: those of servers of version 1, for example. */
+  tags?: Tags;
 }
 
 /** One of the master lists. Times are ms since the epoch, by the clock of this server. */

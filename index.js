@@ -11,8 +11,9 @@ const { resetInboundCounters } = require('./lib/inbound-counters.js');
 const { forgetListResponses } = require('./lib/list-response.js');
 const { reportHandler } = require('./lib/logging.js');
 const { control, gossip, list } = require('./lib/requests.js');
-const { forgetLists, serverList } = require('./lib/server-lists.js');
+const { forgetLists, serverList, servers } = require('./lib/server-lists.js');
 const { rememberStart, status } = require('./lib/status.js');
+const { setTags, withTags } = require('./lib/tags.js');
 
 /** The start since the last shutdown. @type {Promise<void> | undefined} */
 let starting;
@@ -45,7 +46,7 @@ const shazbotStart = () => {
 async function start(environment, shutdown) {
   // No `await` without a shutdown: requests that come right after the call are answered then.
   if (shutdown) await shutdown;
-  const started = engine.start(environment, reportHandler(emitPending));
+  const started = engine.start(withTags(environment), reportHandler(emitPending));
   if (!('code' in started)) {
     startHeartbeat(engine);
     rememberStart();
@@ -106,6 +107,12 @@ const shazbotGetServerList = (includeOffline = false) => serverList(includeOffli
 /** @type {import('./index.js').shazbotStatus} */
 const shazbotStatus = () => status();
 
+/** @type {import('./index.js').shazbotServers} */
+const shazbotServers = (where) => servers(where);
+
+/** @type {import('./index.js').shazbotSetTags} */
+const shazbotSetTags = (tags) => setTags(tags);
+
 registerHappy();
 
 // Node finds the names for `import { … }` only if each has a literal line of its own. The interfaces are exported as values
@@ -118,6 +125,8 @@ module.exports.shazbotListRequest = shazbotListRequest;
 module.exports.shazbotControlRequest = shazbotControlRequest;
 module.exports.shazbotGetServerList = shazbotGetServerList;
 module.exports.shazbotStatus = shazbotStatus;
+module.exports.shazbotServers = shazbotServers;
+module.exports.shazbotSetTags = shazbotSetTags;
 module.exports.shazbotEvents = shazbotEvents;
 module.exports.GossipServer = Object;
 module.exports.ServerList = Object;

@@ -35,7 +35,7 @@ diagnostics.subscribe('clustershazbot:log', (value) => {
   tell({ event: 'log', value, at: Date.now() });
 });
 // Version 1 has no events.
-for (const type of /** @type {const} */ (['online', 'offline', 'suspect'])) {
+for (const type of /** @type {const} */ (['online', 'offline', 'suspect', 'tags'])) {
   engine.shazbotEvents?.on(type, (value) => tell({ event: 'member', value }));
 }
 // Nobody else ends this process when its parent is gone.

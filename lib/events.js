@@ -18,6 +18,7 @@ const channels = {
   online: channel('clustershazbot:member:online'),
   offline: channel('clustershazbot:member:offline'),
   suspect: channel('clustershazbot:member:suspect'),
+  tags: channel('clustershazbot:member:tags'),
 };
 
 const emitter = new EventEmitter();
@@ -47,7 +48,7 @@ function emit(event) {
   if (recent.length > MAX_RECENT) recent.shift();
   if (channels[event.type].hasSubscribers) channels[event.type].publish(event);
   callListeners(event.type, event);
-  if (event.type !== 'suspect') callListeners('change', event);
+  if (event.type === 'online' || event.type === 'offline') callListeners('change', event);
 }
 
 /**
@@ -84,10 +85,11 @@ function recentEvents() {
  * @param {any[]} row
  * @returns {Readonly<MemberEvent>}
  */
-function decodeEvent([type, baseUrl, monitor, lastUpdate, reason, author, at, knownAfter]) {
+function decodeEvent([type, baseUrl, monitor, lastUpdate, reason, author, at, knownAfter, tags]) {
   // A server that left or was drained is its own author.
   const offline = { ...(reason && { reason }), ...(author && author !== baseUrl && { by: author }) };
-  return Object.freeze({ type, baseUrl, monitor: monitor === 1, lastUpdate, ...offline, at, knownAfter });
+  const told = tags && (type === 'tags' || Object.keys(tags).length > 0) && { tags: Object.freeze(tags) };
+  return Object.freeze({ type, baseUrl, monitor: monitor === 1, lastUpdate, ...offline, ...told, at, knownAfter });
 }
 
 module.exports = { emitPending, recentEvents, shazbotEvents: Object.assign(emitter, { snapshot }) };

@@ -16,7 +16,7 @@ function checkEnvironment(env) {
   let result;
   try {
     // Loaded here because the other commands work without the binary; here a missing one is a finding.
-    result = require('../../binary.js').Engine.check(env);
+    result = require('../../binary.js').Engine.check(require('../../tags.js').withTags(env));
   } catch (error) {
     return [{ what: 'binary', is: 'wrong', says: /** @type {Error} */ (error).message }];
   }

@@ -126,7 +126,7 @@ function fullParts(server, messages, count) {
 function listParts(server, messages, count) {
   const { engine, list, request, serverList } = server;
   /** @type {any} */
-  const listed = engine.list();
+  const listed = engine.list(false);
   const [online, offline] = [listed.online.lastUpdates, listed.offline.lastUpdates];
   return {
     'stamps, native': { count, run: () => engine.refreshLastUpdates(listed.digest, online, offline) },
