@@ -24,6 +24,7 @@ const { root, runToEnd } = require('./support/programs.js');
 const { startStore } = require('./support/store.js');
 const { until } = require('../harness/until.js');
 const { rowsOfStatus } = require('../lib/cli/member-table.js');
+const { tagOptions } = require('../lib/cli/tag-options.js');
 
 const BIN = path.join(root, 'bin', 'clustershazbot.js');
 const noTerminal = spawnSync('script', ['--version']).error && process.env.SHAZBOT_TEST_ALL !== '1';
@@ -137,6 +138,8 @@ describe('the command line', () => {
       ['check', '--min-online', ''],
       ['list', '--url', 'http://user:secret@127.0.0.1/'],
       ['list', '--url', 'x'],
+      ['list', '--where', 'role'],
+      ['check', '--where', 'role=api'],
     ]) {
       const { code, stderr } = await run(args);
       assert.equal(code, 2, `${args}: ${stderr}`);
@@ -323,6 +326,57 @@ describe('the command line', () => {
     await until(() => /"error":".*connection refused/.test(output()), { what: 'watch reports the error' });
   });
 
+  test('list, status and watch show only the servers that --where names, and the tags that --tags names', async (t) => {
+    const peer = await startFakePeer(t);
+    const member = (/** @type {string} */ name, /** @type {object} */ tags) => ({
+      baseUrl: `http://${name}/`,
+      monitor: false,
+      state: 'online',
+      protocol: 2,
+      lastUpdate: 1,
+      ...tags,
+    });
+    const members = [
+      member('a', { tags: { role: 'api', zone: 'eu-1a' } }),
+      member('b', { tags: { role: 'api', zone: 'eu-1b\x1b[2J' } }),
+      { ...member('c', { tags: { role: 'api', zone: 'eu-1c' } }), state: 'offline', since: 1 },
+      member('d', { tags: { role: 'web', zone: 'eu-1a' } }),
+      member('e', {}),
+      member('f', { tags: null }),
+    ];
+    peer.answer = () => ({ body: { members, masterLists: [], exchanges: { out: {} } } });
+    const ask = (/** @type {string[]} */ ...args) => run([...args, '--url', peer.baseUrl]);
+    const servers = (/** @type {string} */ text) =>
+      [...text.matchAll(/http:\/\/(.)\/(?: +|$)/gm)].map((it) => it[1]).join('');
+    const { stdout } = await ask('list', '--where', 'role=api', '--tags', 'zone,note');
+    assert.match(stdout, /^STATE +AGE +SERVER +zone +note$/m);
+    assert.equal(servers(stdout), 'abc');
+    assert.match(stdout, /a\/ +eu-1a$/m);
+    assert.ok(stdout.includes('eu-1b?[2J') && !stdout.includes('\x1b'));
+    assert.equal(servers((await ask('list', '--where', 'zone=eu-1a,zone=eu-1c')).stdout), 'adc');
+    assert.equal(servers((await ask('list', '--where', 'role=api', '--where', 'zone=eu-1a')).stdout), 'a');
+    const json = JSON.parse((await ask('list', '--json', '--where', 'zone=eu-1c')).stdout);
+    assert.deepEqual(json, {
+      online: [],
+      offline: [{ baseUrl: 'http://c/', monitor: false, lastUpdate: 1, tags: { role: 'api', zone: 'eu-1c' } }],
+    });
+    assert.match((await ask('status', '--tags', 'role')).stdout, /d\/ +2 +web$/m);
+    const { output } = start(t, process.execPath, [
+      BIN,
+      'watch',
+      '--where',
+      'role=web',
+      '--tags',
+      'zone',
+      '--url',
+      peer.baseUrl,
+    ]);
+    await until(() => output().includes('http://d/ zone=eu-1a'), { what: 'watch shows the server with its tag' });
+    /** @type {any} */ (members[3]).tags.zone = 'eu-1b';
+    await until(() => output().includes('http://d/ zone=eu-1b'), { what: 'watch shows the new tag' });
+    assert.ok(!output().includes('http://a/'));
+  });
+
   test('the age of an offline server is the time since it went offline', () => {
     const member = {
       baseUrl: 'http://a/',
@@ -333,6 +387,6 @@ describe('the command line', () => {
       protocol: 2,
     };
     const status = { at: 60_000, baseUrl: '', members: [member] };
-    assert.equal(rowsOfStatus(/** @type {any} */ (status))[0]?.age, '60 s');
+    assert.equal(rowsOfStatus(/** @type {any} */ (status), tagOptions({}))[0]?.age, '60 s');
   });
 });

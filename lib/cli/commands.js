@@ -8,10 +8,12 @@ const { print, printError, printJson } = require('./output.js');
 const { callRoute } = require('./server-routes.js');
 const { formatDuration } = require('./terminal.js');
 
-/** @typedef {{ server: import('./server-options.js').Server, json: boolean, colour: boolean, minOnline: number }} Context */
+/** @typedef {{ server: import('./server-options.js').Server, json: boolean, colour: boolean, minOnline: number, tags: import('./tag-options.js').TagOptions }} Context */
 
 /** @param {Context} context */
-async function list({ server, json, colour }) {
+async function list({ server, json, colour, tags }) {
+  // The list route does not have tags.
+  if (tags.isUsed) return listWithTags({ server, json, colour, tags });
   const lists = await callRoute(server, 'list');
   if (json) {
     printJson(lists);
@@ -25,14 +27,37 @@ async function list({ server, json, colour }) {
   return 0;
 }
 
-/** @param {Context} context */
-async function status({ server, json, colour }) {
+/** @param {Omit<Context, 'minOnline'>} context */
+async function listWithTags({ server, json, colour, tags }) {
   /** @type {import('../../index.js').ShazbotStatus} */
-  const answer = await callRoute(server, 'status');
+  const status = await callRoute(server, 'status');
+  const members = status.members.filter(tags.matches);
+  if (json) {
+    const pick = (/** @type {typeof members[0]} */ { baseUrl, monitor, lastUpdate, tags: own = {} }) => ({
+      baseUrl,
+      monitor,
+      lastUpdate,
+      tags: own,
+    });
+    const of = (/** @type {boolean} */ isOffline) =>
+      members.filter(({ state }) => (state === 'offline') === isOffline).map(pick);
+    printJson({ online: of(false), offline: of(true) });
+  } else {
+    const rows = rowsOfStatus({ ...status, members }, tags).map((row) => ({ ...row, why: '', protocol: '' }));
+    print(memberTable(rows, { colour, tags: tags.shown }).join('\n'));
+  }
+  return 0;
+}
+
+/** @param {Context} context */
+async function status({ server, json, colour, tags }) {
+  /** @type {import('../../index.js').ShazbotStatus} */
+  const whole = await callRoute(server, 'status');
+  const answer = { ...whole, members: whole.members.filter(tags.matches) };
   if (json) printJson(answer);
   else {
     const summary = statusSummary(answer).map(printable);
-    print([...summary, '', ...memberTable(rowsOfStatus(answer), { colour })].join('\n'));
+    print([...summary, '', ...memberTable(rowsOfStatus(answer, tags), { colour, tags: tags.shown })].join('\n'));
   }
   return 0;
 }

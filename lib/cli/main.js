@@ -9,6 +9,7 @@ const { commands } = require('./commands.js');
 const { doctor } = require('./doctor/doctor.js');
 const { addSecretsOf, printError, printJson } = require('./output.js');
 const { serverOptions } = require('./server-options.js');
+const { tagOptions } = require('./tag-options.js');
 const { hasColour } = require('./terminal.js');
 const { watch } = require('./watch.js');
 
@@ -28,6 +29,9 @@ Shows the servers of a cluster, drains a server and finds configuration errors.
   --url URL           the server to ask; default: SHAZBOT_BASE_URL
   --secret-file FILE  file with the control secret; default: SHAZBOT_CONTROL_SECRET_FILE, then SHAZBOT_CONTROL_SECRET
   --timeout SECONDS   for each answer; default 5
+  --where KEY=VALUE   for list, status and watch: only servers with this tag (needs the ready-made routes). Several conditions
+                      with commas between; a server matches one of the values of a key that is given twice
+  --tags KEYS         for the same: shows these tags, with commas between
   --json              print JSON
   --min-online N      for check: how many servers must be listed online; default 1. A drained server is healthy
   --help, --version
@@ -36,6 +40,7 @@ NO_COLOR turns colours off, FORCE_COLOR turns them on; without either they are o
 Exit code: 0 success; 1 failure, or a negative answer of check or doctor; 2 wrong usage.
 
   npx clustershazbot list --url http://app-1.internal:3000/
+  npx clustershazbot watch --where role=api --tags zone,version
   SHAZBOT_CONTROL_SECRET_FILE=/run/secrets/control npx clustershazbot offline
   node node_modules/clustershazbot/bin/clustershazbot.js check --min-online 2     # HEALTHCHECK of a container
 `;
@@ -45,6 +50,8 @@ const options = /** @type {const} */ ({
   'secret-file': { type: 'string' },
   timeout: { type: 'string' },
   'min-online': { type: 'string' },
+  where: { type: 'string', multiple: true },
+  tags: { type: 'string', multiple: true },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean' },
@@ -100,8 +107,12 @@ async function runCommand(name, extra, values) {
   const command = name === 'watch' ? watch : Object.hasOwn(commands, name) && commands[name];
   if (!command) throw new CommandError(`Unknown command "${name}"; --help lists the commands`, 2);
   if (!/^\d+$/.test(minOnline)) throw new CommandError('--min-online must be a whole number', 2);
+  const tags = tagOptions(values);
+  if (tags.isUsed && !['list', 'status', 'watch'].includes(name)) {
+    throw new CommandError('--where and --tags are for list, status and watch', 2);
+  }
   const server = serverOptions(values, process.env);
-  return command({ server, json, colour, minOnline: Number(minOnline) });
+  return command({ server, json, colour, minOnline: Number(minOnline), tags });
 }
 
 /**

@@ -21,7 +21,8 @@ const CLEAR_BELOW = '\x1b[J';
 
 /** @typedef {import('./server-options.js').Server} Server */
 /** @typedef {import('./member-table.js').Row} Row */
-/** @typedef {{ baseUrl: string, state: string }} Change */
+/** @typedef {import('./tag-options.js').TagOptions} TagOptions */
+/** @typedef {{ baseUrl: string, state: string, tags: string[] }} Change */
 
 /**
  * @typedef {object} Display
@@ -32,13 +33,13 @@ const CLEAR_BELOW = '\x1b[J';
 
 /**
  * Shows the servers until it is interrupted; rejects if the first request fails.
- * @param {{ server: Server, json: boolean, colour: boolean }} context
+ * @param {{ server: Server, json: boolean, colour: boolean, tags: TagOptions }} context
  * @returns {Promise<number>}
  */
-async function watch({ server, json, colour }) {
-  const readRows = memberReader(server);
-  /** @type {Map<string, string>} */
-  let states = new Map();
+async function watch({ server, json, colour, tags }) {
+  const readRows = memberReader(server, tags);
+  /** @type {Map<string, Row>} */
+  let before = new Map();
   /** @type {Display | undefined} */
   let display;
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
@@ -48,10 +49,11 @@ async function watch({ server, json, colour }) {
     for (;;) {
       try {
         const rows = await readRows();
-        display ??= process.stdout.isTTY && !json ? screenDisplay(server, colour) : lineDisplay(server, json);
-        const next = new Map(rows.map(({ baseUrl, state }) => [baseUrl, state]));
-        display.update(rows, changesBetween(states, next));
-        states = next;
+        const isScreen = process.stdout.isTTY && !json;
+        display ??= isScreen ? screenDisplay(server, colour, tags) : lineDisplay(server, json, tags);
+        const next = new Map(rows.map((row) => [row.baseUrl, row]));
+        display.update(rows, changesBetween(before, next));
+        before = next;
       } catch (error) {
         if (!display || !(error instanceof CommandError)) throw error;
         display.fail(printable(error.message));
@@ -63,16 +65,21 @@ async function watch({ server, json, colour }) {
   }
 }
 
-/** @param {Server} server */
-function memberReader(server) {
+/**
+ * @param {Server} server
+ * @param {TagOptions} tags
+ */
+function memberReader(server, tags) {
   let hasStatus = true;
   return async () => {
     if (hasStatus) {
       try {
-        return rowsOfStatus(await callRoute(server, 'status'));
+        /** @type {import('../../index.js').ShazbotStatus} */
+        const status = await callRoute(server, 'status');
+        return rowsOfStatus({ ...status, members: status.members.filter(tags.matches) }, tags);
       } catch (error) {
-        if (!(error instanceof CommandError) || error.kind !== 'no status') throw error;
-        // Servers whose routes are written by hand have only the list.
+        if (!(error instanceof CommandError) || error.kind !== 'no status' || tags.isUsed) throw error;
+        // Servers whose routes are written by hand have only the list, without tags.
         hasStatus = false;
       }
     }
@@ -81,25 +88,30 @@ function memberReader(server) {
 }
 
 /**
- * @param {Map<string, string>} before base URL to state
- * @param {Map<string, string>} after
+ * @param {Map<string, Row>} before by base URL
+ * @param {Map<string, Row>} after
  * @returns {Change[]}
  */
 function changesBetween(before, after) {
   const forgotten = [...before.keys()].filter((baseUrl) => !after.has(baseUrl));
-  const changed = [...after].filter(([baseUrl, state]) => before.get(baseUrl) !== state);
+  const isChanged = (/** @type {Row} */ { baseUrl, state, tags }) => {
+    const old = before.get(baseUrl);
+    return old?.state !== state || old.tags.some((value, i) => value !== tags[i]);
+  };
+  const changed = [...after.values()].filter(isChanged);
   return [
-    ...forgotten.map((baseUrl) => ({ baseUrl, state: 'forgotten' })),
-    ...changed.map(([baseUrl, state]) => ({ baseUrl, state })),
+    ...forgotten.map((baseUrl) => ({ baseUrl, state: 'forgotten', tags: [] })),
+    ...changed.map(({ baseUrl, state, tags }) => ({ baseUrl, state, tags })),
   ];
 }
 
 /**
  * @param {Server} server
  * @param {boolean} json
+ * @param {TagOptions} options
  * @returns {Display}
  */
-function lineDisplay({ base }, json) {
+function lineDisplay({ base }, json, { shown }) {
   let lastProblem = '';
   const printChange = (/** @type {object} */ value) => printJson({ at: new Date().toISOString(), ...value }, 0);
   const setProblem = (/** @type {string} */ problem) => {
@@ -110,9 +122,13 @@ function lineDisplay({ base }, json) {
   };
   return {
     update(_, changes) {
-      for (const { baseUrl, state } of changes) {
-        if (json) printChange({ server: baseUrl, state });
-        else print(`${new Date().toISOString()} ${state.padEnd(8)} ${printable(baseUrl)}`);
+      for (const { baseUrl, state, tags } of changes) {
+        const pairs = shown.map((key, i) => /** @type {const} */ ([key, tags[i] ?? ''])).filter(([, value]) => value);
+        if (json) printChange({ server: baseUrl, state, ...(shown.length > 0 && { tags: Object.fromEntries(pairs) }) });
+        else {
+          const text = pairs.map(([key, value]) => ` ${printable(key)}=${value}`).join('');
+          print(`${new Date().toISOString()} ${state.padEnd(8)} ${printable(baseUrl)}${text}`);
+        }
       }
       setProblem('');
     },
@@ -124,9 +140,10 @@ function lineDisplay({ base }, json) {
 /**
  * @param {Server} server
  * @param {boolean} colour
+ * @param {TagOptions} options
  * @returns {Display}
  */
-function screenDisplay({ base }, colour) {
+function screenDisplay({ base }, colour, { shown }) {
   const { stdout } = process;
   /** @type {Map<string, number>} When each server last changed. */
   const changedAt = new Map();
@@ -144,7 +161,8 @@ function screenDisplay({ base }, colour) {
       for (const [baseUrl, at] of changedAt) if (now - at >= MARK_MS) changedAt.delete(baseUrl);
       const online = rows.filter(({ state }) => state === 'online' || state === 'suspect').length;
       const title = `${online} of ${rows.length} online, as seen by ${base}. Ctrl-C to quit.`;
-      const table = memberTable(rows, { colour, width: columns() - 1, changed: new Set(changedAt.keys()) });
+      const changed = new Set(changedAt.keys());
+      const table = memberTable(rows, { colour, width: columns() - 1, changed, tags: shown });
       draw(title, firstLines(table));
     },
     fail: (problem) => draw(problem, []),
