@@ -22,7 +22,7 @@ fn columns(kind: &str) -> Vec<Vec<&'static str>> {
 }
 
 /// The examples leave out the word with the version, which changes with each release.
-fn without_version(text: String) -> String {
+fn without_version(text: &str) -> String {
     text.replace(&format!(" v{OWN_VERSION}"), "")
 }
 
@@ -30,7 +30,7 @@ fn without_version(text: String) -> String {
 fn read(field: &str) -> Message {
     let message = Message::from_field(field, validator()).expect(field).expect(field);
     assert_eq!(message.skipped, [], "{field}");
-    assert_eq!(message.to_field().map(without_version).as_deref(), Some(field));
+    assert_eq!(message.to_field().as_deref().map(without_version).as_deref(), Some(field));
     message
 }
 
@@ -51,7 +51,7 @@ fn hex(buckets: &[u32]) -> String {
 fn messages_and_master_lists_are_read_and_written_as_documented() {
     for json in lines("message") {
         let message = Message::from_json(json.as_bytes(), validator()).expect(json);
-        assert_eq!(String::from_utf8(message.to_json()).map(without_version).as_deref(), Ok(json));
+        assert_eq!(without_version(&String::from_utf8(message.to_json()).expect(json)), json);
     }
     for json in lines("master-list") {
         let list = Message::from_master_list(json.as_bytes(), validator()).expect(json);

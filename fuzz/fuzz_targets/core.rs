@@ -9,6 +9,7 @@
 //! | `t<ms>`, `s<ms>` | time passes while the event loop turns (`t`) or is blocked (`s`) |
 //! | `w<ms>` | the wall clock is set |
 //! | `c0`, `c1`, `x` | the server is drained, goes online, leaves |
+//! | `g…` | the program sets these tags, if they are valid |
 
 #![no_main]
 
@@ -117,6 +118,11 @@ impl Server {
             "w" => self.now.wall = number % (1 << 53),
             "c" => self.call(|core, now| core.handle_control(now, number != 0)),
             "x" => self.call(Core::handle_leave),
+            "g" => {
+                if let Ok(tags) = Tags::parse(rest) {
+                    self.call(|core, now| core.handle_tags(now, tags));
+                }
+            }
             _ => {}
         }
     }
@@ -174,6 +180,7 @@ impl Server {
                     self.requests.push_back((id, self.now.mono + timeout));
                 }
                 Action::SyncList { id, .. } => self.lists.push_back(id),
+                Action::OpenWatch { .. } | Action::CloseWatch { .. } => {}
                 Action::SaveState(state) => assert!(state.entries.len() <= 1_000),
             }
         }

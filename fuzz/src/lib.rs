@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use clustershazbot::message::{Entry, Freshness, Message, ServerUrl, Validator, add_cluster_name};
+use clustershazbot::message::{Entry, Freshness, Message, OWN_VERSION, ServerUrl, Validator, add_cluster_name};
 use clustershazbot::origins::Origins;
 
 /// The wall clock of the server under test.
@@ -100,6 +100,9 @@ fn expected(mut message: Message) -> Message {
     // Entries that the validator left out are not written.
     message.skipped.clear();
     message.ahead = 0;
+    if let Some(envelope) = &mut message.envelope {
+        envelope.version = Some(OWN_VERSION.into());
+    }
     match &mut message.envelope {
         // Stamps that are too old are not written.
         Some(envelope) if envelope.freshness.stamps.iter().all(Option::is_none) => {
