@@ -37,12 +37,16 @@ function runPromtool(args, input = '') {
   });
 }
 
-/** Registers the metrics of the engine that was loaded last in a new registry. */
-function newRegistry() {
+/**
+ * Registers the metrics of the engine that was loaded last in a new registry.
+ *
+ * @param {string[]} [tags]
+ */
+function newRegistry(tags) {
   /** @type {typeof import('../lib/prometheus.js')} */
   const { shazbotMetrics } = require('clustershazbot/prometheus');
   const register = new Registry();
-  shazbotMetrics({ register });
+  shazbotMetrics({ register, tags });
   return register;
 }
 
@@ -60,7 +64,7 @@ function parseSamples(text) {
 describe('the metrics', () => {
   test("have names, types and help texts that pass Prometheus' linter", { skip }, async (t) => {
     await startEngine(t);
-    const register = newRegistry();
+    const register = newRegistry(['version']);
     assert.equal(await runPromtool(['check', 'metrics'], await register.metrics()), '');
     // Shows that the linter does report mistakes.
     assert.match(await runPromtool(['check', 'metrics'], '# TYPE a_total gauge\na_total 1\n'), /a_total/);
@@ -102,9 +106,29 @@ describe('the metrics', () => {
     assert.deepEqual(warnings, []);
   });
 
+  test('count the servers online by the tags that the program names, and by no others', async (t) => {
+    const tags = 'version=1.4.2,note=not asked for';
+    const { shazbotGossipRequest } = await startEngine(t, { SHAZBOT_TAGS: tags });
+    const register = newRegistry(['version', 'zone']);
+    const now = Date.now();
+    const online = Array.from({ length: 120 }, (_, n) => ({
+      ...entry(`http://10.0.0.${n + 1}/`),
+      shazbot: `${now}.1>tversion=1.4.2&zone=${n}`,
+    }));
+    await shazbotGossipRequest(SECRET, message(online));
+    const samples = Object.entries(parseSamples(await register.metrics())).filter(([name]) => name.includes('tagged'));
+    const found = Object.fromEntries(samples);
+    const value = (/** @type {string} */ labels) => found[`clustershazbot_tagged_servers{${labels}}`];
+    assert.equal(value('tag="version",value="1.4.2"'), 121);
+    assert.equal(value('tag="zone",value=""'), 1, 'this server has no zone');
+    assert.equal(value('tag="zone",value="other"'), 21, 'the number of time series is limited');
+    assert.equal(samples.length, 102);
+    assert.ok(!(await newRegistry().metrics()).includes('tagged'));
+  });
+
   test('consist of clustershazbot_up 0 before the start', async () => {
     freshEngine();
-    assert.deepEqual(parseSamples(await newRegistry().metrics()), { clustershazbot_up: 0 });
+    assert.deepEqual(parseSamples(await newRegistry(['version']).metrics()), { clustershazbot_up: 0 });
   });
 
   test("go into prom-client's default registry, and cannot be registered twice in a registry", async (t) => {
@@ -149,7 +173,7 @@ describe('the Grafana dashboard', () => {
 
   test('queries every metric of the package, and no other', async (t) => {
     await startEngine(t);
-    const text = await newRegistry().metrics();
+    const text = await newRegistry(['version', 'zone']).metrics();
     const exported = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => String(name));
     const names = queries.flatMap((query) => query.match(/clustershazbot_\w+/g) ?? []);
     const queried = names.map((name) => name.replace(/_bucket$/, ''));

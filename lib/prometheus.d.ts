@@ -6,6 +6,10 @@ import type { OpenMetricsContentType, Registry } from 'prom-client';
  *
  * Before the engine is started, `clustershazbot_up` is 0 and the other metrics have no values.
  * @param options `register`: the registry; by default prom-client's global one. Pass it if several copies of prom-client are
- * installed.
+ * installed. `tags`: keys of tags, for example `['version', 'zone']`; adds the metric `clustershazbot_tagged_servers`, which counts
+ * the servers online by the value of each of them. Name only tags with few values.
  */
-export declare function shazbotMetrics(options?: { register?: Registry | Registry<OpenMetricsContentType> }): void;
+export declare function shazbotMetrics(options?: {
+  register?: Registry | Registry<OpenMetricsContentType>;
+  tags?: readonly string[];
+}): void;

@@ -4,12 +4,16 @@
 
 const client = require('prom-client');
 const { counters } = require('./counters.js');
+const { servers } = require('./server-lists.js');
+
+/** Most values of a tag that have a time series of their own; the rest are counted together, as `other`. */
+const MAX_TAG_VALUES = 100;
 
 /** @typedef {ReturnType<typeof counters>} Counters */
 /** @typedef {{ value: number, labels: Record<string, string | number>, metricName?: string }} Sample */
 
 /** @type {import('./prometheus.d.ts').shazbotMetrics} */
-function shazbotMetrics({ register = client.register } = {}) {
+function shazbotMetrics({ register = client.register, tags = [] } = {}) {
   /** @type {Counters | undefined} */
   let cached;
   const read = () => {
@@ -22,7 +26,7 @@ function shazbotMetrics({ register = client.register } = {}) {
     }
     return cached;
   };
-  for (const { samples, ...metric } of METRICS) {
+  for (const { samples, ...metric } of tags.length > 0 ? [...METRICS, taggedServers(tags)] : METRICS) {
     const registered = {
       ...metric,
       aggregator: 'sum',
@@ -76,7 +80,39 @@ const byMasterList = (value) => (now) =>
     return found === undefined ? [] : [{ value: found, labels: { list: name } }];
   });
 
-/** @type {{ name: string, help: string, type: 'gauge' | 'counter' | 'histogram', samples: (now: Counters) => Sample[] }[]} */
+/** @typedef {{ name: string, help: string, type: 'gauge' | 'counter' | 'histogram', samples: (now: Counters) => Sample[] }} Metric */
+
+/**
+ * @param {readonly string[]} keys of tags
+ * @returns {Metric}
+ */
+const taggedServers = (keys) => ({
+  name: 'clustershazbot_tagged_servers',
+  help: 'Servers online, including this one, by the value of each tag that the program has named. Without the tag: an empty value.',
+  type: 'gauge',
+  samples: () => {
+    const online = servers();
+    return keys.flatMap((tag) => countByValue(online, tag));
+  },
+});
+
+/**
+ * @param {import('../index.js').ShazbotServer[]} online
+ * @param {string} tag
+ * @returns {Sample[]}
+ */
+function countByValue(online, tag) {
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  for (const { tags } of online) {
+    const given = tags[tag] ?? '';
+    const value = counts.has(given) || counts.size < MAX_TAG_VALUES ? given : 'other';
+    counts.set(value, (counts.get(value) ?? 0) + 1);
+  }
+  return [...counts].map(([value, count]) => ({ value: count, labels: { tag, value } }));
+}
+
+/** @type {Metric[]} */
 const METRICS = [
   {
     name: UP,
