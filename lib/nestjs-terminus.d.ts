@@ -1,4 +1,5 @@
 import type { HealthIndicatorResult } from '@nestjs/terminus';
+import type { Where } from '../index.js';
 
 /**
  * A health indicator for `@nestjs/terminus`: add it to the providers of the module that has the health check, and call it
@@ -9,7 +10,7 @@ export declare class ShazbotHealthIndicator {
    * Reports `up` while the engine runs and this server lists at least `minOnline` servers online. This server counts too,
    * unless it is drained.
    * @param key the name of the result in the response
-   * @param options `minOnline` defaults to 1
+   * @param options `minOnline` defaults to 1; with `where` only the servers that match it count, for example `{ role: 'db' }`
    */
-  isHealthy<Key extends string>(key: Key, options?: { minOnline?: number }): HealthIndicatorResult<Key>;
+  isHealthy<Key extends string>(key: Key, options?: { minOnline?: number; where?: Where }): HealthIndicatorResult<Key>;
 }

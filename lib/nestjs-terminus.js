@@ -5,6 +5,7 @@
 const { Inject, Injectable } = require('@nestjs/common');
 const { HealthIndicatorService } = require('@nestjs/terminus');
 const { counters } = require('./counters.js');
+const { servers } = require('./server-lists.js');
 
 class ShazbotHealthIndicator {
   /** @param {import('@nestjs/terminus').HealthIndicatorService} service */
@@ -15,20 +16,24 @@ class ShazbotHealthIndicator {
   /**
    * @template {string} Key
    * @param {Key} key
-   * @param {{ minOnline?: number }} [options]
+   * @param {{ minOnline?: number, where?: import('../index.js').Where }} [options]
    */
-  isHealthy(key, { minOnline = 1 } = {}) {
+  isHealthy(key, { minOnline = 1, where } = {}) {
     const indicator = this.service.check(key);
     try {
-      const { members } = counters();
-      // A suspect is still listed online.
-      const online = members.online + members.suspect;
+      const online = where ? servers(where).length : countOnline();
       if (online >= minOnline) return indicator.up({ online });
       return indicator.down({ online, message: `Servers online: ${online}, required: at least ${minOnline}` });
     } catch (error) {
       return indicator.down(/** @type {Error} */ (error).message);
     }
   }
+}
+
+function countOnline() {
+  const { members } = counters();
+  // A suspect is still listed online.
+  return members.online + members.suspect;
 }
 
 Injectable()(ShazbotHealthIndicator);

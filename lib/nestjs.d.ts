@@ -4,7 +4,7 @@ import type {
   DynamicModule,
   OnApplicationBootstrap,
 } from '@nestjs/common';
-import type { ServerList, ShazbotEvents, ShazbotStatus } from '../index.js';
+import type { ServerList, ShazbotEvents, ShazbotServer, ShazbotStatus, Tags, Where } from '../index.js';
 
 export interface ShazbotModuleOptions {
   /**
@@ -12,6 +12,11 @@ export interface ShazbotModuleOptions {
    * asks its user for the control secret.
    */
   page?: boolean | undefined;
+  /**
+   * Tags of this server, in addition to those of `SHAZBOT_TAGS`; the same key replaces theirs. The start of the application fails
+   * if they are not valid.
+   */
+  tags?: Tags | undefined;
 }
 
 /** Given together with {@link ShazbotModuleOptions}. */
@@ -46,10 +51,14 @@ export declare class ShazbotModule {
  * has started.
  */
 export declare class ShazbotService implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  /** Emits `online`, `offline`, `suspect` and `change` events about servers. The same object as `shazbotEvents`. */
+  /** Emits `online`, `offline`, `suspect`, `tags` and `change` events about servers. The same object as `shazbotEvents`. */
   readonly events: ShazbotEvents;
   /** Returns the servers that this server knows now, as copies; with `includeOffline` those that are offline too. */
   list(includeOffline?: boolean): ServerList;
+  /** Returns the servers that are online, with their tags; with `where` those that match it. The same as `shazbotServers`. */
+  servers(where?: Where): ShazbotServer[];
+  /** Replaces the tags of this server. The same as `shazbotSetTags`. */
+  setTags(tags: Tags): void;
   /** Returns the state of this server and of all servers that it knows. */
   status(): ShazbotStatus;
   /** Lists this server offline, until {@link undrain} or the next start. It goes on answering requests and gossiping. */

@@ -17,12 +17,21 @@ const {
 } = require('@nestjs/common');
 const { HttpAdapterHost } = require('@nestjs/core');
 const { clearTimeout, setTimeout } = require('node:timers');
-const { shazbotEvents, shazbotGetServerList, shazbotShutDown, shazbotStart, shazbotStatus } = require('../index.js');
+const {
+  shazbotEvents,
+  shazbotGetServerList,
+  shazbotServers,
+  shazbotSetTags,
+  shazbotShutDown,
+  shazbotStart,
+  shazbotStatus,
+} = require('../index.js');
 const { engine } = require('./engine.js');
 const { unwrap } = require('./errors.js');
 const { MOUNT, endsWithPath } = require('./paths.js');
 const { PATHS, handleRequest } = require('./routes.js');
 const { send } = require('./send.js');
+const { addStartTags } = require('./tags.js');
 
 /** The application waits at most this long for the first gossip round before it listens: other servers ask it already. */
 const MAX_START_DELAY_MS = 1_000;
@@ -36,14 +45,28 @@ const HOOKS_CHECK_DELAY_MS = 1_000;
 const running = new Set();
 
 class ShazbotService {
-  /** @param {Host} host */
-  constructor(host) {
+  /**
+   * @param {Host} host
+   * @param {Options} options
+   */
+  constructor(host, options) {
     this.host = host;
+    this.options = options;
     this.events = shazbotEvents;
   }
 
   list(includeOffline = false) {
     return shazbotGetServerList(includeOffline);
+  }
+
+  /** @param {import('../index.js').Where} [where] */
+  servers(where) {
+    return shazbotServers(where);
+  }
+
+  /** @param {import('../index.js').Tags} tags */
+  setTags(tags) {
+    shazbotSetTags(tags);
   }
 
   status() {
@@ -61,6 +84,7 @@ class ShazbotService {
   async onApplicationBootstrap() {
     // A program without HTTP, such as a command, cannot answer: others would list it, or the server it belongs to, as failed.
     if (!this.host.httpAdapter) return;
+    if (this.options?.tags) addStartTags(this.options.tags);
     running.add(this);
     this.host.listen$.subscribe(() => setTimeout(warnWithoutHooks, HOOKS_CHECK_DELAY_MS).unref());
     await new Promise((resolve, reject) => {
@@ -141,6 +165,7 @@ class ShazbotModule extends ConfigurableModuleClass {
 // because JavaScript has no type metadata.
 Injectable()(ShazbotService);
 Inject(HttpAdapterHost)(ShazbotService, undefined, 0);
+Inject(MODULE_OPTIONS_TOKEN)(ShazbotService, undefined, 1);
 // Other servers ask without an API version.
 Controller({ path: MOUNT, version: VERSION_NEUTRAL })(ShazbotController);
 Inject(MODULE_OPTIONS_TOKEN)(ShazbotController, undefined, 0);

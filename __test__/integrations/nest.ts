@@ -34,13 +34,15 @@ class AppController implements OnApplicationShutdown {
 
   @Get('peers')
   peers() {
-    return this.cluster.list().online.map(({ baseUrl }) => baseUrl);
+    return this.cluster.servers({ role: 'nest' }).map(({ baseUrl }) => baseUrl);
   }
 
   @Get('health')
   @HealthCheck()
   check() {
-    return this.health.check([async () => this.indicator.isHealthy('cluster', { minOnline: 2 })]);
+    return this.health.check([
+      async () => this.indicator.isHealthy('cluster', { minOnline: 2, where: { role: 'nest' } }),
+    ]);
   }
 
   @Post('drain')
@@ -76,8 +78,8 @@ class Guard {
   imports: [
     TerminusModule,
     PAGE === 'yes'
-      ? ShazbotModule.forRoot({ isGlobal: true })
-      : ShazbotModule.forRootAsync({ inject: [], useFactory: async () => ({ page: false }) }),
+      ? ShazbotModule.forRoot({ isGlobal: true, tags: { role: 'nest' } })
+      : ShazbotModule.forRootAsync({ inject: [], useFactory: async () => ({ page: false, tags: { role: 'nest' } }) }),
   ],
   controllers: [AppController],
   providers: [ShazbotHealthIndicator],
