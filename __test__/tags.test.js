@@ -10,8 +10,9 @@ const { describe, test } = require('node:test');
 
 const { CONTROL_SECRET, SECRET, agree, fileList, startServer, startServers } = require('../harness/cluster.js');
 const { freshEngine, startEngine } = require('../harness/engine.js');
+const { startFakePeer } = require('../harness/fake-peer.js');
 const { folder } = require('../harness/folder.js');
-const { message } = require('../harness/gossip.js');
+const { gossip, listedEntry, message } = require('../harness/gossip.js');
 const { request } = require('../harness/http.js');
 const { root, runToEnd } = require('./support/programs.js');
 const { startStore } = require('./support/store.js');
@@ -73,7 +74,10 @@ describe('the tags of one engine', () => {
     shazbotEvents.on('tags', subscriber);
     // Emits that the own server is online.
     shazbotEvents.snapshot();
-    shazbotEvents.on('change', () => assert.fail('the lists have not changed'));
+    let changes = 0;
+    shazbotEvents.on('change', () => {
+      changes += 1;
+    });
     shazbotSetTags({ note: 'a, b = c>d"', role: 'api' });
     const tags = { note: 'a, b = c>d"', role: 'api' };
     await until(() => shazbotServers()[0]?.tags.role === 'api', { what: 'the tags are listed' });
@@ -83,6 +87,7 @@ describe('the tags of one engine', () => {
     assert.deepEqual(seen, [tags, tags]);
     const event = shazbotStatus().recent.at(-1);
     assert.deepEqual([event?.type, event?.baseUrl, event?.tags], ['tags', baseUrl, tags]);
+    assert.equal(changes, 0, 'the lists have not changed');
   });
 
   test('that are not allowed are an error that names the key, and change nothing', async (t) => {
@@ -266,3 +271,105 @@ describe('the tags of servers in a cluster', { concurrency: 3 }, () => {
     assert.deepEqual(await tagsOf(two, peer), {}, 'version 1 has none');
   });
 });
+
+describe('a server of an invented version 3', () => {
+  /** Words and extensions that no version has. */
+  const WORDS = 'zebra Z{"a":1} k9a3f01c7>http://c:3000/ v3.0.0-rc.1+build.7';
+  const EXTENSIONS = '>9[1]>trole=later>Zebra=1';
+
+  /**
+   * Starts a peer that speaks as version 3, and answers only `friend`.
+   *
+   * @param {import('node:test').TestContext} t
+   * @param {Server} friend
+   */
+  async function startLater(t, friend) {
+    const peer = await startFakePeer(t);
+    const later = {
+      baseUrl: peer.baseUrl,
+      incarnation: Date.now(),
+      state: 'o',
+      reason: '',
+      shazbot: () => `${later.incarnation}.7${later.reason}${EXTENSIONS}`,
+      field: () => `2 s${later.state}${Date.now()}>${peer.baseUrl}>${later.shazbot()} ${WORDS}`,
+      message: () => ({ message: 'gossip', online: [], offline: [], room: { for: 'more' }, shazbot: later.field() }),
+      tell: () => gossip(friend.baseUrl, later.message()),
+    };
+    peer.answer = ({ body }) =>
+      String(body?.shazbot).includes(`>${friend.baseUrl}>`) ? { body: later.message() } : 'reset';
+    return later;
+  }
+
+  /** @param {Server} server */
+  const statusOf = (server, /** @type {string} */ about) =>
+    server.order('call', 'shazbotStatus').then((it) => it.members.find((/** @type {any} */ m) => m.baseUrl === about));
+
+  /**
+   * @param {Server} server
+   * @param {string} about
+   * @param {'online' | 'offline'} state
+   * @param {string} shazbot
+   */
+  const untilListed = (server, about, state, shazbot) =>
+    until(async () => (await listedEntry(server.baseUrl, about))[state]?.shazbot === shazbot, {
+      timeout: 20_000,
+      what: `${server.baseUrl} has ${shazbot}`,
+    });
+
+  test('is understood as far as possible, and all that is not is passed on unchanged', async (t) => {
+    const servers = await startServers(t, 2, { env: fileList().env });
+    const [one, two] = /** @type {[Server, Server]} */ (servers);
+    await agree(servers, { online: servers });
+    const later = await startLater(t, one);
+    assert.equal((await later.tell()).status, 200);
+    await untilListed(two, later.baseUrl, 'online', later.shazbot());
+    const [seen, heard] = await Promise.all(servers.map((server) => statusOf(server, later.baseUrl)));
+    assert.deepEqual([seen.version, seen.tags, seen.protocol], ['3.0.0-rc.1+build.7', { role: 'later' }, 2]);
+    assert.deepEqual([heard.version, heard.tags], [undefined, { role: 'later' }]);
+
+    // It goes offline for a reason that is not known yet.
+    Object.assign(later, { state: 'x', reason: `.m.${later.baseUrl}`, incarnation: later.incarnation + 1 });
+    assert.equal((await later.tell()).status, 200);
+    await untilListed(two, later.baseUrl, 'offline', later.shazbot());
+    const offline = await statusOf(two, later.baseUrl);
+    assert.deepEqual([offline.state, offline.reason, offline.by], ['offline', undefined, undefined]);
+    // Both hold the same, so an idle exchange compares equal.
+    const digests = await Promise.all(servers.map((server) => digestOf(server)));
+    assert.ok(digests[0]);
+    assert.equal(digests[0], digests[1]);
+  });
+
+  test('is passed on unchanged by a version 1 peer', async (t) => {
+    const store = await startStore(t);
+    const one = await startServer(t, { env: store.env });
+    await until(() => store.servers().length === 1, { what: 'the server is in the master list' });
+    const old = await startServer(t, { env: store.env, engine: 'v1' });
+    await agree([one, old], { online: [one, old] });
+    const later = await startLater(t, one);
+    await later.tell();
+    const sees = async () => (await listedEntry(old.baseUrl, later.baseUrl)).online?.shazbot === later.shazbot();
+    await until(sees, { timeout: 20_000, what: 'the version 1 peer has the entry' });
+    // The new server can only ask the version 1 peer.
+    one.signal('SIGSTOP');
+    try {
+      store.list = { online: [(await listedEntry(old.baseUrl, old.baseUrl)).online] };
+      store.faults.PUT = '500';
+      const env = { ...store.env, SHAZBOT_GOSSIP_INTERVAL: '3600' };
+      const joiner = await startServer(t, { env, wait: false });
+      await untilListed(joiner, later.baseUrl, 'online', later.shazbot());
+    } finally {
+      one.signal('SIGCONT');
+    }
+  });
+});
+
+/**
+ * The digest that a server sends, as it answers a probe of a server that lists nobody else.
+ *
+ * @param {Server} server
+ */
+async function digestOf({ baseUrl }) {
+  const field = `2 so${Date.now()}>http://127.0.0.1:9/>${Date.now()}.1 d0.${Date.now() - 21 * 3_600_000}`;
+  const { json } = await gossip(baseUrl, { message: 'gossip', online: [], offline: [], shazbot: field });
+  return /(?<= d)[0-9a-f]+/.exec(json.shazbot)?.[0];
+}
