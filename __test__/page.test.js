@@ -193,6 +193,63 @@ describe('the page', { skip }, () => {
     t.diagnostic(`an update of 1 000 rows takes ${Number(took).toFixed(1)} ms`);
   });
 
+  test('groups 1 000 servers of 5 versions in 3 zones by a tag, with a column for each tag', async (t) => {
+    const status = statusOf(1_000, Date.now());
+    const of = (/** @type {string} */ key, /** @type {string} */ value) =>
+      status.members.filter(({ tags }) => tags?.[key] === value);
+    const online = (/** @type {ReturnType<typeof of>} */ members) =>
+      members.filter(({ state }) => state !== 'offline').length;
+    const page = await open(t, await startFakeServer(t, () => status));
+    await logIn(page);
+    const groups = page.locator('#groups button');
+    await groups.first().waitFor();
+    assert.equal(await groups.count(), 5, 'a rollout shows without a choice');
+    const oldest = of('version', '1.3.9');
+    await page.getByRole('button', { name: `1.3.9 ${online(oldest)} of ${oldest.length} online` }).click();
+    const rows = page.locator('#rows tr');
+    await until(async () => (await rows.count()) === Math.min(200, oldest.length), { what: 'one version is shown' });
+    const heads = await page.locator('#heads th').allTextContents();
+    assert.deepEqual(heads.slice(0, 5), ['State', 'Server', 'version', 'role', 'zone']);
+
+    await page.getByLabel('Group by').selectOption('zone');
+    assert.equal(await groups.count(), 3);
+    const zone = of('zone', 'eu-1b');
+    await page.getByRole('button', { name: `eu-1b ${online(zone)} of ${zone.length} online` }).click();
+    await page.getByText(`The first 200 of ${zone.length}.`).waitFor();
+    await page.getByRole('searchbox').fill('version=1.3.9');
+    const both = zone.filter((member) => oldest.includes(member));
+    await until(async () => (await rows.count()) === both.length, { what: 'the filter finds tags' });
+    assert.match(
+      String(await rows.first().textContent()),
+      /eu-1b.*1\.3\.9/,
+      'the tag that groups has the first column',
+    );
+    await page.getByLabel('Group by').selectOption('');
+    assert.equal(await groups.count(), 0);
+    await until(async () => (await rows.count()) > both.length, { what: 'all zones are shown' });
+
+    // The rollout goes on while the page is open.
+    for (const member of oldest) member.tags = { ...member.tags, version: '1.5.0' };
+    status.at += 1;
+    await page.getByText('No server matches.').waitFor();
+    const took = await page.evaluate(
+      "(() => { chosenGroup = 'version'; const t = performance.now(); for (let i = 0; i < 5; i++) render(session.status); return (performance.now() - t) / 5; })()",
+    );
+    t.diagnostic(`an update takes ${Number(took).toFixed(1)} ms`);
+  });
+
+  test('shows that a server has other tags among the changes', async (t) => {
+    const status = statusOf(3, Date.now());
+    const { baseUrl, monitor, lastUpdate } = /** @type {import('..').MemberStatus} */ (status.members[1]);
+    const tags = { version: '2.0', note: '<img src=x>' };
+    status.recent.push({ type: 'tags', baseUrl, monitor, lastUpdate, tags, at: status.at, knownAfter: 5 });
+    const page = await open(t, await startFakeServer(t, () => status));
+    await logIn(page);
+    const item = page.locator('#changes li', { hasText: 'version=2.0 note=<img src=x>' });
+    await item.waitFor();
+    assert.match(String(await item.textContent()), /tags/);
+  });
+
   test('inserts data of other servers as text, and links only to http URLs', async (t) => {
     const status = statusOf(3, Date.now());
     const bad = '<img src=x onerror=alert(1)>';

@@ -2,6 +2,10 @@
 
 // Makes up the status of a cluster, for tests and pictures of the page.
 
+/** Versions of the program while the newest is being rolled out. */
+const VERSIONS = ['1.5.0', '1.4.2', '1.4.2', '1.4.1', '1.4.2', '1.5.0', '1.3.9', '1.4.2', '1.4.0', '1.5.0', '1.4.2'];
+const ZONES = ['eu-1a', 'eu-1b', 'eu-1c'];
+
 /**
  * Makes up a status of `count` servers, always the same, with some servers in each state.
  *
@@ -20,6 +24,8 @@ function statusOf(count, at) {
       state: /** @type {const} */ ('online'),
       protocol: /** @type {const} */ (2),
       incarnation: at - 9e6,
+      version: '2.0.0',
+      tags: { role: n % 4 === 3 ? 'worker' : 'api', version: VERSIONS[n % VERSIONS.length], zone: ZONES[n % 3] },
       ...contact,
     };
     if (n % 17 === 5) return { ...base, state: 'offline', reason: 'failed', by: url(n + 1), failures: 3 };

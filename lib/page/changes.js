@@ -43,6 +43,7 @@ function changeItem(event) {
   time.dateTime = new Date(event.at).toISOString();
   const details = [
     event.by && `reported by ${event.by}`,
+    event.type === 'tags' && tagsText(event),
     hasDelay(event) && `known after ${formatDuration(event.knownAfter)}`,
   ];
   return make(

@@ -5,6 +5,7 @@
 /** @param {string} id */
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 const inputById = /** @type {(id: string) => HTMLInputElement} */ (byId);
+const selectById = /** @type {(id: string) => HTMLSelectElement} */ (byId);
 const drainDialog = () => /** @type {HTMLDialogElement} */ (byId('dialog'));
 
 /**

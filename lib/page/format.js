@@ -9,6 +9,9 @@
 /** The states in which the page shows a server. @type {Record<string, string>} */
 const MARKS = { online: '●', suspect: '◐', drained: '■', left: '○', failed: '✕', unknown: '?' };
 
+/** Those, and what else happens to a server. @type {Record<string, string>} */
+const EVENT_MARKS = { ...MARKS, tags: '≡' };
+
 /** @param {Member} member */
 const stateOf = (member) => (member.state === 'offline' ? (member.reason ?? 'unknown') : member.state);
 
@@ -28,7 +31,7 @@ const hasDelay = ({ reason }) => reason !== 'left';
 
 /** @param {string} state */
 function stateMark(state) {
-  const sign = make('span', '', `${MARKS[state]} `);
+  const sign = make('span', '', `${EVENT_MARKS[state] ?? '?'} `);
   sign.setAttribute('aria-hidden', 'true');
   return make('span', `state ${state}`, sign, state);
 }

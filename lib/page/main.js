@@ -109,6 +109,7 @@ function unlock(event) {
 createHeads();
 byId('form').addEventListener('submit', unlock);
 byId('filter').addEventListener('input', () => session.status && renderRows(session.status));
+byId('group').addEventListener('change', regroup);
 byId('more').addEventListener('click', showAllRows);
 byId('lock').addEventListener('click', () => lock());
 byId('drain').addEventListener('click', () => confirmDrain(poll));

@@ -15,7 +15,7 @@ const FIRST_ROWS = 200;
  * @typedef {{ element: HTMLElement, update: (member: Member) => void, tick: () => void }} Row
  */
 
-/** @type {Record<'state' | 'baseUrl' | 'reason' | 'updated' | 'answered' | 'failures' | 'protocol', Column>} */
+/** Those that each server has; tags have further ones. @type {Record<string, Column>} */
 const COLUMNS = {
   state: { label: 'State', key: (it) => Object.keys(MARKS).indexOf(stateOf(it)) },
   baseUrl: { label: 'Server', className: 'url', key: (it) => it.baseUrl },
@@ -23,18 +23,38 @@ const COLUMNS = {
   updated: { label: 'Updated', className: 'number', isLabelled: true, key: (it) => -it.lastUpdate },
   answered: { label: 'Answered', className: 'number', isLabelled: true, key: (it) => -(it.answered ?? 0) },
   failures: { label: 'Failures', className: 'number', isLabelled: true, key: (it) => it.failures },
-  protocol: { label: 'Protocol', className: 'number', isLabelled: true, key: (it) => it.protocol },
+  protocol: {
+    label: 'Protocol',
+    className: 'number',
+    isLabelled: true,
+    key: (it) => `${it.protocol} ${it.version ?? ''}`,
+  },
 };
-/** @typedef {keyof typeof COLUMNS} ColumnName */
-
 let stateFilter = '';
-let sort = { by: /** @type {ColumnName} */ ('baseUrl'), isDescending: false };
+let sort = { by: 'baseUrl', isDescending: false };
 let showsAll = false;
 /** @type {Map<string, Row>} By base URL. */
 const rows = new Map();
 
+/** No other column has such a name. @param {string} key */
+const tagColumnName = (key) => `tag ${key}`;
+
+/** All columns that are shown. @returns {Record<string, Column>} */
+function allColumns() {
+  const column = (/** @type {string} */ key) => ({
+    label: key,
+    className: 'tagged',
+    isLabelled: true,
+    key: (/** @type {Member} */ it) => tagOf(it, key),
+  });
+  const { state, baseUrl, ...others } = COLUMNS;
+  const tags = Object.fromEntries(tagColumns.map((key) => [tagColumnName(key), column(key)]));
+  return { state, baseUrl, ...tags, ...others };
+}
+
 /** @param {Status} status */
 function renderMembers(status) {
+  if (renderTags(status)) createHeads();
   renderCounts(status);
   renderRows(status);
 }
@@ -95,13 +115,16 @@ function renderRows(status) {
 /** @param {Member} member */
 function matchesFilter(member) {
   if (stateFilter && stateOf(member) !== stateFilter) return false;
+  if (!isInGroup(member)) return false;
   const text = inputById('filter').value.trim().toLowerCase();
-  return !text || `${member.baseUrl} ${stateOf(member)} ${reasonOf(member)}`.toLowerCase().includes(text);
+  return (
+    !text || `${member.baseUrl} ${stateOf(member)} ${reasonOf(member)} ${tagsText(member)}`.toLowerCase().includes(text)
+  );
 }
 
 /** @param {Member[]} members */
 function sortMembers(members) {
-  const { key } = COLUMNS[sort.by];
+  const { key } = /** @type {Column} */ (allColumns()[sort.by] ?? COLUMNS.baseUrl);
   const sign = sort.isDescending ? -1 : 1;
   return members.sort((a, b) => {
     const [x, y] = [key(a), key(b)];
@@ -115,17 +138,18 @@ function sortMembers(members) {
  * @returns {Row}
  */
 function createRow(member, isOwn) {
-  const cells = /** @type {Record<ColumnName, HTMLElement>} */ ({});
-  for (const [name, { label, className = '', isLabelled }] of Object.entries(COLUMNS)) {
+  const cells = /** @type {Record<string, HTMLElement>} */ ({});
+  for (const [name, { label, className = '', isLabelled }] of Object.entries(allColumns())) {
     const cell = make('td', className);
     if (isLabelled) cell.dataset.label = label;
-    cells[/** @type {ColumnName} */ (name)] = cell;
+    cells[name] = cell;
   }
   const monitor = make('span', 'tag', 'monitor');
   cells.baseUrl.append(isOwn ? member.baseUrl : pageLink(member.baseUrl));
   if (isOwn) cells.baseUrl.append(make('span', 'tag', 'this server'));
   cells.baseUrl.append(monitor);
   const element = make('tr', '', ...Object.values(cells));
+  const keys = tagColumns;
   let state = '';
   let current = member;
   const tick = () => {
@@ -145,7 +169,8 @@ function createRow(member, isOwn) {
       monitor.hidden = !next.monitor;
       setText(cells.reason, reasonOf(next));
       setText(cells.failures, String(next.failures));
-      setText(cells.protocol, String(next.protocol));
+      setText(cells.protocol, next.version ? `${next.protocol} (${next.version})` : String(next.protocol));
+      for (const key of keys) setText(cells[tagColumnName(key)], tagOf(next, key));
       tick();
     },
   };
@@ -163,12 +188,16 @@ function pageLink(baseUrl) {
   return anchor;
 }
 
+/** Creates the heads of the columns, and forgets the rows, which have other columns. */
 function createHeads() {
-  for (const name of /** @type {ColumnName[]} */ (Object.keys(COLUMNS))) {
-    const button = makeButton(COLUMNS[name].label);
+  for (const row of rows.values()) row.element.remove();
+  rows.clear();
+  byId('heads').replaceChildren();
+  for (const [name, { label }] of Object.entries(allColumns())) {
+    const button = makeButton(label);
     const head = /** @type {HTMLTableCellElement} */ (make('th', '', button));
     head.scope = 'col';
-    if (name === sort.by) head.setAttribute('aria-sort', 'ascending');
+    if (name === sort.by) head.setAttribute('aria-sort', sort.isDescending ? 'descending' : 'ascending');
     button.addEventListener('click', () => {
       sort = { by: name, isDescending: sort.by === name && !sort.isDescending };
       for (const other of byId('heads').children) other.removeAttribute('aria-sort');
@@ -179,13 +208,25 @@ function createHeads() {
   }
 }
 
+/** Groups by the tag that the user has chosen. */
+function regroup() {
+  chooseGroup();
+  const { value } = selectById('group');
+  sort = { by: value ? tagColumnName(value) : 'baseUrl', isDescending: false };
+  if (session.status) renderMembers(session.status);
+  createHeads();
+  if (session.status) renderRows(session.status);
+}
+
 function showAllRows() {
   showsAll = true;
   if (session.status) renderRows(session.status);
 }
 
 function forgetMembers() {
-  rows.clear();
+  forgetTags();
+  sort = { by: 'baseUrl', isDescending: false };
+  createHeads();
   stateFilter = '';
   inputById('filter').value = '';
   for (const button of document.querySelectorAll('#counts button')) button.remove();

@@ -1,0 +1,176 @@
+'use strict';
+
+// The tags of the servers: a column for each of the commonest, and counts by the values of one of them.
+
+/** The most columns of tags. */
+const MAX_TAG_COLUMNS = 5;
+/** Most values that are shown, those of most servers first. */
+const MAX_GROUPS = 12;
+/** How many of them have a colour of their own. */
+const COLOURS = 6;
+/** What the servers are grouped by until the user chooses: a rollout shows at once. */
+const DEFAULT_GROUP = 'version';
+
+/** 1.10.0 comes after 1.9.0. */
+const collator = new Intl.Collator('en', { numeric: true });
+
+/** The tag that the servers are grouped by; empty: none; undefined: not chosen yet. @type {string | undefined} */
+let chosenGroup;
+/** The only value that is shown. @type {string | undefined} */
+let groupFilter;
+/** Keys of the tags that have a column. @type {string[]} */
+let tagColumns = [];
+
+/** @typedef {{ value: string, online: number, total: number }} Group */
+
+/**
+ * @param {Member} member
+ * @param {string} key
+ */
+const tagOf = ({ tags }, key) => (tags && Object.hasOwn(tags, key) ? String(tags[key]) : '');
+
+/** @param {{ tags?: Member['tags'] }} server */
+const tagsText = ({ tags }) =>
+  Object.entries(tags ?? {})
+    .map(([key, value]) => `${key}=${value}`)
+    .join(' ');
+
+/**
+ * The keys of all tags, those of most servers first.
+ * @param {Status} status
+ */
+function tagKeys({ members }) {
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  for (const { tags } of members) {
+    for (const key of Object.keys(tags ?? {})) counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  return [...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)).map(([key]) => key);
+}
+
+/** @param {string[]} keys of all tags */
+function groupKey(keys) {
+  const key = chosenGroup ?? DEFAULT_GROUP;
+  return keys.includes(key) ? key : '';
+}
+
+/**
+ * Renders everything about tags but the rows.
+ * @param {Status} status
+ * @returns {boolean} whether other tags have a column now
+ */
+function renderTags(status) {
+  const keys = tagKeys(status);
+  const key = groupKey(keys);
+  renderGroupChoice(keys, key);
+  renderGroups(key ? groupsOf(status.members, key) : []);
+  const columns = [...new Set([...(key && [key]), ...keys])].slice(0, MAX_TAG_COLUMNS);
+  const isChanged = columns.join() !== tagColumns.join();
+  tagColumns = columns;
+  return isChanged;
+}
+
+/**
+ * @param {string[]} keys
+ * @param {string} key
+ */
+function renderGroupChoice(keys, key) {
+  const select = selectById('group');
+  byId('grouping').hidden = keys.length === 0;
+  const sorted = ['', ...[...keys].sort()];
+  if ([...select.options].map(({ value }) => value).join() !== sorted.join()) {
+    const option = (/** @type {string} */ value) => {
+      const element = /** @type {HTMLOptionElement} */ (make('option', '', value || 'nothing'));
+      element.value = value;
+      return element;
+    };
+    select.replaceChildren(...sorted.map(option));
+  }
+  if (select.value !== key) select.value = key;
+}
+
+/**
+ * @param {Member[]} members
+ * @param {string} key
+ * @returns {Group[]} by value, so that each keeps its place and colour while servers change
+ */
+function groupsOf(members, key) {
+  /** @type {Map<string, Group>} */
+  const groups = new Map();
+  for (const member of members) {
+    const value = tagOf(member, key);
+    const group = groups.get(value) ?? { value, online: 0, total: 0 };
+    groups.set(value, group);
+    group.total += 1;
+    if (member.state !== 'offline') group.online += 1;
+  }
+  return [...groups.values()].sort((a, b) => collator.compare(a.value, b.value));
+}
+
+/** @param {Group[]} groups */
+function renderGroups(groups) {
+  const largest = new Set([...groups].sort((a, b) => b.online - a.online).slice(0, MAX_GROUPS));
+  const shown = groups.filter((group) => largest.has(group));
+  if (groupFilter !== undefined && !groups.some(({ value }) => value === groupFilter)) groupFilter = undefined;
+  const text = JSON.stringify([shown, groupFilter, groups.length]);
+  const element = byId('groups');
+  // Most updates change nothing; a button that has the focus stays.
+  if (element.dataset.shown === text) return;
+  element.dataset.shown = text;
+  const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset.value;
+  const bar = make('div', 'bar', ...shown.map(barPart));
+  bar.setAttribute('aria-hidden', 'true');
+  const buttons = shown.map(groupButton);
+  const rest = groups.length - shown.length;
+  element.replaceChildren(...(shown.length > 0 ? [bar] : []), ...buttons, rest > 0 ? `and ${rest} more values` : '');
+  if (focused !== undefined) buttons.find((it) => it.dataset.value === focused)?.focus();
+}
+
+/**
+ * @param {Group} group
+ * @param {number} place
+ */
+function barPart({ online }, place) {
+  const part = make('span', groupClass(place));
+  part.style.flexGrow = String(online);
+  return part;
+}
+
+/** @param {number} place */
+const groupClass = (place) => `group-${Math.min(place, COLOURS)}`;
+
+/**
+ * @param {Group} group
+ * @param {number} place
+ */
+function groupButton({ value, online, total }, place) {
+  const swatch = make('span', `swatch ${groupClass(place)}`);
+  const count = online === total ? String(total) : `${online} of ${total} online`;
+  const button = makeButton(swatch, value || 'without', ' ', make('b', '', count));
+  button.dataset.value = value;
+  button.setAttribute('aria-pressed', String(groupFilter === value));
+  button.addEventListener('click', () => {
+    groupFilter = groupFilter === value ? undefined : value;
+    if (session.status) renderMembers(session.status);
+  });
+  return button;
+}
+
+/** @param {Member} member */
+function isInGroup(member) {
+  return groupFilter === undefined || tagOf(member, selectById('group').value) === groupFilter;
+}
+
+function chooseGroup() {
+  chosenGroup = selectById('group').value;
+  groupFilter = undefined;
+}
+
+function forgetTags() {
+  chosenGroup = undefined;
+  groupFilter = undefined;
+  tagColumns = [];
+  byId('grouping').hidden = true;
+  selectById('group').replaceChildren();
+  delete byId('groups').dataset.shown;
+}
