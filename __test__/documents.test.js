@@ -258,13 +258,13 @@ describe('the documents', () => {
     // The type names those of version 1, the engine reads more.
     assert.equal([...types.matchAll(/^ {2}(SHAZBOT_\w+):/gm)].length, 11);
     const variables = new Set([...sources('src/config').matchAll(/"(SHAZBOT_\w+)"/g)].map(([, name]) => name));
-    assert.equal(variables.size, 20);
+    assert.equal(variables.size, 21);
     for (const name of variables) assert.ok(readme.includes(`| \`${name}\` |`), name);
     const functions = [...types.matchAll(/^export declare function (\w+)/gm)].map(([, name]) => name);
-    assert.equal(functions.length, 7);
+    assert.equal(functions.length, 9);
     for (const name of functions) assert.ok(readme.includes(`| \`${name}(`), name);
     const codes = [...types.matchAll(/'(SHAZBOT_\w+)'/g)].map(([, code]) => code);
-    assert.equal(codes.length, 10);
+    assert.equal(codes.length, 11);
     for (const code of codes) assert.ok(read('docs/errors.md').includes(`| \`${code}\` |`), code);
   });
 
