@@ -1,7 +1,7 @@
 // Uses the package's types as programs do. types.test.js compiles this file with several compilers and module settings;
 // nothing runs it.
 
-import type { MemberEvent, ShazbotError, ShazbotStatus } from 'clustershazbot';
+import type { MemberEvent, ShazbotError, ShazbotServer, ShazbotStatus, Tags, Where } from 'clustershazbot';
 // biome-ignore lint/style/useImportType: programs for version 1 import the types this way
 import {
   Config,
@@ -14,6 +14,8 @@ import {
   shazbotGetServerList,
   shazbotGossipRequest,
   shazbotListRequest,
+  shazbotServers,
+  shazbotSetTags,
   shazbotShutDown,
   shazbotStart,
   shazbotStatus,
@@ -50,6 +52,8 @@ same<typeof shazbotListRequest, (authorization: string) => Promise<ServerList>>(
 same<typeof shazbotControlRequest, (authorization: string, message: ControlMessage) => Promise<void>>();
 same<typeof shazbotGetServerList, (includeOffline?: boolean) => ServerList>();
 
+same<typeof shazbotServers, (where?: Where) => ShazbotServer[]>();
+same<typeof shazbotSetTags, (tags: Tags) => void>();
 same<typeof shazbotStatus, () => ShazbotStatus>();
 shazbotEvents.on('offline', ({ baseUrl, reason, by, at }) => [baseUrl, reason, by, at]).off('change', () => {});
 same<Parameters<Parameters<typeof shazbotEvents.on>[1]>, [event: Readonly<MemberEvent>]>();
@@ -69,6 +73,10 @@ export async function uses(auth: string, server: GossipServer): Promise<GossipSe
   await shazbotGossipRequest(auth, { message: 'gossip', online: [server] });
   await shazbotGossipRequest(auth, { message: 'gossip', online: [], offline: [server] });
   await shazbotControlRequest(auth, { message: 'control', online: false });
+  shazbotSetTags({ role: 'api', zone: auth });
+  const where: Where = { role: 'api', zone: ['eu-1a', 'eu-1b'] };
+  for (const { baseUrl, tags } of shazbotServers(where))
+    shazbotServers((it) => it.tags.zone === tags.zone && baseUrl !== '');
   const { online, offline } = shazbotGetServerList(true);
   return [...online, ...(offline ?? [])];
 }
@@ -96,6 +104,12 @@ export async function misuses(auth: string): Promise<void> {
   shazbotGetServerList().then(() => {});
   // @ts-expect-error: the offline list may be missing
   shazbotGetServerList(true).offline.length;
+  // @ts-expect-error: tags are strings
+  shazbotSetTags({ weight: 1 });
+  // @ts-expect-error: the tags of a server are shared
+  for (const { tags } of shazbotServers()) tags.role = 'api';
+  // @ts-expect-error: values are strings
+  shazbotServers({ zone: [1] });
   // @ts-expect-error: the code does not exist
   const none: ShazbotError['code'] = 'SHAZBOT_OTHER';
   void none;

@@ -123,7 +123,7 @@ describe('index.d.ts declares exactly what index.js exports', () => {
   const functions = declared('function').sort();
   const names = [...functions, ...declared('const')].sort();
 
-  test("version 1's six functions and a value for each of its types, the status and the events", () => {
+  test("version 1's six functions and a value for each of its types, the status, the events and tags", () => {
     assert.deepEqual(names, [
       'Config',
       'ControlMessage',
@@ -135,6 +135,8 @@ describe('index.d.ts declares exactly what index.js exports', () => {
       'shazbotGetServerList',
       'shazbotGossipRequest',
       'shazbotListRequest',
+      'shazbotServers',
+      'shazbotSetTags',
       'shazbotShutDown',
       'shazbotStart',
       'shazbotStatus',
