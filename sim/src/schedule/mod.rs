@@ -3,6 +3,7 @@
 
 mod cluster;
 mod fault;
+mod tags;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -86,6 +87,7 @@ fn play(world: World) -> Option<World> {
         if let Some(fault) = Fault::ALL.choose(&mut cluster.world.rng).copied() {
             cluster.apply(fault);
         }
+        cluster.change_tags();
     }
     cluster.end_all_faults();
     check_lists(&mut cluster);
@@ -114,6 +116,7 @@ fn check_lists(cluster: &mut FaultyCluster) {
     report_wrong(&mut cluster.world, "all lists are right after faults stop");
     cluster.world.run_for(cluster.interval * STAYS_RIGHT_INTERVALS);
     report_wrong(&mut cluster.world, "all lists stay right");
+    cluster.check_tags();
 }
 
 fn report_wrong(world: &mut World, invariant: &'static str) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clustershazbot::clock::Now;
 use clustershazbot::config::Settings;
-use clustershazbot::message::{Entry, MAX_AHEAD, Message, ServerUrl, State};
+use clustershazbot::message::{Entry, MAX_AHEAD, Message, ServerUrl, State, Tags};
 use clustershazbot::protocol::{Action, Core, Event, ExchangeError, RequestId, WatchEnd, WriteError};
 
 use super::v1::V1;
@@ -54,6 +54,15 @@ impl Process {
         match self {
             Self::V1(v1) => Box::new(v1.entries()),
             Self::V2(core) => Box::new(core.members().entries()),
+        }
+    }
+
+    /// The program sets its tags.
+    pub fn handle_tags(&mut self, now: Now, tags: Tags) {
+        match self {
+            // Version 1 has none.
+            Self::V1(_) => {}
+            Self::V2(core) => core.handle_tags(now, tags),
         }
     }
 
