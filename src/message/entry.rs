@@ -86,7 +86,8 @@ impl EntryV2 {
     }
 
     /// The same as a version 1 server may keep it.
-    pub(super) fn for_v1(&self) -> Self {
+    #[must_use]
+    pub fn for_v1(&self) -> Self {
         Self { extensions: self.extensions.for_v1(), ..self.clone() }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clustershazbot::clock::Now;
 use clustershazbot::config::Settings;
-use clustershazbot::message::{Entry, MAX_AHEAD, Message, ServerUrl, State, Tags};
+use clustershazbot::message::{Entry, EntryV2, MAX_AHEAD, Message, ServerUrl, State, Tags};
 use clustershazbot::protocol::{Action, Core, Event, ExchangeError, RequestId, WatchEnd, WriteError};
 
 use super::v1::V1;
@@ -85,14 +85,16 @@ impl Process {
     /// A peer's message. Returns the answer.
     pub fn handle_gossip(&mut self, now: Now, message: &Message) -> Message {
         match self {
-            Self::V1(v1) => v1.handle_gossip(now, message),
+            Self::V1(v1) => v1.handle_gossip(now, &for_v1(Cow::Borrowed(message))),
             Self::V2(core) => core.handle_gossip(now, &accepted(Cow::Borrowed(message), now)),
         }
     }
 
     pub(super) fn handle_response(&mut self, now: Now, id: RequestId, answer: Result<Message, ExchangeError>) {
         match self {
-            Self::V1(v1) => v1.handle_response(now, id, answer),
+            Self::V1(v1) => {
+                v1.handle_response(now, id, answer.map(|message| for_v1(Cow::Owned(message)).into_owned()));
+            }
             Self::V2(core) => {
                 let answer = answer.map(|message| accepted(Cow::Owned(message), now).into_owned());
                 core.handle_response(now, id, answer);
@@ -132,7 +134,7 @@ impl Process {
                 let mut written = core.handle_list_read(now, id, list)?;
                 // What is only refused stays in the list.
                 written.entries.extend(refused.into_iter().filter(|entry| entry.url != *core.members().local_url()));
-                Some(written)
+                Some(for_v1(Cow::Owned(written)).into_owned())
             }
         }
     }
@@ -180,6 +182,19 @@ impl Process {
             Self::V2(core) => core.poll_timeout(),
         }
     }
+}
+
+// What stands in a message or a list that a version 1 server may read: long extensions are left out.
+fn for_v1(message: Cow<'_, Message>) -> Cow<'_, Message> {
+    let is_short = |entry: &Entry| entry.v2.as_ref().is_none_or(|v2| v2.for_v1() == *v2);
+    if message.entries.iter().all(is_short) {
+        return message;
+    }
+    let mut message = message.into_owned();
+    for entry in &mut message.entries {
+        entry.v2 = entry.v2.as_ref().map(EntryV2::for_v1);
+    }
+    Cow::Owned(message)
 }
 
 // What the parser of protocol 2 accepts of a message: it skips entries that are stamped too far ahead of its clock.
