@@ -160,7 +160,7 @@ impl World {
     fn on_core_event(&mut self, server: usize, event: Event) {
         match event {
             Event::Member(event) if matches!(event.kind, MemberEventKind::Online | MemberEventKind::Offline) => {
-                self.on_list_change(server, &event)
+                self.on_list_change(server, &event);
             }
             Event::DuplicateUrl(url) => {
                 let details = format!("server {server} takes another process for one with its base URL, {url}");
