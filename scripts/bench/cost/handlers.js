@@ -25,8 +25,8 @@ const OFFLINE_TOO = 'shazbotListRequest, offline too';
 const BASELINE = ', baseline';
 /** Characters of a URL in the messages with the largest bodies. */
 const LONG = 200;
-/** First letters of the words that servers with equal lists exchange: own entry, digest, stamps. */
-const IDLE = '2sda';
+/** First letters of the words that servers with equal lists exchange: own entry, digest, stamps, version. */
+const IDLE = '2sdav';
 /** Characters of a stamp that is sent by its position in the list. */
 const STAMP = 3;
 
