@@ -4,6 +4,7 @@
 
 const { parseArgs } = require('node:util');
 const { version } = require('../../package.json');
+const { fillBaseUrl } = require('../base-url.js');
 const { CommandError } = require('./command-error.js');
 const { commands } = require('./commands.js');
 const { doctor } = require('./doctor/doctor.js');
@@ -111,8 +112,19 @@ async function runCommand(name, extra, values) {
   if (tags.isUsed && !['list', 'status', 'watch'].includes(name)) {
     throw new CommandError('--where and --tags are for list, status and watch', 2);
   }
-  const server = serverOptions(values, process.env);
+  const server = serverOptions(values, await environmentFor(values.url));
   return command({ server, json, colour, minOnline: Number(minOnline), tags });
+}
+
+/**
+ * The environment with the placeholders of SHAZBOT_BASE_URL filled in, as the server does it.
+ * @param {string | undefined} url the server to ask, if that is an option
+ * @returns {Promise<NodeJS.ProcessEnv>}
+ */
+async function environmentFor(url) {
+  const { baseUrl, problems } = await fillBaseUrl(process.env);
+  if (problems[0] && !url) throw new CommandError(problems[0], 2, 'no server');
+  return { ...process.env, SHAZBOT_BASE_URL: baseUrl ?? '' };
 }
 
 /**

@@ -2,12 +2,13 @@
 
 // The `doctor` command: collects facts without changing anything, then runs each check on them.
 
+const { ANY_URL } = require('../../base-url.js');
 const { printable } = require('../../printable.js');
 const { CommandError } = require('../command-error.js');
 const { print, printJson } = require('../output.js');
 const { serverOptions } = require('../server-options.js');
 const { formatLine } = require('../terminal.js');
-const { checkEnvironment, checkInterval, checkStateFile } = require('./environment.js');
+const { checkBaseUrl, checkEnvironment, checkInterval, checkStateFile } = require('./environment.js');
 const { collectFacts } = require('./facts.js');
 const { checkMasterLists } = require('./master-lists.js');
 const {
@@ -57,12 +58,16 @@ async function doctor({ env, options, json, colour }) {
 }
 
 /**
- * @param {NodeJS.ProcessEnv} env
+ * @param {NodeJS.ProcessEnv} given
  * @param {import('../server-options.js').Options} options
  * @returns {Promise<Finding[]>}
  */
-async function examine(env, options) {
-  const environment = checkEnvironment(env);
+async function examine(given, options) {
+  const { env, findings: placeholders } = await checkBaseUrl(given);
+  const hasWrongUrl = isAnyWrong(placeholders);
+  const checked = hasWrongUrl ? { ...env, SHAZBOT_BASE_URL: ANY_URL } : env;
+  const others = checkEnvironment(checked).filter(({ is }) => !hasWrongUrl || is !== 'fine');
+  const environment = [...placeholders, ...others];
   const findings = [...environment, ...(await checkStateFile(env))];
   try {
     const server = serverOptions(options, env);
@@ -70,6 +75,7 @@ async function examine(env, options) {
     return [...findings, ...CHECKS.flatMap((check) => check(facts))];
   } catch (error) {
     if (!(error instanceof CommandError) || error.kind !== 'no server') throw error;
+    if (hasWrongUrl) return findings;
     return [...findings, { what: 'own URL', is: 'wrong', says: error.message }];
   }
 }

@@ -2,9 +2,27 @@
 
 // Checks of the environment variables.
 
+const { fillBaseUrl } = require('../../base-url.js');
 const { mustBeWritable } = require('./list-files.js');
 
 /** @typedef {import('./doctor.js').Finding} Finding */
+
+/**
+ * Fills in the placeholders of the base URL, as the server does when it starts.
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Promise<{ env: NodeJS.ProcessEnv, findings: Finding[] }>}
+ */
+async function checkBaseUrl(env) {
+  const { baseUrl, taken, problems } = await fillBaseUrl(env);
+  const what = 'environment';
+  return {
+    env: { ...env, SHAZBOT_BASE_URL: baseUrl ?? '' },
+    findings: [
+      ...problems.map((says) => /** @type {Finding} */ ({ what, is: 'wrong', says })),
+      ...(taken ? [/** @type {Finding} */ ({ what, is: 'fine', says: taken })] : []),
+    ],
+  };
+}
 
 /**
  * Has the engine check all variables, without starting it.
@@ -57,4 +75,4 @@ function checkInterval({ env, isValid, status }) {
   return [{ what: 'SHAZBOT_GOSSIP_INTERVAL', is: 'worth a look', says }];
 }
 
-module.exports = { checkEnvironment, checkInterval, checkStateFile };
+module.exports = { checkBaseUrl, checkEnvironment, checkInterval, checkStateFile };
