@@ -42,7 +42,7 @@ export interface ControlMessage {
 
 /**
  * The environment variables of version 1 as {@link shazbotStart} parses them. Documentation only: no function takes this
- * type. The README lists all variables, including those that version 2 has added.
+ * type. {@link ShazbotConfig} has all variables, including those that version 2 has added.
  */
 export interface Config {
   /** Secret that authorises gossip. All servers of the cluster share it. Required. */
@@ -101,15 +101,77 @@ export interface ShazbotError extends Error {
 }
 
 /**
- * Starts the engine with the configuration in `process.env`, and joins the cluster: reads the master list, gossips with some
- * of its servers, then gossips in the background. Call it when the server listens, since the others call it back.
+ * Settings for {@link ShazbotStartOptions}, with the names of the environment variables. The README explains each. A setting that
+ * is undefined leaves the environment variable as it is; an empty text counts as missing. Every value can be the text of the
+ * variable.
+ */
+export interface ShazbotConfig {
+  /** Secret that authorises gossip, the same on all servers. */
+  SHAZBOT_SECRET?: string | undefined;
+  /** A second gossip secret, which is accepted and never sent. */
+  SHAZBOT_SECRET_ALSO?: string | undefined;
+  /** Secret that authorises control requests and lets a caller see the offline servers. */
+  SHAZBOT_CONTROL_SECRET?: string | undefined;
+  /** A second control secret. */
+  SHAZBOT_CONTROL_SECRET_ALSO?: string | undefined;
+  /** Base URL at which the other servers reach this process. May have `{address}`, `{hostname}`, `{port}` and `{env:NAME}`. */
+  SHAZBOT_BASE_URL?: string | undefined;
+  /** URLs from which the master lists are read. */
+  SHAZBOT_MASTER_LIST?: string | readonly string[] | undefined;
+  /** `Authorization` header for reading the master lists. */
+  SHAZBOT_MASTER_LIST_AUTH?: string | undefined;
+  /** URLs to which the master lists are written. */
+  SHAZBOT_MASTER_LIST_UPDATE?: string | readonly string[] | undefined;
+  /** `Authorization` header for writing the master lists. */
+  SHAZBOT_MASTER_LIST_UPDATE_AUTH?: string | undefined;
+  /** More headers for writing the master lists. */
+  SHAZBOT_MASTER_LIST_UPDATE_HEADERS?: string | Readonly<Record<string, string>> | undefined;
+  /** File in which this server keeps the servers that it knows. */
+  SHAZBOT_STATE_FILE?: string | undefined;
+  /** Seconds between two gossip rounds. */
+  SHAZBOT_GOSSIP_INTERVAL?: number | string | undefined;
+  /** Minimum number of seconds between two updates of a master list. */
+  SHAZBOT_MASTER_ANNOUNCE_MINIMUM?: number | string | undefined;
+  /** Maximum number of seconds that are randomly added to that minimum. */
+  SHAZBOT_MASTER_ANNOUNCE_INTERVAL?: number | string | undefined;
+  /** Whether this server is a monitor. */
+  SHAZBOT_MONITOR?: boolean | string | undefined;
+  /** Whether a shutdown also removes this server from the master lists. */
+  SHAZBOT_UPDATE_MASTER_LIST_ON_SHUTDOWN?: boolean | string | undefined;
+  /** The only servers that may be listed and contacted: origins and networks. */
+  SHAZBOT_ALLOWED_ORIGINS?: string | readonly string[] | undefined;
+  /** `plain`, `sign` or `signed`. */
+  SHAZBOT_AUTH?: string | undefined;
+  /** Name of the cluster. */
+  SHAZBOT_CLUSTER?: string | undefined;
+  /** `required`: the list route requires one of the secrets. */
+  SHAZBOT_LIST_AUTH?: string | undefined;
+}
+
+export interface ShazbotStartOptions {
+  /** Settings that override the environment variables of the same names. */
+  config?: ShazbotConfig | undefined;
+  /**
+   * Returns base URLs of servers to begin with, for example from a cloud's API or a database. Called at the start, then every 5 s
+   * while this server knows no other, and every 60 s after that. The servers are listed only once they answer. A failure is
+   * reported once, in a warning `SHAZBOT_DISCOVER_FAILED`. Then `SHAZBOT_MASTER_LIST` is not required.
+   */
+  discover?: (() => readonly string[] | Promise<readonly string[]>) | undefined;
+  /** The value of `{port}` in `SHAZBOT_BASE_URL`; default: the environment variable `PORT`. */
+  port?: number | undefined;
+}
+
+/**
+ * Starts the engine with the configuration in `process.env` and in `options`, and joins the cluster: reads the master list,
+ * gossips with some of its servers, then gossips in the background. Call it when the server listens, since the others call it
+ * back.
  *
- * Resolves after the first gossip round, even if no server answered. Further calls while it runs return the same promise.
- * Rejects with `SHAZBOT_INVALID_CONFIG` if variables are missing or wrong; the message names all of them. Rejects with
+ * Resolves after the first gossip round, even if no server answered. Further calls while it runs return the same promise,
+ * whatever their options are. Rejects with `SHAZBOT_INVALID_CONFIG` if variables or options are missing or wrong; the message names all of them. Rejects with
  * `SHAZBOT_NO_RESOURCES` if the operating system has no thread or file descriptor for it at present: call it again later. If
  * the engine has failed since the last start, the call starts a new one. The engine does not keep the process running.
  */
-export declare function shazbotStart(): Promise<void>;
+export declare function shazbotStart(options?: ShazbotStartOptions): Promise<void>;
 
 /**
  * Leaves the cluster: tells the others that this server is offline, and stops the engine. Call it before the HTTP server

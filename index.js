@@ -6,12 +6,13 @@ const { engine } = require('./lib/engine.js');
 const { shazbotError } = require('./lib/errors.js');
 const { emitPending, shazbotEvents } = require('./lib/events.js');
 const { registerHappy } = require('./lib/happy.js');
-const { startHeartbeat, stopHeartbeat } = require('./lib/heartbeat.js');
+const { aloneCheck, startHeartbeat, stopHeartbeat } = require('./lib/heartbeat.js');
 const { resetInboundCounters } = require('./lib/inbound-counters.js');
 const { forgetListResponses } = require('./lib/list-response.js');
 const { reportHandler } = require('./lib/logging.js');
 const { control, gossip, list } = require('./lib/requests.js');
 const { forgetLists, serverList, servers } = require('./lib/server-lists.js');
+const { prepareStart } = require('./lib/start-options.js');
 const { rememberStart, status } = require('./lib/status.js');
 const { setTags, withTags } = require('./lib/tags.js');
 
@@ -21,16 +22,20 @@ let starting;
 let isStarted = false;
 /** The last shutdown, for as long as it runs. @type {Promise<void> | undefined} */
 let shuttingDown;
+/** What the start waits for before it starts the engine. @type {ReturnType<typeof prepareStart> | undefined} */
+let preparing;
+/** Calls `discover` while the engine runs. @type {import('./lib/start-options.js').Prepared['discovery']} */
+let discovery;
 
 /** @type {import('./index.js').shazbotStart} */
-const shazbotStart = () => {
+const shazbotStart = (options) => {
   // The engine has failed since: there is nothing left to shut down.
   if (isStarted && !engine.isWorking()) {
     end();
     starting = undefined;
   }
   if (!starting) {
-    const promise = start({ ...process.env }, shuttingDown).catch((error) => {
+    const promise = start({ ...process.env }, options, shuttingDown).catch((error) => {
       if (starting === promise) starting = undefined;
       throw error;
     });
@@ -41,15 +46,22 @@ const shazbotStart = () => {
 
 /**
  * @param {NodeJS.ProcessEnv} environment copied when the start was called, since it may have to wait for a shutdown
+ * @param {unknown} options
  * @param {Promise<void> | undefined} shutdown
  */
-async function start(environment, shutdown) {
-  // No `await` without a shutdown: requests that come right after the call are answered then.
+async function start(environment, options, shutdown) {
+  // No `await` without a reason: requests that come right after the call are answered then.
   if (shutdown) await shutdown;
-  const started = engine.start(withTags(environment), reportHandler(emitPending));
+  preparing = prepareStart(environment, options);
+  const prepared = preparing instanceof Promise ? await preparing : preparing;
+  const report = reportHandler(emitPending);
+  if (prepared.taken) report('BASE_URL', prepared.taken, false);
+  discovery = prepared.discovery;
+  const started = engine.start(withTags(prepared.environment), report);
   if (!('code' in started)) {
     startHeartbeat(engine);
     rememberStart();
+    discovery?.watch(report, aloneCheck(engine));
   }
   const failure = await started;
   if (failure) {
@@ -75,6 +87,8 @@ const shazbotShutDown = async () => {
 async function shutDown(previous) {
   // The start that this shutdown ends began to wait for the previous one earlier, so it is under way after this line.
   await previous;
+  // Its failure is that of the start. Without this, the engine would start after this shutdown.
+  await Promise.resolve(preparing).catch(() => {});
   try {
     await engine.leave();
   } finally {
@@ -86,6 +100,8 @@ async function shutDown(previous) {
 function end() {
   isStarted = false;
   stopHeartbeat();
+  discovery?.end();
+  discovery = undefined;
   engine.end();
   forgetLists();
   forgetListResponses();

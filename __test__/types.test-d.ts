@@ -1,7 +1,15 @@
 // Uses the package's types as programs do. types.test.js compiles this file with several compilers and module settings;
 // nothing runs it.
 
-import type { MemberEvent, ShazbotError, ShazbotServer, ShazbotStatus, Tags, Where } from 'clustershazbot';
+import type {
+  MemberEvent,
+  ShazbotError,
+  ShazbotServer,
+  ShazbotStartOptions,
+  ShazbotStatus,
+  Tags,
+  Where,
+} from 'clustershazbot';
 // biome-ignore lint/style/useImportType: programs for version 1 import the types this way
 import {
   Config,
@@ -45,7 +53,18 @@ same<
   }
 >();
 
-same<typeof shazbotStart, () => Promise<void>>();
+same<typeof shazbotStart, (options?: ShazbotStartOptions) => Promise<void>>();
+const callback: () => Promise<void> = shazbotStart;
+callback();
+shazbotStart({
+  config: { SHAZBOT_MONITOR: true, SHAZBOT_GOSSIP_INTERVAL: 1, SHAZBOT_MASTER_LIST: ['file:///a', 'file:///b'] },
+  discover: async () => ['http://app:3000/'],
+  port: 3000,
+});
+// @ts-expect-error: a misspelt name
+shazbotStart({ config: { SHAZBOT_SECRT: 'a' } });
+// @ts-expect-error: a wrong type
+shazbotStart({ config: { SHAZBOT_SECRET: 1 } });
 same<typeof shazbotShutDown, () => Promise<void>>();
 same<typeof shazbotGossipRequest, (authorization: string, body: GossipMessage) => Promise<GossipMessage>>();
 same<typeof shazbotListRequest, (authorization: string) => Promise<ServerList>>();

@@ -113,10 +113,11 @@ class Project {
   /**
    * @param {string} file
    * @param {NodeJS.ProcessEnv} env
+   * @param {string[]} [args]
    */
-  run(file, env) {
+  run(file, env, args = []) {
     const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SHAZBOT_')));
-    const started = start(this.folder, process.execPath, [path.join(this.folder, file)], { ...own, ...env });
+    const started = start(this.folder, process.execPath, [path.join(this.folder, file), ...args], { ...own, ...env });
     this.#children.add(started.child);
     return started;
   }

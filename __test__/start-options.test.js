@@ -1,0 +1,271 @@
+'use strict';
+
+// What a program passes to `shazbotStart`: configuration in code, `discover`, and the placeholders of the base URL.
+
+const assert = require('node:assert/strict');
+const { readFileSync, readdirSync } = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { describe, test } = require('node:test');
+
+const { environment, fileList } = require('../harness/cluster.js');
+const { catchWarnings, freshEngine, withEnvironment } = require('../harness/engine.js');
+const { startFakePeer, unusedUrl } = require('../harness/fake-peer.js');
+const { until } = require('../harness/until.js');
+const { fillBaseUrl } = require('../lib/base-url.js');
+const { KINDS } = require('../lib/config.js');
+const { Project } = require('./support/documents.js');
+const { SECRETS, runsTwice } = require('./support/twice.js');
+
+/**
+ * Starts an engine, which is shut down with the test.
+ *
+ * @param {import('node:test').TestContext} t
+ * @param {Record<string, string>} env
+ * @param {any} options
+ */
+async function start(t, env, options) {
+  const engine = freshEngine();
+  t.after(() => engine.shazbotShutDown());
+  await withEnvironment(env, () => engine.shazbotStart(options));
+  return engine;
+}
+
+/**
+ * The message with which a start with a valid environment is rejected.
+ *
+ * @param {any} options
+ * @param {Record<string, string>} [changes]
+ * @returns {Promise<string>}
+ */
+async function startError(options, changes) {
+  const engine = freshEngine();
+  const env = { ...environment('http://127.0.0.1:9/'), ...fileList().env, ...changes };
+  const error = await withEnvironment(env, () => engine.shazbotStart(options)).then(
+    () => assert.fail('it was not rejected'),
+    (error) => error,
+  );
+  assert.equal(error.code, 'SHAZBOT_INVALID_CONFIG', error.message);
+  return error.message;
+}
+
+describe('config', () => {
+  test('is enough to start, without any variable', async (t) => {
+    const baseUrl = await unusedUrl();
+    const engine = await start(
+      t,
+      {},
+      {
+        config: {
+          ...environment(baseUrl),
+          SHAZBOT_MASTER_LIST: [fileList().env.SHAZBOT_MASTER_LIST, fileList().env.SHAZBOT_MASTER_LIST],
+          SHAZBOT_GOSSIP_INTERVAL: 3600,
+          SHAZBOT_MONITOR: true,
+        },
+      },
+    );
+    const { monitor, interval, masterLists } = engine.shazbotStatus();
+    assert.deepEqual([monitor, interval, masterLists.length], [true, 3600, 2]);
+  });
+
+  test('overrides variables, and leaves those alone that it has as undefined', async (t) => {
+    const baseUrl = await unusedUrl();
+    const env = { ...environment(baseUrl), ...fileList().env, SHAZBOT_MONITOR: 'true' };
+    const engine = await start(t, env, { config: { SHAZBOT_GOSSIP_INTERVAL: 7, SHAZBOT_MONITOR: undefined } });
+    assert.deepEqual([engine.shazbotStatus().interval, engine.shazbotStatus().monitor], [7, true]);
+  });
+
+  test('with an unknown name or a wrong type is rejected, together with what else is wrong, without values', async () => {
+    const message = await startError(
+      {
+        config: { SHAZBOT_SECRT: 'hidden', baseUrl: 'hidden', nonsense: 'hidden', SHAZBOT_MONITOR: { a: 'hidden' } },
+        discovr: () => [],
+      },
+      { SHAZBOT_GOSSIP_INTERVAL: 'abc' },
+    );
+    for (const part of [
+      'there is no option "discovr". Did you mean discover?',
+      'there is no setting "SHAZBOT_SECRT". Did you mean SHAZBOT_SECRET?',
+      'there is no setting "baseUrl". Did you mean SHAZBOT_BASE_URL?',
+      'there is no setting "nonsense"\n',
+      'SHAZBOT_MONITOR must be a boolean or a string, not a value of type object',
+      'SHAZBOT_GOSSIP_INTERVAL: "abc" is not a number of seconds',
+    ]) {
+      assert.ok(message.includes(part), `${part}\n${message}`);
+    }
+    assert.doesNotMatch(message, /hidden/);
+  });
+
+  test('is ignored if it is what a callback gets, as in programs for version 1', async (t) => {
+    const env = { ...environment(await unusedUrl()), ...fileList().env };
+    for (const argument of [undefined, null, new Error('an error'), 'http://127.0.0.1:3000', new Map()]) {
+      await start(t, env, argument);
+    }
+  });
+
+  test('has all variables that the engine reads', () => {
+    const folder = path.join(__dirname, '../src/config');
+    const sources = readdirSync(folder).filter((name) => name !== 'tests.rs');
+    const text = sources.map((name) => readFileSync(path.join(folder, name), 'utf8')).join('\n');
+    const names = new Set([...text.matchAll(/"(SHAZBOT_[A-Z_]+)"/g)].map(([, name]) => name));
+    assert.deepEqual(Object.keys(KINDS).sort(), [...names].sort());
+    const types = readFileSync(path.join(__dirname, '../index.d.ts'), 'utf8');
+    for (const name of names) assert.ok(types.includes(`\n  ${name}?: `), name);
+  });
+});
+
+describe('the base URL', () => {
+  /**
+   * @param {string} template
+   * @param {Record<string, string>} [env]
+   * @param {Parameters<typeof fillBaseUrl>[1]} [known]
+   */
+  const fill = (template, env, known) => fillBaseUrl({ ...env, SHAZBOT_BASE_URL: template }, known);
+
+  test('may have placeholders, which are filled in at the start', async () => {
+    /** @type {[string, Record<string, string>, Parameters<typeof fillBaseUrl>[1], string][]} */
+    const cases = [
+      ['http://{address}:{port}/', { PORT: '80' }, { addresses: ['10.0.0.1'] }, 'http://10.0.0.1:80/'],
+      ['http://{address}:{port}/', { PORT: '80' }, { addresses: ['fd00::1'], port: 81 }, 'http://[fd00::1]:81/'],
+      ['http://[{address}]:80/', {}, { addresses: ['fd00::1'] }, 'http://[fd00::1]:80/'],
+      ['http://{env:POD}.app:80/api/', { POD: 'app-0' }, {}, 'http://app-0.app:80/api/'],
+      ['http://{hostname}/', {}, {}, `http://${os.hostname()}/`],
+    ];
+    for (const [template, env, known, expected] of cases) {
+      const { baseUrl, taken, problems } = await fill(template, env, known);
+      assert.deepEqual([baseUrl, problems], [expected, []], template);
+      assert.ok(taken?.startsWith(`SHAZBOT_BASE_URL is ${expected}: {`), taken);
+    }
+  });
+
+  test('without placeholders stays as it is', async () => {
+    assert.deepEqual(await fill('http://app:3000'), { baseUrl: 'http://app:3000', problems: [] });
+  });
+
+  test('has the address from which the first list is reached, or else the first address', async () => {
+    const known = { addresses: ['10.255.0.1', '127.0.0.1'] };
+    for (const [list, address, why] of [
+      ['http://127.0.0.1:8080/servers.json', '127.0.0.1', '127.0.0.1 is reached from it'],
+      ['dns+http://localhost:3000/', '127.0.0.1', 'localhost is reached from it'],
+      ['file:///tmp/servers.json dns+http://127.0.0.1:3000/', '127.0.0.1', '127.0.0.1 is reached from it'],
+      ['dns+http://nobody.invalid:3000/', '10.255.0.1', 'the first'],
+    ]) {
+      const { baseUrl, taken } = await fill('http://{address}/', { SHAZBOT_MASTER_LIST: String(list) }, known);
+      assert.equal(baseUrl, `http://${address}/`, list);
+      assert.ok(taken?.includes(String(why)), taken);
+    }
+  });
+
+  test('with a placeholder that has no value is an error that names it, beside the other errors', async () => {
+    for (const [template, problem] of [
+      ['http://{address}/', /\{address\}: this machine has no address but loopback ones/],
+      ['http://{env:POD}/', /\{env:POD\}: the variable POD is not set/],
+      ['http://a:{port}/', /\{port\}: set PORT, or pass the port/],
+      ['http://{adress}/', /\{adress\}: there are only \{address\}, \{hostname\}/],
+    ]) {
+      const { baseUrl, problems } = await fill(String(template), {}, { addresses: [] });
+      assert.equal(baseUrl, undefined);
+      assert.match(problems.join(), /** @type {RegExp} */ (problem));
+    }
+    const message = await startError(undefined, { SHAZBOT_BASE_URL: 'http://{env:NOWHERE}/', SHAZBOT_AUTH: 'no' });
+    assert.match(message, /\{env:NOWHERE\}: the variable NOWHERE is not set\n.*SHAZBOT_AUTH/s);
+    assert.doesNotMatch(message, /placeholder\.invalid|SHAZBOT_BASE_URL is required/);
+  });
+});
+
+describe('discover', () => {
+  test('finds the first servers, without a master list', async (t) => {
+    const peer = await startFakePeer(t);
+    const config = environment(await unusedUrl());
+    const engine = await start(t, {}, { config, discover: async () => [peer.baseUrl.slice(0, -1)] });
+    await until(() => peer.received.length > 0, { what: 'the server contacts the one that was discovered' });
+    await until(() => engine.shazbotGetServerList().online.length === 2, { what: 'it lists that server' });
+  });
+
+  test('is called again while this server is alone', { timeout: 30_000 }, async (t) => {
+    const peer = await startFakePeer(t);
+    const config = { ...environment(await unusedUrl()), SHAZBOT_MASTER_ANNOUNCE_MINIMUM: 1 };
+    let calls = 0;
+    const discover = () => (calls++ === 0 ? [] : [peer.baseUrl]);
+    await start(t, {}, { config, discover });
+    await until(() => peer.received.length > 0, { timeout: 25_000, what: 'the server contacts the discovered one' });
+  });
+
+  test('that fails is one warning, and the start goes on', async (t) => {
+    const warnings = catchWarnings(t);
+    const config = environment(await unusedUrl());
+    let calls = 0;
+    const discover = async () => {
+      calls += 1;
+      throw new Error(`the cloud is away`);
+    };
+    await start(t, {}, { config, discover });
+    await until(() => calls > 1, { timeout: 10_000, what: 'it is called again' });
+    const codes = warnings.filter(({ code }) => code === 'SHAZBOT_DISCOVER_FAILED');
+    assert.deepEqual(
+      codes.map(({ message }) => message.includes('the cloud is away')),
+      [true],
+    );
+  });
+
+  test('that returns something else than URLs is a warning that names it', async (t) => {
+    const warnings = catchWarnings(t);
+    const config = environment(await unusedUrl());
+    await start(t, {}, { config, discover: async () => ['http://127.0.0.1:9/', 'app-1'] });
+    await until(() => warnings.some(({ message }) => message.includes('"app-1", not an http')), { what: 'a warning' });
+  });
+
+  test('that is slow does not start the engine after a shutdown, and leaves no file', async (t) => {
+    const engine = freshEngine();
+    t.after(() => engine.shazbotShutDown());
+    const folders = () => readdirSync(os.tmpdir()).filter((name) => name.startsWith('clustershazbot-discover-'));
+    const before = folders();
+    const config = environment(await unusedUrl());
+    const discover = () => new Promise((resolve) => setTimeout(resolve, 500, []));
+    const starting = withEnvironment({}, () =>
+      engine.shazbotStart({ config, discover: /** @type {any} */ (discover) }),
+    );
+    await engine.shazbotShutDown();
+    await starting;
+    assert.throws(() => engine.shazbotGetServerList(), { code: 'SHAZBOT_NOT_STARTED' });
+    assert.deepEqual(
+      folders().filter((it) => !before.includes(it)),
+      [],
+    );
+  });
+});
+
+test('a program without any variable forms a cluster of two', { timeout: 60_000 }, async (t) => {
+  const project = new Project();
+  t.after(() => project.remove());
+  project.write(
+    'code.mjs',
+    `import { createServer } from 'node:http';
+import { shazbotShutDown, shazbotStart } from 'clustershazbot';
+import { shazbotRouter } from 'clustershazbot/express';
+
+const [port, list] = process.argv.slice(2);
+const server = createServer(shazbotRouter()).listen(Number(port), async () => {
+  await shazbotStart({
+    port: Number(port),
+    config: {
+      SHAZBOT_SECRET: '${SECRETS.SHAZBOT_SECRET}',
+      SHAZBOT_CONTROL_SECRET: '${SECRETS.SHAZBOT_CONTROL_SECRET}',
+      SHAZBOT_BASE_URL: 'http://127.0.0.1:{port}/',
+      SHAZBOT_MASTER_LIST: list,
+      SHAZBOT_GOSSIP_INTERVAL: 0.5,
+    },
+  });
+});
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.once(signal, async () => {
+    await shazbotShutDown();
+    server.close();
+  });
+}
+`,
+  );
+  await runsTwice(project.folder, ({ PORT, SHAZBOT_MASTER_LIST }) =>
+    project.run('code.mjs', {}, [String(PORT), String(SHAZBOT_MASTER_LIST)]),
+  );
+});

@@ -1,0 +1,136 @@
+'use strict';
+
+// Turns the configuration that a program passes to `shazbotStart` into environment variables, which the engine reads.
+
+/** @typedef {import('../index.js').ShazbotConfig} ShazbotConfig */
+/** @typedef {'text' | 'number' | 'boolean' | 'words' | 'commas' | 'object'} Kind */
+
+/** What a value may be, apart from a string. `words` and `commas`: an array, joined by spaces or commas. @type {Record<keyof ShazbotConfig, Kind>} */
+const KINDS = {
+  SHAZBOT_SECRET: 'text',
+  SHAZBOT_SECRET_ALSO: 'text',
+  SHAZBOT_CONTROL_SECRET: 'text',
+  SHAZBOT_CONTROL_SECRET_ALSO: 'text',
+  SHAZBOT_BASE_URL: 'text',
+  SHAZBOT_MASTER_LIST: 'words',
+  SHAZBOT_MASTER_LIST_AUTH: 'text',
+  SHAZBOT_MASTER_LIST_UPDATE: 'words',
+  SHAZBOT_MASTER_LIST_UPDATE_AUTH: 'text',
+  SHAZBOT_MASTER_LIST_UPDATE_HEADERS: 'object',
+  SHAZBOT_STATE_FILE: 'text',
+  SHAZBOT_GOSSIP_INTERVAL: 'number',
+  SHAZBOT_MASTER_ANNOUNCE_MINIMUM: 'number',
+  SHAZBOT_MASTER_ANNOUNCE_INTERVAL: 'number',
+  SHAZBOT_MONITOR: 'boolean',
+  SHAZBOT_UPDATE_MASTER_LIST_ON_SHUTDOWN: 'boolean',
+  SHAZBOT_ALLOWED_ORIGINS: 'commas',
+  SHAZBOT_AUTH: 'text',
+  SHAZBOT_CLUSTER: 'text',
+  SHAZBOT_LIST_AUTH: 'text',
+};
+
+const EXPECTED = {
+  text: 'a string',
+  number: 'a number or a string',
+  boolean: 'a boolean or a string',
+  words: 'a string or an array of strings',
+  commas: 'a string or an array of strings',
+  object: 'an object of strings, or a string',
+};
+
+/** The most changed letters for which a name is taken as a misspelt one. */
+const MAX_TYPOS = 3;
+
+/**
+ * The environment with the variables that `config` overrides. An undefined value overrides nothing.
+ * @param {NodeJS.ProcessEnv} environment
+ * @param {unknown} config
+ * @returns {{ environment: NodeJS.ProcessEnv, problems: string[] }}
+ */
+function withConfig(environment, config) {
+  if (config === undefined) return { environment, problems: [] };
+  if (!isRecord(config)) return { environment, problems: [`config must be an object, not ${typeName(config)}`] };
+  const problems = [];
+  /** @type {NodeJS.ProcessEnv} */
+  const overridden = { ...environment };
+  for (const [name, value] of Object.entries(config)) {
+    if (!Object.hasOwn(KINDS, name)) {
+      problems.push(`config: there is no setting ${JSON.stringify(name)}${suggestion(name, Object.keys(KINDS))}`);
+      continue;
+    }
+    if (value === undefined) continue;
+    const kind = KINDS[/** @type {keyof ShazbotConfig} */ (name)];
+    const text = toText(kind, value);
+    if (text === undefined) problems.push(`config: ${name} must be ${EXPECTED[kind]}, not ${typeName(value)}`);
+    else overridden[name] = text;
+  }
+  return { environment: overridden, problems };
+}
+
+/**
+ * @param {Kind} kind
+ * @param {unknown} value
+ * @returns {string | undefined} undefined if it is not of this kind
+ */
+function toText(kind, value) {
+  if (typeof value === 'string') return value;
+  if (kind === 'number' || kind === 'boolean') return typeof value === kind ? String(value) : undefined;
+  if (kind === 'object') return isRecord(value) ? JSON.stringify(value) : undefined;
+  if (kind === 'text' || !Array.isArray(value) || !value.every((it) => typeof it === 'string')) return undefined;
+  return value.join(kind === 'words' ? ' ' : ',');
+}
+
+/**
+ * @param {unknown} value
+ * @returns {value is Record<string, unknown>}
+ */
+const isRecord = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/**
+ * For messages. Not the value itself, which may be secret.
+ * @param {unknown} value
+ */
+function typeName(value) {
+  if (value === null) return 'null';
+  return Array.isArray(value) ? 'an array of this kind' : `a value of type ${typeof value}`;
+}
+
+/**
+ * @param {string} name
+ * @param {string[]} known
+ * @returns {string} the end of a sentence
+ */
+function suggestion(name, known) {
+  // So that `baseUrl` and `BASE_URL` are near SHAZBOT_BASE_URL.
+  const letters = (/** @type {string} */ text) =>
+    text
+      .toLowerCase()
+      .replace(/^shazbot_?|_/g, '')
+      .replaceAll('_', '');
+  const near = known
+    .map((candidate) => ({ candidate, typos: distance(letters(name), letters(candidate)) }))
+    .sort((a, b) => a.typos - b.typos)[0];
+  return near && near.typos <= MAX_TYPOS ? `. Did you mean ${near.candidate}?` : '';
+}
+
+/**
+ * How many letters must be inserted, removed or replaced to get one text from the other.
+ * @param {string} a
+ * @param {string} b
+ */
+function distance(a, b) {
+  // What a setting is called has at most 39 letters: a longer text is not a misspelt one, and would take long.
+  if (a.length > 60) return Number.POSITIVE_INFINITY;
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = Number(row[j - 1]) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(Number(row[j]) + 1, Number(next[j - 1]) + 1, replaced));
+    }
+    row = next;
+  }
+  return Number(row[b.length]);
+}
+
+module.exports = { KINDS, suggestion, withConfig };

@@ -1,0 +1,89 @@
+'use strict';
+
+// Turns what is passed to `shazbotStart`, and the environment, into the variables that the engine reads.
+
+const { ANY_URL, fillBaseUrl } = require('./base-url.js');
+const { Engine } = require('./binary.js');
+const { suggestion, withConfig } = require('./config.js');
+const { Discovery } = require('./discovery.js');
+const { shazbotError } = require('./errors.js');
+
+/** @typedef {import('../index.js').ShazbotStartOptions} Options */
+/** @typedef {{ environment: NodeJS.ProcessEnv, taken: string | undefined, discovery: InstanceType<typeof Discovery> | undefined }} Prepared */
+
+const OPTIONS = ['config', 'discover', 'port'];
+
+/**
+ * Throws or rejects with all that is wrong. Returns a promise only if it has to wait.
+ * @param {NodeJS.ProcessEnv} environment
+ * @param {unknown} options
+ * @returns {Prepared | Promise<Prepared>}
+ */
+function prepareStart(environment, options) {
+  const { config, discover, port, problems } = readOptions(options);
+  const configured = withConfig(environment, config);
+  problems.push(...configured.problems);
+  const filled = fillBaseUrl(configured.environment, { port });
+  if (filled instanceof Promise) return filled.then((it) => prepare(configured.environment, it, problems, discover));
+  return prepare(configured.environment, filled, problems, discover);
+}
+
+/**
+ * @param {NodeJS.ProcessEnv} environment
+ * @param {import('./base-url.js').Filled} filled
+ * @param {string[]} problems
+ * @param {Options['discover']} discover
+ * @returns {Prepared | Promise<Prepared>}
+ */
+function prepare(environment, { baseUrl = ANY_URL, taken, problems: ofUrl }, problems, discover) {
+  const discovery = discover && new Discovery(discover);
+  /** @type {NodeJS.ProcessEnv} */
+  const complete = { ...environment, SHAZBOT_BASE_URL: baseUrl, ...discovery?.variables(environment) };
+  const prepared = { environment: complete, taken, discovery };
+  if (problems.length + ofUrl.length > 0) {
+    discovery?.end();
+    throw invalidConfig([...problems, ...ofUrl, ...problemsOf(complete)]);
+  }
+  return discovery ? discovery.begin().then(() => prepared) : prepared;
+}
+
+/**
+ * Programs of version 1 pass `shazbotStart` as a callback, so that it gets an error, a server or an address: not options.
+ * @param {unknown} options
+ * @returns {Options & { problems: string[] }}
+ */
+function readOptions(options) {
+  const prototype = typeof options === 'object' && options !== null && Object.getPrototypeOf(options);
+  // An object literal of another realm, as under Jest, has another prototype.
+  const isLiteral = prototype === null || (prototype && Object.getPrototypeOf(prototype) === null);
+  if (!options || !isLiteral) return { problems: [] };
+  const given = /** @type {Options} */ (options);
+  const unknown = Object.keys(given).filter((name) => !OPTIONS.includes(name));
+  const problems = unknown.map(
+    (name) => `shazbotStart: there is no option ${JSON.stringify(name)}${suggestion(name, OPTIONS)}`,
+  );
+  const isWrong = given.discover !== undefined && typeof given.discover !== 'function';
+  if (isWrong) problems.push('shazbotStart: discover must be a function that returns URLs');
+  return { ...given, ...(isWrong && { discover: undefined }), problems };
+}
+
+/**
+ * What the engine finds wrong with the variables.
+ * @param {NodeJS.ProcessEnv} environment
+ * @returns {string[]}
+ */
+function problemsOf(environment) {
+  const result = Engine.check(environment);
+  if (Array.isArray(result)) return [];
+  const lines = result.message.split('\n');
+  // Several come below a heading.
+  return (lines.length > 1 ? lines.slice(1) : lines).map((line) => line.trim());
+}
+
+/** @param {string[]} problems */
+function invalidConfig(problems) {
+  const message = problems.length === 1 ? String(problems[0]) : `Invalid configuration:\n  ${problems.join('\n  ')}`;
+  return shazbotError({ code: 'SHAZBOT_INVALID_CONFIG', status: 500, message });
+}
+
+module.exports = { prepareStart };
