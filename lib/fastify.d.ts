@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import type { ShazbotStartOptions } from '../index.js';
 import type { ShazbotRouterOptions } from './express.js';
 
 /**
@@ -19,7 +20,14 @@ declare function shazbotFastify(
   options: shazbotFastify.ShazbotFastifyOptions & { prefix?: string },
 ): Promise<void>;
 declare namespace shazbotFastify {
-  export type ShazbotFastifyOptions = ShazbotRouterOptions;
+  /**
+   * With `config`, `discover` or `enabled: true` the plugin calls `shazbotStart` before the application listens. Without them
+   * the program calls it.
+   */
+  export interface ShazbotFastifyOptions extends ShazbotRouterOptions, ShazbotStartOptions {
+    /** False, for tests: nothing starts, and there are no routes. */
+    enabled?: boolean | undefined;
+  }
   export { shazbotFastify, shazbotFastify as default };
 }
 export = shazbotFastify;

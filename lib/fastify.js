@@ -6,12 +6,14 @@ const { version } = require('../package.json');
 const { shazbotShutDown } = require('../index.js');
 const { MOUNT, endsWithPath } = require('./paths.js');
 const { PATHS, handleRequest } = require('./routes.js');
+const { startWithApp } = require('./start-with-app.js');
 
 /** The open instances that answer for this server: it leaves the cluster when the last of them closes. */
 const open = new Set();
 
 /** @type {typeof import('./fastify.d.ts').shazbotFastify} */
 const shazbotFastify = async (fastify, options) => {
+  if (options.enabled === false) return;
   // A plugin without a prefix of its own would get the prefix of the plugin that registers it, without the mount.
   if (options.prefix === undefined) {
     fastify.register(shazbotFastify, { ...options, prefix: MOUNT });
@@ -25,6 +27,7 @@ const shazbotFastify = async (fastify, options) => {
   fastify.addHook('preClose', async () => {
     if (open.delete(fastify) && open.size === 0) await shazbotShutDown();
   });
+  if (options.enabled || options.config || options.discover) fastify.addHook('onReady', () => startWithApp(options));
   const mount = fastify.prefix.slice(fastify.prefix.lastIndexOf('/'));
   for (const path of PATHS) {
     fastify.all(path, async (request, reply) => {

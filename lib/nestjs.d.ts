@@ -4,9 +4,23 @@ import type {
   DynamicModule,
   OnApplicationBootstrap,
 } from '@nestjs/common';
-import type { ServerList, ShazbotEvents, ShazbotServer, ShazbotStatus, Tags, Where } from '../index.js';
+import type {
+  ServerList,
+  ShazbotEvents,
+  ShazbotServer,
+  ShazbotStartOptions,
+  ShazbotStatus,
+  Tags,
+  Where,
+} from '../index.js';
 
-export interface ShazbotModuleOptions {
+/** With `config`, `discover` and `port` as `shazbotStart` takes them: by default the environment variables configure it. */
+export interface ShazbotModuleOptions extends ShazbotStartOptions {
+  /**
+   * Whether this server joins the cluster; default true. With false, for tests, nothing starts: {@link ShazbotService} returns
+   * empty lists, a drain does nothing, and the routes answer 503.
+   */
+  enabled?: boolean | undefined;
   /**
    * Whether `GET /clustershazbot/` serves the page that shows the cluster; default true. The page itself contains no data: it
    * asks its user for the control secret.
@@ -35,8 +49,17 @@ export interface ShazbotModuleExtras {
  * class AppModule {}
  * ```
  *
+ * The options can come from other modules:
+ *
+ * ```ts
+ * ShazbotModule.forRootAsync({
+ *   inject: [ConfigService],
+ *   useFactory: (env: ConfigService) => ({ config: { SHAZBOT_SECRET: env.getOrThrow('GOSSIP_SECRET') } }),
+ * });
+ * ```
+ *
  * Call `app.enableShutdownHooks()` before `app.listen()`, so that Nest closes the application on SIGTERM and SIGINT. The start
- * of the application fails with `SHAZBOT_INVALID_CONFIG` if environment variables are missing or wrong.
+ * of the application fails with `SHAZBOT_INVALID_CONFIG` if variables or options are missing or wrong.
  */
 // biome-ignore lint/complexity/noStaticOnlyClass: a module of Nest is a class
 export declare class ShazbotModule {

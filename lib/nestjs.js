@@ -16,14 +16,13 @@ const {
   VERSION_NEUTRAL,
 } = require('@nestjs/common');
 const { HttpAdapterHost } = require('@nestjs/core');
-const { clearTimeout, setTimeout } = require('node:timers');
+const { setTimeout } = require('node:timers');
 const {
   shazbotEvents,
   shazbotGetServerList,
   shazbotServers,
   shazbotSetTags,
   shazbotShutDown,
-  shazbotStart,
   shazbotStatus,
 } = require('../index.js');
 const { engine } = require('./engine.js');
@@ -31,10 +30,9 @@ const { unwrap } = require('./errors.js');
 const { MOUNT, endsWithPath } = require('./paths.js');
 const { PATHS, handleRequest } = require('./routes.js');
 const { send } = require('./send.js');
+const { startWithApp } = require('./start-with-app.js');
 const { addStartTags } = require('./tags.js');
 
-/** The application waits at most this long for the first gossip round before it listens: other servers ask it already. */
-const MAX_START_DELAY_MS = 1_000;
 /** Time after which an application that listens should have a listener for signals. */
 const HOOKS_CHECK_DELAY_MS = 1_000;
 
@@ -56,6 +54,7 @@ class ShazbotService {
   }
 
   list(includeOffline = false) {
+    if (this.options.enabled === false) return { online: [], ...(includeOffline && { offline: [] }) };
     return shazbotGetServerList(includeOffline);
   }
 
@@ -74,26 +73,22 @@ class ShazbotService {
   }
 
   drain() {
+    if (this.options.enabled === false) return;
     unwrap(engine.control(false));
   }
 
   undrain() {
+    if (this.options.enabled === false) return;
     unwrap(engine.control(true));
   }
 
   async onApplicationBootstrap() {
     // A program without HTTP, such as a command, cannot answer: others would list it, or the server it belongs to, as failed.
-    if (!this.host.httpAdapter) return;
-    if (this.options?.tags) addStartTags(this.options.tags);
+    if (!this.host.httpAdapter || this.options.enabled === false) return;
+    if (this.options.tags) addStartTags(this.options.tags);
     running.add(this);
     this.host.listen$.subscribe(() => setTimeout(warnWithoutHooks, HOOKS_CHECK_DELAY_MS).unref());
-    await new Promise((resolve, reject) => {
-      const timer = setTimeout(resolve, MAX_START_DELAY_MS);
-      // A wrong configuration rejects at once. The engine warns about later failures.
-      shazbotStart()
-        .finally(() => clearTimeout(timer))
-        .then(resolve, reject);
-    }).catch((error) => {
+    await startWithApp(this.options).catch((error) => {
       running.delete(this);
       throw error;
     });
