@@ -171,7 +171,9 @@ export interface ShazbotStartOptions {
  * `SHAZBOT_NO_RESOURCES` if the operating system has no thread or file descriptor for it at present: call it again later. If
  * the engine has failed since the last start, the call starts a new one. The engine does not keep the process running.
  */
-export declare function shazbotStart(options?: ShazbotStartOptions): Promise<void>;
+export declare function shazbotStart(): Promise<void>;
+// Two declarations, so that it can still be a callback that gets something else.
+export declare function shazbotStart(options: ShazbotStartOptions | undefined): Promise<void>;
 
 /**
  * Leaves the cluster: tells the others that this server is offline, and stops the engine. Call it before the HTTP server

@@ -28,7 +28,7 @@ let preparing;
 let discovery;
 
 /** @type {import('./index.js').shazbotStart} */
-const shazbotStart = (options) => {
+const shazbotStart = (options = {}) => {
   // The engine has failed since: there is nothing left to shut down.
   if (isStarted && !engine.isWorking()) {
     end();

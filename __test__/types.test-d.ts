@@ -53,9 +53,8 @@ same<
   }
 >();
 
-same<typeof shazbotStart, (options?: ShazbotStartOptions) => Promise<void>>();
-const callback: () => Promise<void> = shazbotStart;
-callback();
+same<Parameters<typeof shazbotStart>, [options: ShazbotStartOptions | undefined]>();
+export const callbacks: ((error?: Error) => void)[] = [shazbotStart, () => shazbotStart()];
 shazbotStart({
   config: { SHAZBOT_MONITOR: true, SHAZBOT_GOSSIP_INTERVAL: 1, SHAZBOT_MASTER_LIST: ['file:///a', 'file:///b'] },
   discover: async () => ['http://app:3000/'],
@@ -115,8 +114,8 @@ export async function misuses(auth: string): Promise<void> {
   await shazbotGossipRequest(auth, { message: 'gossip', online: [{ baseUrl: 'http://a/', monitor: false }] });
   // @ts-expect-error: online must be a boolean
   await shazbotControlRequest(auth, { message: 'control', online: 'yes' });
-  // @ts-expect-error: shazbotStart has no parameters
-  await shazbotStart({});
+  // @ts-expect-error: shazbotStart has no such option
+  await shazbotStart({ secret: auth });
   // @ts-expect-error: the parameter is a flag, not a secret
   shazbotGetServerList(auth);
   // @ts-expect-error: the function is synchronous

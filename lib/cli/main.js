@@ -26,6 +26,9 @@ Shows the servers of a cluster, drains a server and finds configuration errors.
   check     health check: does the server answer, and does it list enough servers online?
   doctor    checks the environment, the master list, the server's own URL, its clock and its peers
   demo      runs five servers on this machine, kills one and drains one
+  dev       runs a program as a server of a cluster on this machine, for development; see dev --help
+  master-list
+            runs a server that keeps a master list in a file; see master-list --help
 
   --url URL           the server to ask; default: SHAZBOT_BASE_URL
   --secret-file FILE  file with the control secret; default: SHAZBOT_CONTROL_SECRET_FILE, then SHAZBOT_CONTROL_SECRET
@@ -63,8 +66,10 @@ const options = /** @type {const} */ ({
  * @returns {Promise<number>} exit code
  */
 async function main(args) {
-  // It has its own options.
+  // These have their own options.
   if (args[0] === 'demo') return require('./demo.js').demo(args.slice(1));
+  if (args[0] === 'dev') return require('./dev.js').dev(args.slice(1), process.env);
+  if (args[0] === 'master-list') return require('./master-list.js').masterList(args.slice(1), process.env);
   addSecretsOf(process.env);
   let name = '';
   try {
@@ -101,7 +106,9 @@ function parse(args) {
 async function runCommand(name, extra, values) {
   if (!name) throw new CommandError('No command given.', 2, 'no command');
   if (extra.length > 0) throw new CommandError(`Unexpected argument "${extra[0]}" after ${name}; see --help`, 2);
-  if (name === 'demo') throw new CommandError('demo must be the first argument; see demo --help for its options', 2);
+  if (['demo', 'dev', 'master-list'].includes(name)) {
+    throw new CommandError(`${name} must be the first argument; see ${name} --help for its options`, 2);
+  }
   const { json = false, 'min-online': minOnline = '1' } = values;
   const colour = hasColour(process.stdout, process.env);
   if (name === 'doctor') return doctor({ env: process.env, options: values, json, colour });
