@@ -1,0 +1,157 @@
+'use strict';
+
+// The options of the Nest module and the Fastify plugin: configuration in code, and `enabled: false` for tests.
+
+const assert = require('node:assert/strict');
+const { describe, test } = require('node:test');
+
+const { Project, program } = require('./support/documents.js');
+const { SECRETS, runsTwice } = require('./support/twice.js');
+
+/** @param {import('node:test').TestContext} t */
+function project(t) {
+  const it = new Project();
+  t.after(() => it.remove());
+  return it;
+}
+
+/** The settings of a program that gets its port and its list as arguments, as source text. */
+const CONFIG = `
+const [port, list] = process.argv.slice(2);
+const config = {
+  SHAZBOT_SECRET: '${SECRETS.SHAZBOT_SECRET}',
+  SHAZBOT_CONTROL_SECRET: '${SECRETS.SHAZBOT_CONTROL_SECRET}',
+  SHAZBOT_BASE_URL: 'http://127.0.0.1:{port}/',
+  SHAZBOT_MASTER_LIST: list,
+  SHAZBOT_GOSSIP_INTERVAL: 0.5,
+};
+`;
+
+/**
+ * @param {InstanceType<typeof Project>} it
+ * @param {string} file
+ */
+const runsWithArguments = (it, file) =>
+  runsTwice(it.folder, ({ PORT, SHAZBOT_MASTER_LIST }) =>
+    it.run(file, { PORT: '' }, [String(PORT), String(SHAZBOT_MASTER_LIST)]),
+  );
+
+const NEST = `
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { ShazbotModule, ShazbotService } from 'clustershazbot/nestjs';
+`;
+
+describe('the Nest module', () => {
+  test('EXAMPLES.md: is configured by a ConfigService', { timeout: 60_000 }, async (t) => {
+    const it = project(t);
+    it.write('config.ts', program('EXAMPLES.md', 'config.ts'));
+    await it.compile('config.ts');
+    await runsTwice(it.folder, (own) =>
+      it.run('config.js', {
+        PORT: own.PORT,
+        CLUSTER_SECRET: own.SHAZBOT_SECRET,
+        CLUSTER_CONTROL_SECRET: own.SHAZBOT_CONTROL_SECRET,
+        CLUSTER_URL: own.SHAZBOT_BASE_URL,
+        CLUSTER_LIST: own.SHAZBOT_MASTER_LIST,
+        CLUSTER_INTERVAL: own.SHAZBOT_GOSSIP_INTERVAL,
+      }),
+    );
+  });
+
+  test('is configured with nothing but code', { timeout: 60_000 }, async (t) => {
+    const it = project(t);
+    it.write(
+      'code.ts',
+      `${NEST}${CONFIG}
+@Module({ imports: [ShazbotModule.forRoot({ config, port: Number(port) })] })
+class AppModule {}
+const app = await NestFactory.create(AppModule);
+app.enableShutdownHooks();
+await app.listen(Number(port));
+`,
+    );
+    await it.compile('code.ts');
+    await runsWithArguments(it, 'code.js');
+  });
+
+  test('starts nothing with enabled: false, and its service has empty lists', { timeout: 60_000 }, async (t) => {
+    const it = project(t);
+    it.write(
+      'off.ts',
+      `${NEST}
+@Module({ imports: [ShazbotModule.forRoot({ enabled: false })] })
+class AppModule {}
+const app = await NestFactory.create(AppModule, { logger: false });
+await app.listen(0);
+const service = app.get(ShazbotService);
+service.drain();
+service.undrain();
+const { status } = await fetch(\`\${await app.getUrl()}/clustershazbot/list\`);
+console.log(JSON.stringify([service.list(), service.list(true), status]));
+await app.close();
+`,
+    );
+    await it.compile('off.ts');
+    const off = it.run('off.js', {});
+    assert.equal(await off.exit, 0, off.output);
+    assert.deepEqual(JSON.parse(off.output), [{ online: [] }, { online: [], offline: [] }, 503]);
+  });
+
+  test('does not let the application start with a wrong configuration, and names what is wrong', async (t) => {
+    const it = project(t);
+    it.write(
+      'wrong.ts',
+      `${NEST}
+const config = { SHAZBOT_BASE_URL: 'http://{adress}/' };
+@Module({ imports: [ShazbotModule.forRootAsync({ useFactory: async () => ({ config }) })] })
+class AppModule {}
+const app = await NestFactory.create(AppModule, { logger: false });
+await app.listen(0).catch((error) => {
+  console.log(error.message);
+  process.exit(1);
+});
+`,
+    );
+    await it.compile('wrong.ts');
+    const wrong = it.run('wrong.js', {});
+    assert.equal(await wrong.exit, 1);
+    assert.match(wrong.output, /\{adress\}: there are only.*SHAZBOT_SECRET is required/s);
+  });
+});
+
+describe('the Fastify plugin', () => {
+  test('with config starts and stops the engine', { timeout: 60_000 }, async (t) => {
+    const it = project(t);
+    it.write(
+      'fastify.mjs',
+      `import Fastify from 'fastify';
+import { shazbotFastify } from 'clustershazbot/fastify';
+${CONFIG}
+const app = Fastify();
+app.register(shazbotFastify, { config, port: Number(port) });
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => app.close());
+await app.listen({ host: '127.0.0.1', port: Number(port) });
+`,
+    );
+    await runsWithArguments(it, 'fastify.mjs');
+  });
+
+  test('with enabled: false starts nothing and has no routes', async (t) => {
+    const it = project(t);
+    it.write(
+      'off.mjs',
+      `import Fastify from 'fastify';
+import { shazbotFastify } from 'clustershazbot/fastify';
+
+const app = Fastify();
+app.register(shazbotFastify, { enabled: false, config: {} });
+console.log((await app.inject('/clustershazbot/list')).statusCode);
+await app.close();
+`,
+    );
+    const off = it.run('off.mjs', {});
+    assert.equal(await off.exit, 0, off.output);
+    assert.equal(off.output.trim(), '404');
+  });
+});
