@@ -174,7 +174,8 @@ describe('the page', { skip }, () => {
     const url = await startFakeServer(t, () => statusOf(1_000, Date.now()));
     const page = await open(t, url);
     await logIn(page);
-    await page.getByText('The first 200 of 1000.').waitFor();
+    const shown = statusOf(1_000, 0).members.filter(({ reason }) => reason !== 'left').length;
+    await page.getByText(`The first 200 of ${shown}.`).waitFor();
     await page.getByRole('searchbox').fill('app-0500');
     await until(async () => (await page.locator('#rows tr').count()) === 1, { what: 'one row is shown' });
     await page.getByRole('searchbox').fill('');
@@ -183,7 +184,7 @@ describe('the page', { skip }, () => {
     assert.equal(await page.locator('#rows tr').count(), suspects);
     await page.getByRole('button', { name: /suspect/ }).click();
     await page.getByRole('button', { name: 'Show all' }).click();
-    assert.equal(await page.locator('#rows tr').count(), 1_000);
+    assert.equal(await page.locator('#rows tr').count(), shown);
     await page.getByRole('button', { name: 'Failures' }).click();
     await page.getByRole('button', { name: 'Failures' }).click();
     assert.match(String(await page.locator('#rows tr').first().textContent()), /failed/);
@@ -196,7 +197,7 @@ describe('the page', { skip }, () => {
   test('groups 1 000 servers of 5 versions in 3 zones by a tag, with a column for each tag', async (t) => {
     const status = statusOf(1_000, Date.now());
     const of = (/** @type {string} */ key, /** @type {string} */ value) =>
-      status.members.filter(({ tags }) => tags?.[key] === value);
+      status.members.filter(({ tags, reason }) => tags?.[key] === value && reason !== 'left');
     const online = (/** @type {ReturnType<typeof of>} */ members) =>
       members.filter(({ state }) => state !== 'offline').length;
     const page = await open(t, await startFakeServer(t, () => status));
@@ -217,7 +218,8 @@ describe('the page', { skip }, () => {
     await page.getByRole('button', { name: `eu-1b ${online(zone)} of ${zone.length} online` }).click();
     await page.getByText(`The first 200 of ${zone.length}.`).waitFor();
     await page.getByRole('searchbox').fill('version=1.3.9');
-    const both = zone.filter((member) => oldest.includes(member));
+    // The filter shows those, too, that left.
+    const both = status.members.filter(({ tags }) => tags?.zone === 'eu-1b' && tags.version === '1.3.9');
     await until(async () => (await rows.count()) === both.length, { what: 'the filter finds tags' });
     assert.match(
       String(await rows.first().textContent()),
@@ -229,7 +231,8 @@ describe('the page', { skip }, () => {
     await until(async () => (await rows.count()) > both.length, { what: 'all zones are shown' });
 
     // The rollout goes on while the page is open.
-    for (const member of oldest) member.tags = { ...member.tags, version: '1.5.0' };
+    for (const member of status.members.filter(({ tags }) => tags?.version === '1.3.9'))
+      member.tags = { ...member.tags, version: '1.5.0' };
     status.at += 1;
     await page.getByText('No server matches.').waitFor();
     const took = await page.evaluate(
@@ -248,6 +251,24 @@ describe('the page', { skip }, () => {
     const item = page.locator('#changes li', { hasText: 'version=2.0 note=<img src=x>' });
     await item.waitFor();
     assert.match(String(await item.textContent()), /tags/);
+  });
+
+  test('folds the servers that left in order, so that they do not look like an outage', async (t) => {
+    const { members } = statusOf(100, 0);
+    const left = members.filter(({ reason }) => reason === 'left').map(({ baseUrl }) => baseUrl);
+    const online = members.filter(({ state }) => state !== 'offline').length;
+    const page = await open(t, await startFakeServer(t, () => statusOf(100, Date.now())));
+    await logIn(page);
+    await page.getByText(`Servers: ${online} of ${100 - left.length} online`).waitFor();
+    assert.match(await page.title(), new RegExp(`^${online}/${100 - left.length} online`));
+    assert.match(String(await page.locator('#shown').textContent()), new RegExp(`^${left.length} left in order`));
+    assert.equal(await page.locator('#rows tr').count(), 100 - left.length);
+    await page.getByRole('button', { name: /left/ }).click();
+    assert.equal(await page.locator('#rows tr').count(), left.length);
+    await page.getByRole('button', { name: /left/ }).click();
+    await page.getByRole('searchbox').fill('app-');
+    const last = page.locator('#rows tr').nth(100 - left.length);
+    assert.match(String(await last.textContent()), /left/, 'they are below all others');
   });
 
   test('inserts data of other servers as text, and links only to http URLs', async (t) => {

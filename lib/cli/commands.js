@@ -3,23 +3,28 @@
 // The commands that ask a server once: list, status, online, offline, check.
 
 const { printable } = require('../printable.js');
+const { CommandError } = require('./command-error.js');
+const { foldLeft } = require('./folding.js');
 const { memberTable, rowsOfList, rowsOfStatus } = require('./member-table.js');
 const { print, printError, printJson } = require('./output.js');
 const { callRoute } = require('./server-routes.js');
 const { formatDuration } = require('./terminal.js');
 
-/** @typedef {{ server: import('./server-options.js').Server, json: boolean, colour: boolean, minOnline: number, tags: import('./tag-options.js').TagOptions }} Context */
+/** @typedef {{ server: import('./server-options.js').Server, json: boolean, colour: boolean, minOnline: number, all: boolean, tags: import('./tag-options.js').TagOptions }} Context */
 
 /** @param {Context} context */
-async function list({ server, json, colour, tags }) {
+async function list({ server, json, colour, all, tags }) {
   // The list route does not have tags.
-  if (tags.isUsed) return listWithTags({ server, json, colour, tags });
+  if (tags.isUsed) return listWithTags({ server, json, colour, all, tags });
   const lists = await callRoute(server, 'list');
   if (json) {
     printJson(lists);
     return 0;
   }
-  print(memberTable(rowsOfList(lists), { colour }).join('\n'));
+  const left = lists.offline?.length ? await urlsThatLeft(server) : new Set();
+  const rows = rowsOfList(lists).map((row) => (left.has(row.baseUrl) ? { ...row, state: 'left' } : row));
+  const { shown, note } = foldLeft(rows, all);
+  print([...memberTable(shown, { colour }), ...note].join('\n'));
   if (!lists.offline) {
     const problem = server.secret ? 'does not match' : 'is not set';
     printError(`The list of offline servers needs the control secret: ${server.secretFrom} ${problem}.`);
@@ -27,8 +32,24 @@ async function list({ server, json, colour, tags }) {
   return 0;
 }
 
+/**
+ * The list does not say why a server is offline; the status does.
+ * @param {import('./server-options.js').Server} server
+ * @returns {Promise<Set<string>>} empty if the server has no status route
+ */
+async function urlsThatLeft(server) {
+  try {
+    /** @type {import('../../index.js').ShazbotStatus} */
+    const { members } = await callRoute(server, 'status');
+    return new Set(members.filter(({ reason }) => reason === 'left').map(({ baseUrl }) => baseUrl));
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    return new Set();
+  }
+}
+
 /** @param {Omit<Context, 'minOnline'>} context */
-async function listWithTags({ server, json, colour, tags }) {
+async function listWithTags({ server, json, colour, all, tags }) {
   /** @type {import('../../index.js').ShazbotStatus} */
   const status = await callRoute(server, 'status');
   const members = status.members.filter(tags.matches);
@@ -44,20 +65,22 @@ async function listWithTags({ server, json, colour, tags }) {
     printJson({ online: of(false), offline: of(true) });
   } else {
     const rows = rowsOfStatus({ ...status, members }, tags).map((row) => ({ ...row, why: '', protocol: '' }));
-    print(memberTable(rows, { colour, tags: tags.shown }).join('\n'));
+    const { shown, note } = foldLeft(rows, all);
+    print([...memberTable(shown, { colour, tags: tags.shown }), ...note].join('\n'));
   }
   return 0;
 }
 
 /** @param {Context} context */
-async function status({ server, json, colour, tags }) {
+async function status({ server, json, colour, all, tags }) {
   /** @type {import('../../index.js').ShazbotStatus} */
   const whole = await callRoute(server, 'status');
   const answer = { ...whole, members: whole.members.filter(tags.matches) };
   if (json) printJson(answer);
   else {
     const summary = statusSummary(answer).map(printable);
-    print([...summary, '', ...memberTable(rowsOfStatus(answer, tags), { colour, tags: tags.shown })].join('\n'));
+    const { shown, note } = foldLeft(rowsOfStatus(answer, tags), all);
+    print([...summary, '', ...memberTable(shown, { colour, tags: tags.shown }), ...note].join('\n'));
   }
   return 0;
 }

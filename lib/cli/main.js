@@ -36,6 +36,7 @@ Shows the servers of a cluster, drains a server and finds configuration errors.
   --where KEY=VALUE   for list, status and watch: only servers with this tag (needs the ready-made routes). Several conditions
                       with commas between; a server matches one of the values of a key that is given twice
   --tags KEYS         for the same: shows these tags, with commas between
+  --all               for list, status and watch: show those, too, that left in order. JSON always has them
   --json              print JSON
   --min-online N      for check: how many servers must be listed online; default 1. A drained server is healthy
   --help, --version
@@ -56,6 +57,7 @@ const options = /** @type {const} */ ({
   'min-online': { type: 'string' },
   where: { type: 'string', multiple: true },
   tags: { type: 'string', multiple: true },
+  all: { type: 'boolean' },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean' },
@@ -109,7 +111,7 @@ async function runCommand(name, extra, values) {
   if (['demo', 'dev', 'master-list'].includes(name)) {
     throw new CommandError(`${name} must be the first argument; see ${name} --help for its options`, 2);
   }
-  const { json = false, 'min-online': minOnline = '1' } = values;
+  const { all = false, json = false, 'min-online': minOnline = '1' } = values;
   const colour = hasColour(process.stdout, process.env);
   if (name === 'doctor') return doctor({ env: process.env, options: values, json, colour });
   const command = name === 'watch' ? watch : Object.hasOwn(commands, name) && commands[name];
@@ -120,7 +122,7 @@ async function runCommand(name, extra, values) {
     throw new CommandError('--where and --tags are for list, status and watch', 2);
   }
   const server = serverOptions(values, await environmentFor(values.url));
-  return command({ server, json, colour, minOnline: Number(minOnline), tags });
+  return command({ server, all, json, colour, minOnline: Number(minOnline), tags });
 }
 
 /**

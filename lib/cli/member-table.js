@@ -54,14 +54,14 @@ function rowsOfList({ online, offline = [] }) {
 }
 
 /**
- * Sorts online servers first, then by URL, and leaves out columns without a value.
+ * Sorts online servers first and those that left last, then by URL, and leaves out columns without a value.
  * @param {Row[]} rows
  * @param {import('./terminal.js').Format & { changed?: Set<string>, tags?: string[] }} options changed: base URLs of the rows
  * to mark; tags: the keys of the columns with tags, which are always shown
  * @returns {string[]}
  */
 function memberTable(rows, { changed = new Set(), tags = [], ...format }) {
-  const rank = (/** @type {Row} */ { state }) => ['online', 'suspect'].indexOf(state) + 1 || 3;
+  const rank = (/** @type {Row} */ { state }) => ['online', 'suspect'].indexOf(state) + 1 || (state === 'left' ? 4 : 3);
   const sorted = rows.toSorted((a, b) => rank(a) - rank(b) || (a.server < b.server ? -1 : 1));
   const columns = /** @type {const} */ (['state', 'age', 'server', 'why', 'protocol']);
   const used = columns.filter((name) => rows.some((row) => row[name] !== ''));

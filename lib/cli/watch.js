@@ -5,6 +5,7 @@
 const { setTimeout: sleep } = require('node:timers/promises');
 const { printable } = require('../printable.js');
 const { CommandError } = require('./command-error.js');
+const { foldLeft } = require('./folding.js');
 const { memberTable, rowsOfList, rowsOfStatus } = require('./member-table.js');
 const { print, printError, printJson, redact } = require('./output.js');
 const { callRoute } = require('./server-routes.js');
@@ -33,10 +34,10 @@ const CLEAR_BELOW = '\x1b[J';
 
 /**
  * Shows the servers until it is interrupted; rejects if the first request fails.
- * @param {{ server: Server, json: boolean, colour: boolean, tags: TagOptions }} context
+ * @param {{ server: Server, json: boolean, colour: boolean, all: boolean, tags: TagOptions }} context
  * @returns {Promise<number>}
  */
-async function watch({ server, json, colour, tags }) {
+async function watch({ server, json, colour, all, tags }) {
   const readRows = memberReader(server, tags);
   /** @type {Map<string, Row>} */
   let before = new Map();
@@ -50,7 +51,7 @@ async function watch({ server, json, colour, tags }) {
       try {
         const rows = await readRows();
         const isScreen = process.stdout.isTTY && !json;
-        display ??= isScreen ? screenDisplay(server, colour, tags) : lineDisplay(server, json, tags);
+        display ??= isScreen ? screenDisplay(server, { colour, all }, tags) : lineDisplay(server, json, tags);
         const next = new Map(rows.map((row) => [row.baseUrl, row]));
         display.update(rows, changesBetween(before, next));
         before = next;
@@ -139,11 +140,11 @@ function lineDisplay({ base }, json, { shown }) {
 
 /**
  * @param {Server} server
- * @param {boolean} colour
- * @param {TagOptions} options
+ * @param {{ colour: boolean, all: boolean }} options
+ * @param {TagOptions} tags
  * @returns {Display}
  */
-function screenDisplay({ base }, colour, { shown }) {
+function screenDisplay({ base }, { colour, all }, tags) {
   const { stdout } = process;
   /** @type {Map<string, number>} When each server last changed. */
   const changedAt = new Map();
@@ -160,9 +161,12 @@ function screenDisplay({ base }, colour, { shown }) {
       isFirst = false;
       for (const [baseUrl, at] of changedAt) if (now - at >= MARK_MS) changedAt.delete(baseUrl);
       const online = rows.filter(({ state }) => state === 'online' || state === 'suspect').length;
-      const title = `${online} of ${rows.length} online, as seen by ${base}. Ctrl-C to quit.`;
+      // Those that left are not expected to be online: they must not look like an outage.
+      const expected = rows.filter(({ state }) => state !== 'left').length;
+      const { shown, note } = foldLeft(rows, all);
+      const title = `${online} of ${expected} online, as seen by ${base}. Ctrl-C to quit. ${note.join('')}`;
       const changed = new Set(changedAt.keys());
-      const table = memberTable(rows, { colour, width: columns() - 1, changed, tags: shown });
+      const table = memberTable(shown, { colour, width: columns() - 1, changed, tags: tags.shown });
       draw(title, firstLines(table));
     },
     fail: (problem) => draw(problem, []),

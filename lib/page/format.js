@@ -16,6 +16,9 @@ const EVENT_MARKS = { ...MARKS, tags: '≡' };
 const stateOf = (member) => (member.state === 'offline' ? (member.reason ?? 'unknown') : member.state);
 
 /** @param {Member} member */
+const hasLeft = (member) => stateOf(member) === 'left';
+
+/** @param {Member} member */
 function reasonOf(member) {
   if (member.state === 'suspect') return 'does not answer this server';
   if (member.state === 'online') return '';

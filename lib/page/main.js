@@ -78,7 +78,7 @@ function tick() {
   setText(freshness, failingSince ? problem : 'Up to date');
   freshness.classList.toggle('lost', Boolean(failingSince));
   byId('content').classList.toggle('stale', Boolean(failingSince));
-  const title = `${countOnline(status)}/${status.members.length} online · Cluster`;
+  const title = `${countOnline(status)}/${countExpected(status)} online · Cluster`;
   document.title = failingSince ? `No status · ${title}` : title;
 }
 

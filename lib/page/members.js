@@ -62,11 +62,17 @@ function renderMembers(status) {
 /** @param {Status} status */
 const countOnline = ({ members }) => members.filter(({ state }) => state !== 'offline').length;
 
+/**
+ * How many servers should be online. Those that left in order are not expected back: they must not look like an outage.
+ * @param {Status} status
+ */
+const countExpected = ({ members }) => members.filter((it) => !hasLeft(it)).length;
+
 /** @param {Status} status */
 function renderCounts(status) {
   const counts = Object.fromEntries(Object.keys(MARKS).map((state) => [state, 0]));
   for (const member of status.members) counts[stateOf(member)] += 1;
-  setText(byId('members-title'), `Servers: ${countOnline(status)} of ${status.members.length} online`);
+  setText(byId('members-title'), `Servers: ${countOnline(status)} of ${countExpected(status)} online`);
   for (const [state, count] of Object.entries(counts)) {
     const button = countButton(state);
     button.setAttribute('aria-pressed', String(stateFilter === state));
@@ -91,7 +97,9 @@ function countButton(state) {
 
 /** @param {Status} status */
 function renderRows(status) {
-  const matching = sortMembers(status.members.filter(matchesFilter));
+  const found = sortMembers(status.members.filter(matchesFilter));
+  // Where addresses change with each deployment, those that left would fill the table.
+  const matching = stateFilter || filterText() ? found : found.filter((it) => !hasLeft(it));
   const shown = showsAll ? matching : matching.slice(0, FIRST_ROWS);
   const body = byId('rows');
   const shownUrls = new Set(shown.map(({ baseUrl }) => baseUrl));
@@ -107,16 +115,22 @@ function renderRows(status) {
     rows.delete(url);
   }
   const isCut = shown.length < matching.length;
-  const cut = isCut ? `The first ${shown.length} of ${matching.length}.` : '';
-  setText(byId('shown'), matching.length === 0 ? 'No server matches.' : cut);
+  const folded = found.length - matching.length;
+  const notes = [
+    ...(isCut ? [`The first ${shown.length} of ${matching.length}.`] : []),
+    ...(folded > 0 ? [`${folded} left in order: “left” above shows them.`] : []),
+  ];
+  setText(byId('shown'), found.length === 0 ? 'No server matches.' : notes.join(' '));
   byId('more').hidden = !isCut;
 }
+
+const filterText = () => inputById('filter').value.trim().toLowerCase();
 
 /** @param {Member} member */
 function matchesFilter(member) {
   if (stateFilter && stateOf(member) !== stateFilter) return false;
   if (!isInGroup(member)) return false;
-  const text = inputById('filter').value.trim().toLowerCase();
+  const text = filterText();
   return (
     !text || `${member.baseUrl} ${stateOf(member)} ${reasonOf(member)} ${tagsText(member)}`.toLowerCase().includes(text)
   );
@@ -127,6 +141,7 @@ function sortMembers(members) {
   const { key } = /** @type {Column} */ (allColumns()[sort.by] ?? COLUMNS.baseUrl);
   const sign = sort.isDescending ? -1 : 1;
   return members.sort((a, b) => {
+    if (hasLeft(a) !== hasLeft(b)) return hasLeft(a) ? 1 : -1;
     const [x, y] = [key(a), key(b)];
     return x < y ? -sign : x > y ? sign : a.baseUrl < b.baseUrl ? -1 : 1;
   });

@@ -98,6 +98,7 @@ function groupsOf(members, key) {
   /** @type {Map<string, Group>} */
   const groups = new Map();
   for (const member of members) {
+    if (hasLeft(member)) continue;
     const value = tagOf(member, key);
     const group = groups.get(value) ?? { value, online: 0, total: 0 };
     groups.set(value, group);
