@@ -22,6 +22,7 @@ const DOCUMENTS = [
   'CHANGELOG.md',
   'docs/architecture.md',
   'docs/convergence.md',
+  ...readdirSync(path.join(ROOT, 'docs/deploy')).map((name) => `docs/deploy/${name}`),
   'docs/engine.md',
   'docs/errors.md',
   'docs/master-list.md',

@@ -1,0 +1,176 @@
+'use strict';
+
+// The folders in examples/ for platforms: their files can be parsed, and the engine accepts the variables that they set.
+
+const assert = require('node:assert/strict');
+const { spawnSync } = require('node:child_process');
+const { readFileSync, readdirSync, writeFileSync } = require('node:fs');
+const path = require('node:path');
+const { describe, test } = require('node:test');
+const { load, loadAll } = require('js-yaml');
+
+const { folder } = require('../harness/folder.js');
+const { fillBaseUrl } = require('../lib/base-url.js');
+const { Engine } = require('../lib/binary.js');
+const { KINDS } = require('../lib/config.js');
+const { Project, ROOT, read } = require('./support/documents.js');
+const { runsTwice } = require('./support/twice.js');
+
+/** @typedef {Record<string, string>} Variables */
+
+const SECRETS = {
+  SHAZBOT_SECRET: 'a secret of at least 16 bytes',
+  SHAZBOT_CONTROL_SECRET: 'another secret of at least 16 bytes',
+};
+
+// So that these tests run with an engine that cannot read DNS names yet.
+const knowsNames = Array.isArray(
+  Engine.check({ ...SECRETS, SHAZBOT_BASE_URL: 'http://a/', SHAZBOT_MASTER_LIST: 'dns+http://a:3000/' }),
+);
+const skip = !knowsNames && 'the engine does not read lists from DNS';
+
+/**
+ * The name and value pairs of Kubernetes and ECS as variables; what the platform fills in is taken from `platform`.
+ *
+ * @param {{ name: string, value?: string }[]} pairs
+ * @param {Variables} platform
+ * @returns {Variables}
+ */
+function variablesOf(pairs, platform) {
+  return Object.fromEntries(
+    pairs.map(({ name, value = platform[name] }) => {
+      assert.equal(typeof value, 'string', `${name} is a string, or filled in by the platform`);
+      return [name, String(value)];
+    }),
+  );
+}
+
+/** @param {string} file @param {Variables} platform */
+function kubernetes(file, platform) {
+  /** @type {any[]} */
+  const [service, workload] = loadAll(read(file));
+  assert.deepEqual([service.spec.clusterIP, service.spec.publishNotReadyAddresses], ['None', true]);
+  const { spec, metadata } = workload.spec.template;
+  assert.deepEqual(service.spec.selector, metadata.labels);
+  assert.deepEqual(workload.spec.selector.matchLabels, metadata.labels);
+  const [container] = spec.containers;
+  assert.equal(container.ports[0].containerPort, service.spec.ports[0].port);
+  const variables = variablesOf(container.env, platform);
+  assert.equal(new URL(String(variables.SHAZBOT_MASTER_LIST).slice(4)).hostname, service.metadata.name);
+  if (workload.kind === 'StatefulSet') assert.equal(workload.spec.serviceName, service.metadata.name);
+  return variables;
+}
+
+/** The lines `NAME=value`, `NAME = "value"` of a text. @param {string} text @param {RegExp} line */
+const lines = (text, line) => Object.fromEntries([...text.matchAll(line)].map(([, name, value]) => [name, value]));
+
+/** @type {Record<string, { variables: () => Variables, baseUrl: string | RegExp }>} */
+const PLATFORMS = {
+  'kubernetes-deployment': {
+    variables: () => kubernetes('examples/kubernetes-deployment/app.yaml', { POD_IP: 'fd00::7' }),
+    baseUrl: 'http://[fd00::7]:3000/',
+  },
+  'kubernetes-statefulset': {
+    variables: () =>
+      kubernetes('examples/kubernetes-statefulset/app.yaml', { POD_NAME: 'app-0', POD_NAMESPACE: 'shop' }),
+    baseUrl: 'http://app-0.app-cluster.shop.svc.cluster.local:3000/',
+  },
+  compose: {
+    variables: () => {
+      const { services } = /** @type {any} */ (load(read('examples/compose/compose.yaml')));
+      return { ...services.app.environment, ...SECRETS };
+    },
+    baseUrl: /^http:\/\/[\d.]+:3000\/$/,
+  },
+  ecs: {
+    variables: () => {
+      const { containerDefinitions } = JSON.parse(read('examples/ecs/task-definition.json'));
+      const [container] = containerDefinitions;
+      assert.deepEqual(container.secrets.map((/** @type {any} */ it) => it.name).sort(), Object.keys(SECRETS).sort());
+      return variablesOf(container.environment, {});
+    },
+    baseUrl: /^http:\/\/[\d.]+:3000\/$/,
+  },
+  fly: {
+    variables: () => ({
+      ...lines(read('examples/fly/fly.toml'), /^([A-Z_]+) = "(.*)"$/gm),
+      FLY_PRIVATE_IP: 'fdaa:0:1::3',
+    }),
+    baseUrl: 'http://[fdaa:0:1::3]:3000/',
+  },
+  nomad: {
+    variables: () => ({
+      ...lines(read('examples/nomad/app.nomad.hcl'), /^ +([A-Z_]+) += "(.*)"$/gm),
+      NOMAD_ADDR_http: '10.0.0.5:23456',
+    }),
+    baseUrl: 'http://10.0.0.5:23456/',
+  },
+  pm2: {
+    variables: () => {
+      const { apps } = require('../examples/pm2/ecosystem.config.cjs');
+      return { ...apps[0].env, PORT: String(apps[0].env.PORT + 1) };
+    },
+    baseUrl: 'http://127.0.0.1:3001/',
+  },
+  systemd: {
+    variables: () => {
+      const variables = lines(read('examples/systemd/app@.service'), /^Environment=(\w+)=(.*)$/gm);
+      return Object.fromEntries(Object.entries(variables).map(([name, it]) => [name, it.replaceAll('%i', '3000')]));
+    },
+    baseUrl: /^http:\/\/[^{]+:3000\/$/,
+  },
+};
+
+describe('the examples for platforms', () => {
+  test('have a page each in docs/deploy, which links to the folder', () => {
+    const pages = readdirSync(path.join(ROOT, 'docs/deploy')).sort();
+    assert.deepEqual(
+      pages,
+      Object.keys(PLATFORMS)
+        .map((name) => `${name}.md`)
+        .sort(),
+    );
+    for (const name of Object.keys(PLATFORMS)) {
+      assert.ok(read(`docs/deploy/${name}.md`).includes(`(../../examples/${name})`), name);
+      assert.ok(read('README.md').includes(`(docs/deploy/${name}.md)`), name);
+    }
+  });
+
+  for (const [name, { variables, baseUrl }] of Object.entries(PLATFORMS)) {
+    test(`${name}: the base URL is filled in, and each variable exists`, async () => {
+      const given = variables();
+      const unknown = Object.keys(given).filter((it) => it.startsWith('SHAZBOT_') && !Object.hasOwn(KINDS, it));
+      assert.deepEqual(unknown, []);
+      const filled = await fillBaseUrl(given, { addresses: ['10.0.0.7'] });
+      assert.deepEqual(filled.problems, []);
+      if (typeof baseUrl === 'string') assert.equal(filled.baseUrl, baseUrl);
+      else assert.match(String(filled.baseUrl), baseUrl);
+    });
+
+    test(`${name}: the engine accepts the variables`, { skip: name !== 'pm2' && skip }, async () => {
+      const given = variables();
+      const { baseUrl: filled = '' } = await fillBaseUrl(given, { addresses: ['10.0.0.7'] });
+      assert.deepEqual(Engine.check({ ...given, ...SECRETS, SHAZBOT_BASE_URL: filled }), []);
+    });
+  }
+
+  test('compose: the program forms a cluster of two', { timeout: 60_000 }, async (t) => {
+    const project = new Project();
+    t.after(() => project.remove());
+    project.write('app.mjs', read('examples/compose/app.mjs'));
+    const { outputs } = await runsTwice(project.folder, (own) => project.run('app.mjs', own));
+    assert.match(outputs[0], /is offline left/);
+  });
+
+  const hasSystemd = spawnSync('systemd-analyze', ['--version']).status === 0;
+  test('systemd: the unit is valid', { skip: !hasSystemd && 'systemd-analyze is not installed' }, () => {
+    const directory = folder();
+    const unit = path.join(directory, 'app@3000.service');
+    // A Node that exists here.
+    const text = readFileSync(path.join(ROOT, 'examples/systemd/app@.service'), 'utf8');
+    writeFileSync(unit, text.replace('/usr/bin/node', process.execPath));
+    const { status, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', unit], { encoding: 'utf8' });
+    assert.equal(status, 0, stderr);
+    assert.doesNotMatch(stderr, /app@3000/, stderr);
+  });
+});
