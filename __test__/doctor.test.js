@@ -72,6 +72,34 @@ describe('clustershazbot doctor', () => {
     assert.match(stdout, /ok {4}exchanges: \d+ answered since its start, 0 rejected/);
   });
 
+  test('says what the placeholders of the base URL are filled in with, or which has no value', async () => {
+    const filled = await doctor(
+      serverEnv('http://{env:HOST_HERE}:{port}/', {
+        HOST_HERE: '127.0.0.1',
+        PORT: new URL(own().baseUrl).port,
+      }),
+    );
+    assert.equal(filled.code, 0, filled.stdout);
+    assert.match(
+      filled.stdout,
+      /ok {4}environment: SHAZBOT_BASE_URL is http:.*: \{env:HOST_HERE\} is 127\.0\.0\.1, \{port\} is/,
+    );
+    const wrong = await doctor(serverEnv('http://{env:NOWHERE}/', { SHAZBOT_AUTH: 'no' }));
+    assert.equal(wrong.code, 1);
+    assert.match(wrong.stdout, /WRONG environment: SHAZBOT_BASE_URL: \{env:NOWHERE\}: the variable NOWHERE is not set/);
+    assert.match(wrong.stdout, /WRONG environment: SHAZBOT_AUTH/);
+    assert.doesNotMatch(wrong.stdout, /is required|placeholder|No server given/);
+    const list = await run(['list'], { SHAZBOT_BASE_URL: 'http://{env:NOWHERE}/' });
+    assert.deepEqual([list.code, /NOWHERE is not set/.test(list.stderr)], [2, true]);
+  });
+
+  test('looks up the names of lists in DNS', async () => {
+    const names = 'dns+http://localhost:3000/ srv+http://_http._tcp.nobody.invalid/';
+    const { stdout } = await doctor(serverEnv(own().baseUrl, { SHAZBOT_MASTER_LIST: names }));
+    assert.match(stdout, /ok {4}master list dns\+http:\/\/localhost:3000\/: it leads to \d places?: /);
+    assert.match(stdout, /look {2}master list srv\+http:.*nobody\.invalid\/: it cannot be looked up/);
+  });
+
   test('checks the gossip secret, the state file and each entry of a master list', async () => {
     const directory = folder();
     const file = path.join(directory, 'odd.json');

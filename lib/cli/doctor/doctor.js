@@ -11,6 +11,7 @@ const { formatLine } = require('../terminal.js');
 const { checkBaseUrl, checkEnvironment, checkInterval, checkStateFile } = require('./environment.js');
 const { collectFacts } = require('./facts.js');
 const { checkMasterLists } = require('./master-lists.js');
+const { checkNames } = require('./names.js');
 const {
   checkControlSecret,
   checkDuplicates,
@@ -68,7 +69,7 @@ async function examine(given, options) {
   const checked = hasWrongUrl ? { ...env, SHAZBOT_BASE_URL: ANY_URL } : env;
   const others = checkEnvironment(checked).filter(({ is }) => !hasWrongUrl || is !== 'fine');
   const environment = [...placeholders, ...others];
-  const findings = [...environment, ...(await checkStateFile(env))];
+  const findings = [...environment, ...(await checkStateFile(env)), ...(await checkNames(env))];
   try {
     const server = serverOptions(options, env);
     const facts = await collectFacts({ env, server, isValid: !isAnyWrong(environment) });
