@@ -140,12 +140,12 @@ export interface ShazbotConfig {
   SHAZBOT_UPDATE_MASTER_LIST_ON_SHUTDOWN?: boolean | string | undefined;
   /** The only servers that may be listed and contacted: origins and networks. */
   SHAZBOT_ALLOWED_ORIGINS?: string | readonly string[] | undefined;
-  /** `plain`, `sign` or `signed`. */
-  SHAZBOT_AUTH?: string | undefined;
+  /** How messages are authorised. Any text has the type, so that a value from a `ConfigService` fits; the start checks it. */
+  SHAZBOT_AUTH?: 'plain' | 'sign' | 'signed' | (string & Record<never, never>) | undefined;
   /** Name of the cluster. */
   SHAZBOT_CLUSTER?: string | undefined;
   /** `required`: the list route requires one of the secrets. */
-  SHAZBOT_LIST_AUTH?: string | undefined;
+  SHAZBOT_LIST_AUTH?: 'required' | (string & Record<never, never>) | undefined;
 }
 
 export interface ShazbotStartOptions {

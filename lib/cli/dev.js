@@ -79,18 +79,16 @@ async function devEnvironment(env) {
   if (env.NODE_ENV === 'production') {
     throw new CommandError('dev is for development: NODE_ENV is production. Set the variables of the README there', 2);
   }
-  // An empty variable counts as missing, as it does for the engine.
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const folder = devFolder(process.cwd());
-  const port = given.PORT ?? String(await freePort(folder));
+  // An empty variable counts as missing, as it does for the engine.
   const complete = {
-    SHAZBOT_BASE_URL: 'http://127.0.0.1:{port}/',
-    SHAZBOT_MASTER_LIST: folder.listUrl,
-    SHAZBOT_SECRET: devSecret(folder, 'secret'),
-    SHAZBOT_CONTROL_SECRET: devSecret(folder, 'control-secret'),
-    SHAZBOT_GOSSIP_INTERVAL: '1',
-    ...given,
-    PORT: port,
+    ...env,
+    PORT: env.PORT || String(await freePort(folder)),
+    SHAZBOT_BASE_URL: env.SHAZBOT_BASE_URL || 'http://127.0.0.1:{port}/',
+    SHAZBOT_MASTER_LIST: env.SHAZBOT_MASTER_LIST || folder.listUrl,
+    SHAZBOT_SECRET: env.SHAZBOT_SECRET || devSecret(folder, 'secret'),
+    SHAZBOT_CONTROL_SECRET: env.SHAZBOT_CONTROL_SECRET || devSecret(folder, 'control-secret'),
+    SHAZBOT_GOSSIP_INTERVAL: env.SHAZBOT_GOSSIP_INTERVAL || '1',
   };
   const { baseUrl = '', problems } = await fillBaseUrl(complete);
   if (problems[0]) throw new CommandError(problems[0], 2);
@@ -99,7 +97,7 @@ async function devEnvironment(env) {
   if (!url || !isLoopback(url.hostname)) {
     throw new CommandError('dev is for one machine: SHAZBOT_BASE_URL must have a loopback address, or be unset', 2);
   }
-  const secretFile = given.SHAZBOT_CONTROL_SECRET ? '' : ` --secret-file ${folder.path}/control-secret`;
+  const secretFile = env.SHAZBOT_CONTROL_SECRET ? '' : ` --secret-file ${folder.path}/control-secret`;
   console.error(`clustershazbot dev: ${url.href}; npx clustershazbot watch --url ${url.href}${secretFile}`);
   return { ...complete, SHAZBOT_BASE_URL: url.href };
 }

@@ -21,15 +21,15 @@ const PORTS = 1_000;
  * @returns {Folder}
  */
 function devFolder(directory) {
-  const { username, uid } = os.userInfo();
-  // Windows has no user number, and a folder for temporary files for each user.
-  const own = path.join(os.tmpdir(), `clustershazbot-dev-${uid < 0 ? username : uid}`);
+  // Windows has no user numbers, but a folder for temporary files for each user.
+  const uid = process.getuid?.();
+  const own = path.join(os.tmpdir(), uid === undefined ? 'clustershazbot-dev' : `clustershazbot-dev-${uid}`);
   const name = createHash('sha256').update(fs.realpathSync(directory)).digest('hex').slice(0, 16);
   const folder = path.join(own, name);
   fs.mkdirSync(own, { mode: 0o700, recursive: true });
   const stat = fs.lstatSync(own);
   // Anybody may create files there. Another user must not choose the secrets.
-  if (!stat.isDirectory() || (uid >= 0 && (stat.uid !== uid || (stat.mode & 0o077) !== 0))) {
+  if (!stat.isDirectory() || (uid !== undefined && (stat.uid !== uid || (stat.mode & 0o077) !== 0))) {
     throw new CommandError(`${own} is not a folder that only you can use: remove it, or set TMPDIR`, 1);
   }
   fs.mkdirSync(folder, { mode: 0o700, recursive: true });

@@ -119,7 +119,7 @@ async function readBody(req) {
 function isAuthorized(header = '', secrets) {
   const hash = (/** @type {string} */ text) => createHash('sha256').update(text, 'latin1').digest();
   const given = hash(header);
-  // All are compared, whichever is right.
+  // All are compared, even if the first is right.
   return secrets.map((secret) => timingSafeEqual(given, hash(secret))).includes(true);
 }
 
