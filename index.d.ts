@@ -136,6 +136,8 @@ export interface ShazbotConfig {
   SHAZBOT_MASTER_ANNOUNCE_INTERVAL?: number | string | undefined;
   /** Whether this server is a monitor. */
   SHAZBOT_MONITOR?: boolean | string | undefined;
+  /** What this server says of itself. */
+  SHAZBOT_TAGS?: string | Tags | undefined;
   /** Whether a shutdown also removes this server from the master lists. */
   SHAZBOT_UPDATE_MASTER_LIST_ON_SHUTDOWN?: boolean | string | undefined;
   /** The only servers that may be listed and contacted: origins and networks. */
@@ -157,6 +159,11 @@ export interface ShazbotStartOptions {
    * reported once, in a warning `SHAZBOT_DISCOVER_FAILED`. Then `SHAZBOT_MASTER_LIST` is not required.
    */
   discover?: (() => readonly string[] | Promise<readonly string[]>) | undefined;
+  /**
+   * Tags of this server, in addition to those of `SHAZBOT_TAGS`; the same key replaces theirs. The start is rejected if they are
+   * not valid.
+   */
+  tags?: Tags | undefined;
   /** The value of `{port}` in `SHAZBOT_BASE_URL`; default: the environment variable `PORT`. */
   port?: number | undefined;
 }

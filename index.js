@@ -14,7 +14,7 @@ const { control, gossip, list } = require('./lib/requests.js');
 const { forgetLists, serverList, servers } = require('./lib/server-lists.js');
 const { prepareStart } = require('./lib/start-options.js');
 const { rememberStart, status } = require('./lib/status.js');
-const { setTags, withTags } = require('./lib/tags.js');
+const { setTags } = require('./lib/tags.js');
 
 /** The start since the last shutdown. @type {Promise<void> | undefined} */
 let starting;
@@ -57,7 +57,7 @@ async function start(environment, options, shutdown) {
   const report = reportHandler(emitPending);
   if (prepared.taken) report('BASE_URL', prepared.taken, false);
   discovery = prepared.discovery;
-  const started = engine.start(withTags(prepared.environment), report);
+  const started = engine.start(prepared.environment, report);
   if (!('code' in started)) {
     startHeartbeat(engine);
     rememberStart();

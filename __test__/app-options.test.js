@@ -87,15 +87,16 @@ await app.listen(0);
 const service = app.get(ShazbotService);
 service.drain();
 service.undrain();
+service.setTags({ role: 'api' });
 const { status } = await fetch(\`\${await app.getUrl()}/clustershazbot/list\`);
-console.log(JSON.stringify([service.list(), service.list(true), status]));
+console.log(JSON.stringify([service.list(), service.list(true), service.servers(), status]));
 await app.close();
 `,
     );
     await it.compile('off.ts');
     const off = it.run('off.js', {});
     assert.equal(await off.exit, 0, off.output);
-    assert.deepEqual(JSON.parse(off.output), [{ online: [] }, { online: [], offline: [] }, 503]);
+    assert.deepEqual(JSON.parse(off.output), [{ online: [] }, { online: [], offline: [] }, [], 503]);
   });
 
   test('does not let the application start with a wrong configuration, and names what is wrong', async (t) => {

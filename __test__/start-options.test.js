@@ -96,6 +96,22 @@ describe('config', () => {
     assert.doesNotMatch(message, /hidden/);
   });
 
+  test('and the option tags give this server its tags', async (t) => {
+    const env = { ...environment(await unusedUrl()), ...fileList().env };
+    const config = { SHAZBOT_TAGS: { role: 'api', zone: 'a' } };
+    const engine = await start(t, env, { config, tags: { zone: 'b' } });
+    assert.deepEqual(
+      engine.shazbotServers().map(({ tags }) => ({ ...tags })),
+      [{ role: 'api', zone: 'b' }],
+    );
+    await assert.rejects(
+      withEnvironment(env, () => freshEngine().shazbotStart({ tags: /** @type {any} */ ({ a: 1 }) })),
+      {
+        code: 'SHAZBOT_INVALID_TAGS',
+      },
+    );
+  });
+
   test('is ignored if it is what a callback gets, as in programs for version 1', async (t) => {
     const env = { ...environment(await unusedUrl()), ...fileList().env };
     for (const argument of [undefined, null, new Error('an error'), 'http://127.0.0.1:3000', new Map()]) {

@@ -14,11 +14,11 @@ import type {
   Where,
 } from '../index.js';
 
-/** With `config`, `discover` and `port` as `shazbotStart` takes them: by default the environment variables configure it. */
+/** With `config`, `discover`, `tags` and `port` as `shazbotStart` takes them: by default the environment variables configure it. */
 export interface ShazbotModuleOptions extends ShazbotStartOptions {
   /**
    * Whether this server joins the cluster; default true. With false, for tests, nothing starts: {@link ShazbotService} returns
-   * empty lists, a drain does nothing, and the routes answer 503.
+   * empty lists, a drain and new tags do nothing, and the routes answer 503.
    */
   enabled?: boolean | undefined;
   /**
@@ -26,11 +26,6 @@ export interface ShazbotModuleOptions extends ShazbotStartOptions {
    * asks its user for the control secret.
    */
   page?: boolean | undefined;
-  /**
-   * Tags of this server, in addition to those of `SHAZBOT_TAGS`; the same key replaces theirs. The start of the application fails
-   * if they are not valid.
-   */
-  tags?: Tags | undefined;
 }
 
 /** Given together with {@link ShazbotModuleOptions}. */

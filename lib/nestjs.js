@@ -31,7 +31,6 @@ const { MOUNT, endsWithPath } = require('./paths.js');
 const { PATHS, handleRequest } = require('./routes.js');
 const { send } = require('./send.js');
 const { startWithApp } = require('./start-with-app.js');
-const { addStartTags } = require('./tags.js');
 
 /** Time after which an application that listens should have a listener for signals. */
 const HOOKS_CHECK_DELAY_MS = 1_000;
@@ -60,12 +59,12 @@ class ShazbotService {
 
   /** @param {import('../index.js').Where} [where] */
   servers(where) {
-    return shazbotServers(where);
+    return this.options.enabled === false ? [] : shazbotServers(where);
   }
 
   /** @param {import('../index.js').Tags} tags */
   setTags(tags) {
-    shazbotSetTags(tags);
+    if (this.options.enabled !== false) shazbotSetTags(tags);
   }
 
   status() {
@@ -85,7 +84,6 @@ class ShazbotService {
   async onApplicationBootstrap() {
     // A program without HTTP, such as a command, cannot answer: others would list it, or the server it belongs to, as failed.
     if (!this.host.httpAdapter || this.options.enabled === false) return;
-    if (this.options.tags) addStartTags(this.options.tags);
     running.add(this);
     this.host.listen$.subscribe(() => setTimeout(warnWithoutHooks, HOOKS_CHECK_DELAY_MS).unref());
     await startWithApp(this.options).catch((error) => {

@@ -7,11 +7,12 @@ const { Engine } = require('./binary.js');
 const { suggestion, withConfig } = require('./config.js');
 const { Discovery } = require('./discovery.js');
 const { shazbotError } = require('./errors.js');
+const { withTags } = require('./tags.js');
 
 /** @typedef {import('../index.js').ShazbotStartOptions} Options */
 /** @typedef {{ environment: NodeJS.ProcessEnv, taken: string | undefined, discovery: InstanceType<typeof Discovery> | undefined }} Prepared */
 
-const OPTIONS = ['config', 'discover', 'port'];
+const OPTIONS = ['config', 'discover', 'port', 'tags'];
 
 /**
  * Throws or rejects with all that is wrong. Returns a promise only if it has to wait.
@@ -20,12 +21,13 @@ const OPTIONS = ['config', 'discover', 'port'];
  * @returns {Prepared | Promise<Prepared>}
  */
 function prepareStart(environment, options) {
-  const { config, discover, port, problems } = readOptions(options);
+  const { config, discover, port, tags, problems } = readOptions(options);
   const configured = withConfig(environment, config);
   problems.push(...configured.problems);
-  const filled = fillBaseUrl(configured.environment, { port });
-  if (filled instanceof Promise) return filled.then((it) => prepare(configured.environment, it, problems, discover));
-  return prepare(configured.environment, filled, problems, discover);
+  const tagged = withTags(configured.environment, tags);
+  const filled = fillBaseUrl(tagged, { port });
+  if (filled instanceof Promise) return filled.then((it) => prepare(tagged, it, problems, discover));
+  return prepare(tagged, filled, problems, discover);
 }
 
 /**

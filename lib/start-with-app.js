@@ -13,10 +13,10 @@ const MAX_DELAY_MS = 1_000;
  * Rejects at once if the configuration is wrong. The engine warns about later failures.
  * @param {import('../index.js').ShazbotStartOptions} options may have the options of the integration, too
  */
-async function startWithApp({ config, discover, port }) {
+async function startWithApp({ config, discover, port, tags }) {
   await new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, MAX_DELAY_MS);
-    shazbotStart({ config, discover, port })
+    shazbotStart({ config, discover, port, tags })
       .finally(() => clearTimeout(timer))
       .then(resolve, reject);
   });

@@ -13,23 +13,14 @@ const { shazbotError, unwrap } = require('./errors.js');
 /** In SHAZBOT_TAGS: adds the versions of this package and of the program. */
 const AUTO = 'auto';
 
-/** Tags that an integration adds to those of SHAZBOT_TAGS. @type {Tags} */
-let added = {};
-
-/**
- * From the next start on, adds these tags to those of SHAZBOT_TAGS, or replaces them.
- * @param {Tags} tags
- */
-function addStartTags(tags) {
-  added = { ...added, ...checked(tags) };
-}
-
 /**
  * The environment as the engine reads it: SHAZBOT_TAGS without the word `auto`, and with all tags in it.
  * @param {NodeJS.ProcessEnv} environment
+ * @param {Tags} [tags] that are added to those of SHAZBOT_TAGS, or replace them
  * @returns {NodeJS.ProcessEnv}
  */
-function withTags(environment) {
+function withTags(environment, tags = {}) {
+  const added = checked(tags);
   const { SHAZBOT_TAGS: text = '' } = environment;
   const words = text.trim().startsWith('{') ? [] : text.split(',').map((word) => word.trim());
   const isAuto = words.includes(AUTO);
@@ -124,4 +115,4 @@ function checked(tags) {
 /** @param {string} why */
 const invalid = (why) => shazbotError({ code: 'SHAZBOT_INVALID_TAGS', status: 400, message: `Invalid tags: ${why}` });
 
-module.exports = { addStartTags, setTags, withTags };
+module.exports = { setTags, withTags };
