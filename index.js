@@ -12,6 +12,7 @@ const { forgetListResponses } = require('./lib/list-response.js');
 const { reportHandler } = require('./lib/logging.js');
 const { control, gossip, list } = require('./lib/requests.js');
 const { forgetLists, serverList, servers } = require('./lib/server-lists.js');
+const { lookUpServices } = require('./lib/services.js');
 const { rememberStart, status } = require('./lib/status.js');
 const { setTags, withTags } = require('./lib/tags.js');
 
@@ -46,7 +47,7 @@ const shazbotStart = () => {
 async function start(environment, shutdown) {
   // No `await` without a shutdown: requests that come right after the call are answered then.
   if (shutdown) await shutdown;
-  const started = engine.start(withTags(environment), reportHandler(emitPending));
+  const started = engine.start(withTags(environment), reportHandler(emitPending), lookUpServices);
   if (!('code' in started)) {
     startHeartbeat(engine);
     rememberStart();

@@ -10,7 +10,7 @@ use std::time::Duration;
 use divan::{Bencher, black_box};
 
 use clustershazbot::clock::Now;
-use clustershazbot::config::Settings;
+use clustershazbot::config::{ListSettings, Settings};
 use clustershazbot::membership::{Members, TOMBSTONE_TTL};
 use clustershazbot::message::{
     Entry, EntryV2, Envelope, Extensions, Freshness, MAX_FRESHNESS_STAMPS, Message, RawEntry, Reason, ServerUrl, State,
@@ -268,7 +268,8 @@ fn core(known: &[Entry]) -> Core {
         announce_minimum: Duration::from_secs(300),
         announce_interval: Duration::from_secs(600),
         update_list_on_shutdown: false,
-        lists: vec!["the list".into()],
+        lists: vec![ListSettings { name: "the list".into(), is_written: true }],
+        names: Vec::new(),
         keeps_state: false,
     };
     let mut core = Core::new(&settings, now(0), 1);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::entries::Learned;
 use super::exchange::{Exchange, OnFailure, OnSuccess, Started};
 use super::{
-    Broadcasts, Content, Core, Discovery, Entry, Event, ExchangeError, Message, Now, Purpose, Repair, Request,
-    RequestId, ServerUrl, State, Timer,
+    Broadcasts, Content, Core, Entry, Event, ExchangeError, Message, Now, Purpose, Repair, Request, RequestId,
+    ServerUrl, State, Timer,
 };
 use crate::membership::{Member, Source, supersedes};
 use crate::message::{Envelope, ProbeTicket};
@@ -110,14 +110,13 @@ impl Core {
                 self.out.report(Event::ExchangeFailed(exchange.to, error));
             }
             Err(error) => {
-                self.discovery.seeds.on_failure(&exchange.to);
+                self.discovery.seeds.on_failure(&exchange.to, &error);
                 self.members.on_failure(&exchange.to);
                 self.out.report(Event::ExchangeFailed(exchange.to.clone(), error.clone()));
                 self.on_failure(exchange, &error, now);
             }
         }
-        let Discovery { lists, bootstrap, .. } = &mut self.discovery;
-        bootstrap.on_exchange_end(id, lists.are_tried(), &mut self.out);
+        self.end_first_contact(id);
         self.finish_leave_if_told();
     }
 

@@ -79,6 +79,8 @@ scenarios! {
     "restart" Restart "a server is killed and starts again 0.3, 1 or 5 s later, by seed: timed from the start"
     "list" List "all start within 1 s, with an empty master list: timed from the last start"
     "store-down" StoreDown "the same, and the master list cannot be read for the next 30 s: timed from the end of that"
+    "dns" Dns "all start within 1 s, and know one name that leads to all of them: timed from the last start"
+    "dns-partition" DnsPartition "a random half is cut off for 26 h, all know one name, no list: timed from the end of that"
     "age" Age "nothing happens, and the age of entries is measured: no time"
 }
 
@@ -91,6 +93,11 @@ impl Scenario {
     /// Its name.
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(_, scenario, _)| *scenario == self).map_or("", |(name, ..)| name)
+    }
+
+    /// Whether servers find each other by a name, not by a master list.
+    pub fn uses_name(self) -> bool {
+        matches!(self, Self::Dns | Self::DnsPartition)
     }
 
     /// Whether it measures a time.

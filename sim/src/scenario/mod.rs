@@ -5,6 +5,7 @@ mod experiment;
 mod liar;
 mod many_servers;
 mod master_list;
+mod names;
 mod one_server;
 mod refute;
 mod roll_back;
@@ -52,6 +53,8 @@ fn play(mut experiment: Experiment) -> Outcome {
         Scenario::Restart => watches::restart,
         Scenario::List => master_list::from_empty,
         Scenario::StoreDown => master_list::store_down,
+        Scenario::Dns => names::start_all,
+        Scenario::DnsPartition => names::partition,
         Scenario::OneWay => many_servers::one_way,
         Scenario::Partition => many_servers::partition,
         Scenario::RestartAll => many_servers::restart_all,

@@ -13,6 +13,7 @@ mod legacy;
 mod lifecycle;
 mod local;
 mod master_list;
+mod names;
 mod member_limit;
 mod repair;
 mod saved_state;
@@ -25,11 +26,16 @@ use std::collections::{BTreeSet, VecDeque};
 
 use super::*;
 use crate::clock::HOUR;
+use crate::config::ListSettings;
 use crate::membership::tests::{WALL, at, entry, url};
 use crate::message::{EntryV2, Envelope, Extensions};
 
 const OFFLINE: State = State::Offline;
 const ONLINE: State = State::Online;
+
+fn list(name: &str) -> ListSettings {
+    ListSettings { name: name.into(), is_written: true }
+}
 
 fn settings(name: &str) -> Settings {
     Settings {
@@ -40,7 +46,8 @@ fn settings(name: &str) -> Settings {
         announce_minimum: Duration::from_secs(300),
         announce_interval: Duration::from_secs(600),
         update_list_on_shutdown: false,
-        lists: vec!["the list".into()],
+        lists: vec![list("the list")],
+        names: Vec::new(),
         keeps_state: false,
     }
 }
