@@ -267,6 +267,7 @@ fn core(known: &[Entry]) -> Core {
         interval: Duration::from_secs(30),
         announce_minimum: Duration::from_secs(300),
         announce_interval: Duration::from_secs(600),
+        forget_after: Duration::from_secs(21_600),
         update_list_on_shutdown: false,
         lists: vec![ListSettings { name: "the list".into(), is_written: true }],
         names: Vec::new(),

@@ -86,10 +86,16 @@ udp.on('message', (query, { port, address }) => {
 });
 const tcp = createServer((socket) => {
   socket.on('error', () => {});
+  let waiting = Buffer.alloc(0);
   socket.on('data', (bytes) => {
-    // A query over TCP has its length before it; clients send it in one piece.
-    const response = answer(bytes.subarray(2), 65_535);
-    if (response) socket.write(Buffer.concat([Buffer.from([response.length >> 8, response.length & 255]), response]));
+    waiting = Buffer.concat([waiting, bytes]);
+    // A query over TCP has its length before it; clients send several on one connection.
+    while (waiting.length >= 2 && waiting.length >= 2 + waiting.readUInt16BE()) {
+      const end = 2 + waiting.readUInt16BE();
+      const response = answer(waiting.subarray(2, end), 65_535);
+      waiting = waiting.subarray(end);
+      if (response) socket.write(Buffer.concat([Buffer.from([response.length >> 8, response.length & 255]), response]));
+    }
   });
 });
 

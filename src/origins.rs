@@ -37,7 +37,12 @@ impl Origins {
         let allowed = items.map(|items| items.map(Allowed::parse).collect::<Result<Vec<_>, _>>()).transpose()?;
         let url = Url::parse(own.as_str()).map_err(|error| error.to_string())?;
         let own_is_loopback = AtomicBool::new(address::is_loopback_host(&url));
-        let origins = Self { own_is_https: url.scheme() == "https", own_is_loopback, refused_loopback: AtomicBool::new(false), allowed };
+        let origins = Self {
+            own_is_https: url.scheme() == "https",
+            own_is_loopback,
+            refused_loopback: AtomicBool::new(false),
+            allowed,
+        };
         match origins.check(&url) {
             Err(_) if origins.allowed.is_some() => {
                 let name = if address::of_url(&url).is_none() { " (a network does not match names)" } else { "" };

@@ -57,6 +57,7 @@ impl Server {
             interval: Duration::from_secs(2),
             announce_minimum: Duration::from_secs(5),
             announce_interval: Duration::from_secs(20),
+            forget_after: Duration::from_secs(21_600),
             update_list_on_shutdown: true,
             lists: vec![ListSettings { name: "the list".into(), is_written: true }],
             names: Vec::new(),

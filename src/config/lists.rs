@@ -115,7 +115,8 @@ impl MasterLists {
 // The names and the documents in SHAZBOT_MASTER_LIST, each None if any of them is wrong.
 fn read_locations(reader: &mut Reader<'_>) -> (Option<Vec<DnsName>>, Option<Vec<Location>>) {
     let name = "SHAZBOT_MASTER_LIST";
-    let is_name = |url: &&str| ["dns+", "srv+"].iter().any(|it| url.get(..4).is_some_and(|kind| kind.eq_ignore_ascii_case(it)));
+    let is_name =
+        |url: &&str| ["dns+", "srv+"].iter().any(|it| url.get(..4).is_some_and(|kind| kind.eq_ignore_ascii_case(it)));
     let (names, documents): (Vec<_>, Vec<_>) = urls(reader, name).into_iter().partition(is_name);
     let are_documents_needed = names.is_empty();
     if names.len() > MAX_LISTS {
@@ -136,7 +137,10 @@ fn dns_name(reader: &mut Reader<'_>, variable: &str, value: &str) -> Option<DnsN
     let (url, parsed) = match ServerUrl::parse_with_url(&value[4..]) {
         Ok(parsed) => parsed,
         Err(why) => {
-            reader.problem(variable, &format!("{why}; write a name as dns+http://name:3000/ or srv+http://_http._tcp.name/"));
+            reader.problem(
+                variable,
+                &format!("{why}; write a name as dns+http://name:3000/ or srv+http://_http._tcp.name/"),
+            );
             return None;
         }
     };

@@ -62,6 +62,9 @@ pub struct Settings {
     pub announce_interval: Duration,
     /// `SHAZBOT_UPDATE_MASTER_LIST_ON_SHUTDOWN`.
     pub update_list_on_shutdown: bool,
+    /// `SHAZBOT_FORGET_AFTER`: how long a server that left in order is remembered. Shorter saves memory and traffic where
+    /// each deployment brings new base URLs. A server that was cut off for longer may report such a server as failed.
+    pub forget_after: Duration,
     /// The documents that are lists.
     pub lists: Vec<ListSettings>,
     /// The names that DNS leads to servers, as logs and the status have them.
@@ -125,6 +128,7 @@ impl Settings {
         keeps_state: bool,
     ) -> Option<Self> {
         let interval = reader.seconds("SHAZBOT_GOSSIP_INTERVAL", 30.0, 0.1, 3600.0);
+        let forget_after = reader.seconds("SHAZBOT_FORGET_AFTER", 21_600.0, 21_600.0, 86_400.0);
         let announce_minimum = reader.seconds("SHAZBOT_MASTER_ANNOUNCE_MINIMUM", 300.0, 0.0, 86_400.0);
         let announce_interval = reader.seconds("SHAZBOT_MASTER_ANNOUNCE_INTERVAL", 600.0, 0.0, 86_400.0);
         Some(Self {
@@ -134,6 +138,7 @@ impl Settings {
             interval,
             announce_minimum,
             announce_interval,
+            forget_after,
             update_list_on_shutdown: reader.boolean("SHAZBOT_UPDATE_MASTER_LIST_ON_SHUTDOWN"),
             lists: lists.into_iter().flat_map(|it| &it.lists).map(ListSettings::of).collect(),
             names: lists.into_iter().flat_map(|it| &it.names).map(ToString::to_string).collect(),

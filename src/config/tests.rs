@@ -32,6 +32,7 @@ fn the_defaults_are_those_of_the_readme() {
     assert_eq!(settings.base_url.as_str(), "http://a:3000/");
     let times = [settings.interval, settings.announce_minimum, settings.announce_interval];
     assert_eq!(times.map(|time| time.as_secs()), [30, 300, 600]);
+    assert_eq!(settings.forget_after.as_secs(), 6 * 3_600);
     assert!(!settings.monitor && !settings.update_list_on_shutdown);
 }
 

@@ -137,7 +137,8 @@ mod tests {
     #[test]
     fn an_address_is_a_place_with_the_name_as_its_host() {
         let services = ServiceLookups::new(Box::new(|_, _| unreachable!("not for addresses")));
-        let places = find(&name("https://localhost:3000/app/", false), &services, Duration::from_secs(9)).expect("found");
+        let places =
+            find(&name("https://localhost:3000/app/", false), &services, Duration::from_secs(9)).expect("found");
         assert!(places.contains(&"https://localhost:3000/app/ at 127.0.0.1".to_owned()), "{places:?}");
     }
 

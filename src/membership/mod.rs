@@ -9,10 +9,12 @@ mod selection;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::clock::Now;
+use crate::clock::{MAX_CLOCK_ERROR, Now};
 use crate::message::{Entry, MAX_AHEAD, Reason, ServerUrl, State, stable_hash};
 
-pub use accept::{Circumstances, Decision, MAX_LEAD, ONLINE_TTL, Source, TOMBSTONE_TTL, decide, is_news, leave_lead};
+pub use accept::{
+    Circumstances, Decision, LEAST_LEAVE_TTL, MAX_LEAD, ONLINE_TTL, Source, TOMBSTONE_TTL, decide, is_news, leave_lead,
+};
 use digest::contribution;
 pub use member::Member;
 pub use precedence::{adds_extensions, effective_incarnation, join, raises_incarnation, supersedes};
@@ -94,6 +96,10 @@ pub struct Members {
     hash: u64,
     // Stamps and hashes of the offline.
     tombstones: BTreeSet<(u64, u64)>,
+    // The same of those that left.
+    leaves: BTreeSet<(u64, u64)>,
+    // How long those are remembered, ms.
+    leave_ttl: u64,
     revision: u64,
 }
 
@@ -106,8 +112,34 @@ impl Members {
             groups: Default::default(),
             hash: 0,
             tombstones: BTreeSet::new(),
+            leaves: BTreeSet::new(),
+            leave_ttl: TOMBSTONE_TTL,
             revision: 0,
         }
+    }
+
+    /// The same, and servers that left are remembered for `ttl` ms.
+    #[must_use]
+    pub fn forgetting_leaves(mut self, ttl: u64) -> Self {
+        self.leave_ttl = ttl.clamp(LEAST_LEAVE_TTL, TOMBSTONE_TTL);
+        self
+    }
+
+    /// Whether an entry of an unknown server tells of a leave that is forgotten.
+    pub fn is_forgotten(&self, entry: &Entry, now: Now) -> bool {
+        self.is_past_ttl(entry, now) && self.get(&entry.url).is_none()
+    }
+
+    /// Whether an entry lists an unknown server online, and is so old that the server may have left since and be forgotten.
+    /// It must be contacted before it is listed. Our clock may have been set back since we forgot it.
+    pub fn may_be_forgotten(&self, entry: &Entry, now: Now) -> bool {
+        let newest = now.wall.saturating_sub(self.leave_ttl - 3 * MAX_CLOCK_ERROR);
+        entry.state == State::Online && entry.stamp < newest && self.get(&entry.url).is_none()
+    }
+
+    fn is_past_ttl(&self, entry: &Entry, now: Now) -> bool {
+        let ttl = if entry.is_leave() { self.leave_ttl } else { TOMBSTONE_TTL };
+        entry.state == State::Offline && entry.stamp + ttl < now.wall
     }
 
     /// The URL of the local member.
@@ -167,10 +199,14 @@ impl Members {
         let (key, state, added) = (entry.url.key(), entry.state, contribution(&entry));
         let before = self.map.get(&key).map(|member| {
             self.tombstones.remove(&(member.entry.stamp, key));
+            self.leaves.remove(&(member.entry.stamp, key));
             (member.entry.state, contribution(&member.entry))
         });
         if state == State::Offline {
             self.tombstones.insert((entry.stamp, key));
+        }
+        if entry.is_leave() {
+            self.leaves.insert((entry.stamp, key));
         }
         let groups = if let Some(member) = self.map.get_mut(&key) {
             member.update(entry, now);
@@ -302,9 +338,8 @@ impl Members {
     /// were taken while our own clock was wrong. Returns the latter, to be contacted anew.
     pub fn expire(&mut self, now: Now) -> Vec<Entry> {
         let is_ahead = |entry: &Entry| entry.stamp.max(effective_incarnation(entry)) > now.wall + MAX_AHEAD;
-        let is_expired = |entry: &Entry| entry.state == State::Offline && entry.stamp + TOMBSTONE_TTL < now.wall;
         let others = self.entries().filter(|entry| entry.url != self.local);
-        let gone: Vec<_> = others.filter(|entry| is_ahead(entry) || is_expired(entry)).cloned().collect();
+        let gone: Vec<_> = others.filter(|entry| is_ahead(entry) || self.is_past_ttl(entry, now)).cloned().collect();
         for entry in &gone {
             self.forget(entry.url.key());
         }
@@ -314,6 +349,7 @@ impl Members {
     fn forget(&mut self, key: u64) {
         let Some(Member { entry, .. }) = self.map.remove(&key) else { return };
         self.tombstones.remove(&(entry.stamp, key));
+        self.leaves.remove(&(entry.stamp, key));
         self.hash = self.hash.wrapping_sub(contribution(&entry));
         self.index(key, [false; Group::COUNT]);
         self.revision += 1;

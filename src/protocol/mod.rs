@@ -95,7 +95,7 @@ impl Core {
         let mut core = Self {
             lifecycle: Lifecycle::new(now),
             clock_check: ClockCheck::default(),
-            members: Members::new(url.clone()),
+            members: Members::new(url.clone()).forgetting_leaves(settings.forget_after.as_millis() as u64),
             local: LocalMember::new(interval),
             exchanges: Exchanges::new(interval),
             detector: FailureDetector::new(interval, now),

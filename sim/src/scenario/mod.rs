@@ -1,6 +1,7 @@
 //! What can happen to a cluster, and what is measured.
 
 mod catalogue;
+mod deploy;
 mod experiment;
 mod liar;
 mod many_servers;
@@ -53,6 +54,7 @@ fn play(mut experiment: Experiment) -> Outcome {
         Scenario::Restart => watches::restart,
         Scenario::List => master_list::from_empty,
         Scenario::StoreDown => master_list::store_down,
+        Scenario::Deploy => deploy::run,
         Scenario::Dns => names::start_all,
         Scenario::DnsPartition => names::partition,
         Scenario::OneWay => many_servers::one_way,

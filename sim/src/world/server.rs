@@ -227,6 +227,7 @@ pub fn settings(server: usize, interval: Duration) -> Option<Settings> {
         interval,
         announce_minimum: Duration::from_secs(300),
         announce_interval: Duration::from_secs(600),
+        forget_after: Duration::from_secs(21_600),
         update_list_on_shutdown: false,
         lists: vec![ListSettings { name: "the list".into(), is_written: true }],
         names: Vec::new(),

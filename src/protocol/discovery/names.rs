@@ -133,7 +133,7 @@ impl Names {
                 name.found = found.into_iter().take(MAX_PLACES).collect();
                 (name.failing, name.status.failing, name.status.read) = (None, None, Some(now.wall));
                 name.status.servers = name.found.len();
-                self.on_found(members);
+                self.on_found();
             }
             Err(why) => {
                 let error = format!("{} cannot be looked up: {why}", name.text);
@@ -147,17 +147,21 @@ impl Names {
                 out.report(Event::ListFailed(error));
             }
         }
+        self.ask_again(members);
         self.set_timer(out);
         true
     }
 
-    fn on_found(&mut self, members: &Members) {
+    fn on_found(&mut self) {
         let found: BTreeSet<_> = self.names.iter().flat_map(|name| &name.found).collect();
         self.places.retain(|place, _| found.contains(place));
         for place in found {
             self.places.entry(place.clone()).or_insert_with(|| Known::of(place));
         }
-        // All were asked that lead to nobody known: a server may have started at one of them since.
+    }
+
+    // Begins again once all places were asked that lead to nobody known: a server may have started at one of them since.
+    fn ask_again(&mut self, members: &Members) {
         if self.places.values().all(|known| known.is_asked || known.is_known(members)) {
             self.places.values_mut().for_each(|known| known.is_asked = false);
         }

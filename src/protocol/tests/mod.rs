@@ -8,13 +8,14 @@ mod clock_check;
 mod cluster;
 mod detector;
 mod exchange;
+mod forget;
 mod freshness;
 mod legacy;
 mod lifecycle;
 mod local;
 mod master_list;
-mod names;
 mod member_limit;
+mod names;
 mod repair;
 mod saved_state;
 mod seeds;
@@ -45,6 +46,7 @@ fn settings(name: &str) -> Settings {
         interval: Duration::from_secs(30),
         announce_minimum: Duration::from_secs(300),
         announce_interval: Duration::from_secs(600),
+        forget_after: Duration::from_secs(21_600),
         update_list_on_shutdown: false,
         lists: vec![list("the list")],
         names: Vec::new(),

@@ -18,8 +18,9 @@ fn lookups(actions: &[Action]) -> Vec<RequestId> {
 }
 
 fn questions(actions: &[Action]) -> Vec<(RequestId, Place)> {
-    let question =
-        |action: &Action| if let Action::Identify { id, place, .. } = action { Some((*id, place.clone())) } else { None };
+    let question = |action: &Action| {
+        if let Action::Identify { id, place, .. } = action { Some((*id, place.clone())) } else { None }
+    };
     actions.iter().filter_map(question).collect()
 }
 
