@@ -160,7 +160,7 @@ mod tests {
                 services.end(late, Err("late".into()));
                 services.end(number, Ok(vec![("a.example.com.".into(), 80), ("b".into(), 3001), (".".into(), 0)]));
             });
-            find(&name, &services, Duration::from_secs(9))
+            find(&name, services, Duration::from_secs(9))
         });
         assert_eq!(found.expect("found"), ["http://a.example.com/app/", "http://b:3001/app/"]);
     }

@@ -51,7 +51,9 @@ async function collectFacts({ env, server, isValid }) {
   /** @type {MasterListFacts[]} */
   const masterLists = [];
   const updateUrls = words(env.SHAZBOT_MASTER_LIST_UPDATE);
-  for (const [i, url] of words(env.SHAZBOT_MASTER_LIST).entries()) {
+  // A name in DNS is no document, and has no URL to be written to.
+  const documents = words(env.SHAZBOT_MASTER_LIST).filter((url) => !/^(dns|srv)\+/i.test(url));
+  for (const [i, url] of documents.entries()) {
     // The engine has reported one that is not a URL.
     if (URL.canParse(url)) masterLists.push(await readMasterList(url, updateUrls[i] ?? url, { env, server, isValid }));
   }

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use clustershazbot::message::Reason;
+use clustershazbot::message::{Entry, State};
 
 use super::experiment::{Experiment, Outcome};
 use crate::world::store::Clients;
 
 /// How often the cluster is deployed: for longer than servers that left are remembered by default.
 pub const DEPLOYMENTS: usize = 50;
-/// How long it is from one deployment to the next, and how long old and new servers run side by side.
-const PERIOD: Duration = Duration::from_secs(600);
+/// How long old and new servers run side by side, and how long the new ones then run alone: ten minutes together.
 const OVERLAP: Duration = Duration::from_secs(60);
+const ALONE: Duration = Duration::from_secs(540);
 
 pub fn run(experiment: &mut Experiment) -> Outcome {
     experiment.settle();
@@ -26,18 +26,15 @@ pub fn run(experiment: &mut Experiment) -> Outcome {
         for server in std::mem::replace(&mut current, next.to_vec()) {
             experiment.world.leave(server);
         }
-        experiment.world.run_for(PERIOD - OVERLAP);
+        experiment.world.run_for(ALONE);
     }
     experiment.expect_actual_states();
     let mut outcome = experiment.measure(experiment.world.now());
-    let lists = current.iter().filter_map(|server| experiment.world.server(*server).core()).map(|core| core.members());
-    let known = lists.clone().map(|members| members.entries().count()).max().unwrap_or_default();
-    let is_failed = |reason: Option<Reason>| reason == Some(Reason::Failed);
-    let failed = lists.map(|members| {
-        let reasons = members.entries().filter_map(|entry| entry.v2.as_ref()).map(|v2| v2.reason);
-        reasons.filter(|reason| is_failed(*reason)).count()
-    });
+    let cores = current.iter().filter_map(|server| experiment.world.server(*server).core());
+    let known = cores.clone().map(|core| core.members().entries().count()).max().unwrap_or_default();
+    let is_failed = |entry: &&Entry| entry.state == State::Offline && entry.is_failure();
+    let failed = cores.map(|core| core.members().entries().filter(is_failed).count()).max();
     outcome.extra.push(("known", known as f64));
-    outcome.extra.push(("failed", failed.max().unwrap_or_default() as f64));
+    outcome.extra.push(("failed", failed.unwrap_or_default() as f64));
     outcome
 }

@@ -32,7 +32,7 @@ const SHOWN: usize = 3;
 /// All names, in the order of the configuration, and the places that they lead to.
 #[derive(Debug)]
 pub struct Names {
-    names: Vec<Name>,
+    lookups: Vec<Name>,
     places: BTreeMap<Place, Known>,
     questions: BTreeMap<RequestId, Place>,
     // When a server that is alone asks on.
@@ -88,7 +88,7 @@ impl Names {
             found: BTreeSet::new(),
         };
         Self {
-            names: names.iter().map(name).collect(),
+            lookups: names.iter().map(name).collect(),
             places: BTreeMap::new(),
             questions: BTreeMap::new(),
             next_question: None,
@@ -97,20 +97,20 @@ impl Names {
 
     /// Looks up all names.
     pub fn start(&mut self, out: &mut Output) {
-        for index in 0..self.names.len() {
+        for index in 0..self.lookups.len() {
             self.look_up(index, out);
         }
     }
 
     /// The server leaves: nothing is looked up or asked any more.
     pub fn leave(&mut self) {
-        *self = Self { names: std::mem::take(&mut self.names), ..Self::new(&[]) };
-        self.names.iter_mut().for_each(|name| (name.next, name.current) = (None, None));
+        *self = Self { lookups: std::mem::take(&mut self.lookups), ..Self::new(&[]) };
+        self.lookups.iter_mut().for_each(|name| (name.next, name.current) = (None, None));
     }
 
     fn look_up(&mut self, index: NameIndex, out: &mut Output) {
         let id = out.new_id();
-        let name = &mut self.names[index];
+        let name = &mut self.lookups[index];
         (name.current, name.next) = (Some(id), None);
         out.act(Action::LookUp { id, name: index, timeout: TIMEOUT });
     }
@@ -124,7 +124,7 @@ impl Names {
         now: Now,
         out: &mut Output,
     ) -> bool {
-        let Some(name) = self.names.iter_mut().find(|name| name.current == Some(id)) else { return false };
+        let Some(name) = self.lookups.iter_mut().find(|name| name.current == Some(id)) else { return false };
         (name.current, name.is_tried) = (None, true);
         let wait = if members.is_alone() { LOOK_UP_ALONE } else { LOOK_UP };
         name.next = Some(now.mono + wait.mul_f64(out.jitter(0.9..1.1)));
@@ -153,7 +153,7 @@ impl Names {
     }
 
     fn on_found(&mut self) {
-        let found: BTreeSet<_> = self.names.iter().flat_map(|name| &name.found).collect();
+        let found: BTreeSet<_> = self.lookups.iter().flat_map(|name| &name.found).collect();
         self.places.retain(|place, _| found.contains(place));
         for place in found {
             self.places.entry(place.clone()).or_insert_with(|| Known::of(place));
@@ -169,8 +169,8 @@ impl Names {
 
     /// Looks up the names that are due. Returns whether places may be asked now.
     pub fn on_timer(&mut self, now: Now, out: &mut Output) -> bool {
-        for index in 0..self.names.len() {
-            if self.names[index].next.is_some_and(|at| at <= now.mono) {
+        for index in 0..self.lookups.len() {
+            if self.lookups[index].next.is_some_and(|at| at <= now.mono) {
                 self.look_up(index, out);
             }
         }
@@ -183,7 +183,7 @@ impl Names {
     pub fn look_if_alone(&mut self, members: &Members, now: Now, out: &mut Output) {
         if members.is_alone() {
             let soon = now.mono + LOOK_UP_ALONE.mul_f64(out.jitter(0.1..1.0));
-            self.names.iter_mut().filter_map(|name| name.next.as_mut()).for_each(|next| *next = soon.min(*next));
+            self.lookups.iter_mut().filter_map(|name| name.next.as_mut()).for_each(|next| *next = soon.min(*next));
             self.set_timer(out);
         }
     }
@@ -246,20 +246,20 @@ impl Names {
     }
 
     fn set_timer(&self, out: &mut Output) {
-        let lookups = self.names.iter().filter_map(|name| name.next);
-        if let Some(next) = lookups.chain(self.next_question).min() {
+        let next = self.lookups.iter().filter_map(|name| name.next);
+        if let Some(next) = next.chain(self.next_question).min() {
             out.timers.set(Timer::Names, next);
         }
     }
 
     /// Whether all names have been looked up, or could not be.
     pub fn are_tried(&self) -> bool {
-        self.names.iter().all(|name| name.is_tried)
+        self.lookups.iter().all(|name| name.is_tried)
     }
 
     /// The names, and their condition.
     pub fn statuses(&self) -> impl Iterator<Item = (&str, &ListStatus)> {
-        self.names.iter().map(|name| (name.text.as_str(), &name.status))
+        self.lookups.iter().map(|name| (name.text.as_str(), &name.status))
     }
 
     /// What some of the places have answered, for people.
