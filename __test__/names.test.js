@@ -8,7 +8,10 @@ const { describe, test } = require('node:test');
 const { setTimeout: sleep } = require('node:timers/promises');
 
 const { SECRET, agree, assertAgreed, fileList, startServer } = require('../harness/cluster.js');
+const { startFakePeer } = require('../harness/fake-peer.js');
+const { signAnswer } = require('../harness/signed.js');
 const { until } = require('../harness/until.js');
+const { certificates, missing: noCertificates } = require('./support/certificates.js');
 const { during } = require('./support/during.js');
 const { addressOf, missing, startNamedNetwork } = require('./support/named-network.js');
 
@@ -177,4 +180,36 @@ test('servers whose names lead to loopback addresses only after their start find
   await sleep(3_000);
   await network.setRecords(Object.fromEntries(hosts.map((host) => [host, { A: ['127.0.0.1'] }])));
   await agree(servers, { online: servers }, { timeout: SOON });
+});
+
+describe('over HTTPS, the server at an address', { skip: noCertificates }, () => {
+  /**
+   * Starts a peer that says it is itself, and a server whose list is the name localhost.
+   * @param {import('../harness/cluster.js').Scope} scope
+   * @param {string} host whom the certificate is for
+   */
+  async function startBoth(scope, host) {
+    const { authority, key, cert } = certificates(host);
+    const peer = await startFakePeer(scope, { tls: { key, cert } });
+    const url = `https://localhost:${new URL(peer.baseUrl).port}/`;
+    peer.answer = ({ authorization = '' }) => {
+      if (!authorization.startsWith('Shazbot ')) return { status: 500, body: {} };
+      return { body: signAnswer(authorization, '?', `2 i${url} t5eed.70000`) };
+    };
+    const env = { SHAZBOT_MASTER_LIST: `dns+${url}`, NODE_EXTRA_CA_CERTS: authority };
+    return { peer, server: await startServer(scope, { env }) };
+  }
+
+  test('is asked if its certificate is for the name, and then gets gossip at its base URL', async (t) => {
+    const { peer } = await startBoth(t, 'DNS:localhost');
+    await until(() => peer.received.some(({ authorization }) => authorization === SECRET), { what: 'it gets gossip' });
+    assert.equal(peer.received[0]?.body.shazbot, '2');
+  });
+
+  test('is not asked if its certificate is for another name', async (t) => {
+    const { peer, server } = await startBoth(t, 'DNS:other.test,IP:127.0.0.1');
+    const isFailure = (/** @type {any} */ log) => log.code === 'PLACE_FAILED' && log.message.includes('certificate');
+    await until(() => server.logs.find(isFailure), { what: 'it fails' });
+    assert.deepEqual(peer.received, []);
+  });
 });
