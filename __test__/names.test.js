@@ -11,7 +11,7 @@ const { SECRET, agree, assertAgreed, fileList, startServer } = require('../harne
 const { startFakePeer } = require('../harness/fake-peer.js');
 const { signAnswer } = require('../harness/signed.js');
 const { until } = require('../harness/until.js');
-const { certificates, missing: noCertificates } = require('./support/certificates.js');
+const { certificates, missing: noCertificates } = require('../harness/certificates.js');
 const { during } = require('./support/during.js');
 const { addressOf, missing, startNamedNetwork } = require('./support/named-network.js');
 
