@@ -130,6 +130,8 @@ export interface ShazbotConfig {
   SHAZBOT_STATE_FILE?: string | undefined;
   /** Seconds between two gossip rounds. */
   SHAZBOT_GOSSIP_INTERVAL?: number | string | undefined;
+  /** Seconds for which a server that left in order stays in the lists as offline. */
+  SHAZBOT_FORGET_AFTER?: number | string | undefined;
   /** Minimum number of seconds between two updates of a master list. */
   SHAZBOT_MASTER_ANNOUNCE_MINIMUM?: number | string | undefined;
   /** Maximum number of seconds that are randomly added to that minimum. */

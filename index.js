@@ -12,6 +12,7 @@ const { forgetListResponses } = require('./lib/list-response.js');
 const { reportHandler } = require('./lib/logging.js');
 const { control, gossip, list } = require('./lib/requests.js');
 const { forgetLists, serverList, servers } = require('./lib/server-lists.js');
+const { lookUpServices } = require('./lib/services.js');
 const { prepareStart } = require('./lib/start-options.js');
 const { rememberStart, status } = require('./lib/status.js');
 const { setTags } = require('./lib/tags.js');
@@ -57,7 +58,7 @@ async function start(environment, options, shutdown) {
   const report = reportHandler(emitPending);
   if (prepared.taken) report('BASE_URL', prepared.taken, false);
   discovery = prepared.discovery;
-  const started = engine.start(prepared.environment, report);
+  const started = engine.start(prepared.environment, report, lookUpServices);
   if (!('code' in started)) {
     startHeartbeat(engine);
     rememberStart();

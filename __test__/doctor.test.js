@@ -295,6 +295,8 @@ describe('clustershazbot doctor', () => {
       ...environment(await unusedUrl()),
       SHAZBOT_GOSSIP_INTERVAL: 'often',
       SHAZBOT_MASTER_LIST: `${peer.baseUrl}list.json?signature=secret-signature`,
+      // Somebody who gives this means to write the list.
+      SHAZBOT_MASTER_LIST_UPDATE_AUTH: 'Bearer x',
     };
     const { code, stdout } = await run(['doctor', '--json'], env);
     assert.equal(code, 1);

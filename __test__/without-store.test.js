@@ -7,7 +7,7 @@ const { existsSync, readFileSync, writeFileSync } = require('node:fs');
 const { join } = require('node:path');
 const { describe, test } = require('node:test');
 
-const { agree, startServer, startServers } = require('../harness/cluster.js');
+const { agree, fileList, startServer, startServers } = require('../harness/cluster.js');
 const { during } = require('./support/during.js');
 const { folder } = require('../harness/folder.js');
 const { freePorts } = require('../harness/ports.js');
@@ -154,4 +154,29 @@ test('a server finds the one online server in a list with 5 000 servers that die
   await agree([server], { online: [server, peer] }, { timeout: 30_000 });
   t.diagnostic(`found after ${Date.now() - since} ms`);
   assert.equal(server.exit, undefined);
+});
+
+test('the list route of a server is a list that is only read, and nothing is wrong with that', async (t) => {
+  const { env } = fileList();
+  const peer = await startServer(t, { env: { ...env, ...FAST } });
+  const list = { SHAZBOT_MASTER_LIST: `${peer.baseUrl}clustershazbot/list` };
+  const server = await startServer(t, { env: { ...list, ...FAST } });
+  await agree([server, peer], { online: [server, peer] });
+  await during(5_000, () => assert.deepEqual([server.warnings, server.logs.filter(isListRecord)], [[], []]));
+});
+
+/** @param {{ code: string }} log */
+const isListRecord = ({ code }) => /^LIST_(FAILED|WRITTEN)$/.test(code);
+
+test('a list that is lost has all servers again within two intervals, and a new server finds them', async (t) => {
+  const store = await startStore(t);
+  const interval = 4_000;
+  const env = { ...store.env, ...NO_ANNOUNCE, SHAZBOT_GOSSIP_INTERVAL: String(interval / 1_000) };
+  const servers = await startServers(t, 5, { env });
+  await agree(servers, { online: servers });
+  await until(() => store.servers().length === 5, { what: 'all are in the list' });
+  store.list = { online: [] };
+  const added = await startServer(t, { env });
+  const ms = await agree([added, ...servers], { online: [added, ...servers] }, { timeout: 2 * interval + 2_000 });
+  t.diagnostic(`found after ${ms} ms`);
 });

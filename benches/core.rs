@@ -10,7 +10,7 @@ use std::time::Duration;
 use divan::{Bencher, black_box};
 
 use clustershazbot::clock::Now;
-use clustershazbot::config::Settings;
+use clustershazbot::config::{ListSettings, Settings};
 use clustershazbot::membership::{Members, TOMBSTONE_TTL};
 use clustershazbot::message::{
     Entry, EntryV2, Envelope, Extensions, Freshness, MAX_FRESHNESS_STAMPS, Message, RawEntry, Reason, ServerUrl, State,
@@ -267,8 +267,10 @@ fn core(known: &[Entry]) -> Core {
         interval: Duration::from_secs(30),
         announce_minimum: Duration::from_secs(300),
         announce_interval: Duration::from_secs(600),
+        forget_after: Duration::from_secs(21_600),
         update_list_on_shutdown: false,
-        lists: vec!["the list".into()],
+        lists: vec![ListSettings { name: "the list".into(), is_written: true }],
+        names: Vec::new(),
         keeps_state: false,
     };
     let mut core = Core::new(&settings, now(0), 1);

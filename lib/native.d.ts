@@ -7,9 +7,11 @@ export declare class Engine {
   /**
    * Starts the engine with the given environment variables and resolves after the first gossip round. If the engine
    * runs already, the call only waits for that round. `onReport` gets each log record and warning: its code, its text
-   * and whether it is a warning.
+   * and whether it is a warning. `lookUpServices` is asked for the SRV records of a name, for `endLookup`.
    */
-  start(environment: NodeJS.ProcessEnv, onReport: (arg0: string, arg1: string, arg2: boolean) => void): Promise<Failure | null> | Failure
+  start(environment: NodeJS.ProcessEnv, onReport: (arg0: string, arg1: string, arg2: boolean) => void, lookUpServices: (arg0: number, arg1: string) => void): Promise<Failure | null> | Failure
+  /** What `lookUpServices` has found: the hosts and the ports, in pairs, or why there are none. */
+  endLookup(number: number, hosts: Array<string>, ports: Array<number>, error?: string | undefined | null): void
   /**
    * Checks environment variables without starting: returns a failure that names all that are wrong, or a warning for
    * each that is weak.

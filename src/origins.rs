@@ -16,6 +16,8 @@ pub struct Origins {
     own_is_https: bool,
     // If our base URL is a name, this is known only after its lookup.
     own_is_loopback: AtomicBool,
+    // Whether a loopback address was refused since our own name was looked up, or that lookup failed.
+    refused_loopback: AtomicBool,
     // SHAZBOT_ALLOWED_ORIGINS.
     allowed: Option<Vec<Allowed>>,
 }
@@ -35,7 +37,12 @@ impl Origins {
         let allowed = items.map(|items| items.map(Allowed::parse).collect::<Result<Vec<_>, _>>()).transpose()?;
         let url = Url::parse(own.as_str()).map_err(|error| error.to_string())?;
         let own_is_loopback = AtomicBool::new(address::is_loopback_host(&url));
-        let origins = Self { own_is_https: url.scheme() == "https", own_is_loopback, allowed };
+        let origins = Self {
+            own_is_https: url.scheme() == "https",
+            own_is_loopback,
+            refused_loopback: AtomicBool::new(false),
+            allowed,
+        };
         match origins.check(&url) {
             Err(_) if origins.allowed.is_some() => {
                 let name = if address::of_url(&url).is_none() { " (a network does not match names)" } else { "" };
@@ -64,6 +71,7 @@ impl Origins {
             return Err("it is http and this server is https: the secret would be sent in clear text");
         }
         if address::is_loopback_host(url) && !self.own_is_loopback() {
+            self.refused_loopback.store(true, Ordering::Relaxed);
             return Err("it is at a loopback address, which leads back to this machine, and SHAZBOT_BASE_URL is not");
         }
         Ok(())
@@ -79,6 +87,7 @@ impl Origins {
             && !self.own_is_loopback()
             && !self.allowed.iter().flatten().any(is_named)
         {
+            self.refused_loopback.store(true, Ordering::Relaxed);
             Err("its name resolves to a loopback address, and SHAZBOT_BASE_URL does not")
         } else {
             Ok(())
@@ -92,7 +101,18 @@ impl Origins {
         }
     }
 
-    fn own_is_loopback(&self) -> bool {
+    /// Records that our own name leads nowhere: it must be looked up again.
+    pub fn expect_own_address(&self) {
+        self.refused_loopback.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether our own name must be looked up again: it leads nowhere, or a loopback address was refused since.
+    pub fn take_refused_loopback(&self) -> bool {
+        self.refused_loopback.swap(false, Ordering::Relaxed)
+    }
+
+    /// Whether our own base URL is at a loopback address, as far as we know.
+    pub fn own_is_loopback(&self) -> bool {
         self.own_is_loopback.load(Ordering::Relaxed)
     }
 }

@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use clustershazbot::clock::Now;
-use clustershazbot::config::Settings;
+use clustershazbot::config::{ListSettings, Settings};
 use clustershazbot::message::{Message, Tags, Validator};
 use clustershazbot::protocol::{Action, Core, ExchangeError, RequestId, WriteError};
 use clustershazbot_fuzz::{Bounds, WALL, own, validator, within};
@@ -57,8 +57,10 @@ impl Server {
             interval: Duration::from_secs(2),
             announce_minimum: Duration::from_secs(5),
             announce_interval: Duration::from_secs(20),
+            forget_after: Duration::from_secs(21_600),
             update_list_on_shutdown: true,
-            lists: vec!["the list".into()],
+            lists: vec![ListSettings { name: "the list".into(), is_written: true }],
+            names: Vec::new(),
             keeps_state: true,
         };
         let now = Now { mono: Duration::ZERO, wall: WALL };
@@ -181,6 +183,7 @@ impl Server {
                 }
                 Action::SyncList { id, .. } => self.lists.push_back(id),
                 Action::OpenWatch { .. } | Action::CloseWatch { .. } => {}
+                Action::LookUp { .. } | Action::Identify { .. } => unreachable!("there are no names"),
                 Action::SaveState(state) => assert!(state.entries.len() <= 1_000),
             }
         }

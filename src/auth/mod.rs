@@ -12,8 +12,8 @@ use crate::server_url::ServerUrl;
 
 pub use replay::{PeerTimes, ReplayGuard, ServerTime};
 pub use secret::{Keyring, Secret};
-use signature::RequestSignature;
-pub use signature::{SCHEME, SignedResponse};
+use signature::{ANYBODY, RequestSignature};
+pub use signature::{EMPTY_FIELD, SCHEME, SignedResponse};
 
 /// `SHAZBOT_AUTH`: what is sent, and what is accepted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,13 +57,20 @@ impl Proof<'_> {
     pub fn refuse_stale(&self, guard: &mut ReplayGuard, own: &ServerUrl, now: Duration) -> Option<String> {
         let (secret, request) = self.0.as_ref()?;
         let is_fresh = guard.accept(request.nonce_number, request.time, now);
-        (!is_fresh).then(|| signature::sign_response(secret, request.nonce, own, guard.time(now), None))
+        (!is_fresh).then(|| signature::sign_response(secret, request.nonce, own.as_str(), guard.time(now), None))
+    }
+
+    /// The response of the server `own` to the question who answers at an address. None if the request is not a question;
+    /// a question must not be handled as anything else. It needs no protection against repetition: it changes nothing.
+    pub fn answer_question(&self, own: &ServerUrl, time: ServerTime) -> Option<String> {
+        let (secret, request) = self.0.as_ref().filter(|(_, request)| request.receiver == ANYBODY)?;
+        Some(signature::sign_response(secret, request.nonce, ANYBODY, time, Some(signature::identity(own))))
     }
 
     /// The field of the response of the server `own`, signed and with our time if the request was signed.
     pub fn sign_response(&self, own: &ServerUrl, time: ServerTime, field: String) -> String {
         match &self.0 {
-            Some((secret, request)) => signature::sign_response(secret, request.nonce, own, time, Some(field)),
+            Some((secret, request)) => signature::sign_response(secret, request.nonce, own.as_str(), time, Some(field)),
             None => field,
         }
     }
@@ -88,12 +95,28 @@ impl PeerAuth {
         let field =
             field.ok_or("a version 1 server does not accept signed messages, and SHAZBOT_AUTH requires them")?;
         let nonce = signature::nonce()?;
-        let header = signature::sign_request(secret, &nonce, time, to, field);
+        let header = signature::sign_request(secret, &nonce, time, to.as_str(), field);
         Ok(Request { header: Secret::new(header), nonce: Some(nonce) })
     }
 
+    /// Asks who answers at an address; the field of the message is [`EMPTY_FIELD`]. Signed in every mode: at an address that
+    /// another program has taken over, the secret must not arrive.
+    pub fn question(&self) -> Result<Request, &'static str> {
+        let nonce = signature::nonce()?;
+        let time = ServerTime::default();
+        let header = signature::sign_request(self.secrets.main(), &nonce, time, ANYBODY, EMPTY_FIELD);
+        Ok(Request { header: Secret::new(header), nonce: Some(nonce) })
+    }
+
+    /// Reads the answer to a question: the base URL of a server that has our secret, not yet checked, and its time. None if
+    /// its signature is not valid for the nonce of the question.
+    pub fn read_identity<'a>(&self, nonce: &str, field: &'a str) -> Option<(&'a str, ServerTime)> {
+        let answer = signature::verify_response(self.secrets.main(), nonce, ANYBODY, field)?;
+        Some((signature::read_identity(answer.field)?, answer.time))
+    }
+
     /// Checks the `Authorization` header of a request to the server `own`. `field` is the `shazbot` field; a request
-    /// without one cannot be signed. [`Proof::refuse_stale`] is to be asked next.
+    /// without one cannot be signed. [`Proof::answer_question`] and [`Proof::refuse_stale`] are to be asked next.
     pub fn check_request<'a>(
         &'a self,
         header: &'a str,
@@ -113,7 +136,7 @@ impl PeerAuth {
         };
         let secret = self.secrets.all().find(|secret| signature.is_valid(secret, field));
         let secret = secret.ok_or(Error::Unauthorized("SHAZBOT_SECRET"))?;
-        if signature.receiver == own.as_str() {
+        if [own.as_str(), ANYBODY].contains(&signature.receiver) {
             Ok(Proof(Some((secret, signature))))
         } else {
             Err(Error::Misdirected(own.to_string()))
@@ -123,7 +146,7 @@ impl PeerAuth {
     /// Reads the field of a response. None if its signature is not valid for the server `by` and the nonce of the
     /// request.
     pub fn verify_response<'a>(&self, nonce: &str, by: &ServerUrl, field: &'a str) -> Option<SignedResponse<'a>> {
-        signature::verify_response(self.secrets.main(), nonce, by, field)
+        signature::verify_response(self.secrets.main(), nonce, by.as_str(), field)
     }
 
     /// Checks that a message belongs to our cluster, by the name in it. A name missing on one side is an error only in
@@ -299,11 +322,35 @@ mod tests {
     }
 
     #[test]
+    fn a_question_is_answered_with_the_base_url_in_every_mode_and_only_by_holders_of_the_secret() {
+        for mode in [Mode::Plain, Mode::Sign, Mode::Signed] {
+            let (asker, other) = (auth(mode, "s", None), auth(mode, "x", None));
+            let question = asker.question().expect("a question");
+            let (header, nonce) = (question.header.expose(), question.nonce.expect("signed"));
+            assert!(other.check_request(header, Some(EMPTY_FIELD), &url("b")).is_err());
+            let proof = asker.check_request(header, Some(EMPTY_FIELD), &url("b")).expect("valid");
+            let answer = proof.answer_question(&url("b"), time("5.7")).expect("a question");
+            assert_eq!(asker.read_identity(&nonce, &answer), Some(("http://b/", time("5.7"))));
+            assert_eq!(asker.read_identity("00", &answer), None);
+            assert_eq!(asker.read_identity(&nonce, &answer.replace("http://b/", "http://c/")), None);
+            assert_eq!(other.read_identity(&nonce, &answer), None);
+            // Neither is valid as something else.
+            assert!(asker.verify_response(&nonce, &url("b"), &answer).is_none());
+            let message = proof.sign_response(&url("b"), time("5.7"), FIELD.into());
+            assert_eq!(asker.read_identity(&nonce, &message), None);
+        }
+        let auth = auth(Mode::Sign, "s", None);
+        let request = auth.request(&url("b"), Some(FIELD), time("5.0")).expect("a request");
+        let proof = auth.check_request(request.header.expose(), Some(FIELD), &url("b")).expect("valid");
+        assert_eq!(proof.answer_question(&url("b"), time("5.0")), None);
+    }
+
+    #[test]
     fn a_nonce_has_one_spelling() {
         let auth = auth(Mode::Signed, "s", None);
         for nonce in ["", "0", "+00102030405060708090a0b0c0d0e0f", "0001020304050607 8090a0b0c0d0e0f", &"0".repeat(33)]
         {
-            let header = signature::sign_request(auth.secrets.main(), nonce, time("5.0"), &url("b"), FIELD);
+            let header = signature::sign_request(auth.secrets.main(), nonce, time("5.0"), "http://b/", FIELD);
             assert!(auth.check_request(&header, Some(FIELD), &url("b")).is_err(), "{nonce:?}");
         }
     }

@@ -14,6 +14,9 @@
 //! 2 so1795647144812>http://a/>… t<time> h<mac>             mac of "answer <nonce> <responder> <field before it>"
 //! 2 n<time> h<mac>
 //! ```
+//!
+//! A server that knows only an address asks who answers there. The question is a request with the receiver `?` and the field
+//! `2`; the answer is `2 i<base URL> t<time> h<mac>`, with the mac of "answer <nonce> ? <field before it>".
 
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -30,8 +33,13 @@ const MAC_WORD: &str = " h";
 const TIME_WORD: &str = " t";
 /// The same if it has not.
 const STALE_WORD: &str = " n";
-/// The field of a response to a request that is late or repeated, before its words.
-const STALE_FIELD: &str = "2";
+/// The field of a question, and of a response without entries, before its words.
+pub const EMPTY_FIELD: &str = "2";
+/// The receiver of a question: whoever answers at an address says its base URL, and does nothing else. No base URL is
+/// spelt like this, so a question is not valid as a message, nor the answer to one as the answer to a message.
+pub const ANYBODY: &str = "?";
+/// Precedes the base URL of the server that answers a question.
+const URL_WORD: &str = " i";
 
 /// A random number, hexadecimal. The error says that there is none.
 pub(super) fn nonce() -> Result<String, &'static str> {
@@ -41,9 +49,9 @@ pub(super) fn nonce() -> Result<String, &'static str> {
 }
 
 /// The `Authorization` header that signs a request to a server, whose time we estimate.
-pub(super) fn sign_request(secret: &Secret, nonce: &str, time: ServerTime, to: &ServerUrl, field: &str) -> String {
+pub(super) fn sign_request(secret: &Secret, nonce: &str, time: ServerTime, to: &str, field: &str) -> String {
     let time = time.to_string();
-    let mac = sign(secret, &["request", nonce, &time, to.as_str(), field]);
+    let mac = sign(secret, &["request", nonce, &time, to, field]);
     format!("{SCHEME}{nonce} {time} {mac} {to}")
 }
 
@@ -93,14 +101,14 @@ pub struct SignedResponse<'a> {
 pub(super) fn sign_response(
     secret: &Secret,
     nonce: &str,
-    own: &ServerUrl,
+    own: &str,
     time: ServerTime,
     field: Option<String>,
 ) -> String {
-    let (mut field, word) = field.map_or((STALE_FIELD.into(), STALE_WORD), |field| (field, TIME_WORD));
+    let (mut field, word) = field.map_or((EMPTY_FIELD.into(), STALE_WORD), |field| (field, TIME_WORD));
     field.push_str(word);
     field.push_str(&time.to_string());
-    let mac = sign(secret, &["answer", nonce, own.as_str(), &field]);
+    let mac = sign(secret, &["answer", nonce, own, &field]);
     field.push_str(MAC_WORD);
     field.push_str(&mac);
     field
@@ -110,17 +118,27 @@ pub(super) fn sign_response(
 pub(super) fn verify_response<'a>(
     secret: &Secret,
     nonce: &str,
-    by: &ServerUrl,
+    by: &str,
     field: &'a str,
 ) -> Option<SignedResponse<'a>> {
     let (signed, mac) = field.rsplit_once(MAC_WORD)?;
-    if !is_mac(secret, &["answer", nonce, by.as_str(), signed], mac) {
+    if !is_mac(secret, &["answer", nonce, by, signed], mac) {
         return None;
     }
     let (field, word) = signed.split_at(signed.rfind(' ')?);
     let is_stale = word.starts_with(STALE_WORD);
     let time = word.strip_prefix(if is_stale { STALE_WORD } else { TIME_WORD })?;
     Some(SignedResponse { field, time: ServerTime::parse(time)?, is_stale })
+}
+
+/// The field of the answer of the server `own` to a question, before its time and signature.
+pub(super) fn identity(own: &ServerUrl) -> String {
+    format!("{EMPTY_FIELD}{URL_WORD}{own}")
+}
+
+/// The base URL in such a field.
+pub(super) fn read_identity(field: &str) -> Option<&str> {
+    field.strip_prefix(EMPTY_FIELD)?.strip_prefix(URL_WORD)
 }
 
 fn sign(secret: &Secret, parts: &[&str]) -> String {

@@ -50,6 +50,7 @@ impl From<Error> for Failure {
 }
 
 type OnReport = ThreadsafeFunction<Report, (), FnArgs<(String, String, bool)>, Status, false, true>;
+type OnLookup = ThreadsafeFunction<(u32, String), (), FnArgs<(u32, String)>, Status, false, true>;
 type Settle = Box<dyn FnOnce(Env) -> napi::Result<Option<Failure>>>;
 type Slot = Mutex<Option<Engine>>;
 
@@ -75,13 +76,14 @@ impl NodeEngine {
 
     /// Starts the engine with the given environment variables and resolves after the first gossip round. If the engine
     /// runs already, the call only waits for that round. `onReport` gets each log record and warning: its code, its text
-    /// and whether it is a warning.
+    /// and whether it is a warning. `lookUpServices` is asked for the SRV records of a name, for `endLookup`.
     #[napi(ts_return_type = "Promise<Failure | null> | Failure")]
     pub fn start<'env>(
         &self,
         env: &'env Env,
         #[napi(ts_arg_type = "NodeJS.ProcessEnv")] environment: Environment,
         on_report: Function<'_, FnArgs<(String, String, bool)>, ()>,
+        look_up_services: Function<'_, FnArgs<(u32, String)>, ()>,
     ) -> napi::Result<Either<PromiseRaw<'env, Option<Failure>>, Failure>> {
         let mut slot = lock(&self.slot);
         if let Some(engine) = slot.as_ref() {
@@ -109,8 +111,25 @@ impl NodeEngine {
                 on_report.call(report, ThreadsafeFunctionCallMode::NonBlocking);
             }
         });
-        let promise = self::promise(env, |started| *slot = Some(Engine::start(config, observer, started)))?;
+        let on_lookup: OnLookup = look_up_services
+            .build_threadsafe_function::<(u32, String)>()
+            .weak::<true>()
+            .callee_handled::<false>()
+            .build_callback(|context| Ok(FnArgs::from(context.value)))?;
+        let look_up = Box::new(move |number, name| {
+            // The call fails when the event loop has ended.
+            on_lookup.call((number, name), ThreadsafeFunctionCallMode::NonBlocking);
+        });
+        let promise = self::promise(env, |started| *slot = Some(Engine::start(config, observer, look_up, started)))?;
         Ok(Either::A(promise))
+    }
+
+    /// What `lookUpServices` has found: the hosts and the ports, in pairs, or why there are none.
+    #[napi]
+    pub fn end_lookup(&self, number: u32, hosts: Vec<String>, ports: Vec<u16>, error: Option<String>) {
+        if let Some(engine) = lock(&self.slot).as_ref() {
+            engine.end_lookup(number, error.map_or_else(|| Ok(hosts.into_iter().zip(ports).collect()), Err));
+        }
     }
 
     /// Checks environment variables without starting: returns a failure that names all that are wrong, or a warning for

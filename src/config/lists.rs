@@ -10,6 +10,7 @@ use url::Url;
 use super::reader::Reader;
 use crate::address;
 use crate::auth::Secret;
+use crate::server_url::ServerUrl;
 
 /// Most master lists: each is read and written separately.
 const MAX_LISTS: usize = 8;
@@ -28,8 +29,10 @@ const RESERVED_HEADERS: [&str; 8] = [
 /// The master lists, and the headers of requests for them.
 #[derive(Clone, Debug)]
 pub struct MasterLists {
-    /// `SHAZBOT_MASTER_LIST`, with `SHAZBOT_MASTER_LIST_UPDATE`.
+    /// The documents in `SHAZBOT_MASTER_LIST`, with `SHAZBOT_MASTER_LIST_UPDATE`.
     pub lists: Vec<List>,
+    /// The names in `SHAZBOT_MASTER_LIST` that DNS leads to servers.
+    pub names: Vec<DnsName>,
     /// `SHAZBOT_MASTER_LIST_AUTH`: the `Authorization` header for reading.
     pub auth: Option<Secret>,
     /// `SHAZBOT_MASTER_LIST_UPDATE_AUTH`: the `Authorization` header for writing.
@@ -43,8 +46,25 @@ pub struct MasterLists {
 pub struct List {
     /// With `GET`.
     pub read: Location,
-    /// With `PUT`.
-    pub write: Location,
+    /// With `PUT`. None if the list is only read, such as the list route of a server.
+    pub write: Option<Location>,
+}
+
+/// A name that leads to servers. It says where to ask, never who is up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DnsName {
+    /// The URL below which servers answer: a scheme, the name, a port, and the path of their base URLs.
+    pub url: ServerUrl,
+    /// The name that is looked up.
+    pub name: String,
+    /// Whether SRV records give the hosts and the ports of the servers, not A and AAAA records their addresses.
+    pub is_srv: bool,
+}
+
+impl fmt::Display for DnsName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}+{}", if self.is_srv { "srv" } else { "dns" }, self.url)
+    }
 }
 
 /// Where a list is stored.
@@ -69,6 +89,12 @@ impl fmt::Display for Location {
     }
 }
 
+impl Location {
+    fn is_http(&self) -> bool {
+        matches!(self, Self::Http(_))
+    }
+}
+
 impl fmt::Debug for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
@@ -77,30 +103,81 @@ impl fmt::Debug for Location {
 
 impl MasterLists {
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let lists = lists(reader);
+        let (names, documents) = read_locations(reader);
+        let lists = lists(reader, documents);
         let auth = reader.optional_header("SHAZBOT_MASTER_LIST_AUTH");
         let update_auth = update_auth(reader, lists.as_deref());
         let update_headers = update_headers(reader);
-        Some(Self { lists: lists?, auth, update_auth, update_headers })
+        Some(Self { lists: lists?, names: names?, auth, update_auth, update_headers })
     }
 }
 
-fn lists(reader: &mut Reader<'_>) -> Option<Vec<List>> {
+// The names and the documents in SHAZBOT_MASTER_LIST, each None if any of them is wrong.
+fn read_locations(reader: &mut Reader<'_>) -> (Option<Vec<DnsName>>, Option<Vec<Location>>) {
+    let name = "SHAZBOT_MASTER_LIST";
+    let is_name =
+        |url: &&str| ["dns+", "srv+"].iter().any(|it| url.get(..4).is_some_and(|kind| kind.eq_ignore_ascii_case(it)));
+    let (names, documents): (Vec<_>, Vec<_>) = urls(reader, name).into_iter().partition(is_name);
+    let are_documents_needed = names.is_empty();
+    if names.len() > MAX_LISTS {
+        reader.problem(name, &format!("it has more than {MAX_LISTS} names"));
+        return (None, None);
+    }
+    let names: Option<Vec<_>> = names.into_iter().map(|url| dns_name(reader, name, url)).collect();
+    let documents = if documents.is_empty() && !are_documents_needed {
+        Some(Vec::new())
+    } else {
+        locations(reader, name, documents)
+    };
+    (names, documents)
+}
+
+fn dns_name(reader: &mut Reader<'_>, variable: &str, value: &str) -> Option<DnsName> {
+    let is_srv = value[..4].eq_ignore_ascii_case("srv+");
+    let (url, parsed) = match ServerUrl::parse_with_url(&value[4..]) {
+        Ok(parsed) => parsed,
+        Err(why) => {
+            reader.problem(
+                variable,
+                &format!("{why}; write a name as dns+http://name:3000/ or srv+http://_http._tcp.name/"),
+            );
+            return None;
+        }
+    };
+    let Some(name) = parsed.domain().map(|it| it.trim_end_matches('.')).filter(|it| !it.is_empty()) else {
+        reader.problem(variable, "dns+ and srv+ stand before a name, not before an address");
+        return None;
+    };
+    if is_srv && parsed.port().is_some() {
+        reader.problem(variable, "srv+ stands before a name without a port: SRV records have the ports");
+        return None;
+    }
+    Some(DnsName { name: name.to_owned(), url, is_srv })
+}
+
+fn lists(reader: &mut Reader<'_>, read: Option<Vec<Location>>) -> Option<Vec<List>> {
     let (name, update) = ("SHAZBOT_MASTER_LIST", "SHAZBOT_MASTER_LIST_UPDATE");
-    let read = locations(reader, name);
-    let are_files = |lists: &[Location]| lists.iter().all(|list| matches!(list, Location::File(_)));
     let is_missing = reader.get(update).is_none();
+    // Somebody who gives the authorisation of writes means to write.
+    let means_to_write = reader.get("SHAZBOT_MASTER_LIST_UPDATE_AUTH").is_some();
     let write = match &read {
-        Some(read) if is_missing && are_files(read) => read.clone(),
+        // A file can be written where it is read, and another document without an update variable is only read.
+        Some(read) if is_missing && !(means_to_write && read.iter().any(Location::is_http)) => {
+            read.iter().map(|it| Some(it.clone()).filter(|it| !it.is_http())).collect()
+        }
         // The wrong value may be meant as a file, which needs no update variable.
-        None if is_missing && reader.get(name).is_some() => return None,
-        _ => locations(reader, update)?,
+        None if is_missing => return None,
+        Some(_) | None => {
+            let urls = urls(reader, update);
+            locations(reader, update, urls)?.into_iter().map(Some).collect::<Vec<_>>()
+        }
     };
     let read = read?;
     if read.len() != write.len() {
         let plural = if write.len() == 1 { "" } else { "s" };
         let why = format!(
-            "it has {} URL{plural}, {name} {}: give one for each list, in the same order. For a file, repeat its URL",
+            "it has {} URL{plural}, {name} {}: give one for each list but dns+ and srv+, in the same order. For a file, \
+             repeat its URL",
             write.len(),
             read.len()
         );
@@ -114,10 +191,13 @@ fn lists(reader: &mut Reader<'_>) -> Option<Vec<List>> {
     Some(read.into_iter().zip(write).map(|(read, write)| List { read, write }).collect())
 }
 
-// One URL, or several separated by white space.
+// URLs separated by white space.
+fn urls<'a>(reader: &Reader<'a>, name: &str) -> Vec<&'a str> {
+    reader.get(name).unwrap_or_default().split_whitespace().collect()
+}
+
 #[inline(never)]
-fn locations(reader: &mut Reader<'_>, name: &str) -> Option<Vec<Location>> {
-    let urls: Vec<_> = reader.get(name).unwrap_or_default().split_whitespace().collect();
+fn locations(reader: &mut Reader<'_>, name: &str, urls: Vec<&str>) -> Option<Vec<Location>> {
     if urls.is_empty() {
         reader.missing(name);
         return None;
@@ -152,20 +232,20 @@ fn location(reader: &mut Reader<'_>, name: &str, value: &str) -> Option<Location
             Ok(path) => return Some(Location::File(path)),
             Err(()) => reader.problem(name, "it is not a path on this machine: write file:///path/to/list.json"),
         },
-        _ => reader.problem(name, "its URL is neither http, https nor file"),
+        _ => reader.problem(name, "its URL is neither http, https, file, dns+http(s) nor srv+http(s)"),
     }
     None
 }
 
 fn update_auth(reader: &mut Reader<'_>, lists: Option<&[List]>) -> Option<Secret> {
     let name = "SHAZBOT_MASTER_LIST_UPDATE_AUTH";
-    let needs_one = |lists: &[List]| lists.iter().any(|list| matches!(list.write, Location::Http(_)));
+    let needs_one = |lists: &[List]| lists.iter().any(|list| list.write.as_ref().is_some_and(Location::is_http));
     match reader.raw(name) {
         // Empty on purpose: no header is sent.
         Some("") => None,
         Some(value) => reader.header(name, value),
-        None if lists.is_some_and(|lists| !needs_one(lists)) => None,
-        None if lists.is_none() && reader.get("SHAZBOT_MASTER_LIST").is_some() => None,
+        // If the lists are wrong or missing, that is reported.
+        None if lists.is_none_or(|lists| !needs_one(lists)) => None,
         None => {
             reader.missing(name);
             None
@@ -206,7 +286,7 @@ pub(super) fn state_file(reader: &mut Reader<'_>, lists: Option<&[List]>) -> Opt
     let name = "SHAZBOT_STATE_FILE";
     let value = reader.get(name)?;
     let file = if value.contains("://") { location(reader, name, value)? } else { Location::File(value.into()) };
-    let is_shared = |list: &List| list.read == file || list.write == file;
+    let is_shared = |list: &List| list.read == file || list.write.as_ref() == Some(&file);
     match file {
         Location::Http(_) => reader.problem(name, "it is neither a path nor a file: URL"),
         Location::File(_) if lists.is_some_and(|lists| lists.iter().any(is_shared)) => {

@@ -15,7 +15,7 @@ use crate::message::Tags;
 use crate::origins::Origins;
 use crate::server_url::ServerUrl;
 
-pub use lists::{List, Location, MasterLists};
+pub use lists::{DnsName, List, Location, MasterLists};
 pub use network::{Network, ProxyVariable};
 use reader::Reader;
 
@@ -62,10 +62,24 @@ pub struct Settings {
     pub announce_interval: Duration,
     /// `SHAZBOT_UPDATE_MASTER_LIST_ON_SHUTDOWN`.
     pub update_list_on_shutdown: bool,
-    /// The names of the master lists in logs and in the status.
-    pub lists: Vec<String>,
+    /// `SHAZBOT_FORGET_AFTER`: how long a server that left in order is remembered. Shorter saves memory and traffic where
+    /// each deployment brings new base URLs. A server that was cut off for longer may report such a server as failed.
+    pub forget_after: Duration,
+    /// The documents that are lists.
+    pub lists: Vec<ListSettings>,
+    /// The names that DNS leads to servers, as logs and the status have them.
+    pub names: Vec<String>,
     /// Whether there is a `SHAZBOT_STATE_FILE`.
     pub keeps_state: bool,
+}
+
+/// What the core needs to know of a list.
+#[derive(Clone, Debug)]
+pub struct ListSettings {
+    /// What logs and the status call it.
+    pub name: String,
+    /// Whether it can be written.
+    pub is_written: bool,
 }
 
 impl Config {
@@ -83,7 +97,7 @@ impl Config {
         let master_lists = MasterLists::read(&mut reader);
         let lists = master_lists.as_ref().map(|it| it.lists.as_slice());
         let state_file = lists::state_file(&mut reader, lists);
-        let settings = Settings::read(&mut reader, base_url, lists.unwrap_or_default(), state_file.is_some());
+        let settings = Settings::read(&mut reader, base_url, master_lists.as_ref(), state_file.is_some());
         match (secrets, control, settings, origins, master_lists) {
             (Some(secrets), Some(control), Some(settings), Some(origins), Some(master_lists))
                 if reader.problems.is_empty() =>
@@ -107,8 +121,14 @@ impl Config {
 
 impl Settings {
     // Reads everything even without a base URL, so that all problems are reported.
-    fn read(reader: &mut Reader<'_>, base_url: Option<ServerUrl>, lists: &[List], keeps_state: bool) -> Option<Self> {
+    fn read(
+        reader: &mut Reader<'_>,
+        base_url: Option<ServerUrl>,
+        lists: Option<&MasterLists>,
+        keeps_state: bool,
+    ) -> Option<Self> {
         let interval = reader.seconds("SHAZBOT_GOSSIP_INTERVAL", 30.0, 0.1, 3600.0);
+        let forget_after = reader.seconds("SHAZBOT_FORGET_AFTER", 21_600.0, 21_600.0, 86_400.0);
         let announce_minimum = reader.seconds("SHAZBOT_MASTER_ANNOUNCE_MINIMUM", 300.0, 0.0, 86_400.0);
         let announce_interval = reader.seconds("SHAZBOT_MASTER_ANNOUNCE_INTERVAL", 600.0, 0.0, 86_400.0);
         Some(Self {
@@ -118,10 +138,18 @@ impl Settings {
             interval,
             announce_minimum,
             announce_interval,
+            forget_after,
             update_list_on_shutdown: reader.boolean("SHAZBOT_UPDATE_MASTER_LIST_ON_SHUTDOWN"),
-            lists: lists.iter().map(|list| list.read.to_string()).collect(),
+            lists: lists.into_iter().flat_map(|it| &it.lists).map(ListSettings::of).collect(),
+            names: lists.into_iter().flat_map(|it| &it.names).map(ToString::to_string).collect(),
             keeps_state,
         })
+    }
+}
+
+impl ListSettings {
+    fn of(list: &List) -> Self {
+        Self { name: list.read.to_string(), is_written: list.write.is_some() }
     }
 }
 

@@ -32,6 +32,7 @@ fn the_defaults_are_those_of_the_readme() {
     assert_eq!(settings.base_url.as_str(), "http://a:3000/");
     let times = [settings.interval, settings.announce_minimum, settings.announce_interval];
     assert_eq!(times.map(|time| time.as_secs()), [30, 300, 600]);
+    assert_eq!(settings.forget_after.as_secs(), 6 * 3_600);
     assert!(!settings.monitor && !settings.update_list_on_shutdown);
 }
 
@@ -42,6 +43,7 @@ fn a_missing_variable_is_named_in_version_1s_words() {
         "SHAZBOT_CONTROL_SECRET",
         "SHAZBOT_BASE_URL",
         "SHAZBOT_MASTER_LIST",
+        // Its authorisation is given, so it is not meant to be a list that is only read.
         "SHAZBOT_MASTER_LIST_UPDATE",
         "SHAZBOT_MASTER_LIST_UPDATE_AUTH",
     ] {
@@ -95,7 +97,7 @@ fn a_list_in_a_file_needs_no_update_variables() {
     ])
     .expect("valid");
     let file = Location::File("/tmp/list.json".into());
-    assert_eq!(config.master_lists.lists, [List { read: file.clone(), write: file }]);
+    assert_eq!(config.master_lists.lists, [List { read: file.clone(), write: Some(file) }]);
     assert!(read(&[("SHAZBOT_MASTER_LIST_UPDATE_AUTH", Some(""))]).expect("valid").master_lists.update_auth.is_none());
 }
 
@@ -114,8 +116,8 @@ fn several_lists_each_need_a_url_to_write_to() {
     ]);
     let lists = config.expect("valid").master_lists.lists;
     assert_eq!(lists.len(), 2);
-    assert_ne!(lists[0].read, lists[0].write);
-    assert_eq!(lists[1].read, lists[1].write);
+    assert_ne!(Some(&lists[0].read), lists[0].write.as_ref());
+    assert_eq!(Some(&lists[1].read), lists[1].write.as_ref());
     let error = read(&[("SHAZBOT_MASTER_LIST", Some("https://a/list.json https://b/list.json"))]);
     assert!(error.expect_err("one place to write").contains("has 1 URL, SHAZBOT_MASTER_LIST 2"));
     let many = "https://a/ ".repeat(9);
@@ -126,6 +128,46 @@ fn several_lists_each_need_a_url_to_write_to() {
     assert!(read(&both).expect_err("the same").contains("twice"));
     let commas = read(&[("SHAZBOT_MASTER_LIST", Some("https://a/list.json,https://b/list.json"))]);
     assert!(commas.expect_err("commas").contains("white space"));
+}
+
+#[test]
+fn a_document_without_update_variables_is_only_read() {
+    let config = read(&[
+        ("SHAZBOT_MASTER_LIST", Some("http://peer:3000/clustershazbot/list file:///tmp/list.json")),
+        ("SHAZBOT_MASTER_LIST_UPDATE", None),
+        ("SHAZBOT_MASTER_LIST_UPDATE_AUTH", None),
+    ]);
+    let lists = config.expect("valid").settings.lists;
+    assert_eq!(lists.iter().map(|it| it.is_written).collect::<Vec<_>>(), [false, true]);
+}
+
+#[test]
+fn names_need_no_update_variables_and_stand_beside_other_lists() {
+    let only = |value| {
+        read(&[
+            ("SHAZBOT_MASTER_LIST", Some(value)),
+            ("SHAZBOT_MASTER_LIST_UPDATE", None),
+            ("SHAZBOT_MASTER_LIST_UPDATE_AUTH", None),
+        ])
+    };
+    let config = only("dns+http://app:3000/api SRV+https://_https._tcp.app.svc./").expect("valid");
+    let names: Vec<_> = config.master_lists.names.iter().map(|it| (it.name.as_str(), it.is_srv)).collect();
+    assert_eq!(names, [("app", false), ("_https._tcp.app.svc", true)]);
+    assert_eq!(config.settings.names, ["dns+http://app:3000/api/", "srv+https://_https._tcp.app.svc./"]);
+    assert!(config.settings.lists.is_empty());
+    let mixed = read(&[("SHAZBOT_MASTER_LIST", Some("dns+http://app:3000/ https://store/list.json"))]).expect("valid");
+    assert_eq!((mixed.master_lists.names.len(), mixed.settings.lists.len()), (1, 1));
+    assert!(mixed.settings.lists[0].is_written);
+    for (wrong, why) in [
+        ("dns+http://10.0.0.1:3000/", "not before an address"),
+        ("srv+http://_http._tcp.app:3000/", "without a port"),
+        ("dns+ftp://app/", "neither http nor https"),
+        ("dns+http://user@app/", "user name"),
+        ("dns+app:3000", "dns+http://name:3000/"),
+    ] {
+        let error = only(wrong).expect_err(wrong);
+        assert!(error.contains(why) && error.lines().count() == 1, "{error}");
+    }
 }
 
 #[test]

@@ -188,7 +188,7 @@ mod tests {
             ("SHAZBOT_MASTER_LIST", "file:///list.json"),
         ];
         let environment: Environment = variables.map(|(name, value)| (name.into(), value.into())).into();
-        Shared::new(Config::from_environment(&environment).expect("valid"), Clock::new(), 1)
+        Shared::new(Config::from_environment(&environment).expect("valid"), Box::new(|_, _| {}), Clock::new(), 1)
     }
 
     #[test]

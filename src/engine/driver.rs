@@ -10,10 +10,11 @@ use tokio::task::{AbortHandle, JoinError, JoinSet};
 
 use super::exchange::{Writer, exchange};
 use super::gossip_http::GossipClient;
-use super::http::{ClientFactory, resolve_own_address};
+use super::http::{ClientFactory, follow_own_name};
 use super::list_http::ListClient;
 use super::list_store::ListStore;
 use super::list_update::ListUpdate;
+use super::names::{find_places, identify};
 use super::report::{Observer, Report, Reporter};
 use super::shared::Shared;
 use super::state_file::StateFile;
@@ -33,6 +34,7 @@ const CERTIFICATES_TIMEOUT: Duration = Duration::from_secs(5);
 struct Driver {
     shared: Arc<Shared>,
     clients: Arc<Clients>,
+    names: Arc<Workers>,
     state_file: Option<Arc<StateFile>>,
     stores: Vec<Arc<ListStore>>,
     // The current update of each list.
@@ -127,6 +129,7 @@ impl Driver {
         Ok(Self {
             shared: Arc::clone(shared),
             clients: Arc::new(Clients { gossip, lists }),
+            names: Arc::clone(&threads.names),
             state_file: config.state_file.clone().map(|path| Arc::new(StateFile::new(path, &threads.files))),
             updates: stores.iter().map(|_| None).collect(),
             stores,
@@ -141,8 +144,7 @@ impl Driver {
         let (shared, names) = (Arc::clone(&self.shared), Arc::clone(&threads.names));
         let (found, is_found) = oneshot::channel::<()>();
         self.tasks.spawn(async move {
-            resolve_own_address(&shared.config, &names).await;
-            drop(found);
+            follow_own_name(&shared.config.origins, &shared.config.settings.base_url, &names, found).await;
             Ok(())
         });
         let load = async {
@@ -192,6 +194,20 @@ impl Driver {
             }
             Action::OpenWatch { id, to } => self.watches.open(shared, id, to),
             Action::CloseWatch { id } => self.watches.close(id),
+            Action::LookUp { id, name, timeout } => {
+                let names = Arc::clone(&self.names);
+                self.tasks.spawn(async move {
+                    let name = &shared.config.master_lists.names[name];
+                    let found = find_places(name, &names, &shared.service_lookups, timeout).await;
+                    shared.core.with(|core, now| core.handle_looked_up(now, id, found))
+                });
+            }
+            Action::Identify { id, place, timeout } => {
+                self.tasks.spawn(async move {
+                    let answer = identify(&shared, &clients.gossip, &place, timeout).await;
+                    shared.core.with(|core, now| core.handle_identified(now, id, answer))
+                });
+            }
             Action::SaveState(state) => {
                 let Some(file) = self.state_file.clone() else { return };
                 self.tasks.spawn(async move {

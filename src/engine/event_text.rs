@@ -42,6 +42,16 @@ pub fn texts(event: Event) -> Vec<Text> {
             );
             warning("SHAZBOT_LIST_UNUSABLE", message)
         }
+        Event::PlaceFailed(place, why) => log("PLACE_FAILED", format!("no server of this cluster at {place}: {why}")),
+        Event::Alone(tried) => {
+            let tried = tried.join("; ");
+            let message = format!(
+                "this server has known no other for ten intervals. It goes on trying: {tried}. If it is meant to be alone, \
+                 ignore this. If not, do the lists or names in SHAZBOT_MASTER_LIST lead to the other servers, and do those \
+                 read the same?"
+            );
+            warning_once("SHAZBOT_ALONE", String::new(), Some("ALONE"), message)
+        }
         Event::StateNotSaved(error) => {
             let message = format!(
                 "the state file {error}. At its next start this server will not remember the servers that it knows now"

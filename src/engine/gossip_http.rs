@@ -11,13 +11,13 @@ use reqwest::{Client, Response, StatusCode};
 use serde_json::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::http::{ClientFactory, MAX_RESPONSE, Proxies, Resolver, cause, header_value, read_up_to};
+use super::http::{CONNECT_TO, ClientFactory, MAX_RESPONSE, Proxies, Resolver, cause, header_value, read_up_to};
 use super::shortage::shortage_behind;
 use crate::auth::Secret;
 use crate::clock;
 use crate::config::Config;
 use crate::error::{BUSY, UNAUTHORIZED, WRONG_CLUSTER};
-use crate::protocol::ExchangeError;
+use crate::protocol::{ExchangeError, Place};
 use crate::server_url::ServerUrl;
 
 /// Below the base URL of each server.
@@ -71,6 +71,33 @@ impl GossipClient {
         new_connection: bool,
     ) -> Result<Vec<u8>, ExchangeError> {
         let client = if new_connection { &self.unpooled } else { &self.pooled };
+        self.post(client, to, header, body, timeout).await
+    }
+
+    /// The same on a connection of its own, to this address: the name in the URL may lead to several.
+    pub async fn send_to(
+        &self,
+        place: &Place,
+        header: &Secret,
+        body: Vec<u8>,
+        timeout: Duration,
+    ) -> Result<Vec<u8>, ExchangeError> {
+        // The client keeps no connection, so it opens one for this request and in its task, which has the address.
+        let sending = self.post(&self.unpooled, &place.url, header, body, timeout);
+        match place.address {
+            Some(address) => CONNECT_TO.scope(address, sending).await,
+            None => sending.await,
+        }
+    }
+
+    async fn post(
+        &self,
+        client: &Client,
+        to: &ServerUrl,
+        header: &Secret,
+        body: Vec<u8>,
+        timeout: Duration,
+    ) -> Result<Vec<u8>, ExchangeError> {
         let request = client
             .post(format!("{to}{ROUTE}"))
             .header(AUTHORIZATION, header_value(header))

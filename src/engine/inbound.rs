@@ -82,6 +82,9 @@ impl Inbound {
         let proof = peer_auth.check_request(header, Some(field), own)?;
         let now = self.0.core.clock.now().mono;
         let mut guard = self.0.replay_guard();
+        if let Some(answer) = proof.answer_question(own, guard.time(now)) {
+            return Ok(Some(answer));
+        }
         // Before anything is counted: a repeated message must not use up the share of its first sender.
         if let Some(refusal) = proof.refuse_stale(&mut guard, own, now) {
             return Ok(Some(refusal));

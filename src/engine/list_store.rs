@@ -26,7 +26,8 @@ pub const LOCK_PATIENCE: (Duration, u32) = (Duration::from_secs(5 * 60), 5);
 pub struct ListStore {
     list: List,
     read: Target,
-    write: Target,
+    // None if the list is only read.
+    write: Option<Target>,
     seen: Mutex<Seen>,
 }
 
@@ -75,7 +76,7 @@ impl ListStore {
             Location::Http(url) => Target::Http(url.clone()),
             Location::File(path) => Target::File(LockedFile::new(path.clone(), files)),
         };
-        Self { read: target(&list.read), write: target(&list.write), list, seen: Mutex::default() }
+        Self { read: target(&list.read), write: list.write.as_ref().map(target), list, seen: Mutex::default() }
     }
 
     /// Reads the list; one that does not exist is empty. A file that will be written stays locked until the content is
@@ -88,7 +89,7 @@ impl ListStore {
         timeout: Duration,
     ) -> Result<Content, String> {
         let mut guard = Guard::Nothing;
-        if let (Target::File(file), true) = (&self.write, write) {
+        if let (Some(Target::File(file)), true) = (&self.write, write) {
             // A list that cannot be written can still be read.
             guard = self.on_lock(file.lock(timeout / 2).await);
         }
@@ -126,7 +127,7 @@ impl ListStore {
         let tries = tries + 1;
         seen.locked = Some((since, tries));
         let (patience, most) = LOCK_PATIENCE;
-        let is_same_file = self.list.read == self.list.write;
+        let is_same_file = self.is_same_document();
         if is_same_file && since.elapsed() >= clock::real(patience) && tries >= most {
             Guard::LockIgnored
         } else {
@@ -137,7 +138,7 @@ impl ListStore {
     fn content(&self, document: Document, write: bool, mut guard: Guard) -> Content {
         let Document { body, tag, version, url } = document;
         // A version says something only about the document that it came with. Presigned URLs differ in their query.
-        if let (Target::Http(write_url), Some(version), true) = (&self.write, version, write)
+        if let (Some(Target::Http(write_url)), Some(version), true) = (&self.write, version, write)
             && is_same_document(write_url, &url)
             && !self.seen().is_unconditional
         {
@@ -170,11 +171,14 @@ impl ListStore {
         read: Content,
         timeout: Duration,
     ) -> Result<bool, WriteError> {
-        let failed = |error| WriteError::Failed(format!("{} cannot be written: {error}", self.list.write));
-        match (&self.write, read.guard) {
+        let (Some(target), Some(location)) = (&self.write, &self.list.write) else {
+            return Err(WriteError::Failed(format!("{} is only read", self.list.read)));
+        };
+        let failed = |error| WriteError::Failed(format!("{location} cannot be written: {error}"));
+        match (target, read.guard) {
             (Target::File(file), Guard::Lock(lock)) => {
                 // Not only where the lock was ignored: then it is ignored by others too.
-                let unchanged = read.json.filter(|_| self.list.read == self.list.write);
+                let unchanged = read.json.filter(|_| self.is_same_document());
                 let is_written = file.replace(json, Some(lock), unchanged, timeout).await.map_err(failed)?;
                 if is_written { Ok(true) } else { Err(WriteError::Conflict) }
             }
@@ -226,6 +230,10 @@ impl ListStore {
         }
         seen.is_unconditional |= times >= MAX_REFUSED;
         Ok(())
+    }
+
+    fn is_same_document(&self) -> bool {
+        self.list.write.as_ref() == Some(&self.list.read)
     }
 
     #[cfg(test)]

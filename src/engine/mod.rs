@@ -6,7 +6,7 @@
 //! |---|---|
 //! | the handle | `mod.rs`, `inbound.rs` |
 //! | the thread | `driver.rs` |
-//! | what it carries out | `exchange.rs`, `list_update.rs`, `watch.rs` |
+//! | what it carries out | `exchange.rs`, `list_update.rs`, `names.rs`, `watch.rs` |
 //! | shared state | `shared.rs`, `core_lock.rs`, `milestone.rs`, `stats.rs` |
 //! | access to lists and peers | `list_store.rs`, `state_file.rs`, `gossip_http.rs`, `list_http.rs`, `file.rs` |
 //! | threads for what blocks | `workers.rs`, `shortage.rs` |
@@ -27,6 +27,7 @@ mod list_http;
 mod list_store;
 mod list_update;
 mod milestone;
+mod names;
 #[cfg(test)]
 mod races;
 mod redact;
@@ -53,6 +54,7 @@ use crate::protocol::{Core, MemberEvent};
 pub use http::reason_against_list;
 pub use inbound::Inbound;
 pub use milestone::Done;
+pub use names::{LookUpServices, Services};
 pub use report::{Observer, Report};
 use shared::Shared;
 pub use stats::{DURATION_BOUNDS, ExchangeTotals};
@@ -67,9 +69,9 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts a server. `started` is called after the first gossip round.
-    pub fn start(config: Config, observer: Observer, started: Done) -> Self {
-        let shared = Arc::new(Shared::new(config, Clock::new(), random_seed()));
+    /// Starts a server. `look_up` is asked for SRV records, which [`Self::end_lookup`] is to be given. `started` is called after the first gossip round.
+    pub fn start(config: Config, observer: Observer, look_up: LookUpServices, started: Done) -> Self {
+        let shared = Arc::new(Shared::new(config, look_up, Clock::new(), random_seed()));
         shared.started.wait(started);
         let for_thread = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("clustershazbot".into());
@@ -88,6 +90,11 @@ impl Engine {
         self.shared.left.wait(left);
         // A failed engine has called everything that waits.
         let _ = self.shared.core.with(Core::handle_leave);
+    }
+
+    /// What a lookup of SRV records gave.
+    pub fn end_lookup(&self, number: u32, services: Services) {
+        self.shared.service_lookups.end(number, services);
     }
 
     /// How often to call [`Self::heartbeat`], in real time.

@@ -33,7 +33,7 @@ fn shared(base_url: &str) -> Shared {
         environment.insert(name.into(), value.into());
     }
     let config = Config::from_environment(&environment).expect("the store's variables");
-    Shared::new(config, Clock::fast(SPEED), random_seed())
+    Shared::new(config, Box::new(|_, _| {}), Clock::fast(SPEED), random_seed())
 }
 
 // No peer answers, so each server knows of the other only from the list.
@@ -67,7 +67,7 @@ async fn race(number: usize) {
     let (factory, _) = ClientFactory::new(&one.config.network, &workers, None).expect("no proxies");
     let client = ListClient::new(&factory, lists).expect("a client");
     let store = || ListStore::new(lists.lists[0].clone(), &workers);
-    let Location::Http(url) = &lists.lists[0].write else { panic!("the list is in a file") };
+    let Some(Location::Http(url)) = &lists.lists[0].write else { panic!("the list is in a file") };
     let empty = client.put(url, None, br#"{"online":[]}"#.to_vec(), RACE).await;
     assert!(empty.is_ok(), "an empty list");
     let stores = [store(), store()];

@@ -34,7 +34,7 @@ impl Redactor {
         let lists = &config.master_lists;
         let headers = lists.auth.iter().chain(&lists.update_auth).chain(lists.update_headers.iter().map(|(_, it)| it));
         let mut secrets: Vec<_> = headers.map(Secret::expose).flat_map(secrets_of_header).collect();
-        for location in lists.lists.iter().flat_map(|list| [&list.read, &list.write]) {
+        for location in lists.lists.iter().flat_map(|list| [Some(&list.read), list.write.as_ref()]).flatten() {
             if let Location::Http(url) = location {
                 secrets.extend(secrets_of_url(url));
             }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::core_lock::CoreLock;
 use super::milestone::Milestone;
+use super::names::{LookUpServices, ServiceLookups};
 use super::random_seed;
 use super::redact::Redactor;
 use super::stats::ExchangeStats;
@@ -24,12 +25,13 @@ pub struct Shared {
     pub started: Milestone,
     /// The leave is over.
     pub left: Milestone,
+    pub service_lookups: ServiceLookups,
     replay_guard: Mutex<ReplayGuard>,
     peer_times: Mutex<PeerTimes>,
 }
 
 impl Shared {
-    pub fn new(config: Config, clock: Clock, seed: u64) -> Self {
+    pub fn new(config: Config, look_up: LookUpServices, clock: Clock, seed: u64) -> Self {
         let redactor = Arc::new(Redactor::new(&config));
         Self {
             core: CoreLock::new(clock, Arc::clone(&redactor), |now| Core::new(&config.settings, now, seed)),
@@ -37,6 +39,7 @@ impl Shared {
             redactor,
             started: Milestone::new(),
             left: Milestone::new(),
+            service_lookups: ServiceLookups::new(look_up),
             // Another number than the seed, which shows in what the core sends.
             replay_guard: Mutex::new(ReplayGuard::new(random_seed())),
             peer_times: Mutex::default(),

@@ -10,6 +10,9 @@ use crate::message::{Entry, MAX_AHEAD, State};
 /// How long an offline server is remembered, ms (24 hours, from version 1's README). Until then no entry that is older
 /// than the failure lists it online again.
 pub const TOMBSTONE_TTL: u64 = 24 * HOUR;
+/// How long, at least, a server that left in order is remembered, ms. A leave is in digests for as long as this less twice
+/// as much as two clocks may differ and an hour, so that servers which forget it need not be told of it again.
+pub const LEAST_LEAVE_TTL: u64 = 6 * HOUR;
 /// We refuse online entries that are older than this, ms. It is shorter than [`TOMBSTONE_TTL`] by twice as much as two
 /// clocks may differ: if a tombstone blocked an entry, that entry is too old when we forget the tombstone.
 pub const ONLINE_TTL: u64 = TOMBSTONE_TTL - 4 * MAX_CLOCK_ERROR;

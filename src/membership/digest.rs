@@ -1,15 +1,20 @@
 //! Digests: one hash over the whole list, and one for each of some buckets. Servers compare these instead of lists.
 
-use super::{Members, effective_incarnation};
+use super::{LEAST_LEAVE_TTL, Members, TOMBSTONE_TTL, effective_incarnation};
 use crate::message::{Digest, Entry, MAX_BUCKETS, State, stable_hash};
 
 /// About how many servers share a bucket: what a difference in one of them costs.
 const BUCKET: usize = 16;
+/// By how much sooner leaves are left out of digests than other tombstones, ms: some servers forget them sooner, the same
+/// on all servers.
+const LEAVES_SOONER: u64 = TOMBSTONE_TTL - LEAST_LEAVE_TTL;
 
 impl Members {
-    /// The digest of the list without tombstones that are stamped before `cutoff`.
+    /// The digest of the list without tombstones that are stamped before `cutoff`, and without leaves that are stamped before
+    /// it or not long after.
     pub fn digest(&self, cutoff: u64) -> Digest {
-        let left_out = self.tombstones.range(..(cutoff, 0)).filter_map(|(_, key)| self.by_key(*key));
+        let leaves = self.leaves.range((cutoff, 0)..(cutoff.saturating_add(LEAVES_SOONER), 0));
+        let left_out = self.tombstones.range(..(cutoff, 0)).chain(leaves).filter_map(|(_, key)| self.by_key(*key));
         let hash = left_out.fold(self.hash, |hash, entry| hash.wrapping_sub(contribution(entry)));
         Digest { hash, cutoff }
     }
@@ -54,6 +59,7 @@ impl Members {
 }
 
 fn counts(entry: &Entry, cutoff: u64) -> bool {
+    let cutoff = if entry.is_leave() { cutoff.saturating_add(LEAVES_SOONER) } else { cutoff };
     entry.state == State::Online || entry.stamp >= cutoff
 }
 
@@ -90,9 +96,10 @@ pub(super) fn contribution(entry: &Entry) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Now;
+    use crate::clock::{HOUR, Now};
     use crate::membership::TOMBSTONE_TTL;
     use crate::membership::tests::{WALL, at, entry, url};
+    use crate::message::{EntryV2, Reason};
 
     fn members_in_order(order: impl Iterator<Item = u64>) -> Members {
         let mut members = Members::new(url("own"));
@@ -146,5 +153,26 @@ mod tests {
         one.merge(back.clone(), at(9));
         other.merge(back, at(9));
         assert_eq!(one.digest(WALL + 8_000), other.digest(WALL + 8_000));
+    }
+
+    #[test]
+    fn leaves_are_left_out_of_the_digest_three_hours_before_the_first_server_forgets_them() {
+        let leave = |stamp| {
+            let v2 =
+                entry("x", State::Offline, stamp, Some(WALL)).v2.map(|v2| EntryV2 { reason: Some(Reason::Left), ..v2 });
+            Entry { v2, ..entry("left", State::Offline, stamp, None) }
+        };
+        let other = members_in_order(1..50);
+        // The cutoff of an asker whose clock shows WALL + 21 h.
+        let cutoff = WALL;
+        for (stamp, is_counted) in [(WALL + 18 * HOUR - 1, false), (WALL + 18 * HOUR, true)] {
+            let mut one = other.clone();
+            let now = Now { wall: stamp, ..at(0) };
+            one.merge(leave(stamp), now);
+            assert_eq!(one.digest(cutoff) != other.digest(cutoff), is_counted);
+            assert_eq!(one.buckets(4, cutoff) != other.buckets(4, cutoff), is_counted);
+            one.expire(Now { wall: stamp + 25 * HOUR, ..at(7) });
+            assert!(one.get(&url("left")).is_none());
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 mod accept;
 mod digest;
+mod expiry;
 mod member;
 mod precedence;
 mod selection;
@@ -10,9 +11,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::clock::Now;
-use crate::message::{Entry, MAX_AHEAD, Reason, ServerUrl, State, stable_hash};
+use crate::message::{Entry, Reason, ServerUrl, State, stable_hash};
 
-pub use accept::{Circumstances, Decision, MAX_LEAD, ONLINE_TTL, Source, TOMBSTONE_TTL, decide, is_news, leave_lead};
+pub use accept::{
+    Circumstances, Decision, LEAST_LEAVE_TTL, MAX_LEAD, ONLINE_TTL, Source, TOMBSTONE_TTL, decide, is_news, leave_lead,
+};
 use digest::contribution;
 pub use member::Member;
 pub use precedence::{adds_extensions, effective_incarnation, join, raises_incarnation, supersedes};
@@ -94,6 +97,10 @@ pub struct Members {
     hash: u64,
     // Stamps and hashes of the offline.
     tombstones: BTreeSet<(u64, u64)>,
+    // The same of those that left.
+    leaves: BTreeSet<(u64, u64)>,
+    // How long those are remembered, ms.
+    leave_ttl: u64,
     revision: u64,
 }
 
@@ -106,6 +113,8 @@ impl Members {
             groups: Default::default(),
             hash: 0,
             tombstones: BTreeSet::new(),
+            leaves: BTreeSet::new(),
+            leave_ttl: TOMBSTONE_TTL,
             revision: 0,
         }
     }
@@ -167,10 +176,14 @@ impl Members {
         let (key, state, added) = (entry.url.key(), entry.state, contribution(&entry));
         let before = self.map.get(&key).map(|member| {
             self.tombstones.remove(&(member.entry.stamp, key));
+            self.leaves.remove(&(member.entry.stamp, key));
             (member.entry.state, contribution(&member.entry))
         });
         if state == State::Offline {
             self.tombstones.insert((entry.stamp, key));
+        }
+        if entry.is_leave() {
+            self.leaves.insert((entry.stamp, key));
         }
         let groups = if let Some(member) = self.map.get_mut(&key) {
             member.update(entry, now);
@@ -298,22 +311,10 @@ impl Members {
         }
     }
 
-    /// Forgets tombstones past their TTL, and entries that are stamped further ahead of our clock than is accepted: they
-    /// were taken while our own clock was wrong. Returns the latter, to be contacted anew.
-    pub fn expire(&mut self, now: Now) -> Vec<Entry> {
-        let is_ahead = |entry: &Entry| entry.stamp.max(effective_incarnation(entry)) > now.wall + MAX_AHEAD;
-        let is_expired = |entry: &Entry| entry.state == State::Offline && entry.stamp + TOMBSTONE_TTL < now.wall;
-        let others = self.entries().filter(|entry| entry.url != self.local);
-        let gone: Vec<_> = others.filter(|entry| is_ahead(entry) || is_expired(entry)).cloned().collect();
-        for entry in &gone {
-            self.forget(entry.url.key());
-        }
-        gone.into_iter().filter(is_ahead).collect()
-    }
-
     fn forget(&mut self, key: u64) {
         let Some(Member { entry, .. }) = self.map.remove(&key) else { return };
         self.tombstones.remove(&(entry.stamp, key));
+        self.leaves.remove(&(entry.stamp, key));
         self.hash = self.hash.wrapping_sub(contribution(&entry));
         self.index(key, [false; Group::COUNT]);
         self.revision += 1;

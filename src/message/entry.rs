@@ -148,6 +148,12 @@ impl Entry {
         self.v2.as_ref().map(|v2| v2.instance)
     }
 
+    /// Whether it says that the server left in order.
+    pub fn is_leave(&self) -> bool {
+        let reason = self.v2.as_ref().and_then(|v2| v2.reason);
+        self.state == State::Offline && reason == Some(Reason::Left)
+    }
+
     /// Whether it says that the server failed, rather than left or was drained.
     pub fn is_failure(&self) -> bool {
         let is_own_will = self.v2.as_ref().is_some_and(|v2| match v2.reason {

@@ -1,8 +1,11 @@
 //! What the core asks to be carried out, and how that may fail.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
+
+use url::Url;
 
 use crate::message::{Message, ServerUrl};
 
@@ -11,6 +14,37 @@ pub type RequestId = u64;
 
 /// The place of a master list in the configuration, from 0.
 pub type ListIndex = usize;
+
+/// The place of a name that DNS leads to servers in the configuration, from 0.
+pub type NameIndex = usize;
+
+/// Where a server may be, according to DNS. That is not its base URL: the server there says which it has.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The URL below which it would answer. Its host is the name, which certificates are checked against.
+    pub url: ServerUrl,
+    /// The address to connect to. None: what the host of the URL leads to.
+    pub address: Option<IpAddr>,
+}
+
+impl Place {
+    /// The base URL of a server there if that has the address, or the target of an SRV record, as its host.
+    pub fn base_url(&self) -> Option<ServerUrl> {
+        let Some(address) = self.address else { return Some(self.url.clone()) };
+        let mut url = Url::parse(self.url.as_str()).ok()?;
+        url.set_ip_host(address).ok()?;
+        ServerUrl::parse(url.as_str()).ok()
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.address {
+            Some(address) => write!(f, "{} at {address}", self.url),
+            None => self.url.fmt(f),
+        }
+    }
+}
 
 /// Something to carry out for the core, which is told the outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +74,24 @@ pub enum Action {
         /// Whether its content is of no use if it has not changed since the last read.
         if_changed: bool,
         /// After how long each of reading and writing has failed.
+        timeout: Duration,
+    },
+    /// Look up a name that DNS leads to servers, and give the places to `handle_looked_up`.
+    LookUp {
+        /// To be given back with the outcome.
+        id: RequestId,
+        /// Which name.
+        name: NameIndex,
+        /// After how long the lookup has failed.
+        timeout: Duration,
+    },
+    /// Ask who answers at a place, and give the base URL to `handle_identified`.
+    Identify {
+        /// To be given back with the outcome.
+        id: RequestId,
+        /// Where.
+        place: Place,
+        /// After how long the question has failed.
         timeout: Duration,
     },
     /// Keep this for the next start, and tell `handle_state_saved`.

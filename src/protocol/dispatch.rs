@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::entries::Learned;
 use super::exchange::{Exchange, OnFailure, OnSuccess, Started};
+use super::repair::{fitting, outdoing_leaves};
 use super::{
-    Broadcasts, Content, Core, Discovery, Entry, Event, ExchangeError, Message, Now, Purpose, Repair, Request,
-    RequestId, ServerUrl, State, Timer,
+    Broadcasts, Content, Core, Entry, Event, ExchangeError, Message, Now, Purpose, Repair, Request, RequestId,
+    ServerUrl, State, Timer,
 };
 use crate::membership::{Member, Source, supersedes};
 use crate::message::{Envelope, ProbeTicket};
@@ -69,7 +70,7 @@ impl Core {
         let own_entry = message.entries.iter().find(|entry| Some(&entry.url) == sender);
         let held = own_entry.and_then(|own| self.held(&own.url).filter(|held| supersedes(held, own)).cloned());
         let mut others: Vec<_> = held.into_iter().collect();
-        let (entries, answer) = self.repair.answer(envelope, &mut self.members, now, &mut self.out);
+        let (entries, answer) = self.repair.answer(envelope, &message.entries, &mut self.members, now, &mut self.out);
         others.extend(entries);
         Message::new_v2(self.own().clone(), others, answer)
     }
@@ -110,14 +111,13 @@ impl Core {
                 self.out.report(Event::ExchangeFailed(exchange.to, error));
             }
             Err(error) => {
-                self.discovery.seeds.on_failure(&exchange.to);
+                self.discovery.seeds.on_failure(&exchange.to, &error);
                 self.members.on_failure(&exchange.to);
                 self.out.report(Event::ExchangeFailed(exchange.to.clone(), error.clone()));
                 self.on_failure(exchange, &error, now);
             }
         }
-        let Discovery { lists, bootstrap, .. } = &mut self.discovery;
-        bootstrap.on_exchange_end(id, lists.are_tried(), &mut self.out);
+        self.end_first_contact(id);
         self.finish_leave_if_told();
     }
 
@@ -156,6 +156,11 @@ impl Core {
             OnSuccess::Nothing | OnSuccess::Compare => {}
             OnSuccess::Report(asker, token) => self.report_probe(to, true, asker, token, now),
             OnSuccess::EndRepair(pair) => {
+                let (leaves, _) = fitting(outdoing_leaves(&response.entries, &self.members));
+                if !leaves.is_empty() {
+                    let content = Content::Entries(leaves, Box::default());
+                    self.send(Request::with(to.clone(), Purpose::Update { ring_tries: 0 }, content), now);
+                }
                 let envelope = response.envelope.as_ref();
                 let next = self.repair.on_end(pair, to, envelope, has_learned, &self.members, &mut self.out);
                 self.send_all(next, now);

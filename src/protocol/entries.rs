@@ -65,8 +65,11 @@ impl Core {
             }
             return;
         }
-        if self.members.refresh_if_same(entry, now) {
+        if self.members.refresh_if_same(entry, now) || self.members.is_forgotten(entry, now) {
             return;
+        }
+        if source != Source::Reached && self.members.may_be_forgotten(entry, now) {
+            return self.call_back(entry, now);
         }
         if self.members.get(&entry.url).is_some_and(|known| known.is_denied_by(entry)) {
             self.contest_if_offline(&entry.url, now);

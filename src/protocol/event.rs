@@ -1,6 +1,6 @@
 //! What happened, for people and programs.
 
-use super::action::ExchangeError;
+use super::action::{ExchangeError, Place};
 use crate::message::{Entry, ServerUrl, Skipped};
 
 /// What has become of a member.
@@ -40,6 +40,10 @@ pub enum Event {
     Member(MemberEvent),
     /// An exchange with a server failed.
     ExchangeFailed(ServerUrl, ExchangeError),
+    /// A place that DNS names did not say which server of this cluster is there; why.
+    PlaceFailed(Place, String),
+    /// This server has known no other for ten intervals; what it has tried, and what answered.
+    Alone(Vec<String>),
     /// A master list was written.
     ListWritten {
         /// Which list.

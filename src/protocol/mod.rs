@@ -39,7 +39,7 @@ use crate::error::Error;
 use crate::membership::{Change, Members};
 use crate::message::{Entry, Envelope, Message, Reason, ServerUrl, State, Tags};
 
-pub use action::{Action, ExchangeError, ListIndex, RequestId, WatchEnd, WriteError};
+pub use action::{Action, ExchangeError, ListIndex, NameIndex, Place, RequestId, WatchEnd, WriteError};
 use admission::Admission;
 use broadcast::Broadcasts;
 use clock_check::ClockCheck;
@@ -95,7 +95,7 @@ impl Core {
         let mut core = Self {
             lifecycle: Lifecycle::new(now),
             clock_check: ClockCheck::default(),
-            members: Members::new(url.clone()),
+            members: Members::new(url.clone()).forgetting_leaves(settings.forget_after.as_millis() as u64),
             local: LocalMember::new(interval),
             exchanges: Exchanges::new(interval),
             detector: FailureDetector::new(interval, now),
@@ -111,6 +111,7 @@ impl Core {
         let own = LocalMember::first_entry(url, settings.monitor, &settings.tags, now, &mut core.out);
         core.put_local(own, now);
         core.discovery.lists.start(&core.members, now, &mut core.out);
+        core.discovery.names.start(&mut core.out);
         core.discovery.saved_state.schedule(now, &mut core.out);
         core.detector.schedule_round(now, &mut core.out);
         core.detector.schedule_first_silence(now, &mut core.out);
@@ -159,9 +160,9 @@ impl Core {
         &self.out.counters
     }
 
-    /// The master lists by their names, and their condition.
+    /// The master lists and the names that DNS leads to servers, and their condition.
     pub fn list_statuses(&self) -> impl Iterator<Item = (&str, &ListStatus)> {
-        self.discovery.lists.statuses()
+        self.discovery.lists.statuses().chain(self.discovery.names.statuses())
     }
 
     /// Makes it a member of a cluster that has run for a while. For simulations.
@@ -204,6 +205,7 @@ impl Core {
                 }
                 Timer::Seeds => self.send_seed_contacts(now),
                 Timer::Lists => self.discovery.lists.sync_due(&self.members, now, &mut self.out),
+                Timer::Names => self.look_up_names(now),
                 Timer::SaveState => self.save_state(now),
                 Timer::Expire => self.expire(now),
                 Timer::Watch => {
@@ -317,6 +319,7 @@ impl Core {
         self.exchanges.clear();
         self.discovery.bootstrap.end(&mut self.out);
         self.declare_local(State::Offline, Some(Reason::Left), now);
+        self.discovery.names.leave();
         let updates_list = self.discovery.lists.leave(&self.members, now, &mut self.out);
         let limit = if updates_list { LEAVE_LIMIT_WITH_LIST } else { LEAVE_LIMIT };
         self.out.timers.set(Timer::Leave, now.mono + limit);

@@ -11,7 +11,7 @@ use super::output::Output;
 use super::pacing::crowd_factor;
 use super::timer::Timer;
 use crate::clock::{HOUR, MAX_CLOCK_ERROR, Now};
-use crate::membership::{Members, TOMBSTONE_TTL};
+use crate::membership::{Members, TOMBSTONE_TTL, supersedes};
 use crate::message::{Entry, Envelope, ServerUrl};
 
 /// Most bytes of entries in one message. With the rest of the message, and what JSON adds, it stays below the 90 kB that we
@@ -55,10 +55,12 @@ impl Repair {
         Envelope { digest: Some(digest), freshness: freshness::sample(members, out), ..Envelope::default() }
     }
 
-    /// What the answer to a message says about our list, and the entries that the message asks for.
+    /// What the answer to a message says about our list, and the entries that the message asks for: first the leaves that
+    /// outdo what the message says, since they may be too old for digests.
     pub fn answer(
         &self,
         request: &Envelope,
+        sent: &[Entry],
         members: &mut Members,
         now: Now,
         out: &mut Output,
@@ -67,7 +69,11 @@ impl Repair {
         if !request.requested_buckets.is_empty() {
             let first = out.rng.random_range(0..request.requested_buckets.len());
             let cutoff = request.digest.map_or(0, |digest| digest.cutoff);
-            let (entries, has_more) = fitting(members.in_buckets(&request.requested_buckets, first, cutoff));
+            let (entries, has_more) = fitting(outdoing_leaves(sent, members).chain(members.in_buckets(
+                &request.requested_buckets,
+                first,
+                cutoff,
+            )));
             answer.has_more = has_more;
             // So that the other side sees whether the lists are equal now.
             answer.digest = request.digest.map(|digest| members.digest(digest.cutoff));
@@ -161,6 +167,14 @@ impl Repair {
         let peers = members.random_peers(&mut out.rng, CATCH_UP_PEERS, &[]);
         peers.into_iter().map(|to| Request::new(to, Purpose::Contact)).collect()
     }
+}
+
+/// The leaves that we list and that outdo entries of a message.
+pub fn outdoing_leaves<'a>(sent: &'a [Entry], members: &'a Members) -> impl Iterator<Item = &'a Entry> {
+    sent.iter().filter_map(|entry| {
+        let held = &members.get(&entry.url)?.entry;
+        (held.is_leave() && supersedes(held, entry)).then_some(held)
+    })
 }
 
 /// As many entries as fit in a message, and whether there are more.

@@ -21,6 +21,8 @@ pub enum Timer {
     Seeds,
     /// The next read or update of a master list.
     Lists,
+    /// The next lookup of a name, or question at a place that it leads to.
+    Names,
     /// The next look for changes to save for the next start.
     SaveState,
     /// The next removal of what has expired.
@@ -35,7 +37,7 @@ pub enum Timer {
 
 impl Timer {
     // Timers that are due at the same time fire in this order.
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Round,
         Self::Silence,
         Self::Startup,
@@ -44,6 +46,7 @@ impl Timer {
         Self::CatchUp,
         Self::Seeds,
         Self::Lists,
+        Self::Names,
         Self::SaveState,
         Self::Expire,
         Self::Tags,

@@ -19,7 +19,11 @@ async function start(name) {
   const { gossip, list } = require('../../../lib/requests.js');
   const { serverList } = require('../../../lib/server-lists.js');
   const env = { ...environment(`${ORIGIN}${name}/`), ...fileList().env, SHAZBOT_GOSSIP_INTERVAL: '3600' };
-  await engine.start(env, () => {});
+  await engine.start(
+    env,
+    () => {},
+    () => {},
+  );
   const request = async (/** @type {string} */ header, /** @type {unknown} */ body) => gossip(header, body);
   return { engine, request, list, serverList, wait: quota() };
 }

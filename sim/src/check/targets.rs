@@ -121,6 +121,11 @@ pub fn targets() -> Vec<Target> {
         target(Scenario::List, 100, 5, LISTED),
         target(Scenario::StoreDown, 10, 100, STORE_DOWN),
         target(Scenario::StoreDown, 100, 10, STORE_DOWN),
+        target(Scenario::Dns, 100, 10, &[(Time(1.0), 10.0), (WrongEntries, 0.0)]),
+        target(Scenario::Dns, 1_000, 1, &[(Time(1.0), 40.0), (Max("worst_peak"), 100.0), (WrongEntries, 0.0)]),
+        target(Scenario::DnsPartition, 20, 3, &[(Time(1.0), 35.0), (WrongEntries, 0.0)]),
+        // For each server that runs, twenty that left in the last three hours.
+        target(Scenario::Deploy, 10, 2, &[(Max("known"), 220.0), (Max("failed"), 0.0), (WrongEntries, 0.0)]),
         target(Scenario::Skew, 100, 50, &[(Time(0.99), 2.0), (Max("false_deaths"), 0.0), (WrongEntries, 0.0)]),
         target(Scenario::Mixed, 20, 200, &[(Time(0.99), 25.0), (WrongEntries, 0.0), (Max("revivals"), 0.0)]),
         alone_of_v1(Scenario::Mixed, 50, 100, V1_KILLED),

@@ -27,6 +27,7 @@ and in some scenarios, the median and the maximum over the seeds:
   slandered_p50 to _max s for which a living server was listed offline, each time that it was
   slandered_share       share of the time for which lists had the living server offline that suffered most; _v1: of version 1
   known                 servers in the longest list, invented ones included
+  failed                of these, servers that are listed as failed
   probes_per_minute     probes that a server started because of closed watches, on average
   unwatched             servers that watch fewer servers at the end than they should
   listed_offline        s for which the restarted server was listed offline after its start, in the worst list
@@ -79,6 +80,9 @@ scenarios! {
     "restart" Restart "a server is killed and starts again 0.3, 1 or 5 s later, by seed: timed from the start"
     "list" List "all start within 1 s, with an empty master list: timed from the last start"
     "store-down" StoreDown "the same, and the master list cannot be read for the next 30 s: timed from the end of that"
+    "deploy" Deploy "every ten minutes all are replaced, by servers with new base URLs, 50 times: timed from the end of that"
+    "dns" Dns "all start within 1 s, and know one name that leads to all of them: timed from the last start"
+    "dns-partition" DnsPartition "a random half is cut off for 26 h, all know one name, no list: timed from the end of that"
     "age" Age "nothing happens, and the age of entries is measured: no time"
 }
 
@@ -91,6 +95,11 @@ impl Scenario {
     /// Its name.
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(_, scenario, _)| *scenario == self).map_or("", |(name, ..)| name)
+    }
+
+    /// Whether servers find each other by a name, not by a master list.
+    pub fn uses_name(self) -> bool {
+        matches!(self, Self::Dns | Self::DnsPartition)
     }
 
     /// Whether it measures a time.

@@ -214,5 +214,9 @@ fn add(world: &mut World, setup: &Setup, (server, version): (usize, Version)) ->
         true => -HOUR_MS,
         false => 0,
     };
-    Some(world.add(settings(server, setup.interval)?, version, clock_skew))
+    let mut settings = settings(server, setup.interval)?;
+    if setup.scenario.uses_name() {
+        (settings.lists, settings.names) = (Vec::new(), vec!["dns+http://app:3000/".into()]);
+    }
+    Some(world.add(settings, version, clock_skew))
 }

@@ -1,10 +1,12 @@
 //! What can happen to a cluster, and what is measured.
 
 mod catalogue;
+mod deploy;
 mod experiment;
 mod liar;
 mod many_servers;
 mod master_list;
+mod names;
 mod one_server;
 mod refute;
 mod roll_back;
@@ -52,6 +54,9 @@ fn play(mut experiment: Experiment) -> Outcome {
         Scenario::Restart => watches::restart,
         Scenario::List => master_list::from_empty,
         Scenario::StoreDown => master_list::store_down,
+        Scenario::Deploy => deploy::run,
+        Scenario::Dns => names::start_all,
+        Scenario::DnsPartition => names::partition,
         Scenario::OneWay => many_servers::one_way,
         Scenario::Partition => many_servers::partition,
         Scenario::RestartAll => many_servers::restart_all,

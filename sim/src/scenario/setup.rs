@@ -47,6 +47,7 @@ impl Setup {
             Scenario::Join | Scenario::LateListen | Scenario::Unreachable => 1,
             Scenario::Churn => self.servers.div_ceil(4),
             Scenario::CrashLoop => CRASHES,
+            Scenario::Deploy => self.servers * super::deploy::DEPLOYMENTS,
             _ => 0,
         }
     }

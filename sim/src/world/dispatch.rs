@@ -35,6 +35,12 @@ impl World {
             SimEvent::Response { exchange, end } => self.deliver_response(exchange, end),
             SimEvent::TimeoutInBacklog { to, from, pid, id } => self.time_out_in_backlog(to, (from, pid, id)),
             SimEvent::ListRead { server, read, succeeds, .. } => self.deliver_list(server, read, succeeds),
+            SimEvent::LookedUp { server, id, found, .. } => {
+                self.call(server, |process, now| process.handle_looked_up(now, id, found));
+            }
+            SimEvent::Identified { server, id, answer, .. } => {
+                self.call(server, |process, now| process.handle_identified(now, id, answer));
+            }
             SimEvent::ListStored { server, pid, id, entries, if_revision, answered_at } => {
                 let result = self.store.write(entries, if_revision).map(|()| if_revision.is_some());
                 // The client of a slow store was told before that its write failed.
@@ -135,6 +141,8 @@ impl World {
                 }
                 Some(Action::OpenWatch { id, to }) => self.open_watch(server, id, &to),
                 Some(Action::CloseWatch { id }) => self.close_watch(server, id),
+                Some(Action::LookUp { id, .. }) => self.look_up(server, id),
+                Some(Action::Identify { id, place, timeout }) => self.identify(server, id, &place, timeout),
                 // Simulated servers do not save their state.
                 Some(Action::SaveState(_)) => {}
                 None => break,
@@ -170,6 +178,8 @@ impl World {
             | Event::Started
             | Event::Left
             | Event::ExchangeFailed(..)
+            | Event::PlaceFailed(..)
+            | Event::Alone(_)
             | Event::ListWritten { .. }
             | Event::ListFailed(_)
             | Event::ListUnusable(_)

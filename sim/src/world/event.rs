@@ -5,8 +5,8 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clustershazbot::message::{Entry, Message};
-use clustershazbot::protocol::{RequestId, WatchEnd, WriteError};
+use clustershazbot::message::{Entry, Message, ServerUrl};
+use clustershazbot::protocol::{Place, RequestId, WatchEnd, WriteError};
 
 use super::watches::WatchId;
 
@@ -32,6 +32,10 @@ pub enum SimEvent {
         if_revision: Option<u64>,
         answered_at: Duration,
     },
+    /// A process learns what its lookup of the name has found.
+    LookedUp { server: usize, pid: u32, id: RequestId, found: Result<Vec<Place>, String> },
+    /// A process learns which server is at an address.
+    Identified { server: usize, pid: u32, id: RequestId, answer: Result<ServerUrl, String> },
     /// A process learns how its write of the master list ended.
     ListWritten { server: usize, pid: u32, id: RequestId, result: Result<bool, WriteError> },
     /// The first packet of a watch connection is sent once more.
@@ -82,7 +86,10 @@ impl SimEvent {
     pub fn recipient(&self) -> Option<(usize, u32)> {
         match self {
             Self::Response { exchange, .. } => Some((exchange.from, exchange.pid)),
-            Self::ListRead { server, pid, .. } | Self::ListWritten { server, pid, .. } => Some((*server, *pid)),
+            Self::ListRead { server, pid, .. }
+            | Self::ListWritten { server, pid, .. }
+            | Self::LookedUp { server, pid, .. }
+            | Self::Identified { server, pid, .. } => Some((*server, *pid)),
             Self::WatchOpened { watch: (server, pid, _) } | Self::WatchEnded { watch: (server, pid, _), .. } => {
                 Some((*server, *pid))
             }
@@ -105,6 +112,8 @@ impl SimEvent {
             Self::TimeoutInBacklog { to, from, .. } => format!("given up {to} {from}"),
             Self::ListRead { server, succeeds, .. } => format!("read {server} {succeeds}"),
             Self::ListStored { entries, .. } => format!("stored {}", entries.len()),
+            Self::LookedUp { server, found, .. } => format!("found {server} {}", found.is_ok()),
+            Self::Identified { server, answer, .. } => format!("identified {server} {}", answer.is_ok()),
             Self::ListWritten { server, result, .. } => format!("written {server} {}", result.is_ok()),
             Self::WatchConnects { watch: (from, ..) } => format!("connects {from}"),
             Self::WatchArrives { watch: (from, ..) } => format!("arrives {from}"),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-use clustershazbot::membership::{MAX_LEAD, TOMBSTONE_TTL, effective_incarnation};
+use clustershazbot::membership::{LEAST_LEAVE_TTL, MAX_LEAD, TOMBSTONE_TTL, effective_incarnation};
 use clustershazbot::message::{Entry, MAX_AHEAD, State};
 
 use super::network::Direction;
@@ -45,6 +45,8 @@ struct Seen {
     state: State,
     incarnation: u64,
     stamp: u64,
+    // How long it must be remembered, ms.
+    ttl: u64,
 }
 
 /// What is remembered about one server.
@@ -170,7 +172,8 @@ impl Invariants {
     }
 
     fn check_entry(&mut self, now: Duration, observer: usize, subject: usize, wall: Option<u64>, entry: &Entry) {
-        let seen = Seen { state: entry.state, incarnation: effective_incarnation(entry), stamp: entry.stamp };
+        let ttl = if entry.is_leave() { LEAST_LEAVE_TTL } else { TOMBSTONE_TTL };
+        let seen = Seen { state: entry.state, incarnation: effective_incarnation(entry), stamp: entry.stamp, ttl };
         let Some(before) = self.servers[observer].list.get_mut(subject).map(|before| before.replace(seen)) else {
             return;
         };
@@ -215,7 +218,7 @@ impl Invariants {
                 self.servers[server].list[subject] = None;
                 // What is further ahead was taken while the clock was wrong.
                 let is_ahead = seen.incarnation.max(seen.stamp) > wall + MAX_AHEAD;
-                if seen.state == State::Offline && seen.stamp + TOMBSTONE_TTL >= wall && !is_ahead {
+                if seen.state == State::Offline && seen.stamp + seen.ttl >= wall && !is_ahead {
                     let details = format!("server {server} has forgotten that {subject} is offline");
                     self.report("tombstones last", now, details);
                 }

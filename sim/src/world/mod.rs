@@ -5,11 +5,13 @@
 //!
 //! - `server`, `process`: the servers, and what runs on each: the real core or version 1's policy (`v1`).
 //! - `event`: the queue of what happens next. `dispatch`, `exchanges`, `list_access`, `watches` carry the events out.
-//! - [`network`], [`store`]: what lies between the servers, and where the master list is kept. Faults are set here.
+//! - [`network`], [`store`], `dns`: what lies between the servers, where the master list is kept, and the name that leads
+//!   to them. Faults are set here.
 //! - `traffic`, `convergence`, `invariants`, `trace_hash`: what is counted, compared, checked and hashed.
 
 mod convergence;
 mod dispatch;
+mod dns;
 mod event;
 mod exchanges;
 mod invariants;
@@ -34,6 +36,7 @@ use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 
 pub use convergence::Convergence;
+use dns::Dns;
 use event::EventQueue;
 use invariants::Invariants;
 pub use invariants::{MAX_EXCHANGES, Violation};
@@ -58,6 +61,8 @@ pub struct World {
     pub network: Network,
     /// The store of the master list.
     pub store: ListStore,
+    /// The name that leads to servers.
+    pub dns: Dns,
     /// Counters of messages and bytes.
     pub traffic: Traffic,
     watches: Watches,
@@ -81,6 +86,7 @@ impl World {
             servers: Servers::default(),
             network: Network::new(rng.random()),
             store: ListStore::new(),
+            dns: Dns::default(),
             traffic: Traffic::default(),
             watches: Watches::default(),
             rng,

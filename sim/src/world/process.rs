@@ -6,7 +6,7 @@ use std::time::Duration;
 use clustershazbot::clock::Now;
 use clustershazbot::config::Settings;
 use clustershazbot::message::{Entry, EntryV2, MAX_AHEAD, Message, ServerUrl, State, Tags};
-use clustershazbot::protocol::{Action, Core, Event, ExchangeError, RequestId, WatchEnd, WriteError};
+use clustershazbot::protocol::{Action, Core, Event, ExchangeError, Place, RequestId, WatchEnd, WriteError};
 
 use super::v1::V1;
 
@@ -159,6 +159,19 @@ impl Process {
         match self {
             Self::V1(_) => {}
             Self::V2(core) => core.handle_watch_ended(now, id, end),
+        }
+    }
+
+    // Version 1 looks up no names.
+    pub(super) fn handle_looked_up(&mut self, now: Now, id: RequestId, found: Result<Vec<Place>, String>) {
+        if let Self::V2(core) = self {
+            core.handle_looked_up(now, id, found);
+        }
+    }
+
+    pub(super) fn handle_identified(&mut self, now: Now, id: RequestId, answer: Result<ServerUrl, String>) {
+        if let Self::V2(core) = self {
+            core.handle_identified(now, id, answer);
         }
     }
 

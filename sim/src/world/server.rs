@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use clustershazbot::clock::Now;
-use clustershazbot::config::Settings;
+use clustershazbot::config::{ListSettings, Settings};
 use clustershazbot::message::{Entry, ServerUrl, State, Tags};
 use clustershazbot::protocol::Core;
 
@@ -227,8 +227,10 @@ pub fn settings(server: usize, interval: Duration) -> Option<Settings> {
         interval,
         announce_minimum: Duration::from_secs(300),
         announce_interval: Duration::from_secs(600),
+        forget_after: Duration::from_secs(21_600),
         update_list_on_shutdown: false,
-        lists: vec!["the list".into()],
+        lists: vec![ListSettings { name: "the list".into(), is_written: true }],
+        names: Vec::new(),
         keeps_state: false,
     })
 }

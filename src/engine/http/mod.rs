@@ -20,7 +20,7 @@ use crate::config::Network;
 
 pub use proxy::Proxies;
 pub use redirects::{reason_against_list, to_lists, within_origin};
-pub use resolver::{Resolver, resolve_own_address};
+pub use resolver::{CONNECT_TO, Resolver, follow_own_name, look_up};
 pub use response::{MAX_RESPONSE, cause, header_value, read_up_to};
 
 /// How long an idle connection is kept: Node's servers close theirs after 5 s.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::sync::oneshot;
 use url::Url;
 
 use super::super::shortage::{hidden_shortage, is_shortage};
@@ -13,11 +14,19 @@ use super::super::workers::Workers;
 use super::proxy::Proxies;
 use crate::address;
 use crate::clock;
-use crate::config::{Config, List, Location};
+use crate::config::{List, Location};
 use crate::origins::Origins;
+use crate::server_url::ServerUrl;
 
 /// How long until a lookup that a shortage prevented is tried again.
-const RETRY: Duration = Duration::from_secs(1);
+const SHORTAGE_RETRY: Duration = Duration::from_secs(1);
+/// How long, at least, between other lookups of our own name.
+const RETRY: Duration = Duration::from_secs(2);
+
+tokio::task_local! {
+    /// The address that a request connects to, whatever its name leads to. It must be one that servers may have.
+    pub static CONNECT_TO: IpAddr;
+}
 
 /// The system's resolver, without the addresses that must not be contacted.
 #[derive(Clone)]
@@ -40,7 +49,7 @@ impl Resolver {
 
     /// For master lists. A list may be at a loopback address, but a redirect must not lead there from elsewhere.
     pub fn for_lists(lists: &[List], names: &Arc<Workers>, proxies: &Proxies) -> Self {
-        let locations = lists.iter().flat_map(|list| [&list.read, &list.write]);
+        let locations = lists.iter().flat_map(|list| [Some(&list.read), list.write.as_ref()]).flatten();
         let urls = locations.filter_map(|it| if let Location::Http(url) = it { Some(url) } else { None });
         let is_loopback = urls.clone().any(address::is_loopback_host);
         let hosts: Vec<_> = urls.filter_map(|url| url.host_str().map(str::to_owned)).collect();
@@ -58,7 +67,10 @@ impl Resolver {
 
     /// Looks up a name. The inner error says why none of its addresses may be contacted.
     pub async fn find(&self, name: &str) -> io::Result<Result<Vec<SocketAddr>, &'static str>> {
-        let found = look_up(&self.names, name).await?;
+        let found = match CONNECT_TO.try_with(|address| SocketAddr::new(*address, 0)) {
+            Ok(address) => vec![address],
+            Err(_) => look_up(&self.names, name).await?,
+        };
         Ok(self.allowed(name, found.into_iter()))
     }
 
@@ -92,7 +104,7 @@ impl Resolve for Resolver {
     }
 }
 
-async fn look_up(names: &Workers, name: &str) -> io::Result<Vec<SocketAddr>> {
+pub async fn look_up(names: &Workers, name: &str) -> io::Result<Vec<SocketAddr>> {
     let name = name.to_owned();
     let look_up = move || match (name.as_str(), 0).to_socket_addrs() {
         Ok(addresses) => Ok(addresses.collect()),
@@ -101,17 +113,31 @@ async fn look_up(names: &Workers, name: &str) -> io::Result<Vec<SocketAddr>> {
     names.run(look_up).await
 }
 
-/// Resolves our own base URL: only a server at a loopback address may list others there.
-pub async fn resolve_own_address(config: &Config, names: &Workers) {
-    let own = Url::parse(config.settings.base_url.as_str()).ok();
+/// Looks up the name in our own base URL, since only a server at a loopback address may list others there: until the name
+/// leads somewhere, and again after a server was refused because it does not lead to a loopback address. `first` is
+/// dropped when the first lookup has ended.
+pub async fn follow_own_name(origins: &Origins, own: &ServerUrl, names: &Workers, first: oneshot::Sender<()>) {
+    let own = Url::parse(own.as_str()).ok();
     let Some(name) = own.as_ref().and_then(Url::domain) else { return };
-    loop {
+    let mut first = Some(first);
+    while !origins.own_is_loopback() {
         match look_up(names, name).await {
-            Ok(addresses) => return addresses.iter().for_each(|it| config.origins.add_own_address(it.ip())),
-            Err(error) if is_shortage(&error) => clock::sleep(RETRY).await,
-            Err(_) => return,
+            Ok(addresses) => addresses.iter().for_each(|it| origins.add_own_address(it.ip())),
+            Err(error) if is_shortage(&error) => {
+                clock::sleep(SHORTAGE_RETRY).await;
+                continue;
+            }
+            Err(_) => origins.expect_own_address(),
+        }
+        first = None;
+        while !origins.own_is_loopback() {
+            clock::sleep(RETRY).await;
+            if origins.take_refused_loopback() {
+                break;
+            }
         }
     }
+    drop(first);
 }
 
 #[cfg(test)]
@@ -119,7 +145,6 @@ mod tests {
     use super::*;
     use crate::auth::Secret;
     use crate::config::{Network, ProxyVariable};
-    use crate::server_url::ServerUrl;
 
     fn proxies(url: &str) -> Proxies {
         let variable = ProxyVariable { name: "HTTP_PROXY", url: Secret::new(url.into()) };
@@ -152,7 +177,7 @@ mod tests {
     fn a_list_is_never_read_at_a_metadata_address_and_at_a_loopback_address_only_if_one_is_configured() {
         let resolver = |list: &str| {
             let read = Location::Http(Url::parse(list).expect(list));
-            Resolver::for_lists(&[List { write: read.clone(), read }], &names(), &proxies("http://proxy:3128"))
+            Resolver::for_lists(&[List { write: None, read }], &names(), &proxies("http://proxy:3128"))
         };
         let store = resolver("http://store.example.com/list");
         assert!(resolve(&store, "169.254.169.254").is_err_and(|error| error.contains("metadata")));

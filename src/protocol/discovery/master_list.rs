@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::failing::Failing;
 use super::seeds::Seeds;
 use crate::clock::{HOUR, Now};
 use crate::membership::{Members, by_url};
@@ -15,8 +16,6 @@ use crate::protocol::pacing::{backoff, crowd_factor};
 
 /// After how long a read or a write has failed (version 1's number); half of that when the program shuts down.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// After how long without success, and how many failures, an operator must look at the list.
-const UNUSABLE_AFTER: (Duration, u32) = (Duration::from_secs(30), 3);
 /// The least time between two accesses, whatever is configured.
 const LEAST_WAIT: Duration = Duration::from_millis(100);
 /// How soon, at least, a server that is alone reads the list again.
@@ -41,9 +40,17 @@ const STAMP_AGE: u64 = HOUR;
 /// How many servers may find themselves missing from the list without having to wait longer for each other.
 const MISSING_AT_A_TIME: usize = 200;
 
+/// How often in an interval all servers together read a list, at least: one that has lost its content, as a store that
+/// starts anew, has it back within two intervals, whatever the size of the cluster.
+const READS: f64 = 3.0;
+
 /// How often a list is updated, from the configuration.
 #[derive(Clone, Copy, Debug)]
 pub struct AnnouncePacing {
+    /// The gossip interval.
+    pub gossip: Duration,
+    /// Whether the list can be written.
+    pub is_written: bool,
     /// The least time between two updates.
     pub minimum: Duration,
     /// A random part of this is added.
@@ -85,14 +92,6 @@ struct Written {
     // How often in a row we were missing from the list after we had written it.
     missing: u32,
     is_read_back: bool,
-}
-
-// It can be neither read nor written.
-#[derive(Debug)]
-struct Failing {
-    since: Duration,
-    times: u32,
-    is_reported: bool,
 }
 
 impl MasterList {
@@ -160,8 +159,10 @@ impl MasterList {
 
     /// Begins the update of a leave.
     pub fn update_last(&mut self, index: ListIndex, members: &Members, now: Now, out: &mut Output) {
-        self.schedule.may_write = true;
-        self.sync(index, TIMEOUT / 2, members, now, out);
+        self.schedule.may_write = self.pacing.is_written;
+        if self.schedule.may_write {
+            self.sync(index, TIMEOUT / 2, members, now, out);
+        }
     }
 
     /// Begins the next read.
@@ -191,6 +192,10 @@ impl MasterList {
         self.is_tried = true;
         (self.status.read, self.status.servers) = (Some(now.wall), listed.len());
         let is_missing = listed.iter().all(|entry| entry.url != *members.local_url());
+        if !self.pacing.is_written {
+            self.on_done(members, now, out);
+            return None;
+        }
         let was_written = !std::mem::replace(&mut self.written.is_read_back, true);
         self.written.missing = if is_missing { self.written.missing + u32::from(was_written) } else { 0 };
         let (wanted, strangers) = wanted(listed, members, seeds, now);
@@ -285,23 +290,24 @@ impl MasterList {
         }
         let announce = self.schedule.next_announce.saturating_sub(now.mono);
         // Two servers that started with an empty list may have missed each other.
-        let look_again = LOOK_AGAIN.mul_f64(out.jitter(1.0..2.0));
-        let (wait, may_write) =
-            if members.is_alone() && look_again < announce { (look_again, false) } else { (announce, true) };
+        let look_again = if members.is_alone() {
+            LOOK_AGAIN.mul_f64(out.jitter(1.0..2.0))
+        } else {
+            self.pacing.gossip.mul_f64(members.online() as f64 / READS * out.jitter(0.5..1.5))
+        };
+        let (wait, may_write) = if look_again < announce { (look_again, false) } else { (announce, true) };
         self.set_next(wait, may_write, now);
     }
 
     // Waits for `most_alone` at most if this server knows nobody else.
     fn on_failure(&mut self, error: String, most_alone: Duration, members: &Members, now: Now, out: &mut Output) {
         (self.schedule.current, self.found_right) = (None, None);
-        let new = Failing { since: now.mono, times: 0, is_reported: false };
-        let failing = self.failing.get_or_insert(new);
-        failing.times += 1;
-        let (since, times) = (now.mono.saturating_sub(failing.since), failing.times);
+        let failing = self.failing.get_or_insert(Failing::new(now));
+        let is_unusable = failing.count(now);
+        let (since, times) = (failing.lasted(now), failing.times);
         self.status.failed += 1;
         self.status.failing = Some((times, error.clone()));
-        if !failing.is_reported && since >= UNUSABLE_AFTER.0 && times >= UNUSABLE_AFTER.1 {
-            failing.is_reported = true;
+        if is_unusable {
             out.report(Event::ListUnusable(error.clone()));
         }
         out.report(Event::ListFailed(error));

@@ -3,7 +3,7 @@
 use super::master_list::{AnnouncePacing, MasterList};
 use super::seeds::Seeds;
 use crate::clock::Now;
-use crate::config::Settings;
+use crate::config::{ListSettings, Settings};
 use crate::membership::Members;
 use crate::message::{Entry, Message};
 use crate::protocol::action::{ListIndex, RequestId, WriteError};
@@ -21,9 +21,14 @@ pub struct MasterLists {
 impl MasterLists {
     /// Nothing is read yet.
     pub fn new(settings: &Settings) -> Self {
-        let pacing = AnnouncePacing { minimum: settings.announce_minimum, interval: settings.announce_interval };
+        let pacing = |list: &ListSettings| AnnouncePacing {
+            gossip: settings.interval,
+            is_written: list.is_written,
+            minimum: settings.announce_minimum,
+            interval: settings.announce_interval,
+        };
         Self {
-            lists: settings.lists.iter().map(|name| MasterList::new(name.clone(), pacing)).collect(),
+            lists: settings.lists.iter().map(|list| MasterList::new(list.name.clone(), pacing(list))).collect(),
             updates_on_leave: settings.update_list_on_shutdown,
         }
     }

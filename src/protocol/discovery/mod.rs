@@ -2,17 +2,24 @@
 //! contacts with those, and the state that is saved for the next start. `Core` routes between them here.
 
 mod bootstrap;
+mod failing;
+mod lonely;
 mod master_list;
 mod master_lists;
+mod names;
 mod saved_state;
 mod seeds;
 
 use super::exchange::{Purpose, Request};
-use super::{Core, Entry, Event, ListIndex, Message, Now, RequestId, State, WriteError};
+use super::{Core, Entry, Event, ListIndex, Message, Now, Place, RequestId, ServerUrl, State, WriteError};
 use crate::config::Settings;
 
 use bootstrap::Bootstrap;
+use lonely::Lonely;
 use master_lists::MasterLists;
+#[cfg(test)]
+pub use names::MAX_PLACES;
+use names::Names;
 use saved_state::SavedState;
 use seeds::Seeds;
 
@@ -20,9 +27,11 @@ use seeds::Seeds;
 #[derive(Debug)]
 pub struct Discovery {
     pub lists: MasterLists,
+    pub names: Names,
     pub seeds: Seeds,
     pub bootstrap: Bootstrap,
     pub saved_state: SavedState,
+    pub lonely: Lonely,
 }
 
 impl Discovery {
@@ -30,10 +39,33 @@ impl Discovery {
     pub fn new(settings: &Settings) -> Self {
         Self {
             lists: MasterLists::new(settings),
+            names: Names::new(&settings.names),
             seeds: Seeds::new(settings.interval),
             bootstrap: Bootstrap::default(),
             saved_state: SavedState::new(settings.keeps_state),
+            lonely: Lonely::default(),
         }
+    }
+
+    // What was tried to find others, and what answered, for people.
+    fn tried(&self) -> Vec<String> {
+        let (lists, names) = (self.lists.statuses(), self.names.statuses());
+        let kinds = lists.map(|it| (it, "server")).chain(names.map(|it| (it, "address")));
+        let mut tried: Vec<_> = kinds
+            .map(|((name, status), kind)| match (&status.failing, status.servers) {
+                (Some((_, error)), _) => error.clone(),
+                (None, 1) => format!("{name} has 1 {kind}"),
+                (None, count) => format!("{name} has {count} {kind}{}", if kind == "server" { "s" } else { "es" }),
+            })
+            .collect();
+        tried.extend(self.names.answers());
+        tried.extend(self.seeds.last_failure().map(str::to_owned));
+        tried
+    }
+
+    // Whether all lists and names have been tried.
+    fn is_tried(&self) -> bool {
+        self.lists.are_tried() && self.names.are_tried()
     }
 }
 
@@ -48,12 +80,13 @@ impl Core {
     ) -> Option<Message> {
         let index = self.discovery.lists.find(id)?;
         let listed = list.map(|list| list.map(|list| self.take_seeds(index, list, now)));
-        let Discovery { lists, seeds, bootstrap, .. } = &mut self.discovery;
+        let Discovery { lists, seeds, .. } = &mut self.discovery;
         let mut written = lists.on_read(index, listed, &self.members, seeds, now, &mut self.out);
-        bootstrap.on_list_read(lists.are_tried(), &mut self.out);
+        let is_tried = self.discovery.is_tried();
+        self.discovery.bootstrap.on_list_read(is_tried, &mut self.out);
         // What a server with a wrong clock knows is not what the others do: the list stays as it is.
         if written.is_some() && self.clock_check.is_wrong() {
-            lists.on_write_skipped(index, &self.members, now, &mut self.out);
+            self.discovery.lists.on_write_skipped(index, &self.members, now, &mut self.out);
             written = None;
         }
         self.finish_leave_if_told();
@@ -80,6 +113,62 @@ impl Core {
         let Some(index) = self.discovery.lists.find(id) else { return };
         self.discovery.lists.on_written(index, result, &self.members, now, &mut self.out);
         self.finish_leave_if_told();
+    }
+
+    /// What looking up a name for [`Action::LookUp`](super::Action::LookUp) gave: places, of which the first thousand count.
+    pub fn handle_looked_up(&mut self, now: Now, id: RequestId, found: Result<Vec<Place>, String>) {
+        if self.discovery.names.on_looked_up(id, found, &self.members, now, &mut self.out) {
+            self.ask_places(now);
+            let is_tried = self.discovery.is_tried();
+            self.discovery.bootstrap.on_list_read(is_tried, &mut self.out);
+        }
+    }
+
+    /// The base URL of the server at a place, for [`Action::Identify`](super::Action::Identify), or why there is none. It is
+    /// only a hint: the server is contacted there, and listed if it answers.
+    pub fn handle_identified(&mut self, now: Now, id: RequestId, answer: Result<ServerUrl, String>) {
+        if let Some(url) = self.discovery.names.on_answer(id, answer, &self.members, &mut self.out)
+            && self.lifecycle.is_running()
+        {
+            let entry = Entry { url: url.clone(), monitor: false, state: State::Online, stamp: 0, v2: None };
+            self.discovery.seeds.add_candidate(&entry, now);
+            if self.lifecycle.is_awake(now) && !self.exchanges.is_contacting(&url) {
+                let contact = self.send(Request::new(url, Purpose::Contact), now);
+                self.discovery.bootstrap.add_contact(contact);
+            }
+            self.schedule_seed_contacts(now);
+        }
+        self.end_first_contact(id);
+    }
+
+    // A first contact has ended, or anything else.
+    pub(super) fn end_first_contact(&mut self, id: RequestId) {
+        let is_tried = self.discovery.is_tried();
+        self.discovery.bootstrap.on_exchange_end(id, is_tried, &mut self.out);
+    }
+
+    pub(super) fn look_up_names(&mut self, now: Now) {
+        if self.discovery.names.on_timer(now, &mut self.out) {
+            self.ask_places(now);
+        }
+    }
+
+    fn ask_places(&mut self, now: Now) {
+        if self.lifecycle.is_running() && self.lifecycle.is_awake(now) {
+            for id in self.discovery.names.ask(&self.members, now, &mut self.out) {
+                self.discovery.bootstrap.add_contact(id);
+            }
+        }
+    }
+
+    // A server that knows nobody looks for others, and says so when it has found none for long.
+    pub(super) fn look_if_alone(&mut self, now: Now) {
+        let Discovery { names, lonely, .. } = &mut self.discovery;
+        names.look_if_alone(&self.members, now, &mut self.out);
+        if lonely.on_round(self.members.is_alone(), self.detector.interval(), now) {
+            let tried = self.discovery.tried();
+            self.out.report(Event::Alone(tried));
+        }
     }
 
     /// What an earlier process saved. To be called before anything else, if at all.

@@ -11,7 +11,7 @@ use rand::seq::IteratorRandom;
 use crate::clock::{HOUR, Now};
 use crate::membership::{Members, TOMBSTONE_TTL, by_url, effective_incarnation, supersedes};
 use crate::message::{Entry, ServerUrl, State};
-use crate::protocol::action::ListIndex;
+use crate::protocol::action::{ExchangeError, ListIndex};
 use crate::protocol::detector::STARTUP_GRACE;
 use crate::protocol::exchange::{Exchanges, Purpose, Request};
 use crate::protocol::output::Output;
@@ -26,8 +26,8 @@ pub const AT_A_TIME: usize = 3;
 const AT_A_TIME_ALONE: usize = 20;
 /// A server that knows nobody tries all seeds once in 20 s. It has at most 64 exchanges with them under way, half of what
 /// the engine carries at a time, and waits a second for each: one seed that answers is enough.
-const PACE_ALONE: Pace = Pace { wait: Duration::from_millis(250), steps: 80, least: 5, most: 64 };
-const TIMEOUT_ALONE: Duration = Duration::from_secs(1);
+pub const PACE_ALONE: Pace = Pace { wait: Duration::from_millis(250), steps: 80, least: 5, most: 64 };
+pub const TIMEOUT_ALONE: Duration = Duration::from_secs(1);
 /// A server that knows others does it in 5 min, the least time between two updates of the list: it may then leave out the
 /// seeds that did not answer.
 const PACE: Pace = Pace { wait: Duration::from_secs(1), steps: 300, least: AT_A_TIME, most: 20 };
@@ -38,11 +38,11 @@ const RECENT: u64 = 2 * HOUR;
 const MAX_CANDIDATES: usize = 1_000;
 
 // How fast seeds are tried the first time: all in so many steps, with at least and at most so many contacts in each.
-struct Pace {
-    wait: Duration,
-    steps: usize,
-    least: usize,
-    most: usize,
+pub struct Pace {
+    pub wait: Duration,
+    pub steps: usize,
+    pub least: usize,
+    pub most: usize,
 }
 
 impl Pace {
@@ -58,6 +58,8 @@ pub struct Seeds {
     known: BTreeMap<ServerUrl, Seed>,
     // How often seeds that did not answer have been tried again.
     retries: u32,
+    // The last failure, in words.
+    last_failure: Option<String>,
 }
 
 #[derive(Debug)]
@@ -86,7 +88,7 @@ impl Seed {
 impl Seeds {
     /// Nobody.
     pub fn new(interval: Duration) -> Self {
-        Self { interval, known: BTreeMap::new(), retries: 0 }
+        Self { interval, known: BTreeMap::new(), retries: 0, last_failure: None }
     }
 
     /// Forgets all. For simulations.
@@ -143,10 +145,16 @@ impl Seeds {
     }
 
     /// An exchange with a server failed.
-    pub fn on_failure(&mut self, url: &ServerUrl) {
+    pub fn on_failure(&mut self, url: &ServerUrl, error: &ExchangeError) {
         if let Some(seed) = self.known.get_mut(url) {
             seed.failures += 1;
+            self.last_failure = Some(format!("{url}: {error}"));
         }
+    }
+
+    /// The last seed that was tried in vain and why, for people.
+    pub fn last_failure(&self) -> Option<&str> {
+        self.last_failure.as_deref()
     }
 
     /// How many there are.

@@ -21,7 +21,7 @@ fn the_bootstrap_ends_when_every_seed_has_answered_or_failed() {
 
 #[test]
 fn one_readable_list_is_enough_to_start() {
-    let mut server = Server::with_settings(&Settings { lists: vec!["one".into(), "other".into()], ..settings("a") });
+    let mut server = Server::with_settings(&Settings { lists: vec![list("one"), list("other")], ..settings("a") });
     let ids: Vec<_> = server.take_actions().iter().filter_map(list_request_of).collect();
     let seed = entry("b", ONLINE, WALL, Some(1));
     server.core.handle_list_read(server.now, ids[0], Err("no answer".into()));

@@ -8,12 +8,14 @@ mod clock_check;
 mod cluster;
 mod detector;
 mod exchange;
+mod forget;
 mod freshness;
 mod legacy;
 mod lifecycle;
 mod local;
 mod master_list;
 mod member_limit;
+mod names;
 mod repair;
 mod saved_state;
 mod seeds;
@@ -25,11 +27,16 @@ use std::collections::{BTreeSet, VecDeque};
 
 use super::*;
 use crate::clock::HOUR;
+use crate::config::ListSettings;
 use crate::membership::tests::{WALL, at, entry, url};
 use crate::message::{EntryV2, Envelope, Extensions};
 
 const OFFLINE: State = State::Offline;
 const ONLINE: State = State::Online;
+
+fn list(name: &str) -> ListSettings {
+    ListSettings { name: name.into(), is_written: true }
+}
 
 fn settings(name: &str) -> Settings {
     Settings {
@@ -39,8 +46,10 @@ fn settings(name: &str) -> Settings {
         interval: Duration::from_secs(30),
         announce_minimum: Duration::from_secs(300),
         announce_interval: Duration::from_secs(600),
+        forget_after: Duration::from_secs(21_600),
         update_list_on_shutdown: false,
-        lists: vec!["the list".into()],
+        lists: vec![list("the list")],
+        names: Vec::new(),
         keeps_state: false,
     }
 }

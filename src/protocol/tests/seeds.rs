@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn a_seed_that_one_list_drops_is_still_a_seed_of_the_other() {
-    let mut server = Server::with_settings(&Settings { lists: vec!["one".into(), "other".into()], ..settings("a") });
+    let mut server = Server::with_settings(&Settings { lists: vec![list("one"), list("other")], ..settings("a") });
     let ids: Vec<_> = server.take_actions().iter().filter_map(list_request_of).collect();
     let listed = || Ok(Some(Message::new(vec![entry("b", ONLINE, WALL, Some(1))])));
     server.core.handle_list_read(server.now, ids[0], listed());

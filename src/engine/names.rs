@@ -1,0 +1,167 @@
+//! Looks up the names that lead to servers, and asks at the places found which servers are there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use url::Url;
+
+use super::gossip_http::GossipClient;
+use super::http::look_up;
+use super::shared::Shared;
+use super::workers::Workers;
+use crate::auth::EMPTY_FIELD;
+use crate::clock;
+use crate::config::DnsName;
+use crate::message::Message;
+use crate::protocol::{ExchangeError, Place};
+use crate::server_url::ServerUrl;
+
+/// What SRV records give: hosts and ports. Or why there are none, in words.
+pub type Services = Result<Vec<(String, u16)>, String>;
+/// Asks the program to look up the SRV records of a name, and to call [`ServiceLookups::end`] with the number. The
+/// standard library has no function for it, and Node's resolver knows the configuration of every system.
+pub type LookUpServices = Box<dyn Fn(u32, String) + Send + Sync>;
+
+/// Lookups of SRV records that the program makes.
+pub struct ServiceLookups {
+    look_up: LookUpServices,
+    waiting: Mutex<(u32, BTreeMap<u32, oneshot::Sender<Services>>)>,
+}
+
+impl ServiceLookups {
+    pub fn new(look_up: LookUpServices) -> Self {
+        Self { look_up, waiting: Mutex::default() }
+    }
+
+    async fn services(&self, name: &str) -> Services {
+        let (sender, receiver) = oneshot::channel();
+        let number = {
+            let mut waiting = self.waiting();
+            // Of lookups that nobody waits for the program may never tell the end.
+            waiting.1.retain(|_, sender| !sender.is_closed());
+            waiting.0 = waiting.0.wrapping_add(1);
+            let number = waiting.0;
+            waiting.1.insert(number, sender);
+            number
+        };
+        (self.look_up)(number, name.to_owned());
+        receiver.await.unwrap_or_else(|_| Err("the lookup was given up".into()))
+    }
+
+    /// A lookup has ended.
+    pub fn end(&self, number: u32, services: Services) {
+        if let Some(sender) = self.waiting().1.remove(&number) {
+            // Fails if nobody waits any more.
+            let _ = sender.send(services);
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, (u32, BTreeMap<u32, oneshot::Sender<Services>>)> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The places that a name leads to.
+pub async fn find_places(
+    name: &DnsName,
+    names: &Workers,
+    services: &ServiceLookups,
+    timeout: Duration,
+) -> Result<Vec<Place>, String> {
+    let find = async {
+        if name.is_srv {
+            let services = services.services(&name.name).await?;
+            return Ok(services.iter().filter_map(|(host, port)| place_of(&name.url, host, *port)).collect());
+        }
+        let addresses = look_up(names, &name.name).await.map_err(|error| error.to_string())?;
+        // The system names an address once for each protocol.
+        let addresses: BTreeSet<_> = addresses.iter().map(|it| it.ip().to_canonical()).collect();
+        Ok(addresses.into_iter().map(|it| Place { url: name.url.clone(), address: Some(it) }).collect())
+    };
+    clock::timeout(timeout, find).await.unwrap_or_else(|_| Err("no answer in time".into()))
+}
+
+// The target of an SRV record. None if no server can be there; the target `.` says that there is no such service.
+fn place_of(url: &ServerUrl, host: &str, port: u16) -> Option<Place> {
+    let mut url = Url::parse(url.as_str()).ok()?;
+    url.set_host(Some(host.trim_end_matches('.'))).ok()?;
+    url.set_port(Some(port)).ok()?;
+    Some(Place { url: ServerUrl::parse(url.as_str()).ok()?, address: None })
+}
+
+/// Asks which server is at a place. The answer is from a holder of our secret, and this server may list it.
+pub async fn identify(
+    shared: &Shared,
+    client: &GossipClient,
+    place: &Place,
+    timeout: Duration,
+) -> Result<ServerUrl, String> {
+    let auth = &shared.config.peer_auth;
+    let question = auth.question()?;
+    let body = Message::default().to_json_with(Some(EMPTY_FIELD.into()));
+    let _permit = client.permit().await;
+    let answer = client.send_to(place, &question.header, body, timeout).await.map_err(|error| match error {
+        ExchangeError::SecretRejected => "the server there has another SHAZBOT_SECRET".into(),
+        error => error.to_string(),
+    })?;
+    let field = Message::field_of(&answer).map_err(|error| error.to_string())?;
+    let identity = field.as_deref().zip(question.nonce.as_deref());
+    let identity = identity.and_then(|(field, nonce)| auth.read_identity(nonce, field));
+    let (url, time) = identity.ok_or("what answers there is not a server with our secret")?;
+    let url = shared.config.origins.parse(url).map_err(|why| format!("{url} is there; {why}"))?;
+    // Its first message then needs no second try.
+    shared.peer_times().learn(&url, time, shared.core.clock.now().mono);
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(url: &str, is_srv: bool) -> DnsName {
+        DnsName { url: ServerUrl::parse(url).expect(url), name: "localhost".into(), is_srv }
+    }
+
+    fn run<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
+    }
+
+    fn find(name: &DnsName, services: &ServiceLookups, timeout: Duration) -> Result<Vec<String>, String> {
+        let names = Workers::start("names").expect("a thread");
+        let places = run(find_places(name, &names, services, timeout))?;
+        Ok(places.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn an_address_is_a_place_with_the_name_as_its_host() {
+        let services = ServiceLookups::new(Box::new(|_, _| unreachable!("not for addresses")));
+        let places =
+            find(&name("https://localhost:3000/app/", false), &services, Duration::from_secs(9)).expect("found");
+        assert!(places.contains(&"https://localhost:3000/app/ at 127.0.0.1".to_owned()), "{places:?}");
+    }
+
+    #[test]
+    fn a_service_is_a_place_with_its_target_and_port_and_a_late_answer_is_an_error() {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let sender = Mutex::new(sender);
+        let services = ServiceLookups::new(Box::new(move |number, name| {
+            sender.lock().expect("a lock").send((number, name)).expect("a receiver");
+        }));
+        let name = name("http://localhost/app/", true);
+        assert_eq!(find(&name, &services, Duration::from_millis(10)), Err("no answer in time".into()));
+        let found = std::thread::scope(|scope| {
+            let services = &services;
+            scope.spawn(move || {
+                let (late, _) = receiver.recv().expect("the first lookup");
+                let (number, asked) = receiver.recv().expect("the second lookup");
+                assert_eq!(asked, "localhost");
+                services.end(late, Err("late".into()));
+                services.end(number, Ok(vec![("a.example.com.".into(), 80), ("b".into(), 3001), (".".into(), 0)]));
+            });
+            find(&name, services, Duration::from_secs(9))
+        });
+        assert_eq!(found.expect("found"), ["http://a.example.com/app/", "http://b:3001/app/"]);
+    }
+}

@@ -1,0 +1,28 @@
+//! Notices that this server has known nobody else for so long that an operator must look.
+
+use std::time::Duration;
+
+use crate::clock::Now;
+
+/// After how many intervals alone an operator is told.
+const INTERVALS: u32 = 10;
+
+/// Since when this server knows nobody.
+#[derive(Debug, Default)]
+pub struct Lonely {
+    since: Option<Duration>,
+    is_reported: bool,
+}
+
+impl Lonely {
+    /// A round begins. Returns whether an operator must be told now: once for each time that the server is alone.
+    pub fn on_round(&mut self, is_alone: bool, interval: Duration, now: Now) -> bool {
+        if !is_alone {
+            *self = Self::default();
+            return false;
+        }
+        let since = *self.since.get_or_insert(now.mono);
+        let is_long = now.mono >= since + interval * INTERVALS;
+        is_long && !std::mem::replace(&mut self.is_reported, true)
+    }
+}

@@ -1,0 +1,273 @@
+//! Names that DNS leads to servers: when they are looked up, and which of the places found are asked who answers there. A
+//! place only leads to the base URL of a server, which is then contacted as every seed is. DNS lists nobody, neither
+//! online nor offline.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use rand::RngExt;
+use rand::seq::IteratorRandom;
+
+use super::failing::Failing;
+use super::seeds::{AT_A_TIME, PACE_ALONE, Pace, TIMEOUT_ALONE};
+use crate::clock::Now;
+use crate::membership::Members;
+use crate::message::{ServerUrl, State};
+use crate::protocol::action::{Action, NameIndex, Place, RequestId};
+use crate::protocol::counters::ListStatus;
+use crate::protocol::event::Event;
+use crate::protocol::output::Output;
+use crate::protocol::timer::Timer;
+
+/// How often a name is looked up by a server that knows nobody, and by one that knows others.
+const LOOK_UP_ALONE: Duration = Duration::from_secs(5);
+const LOOK_UP: Duration = Duration::from_secs(60);
+/// After how long a lookup has failed.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Most places of a name that are used: one server that answers names all others.
+pub const MAX_PLACES: usize = 1_000;
+/// How many places a warning names.
+const SHOWN: usize = 3;
+
+/// All names, in the order of the configuration, and the places that they lead to.
+#[derive(Debug)]
+pub struct Names {
+    lookups: Vec<Name>,
+    places: BTreeMap<Place, Known>,
+    questions: BTreeMap<RequestId, Place>,
+    // When a server that is alone asks on.
+    next_question: Option<Duration>,
+}
+
+#[derive(Debug)]
+struct Name {
+    text: String,
+    status: ListStatus,
+    next: Option<Duration>,
+    current: Option<RequestId>,
+    is_tried: bool,
+    failing: Option<Failing>,
+    // What was found last. Kept while the resolver fails.
+    found: BTreeSet<Place>,
+}
+
+// What is known of a place.
+#[derive(Debug)]
+struct Known {
+    // The base URL that a server there has if its host is the address.
+    expected: Option<ServerUrl>,
+    // The base URL of the server that answered last, or why none did.
+    answer: Option<Result<ServerUrl, String>>,
+    // Whether it was asked since all others were.
+    is_asked: bool,
+}
+
+impl Known {
+    fn of(place: &Place) -> Self {
+        Self { expected: place.base_url(), answer: None, is_asked: false }
+    }
+
+    // Whether it leads to a server that is known to be up, or to this one.
+    fn is_known(&self, members: &Members) -> bool {
+        let answered = self.answer.as_ref().and_then(|answer| answer.as_ref().ok());
+        let is_up = |url: &ServerUrl| members.state(url) == Some(State::Online) || url == members.local_url();
+        self.expected.iter().chain(answered).any(is_up)
+    }
+}
+
+impl Names {
+    /// Nothing is looked up yet.
+    pub fn new(names: &[String]) -> Self {
+        let name = |text: &String| Name {
+            text: text.clone(),
+            status: ListStatus::default(),
+            next: None,
+            current: None,
+            is_tried: false,
+            failing: None,
+            found: BTreeSet::new(),
+        };
+        Self {
+            lookups: names.iter().map(name).collect(),
+            places: BTreeMap::new(),
+            questions: BTreeMap::new(),
+            next_question: None,
+        }
+    }
+
+    /// Looks up all names.
+    pub fn start(&mut self, out: &mut Output) {
+        for index in 0..self.lookups.len() {
+            self.look_up(index, out);
+        }
+    }
+
+    /// The server leaves: nothing is looked up or asked any more.
+    pub fn leave(&mut self) {
+        *self = Self { lookups: std::mem::take(&mut self.lookups), ..Self::new(&[]) };
+        self.lookups.iter_mut().for_each(|name| (name.next, name.current) = (None, None));
+    }
+
+    fn look_up(&mut self, index: NameIndex, out: &mut Output) {
+        let id = out.new_id();
+        let name = &mut self.lookups[index];
+        (name.current, name.next) = (Some(id), None);
+        out.act(Action::LookUp { id, name: index, timeout: TIMEOUT });
+    }
+
+    /// What a lookup gave. Returns whether places may be asked now.
+    pub fn on_looked_up(
+        &mut self,
+        id: RequestId,
+        result: Result<Vec<Place>, String>,
+        members: &Members,
+        now: Now,
+        out: &mut Output,
+    ) -> bool {
+        let Some(name) = self.lookups.iter_mut().find(|name| name.current == Some(id)) else { return false };
+        (name.current, name.is_tried) = (None, true);
+        let wait = if members.is_alone() { LOOK_UP_ALONE } else { LOOK_UP };
+        name.next = Some(now.mono + wait.mul_f64(out.jitter(0.9..1.1)));
+        match result {
+            Ok(found) => {
+                name.found = found.into_iter().take(MAX_PLACES).collect();
+                (name.failing, name.status.failing, name.status.read) = (None, None, Some(now.wall));
+                name.status.servers = name.found.len();
+                self.on_found();
+            }
+            Err(why) => {
+                let error = format!("{} cannot be looked up: {why}", name.text);
+                let failing = name.failing.get_or_insert(Failing::new(now));
+                let is_unusable = failing.count(now);
+                name.status.failed += 1;
+                name.status.failing = Some((failing.times, error.clone()));
+                if is_unusable {
+                    out.report(Event::ListUnusable(error.clone()));
+                }
+                out.report(Event::ListFailed(error));
+            }
+        }
+        self.ask_again(members);
+        self.set_timer(out);
+        true
+    }
+
+    fn on_found(&mut self) {
+        let found: BTreeSet<_> = self.lookups.iter().flat_map(|name| &name.found).collect();
+        self.places.retain(|place, _| found.contains(place));
+        for place in found {
+            self.places.entry(place.clone()).or_insert_with(|| Known::of(place));
+        }
+    }
+
+    // Begins again once all places were asked that lead to nobody known: a server may have started at one of them since.
+    fn ask_again(&mut self, members: &Members) {
+        if self.places.values().all(|known| known.is_asked || known.is_known(members)) {
+            self.places.values_mut().for_each(|known| known.is_asked = false);
+        }
+    }
+
+    /// Looks up the names that are due. Returns whether places may be asked now.
+    pub fn on_timer(&mut self, now: Now, out: &mut Output) -> bool {
+        for index in 0..self.lookups.len() {
+            if self.lookups[index].next.is_some_and(|at| at <= now.mono) {
+                self.look_up(index, out);
+            }
+        }
+        let is_due = self.next_question.take_if(|at| *at <= now.mono).is_some();
+        self.set_timer(out);
+        is_due
+    }
+
+    /// Looks up the names soon if this server is alone.
+    pub fn look_if_alone(&mut self, members: &Members, now: Now, out: &mut Output) {
+        if members.is_alone() {
+            let soon = now.mono + LOOK_UP_ALONE.mul_f64(out.jitter(0.1..1.0));
+            self.lookups.iter_mut().filter_map(|name| name.next.as_mut()).for_each(|next| *next = soon.min(*next));
+            self.set_timer(out);
+        }
+    }
+
+    /// Asks at some places who answers there. Returns the numbers of the questions.
+    ///
+    /// A server that knows nobody asks at all of them, as fast as it contacts seeds. One that knows others asks as seldom as
+    /// it contacts failed servers: at about as many places in a minute, in the whole cluster, as lead to nobody known.
+    /// Partitions heal by that, also after the servers of the other side are forgotten.
+    pub fn ask(&mut self, members: &Members, now: Now, out: &mut Output) -> Vec<RequestId> {
+        let under_way: BTreeSet<_> = self.questions.values().cloned().collect();
+        let is_own = |known: &Known| known.expected.as_ref() == Some(members.local_url());
+        let is_free = |place: &Place, known: &Known| !known.is_asked && !under_way.contains(place) && !is_own(known);
+        let (count, is_alone) = if members.is_alone() {
+            let Pace { steps, least, most, .. } = PACE_ALONE;
+            ((self.places.len() / steps).clamp(least, most).min(most.saturating_sub(under_way.len())), true)
+        } else {
+            let unknown = self.places.values().filter(|known| !known.is_known(members)).count();
+            let chance = (unknown as f64 / members.online() as f64).min(1.0);
+            (if out.rng.random_bool(chance) { AT_A_TIME } else { 0 }, false)
+        };
+        let free = self.places.iter().filter(|(place, known)| is_free(place, known));
+        let wanted = free.filter(|(_, known)| is_alone || !known.is_known(members));
+        let chosen: Vec<_> = wanted.map(|(place, _)| place.clone()).sample(&mut out.rng, count);
+        if is_alone && self.places.iter().any(|(place, known)| is_free(place, known)) {
+            self.next_question = Some(now.mono + PACE_ALONE.wait.mul_f64(out.jitter(0.9..1.1)));
+        }
+        let ids = chosen.into_iter().map(|place| self.question(place, is_alone, out)).collect();
+        self.set_timer(out);
+        ids
+    }
+
+    fn question(&mut self, place: Place, is_alone: bool, out: &mut Output) -> RequestId {
+        if let Some(known) = self.places.get_mut(&place) {
+            known.is_asked = true;
+        }
+        let id = out.new_id();
+        let timeout = if is_alone { TIMEOUT_ALONE } else { TIMEOUT / 2 };
+        out.act(Action::Identify { id, place: place.clone(), timeout });
+        self.questions.insert(id, place);
+        id
+    }
+
+    /// The outcome of a question. Returns the base URL of a server that is not known to be up.
+    pub fn on_answer(
+        &mut self,
+        id: RequestId,
+        answer: Result<ServerUrl, String>,
+        members: &Members,
+        out: &mut Output,
+    ) -> Option<ServerUrl> {
+        let place = self.questions.remove(&id)?;
+        if let Err(why) = &answer {
+            out.report(Event::PlaceFailed(place.clone(), why.clone()));
+        }
+        let known = self.places.get_mut(&place)?;
+        let url = known.answer.insert(answer).as_ref().ok()?.clone();
+        let is_known = url == *members.local_url() || members.state(&url) == Some(State::Online);
+        (!is_known).then_some(url)
+    }
+
+    fn set_timer(&self, out: &mut Output) {
+        let next = self.lookups.iter().filter_map(|name| name.next);
+        if let Some(next) = next.chain(self.next_question).min() {
+            out.timers.set(Timer::Names, next);
+        }
+    }
+
+    /// Whether all names have been looked up, or could not be.
+    pub fn are_tried(&self) -> bool {
+        self.lookups.iter().all(|name| name.is_tried)
+    }
+
+    /// The names, and their condition.
+    pub fn statuses(&self) -> impl Iterator<Item = (&str, &ListStatus)> {
+        self.lookups.iter().map(|name| (name.text.as_str(), &name.status))
+    }
+
+    /// What some of the places have answered, for people.
+    pub fn answers(&self) -> impl Iterator<Item = String> {
+        let answered = self.places.iter().filter_map(|(place, known)| Some((place, known.answer.as_ref()?)));
+        answered.take(SHOWN).map(|(place, answer)| match answer {
+            Ok(url) => format!("{place} is {url}"),
+            Err(why) => format!("{place}: {why}"),
+        })
+    }
+}
