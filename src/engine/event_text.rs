@@ -73,7 +73,7 @@ pub fn texts(event: Event) -> Vec<Text> {
         Event::ClockWrong => {
             let message = "the clock of this machine is more than three hours off those of most other servers. They refuse \
                            what this server says, and it refuses what they say. Set the clock, for example by NTP. Until \
-                           then this server writes no master list and no state file";
+                           then this server changes nothing in a master list but its own entry, and writes no state file";
             warning("SHAZBOT_CLOCK", message.into())
         }
         Event::Full => {

@@ -3,6 +3,7 @@
 //! not take its own list for the truth.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::event::Event;
 use super::output::Output;
@@ -11,6 +12,8 @@ use crate::message::{MAX_AHEAD, ServerUrl};
 
 /// How many servers are remembered of each kind: a majority of so many is enough.
 const MAX_REMEMBERED: usize = 16;
+/// For how long a server whose clock seems wrong leaves the lists as they are: a machine that starts sets its clock meanwhile.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What others' clocks say about ours.
 #[derive(Debug, Default)]
@@ -19,6 +22,8 @@ pub struct ClockCheck {
     differing: BTreeSet<ServerUrl>,
     // Most servers of a list are stamped ahead of us.
     is_behind_list: bool,
+    // Since when our clock has seemed wrong.
+    doubted_since: Option<Duration>,
     is_reported: bool,
 }
 
@@ -37,13 +42,13 @@ impl ClockCheck {
         if to.len() < MAX_REMEMBERED {
             to.insert(from.clone());
         }
-        self.report(out);
+        self.judge(now, out);
     }
 
     /// A list was read: so many of its servers are stamped too far ahead of our clock, and so many others are not.
-    pub fn on_list(&mut self, ahead: usize, others: usize, out: &mut Output) {
+    pub fn on_list(&mut self, ahead: usize, others: usize, now: Now, out: &mut Output) {
         self.is_behind_list = ahead > others;
-        self.report(out);
+        self.judge(now, out);
     }
 
     /// Whether our clock seems to be wrong by more than three hours.
@@ -51,8 +56,19 @@ impl ClockCheck {
         self.differing.len() > self.agreeing.len() || self.is_behind_list && self.agreeing.is_empty()
     }
 
-    fn report(&mut self, out: &mut Output) {
-        if self.is_wrong() && !self.is_reported {
+    /// Whether our clock has seemed wrong for so long that nobody is likely to set it. The clocks of the others may be wrong
+    /// then, or they may have left a list that was stamped by a wrong clock.
+    pub fn is_wrong_for_long(&self, now: Now) -> bool {
+        self.is_wrong() && self.doubted_since.is_some_and(|since| now.mono >= since + PATIENCE)
+    }
+
+    fn judge(&mut self, now: Now, out: &mut Output) {
+        if !self.is_wrong() {
+            self.doubted_since = None;
+            return;
+        }
+        self.doubted_since.get_or_insert(now.mono);
+        if !self.is_reported {
             self.is_reported = true;
             out.report(Event::ClockWrong);
         }

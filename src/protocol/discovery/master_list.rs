@@ -18,7 +18,7 @@ use crate::protocol::pacing::{backoff, crowd_factor};
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The least time between two accesses, whatever is configured.
 const LEAST_WAIT: Duration = Duration::from_millis(100);
-/// How soon, at least, a server that is alone reads the list again.
+/// How soon, at least, a server that is alone, or doubts its clock, reads the list again.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// The longest wait after a failure: shorter for a while if this server knows nobody, because a cluster that starts while
 /// its store is down waits for nothing else.
@@ -225,6 +225,11 @@ impl MasterList {
         None
     }
 
+    /// This is written instead of what [`Self::on_read`] returned.
+    pub fn expect_written(&mut self, message: &Message) {
+        self.written.servers = message.entries.len();
+    }
+
     /// It has not changed since it was read last.
     pub fn on_unchanged(&mut self, members: &Members, now: Now, out: &mut Output) {
         self.is_tried = true;
@@ -316,8 +321,8 @@ impl MasterList {
         self.set_next(wait, self.schedule.may_write, now);
     }
 
-    /// A server that finds itself alone reads the list soon, and does not wait for the next update.
-    pub fn look_if_alone(&mut self, now: Now, out: &mut Output) {
+    /// Reads the list soon, and does not wait for the next update: this server is alone, or doubts its clock.
+    pub fn look_soon(&mut self, now: Now, out: &mut Output) {
         let wait = LOOK_AGAIN.mul_f64(out.jitter(0.0..1.0)).max(LEAST_WAIT);
         // A list that fails has its own wait.
         let is_later = self.schedule.next.is_none_or(|at| now.mono + wait < at);
@@ -359,6 +364,14 @@ fn wanted(listed: &[Entry], members: &Members, seeds: &Seeds, now: Now) -> (Vec<
     let strangers = by_url(listed.iter().filter(|entry| seeds.may_be_online(&entry.url, now)));
     entries.extend(strangers.values().map(|entry| (*entry).clone()));
     (entries, strangers.len())
+}
+
+/// The list with nothing changed but our own entry. None if that is right as it is.
+pub fn add_own(listed: &[Entry], own: &Entry) -> Option<Message> {
+    let others = by_url(listed.iter().filter(|entry| entry.url != own.url));
+    let own = Some(own).filter(|own| own.state == State::Online);
+    let wanted: Vec<_> = others.into_values().chain(own).cloned().collect();
+    (!is_right(listed, &wanted)).then(|| Message::new(wanted))
 }
 
 // Whether a list needs no update. A newer stamp alone is no reason for one until the listed stamp is old.

@@ -70,7 +70,7 @@ impl MasterLists {
     /// Reads the lists soon if this server is alone.
     pub fn look_if_alone(&mut self, members: &Members, now: Now, out: &mut Output) {
         if members.is_alone() {
-            self.lists.iter_mut().for_each(|list| list.look_if_alone(now, out));
+            self.lists.iter_mut().for_each(|list| list.look_soon(now, out));
             self.set_timer(out);
         }
     }
@@ -119,9 +119,22 @@ impl MasterLists {
         written
     }
 
-    /// What was to be written is not, for a reason that has nothing to do with the list.
-    pub fn on_write_skipped(&mut self, index: ListIndex, members: &Members, now: Now, out: &mut Output) {
-        self.lists[index].on_done(members, now, out);
+    /// Less is to be written than [`Self::on_read`] returned, or nothing, for a reason that has nothing to do with the list.
+    pub fn on_write_limited(
+        &mut self,
+        index: ListIndex,
+        written: Option<&Message>,
+        members: &Members,
+        now: Now,
+        out: &mut Output,
+    ) {
+        let list = &mut self.lists[index];
+        if let Some(message) = written {
+            list.expect_written(message);
+        } else {
+            list.on_done(members, now, out);
+            list.look_soon(now, out);
+        }
         self.set_timer(out);
     }
 

@@ -16,6 +16,7 @@ use crate::config::Settings;
 
 use bootstrap::Bootstrap;
 use lonely::Lonely;
+use master_list::add_own;
 use master_lists::MasterLists;
 #[cfg(test)]
 pub use names::MAX_PLACES;
@@ -80,15 +81,22 @@ impl Core {
     ) -> Option<Message> {
         let index = self.discovery.lists.find(id)?;
         let listed = list.map(|list| list.map(|list| self.take_seeds(index, list, now)));
+        // What a server with a wrong clock knows is not what the others do: the list stays as it is. After a while the server
+        // adds itself all the same: if the clocks of the others are wrong, those that are right find each other only by that.
+        let with_own = match &listed {
+            Ok(Some(listed)) if self.clock_check.is_wrong_for_long(now) => {
+                self.members.local().map(|own| add_own(listed, own))
+            }
+            Ok(_) | Err(_) => None,
+        };
         let Discovery { lists, seeds, .. } = &mut self.discovery;
         let mut written = lists.on_read(index, listed, &self.members, seeds, now, &mut self.out);
+        if written.is_some() && self.clock_check.is_wrong() {
+            written = with_own.flatten();
+            lists.on_write_limited(index, written.as_ref(), &self.members, now, &mut self.out);
+        }
         let is_tried = self.discovery.is_tried();
         self.discovery.bootstrap.on_list_read(is_tried, &mut self.out);
-        // What a server with a wrong clock knows is not what the others do: the list stays as it is.
-        if written.is_some() && self.clock_check.is_wrong() {
-            self.discovery.lists.on_write_skipped(index, &self.members, now, &mut self.out);
-            written = None;
-        }
         self.finish_leave_if_told();
         written
     }
@@ -98,7 +106,7 @@ impl Core {
         self.out.report_skipped(&list.skipped);
         let listed: Vec<_> = list.entries.into_iter().filter(|entry| entry.state == State::Online).collect();
         let others = listed.iter().filter(|entry| entry.stamp > 0 && entry.url != *self.members.local_url()).count();
-        self.clock_check.on_list(list.ahead, others, &mut self.out);
+        self.clock_check.on_list(list.ahead, others, now, &mut self.out);
         self.discovery.seeds.on_list(index, &listed, &self.members, now);
         if self.lifecycle.is_running() {
             self.send_first_contacts(now);
