@@ -77,11 +77,10 @@ impl LocalMember {
     /// Another server sent an entry about us. One that goes beyond our own is answered by the next [`Self::refresh`].
     pub fn on_entry(&mut self, own: &Entry, entry: &Entry) {
         // A version 1 peer only compares stamps: another state with a newer stamp wins there.
-        let is_altered = entry.v2.as_ref().zip(own.v2.as_ref()).is_some_and(|(theirs, ours)| {
-            let known = !theirs.extensions.is_left_out();
-            known && theirs.has_extensions_of(ours) && theirs.extensions != ours.extensions
-        });
-        if supersedes(entry, own) || is_altered || (entry.state != own.state && entry.stamp >= own.stamp) {
+        if supersedes(entry, own)
+            || alters_extensions(entry, own)
+            || (entry.state != own.state && entry.stamp >= own.stamp)
+        {
             self.to_refute = Some(match self.to_refute.take() {
                 Some(earlier) => join(earlier, entry.clone()),
                 None => entry.clone(),
@@ -145,9 +144,7 @@ impl LocalMember {
             return;
         }
         // The same state with a newer stamp is what version 1 peers make of us in their master list.
-        let is_altered = (theirs, claim.state, claim.instance()) == (ours, own.state, own.instance())
-            && claim.v2.as_ref().map(|v2| &v2.extensions) != own.v2.as_ref().map(|v2| &v2.extensions);
-        if (theirs, claim.state) > (ours, own.state) || is_altered {
+        if (theirs, claim.state) > (ours, own.state) || alters_extensions(claim, own) {
             out.counters.refutations += 1;
             if is_of_running_process(claim, own) {
                 self.on_duplicate(&own.url, now, out);
@@ -206,6 +203,14 @@ impl LocalMember {
         }
         self.duplicate = Some(Refuted { first, last: now.mono });
     }
+}
+
+// Whether an entry has other extensions than we have given this state. They may be left out, which alters nothing.
+fn alters_extensions(claim: &Entry, own: &Entry) -> bool {
+    claim.v2.as_ref().zip(own.v2.as_ref()).is_some_and(|(theirs, ours)| {
+        let is_known = !theirs.extensions.is_left_out();
+        is_known && theirs.has_extensions_of(ours) && theirs.extensions != ours.extensions
+    })
 }
 
 fn is_of_running_process(claim: &Entry, own: &Entry) -> bool {

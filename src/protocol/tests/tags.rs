@@ -128,6 +128,21 @@ fn a_server_refutes_tags_that_others_invent_for_it() {
 }
 
 #[test]
+fn tags_of_its_own_that_were_left_out_on_the_way_are_not_refuted() {
+    let mut server = Server::new("a");
+    server.core.handle_tags(server.now, tags(&format!("note={}", "x".repeat(100))));
+    server.run(1);
+    let own = server.own_entry().clone();
+    // A version 1 server stamps others by its own clock.
+    let stamped = Entry { stamp: own.stamp + 5_000, ..through_v1(&own) };
+    assert_eq!(stamped.tags(), None);
+    server.receive_v1(vec![stamped.clone()]);
+    server.run(1);
+    assert_eq!(server.own_entry().v2, own.v2);
+    assert!(server.own_entry().stamp > stamped.stamp);
+}
+
+#[test]
 fn extensions_of_a_later_version_are_passed_on_unchanged() {
     let mut server = Server::new("a");
     let field = "2 so1800000000001>http://b/>1800000000000.7>zebra=1>trole=api>9!";
