@@ -56,11 +56,16 @@ impl Tags {
         form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.0).finish()
     }
 
-    /// Reads what a peer sent. Tags that this version does not allow are left out.
+    /// Reads what a peer sent. Tags that this version does not allow are left out, and those beyond the limits.
     pub(super) fn decode(text: &str) -> Self {
         let pairs = form_urlencoded::parse(text.as_bytes()).take(MAX_KEYS);
         let valid = pairs.filter(|(key, value)| check(key, value).is_ok());
-        Self(valid.map(|(key, value)| (key.into_owned(), value.into_owned())).collect())
+        let mut bytes = 0;
+        let fitting = valid.take_while(|(key, value)| {
+            bytes += key.len() + value.len();
+            bytes <= MAX_BYTES
+        });
+        Self(fitting.map(|(key, value)| (key.into_owned(), value.into_owned())).collect())
     }
 
     /// Whether there are none.
@@ -133,6 +138,13 @@ mod tests {
             assert!(error.contains(key), "{text}: {error}");
         }
         assert!(Tags::parse(&format!("abc={long}")).is_ok());
+    }
+
+    #[test]
+    fn tags_of_a_peer_beyond_the_limit_of_bytes_are_left_out() {
+        let values = "x".repeat(MAX_BYTES / 2);
+        let extensions = Extensions::parse(&format!("ta={values}&b={values}&c=1")).expect("valid");
+        assert_eq!(extensions.tags().iter().map(|(key, _)| key).collect::<Vec<_>>(), ["a"]);
     }
 
     proptest! {
