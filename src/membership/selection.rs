@@ -50,18 +50,19 @@ impl Members {
     }
 
     /// Whom to watch: the online servers of protocol 2 that follow on the ring, so many, and those of version 1 between
-    /// them, at most so many. Servers that have never answered us are left out.
+    /// them, at most so many. Servers that have never answered us do not count: two invented ones must not take the place
+    /// of those that exist.
     pub fn watch_targets(&self, successors: usize, max_version_1: usize) -> Vec<ServerUrl> {
-        let (before, after) = self.split_at(Group::Online, &self.local);
-        let others = after.iter().chain(before).filter(|key| **key != self.local.key());
-        let (mut targets, mut passed, mut version_1) = (Vec::new(), 0, 0);
-        for member in others.filter_map(|key| self.map.get(key)) {
-            let count = if member.entry.v2.is_some() { &mut passed } else { &mut version_1 };
+        let (before, after) = self.split_at(Group::Reached, &self.local);
+        let others = after.iter().chain(before);
+        let (mut targets, mut protocol_2, mut version_1) = (Vec::new(), 0, 0);
+        for entry in others.filter_map(|key| self.by_key(*key)) {
+            let count = if entry.v2.is_some() { &mut protocol_2 } else { &mut version_1 };
             *count += 1;
-            if member.is_reached && version_1 <= max_version_1 {
-                targets.push(member.entry.url.clone());
+            if version_1 <= max_version_1 || entry.v2.is_some() {
+                targets.push(entry.url.clone());
             }
-            if passed == successors {
+            if protocol_2 == successors {
                 break;
             }
         }

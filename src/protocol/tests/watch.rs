@@ -91,6 +91,33 @@ fn a_server_that_never_answered_is_not_watched() {
 }
 
 #[test]
+fn servers_that_never_answered_do_not_take_the_place_of_those_that_are_watched() {
+    let mut server = Server::new("a");
+    let invented = (0..40).map(|i| entry(&format!("invented{i}"), ONLINE, WALL, Some(1))).collect();
+    server.receive_v2(&reporter(), invented);
+    for i in 0..3 {
+        server.add_member(&format!("s{i}"), Some(1));
+    }
+    server.core.out.timers.set(Timer::Watch, server.now.mono);
+    let watched = opened(&server.tick());
+    assert!(watched.len() == 2 && watched.iter().all(|(_, to)| to.as_str().contains("//s")), "{watched:?}");
+}
+
+#[test]
+fn a_server_of_protocol_2_is_watched_behind_many_of_version_1() {
+    let mut server = Server::new("a");
+    for i in 0..40 {
+        server.add_member(&format!("old{i}"), None);
+    }
+    for i in 0..2 {
+        server.add_member(&format!("s{i}"), Some(1));
+    }
+    server.core.out.timers.set(Timer::Watch, server.now.mono);
+    let watched = opened(&server.tick());
+    assert_eq!(watched.iter().filter(|(_, to)| to.as_str().contains("//s")).count(), 2);
+}
+
+#[test]
 fn a_watch_is_replaced_within_fifteen_seconds_and_closed_only_after_the_next_one_is_open() {
     let (mut server, watches) = server_with(1);
     server.core.handle_watch_opened(server.now, watches[0].0);
