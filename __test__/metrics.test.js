@@ -109,7 +109,7 @@ describe('the metrics', () => {
   test('count the servers online by the tags that the program names, and by no others', async (t) => {
     const tags = 'version=1.4.2,note=not asked for';
     const { shazbotGossipRequest } = await startEngine(t, { SHAZBOT_TAGS: tags });
-    const register = newRegistry(['version', 'zone']);
+    const register = newRegistry(['version', 'zone', 'constructor']);
     const now = Date.now();
     const online = Array.from({ length: 120 }, (_, n) => ({
       ...entry(`http://10.0.0.${n + 1}/`),
@@ -122,7 +122,8 @@ describe('the metrics', () => {
     assert.equal(value('tag="version",value="1.4.2"'), 121);
     assert.equal(value('tag="zone",value=""'), 1, 'this server has no zone');
     assert.equal(value('tag="zone",value="other"'), 21, 'the number of time series is limited');
-    assert.equal(samples.length, 102);
+    assert.equal(value('tag="constructor",value=""'), 121);
+    assert.equal(samples.length, 103);
     assert.ok(!(await newRegistry().metrics()).includes('tagged'));
   });
 

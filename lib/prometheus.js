@@ -105,7 +105,8 @@ function countByValue(online, tag) {
   /** @type {Map<string, number>} */
   const counts = new Map();
   for (const { tags } of online) {
-    const given = tags[tag] ?? '';
+    // A key may be the name of a method of all objects.
+    const given = Object.hasOwn(tags, tag) ? String(tags[tag]) : '';
     const value = counts.has(given) || counts.size < MAX_TAG_VALUES ? given : 'other';
     counts.set(value, (counts.get(value) ?? 0) + 1);
   }
