@@ -58,7 +58,7 @@ describe('the tags of one engine', () => {
       found(({ tags, self }) => !self && tags.zone !== 'eu-1a'),
       '1 3',
     );
-    for (const wrong of [{ role: undefined }, { role: [1] }, null, 'role']) {
+    for (const wrong of [{ role: undefined }, { role: [1] }, null, 'role', ['role']]) {
       assert.throws(() => shazbotServers(/** @type {any} */ (wrong)), TypeError);
     }
     assert.ok(Object.isFrozen(shazbotServers()[0]?.tags));

@@ -12,7 +12,8 @@
 function matcher(where) {
   if (where === undefined) return () => true;
   if (typeof where === 'function') return where;
-  if (typeof where !== 'object' || where === null) throw new TypeError('where is neither an object nor a function');
+  if (typeof where !== 'object' || where === null || Array.isArray(where))
+    throw new TypeError('where is neither an object nor a function');
   const conditions = Object.entries(where).map(([key, value]) => {
     const values = new Set(Array.isArray(value) ? value : [value]);
     for (const one of values) {
