@@ -156,7 +156,7 @@ impl Core {
         let before = told(self);
         let change = self.members.merge(entry, now);
         let after = told(self);
-        if change == Change::Renewed && is_online && tags_differ(before.as_ref(), after.as_ref()) {
+        if change == Change::Renewed && tags_differ(before.as_ref(), after.as_ref()) {
             self.report_member(&url, MemberEventKind::Tags, now);
         }
         let is_same_again = change == Change::Renewed && !is_online && after == before;
@@ -204,6 +204,9 @@ impl Core {
     pub(super) fn report_member(&mut self, url: &ServerUrl, kind: MemberEventKind, now: Now) {
         let Some(member) = self.members.get(url) else { return };
         let entry = member.entry.clone();
+        if kind == MemberEventKind::Tags && entry.state == State::Offline {
+            return;
+        }
         // Nothing is known of the clock of a new server but this stamp.
         let is_new = member.first_seen().as_millis() == now.mono.as_millis();
         let clock = if is_new { now.wall } else { member.estimated_clock(now) };

@@ -73,6 +73,16 @@ fn tags_that_change_often_are_told_once_an_interval_and_the_last_win() {
 }
 
 #[test]
+fn a_drained_server_changes_its_tags_without_an_event_as_its_peers_do() {
+    let mut server = Server::new("a");
+    server.core.handle_control(server.now, false);
+    server.core.handle_tags(server.now, tags("role=api"));
+    server.run(1);
+    assert_eq!(server.own_entry().tags(), Some(tags("role=api")));
+    assert_eq!(tag_events(&mut server), 0);
+}
+
+#[test]
 fn a_peer_lists_new_tags_and_tells_them_on() {
     let mut server = Server::new("a");
     server.add_member("b", Some(5));
