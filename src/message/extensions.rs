@@ -16,7 +16,8 @@ const LEFT_OUT: &str = "?";
 const TAGS: char = 't';
 
 /// The extensions of an entry, each with a `>` before it. Its first character says what one is; the rest is printable ASCII
-/// without space, `>`, `"` and `\`. Extensions that are left out are less than all others, so that whoever knows them wins.
+/// without space, `>`, `"` and `\`. Extensions that are left out are less than all others, so that an entry
+/// with them wins over the same entry without.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Extensions(Option<Box<str>>);
 
