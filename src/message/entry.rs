@@ -137,6 +137,12 @@ impl Entry {
         r#"{"baseUrl":"","monitor":false,"lastUpdate":},"#.len() + self.url.as_str().len() + digits(self.stamp) + v2
     }
 
+    /// The same in a message for a version 1 server.
+    pub fn size_for_v1(&self) -> usize {
+        let saved = |v2: &EntryV2| v2.extensions.size().saturating_sub(v2.extensions.size_for_v1());
+        self.size() - self.v2.as_ref().map_or(0, saved)
+    }
+
     /// Its tags. None if they are not known: it is of version 1, or they were left out on the way.
     pub fn tags(&self) -> Option<Tags> {
         let extensions = &self.v2.as_ref()?.extensions;

@@ -69,6 +69,11 @@ impl Extensions {
         self.0.as_ref().map_or(1 + LEFT_OUT.len(), |text| text.len())
     }
 
+    /// The same where a version 1 server may read them.
+    pub fn size_for_v1(&self) -> usize {
+        self.0.as_ref().filter(|text| text.len() <= MAX_BYTES_FOR_V1).map_or(1 + LEFT_OUT.len(), |text| text.len())
+    }
+
     /// For digests: the text, or None if they were left out.
     pub fn text(&self) -> Option<&str> {
         self.0.as_deref()

@@ -59,7 +59,7 @@ impl Legacy {
         let first: Vec<_> = [local].iter().chain(changed).filter_map(|key| members.by_key(*key)).collect();
         let (mut entries, mut bytes) = (Vec::new(), 0);
         let mut take = |entry: &Entry, most: usize| {
-            bytes += entry.size();
+            bytes += entry.size_for_v1();
             if bytes <= most {
                 entries.push(entry.clone());
             }

@@ -154,7 +154,8 @@ impl Watches {
             watch.opening = None;
             let retry = backoff(RETRY, watch.not_opened, PAUSE);
             watch.due = now.mono + if end == WatchEnd::Unsupported { PAUSE } else { retry };
-            watch.not_opened += 1;
+            // Once this machine has what it lacks, the watch is opened soon.
+            watch.not_opened += u32::from(end != WatchEnd::Local);
         }
         out.timers.set_earlier(Timer::Watch, watch.due);
         out.counters.watches.on_end(end);

@@ -89,8 +89,8 @@ const LIED_TO_BESIDE_V1: &[Bound] = &[
 pub fn targets() -> Vec<Target> {
     vec![
         target(Scenario::Crash, 10, 1_000, KILLED),
-        target(Scenario::Crash, 100, 500, KILLED),
-        target(Scenario::Crash, 1_000, 30, KILLED),
+        target(Scenario::Crash, 100, 200, KILLED),
+        target(Scenario::Crash, 1_000, 15, KILLED),
         target(Scenario::Hang, 100, 100, SILENT),
         target(Scenario::Hang, 1_000, 10, SILENT),
         target(Scenario::Gone, 100, 100, GONE),

@@ -21,6 +21,26 @@ fn a_version_1_server_that_repeats_a_report_of_its_own_failure_stays_online() {
 }
 
 #[test]
+fn long_tags_take_no_room_in_the_answer_to_a_version_1_server() {
+    let answered = |note: &str| {
+        let mut server = Server::new("a");
+        for i in 0..1_000 {
+            let mut entry = entry(&format!("server-{i}"), ONLINE, WALL, Some(1));
+            if let Some(v2) = &mut entry.v2 {
+                v2.extensions = Extensions::with_tags(&Tags::parse(note).expect("valid"));
+            }
+            server.core.members.put(entry, server.now);
+        }
+        let answer = server.core.handle_gossip(server.now, &Message::new(vec![]));
+        (answer.entries.len(), answer.to_json().len())
+    };
+    let (without, _) = answered("");
+    let (with, bytes) = answered(&format!("note={}", "x".repeat(400)));
+    assert!(with * 10 > without * 9, "{with} entries with tags, {without} without");
+    assert!(bytes < 90_000, "{bytes}");
+}
+
+#[test]
 fn version_1_servers_are_probed_in_turn() {
     let mut server = Server::new("a");
     for i in 0..10 {

@@ -384,3 +384,15 @@ fn a_contested_server_that_leaves_is_listed_as_left_although_its_watch_closes_fi
     server.run_with_refusals("s0", 5);
     assert_eq!(server.entry_of(&url("s0")), left);
 }
+
+#[test]
+fn a_watch_that_this_machine_could_not_open_is_tried_again_every_few_seconds() {
+    let (mut server, watches) = server_with(1);
+    let mut watch = watches[0].0;
+    for _ in 0..20 {
+        end(&mut server, watch, WatchEnd::Local);
+        let (next, after) = next_watch(&mut server, 60).expect("opened again");
+        assert!(after < 10.0, "after {after} s");
+        watch = next;
+    }
+}
