@@ -17,6 +17,9 @@ const LIMIT = 120_000;
 /** A cluster is at rest if no server has logged a change for this time, ms. */
 const QUIET = 1_000;
 
+/** Begins the name of the records that a server has other tags. */
+const TAGS_OF = 'tags of ';
+
 /** @template T @param {T[]} list @returns {T} a random element */
 const draw = (list) => /** @type {T} */ (list[Math.floor(Math.random() * list.length)]);
 
@@ -55,8 +58,9 @@ class Cluster {
     const server = await startServer(scope, { ...this.options, port, env: { ...this.env, ...env }, wait: false });
     this.forget(server);
     server.onLog = ({ code, message: text }, at) => {
-      if (code !== 'MEMBER_ONLINE' && code !== 'MEMBER_OFFLINE') return;
       const [url = ''] = text.split(' ');
+      if (code === 'MEMBER_TAGS') return this.record(server, `${TAGS_OF}${url}`, true, at);
+      if (code !== 'MEMBER_ONLINE' && code !== 'MEMBER_OFFLINE') return;
       this.record(server, url, code === 'MEMBER_ONLINE', at);
     };
     await server.launched();
@@ -91,6 +95,16 @@ class Cluster {
     await assertAgreed(this.servers, { online: this.servers });
   }
 
+  /**
+   * Waits until all others have logged that this server has other tags. Only once for each server.
+   *
+   * @param {Server} server
+   * @param {number} since
+   */
+  tagged(server, since) {
+    return this.rest(this.others(server), [{ baseUrl: `${TAGS_OF}${server.baseUrl}` }], true, since);
+  }
+
   /** @param {Server} one */
   others(one) {
     return this.servers.filter((server) => server !== one);
@@ -100,7 +114,7 @@ class Cluster {
    * Waits until all `viewers` have logged this state of all `subjects`, and the cluster is at rest.
    *
    * @param {Server[]} viewers
-   * @param {Server[]} subjects
+   * @param {{ baseUrl: string }[]} subjects
    * @param {boolean} online
    * @param {number} since
    * @returns {Promise<number | undefined>} ms from `since` to the last of these records; undefined if that takes longer

@@ -1,7 +1,7 @@
 'use strict';
 
 // A hundred servers with the default interval of 30 s, to which one joins and leaves, or of which one is drained and
-// undrained, or refutes a reported death.
+// undrained, refutes a reported death, or changes its tags.
 
 const { setTimeout: sleep } = require('node:timers/promises');
 
@@ -43,6 +43,12 @@ async function hundred(rows, repeat = 20) {
   await rows.measure('refutes its death', kind, repeat, (n) =>
     refuted(cluster, /** @type {Server} */ (cluster.servers[n % SERVERS])),
   );
+  await rows.measure('changes its tags', kind, repeat, (n) => {
+    const server = /** @type {Server} */ (cluster.servers[n % SERVERS]);
+    const since = Date.now();
+    server.order('call', 'shazbotSetTags', { role: 'api', version: `1.0.${n}` });
+    return cluster.tagged(server, since);
+  });
 }
 
 /** Launches a process without its engine: the start of Node is not measured. @param {RealCluster} cluster */
