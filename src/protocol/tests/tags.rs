@@ -165,3 +165,35 @@ fn extensions_of_a_later_version_are_passed_on_unchanged() {
     let passed_on = update.to_field().expect("protocol 2");
     assert!(passed_on.contains(">http://b/>1800000000000.7>zebra=1>trole=api>9!"), "{passed_on}");
 }
+
+#[test]
+fn ten_thousand_servers_with_512_bytes_of_tags_are_repaired_in_messages_of_90_kb_at_most() {
+    let mut full = Server::new("b");
+    let long = format!("note={}", "x".repeat(508));
+    for i in 0..10_000 {
+        full.core.members.put(tagged(&format!("server-{i}"), WALL, 6, &long), full.now);
+    }
+    let mut empty = Server::new("a");
+    empty.add_member("b", Some(5));
+    let mut largest = 0;
+    for _ in 0..2_000 {
+        for action in empty.tick() {
+            let Action::Gossip { id, to, message, .. } = action else { continue };
+            full.now = empty.now;
+            // The others would answer the same.
+            let answer = full.core.handle_gossip(full.now, &message);
+            largest = largest.max(message.to_json().len()).max(answer.to_json().len());
+            if to == url("b") {
+                empty.respond(id, answer);
+            } else {
+                empty.fail(id, ExchangeError::Other("not this one".into()));
+                empty.core.send(Request::new(url("b"), Purpose::Contact), empty.now);
+            }
+        }
+        if empty.core.members.entries().count() > 10_000 {
+            break;
+        }
+    }
+    assert_eq!(empty.core.members.entries().count(), 10_002);
+    assert!((60_000..90_000).contains(&largest), "{largest}");
+}
