@@ -16,6 +16,7 @@ const { missing: noNamespaces, startHalves } = require('../harness/namespaces.js
 const { freePorts } = require('../harness/ports.js');
 const { until } = require('../harness/until.js');
 const { fastClock } = require('./support/clock.js');
+const { missing: noNginx, startNginx } = require('./support/nginx.js');
 
 /** @typedef {Awaited<ReturnType<typeof startServer>>} Server */
 /** @typedef {import('../harness/cluster.js').Scope} Scope */
@@ -207,6 +208,44 @@ test('a proxy in front of each server that closes idle connections makes nobody 
     assert.ok(open > 0 && closed <= 10 && probes <= 10, `${open} open, ${closed} closed, ${probes} probes`);
   }
 });
+
+for (const { name, settings, closes } of [
+  { name: 'as installed', settings: '', closes: false },
+  {
+    name: 'that closes idle connections',
+    // 5 s by the clock of the servers, for connections with and without a request.
+    settings: 'keepalive_timeout 500ms; client_header_timeout 500ms;',
+    closes: true,
+  },
+]) {
+  describe(`behind nginx ${name}`, { skip: noNginx() }, () => {
+    test('no server that runs is listed offline, and one that is killed is', async (t) => {
+      const list = fileList();
+      const ports = await freePorts(4);
+      const urls = await startNginx(t, ports, settings);
+      const env = { ...list.env, ...RARELY, SHAZBOT_GOSSIP_INTERVAL: '30', ...fastClock(10) };
+      const servers = await Promise.all(ports.map((port, n) => startServer(t, { port, baseUrl: urls[n], env })));
+      await agree(servers, { online: servers });
+      await watching(servers);
+      // 80 s by the clock of the servers.
+      await sleep(8_000);
+      assertNeverFailed(servers);
+      await assertUndisturbed(servers);
+      for (const server of servers) {
+        const { open, closed, probes } = await watchesOf(server);
+        assert.equal(closed > 0, closes, `${closed} closed`);
+        assert.ok(open > 0 && closed <= 10 && probes <= 10, `${open} open, ${closed} closed, ${probes} probes`);
+      }
+
+      // nginx keeps the watches open and answers 502, so a probe in a round finds the death, within about 30 s. The limit is 100 s.
+      const [victim, ...others] = /** @type {[Server, ...Server[]]} */ (servers);
+      await victim.kill();
+      const took = await agree(others, { online: others, offline: [victim] }, { timeout: 10_000 });
+      t.diagnostic(`known after ${took / 100} s by the clock of the servers`);
+      assertNeverFailed(others);
+    });
+  });
+}
 
 test('a host that vanishes is known without a round of gossip', { skip: noNamespaces, timeout: 120_000 }, async (t) => {
   const { places, cut } = await startHalves(t);
