@@ -21,6 +21,9 @@ const CHUNK = 500;
 /** @typedef {{ online: Server[], offline: Server[], since: number }} Cluster `since`: the first stamp of all of them */
 /** @typedef {typeof import('../../..').shazbotGossipRequest} GossipRequest */
 
+/** How long before the first stamp others left, ms: servers that left less than three hours ago are tried again. */
+const LEFT = 2 * HOUR;
+
 /**
  * @param {string} origin of all servers; each has a path of its own
  * @param {number} n servers online, including the `added` ones, which the caller makes
@@ -28,12 +31,12 @@ const CHUNK = 500;
  * @returns {Cluster}
  */
 function cluster(origin, n, { name = 's', added = 1, ours = () => true } = {}) {
-  // More than three hours ago: servers that left more recently are tried again.
-  const since = Date.now() - 4 * HOUR;
+  // Less than three hours ago: older entries of servers that are not known are not listed before they answer.
+  const since = Date.now() - 2 * HOUR;
   /** @param {number} index @returns {Server} */
   const server = (index) => ({
     baseUrl: `${origin}${name}${String(index).padStart(5, '0')}/`,
-    life: ours(index) ? `${since - HOUR + index}.${(index * 2_654_435_761).toString(16).slice(-8)}` : undefined,
+    life: ours(index) ? `${since - 3 * HOUR + index}.${(index * 2_654_435_761).toString(16).slice(-8)}` : undefined,
   });
   const make = (/** @type {number} */ count, /** @type {number} */ first) =>
     Array.from({ length: count }, (_, index) => server(first + index));
@@ -48,7 +51,7 @@ function cluster(origin, n, { name = 's', added = 1, ours = () => true } = {}) {
 function introductions({ online, offline, since }) {
   const entries = [
     ...online.map(({ baseUrl, life }) => entry('o', since, baseUrl, life)),
-    ...offline.map(({ baseUrl, life }) => entry('x', since, baseUrl, life && `${life}.l`)),
+    ...offline.map(({ baseUrl, life }) => entry('x', since - LEFT, baseUrl, life && `${life}.l`)),
   ];
   // `w0` requests no bucket, but makes the message a repair.
   return chunks(entries).map((some) => ofOurs(['2', ...some.map((word) => `e${word}`), 'w0'].join(' ')));
@@ -165,7 +168,7 @@ function fullMessages({ online, offline, since }) {
     lastUpdate,
     ...(life ? { shazbot: `${life}${reason}` } : {}),
   });
-  const left = shuffled(offline).map((server) => toEntry(server, since, '.l'));
+  const left = shuffled(offline).map((server) => toEntry(server, since - LEFT, '.l'));
   const order = shuffled(online);
   return (/** @type {number} */ count) =>
     Array.from({ length: count }, () => {
