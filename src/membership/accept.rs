@@ -102,7 +102,7 @@ fn decide_older(known: &Member, entry: &Entry, source: Source, at: Circumstances
     if entry.state == State::Offline && source != Source::Reached || !is_recent(entry, at.now) {
         return Decision::Ignore;
     }
-    let newest = effective_incarnation(&known.entry);
+    let newest = newest_time(&known.entry);
     let is_ahead = newest > entry.stamp.saturating_add(MAX_LEAD);
     let is_departed = known.entry.state == State::Offline && known.entry.v2.is_some() && !known.entry.is_failure();
     let is_rollback = is_departed
@@ -180,7 +180,13 @@ fn decide_offline(known: &Member, entry: &Entry, source: Source, at: Circumstanc
 
 // Whether an entry claims to be of a later time than its server's clock can show.
 fn is_implausible(known: &Member, entry: &Entry, now: Now) -> bool {
-    effective_incarnation(entry) > known.estimated_clock(now) + MAX_LEAD
+    newest_time(entry) > known.estimated_clock(now) + MAX_LEAD
+}
+
+// The latest time that an entry names. An online entry counts as its incarnation, but where its stamp is hours ahead, its
+// server cannot even read it, and so cannot refute it.
+fn newest_time(entry: &Entry) -> u64 {
+    effective_incarnation(entry).max(entry.stamp)
 }
 
 #[cfg(test)]
@@ -291,6 +297,12 @@ mod tests {
             (
                 "one that what is listed outdoes by more than its clock shows",
                 silent(failed(WALL + 9 + MAX_LEAD + 1)),
+                raised(),
+                [CallBack, Replace, CallBack, CallBack],
+            ),
+            (
+                "one that what is listed outdoes by its stamp alone",
+                silent(entry("b", ONLINE, WALL + 9 + MAX_LEAD + 1, Some(WALL + 99))),
                 raised(),
                 [CallBack, Replace, CallBack, CallBack],
             ),
