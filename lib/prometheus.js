@@ -107,10 +107,13 @@ function countByValue(online, tag) {
   for (const { tags } of online) {
     // A key may be the name of a method of all objects.
     const given = Object.hasOwn(tags, tag) ? String(tags[tag]) : '';
-    const value = counts.has(given) || counts.size < MAX_TAG_VALUES ? given : 'other';
-    counts.set(value, (counts.get(value) ?? 0) + 1);
+    counts.set(given, (counts.get(given) ?? 0) + 1);
   }
-  return [...counts].map(([value, count]) => ({ value: count, labels: { tag, value } }));
+  // The most frequent values, and of equally frequent ones always the same.
+  const sorted = [...counts].sort(([one, n], [other, m]) => m - n || (one < other ? -1 : 1));
+  const shown = new Map(sorted.slice(0, MAX_TAG_VALUES));
+  for (const [, count] of sorted.slice(MAX_TAG_VALUES)) shown.set('other', (shown.get('other') ?? 0) + count);
+  return [...shown].map(([value, count]) => ({ value: count, labels: { tag, value } }));
 }
 
 /** @type {Metric[]} */
