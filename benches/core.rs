@@ -14,7 +14,7 @@ use clustershazbot::config::{ListSettings, Settings};
 use clustershazbot::membership::{Members, TOMBSTONE_TTL};
 use clustershazbot::message::{
     Entry, EntryV2, Envelope, Extensions, Freshness, MAX_FRESHNESS_STAMPS, Message, RawEntry, Reason, ServerUrl, State,
-    Tags, Validator,
+    Validator,
 };
 use clustershazbot::origins::Origins;
 use clustershazbot::protocol::Core;
@@ -260,19 +260,8 @@ mod selection {
 
 /// The core of a server that knows these servers.
 fn core(known: &[Entry]) -> Core {
-    let settings = Settings {
-        base_url: url(99_999),
-        tags: Tags::default(),
-        monitor: false,
-        interval: Duration::from_secs(30),
-        announce_minimum: Duration::from_secs(300),
-        announce_interval: Duration::from_secs(600),
-        forget_after: Duration::from_secs(21_600),
-        update_list_on_shutdown: false,
-        lists: vec![ListSettings { name: "the list".into(), is_written: true }],
-        names: Vec::new(),
-        keeps_state: false,
-    };
+    let lists = vec![ListSettings { name: "the list".into(), is_written: true }];
+    let settings = Settings { lists, ..Settings::new(url(99_999)) };
     let mut core = Core::new(&settings, now(0), 1);
     core.adopt(members(known), now(0));
     core

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use clustershazbot::clock::Now;
 use clustershazbot::config::Settings;
 use clustershazbot::error::Error;
-use clustershazbot::message::{GossipBody, Message, Tags};
+use clustershazbot::message::{GossipBody, Message};
 use clustershazbot::protocol::Core;
 use clustershazbot_fuzz::{Bounds, WALL, own, validator, within};
 use libfuzzer_sys::fuzz_target;
@@ -68,21 +68,8 @@ fn read(body: &[u8]) -> Result<Message, Error> {
 
 // As `Inbound::handle` does. Returns how long the core took for the part that took longest.
 fn longest_part(message: &Message) -> Duration {
-    let settings = Settings {
-        base_url: own().clone(),
-        monitor: false,
-        tags: Tags::default(),
-        interval: Duration::from_secs(30),
-        announce_minimum: Duration::from_secs(300),
-        announce_interval: Duration::from_secs(600),
-        forget_after: Duration::from_secs(21_600),
-        update_list_on_shutdown: false,
-        lists: Vec::new(),
-        names: Vec::new(),
-        keeps_state: false,
-    };
     let now = Now { mono: Duration::ZERO, wall: WALL };
-    let mut core = Core::new(&settings, now, 7);
+    let mut core = Core::new(&Settings::new(own().clone()), now, 7);
     let mut longest = Duration::ZERO;
     for entries in message.entries.rchunks(PART) {
         let part = Message { entries: entries.to_vec(), envelope: message.envelope.clone(), ..Message::default() };

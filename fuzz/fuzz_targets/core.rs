@@ -51,17 +51,13 @@ struct Server {
 impl Server {
     fn new() -> Self {
         let settings = Settings {
-            base_url: own().clone(),
-            monitor: false,
-            tags: Tags::default(),
             interval: Duration::from_secs(2),
             announce_minimum: Duration::from_secs(5),
             announce_interval: Duration::from_secs(20),
-            forget_after: Duration::from_secs(21_600),
             update_list_on_shutdown: true,
             lists: vec![ListSettings { name: "the list".into(), is_written: true }],
-            names: Vec::new(),
             keeps_state: true,
+            ..Settings::new(own().clone())
         };
         let now = Now { mono: Duration::ZERO, wall: WALL };
         let core = Core::new(&settings, now, 7);

@@ -120,6 +120,13 @@ impl Config {
 }
 
 impl Settings {
+    /// The defaults, for a server without lists.
+    #[allow(clippy::missing_panics_doc, reason = "only the base URL has no default")]
+    pub fn new(base_url: ServerUrl) -> Self {
+        let settings = Self::read(&mut Reader::new(&Environment::default()), Some(base_url), None, false);
+        settings.expect("it has a base URL")
+    }
+
     // Reads everything even without a base URL, so that all problems are reported.
     fn read(
         reader: &mut Reader<'_>,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clustershazbot::clock::Now;
 use clustershazbot::config::{ListSettings, Settings};
-use clustershazbot::message::{Entry, ServerUrl, State, Tags};
+use clustershazbot::message::{Entry, ServerUrl, State};
 use clustershazbot::protocol::Core;
 
 use super::event::{HttpExchange, SimEvent};
@@ -220,17 +220,7 @@ impl DerefMut for Servers {
 
 /// The settings of a simulated server. The order of base URLs is the order of the indices.
 pub fn settings(server: usize, interval: Duration) -> Option<Settings> {
-    Some(Settings {
-        base_url: ServerUrl::parse(&format!("http://server-{server:05}:3000/")).ok()?,
-        monitor: false,
-        tags: Tags::default(),
-        interval,
-        announce_minimum: Duration::from_secs(300),
-        announce_interval: Duration::from_secs(600),
-        forget_after: Duration::from_secs(21_600),
-        update_list_on_shutdown: false,
-        lists: vec![ListSettings { name: "the list".into(), is_written: true }],
-        names: Vec::new(),
-        keeps_state: false,
-    })
+    let base_url = ServerUrl::parse(&format!("http://server-{server:05}:3000/")).ok()?;
+    let lists = vec![ListSettings { name: "the list".into(), is_written: true }];
+    Some(Settings { interval, lists, ..Settings::new(base_url) })
 }

@@ -39,19 +39,7 @@ fn list(name: &str) -> ListSettings {
 }
 
 fn settings(name: &str) -> Settings {
-    Settings {
-        base_url: url(name),
-        monitor: false,
-        tags: Tags::default(),
-        interval: Duration::from_secs(30),
-        announce_minimum: Duration::from_secs(300),
-        announce_interval: Duration::from_secs(600),
-        forget_after: Duration::from_secs(21_600),
-        update_list_on_shutdown: false,
-        lists: vec![list("the list")],
-        names: Vec::new(),
-        keeps_state: false,
-    }
+    Settings { lists: vec![list("the list")], ..Settings::new(url(name)) }
 }
 
 /// An offline entry with a reason and its author.
