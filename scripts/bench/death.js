@@ -4,12 +4,10 @@
 
 const { certificates } = require('../../harness/certificates.js');
 const { until } = require('../../harness/until.js');
-const { progress } = require('../shared/command.js');
-const { build } = require('./build.js');
 const { Cluster, LIMIT } = require('./processes/cluster.js');
-const { Rows } = require('./processes/rows.js');
+const { printRows } = require('./processes/rows.js');
 const { ended } = require('./processes/twelve.js');
-const { cleanUpAtExit, close } = require('./scope.js');
+const { close } = require('./scope.js');
 
 const SERVERS = 12;
 /** The default, s. */
@@ -45,7 +43,7 @@ const ENDS = {
 };
 
 /**
- * @param {InstanceType<typeof Rows>} rows
+ * @param {InstanceType<typeof import('./processes/rows.js').Rows>} rows
  * @param {string} scheme
  * @param {number} repeat
  */
@@ -85,19 +83,9 @@ async function watching({ servers }) {
 
 /** @param {{ json: boolean, only?: string, repeat: number }} options */
 async function main({ json, only, repeat }) {
-  const rows = new Rows();
-  build();
-  cleanUpAtExit();
-  // At exit, so that an interrupted run prints what it has.
-  process.on('exit', () => {
-    progress('');
-    console.log(json ? rows.toJson() : rows.toTable());
-  });
-  try {
+  await printRows(json, async (rows) => {
     for (const scheme of only ? [only] : ['http', 'https']) await measureScheme(rows, scheme, repeat);
-  } finally {
-    await close();
-  }
+  });
 }
 
 /** @type {import('../shared/command.js').Command<Parameters<typeof main>[0]>} */

@@ -2,12 +2,10 @@
 
 // Measures on real Express processes how long it takes until every server knows of a change.
 
-const { progress } = require('../../shared/command.js');
-const { build } = require('../build.js');
-const { cleanUpAtExit, close } = require('../scope.js');
+const { close } = require('../scope.js');
 const { LIMIT } = require('./cluster.js');
 const { hundred } = require('./hundred.js');
-const { Rows } = require('./rows.js');
+const { printRows } = require('./rows.js');
 const { twelve } = require('./twelve.js');
 
 const HELP = `npm run bench -- processes [--json --only 12|100 --repeat N]
@@ -15,7 +13,8 @@ const HELP = `npm run bench -- processes [--json --only 12|100 --repeat N]
 Builds the addon, starts Express servers on this machine, each a process of its own, and measures how long it takes
 until all know:
   12 servers, interval 2 s:    one killed, left, hung
-  100 servers, interval 30 s:  one joins, leaves, is drained, is undrained, refutes a reported death
+  100 servers, interval 30 s:  one joins, leaves, is drained, is undrained, refutes a reported death,
+                               changes its tags
 
   --json         print every time measured, in ms
   --only 12|100  one of the two clusters
@@ -29,22 +28,12 @@ Exit code: 0 if everything was measured, whether or not it meets the targets; 1 
 
 /** @param {{ json: boolean, only?: string, repeat?: number }} options */
 async function main({ json, only, repeat }) {
-  const rows = new Rows();
-  build();
-  cleanUpAtExit();
-  // At exit, so that an interrupted run prints what it has.
-  process.on('exit', () => {
-    progress('');
-    console.log(json ? rows.toJson() : rows.toTable());
-  });
-  try {
+  await printRows(json, async (rows) => {
     for (const [name, measure] of Object.entries({ 12: twelve, 100: hundred })) {
       if (only === undefined || only === name) await measure(rows, repeat);
       await close();
     }
-  } finally {
-    await close();
-  }
+  });
 }
 
 /** @type {import('../../shared/command.js').Command<Parameters<typeof main>[0]>} */

@@ -5,6 +5,8 @@
 const { progress } = require('../../shared/command.js');
 const { percentile } = require('../../shared/statistics.js');
 const { table } = require('../../shared/text.js');
+const { build } = require('../build.js');
+const { cleanUpAtExit, close } = require('../scope.js');
 const { LIMIT } = require('./cluster.js');
 
 /** No row starts another measurement after this time, ms. */
@@ -70,6 +72,27 @@ class Rows {
   }
 }
 
+/**
+ * Builds the addon, measures, and prints the rows at exit: an interrupted run prints what it has.
+ *
+ * @param {boolean} json
+ * @param {(rows: Rows) => Promise<void>} measure
+ */
+async function printRows(json, measure) {
+  const rows = new Rows();
+  build();
+  cleanUpAtExit();
+  process.on('exit', () => {
+    progress('');
+    console.log(json ? rows.toJson() : rows.toTable());
+  });
+  try {
+    await measure(rows);
+  } finally {
+    await close();
+  }
+}
+
 /** @param {Row} row @param {number | undefined} ms */
 function add(row, ms) {
   if (ms === undefined) row.missed += 1;
@@ -87,4 +110,4 @@ function cells({ servers, interval, what, times, missed, target }) {
   return [`${servers}, ${interval} s`, what, String(all.length), shown(0.5), shown(0.99), target];
 }
 
-module.exports = { Rows };
+module.exports = { Rows, printRows };

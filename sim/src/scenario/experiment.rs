@@ -197,6 +197,17 @@ impl Experiment {
         incarnations.len()
     }
 
+    /// For each server, whether it is in a random half of those that run from the start.
+    pub fn random_half(&mut self) -> Vec<bool> {
+        let mut order = self.initial.clone();
+        order.shuffle(&mut self.world.rng);
+        let mut is_in = vec![false; self.world.servers().len()];
+        for server in &order[..order.len() / 2] {
+            is_in[*server] = true;
+        }
+        is_in
+    }
+
     /// A random server of those that run from the start, except some.
     pub fn pick_except(&mut self, except: &[usize]) -> usize {
         let others: Vec<_> = self.initial.iter().copied().filter(|server| !except.contains(server)).collect();

@@ -32,12 +32,7 @@ pub fn one_way(experiment: &mut Experiment) -> Outcome {
 
 pub fn partition(experiment: &mut Experiment) -> Outcome {
     experiment.settle();
-    let mut order = experiment.initial.clone();
-    order.shuffle(&mut experiment.world.rng);
-    let mut side = vec![false; experiment.world.servers().len()];
-    for server in &order[..order.len() / 2] {
-        side[*server] = true;
-    }
+    let side = experiment.random_half();
     let cut = side.clone();
     experiment.world.network.add(network::partition(move |server| cut[server]));
     experiment.world.run_for(HOUR);

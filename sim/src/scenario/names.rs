@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use rand::seq::SliceRandom;
-
 use super::experiment::{Experiment, Outcome};
 use crate::world::network;
 
@@ -30,12 +28,7 @@ pub fn start_all(experiment: &mut Experiment) -> Outcome {
 pub fn partition(experiment: &mut Experiment) -> Outcome {
     experiment.world.dns.records.clone_from(&experiment.initial);
     experiment.settle();
-    let mut order = experiment.initial.clone();
-    order.shuffle(&mut experiment.world.rng);
-    let mut side = vec![false; experiment.world.servers().len()];
-    for server in &order[..order.len() / 2] {
-        side[*server] = true;
-    }
+    let side = experiment.random_half();
     experiment.world.network.add(network::partition(move |server| side[server]));
     experiment.world.run_for(LONG);
     experiment.world.network.heal();

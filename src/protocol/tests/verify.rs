@@ -88,14 +88,20 @@ fn the_time_to_handle_reported_failures_grows_linearly_with_their_number() {
     assert!(names.iter().all(|name| server.core.verifier.report(&url(name)).is_some()));
 }
 
-#[test]
-fn a_server_that_speaks_during_its_verification_is_not_listed_as_failed() {
+/// A server that has verified a report about `b` for a second.
+fn server_that_verifies_b() -> (Server, RequestId) {
     let mut server = Server::new("a");
     server.add_member("b", Some(5));
     server.finish_broadcasts();
     server.receive_v2(&reporter(), vec![failed("b", server.now.wall, 5)]);
     let verification = gossip_requests(&server.take_actions())[0].0;
     server.run(1);
+    (server, verification)
+}
+
+#[test]
+fn a_server_that_speaks_during_its_verification_is_not_listed_as_failed() {
+    let (mut server, verification) = server_that_verifies_b();
     server.fail(verification, ExchangeError::TimedOut);
     server.receive_v2(&entry("b", ONLINE, server.now.wall, Some(server.now.wall)), vec![]);
     server.run_with_failures(&["b"], 1, &ExchangeError::TimedOut);
@@ -104,12 +110,7 @@ fn a_server_that_speaks_during_its_verification_is_not_listed_as_failed() {
 
 #[test]
 fn a_report_about_a_server_that_still_speaks_is_verified_again_later() {
-    let mut server = Server::new("a");
-    server.add_member("b", Some(5));
-    server.finish_broadcasts();
-    server.receive_v2(&reporter(), vec![failed("b", server.now.wall, 5)]);
-    let verification = gossip_requests(&server.take_actions())[0].0;
-    server.run(1);
+    let (mut server, verification) = server_that_verifies_b();
     // It speaks while it does not answer, so it is not listed offline yet. Then it dies.
     server.receive_v2(&entry("b", ONLINE, server.now.wall, Some(5)), vec![]);
     server.fail(verification, ExchangeError::TimedOut);
