@@ -33,7 +33,7 @@ const bodies = {
   'arrays in arrays': { body: () => online(full('[', MAX_BODY / 2 - 50) + full(']', MAX_BODY / 2 - 50)), status: 200 },
   'arrays that are not closed': { body: () => full('['), status: 400 },
   'one long text': { body: () => online(`"${full('x')}"`), status: 200 },
-  'escaped text in place of the field of protocol 2': {
+  'a field of protocol 2 that is all escapes': {
     body: () => `{"message":"gossip","online":[],"shazbot":"2 ${full('\\u0065')}"}`,
     status: 200,
   },

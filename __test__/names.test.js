@@ -186,7 +186,7 @@ describe('over HTTPS, the server at an address', { skip: noCertificates }, () =>
   /**
    * Starts a peer that says it is itself, and a server whose list is the name localhost.
    * @param {import('../harness/cluster.js').Scope} scope
-   * @param {string} host whom the certificate is for
+   * @param {string} host the name in the certificate
    */
   async function startBoth(scope, host) {
     const { authority, key, cert } = certificates(host);

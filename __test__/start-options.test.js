@@ -84,10 +84,10 @@ describe('config', () => {
       { SHAZBOT_GOSSIP_INTERVAL: 'abc' },
     );
     for (const part of [
-      'there is no option "discovr". Did you mean discover?',
-      'there is no setting "SHAZBOT_SECRT". Did you mean SHAZBOT_SECRET?',
-      'there is no setting "baseUrl". Did you mean SHAZBOT_BASE_URL?',
-      'there is no setting "nonsense"\n',
+      'unknown option "discovr". Did you mean discover?',
+      'unknown setting "SHAZBOT_SECRT". Did you mean SHAZBOT_SECRET?',
+      'unknown setting "baseUrl". Did you mean SHAZBOT_BASE_URL?',
+      'unknown setting "nonsense"\n',
       'SHAZBOT_MONITOR must be a boolean or a string, not a value of type object',
       'SHAZBOT_GOSSIP_INTERVAL: "abc" is not a number of seconds',
     ]) {

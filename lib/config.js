@@ -57,7 +57,7 @@ function withConfig(environment, config) {
   const overridden = { ...environment };
   for (const [name, value] of Object.entries(config)) {
     if (!Object.hasOwn(KINDS, name)) {
-      problems.push(`config: there is no setting ${JSON.stringify(name)}${suggestion(name, Object.keys(KINDS))}`);
+      problems.push(`config: unknown setting ${JSON.stringify(name)}${suggestion(name, Object.keys(KINDS))}`);
       continue;
     }
     if (value === undefined) continue;

@@ -62,7 +62,7 @@ function readOptions(options) {
   const given = /** @type {Options} */ (options);
   const unknown = Object.keys(given).filter((name) => !OPTIONS.includes(name));
   const problems = unknown.map(
-    (name) => `shazbotStart: there is no option ${JSON.stringify(name)}${suggestion(name, OPTIONS)}`,
+    (name) => `shazbotStart: unknown option ${JSON.stringify(name)}${suggestion(name, OPTIONS)}`,
   );
   const isWrong = given.discover !== undefined && typeof given.discover !== 'function';
   if (isWrong) problems.push('shazbotStart: discover must be a function that returns URLs');

@@ -35,7 +35,7 @@ const TIME_WORD: &str = " t";
 const STALE_WORD: &str = " n";
 /// The field of a question, and of a response without entries, before its words.
 pub const EMPTY_FIELD: &str = "2";
-/// The receiver of a question: whoever answers at an address says its base URL, and does nothing else. No base URL is
+/// The receiver of a question. The server that answers at an address says its base URL, and does nothing else. No base URL is
 /// spelt like this, so a question is not valid as a message, nor the answer to one as the answer to a message.
 pub const ANYBODY: &str = "?";
 /// Precedes the base URL of the server that answers a question.

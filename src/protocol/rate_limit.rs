@@ -19,7 +19,7 @@ impl RateLimit {
         Self { burst, rate: f64::from(rate), tokens: burst, at: now }
     }
 
-    /// Whether the bucket is full at this time: whoever has a full one needs none of its own.
+    /// Whether the bucket is full at this time: a sender with a full one needs none of its own.
     pub fn is_full(&self, now: Duration) -> bool {
         let passed = now.saturating_sub(self.at).as_secs_f64();
         self.tokens + passed * self.rate >= self.burst
