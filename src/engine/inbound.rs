@@ -13,8 +13,9 @@ use crate::protocol::Core;
 
 /// Longer messages, in bytes, are parsed without the lock of the core: the event loop may wait for that lock.
 const LONG: usize = 128 << 10;
-/// Most entries that the core takes in one go, for the same reason. More than any message has that is not long.
-const PART: usize = 2_500;
+/// Most entries that the core takes in one go, for the same reason. lib/requests.js answers messages of up to so many at
+/// once, which must not be held up by the pause.
+const PART: usize = 1_500;
 /// Pause between two such parts. A mutex is not fair: without a pause the same thread gets the lock again.
 const PAUSE: Duration = Duration::from_millis(1);
 
