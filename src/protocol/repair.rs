@@ -20,7 +20,8 @@ pub const MAX_ENTRY_BYTES: usize = 80_000;
 /// Tombstones with less than this to live, ms, are left out of digests: by another clock they may have expired. As much as
 /// two clocks may differ, and an hour to spare.
 const NEAR_EXPIRY: u64 = 2 * MAX_CLOCK_ERROR + HOUR;
-/// How soon a new server whose list differs contacts other servers, how many, and where waiting longer begins to pay.
+/// How soon a new server whose list differs contacts other servers, how many, and where waiting longer begins to pay. If the
+/// lists are equal, it waits for a third of the time for which it has been new: two new servers may lack the same servers.
 const CATCH_UP: Duration = Duration::from_secs(1);
 const CATCH_UP_PEERS: usize = 2;
 const CATCH_UP_AT_A_TIME: usize = 300;
@@ -106,13 +107,14 @@ impl Repair {
         let ours = members.digest(theirs.cutoff);
         if ours == theirs {
             freshness::apply(&answer.freshness, members, now);
+            self.schedule_catch_up(true, members.online() + seeds, now, out);
             return None;
         }
         let pair = (ours.hash, theirs.hash);
         if self.irreconcilable.contains(&pair) {
             return None;
         }
-        self.schedule_catch_up(members.online() + seeds, now, out);
+        self.schedule_catch_up(false, members.online() + seeds, now, out);
         // One at a time: what the first brings may be all that differs from the others too.
         let is_repairing = exchanges.count(|purpose| matches!(purpose, Purpose::Repair(_))) > 0;
         if answer.buckets.is_empty() || is_repairing {
@@ -154,11 +156,12 @@ impl Repair {
     // Many servers that start at once learn of each other in bulk, which is not broadcast, and miss some. A new server does
     // not wait for its next round then. Its rounds stay when they are: bringing them forward would bring those of all new
     // servers together, from then on.
-    fn schedule_catch_up(&self, servers: usize, now: Now, out: &mut Output) {
-        let is_new = |first| now.mono < first + self.interval.min(CATCH_UP_FOR);
-        if self.first_response.is_some_and(is_new) && !out.timers.is_set(Timer::CatchUp) {
+    fn schedule_catch_up(&self, is_equal: bool, servers: usize, now: Now, out: &mut Output) {
+        let Some(age) = self.first_response.map(|first| now.mono - first) else { return };
+        if age < self.interval.min(CATCH_UP_FOR) && !out.timers.is_set(Timer::CatchUp) {
+            let delay = if is_equal { CATCH_UP.max(age / 3) } else { CATCH_UP };
             let factor = out.jitter(0.5..1.5) * crowd_factor(servers, CATCH_UP_AT_A_TIME).min(MAX_CROWD_FACTOR);
-            out.timers.set(Timer::CatchUp, now.mono + CATCH_UP.mul_f64(factor));
+            out.timers.set(Timer::CatchUp, now.mono + delay.mul_f64(factor));
         }
     }
 

@@ -121,9 +121,8 @@ pub fn targets() -> Vec<Target> {
         target(Scenario::List, 100, 5, LISTED),
         target(Scenario::StoreDown, 10, 100, STORE_DOWN),
         target(Scenario::StoreDown, 100, 10, STORE_DOWN),
-        // In one of forty runs a server waits for its next round.
-        target(Scenario::Dns, 100, 40, &[(Time(0.95), 10.0), (Time(1.0), 35.0), (WrongEntries, 0.0)]),
-        target(Scenario::Dns, 1_000, 1, &[(Time(1.0), 40.0), (Max("worst_peak"), 100.0), (WrongEntries, 0.0)]),
+        target(Scenario::Dns, 100, 100, &[(Time(1.0), 10.0), (WrongEntries, 0.0)]),
+        target(Scenario::Dns, 1_000, 1, &[(Time(1.0), 20.0), (Max("worst_peak"), 100.0), (WrongEntries, 0.0)]),
         target(Scenario::DnsPartition, 20, 3, &[(Time(1.0), 35.0), (WrongEntries, 0.0)]),
         // For each server that runs, twenty that left in the last three hours.
         target(Scenario::Deploy, 10, 2, &[(Max("known"), 220.0), (Max("failed"), 0.0), (WrongEntries, 0.0)]),

@@ -122,18 +122,30 @@ fn entries_that_do_not_fit_in_one_message_are_requested_from_another_server() {
 }
 
 #[test]
-fn a_new_server_catches_up_before_its_next_round_while_lists_differ() {
-    let waits_for_round = |lists_differ: bool| {
-        let (mut one, mut other) = (server_that_knows("a", 0..3), server_that_knows("b", 0..3));
+fn a_new_server_compares_lists_again_before_its_next_round_ever_less_often_while_they_are_equal() {
+    let comparisons = |lists_differ: bool| {
+        let (mut one, mut other) = (server_that_knows("a", 0..1), server_that_knows("b", 0..1));
         exchange_until_done(&mut one, &mut other);
-        // The first exchange made them members of each other.
-        one.run(2);
-        if lists_differ {
-            other.receive_v1(vec![entry("late", ONLINE, other.now.wall, Some(1))]);
+        let mut by_seconds = [0; 4];
+        for second in 0..40 {
+            if lists_differ {
+                other.receive_v1(vec![entry(&format!("late-{second}"), ONLINE, other.now.wall, Some(1))]);
+            }
+            for action in one.run(1) {
+                let Action::Gossip { id, to, message, .. } = action else { continue };
+                if to == url("b") {
+                    by_seconds[second / 10] += 1;
+                    let answer = other.core.handle_gossip(other.now, &message);
+                    one.respond(id, answer);
+                }
+            }
+            one.take_actions();
+            other.run(1);
         }
-        exchange_until_done(&mut one, &mut other);
-        gossip_requests(&one.run(2)).is_empty()
+        by_seconds
     };
-    assert!(!waits_for_round(true));
-    assert!(waits_for_round(false));
+    let equal = comparisons(false);
+    assert!((4..=8).contains(&equal[0]) && (1..=4).contains(&equal[2]) && equal[3] <= 3, "{equal:?}");
+    let differing = comparisons(true);
+    assert!(differing[2] > 5 && differing[3] <= 5, "{differing:?}");
 }
