@@ -125,6 +125,20 @@ describe('server.close()', () => {
     await assertUndisturbed([leaver, closer, ...others]);
   });
 
+  test('waits for idle https connections of others for at most two seconds after a leave', {
+    skip: noCertificates,
+  }, async (t) => {
+    // The exchanges of a start open several connections at once, some of which carry no request.
+    const servers = await startServers(t, 8, { env: { ...fileList().env, ...secure() } });
+    await agree(servers, { online: servers });
+    const times = [];
+    for (const server of servers.slice(0, 5)) {
+      await server.order('shutDown');
+      times.push(await server.order('close'));
+    }
+    assert.ok(Math.max(...times) < 3_500, `${times} ms`);
+  });
+
   test('makes a server leave that has the routes of the package', async (t) => {
     const env = { ...fileList().env, ...RARELY, TEST_ROUTER: 'yes' };
     const servers = await startServers(t, 3, { env });
