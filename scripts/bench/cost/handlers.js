@@ -128,16 +128,17 @@ async function setUp(n) {
   const both = cluster(n, { name: 'm', ours: isHalf });
   await introduce(amongV1.shazbotGossipRequest, v1);
   await introduce(amongBoth.shazbotGossipRequest, both);
-  // One whose list changes, and one that knows long URLs.
-  const [changing, long] = [await start('changing'), await start('long')];
+  // One whose list changes, one that knows long URLs, and one whose others have tags.
+  const [changing, long, tagged] = [await start('changing'), await start('long'), await start('tagged')];
   const changed = cluster(n, { name: 'c' });
   await introduce(changing.shazbotGossipRequest, changed);
   const name = 'u'.repeat(LONG - 1 - long.baseUrl.length);
   await introduce(long.shazbotGossipRequest, cluster(n, { name, ours: isHalf }));
+  await introduce(tagged.shazbotGossipRequest, cluster(n, { name: 't', tags: true }));
   const baseUrl = ours.baseUrl.replace('ours', 'baseline');
   const baseline = new Baseline({ baseUrl, secret: SECRET, controlSecret: CONTROL_SECRET });
   const idle = await idleBody(ours, peer);
-  return { n, ours, amongV1, amongBoth, changing, long, baseline, baseUrl, others, v1, both, changed, idle };
+  return { n, ours, amongV1, amongBoth, changing, long, tagged, baseline, baseUrl, others, v1, both, changed, idle };
 }
 
 /** @typedef {Awaited<ReturnType<typeof setUp>>} Servers */
@@ -210,7 +211,7 @@ async function exchangeWorks({ n, ours, amongV1, amongBoth, baseline, baseUrl, o
  * @param {Work} exchange between servers of protocol 2
  * @param {Seen} seen
  */
-function listWorks({ n, ours, changing, baseline, changed }, exchange, seen) {
+function listWorks({ n, ours, changing, tagged, baseline, changed }, exchange, seen) {
   /** @type {After} */
   const news = { prepare: exchange.prepare, before: exchange.run };
   const within = quota();
@@ -250,6 +251,9 @@ function listWorks({ n, ours, changing, baseline, changed }, exchange, seen) {
     [OFFLINE_TOO, () => ours.shazbotListRequest(CONTROL_SECRET), all],
     [`${OFFLINE_TOO}, after news`, () => ours.shazbotListRequest(CONTROL_SECRET), all, news],
     ['shazbotGetServerList', () => ours.shazbotGetServerList(), () => baseline.serverList()],
+    ['shazbotGetServerList, with tags', () => tagged.shazbotGetServerList(), () => baseline.serverList()],
+    ['shazbotServers', () => ({ online: ours.shazbotServers() }), () => baseline.serverList()],
+    ['shazbotServers, with tags', () => ({ online: tagged.shazbotServers() }), () => baseline.serverList()],
     ['shazbotGetServerList, offline too', () => ours.shazbotGetServerList(true), () => baseline.serverList(true)],
   ];
   return Object.fromEntries(
@@ -293,12 +297,12 @@ async function measure({ n, rounds }) {
 }
 
 /** @param {Servers} servers */
-async function largestBodies({ ours, long, amongV1, amongBoth, idle }) {
+async function largestBodies({ ours, long, tagged, amongV1, amongBoth, idle }) {
   const largest = (/** @type {string[]} */ all) => Math.max(...all.map((body) => body.length));
   const [, , ages = ''] = String(words(textOf(JSON.parse(idle)), 'a')).split('.');
   return {
-    ours: largest([await repair(ours), await repair(long)]),
-    v1: largest([await whole(amongV1), await whole(amongBoth), await whole(long)]),
+    ours: largest([await repair(ours), await repair(long), await repair(tagged)]),
+    v1: largest([await whole(amongV1), await whole(amongBoth), await whole(long), await whole(tagged)]),
     stamps: ages.length / STAMP,
   };
 }

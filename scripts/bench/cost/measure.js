@@ -46,6 +46,7 @@ const REQUIRE = "require('clustershazbot')";
 const MEMORIES = /** @type {const} */ ({
   bare: { who: 'nothing', kind: 'ours' },
   ours: { who: 'ours', kind: 'ours' },
+  oursTags: { who: 'ours', kind: 'ours', tags: true },
   bareFull: { who: 'nothing', kind: 'full' },
   oursFull: { who: 'ours', kind: 'full' },
   baseline: { who: 'baseline', kind: 'full' },

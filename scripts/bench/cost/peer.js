@@ -11,11 +11,11 @@ const { cluster, fullMessages, idleAnswer, textOf } = require('./servers.js');
 /** Exchanges and bytes so far. */
 let count = () => ({ exchanges: 0, bytes: 0 });
 
-/** @param {{ n: number }} options */
-async function listen({ n }) {
+/** @param {{ n: number, tags: boolean }} options */
+async function listen({ n, tags }) {
   const [port] = await freePorts(1);
   const origin = `http://127.0.0.1:${port}/`;
-  const servers = cluster(origin, n);
+  const servers = cluster(origin, n, { tags });
   const byUrl = new Map(servers.online.map((server) => [server.baseUrl, server]));
   const full = fullMessages({
     ...servers,

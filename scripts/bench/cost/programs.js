@@ -68,12 +68,12 @@ async function introduce({ gossip }, who, servers) {
  * The memory of a program that knows a cluster, has answered gossip, and was asked for its list. Among servers of protocol 2
  * it has also gossiped itself.
  *
- * @param {{ who: Who, kind: Kind, n: number }} options `nothing`: is sent the same and ignores it
+ * @param {{ who: Who, kind: Kind, n: number, tags?: boolean }} options `nothing`: is sent the same and ignores it
  * @returns {Promise<number>} bytes
  */
-async function memory({ who, kind, n }) {
+async function memory({ who, kind, n, tags = false }) {
   const isOurs = kind === 'ours';
-  const peer = isOurs && who === 'ours' ? await start('peer', { n }) : undefined;
+  const peer = isOurs && who === 'ours' ? await start('peer', { n, tags }) : undefined;
   const it = await program(who, peer?.first.origin);
   try {
     const servers = peer?.first.servers ?? cluster(it.origin, n, { ours: () => isOurs });

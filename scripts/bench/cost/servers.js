@@ -10,13 +10,15 @@ const GONE = 0.1;
 const HOUR = 3_600_000;
 /** The unit of the stamps that a message sends by their position in the list, ms. */
 const UNIT = 128;
+/** Tags as a program may have them: 62 bytes in an entry. */
+const TAGS = '>trole=api&zone=eu-central-1a&version=1.14.2&commit=3f9c2d1a7b';
 /** Entries of one message: as many as a repair sends at a time. */
 const CHUNK = 500;
 
 /**
  * @typedef {object} Server
  * @property {string} baseUrl
- * @property {string | undefined} life incarnation and instance of a server of protocol 2; undefined for version 1
+ * @property {string | undefined} life incarnation, instance and tags of a server of protocol 2; undefined for version 1
  */
 /** @typedef {{ online: Server[], offline: Server[], since: number }} Cluster `since`: the first stamp of all of them */
 /** @typedef {typeof import('../../..').shazbotGossipRequest} GossipRequest */
@@ -27,10 +29,11 @@ const LEFT = 2 * HOUR;
 /**
  * @param {string} origin of all servers; each has a path of its own
  * @param {number} n servers online, including the `added` ones, which the caller makes
- * @param {{ name?: string, added?: number, ours?: (index: number) => boolean }} [options]
+ * @param {{ name?: string, added?: number, ours?: (index: number) => boolean, tags?: boolean }} [options] `tags`: whether those
+ *   online have tags
  * @returns {Cluster}
  */
-function cluster(origin, n, { name = 's', added = 1, ours = () => true } = {}) {
+function cluster(origin, n, { name = 's', added = 1, ours = () => true, tags = false } = {}) {
   // Less than three hours ago: older entries of servers that are not known are not listed before they answer.
   const since = Date.now() - 2 * HOUR;
   /** @param {number} index @returns {Server} */
@@ -40,7 +43,9 @@ function cluster(origin, n, { name = 's', added = 1, ours = () => true } = {}) {
   });
   const make = (/** @type {number} */ count, /** @type {number} */ first) =>
     Array.from({ length: count }, (_, index) => server(first + index));
-  return { online: make(n - added, 0), offline: make(Math.round(n * GONE), n), since };
+  const online = make(n - added, 0);
+  if (tags) for (const it of online) it.life &&= `${it.life}${TAGS}`;
+  return { online, offline: make(Math.round(n * GONE), n), since };
 }
 
 /**
