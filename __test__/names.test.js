@@ -9,6 +9,7 @@ const { setTimeout: sleep } = require('node:timers/promises');
 
 const { SECRET, agree, assertAgreed, fileList, startServer } = require('../harness/cluster.js');
 const { startFakePeer } = require('../harness/fake-peer.js');
+const { missing: noNamespaces, startHalves } = require('../harness/namespaces.js');
 const { signAnswer } = require('../harness/signed.js');
 const { until } = require('../harness/until.js');
 const { certificates, missing: noCertificates } = require('../harness/certificates.js');
@@ -139,12 +140,13 @@ describe('servers that know one name', { skip: missing, concurrency: 2 }, () => 
     }
   });
 
+  const hosts = ['one.test', 'two.test', 'three.test'];
+  const addresses = Object.fromEntries(hosts.map((host, n) => [host, { A: [addressOf(n + 1)] }]));
+
   test('find each other with signed messages, base URLs that are names, and SRV records', async (t) => {
     const network = await startNamedNetwork(t);
-    const hosts = ['one.test', 'two.test', 'three.test'];
     const service = '_http._tcp.app.test';
     const srv = hosts.map((name) => ({ name, port: PORT }));
-    const addresses = Object.fromEntries(hosts.map((host, n) => [host, { A: [addressOf(n + 1)] }]));
     await network.setRecords({ ...addresses, [service]: { SRV: srv }, [NAME]: { A: [1, 2, 3].map(addressOf) } });
     /** @param {string} list @param {number} n */
     const start = (list, n) =>
@@ -159,6 +161,49 @@ describe('servers that know one name', { skip: missing, concurrency: 2 }, () => 
     await agree(servers, { online: servers }, { timeout: SOON });
     for (const { warnings } of servers) assert.deepEqual(warnings, []);
   });
+
+  test('find each other over HTTPS by SRV records, whose names the certificates have', {
+    skip: noCertificates,
+  }, async (t) => {
+    const network = await startNamedNetwork(t);
+    const { directory, authority } = certificates(hosts.map((host) => `DNS:${host}`).join());
+    const service = '_https._tcp.app.test';
+    await network.setRecords({ ...addresses, [service]: { SRV: hosts.map((name) => ({ name, port: PORT })) } });
+    const servers = await Promise.all(
+      hosts.map((host, n) =>
+        startServer(t, {
+          port: PORT,
+          place: network.place(n + 1),
+          baseUrl: `https://${host}:${PORT}/`,
+          env: {
+            SHAZBOT_MASTER_LIST: `srv+https://${service}/`,
+            SHAZBOT_AUTH: n === 0 ? 'signed' : 'sign',
+            TEST_TLS: directory,
+            NODE_EXTRA_CA_CERTS: authority,
+          },
+        }),
+      ),
+    );
+    await agree(servers, { online: servers }, { timeout: SOON });
+    for (const { warnings } of servers) assert.deepEqual(warnings, []);
+  });
+});
+
+test('of several addresses a server takes the one that leads to the others as {address}', {
+  skip: noNamespaces,
+}, async (t) => {
+  const { places, addAddress } = await startHalves(t);
+  addAddress('198.51.100.7');
+  const env = {
+    SHAZBOT_BASE_URL: 'http://{address}:{port}/',
+    PORT: String(PORT),
+    SHAZBOT_MASTER_LIST: [...places]
+      .reverse()
+      .map(({ host }) => `http://${host}:${PORT}/clustershazbot/list`)
+      .join(' '),
+  };
+  const servers = await Promise.all(places.map((place) => startServer(t, { port: PORT, place, env })));
+  await agree(servers, { online: servers }, { timeout: SOON });
 });
 
 test('servers whose names lead to loopback addresses only after their start find each other', {

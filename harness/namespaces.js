@@ -5,6 +5,8 @@
 
 const { execFileSync, spawn, spawnSync } = require('node:child_process');
 
+const { until } = require('./until.js');
+
 /** @typedef {import('./cluster.js').Place} Place */
 
 // Users need no rights for this where the system lets them have namespaces. Root may have them everywhere.
@@ -51,17 +53,25 @@ async function startHalves(scope) {
   /** @param {number} pid @param {string[]} args */
   const ip = (pid, ...args) => {
     const [command, ...before] = enter(pid);
-    execFileSync(/** @type {string} */ (command), [...before, 'ip', ...args], options);
+    return execFileSync(/** @type {string} */ (command), [...before, 'ip', ...args], options).toString();
   };
   ip(left, 'link', 'add', 'name', 'link0', 'type', 'veth', 'peer', 'name', 'link0', 'netns', String(right));
   for (const [n, pid] of [left, right].entries()) {
     ip(pid, 'address', 'add', `${HOSTS[n]}/24`, 'dev', 'link0');
     for (const device of ['lo', 'link0']) ip(pid, 'link', 'set', device, 'up');
   }
+  // Node does not name the addresses of a link that does not work yet.
+  for (const pid of [left, right])
+    await until(() => ip(pid, 'link', 'show', 'link0').includes('state UP'), { what: 'the link works' });
   /** @returns {Place} */
   const place = (/** @type {number} */ pid, /** @type {string} */ host) => ({ host, enter: enter(pid) });
   return {
     places: /** @type {const} */ ([place(left, HOSTS[0]), place(right, HOSTS[1])]),
+    /** Gives the left half one more address, which leads to nobody and which the system names first. @param {string} address */
+    addAddress(address) {
+      ip(left, 'address', 'del', `${HOSTS[0]}/24`, 'dev', 'link0');
+      for (const it of [address, HOSTS[0]]) ip(left, 'address', 'add', `${it}/24`, 'dev', 'link0');
+    },
     /** The right half learns that it has no network. What the left half sends is lost, without an error. */
     cut: () => ip(right, 'link', 'set', 'link0', 'down'),
     heal: () => ip(right, 'link', 'set', 'link0', 'up'),
