@@ -7,6 +7,7 @@ const { execFileSync } = require('node:child_process');
 const { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
+const { CONTROL_SECRET, environment, fileList } = require('../harness/cluster.js');
 const { buildImage } = require('./support/dockerfile.js');
 const { program } = require('./support/documents.js');
 const { request } = require('../harness/http.js');
@@ -211,6 +212,44 @@ describe('the published package', { skip, timeout: 900_000 }, () => {
         '--out-extension:.js=.cjs',
       ]);
       await assertRuns(folder, process.execPath, ['copied/server.cjs']);
+    });
+
+    test('of esbuild it serves its page, its status and its list, and the command line runs', async () => {
+      const all = registry.project('bundle-all', {
+        'package.json': { private: true },
+        'server.cjs': `const { shazbotStart } = require('clustershazbot');
+          const { shazbotRouter } = require('clustershazbot/express');
+          require('node:http').createServer(shazbotRouter()).listen(process.env.PORT, '127.0.0.1', () => shazbotStart());`,
+      });
+      await registry.npm(all, 'install', 'clustershazbot');
+      const bundle = [
+        '--bundle',
+        '--platform=node',
+        '--log-level=error',
+        '--loader:.node=copy',
+        '--out-extension:.js=.cjs',
+      ];
+      const entries = ['server.cjs', 'node_modules/clustershazbot/bin/clustershazbot.js'];
+      for (const entry of entries) await registry.run(all, tool('.bin', 'esbuild'), [entry, ...bundle, '--outdir=out']);
+      rmSync(path.join(all, 'node_modules'), { recursive: true });
+      const [port] = await freePorts(1);
+      const baseUrl = `http://127.0.0.1:${port}/`;
+      const env = { ...environment(baseUrl), ...fileList().env, PORT: String(port) };
+      const served = registry.begin(all, process.execPath, ['out/server.cjs'], env);
+      const get = (/** @type {string} */ name) =>
+        request(`${baseUrl}clustershazbot/${name}`, { headers: { authorization: CONTROL_SECRET } });
+      await until(async () => (await get('list')).status === 200, { what: 'it answers' });
+      const page = await get('');
+      assert.equal(page.status, 200, page.text);
+      assert.match(page.text, /<script>/);
+      assert.doesNotMatch(page.text, /<script src|<link rel="stylesheet"/);
+      assert.equal((await get('status')).json.baseUrl, baseUrl);
+      assert.match(
+        await registry.run(all, process.execPath, ['out/clustershazbot.cjs', 'list', '--url', baseUrl]),
+        /online/,
+      );
+      served.child.kill('SIGTERM');
+      await served.exit;
     });
 
     test('of webpack it runs if it is external', async () => {

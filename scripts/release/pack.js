@@ -27,6 +27,8 @@ Publish the platform packages first.
   --repository URL  where the source is, without .git; npm shows it, and requires it of packages with provenance
 `;
 
+/** Joined into one file, because bundlers leave files behind that are read at run time. */
+const PAGE_PARTS = 'lib/page/';
 const LEGAL = ['LICENSE', 'THIRD-PARTY-LICENSES.md'];
 
 /** @param {{ binaries: string, out: string, repository: string | undefined }} options */
@@ -54,10 +56,11 @@ async function main({ binaries, out, repository }) {
   }
 
   const stage = join(out, 'stage', own.name);
-  for (const file of published()) {
+  for (const file of published().filter((name) => !name.startsWith(PAGE_PARTS))) {
     mkdirSync(dirname(join(stage, file)), { recursive: true });
     cpSync(join(ROOT, file), join(stage, file));
   }
+  writeFileSync(join(stage, 'lib', 'page.json'), JSON.stringify(require('../../lib/page.js').build()));
   const { devDependencies, scripts, workspaces, napi, ...rest } = own;
   const optionalDependencies = Object.fromEntries(platforms.map(({ name }) => [name, own.version]));
   pack(stage, out, { ...rest, optionalDependencies, ...more });
