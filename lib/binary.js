@@ -2,6 +2,7 @@
 
 // Loads the native binary for this platform; if that fails, the error says what to do.
 
+const { Buffer } = require('node:buffer');
 const { closeSync, existsSync, fstatSync, openSync, readSync } = require('node:fs');
 const { createRequire } = require('node:module');
 const { join } = require('node:path');
@@ -139,9 +140,18 @@ function remedy(cause, code) {
   if (/permission denied|not permitted|failed to map segment/i.test(cause))
     return 'This process may not load the file: check its permissions, and whether its file system is mounted with noexec.';
   if (/GLIBC_/.test(cause)) return 'It needs glibc 2.17 or newer: use a newer system or image.';
+  if (/No such built-in module/.test(cause))
+    return (
+      'A single executable application cannot load modules that are not in it: load clustershazbot with ' +
+      'createRequire(process.execPath), and ship node_modules beside the executable.'
+    );
+  if (/musl|ld-linux|Error relocating|Error loading shared library/.test(cause))
+    return 'It is for another libc: node_modules was installed on a system with musl, such as Alpine, and runs on one with glibc, or the other way round. Install on the image that runs it.';
+  if (/ELF|mach-o|architecture|Win32 application/i.test(cause))
+    return 'It is for another operating system or processor: install on the system that runs it, not on the one that builds.';
   return (
-    'The file is damaged, for another system, or of another package: remove node_modules and install again on this ' +
-    'system. If you bundle, leave clustershazbot external.'
+    'The file is damaged or of another package: remove node_modules and install again. If you bundle, leave ' +
+    'clustershazbot external.'
   );
 }
 
