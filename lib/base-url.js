@@ -8,6 +8,7 @@ const net = require('node:net');
 const os = require('node:os');
 // Imported, because tests may fake the global timers.
 const { clearTimeout, setTimeout } = require('node:timers');
+const { URL } = require('node:url');
 
 /** How long the start waits to learn from which address the servers of a list are reached. */
 const ROUTE_TIMEOUT_MS = 2_000;

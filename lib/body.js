@@ -2,6 +2,10 @@
 
 // Reads the body of a request, if no body parser of the program has done it, with bounds on its size, time and memory.
 
+// The globals may be those of a simulated browser, as in Jest with jsdom.
+const { Buffer } = require('node:buffer');
+const { clearTimeout, setTimeout } = require('node:timers');
+const { TextDecoder, types } = require('node:util');
 const { shazbotError } = require('./errors.js');
 const { Uploads } = require('./uploads.js');
 
@@ -34,7 +38,7 @@ async function readBody(stream, parsed, { limit, hasSecret }) {
     const body = await read(stream, limit, hasSecret ? 'withSecret' : 'withoutSecret');
     return body.bytes.length > 0 ? body : { parsed: undefined };
   }
-  if (typeof parsed !== 'string' && !(parsed instanceof Uint8Array)) return { parsed };
+  if (typeof parsed !== 'string' && !types.isUint8Array(parsed)) return { parsed };
   return parsed.length > 0 ? { bytes: Buffer.from(parsed), free() {} } : { parsed: undefined };
 }
 

@@ -6,7 +6,7 @@
 const { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { pathToFileURL } = require('node:url');
+const { URL, pathToFileURL } = require('node:url');
 // Imported, because tests may fake the global timers.
 const { clearTimeout, setTimeout } = require('node:timers');
 const { shazbotError } = require('./errors.js');

@@ -3,6 +3,7 @@
 // Counts the requests of other servers: how they end, their bytes, and the time they take on the event loop.
 
 const { performance } = require('node:perf_hooks');
+const { isPromise } = require('node:util').types;
 
 /** Errors that are counted as a result. Others, such as "not started", say nothing about the request. */
 const RESULT_BY_CODE = /** @type {const} */ ({
@@ -48,7 +49,7 @@ function countRequest(act) {
   try {
     const answer = measureTime(act);
     // Most answers are there at once, and a promise would cost more than some of them.
-    if (answer instanceof Promise) return answer.then(countAnswered, countFailed);
+    if (isPromise(answer)) return answer.then(countAnswered, countFailed);
     return countAnswered(answer);
   } catch (error) {
     return countFailed(error);

@@ -20,7 +20,7 @@ function shazbotMetrics({ register = client.register, tags = [] } = {}) {
     if (!cached) {
       cached = readCounters();
       // A registry asks for all metrics of a scrape at once: the counters are read once, and all are of the same moment.
-      queueMicrotask(() => {
+      Promise.resolve().then(() => {
         cached = undefined;
       });
     }

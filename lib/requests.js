@@ -3,6 +3,7 @@
 // Answers the requests of other servers and operators: gossip, control and list. A message so large that it would block the
 // event loop is parsed and merged on another thread.
 
+const { Buffer } = require('node:buffer');
 const { engine } = require('./engine.js');
 const { unwrap } = require('./errors.js');
 const { countBytes, countRequest, measureTime } = require('./inbound-counters.js');

@@ -2,7 +2,9 @@
 
 // Answers the HTTP requests below `/clustershazbot` for every framework: gossip, list, control, status and the page.
 
+const { Buffer } = require('node:buffer');
 const { createHash } = require('node:crypto');
+const { clearTimeout, setTimeout } = require('node:timers');
 const { shazbotShutDown } = require('../index.js');
 const { discardBody, parseJson, readBody } = require('./body.js');
 const { engine } = require('./engine.js');
@@ -165,7 +167,8 @@ function errorResponse(error) {
     if (error.isBusy) response.headers['Retry-After'] = RETRY_AFTER;
     return response;
   }
-  process.emitWarning(error);
+  // As text, because Node throws if the error is of another realm, as those of Jest are.
+  process.emitWarning(String(error?.stack ?? error));
   return json({ error: 'Internal Server Error' }, 500);
 }
 

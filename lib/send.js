@@ -2,6 +2,8 @@
 
 // Sends a response of the routes with Node's own HTTP server, for each framework that is built on it.
 
+const { Buffer } = require('node:buffer');
+
 /**
  * @param {import('node:http').ServerResponse} res
  * @param {import('./routes.js').Response} response
