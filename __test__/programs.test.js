@@ -3,14 +3,16 @@
 // Programs without a framework: the module systems and compilers they use, and how their processes end.
 
 const assert = require('node:assert/strict');
-const { readFileSync } = require('node:fs');
+const { readFileSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
+const { setTimeout: sleep } = require('node:timers/promises');
 
 const { environment, fileList } = require('../harness/cluster.js');
 const { startFakePeer } = require('../harness/fake-peer.js');
 const { freePorts } = require('../harness/ports.js');
-const { agree, apps, newerNode, runToEnd, startProgram, workDirectory, write } = require('./support/programs.js');
+const { until } = require('../harness/until.js');
+const { agree, apps, newerNode, root, runToEnd, startProgram, workDirectory, write } = require('./support/programs.js');
 
 const plain = path.join(apps, 'plain');
 const newer = newerNode();
@@ -185,4 +187,30 @@ describe('programs without a framework', () => {
       assert.match(stderr, /Environment variable SHAZBOT_SECRET is required/);
     });
   });
+});
+
+describe('the program of the README', () => {
+  for (const signals of /** @type {NodeJS.Signals[][]} */ ([
+    ['SIGINT', 'SIGINT'],
+    ['SIGTERM', 'SIGINT'],
+  ])) {
+    // tsx passes on the signal that the terminal has sent already; process managers send another after a while.
+    test(`leaves in order although it gets ${signals.join(' and ')}`, async (t) => {
+      const peer = await startFakePeer(t);
+      const list = fileList();
+      writeFileSync(list.file, JSON.stringify({ online: [peer.entry()] }));
+      const program = await startProgram(t, [path.join(root, 'examples', 'express.js')], { env: list.env });
+      const isLeave = (/** @type {import('../harness/fake-peer.js').Received} */ { body }) =>
+        body.offline?.some((/** @type {{ baseUrl: string }} */ it) => it.baseUrl === program.baseUrl);
+      peer.answer = async (received) => {
+        if (isLeave(received)) await sleep(700);
+        return peer.alive();
+      };
+      await until(() => peer.received.length > 0, { what: 'it gossips' });
+      program.signal(signals[0] ?? 'SIGINT');
+      await until(() => peer.received.some(isLeave), { every: 10, what: 'it leaves' });
+      program.signal(signals[1] ?? 'SIGINT');
+      assert.deepEqual(await program.ended(), { code: 0, signal: null });
+    });
+  }
 });

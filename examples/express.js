@@ -14,8 +14,8 @@ async function stop() {
   await shazbotShutDown();
   server.close();
 }
-process.once('SIGINT', stop);
-process.once('SIGTERM', stop);
+process.on('SIGINT', stop);
+process.on('SIGTERM', stop);
 
 const port = Number(process.env.PORT ?? 3000);
 const server = app.listen(port, (error) => {

@@ -20,7 +20,7 @@ const server = app.listen(Number(process.env.PORT ?? 3000), (error) => {
 });
 
 for (const signal of ['SIGINT', 'SIGTERM']) {
-  process.once(signal, async () => {
+  process.on(signal, async () => {
     await shazbotShutDown();
     server.close();
   });
