@@ -33,7 +33,7 @@ const ON_EXPRESS = [...WITHOUT_PARSER, 'unmounted/', 'parsed/', 'text/', 'raw/',
 const variants = [
   ['Express 5', 'express', 'express5', ON_EXPRESS],
   ['Express 4', 'express', 'express4', ON_EXPRESS],
-  ['Fastify 5', 'fastify', 'examples', [...WITHOUT_PARSER, 'without/']],
+  ['Fastify 5', 'fastify', 'examples', [...WITHOUT_PARSER, 'without/', 'hooked/']],
   ["Node's own server", 'http', 'plain', ['']],
 ];
 

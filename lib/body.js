@@ -22,20 +22,22 @@ const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
 /** Memory for the bodies of all callers with a secret, and of all without, in bytes. */
 const uploads = { withSecret: new Uploads(20 << 20), withoutSecret: new Uploads(4 << 20) };
 
-/** @typedef {import('node:stream').Readable & { headers: import('node:http').IncomingHttpHeaders, complete: boolean }} Incoming */
+/** @typedef {import('node:stream').Readable & { complete?: boolean }} Stream of a body */
+/** @typedef {Stream & { headers: import('node:http').IncomingHttpHeaders }} Incoming */
 /** @typedef {'withSecret' | 'withoutSecret'} Caller */
 /** @typedef {{ bytes: Uint8Array, free: () => void }} Body `free` must be called when the bytes are not needed any more */
 
 /**
- * @param {Incoming} stream
- * @param {unknown} parsed the result of the program's body parser, if it has one
+ * @param {Incoming} incoming
+ * @param {unknown} parsed the result of the program's body parser, or a stream that the program has put in place of the request
  * @param {{ limit: number, hasSecret: boolean }} options `limit`: in bytes, for a body that is read here
  * @returns {Promise<Body | { parsed: unknown }>}
  */
-async function readBody(stream, parsed, { limit, hasSecret }) {
+async function readBody(incoming, parsed, { limit, hasSecret }) {
+  const stream = isStream(parsed) ? parsed : incoming;
   // Only the stream tells whether a parser has read it: Express 4 sets an empty object even if its parser skipped the body.
   if (stream.readable && !stream.readableDidRead) {
-    const body = await read(stream, limit, hasSecret ? 'withSecret' : 'withoutSecret');
+    const body = await read(stream, incoming.headers, limit, hasSecret ? 'withSecret' : 'withoutSecret');
     return body.bytes.length > 0 ? body : { parsed: undefined };
   }
   if (typeof parsed !== 'string' && !types.isUint8Array(parsed)) return { parsed };
@@ -43,20 +45,29 @@ async function readBody(stream, parsed, { limit, hasSecret }) {
 }
 
 /**
- * @param {Incoming} stream
+ * @param {unknown} value
+ * @returns {value is Stream}
+ */
+function isStream(value) {
+  return typeof value === 'object' && value !== null && 'readableDidRead' in value;
+}
+
+/**
+ * @param {Stream} stream
+ * @param {Incoming['headers']} headers
  * @param {number} limit
  * @param {Caller} caller
  */
-async function read(stream, limit, caller) {
+async function read(stream, headers, limit, caller) {
   const tooLarge = () => {
     discard(stream, caller);
     return shazbotError({ code: 'SHAZBOT_TOO_LARGE', status: 413, message: `The body is larger than ${limit} bytes` });
   };
-  if (Number(stream.headers['content-length']) > limit + MAX_DISCARDED[caller]) throw tooLarge();
+  if (Number(headers['content-length']) > limit + MAX_DISCARDED[caller]) throw tooLarge();
   const { size, ...body } = await collect(stream, limit, caller);
   try {
     if (size > limit) throw tooLarge();
-    const { 'content-type': type = 'none', 'content-encoding': encoding = 'identity' } = stream.headers;
+    const { 'content-type': type = 'none', 'content-encoding': encoding = 'identity' } = headers;
     if (size > 0 && !JSON_TYPE.test(type)) {
       throw unsupported(`Content-Type: ${type}`, 'send application/json');
     }
@@ -70,7 +81,7 @@ async function read(stream, limit, caller) {
 }
 
 /**
- * @param {Incoming} stream
+ * @param {Stream} stream
  * @param {number} limit bytes to keep; of what exceeds it only the size is counted
  * @param {Caller} caller
  * @returns {Promise<Body & { size: number }>}
@@ -185,7 +196,7 @@ function growingBuffer(maxByteLength) {
 
 /**
  * Throws the rest of a body away, and ends the connection if it is too long or if others need the memory.
- * @param {Incoming} stream
+ * @param {Stream} stream
  * @param {Caller} caller
  */
 function discard(stream, caller) {

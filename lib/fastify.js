@@ -32,10 +32,12 @@ const shazbotFastify = async (fastify, options) => {
   for (const path of PATHS) {
     fastify.all(path, async (request, reply) => {
       const isExact = endsWithPath(request.raw.url ?? '', mount + path);
-      const response = isExact && handleRequest({ path, incoming: request.raw, body: undefined }, options);
+      // The payload: a hook of the program may have put another stream in place of the request.
+      const body = request.body === request.raw ? undefined : request.body;
+      const response = isExact && handleRequest({ path, incoming: request.raw, body }, options);
       if (!response) return reply.callNotFound();
-      const { status, headers, body } = await response;
-      return reply.code(status).headers(headers).send(body);
+      const answer = await response;
+      return reply.code(answer.status).headers(answer.headers).send(answer.body);
     });
   }
 };

@@ -2,6 +2,7 @@
 // directory where the framework is installed.
 
 import { createServer } from 'node:http';
+import { PassThrough } from 'node:stream';
 import { shazbotShutDown, shazbotStart } from 'clustershazbot';
 import { shazbotRouter } from 'clustershazbot/express';
 
@@ -39,6 +40,11 @@ async function onFastify() {
     prefix: '/nested',
   });
   app.register(async (inner) => void inner.register(shazbotFastify), { prefix: '/api' });
+  app.register(async (inner) => {
+    // As plugins do that decompress bodies or check their signatures.
+    inner.addHook('preParsing', async (_request, _reply, payload) => payload.pipe(new PassThrough()));
+    inner.register(shazbotFastify, { prefix: '/hooked/clustershazbot' });
+  });
   app.setNotFoundHandler((request, reply) => reply.code(404).send({ own: request.body ?? null }));
   await app.ready();
   return app.server;
