@@ -150,3 +150,5 @@ module.exports.ServerList = Object;
 module.exports.GossipMessage = Object;
 module.exports.ControlMessage = Object;
 module.exports.Config = Object;
+// For `import shazbot from 'clustershazbot'` in what compilers make of ES modules. Not enumerable, since it is a cycle.
+Object.defineProperty(module.exports, 'default', { value: module.exports });

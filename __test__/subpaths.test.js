@@ -29,4 +29,33 @@ describe('an entry point', () => {
       assert.match(stdout.trim(), packages);
     });
   }
+
+  test('has a default export in what compilers make of ES modules, as Nest programs are compiled', async () => {
+    const program = `
+      const importDefault = (it) => (it && it.__esModule ? it : { default: it });
+      console.log(${JSON.stringify(entries.map(([name]) => name))}.map((name) => typeof importDefault(require(name)).default).join());
+    `;
+    const { stdout, stderr } = await runToEnd(['-e', program], { cwd: root });
+    assert.equal(stdout.trim(), 'object,object,function,object,object', stderr);
+  });
+
+  test('says in a browser that the package runs on servers only, and loads where a test simulates one', async () => {
+    const inBrowser = `
+      const { stdout } = process;
+      delete globalThis.process;
+      try { require('clustershazbot'); } catch ({ message }) { stdout.write(message); }
+    `;
+    const browser = await runToEnd(['--conditions=browser', '-e', inBrowser], { cwd: root });
+    assert.match(browser.stdout, /^clustershazbot runs on servers only/);
+    const load = "console.log(typeof require('clustershazbot').shazbotStart)";
+    const simulated = await runToEnd(['--conditions=browser', '-e', load], { cwd: root });
+    assert.equal(simulated.stdout.trim(), 'function', simulated.stderr);
+  });
+});
+
+test('a router that is mounted without its call says so instead of never answering', () => {
+  const { shazbotRouter } = require('../lib/express.js');
+  const response = { end() {} };
+  const mounted = /** @type {any} */ (shazbotRouter);
+  assert.throws(() => mounted({}, response, () => {}), /app\.use\('\/clustershazbot', shazbotRouter\(\)\)/);
 });

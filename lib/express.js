@@ -7,7 +7,10 @@ const { handleRequest } = require('./routes.js');
 const { send } = require('./send.js');
 
 /** @type {typeof import('./express.d.ts').shazbotRouter} */
-function shazbotRouter(options) {
+function shazbotRouter(options, /** @type {any[]} */ ...others) {
+  if (typeof others[0]?.end === 'function') {
+    throw new TypeError("shazbotRouter is not a handler but makes one: app.use('/clustershazbot', shazbotRouter())");
+  }
   return (req, res, next) => {
     // Properties that Express and Connect add: the URL before the mount was removed from it, and the parsed body.
     const { originalUrl = req.url ?? '', body } = /** @type {{ originalUrl?: string, body?: unknown }} */ (req);

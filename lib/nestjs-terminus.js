@@ -41,3 +41,5 @@ Inject(HealthIndicatorService)(ShazbotHealthIndicator, undefined, 0);
 
 Object.defineProperty(module.exports, '__esModule', { value: true });
 module.exports.ShazbotHealthIndicator = ShazbotHealthIndicator;
+// For a default import in what compilers make of ES modules.
+Object.defineProperty(module.exports, 'default', { value: module.exports });

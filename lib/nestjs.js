@@ -168,3 +168,5 @@ Object.defineProperty(module.exports, '__esModule', { value: true });
 module.exports.ShazbotController = ShazbotController;
 module.exports.ShazbotModule = ShazbotModule;
 module.exports.ShazbotService = ShazbotService;
+// For a default import in what compilers make of ES modules.
+Object.defineProperty(module.exports, 'default', { value: module.exports });
