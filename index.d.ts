@@ -202,7 +202,10 @@ export declare function shazbotShutDown(): Promise<void>;
  * @param body the request's body, parsed as JSON
  * @returns the body of the response
  */
-export declare function shazbotGossipRequest(authorizationHeader: string, body: GossipMessage): Promise<GossipMessage>;
+export declare function shazbotGossipRequest(
+  authorizationHeader: string | null | undefined,
+  body: GossipMessage,
+): Promise<GossipMessage>;
 
 /**
  * Answers `GET /clustershazbot/list`, for a route that you write yourself. Anyone gets the online servers; a caller with the
@@ -212,7 +215,7 @@ export declare function shazbotGossipRequest(authorizationHeader: string, body: 
  * @param authorizationHeader the request's `Authorization` header; empty if it has none
  * @returns the body of the response
  */
-export declare function shazbotListRequest(authorizationHeader: string): Promise<ServerList>;
+export declare function shazbotListRequest(authorizationHeader: string | null | undefined): Promise<ServerList>;
 
 /**
  * Answers `POST /clustershazbot/control`, for a route that you write yourself: drains this server (`online: false`), or lists
@@ -223,7 +226,10 @@ export declare function shazbotListRequest(authorizationHeader: string): Promise
  * @param authorizationHeader the request's `Authorization` header
  * @param message the request's body, parsed as JSON
  */
-export declare function shazbotControlRequest(authorizationHeader: string, message: ControlMessage): Promise<void>;
+export declare function shazbotControlRequest(
+  authorizationHeader: string | null | undefined,
+  message: ControlMessage,
+): Promise<void>;
 
 /**
  * Returns the servers that this server knows now, including itself. The objects are copies, which you may change.

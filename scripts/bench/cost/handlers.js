@@ -14,7 +14,7 @@ const { fullMessages, introduce, newer, ofOurs, selfOf, textOf, words } = requir
 
 /** @typedef {import('./network.js').Engine} Engine */
 /** @typedef {import('./servers.js').Cluster} Cluster */
-/** @typedef {typeof import('../../..').shazbotGossipRequest} GossipRequest */
+/** @typedef {(header: string, body: any) => Promise<import('../../..').GossipMessage>} GossipRequest */
 /** @typedef {import('./meter.js').Work<string>} Work */
 /** @typedef {import('./meter.js').Time & { bytes: number }} Cost of one operation */
 /** @typedef {{ bytes: Record<string, number>, cut: Record<string, boolean> }} Seen by name of the work; `cut`: the answer was not all */

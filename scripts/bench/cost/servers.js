@@ -21,7 +21,7 @@ const CHUNK = 500;
  * @property {string | undefined} life incarnation, instance and tags of a server of protocol 2; undefined for version 1
  */
 /** @typedef {{ online: Server[], offline: Server[], since: number }} Cluster `since`: the first stamp of all of them */
-/** @typedef {typeof import('../../..').shazbotGossipRequest} GossipRequest */
+/** @typedef {(header: string, body: any) => Promise<import('../../..').GossipMessage>} GossipRequest */
 
 /** How long before the first stamp others left, ms: servers that left less than three hours ago are tried again. */
 const LEFT = 2 * HOUR;
