@@ -1,19 +1,17 @@
+// An app for each port. With `instances` and `increment_var`, `pm2 restart ecosystem.config.cjs` gives all processes the
+// same port.
+const PORTS = [3000, 3001, 3002, 3003];
+
 module.exports = {
-  apps: [
-    {
-      name: 'app',
-      script: 'app.mjs',
-      // Each process has a port of its own: 3000, 3001, 3002, 3003.
-      exec_mode: 'fork',
-      instances: 4,
-      increment_var: 'PORT',
-      env: {
-        PORT: 3000,
-        SHAZBOT_BASE_URL: 'http://127.0.0.1:{port}/',
-        SHAZBOT_MASTER_LIST: 'file:///var/lib/app/servers.json',
-      },
-      // PM2 sends SIGINT, and kills after 1.6 s by default; shazbotShutDown takes up to 6 s.
-      kill_timeout: 20_000,
+  apps: PORTS.map((port) => ({
+    name: `app-${port}`,
+    script: 'app.mjs',
+    env: {
+      PORT: port,
+      SHAZBOT_BASE_URL: 'http://127.0.0.1:{port}/',
+      SHAZBOT_MASTER_LIST: 'file:///var/lib/app/servers.json',
     },
-  ],
+    // PM2 sends SIGINT, and kills after 1.6 s by default; shazbotShutDown takes up to 6 s.
+    kill_timeout: 20_000,
+  })),
 };
