@@ -108,11 +108,13 @@ describe('the programs in the documents', () => {
     await runTwice(it, 'main.js');
   });
 
-  test('EXAMPLES.md: the Fastify program forms a cluster of two', { timeout: 60_000 }, async () => {
-    const it = project();
-    it.write('fastify.mjs', program('EXAMPLES.md', 'fastify.mjs'));
-    await runTwice(it, 'fastify.mjs');
-  });
+  for (const file of ['fastify.mjs', 'fastify-config.mjs']) {
+    test(`EXAMPLES.md: the Fastify program ${file} forms a cluster of two`, { timeout: 60_000 }, async () => {
+      const it = project();
+      it.write(file, program('EXAMPLES.md', file));
+      await runTwice(it, file);
+    });
+  }
 
   test('EXAMPLES.md: the Express program with error handling logs servers that come online', {
     timeout: 60_000,
