@@ -4,7 +4,16 @@
 
 const assert = require('node:assert/strict');
 const { execFileSync } = require('node:child_process');
-const { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } = require('node:fs');
+const {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} = require('node:fs');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const { CONTROL_SECRET, environment, fileList } = require('../harness/cluster.js');
@@ -29,6 +38,18 @@ const platformPackage = `clustershazbot-${process.platform}-${process.arch}${pro
 const tool = (/** @type {string[]} */ ...parts) => path.join(TOOLS, ...parts);
 const NODES = ['20', '22', '24', '26'];
 const node = (/** @type {string} */ version) => tool(`node${version}`, 'bin', 'node');
+
+/** Serves the routes by Request and Response; it ends when it has left. @param {string} serve */
+const served = (serve) => `
+  import process from 'node:process';
+  import { shazbotShutDown, shazbotStart } from 'clustershazbot';
+  import { shazbotHandler } from 'clustershazbot/fetch-handler';
+  const shazbot = shazbotHandler();
+  const port = Number(process.env.PORT);
+  ${serve};
+  await shazbotStart();
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => shazbotShutDown().then(() => process.exit(0)));
+`;
 
 describe('the published package', { skip, timeout: 900_000 }, () => {
   const registry = new Registry();
@@ -150,6 +171,12 @@ describe('the published package', { skip, timeout: 900_000 }, () => {
     const bun = tool('@oven', 'bun-linux-x64', 'bin', 'bun');
     await registry.run(folder, bun, ['add', 'clustershazbot', 'express']);
     await assertRuns(folder, bun, ['server.cjs']);
+    const routes = "{ '/clustershazbot/*': shazbot }";
+    writeFileSync(
+      path.join(folder, 'serve.mjs'),
+      served(`Bun.serve({ port, hostname: '127.0.0.1', routes: ${routes} })`),
+    );
+    await assertRuns(folder, bun, ['serve.mjs']);
   });
 
   test('Deno installs and runs it', async () => {
@@ -160,6 +187,27 @@ describe('the published package', { skip, timeout: 900_000 }, () => {
     const deno = tool('@deno', 'linux-x64-glibc', 'deno');
     await registry.run(folder, deno, ['add', 'npm:clustershazbot', 'npm:express']);
     await assertRuns(folder, deno, ['run', '--allow-all', 'server.cjs']);
+    writeFileSync(path.join(folder, 'serve.mjs'), served("Deno.serve({ port, hostname: '127.0.0.1' }, shazbot)"));
+    await assertRuns(folder, deno, ['run', '--allow-all', 'serve.mjs']);
+  });
+
+  // A build of Next.js takes half a minute of two cores.
+  for (const version of process.env.SHAZBOT_TEST_MATRIX ? ['15', '16'] : ['16']) {
+    test(`the example for Next.js runs on Next.js ${version}`, async () => {
+      const folder = registry.project(`next-${version}`);
+      cpSync(path.join(root, 'examples', 'next'), folder, { recursive: true });
+      await registry.npm(folder, 'install', `next@${version}`);
+      const cli = path.join('node_modules', 'next', 'dist', 'bin', 'next');
+      await registry.run(folder, process.execPath, [cli, 'build'], { NEXT_TELEMETRY_DISABLED: '1' });
+      await assertRuns(folder, process.execPath, [cli, 'start', '-H', '127.0.0.1'], { NEXT_MANUAL_SIG_HANDLE: 'true' });
+    });
+  }
+
+  test('the example for Hono runs on Node', async () => {
+    const folder = registry.project('hono');
+    cpSync(path.join(root, 'examples', 'hono'), folder, { recursive: true });
+    await registry.npm(folder, 'install');
+    await assertRuns(folder, process.execPath, ['server.mjs']);
   });
 
   test('npm ci installs it from a lock file that was written on macOS, and it runs', async () => {
@@ -272,25 +320,6 @@ describe('the published package', { skip, timeout: 900_000 }, () => {
     test('of ncc it runs without configuration, because ncc copies the binary', async () => {
       await registry.run(folder, tool('.bin', 'ncc'), ['build', 'server.cjs', '--out', 'ncc']);
       await assertRuns(folder, process.execPath, ['ncc/index.cjs']);
-    });
-
-    test('of Next.js it runs as a server external package', async () => {
-      const page =
-        "export default function handler(req, res) { res.json(require('clustershazbot').shazbotStatus.name); }";
-      const next = registry.project('next', {
-        'next.config.js': "module.exports = { serverExternalPackages: ['clustershazbot'] };",
-        'pages/api/cluster.js': page,
-        'pages/index.js': 'export default function Page() { return null; }',
-      });
-      await registry.npm(next, 'install', 'clustershazbot', 'next@15', 'react@19', 'react-dom@19');
-      const cli = path.join('node_modules', 'next', 'dist', 'bin', 'next');
-      await registry.run(next, process.execPath, [cli, 'build'], { NEXT_TELEMETRY_DISABLED: '1' });
-      const [port] = await freePorts(1);
-      const served = registry.begin(next, process.execPath, [cli, 'start', '-H', '127.0.0.1', '-p', String(port)], {});
-      const url = `http://127.0.0.1:${port}/api/cluster`;
-      await until(async () => (await request(url)).json === 'shazbotStatus', { what: 'Next.js answers' });
-      served.child.kill('SIGTERM');
-      await served.exit;
     });
 
     test('without the binary it fails with an error that says so', async () => {

@@ -31,6 +31,8 @@ function incomingOf({ method, headers, body, bodyUsed }) {
   if (bodyUsed)
     throw new TypeError('The body of the request has been read: hand the request to shazbotHandler() first');
   const stream = body ? Readable.fromWeb(/** @type {any} */ (body)) : Readable.from([]);
+  // A body that is discarded may end with an error when the client goes away.
+  stream.on('error', () => {});
   // Headers that belong to one connection, which the routes set for HTTP/1 only, are the business of the server.
   return Object.assign(stream, { method, headers: Object.fromEntries(headers), httpVersionMajor: 2 });
 }
