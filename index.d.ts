@@ -81,6 +81,8 @@ export interface ShazbotError extends Error {
     | 'SHAZBOT_WRONG_CLUSTER'
     | 'SHAZBOT_INVALID_MESSAGE'
     | 'SHAZBOT_TOO_LARGE'
+    | 'SHAZBOT_METHOD'
+    | 'SHAZBOT_UNSUPPORTED_BODY'
     | 'SHAZBOT_LIMIT'
     | 'SHAZBOT_INVALID_TAGS'
     | 'SHAZBOT_NOT_STARTED'
@@ -98,6 +100,13 @@ export interface ShazbotError extends Error {
    * the text of the bug. For the log, not for the client.
    */
   cause?: Error;
+}
+
+/** The error that `require('clustershazbot')` throws if it cannot load the native binary. Import the type only. */
+export interface ShazbotLoadError extends Error {
+  code: 'SHAZBOT_NO_BINARY' | 'SHAZBOT_BINARY_NOT_INSTALLED' | 'SHAZBOT_BINARY_UNLOADABLE';
+  /** The error of the operating system or of Node's module loader. */
+  cause?: unknown;
 }
 
 /**

@@ -9,6 +9,7 @@ const path = require('node:path');
 const { after, describe, test } = require('node:test');
 const { pathToFileURL } = require('node:url');
 const { promisify } = require('node:util');
+const { withLink } = require('../lib/errors.js');
 const { Project, ROOT, blocks, program, read } = require('./support/documents.js');
 const { request } = require('../harness/http.js');
 const { freePorts } = require('../harness/ports.js');
@@ -239,17 +240,33 @@ describe('the documents', () => {
     assert.equal(functions.size, 9);
     for (const name of functions) assert.ok(readme.includes(`| \`${name}(`), name);
     const codes = [...types.matchAll(/'(SHAZBOT_\w+)'/g)].map(([, code]) => code);
-    assert.equal(codes.length, 11);
-    for (const code of codes) assert.ok(read('docs/errors.md').includes(`| \`${code}\` |`), code);
+    assert.equal(codes.length, 16);
+    for (const code of codes) assertExplained(code);
   });
 
   test('every code of a warning or a log record is documented', () => {
     const source = sources('src/engine');
     const codes = [...source.matchAll(/\b(?:log|warning(?:_once)?|Some)\(\s*"([A-Z_]+)"/g)].map(([, code]) => code);
     assert.ok(codes.length >= 20, `${codes}`);
-    for (const code of new Set(codes)) assert.ok(read('docs/errors.md').includes(`| \`${code}\` |`), code);
+    for (const code of new Set(codes)) assertExplained(code);
+  });
+
+  test('the link in an error leads to a heading', () => {
+    for (const code of ['SHAZBOT_ALONE', 'SHAZBOT_INVALID_CONFIG']) {
+      const [, file, anchor] = /See clustershazbot\/(\S+)#(\S+)$/.exec(withLink(code, 'It failed.')) ?? [];
+      assert.ok(headings(read(String(file))).includes(String(anchor)), `${file}#${anchor}`);
+    }
   });
 });
+
+/**
+ * Asserts that docs/errors.md has one heading for a code: two would have other anchors.
+ *
+ * @param {string | undefined} code
+ */
+function assertExplained(code) {
+  assert.equal(read('docs/errors.md').split(`\n### \`${code}\`\n`).length, 2, code);
+}
 
 /** @param {string} folder */
 function sources(folder) {

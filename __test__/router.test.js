@@ -20,6 +20,7 @@ const { agree, runToEnd, startProgram, workDirectory } = require('./support/prog
 const { until } = require('../harness/until.js');
 
 const { readBody } = require('../lib/body.js');
+const { withLink } = require('../lib/errors.js');
 
 /** @typedef {Awaited<ReturnType<typeof startProgram>>} Server */
 
@@ -132,7 +133,10 @@ describe("the package's routes", () => {
           [
             415,
             {
-              error: 'Content-Type: text/plain is not supported: send application/json',
+              error: withLink(
+                'SHAZBOT_UNSUPPORTED_BODY',
+                'Content-Type: text/plain is not supported: send application/json',
+              ),
               code: 'SHAZBOT_UNSUPPORTED_BODY',
             },
           ],
@@ -168,7 +172,7 @@ describe("the package's routes", () => {
         const wrong = await post('/list', SECRET, {});
         assert.deepEqual([wrong.status, wrong.headers.allow], [405, 'GET, HEAD, OPTIONS']);
         assert.deepEqual(wrong.json, {
-          error: 'Method POST is not allowed here: use GET, HEAD, OPTIONS',
+          error: withLink('SHAZBOT_METHOD', 'Method POST is not allowed here: use GET, HEAD, OPTIONS'),
           code: 'SHAZBOT_METHOD',
         });
         assert.equal((await ask('/gossip', { method: 'DELETE' })).headers.allow, 'POST, OPTIONS');
@@ -402,14 +406,20 @@ describe("the package's routes", () => {
       assert.deepEqual(await post('gossip', SECRET, many), [200, true]);
       assert.deepEqual(await post('gossip', 'wrong', many), [401, 'Unauthorized: Invalid SHAZBOT_SECRET']);
       // As much as a signed message can have.
-      assert.deepEqual(await post('gossip', SIGNED, many), [413, 'The body is larger than 262144 bytes']);
+      assert.deepEqual(await post('gossip', SIGNED, many), [
+        413,
+        withLink('SHAZBOT_TOO_LARGE', 'The body is larger than 262144 bytes'),
+      ]);
       const larger = ' '.repeat((8 << 20) + 1);
-      assert.deepEqual(await post('gossip', SECRET, larger), [413, 'The body is larger than 8388608 bytes']);
+      assert.deepEqual(await post('gossip', SECRET, larger), [
+        413,
+        withLink('SHAZBOT_TOO_LARGE', 'The body is larger than 8388608 bytes'),
+      ]);
       const chunked = { 'transfer-encoding': 'chunked' };
       const spaces = ' '.repeat(4097);
       assert.deepEqual(await post('control', CONTROL_SECRET, spaces, chunked), [
         413,
-        'The body is larger than 4096 bytes',
+        withLink('SHAZBOT_TOO_LARGE', 'The body is larger than 4096 bytes'),
       ]);
     });
   }

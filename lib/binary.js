@@ -6,6 +6,7 @@ const { Buffer } = require('node:buffer');
 const { closeSync, existsSync, fstatSync, openSync, readSync } = require('node:fs');
 const { createRequire } = require('node:module');
 const { join } = require('node:path');
+const { withLink } = require('./errors.js');
 
 function load() {
   const { platform, arch, version } = process;
@@ -161,8 +162,7 @@ function remedy(cause, code) {
  * @param {unknown} [cause]
  */
 function failure(code, message, cause) {
-  const more = 'See "Where it does not load" in the README of clustershazbot.';
-  return Object.assign(new Error(`clustershazbot: ${message} ${more}`, { cause }), { code });
+  return Object.assign(new Error(withLink(code, `clustershazbot: ${message}`), { cause }), { code });
 }
 
 /** @type {typeof import('./native')} */

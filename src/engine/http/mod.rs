@@ -49,7 +49,7 @@ impl<'a> ClientFactory<'a> {
             warnings.push(Report::warning(
                 "SHAZBOT_TLS_UNVERIFIED",
                 "NODE_TLS_REJECT_UNAUTHORIZED is 0: clustershazbot accepts any certificate and sends its secrets to any \
-                 server that answers"
+                 server that answers. Remove it, and name your certificate authority in NODE_EXTRA_CA_CERTS"
                     .into(),
             ));
         }

@@ -40,7 +40,10 @@ fn trusted(network: &Network, extra: Option<Result<Vec<u8>, String>>, warnings: 
             Ok(extra) => trusted.roots.extend(extra.roots),
             Err(error) => warnings.push(Report::warning(
                 "SHAZBOT_EXTRA_CERTS",
-                format!("clustershazbot ignores NODE_EXTRA_CA_CERTS, {}: {error}", path.display()),
+                format!(
+                    "clustershazbot ignores NODE_EXTRA_CA_CERTS, {}: {error}. Correct the path or the file",
+                    path.display()
+                ),
             )),
         }
     }
