@@ -401,7 +401,7 @@ export interface MemberStatus extends GossipServer {
 
 /** One of the master lists. Times are ms since the epoch, by the clock of this server. */
 export interface MasterListStatus {
-  /** URL or file of the list, without its query, user name and password. */
+  /** URL or file of the list, without its query, user name and password; a name in DNS; or `discover()`. */
   name: string;
   /** When it was last read. */
   read?: number;

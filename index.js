@@ -2,6 +2,7 @@
 
 // The public functions of the package: they start and stop the engine, and answer requests with it.
 
+const { Discovery } = require('./lib/discovery.js');
 const { engine } = require('./lib/engine.js');
 const { shazbotError } = require('./lib/errors.js');
 const { emitPending, shazbotEvents } = require('./lib/events.js');
@@ -10,9 +11,9 @@ const { aloneCheck, startHeartbeat, stopHeartbeat } = require('./lib/heartbeat.j
 const { resetInboundCounters } = require('./lib/inbound-counters.js');
 const { forgetListResponses } = require('./lib/list-response.js');
 const { reportHandler } = require('./lib/logging.js');
+const { createLookUp } = require('./lib/look-up.js');
 const { control, gossip, list } = require('./lib/requests.js');
 const { forgetLists, serverList, servers } = require('./lib/server-lists.js');
-const { lookUpServices } = require('./lib/services.js');
 const { prepareStart } = require('./lib/start-options.js');
 const { rememberStart, status } = require('./lib/status.js');
 const { setTags } = require('./lib/tags.js');
@@ -25,8 +26,6 @@ let isStarted = false;
 let shuttingDown;
 /** What the start waits for before it starts the engine. @type {ReturnType<typeof prepareStart> | undefined} */
 let preparing;
-/** Calls `discover` while the engine runs. @type {import('./lib/start-options.js').Prepared['discovery']} */
-let discovery;
 
 /** @type {import('./index.js').shazbotStart} */
 const shazbotStart = (options = {}) => {
@@ -56,13 +55,13 @@ async function start(environment, options, shutdown) {
   preparing = prepareStart(environment, options);
   const prepared = preparing instanceof Promise ? await preparing : preparing;
   const report = reportHandler(emitPending);
-  if (prepared.taken) report('BASE_URL', prepared.taken, false);
-  discovery = prepared.discovery;
-  const started = engine.start(prepared.environment, report, lookUpServices);
+  const discovery = prepared.discover && new Discovery(prepared.discover, report);
+  const started = engine.start(prepared.environment, report, createLookUp(discovery));
   if (!('code' in started)) {
     startHeartbeat(engine);
     rememberStart();
-    discovery?.watch(report, aloneCheck(engine));
+    if (prepared.taken) report('BASE_URL', prepared.taken, false);
+    for (const doubt of prepared.doubts) report('SHAZBOT_DOUBTFUL_CONFIG', doubt, true);
   }
   const failure = await started;
   if (failure) {
@@ -101,8 +100,6 @@ async function shutDown(previous) {
 function end() {
   isStarted = false;
   stopHeartbeat();
-  discovery?.end();
-  discovery = undefined;
   engine.end();
   forgetLists();
   forgetListResponses();

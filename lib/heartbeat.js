@@ -27,20 +27,4 @@ function stopHeartbeat() {
   timer = undefined;
 }
 
-/**
- * Creates a function that tells whether the engine knows no other server that is online; undefined if the engine is gone. It
- * holds the engine weakly, as above.
- * @param {import('./native').Engine} engine
- */
-function aloneCheck(engine) {
-  const weak = new WeakRef(engine);
-  return () => {
-    const counters = weak.deref()?.counters();
-    if (typeof counters !== 'string') return undefined;
-    // src/binding/status.rs documents the fields.
-    const [online, suspect] = JSON.parse(counters)[6];
-    return online + suspect <= 1;
-  };
-}
-
-module.exports = { aloneCheck, startHeartbeat, stopHeartbeat };
+module.exports = { startHeartbeat, stopHeartbeat };

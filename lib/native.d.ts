@@ -10,11 +10,14 @@ export declare class Engine {
    * and whether it is a warning. `lookUpServices` is asked for the SRV records of a name, for `endLookup`.
    */
   start(environment: NodeJS.ProcessEnv, onReport: (arg0: string, arg1: string, arg2: boolean) => void, lookUpServices: (arg0: number, arg1: string) => void): Promise<Failure | null> | Failure
-  /** What `lookUpServices` has found: the hosts and the ports, in pairs, or why there are none. */
+  /**
+   * What `lookUpServices` has found: the hosts and the ports, in pairs, or why there are none. For the name `discover()`
+   * the URLs that the program's function returned, each with the port 0.
+   */
   endLookup(number: number, hosts: Array<string>, ports: Array<number>, error?: string | undefined | null): void
   /**
    * Checks environment variables without starting: returns a failure that names all that are wrong, or a warning for
-   * each that is weak.
+   * each that is weak or probably not meant.
    */
   static check(environment: NodeJS.ProcessEnv): Failure | Array<string>
   /**

@@ -4,13 +4,19 @@
 
 const { ANY_URL, fillBaseUrl } = require('./base-url.js');
 const { Engine } = require('./binary.js');
-const { suggestion, withConfig } = require('./config.js');
-const { Discovery } = require('./discovery.js');
+const { suggestion, unknownVariables, withConfig } = require('./config.js');
+const { DISCOVER } = require('./discovery.js');
 const { shazbotError } = require('./errors.js');
 const { withTags } = require('./tags.js');
 
 /** @typedef {import('../index.js').ShazbotStartOptions} Options */
-/** @typedef {{ environment: NodeJS.ProcessEnv, taken: string | undefined, discovery: InstanceType<typeof Discovery> | undefined }} Prepared */
+/**
+ * @typedef {object} Prepared
+ * @property {NodeJS.ProcessEnv} environment
+ * @property {string | undefined} taken what the placeholders of the base URL were filled in with
+ * @property {string[]} doubts about the environment, a sentence each
+ * @property {Options['discover']} discover
+ */
 
 const OPTIONS = ['config', 'discover', 'port', 'tags'];
 
@@ -38,15 +44,10 @@ function prepareStart(environment, options) {
  * @returns {Prepared | Promise<Prepared>}
  */
 function prepare(environment, { baseUrl = ANY_URL, taken, problems: ofUrl }, problems, discover) {
-  const discovery = discover && new Discovery(discover);
-  /** @type {NodeJS.ProcessEnv} */
-  const complete = { ...environment, SHAZBOT_BASE_URL: baseUrl, ...discovery?.variables(environment) };
-  const prepared = { environment: complete, taken, discovery };
-  if (problems.length + ofUrl.length > 0) {
-    discovery?.end();
-    throw invalidConfig([...problems, ...ofUrl, ...problemsOf(complete)]);
-  }
-  return discovery ? discovery.begin().then(() => prepared) : prepared;
+  const lists = [environment.SHAZBOT_MASTER_LIST, discover && DISCOVER].filter(Boolean).join(' ');
+  const complete = { ...environment, SHAZBOT_BASE_URL: baseUrl, SHAZBOT_MASTER_LIST: lists };
+  if (problems.length + ofUrl.length > 0) throw invalidConfig([...problems, ...ofUrl, ...problemsOf(complete)]);
+  return { environment: complete, taken, doubts: unknownVariables(environment), discover };
 }
 
 /**

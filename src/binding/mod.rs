@@ -124,7 +124,8 @@ impl NodeEngine {
         Ok(Either::A(promise))
     }
 
-    /// What `lookUpServices` has found: the hosts and the ports, in pairs, or why there are none.
+    /// What `lookUpServices` has found: the hosts and the ports, in pairs, or why there are none. For the name `discover()`
+    /// the URLs that the program's function returned, each with the port 0.
     #[napi]
     pub fn end_lookup(&self, number: u32, hosts: Vec<String>, ports: Vec<u16>, error: Option<String>) {
         if let Some(engine) = lock(&self.slot).as_ref() {

@@ -12,6 +12,8 @@ use crate::address;
 use crate::auth::Secret;
 use crate::server_url::ServerUrl;
 
+/// Stands in `SHAZBOT_MASTER_LIST` for the function that the program passes as `discover`. JavaScript adds it.
+pub const DISCOVER: &str = "discover()";
 /// Most master lists: each is read and written separately.
 const MAX_LISTS: usize = 8;
 /// Headers that the engine sets on its requests.
@@ -33,6 +35,8 @@ pub struct MasterLists {
     pub lists: Vec<List>,
     /// The names in `SHAZBOT_MASTER_LIST` that DNS leads to servers.
     pub names: Vec<DnsName>,
+    /// Whether the program's `discover` is asked for servers.
+    pub discovers: bool,
     /// `SHAZBOT_MASTER_LIST_AUTH`: the `Authorization` header for reading.
     pub auth: Option<Secret>,
     /// `SHAZBOT_MASTER_LIST_UPDATE_AUTH`: the `Authorization` header for writing.
@@ -103,25 +107,35 @@ impl fmt::Debug for Location {
 
 impl MasterLists {
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let (names, documents) = read_locations(reader);
+        let (names, documents, discovers) = read_locations(reader);
         let lists = lists(reader, documents);
         let auth = reader.optional_header("SHAZBOT_MASTER_LIST_AUTH");
         let update_auth = update_auth(reader, lists.as_deref());
         let update_headers = update_headers(reader);
-        Some(Self { lists: lists?, names: names?, auth, update_auth, update_headers })
+        Some(Self { lists: lists?, names: names?, discovers, auth, update_auth, update_headers })
     }
 }
 
-// The names and the documents in SHAZBOT_MASTER_LIST, each None if any of them is wrong.
-fn read_locations(reader: &mut Reader<'_>) -> (Option<Vec<DnsName>>, Option<Vec<Location>>) {
+impl MasterLists {
+    /// The names that lead to servers, as logs and the status have them; then the program's `discover`.
+    pub fn names_to_look_up(&self) -> Vec<String> {
+        let names = self.names.iter().map(ToString::to_string);
+        names.chain(self.discovers.then(|| DISCOVER.into())).collect()
+    }
+}
+
+// The names and the documents in SHAZBOT_MASTER_LIST, each None if any of them is wrong; and whether `discover` is there.
+fn read_locations(reader: &mut Reader<'_>) -> (Option<Vec<DnsName>>, Option<Vec<Location>>, bool) {
     let name = "SHAZBOT_MASTER_LIST";
     let is_name =
         |url: &&str| ["dns+", "srv+"].iter().any(|it| url.get(..4).is_some_and(|kind| kind.eq_ignore_ascii_case(it)));
-    let (names, documents): (Vec<_>, Vec<_>) = urls(reader, name).into_iter().partition(is_name);
-    let are_documents_needed = names.is_empty();
+    let (discover, urls): (Vec<_>, Vec<_>) = urls(reader, name).into_iter().partition(|url| *url == DISCOVER);
+    let (names, documents): (Vec<_>, Vec<_>) = urls.into_iter().partition(is_name);
+    let discovers = !discover.is_empty();
+    let are_documents_needed = names.is_empty() && !discovers;
     if names.len() > MAX_LISTS {
         reader.problem(name, &format!("it has more than {MAX_LISTS} names"));
-        return (None, None);
+        return (None, None, discovers);
     }
     let names: Option<Vec<_>> = names.into_iter().map(|url| dns_name(reader, name, url)).collect();
     let documents = if documents.is_empty() && !are_documents_needed {
@@ -129,7 +143,7 @@ fn read_locations(reader: &mut Reader<'_>) -> (Option<Vec<DnsName>>, Option<Vec<
     } else {
         locations(reader, name, documents)
     };
-    (names, documents)
+    (names, documents, discovers)
 }
 
 fn dns_name(reader: &mut Reader<'_>, variable: &str, value: &str) -> Option<DnsName> {

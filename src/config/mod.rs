@@ -15,7 +15,7 @@ use crate::message::Tags;
 use crate::origins::Origins;
 use crate::server_url::ServerUrl;
 
-pub use lists::{DnsName, List, Location, MasterLists};
+pub use lists::{DISCOVER, DnsName, List, Location, MasterLists};
 pub use network::{Network, ProxyVariable};
 use reader::Reader;
 
@@ -67,7 +67,7 @@ pub struct Settings {
     pub forget_after: Duration,
     /// The documents that are lists.
     pub lists: Vec<ListSettings>,
-    /// The names that DNS leads to servers, as logs and the status have them.
+    /// The names that DNS leads to servers, as logs and the status have them. The program's `discover` comes last.
     pub names: Vec<String>,
     /// Whether there is a `SHAZBOT_STATE_FILE`.
     pub keeps_state: bool,
@@ -148,7 +148,7 @@ impl Settings {
             forget_after,
             update_list_on_shutdown: reader.boolean("SHAZBOT_UPDATE_MASTER_LIST_ON_SHUTDOWN"),
             lists: lists.into_iter().flat_map(|it| &it.lists).map(ListSettings::of).collect(),
-            names: lists.into_iter().flat_map(|it| &it.names).map(ToString::to_string).collect(),
+            names: lists.map(MasterLists::names_to_look_up).unwrap_or_default(),
             keeps_state,
         })
     }

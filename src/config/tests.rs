@@ -230,6 +230,20 @@ fn the_variables_for_authentication_are_read() {
         ("SHAZBOT_ALLOWED_ORIGINS", Some("http://a:3000,10.0.0.0/8")),
     ])
     .expect("valid");
+#[test]
+fn discover_comes_after_the_names_and_needs_no_list() {
+    let only = |value| {
+        read(&[
+            ("SHAZBOT_MASTER_LIST", Some(value)),
+            ("SHAZBOT_MASTER_LIST_UPDATE", None),
+            ("SHAZBOT_MASTER_LIST_UPDATE_AUTH", None),
+        ])
+    };
+    let settings = only("discover() dns+http://app:3000/ file:///tmp/list.json").expect("valid").settings;
+    assert_eq!((settings.names, settings.lists.len()), (vec!["dns+http://app:3000/".into(), DISCOVER.into()], 1));
+    assert_eq!(only(DISCOVER).expect("valid").settings.names, [DISCOVER]);
+}
+
     assert_eq!((config.peer_auth.mode, config.peer_auth.cluster.as_deref()), (Mode::Sign, Some("blue-1")));
     assert!(config.list_needs_secret && config.peer_auth.secrets.matches("another gossip secret"));
     assert!(!config.control.matches("another gossip secret"));

@@ -14,7 +14,7 @@ use super::http::{ClientFactory, follow_own_name};
 use super::list_http::ListClient;
 use super::list_store::ListStore;
 use super::list_update::ListUpdate;
-use super::names::{find_places, identify};
+use super::names::{discover, find_places, identify};
 use super::report::{Observer, Report, Reporter};
 use super::shared::Shared;
 use super::state_file::StateFile;
@@ -197,9 +197,12 @@ impl Driver {
             Action::LookUp { id, name, timeout } => {
                 let names = Arc::clone(&self.names);
                 self.tasks.spawn(async move {
-                    let name = &shared.config.master_lists.names[name];
-                    let found = find_places(name, &names, &shared.service_lookups, timeout).await;
-                    shared.core.with(|core, now| core.handle_looked_up(now, id, found))
+                    if let Some(name) = shared.config.master_lists.names.get(name) {
+                        let found = find_places(name, &names, &shared.service_lookups, timeout).await;
+                        return shared.core.with(|core, now| core.handle_looked_up(now, id, found));
+                    }
+                    let found = discover(&shared, timeout).await;
+                    shared.core.with(|core, now| core.handle_discovered(now, id, found))
                 });
             }
             Action::Identify { id, place, timeout } => {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::sync::oneshot;
 use url::Url;
 
@@ -13,14 +14,15 @@ use super::shared::Shared;
 use super::workers::Workers;
 use crate::auth::EMPTY_FIELD;
 use crate::clock;
-use crate::config::DnsName;
+use crate::config::{DISCOVER, DnsName};
 use crate::message::Message;
 use crate::protocol::{ExchangeError, Place};
 use crate::server_url::ServerUrl;
 
 /// What SRV records give: hosts and ports. Or why there are none, in words.
 pub type Services = Result<Vec<(String, u16)>, String>;
-/// Asks the program to look up the SRV records of a name, and to call [`ServiceLookups::end`] with the number. The
+/// Asks the program to look up the SRV records of a name, and to call [`ServiceLookups::end`] with the number. The name
+/// [`DISCOVER`] asks for the URLs that its `discover` returns, each with the port 0. The
 /// standard library has no function for it, and Node's resolver knows the configuration of every system.
 pub type LookUpServices = Box<dyn Fn(u32, String) + Send + Sync>;
 
@@ -89,6 +91,16 @@ fn place_of(url: &ServerUrl, host: &str, port: u16) -> Option<Place> {
     url.set_host(Some(host.trim_end_matches('.'))).ok()?;
     url.set_port(Some(port)).ok()?;
     Some(Place { url: ServerUrl::parse(url.as_str()).ok()?, address: None })
+}
+
+/// The servers that the program's `discover` returns, as in a master list.
+pub async fn discover(shared: &Shared, timeout: Duration) -> Result<Message, String> {
+    let found = clock::timeout(timeout, shared.service_lookups.services(DISCOVER)).await;
+    let found = found.unwrap_or_else(|_| Err("no answer in time".into()))?;
+    let online: Vec<_> = found.iter().map(|(url, _)| json!({ "baseUrl": url })).collect();
+    let list = json!({ "online": online }).to_string();
+    let validator = shared.validator(shared.core.clock.now(), &|_| None);
+    Message::from_master_list(list.as_bytes(), validator).map_err(|error| error.to_string())
 }
 
 /// Asks which server is at a place. The answer is from a holder of our secret, and this server may list it.

@@ -15,7 +15,7 @@ pub type RequestId = u64;
 /// The place of a master list in the configuration, from 0.
 pub type ListIndex = usize;
 
-/// The place of a name that DNS leads to servers in the configuration, from 0.
+/// The place of a name that DNS leads to servers in the configuration, from 0. The program's `discover` comes last.
 pub type NameIndex = usize;
 
 /// Where a server may be, according to DNS. That is not its base URL: the server there says which it has.
@@ -76,7 +76,8 @@ pub enum Action {
         /// After how long each of reading and writing has failed.
         timeout: Duration,
     },
-    /// Look up a name that DNS leads to servers, and give the places to `handle_looked_up`.
+    /// Look up a name that DNS leads to servers, and give the places to `handle_looked_up`. Or call the program's
+    /// `discover`, and give the servers to `handle_discovered`.
     LookUp {
         /// To be given back with the outcome.
         id: RequestId,

@@ -3,7 +3,7 @@
 use super::master_list::{AnnouncePacing, MasterList};
 use super::seeds::Seeds;
 use crate::clock::Now;
-use crate::config::{ListSettings, Settings};
+use crate::config::{DISCOVER, ListSettings, Settings};
 use crate::membership::Members;
 use crate::message::{Entry, Message};
 use crate::protocol::action::{ListIndex, RequestId, WriteError};
@@ -165,6 +165,11 @@ impl MasterLists {
     /// Whether all lists have been read, or have failed.
     pub fn are_tried(&self) -> bool {
         self.lists.iter().all(MasterList::is_tried)
+    }
+
+    /// What a list is called.
+    pub fn name(&self, index: ListIndex) -> &str {
+        self.lists.get(index).map_or(DISCOVER, MasterList::name)
     }
 
     /// The lists by their names, and their condition.

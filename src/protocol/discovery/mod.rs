@@ -24,6 +24,9 @@ use names::Names;
 use saved_state::SavedState;
 use seeds::Seeds;
 
+/// Stands for the list of the servers that the program's `discover` returns.
+const DISCOVERED: ListIndex = ListIndex::MAX;
+
 /// The parts by which a server finds others. `Core` uses them directly.
 #[derive(Debug)]
 pub struct Discovery {
@@ -103,7 +106,8 @@ impl Core {
 
     // Returns the servers that a list names as online.
     fn take_seeds(&mut self, index: ListIndex, list: Message, now: Now) -> Vec<Entry> {
-        self.out.report_skipped(&list.skipped);
+        let lists = &self.discovery.lists;
+        self.out.report_skipped(&list.skipped, || format!("the master list {}", lists.name(index)));
         let listed: Vec<_> = list.entries.into_iter().filter(|entry| entry.state == State::Online).collect();
         let others = listed.iter().filter(|entry| entry.stamp > 0 && entry.url != *self.members.local_url()).count();
         self.clock_check.on_list(list.ahead, others, now, &mut self.out);
@@ -127,6 +131,18 @@ impl Core {
     pub fn handle_looked_up(&mut self, now: Now, id: RequestId, found: Result<Vec<Place>, String>) {
         if self.discovery.names.on_looked_up(id, found, &self.members, now, &mut self.out) {
             self.ask_places(now);
+            let is_tried = self.discovery.is_tried();
+            self.discovery.bootstrap.on_list_read(is_tried, &mut self.out);
+        }
+    }
+
+    /// The servers that the program's `discover` returned for [`Action::LookUp`](super::Action::LookUp), as in a master list.
+    pub fn handle_discovered(&mut self, now: Now, id: RequestId, found: Result<Message, String>) {
+        let count = found.as_ref().map(|found| found.entries.len()).map_err(String::as_str);
+        if self.discovery.names.on_discovered(id, count, &self.members, now, &mut self.out) {
+            if let Ok(found) = found {
+                self.take_seeds(DISCOVERED, found, now);
+            }
             let is_tried = self.discovery.is_tried();
             self.discovery.bootstrap.on_list_read(is_tried, &mut self.out);
         }

@@ -51,6 +51,22 @@ struct Name {
     found: BTreeSet<Place>,
 }
 
+impl Name {
+    fn on_success(&mut self, servers: usize, now: Now) {
+        (self.failing, self.status.failing, self.status.read) = (None, None, Some(now.wall));
+        self.status.servers = servers;
+    }
+
+    // Returns whether an operator must look now.
+    fn on_failure(&mut self, error: &str, now: Now) -> bool {
+        let failing = self.failing.get_or_insert(Failing::new(now));
+        let is_unusable = failing.count(now);
+        self.status.failed += 1;
+        self.status.failing = Some((failing.times, error.to_owned()));
+        is_unusable
+    }
+}
+
 // What is known of a place.
 #[derive(Debug)]
 struct Known {
@@ -124,24 +140,16 @@ impl Names {
         now: Now,
         out: &mut Output,
     ) -> bool {
-        let Some(name) = self.lookups.iter_mut().find(|name| name.current == Some(id)) else { return false };
-        (name.current, name.is_tried) = (None, true);
-        let wait = if members.is_alone() { LOOK_UP_ALONE } else { LOOK_UP };
-        name.next = Some(now.mono + wait.mul_f64(out.jitter(0.9..1.1)));
+        let Some(name) = self.end_lookup(id, members, now, out) else { return false };
         match result {
             Ok(found) => {
                 name.found = found.into_iter().take(MAX_PLACES).collect();
-                (name.failing, name.status.failing, name.status.read) = (None, None, Some(now.wall));
-                name.status.servers = name.found.len();
+                name.on_success(name.found.len(), now);
                 self.on_found();
             }
             Err(why) => {
                 let error = format!("{} cannot be looked up: {why}", name.text);
-                let failing = name.failing.get_or_insert(Failing::new(now));
-                let is_unusable = failing.count(now);
-                name.status.failed += 1;
-                name.status.failing = Some((failing.times, error.clone()));
-                if is_unusable {
+                if name.on_failure(&error, now) {
                     out.report(Event::ListUnusable(error.clone()));
                 }
                 out.report(Event::ListFailed(error));
@@ -150,6 +158,33 @@ impl Names {
         self.ask_again(members);
         self.set_timer(out);
         true
+    }
+
+    /// How many servers the program's `discover` returned. The program reports its failures itself. Returns whether the
+    /// servers may be contacted now.
+    pub fn on_discovered(
+        &mut self,
+        id: RequestId,
+        result: Result<usize, &str>,
+        members: &Members,
+        now: Now,
+        out: &mut Output,
+    ) -> bool {
+        let Some(name) = self.end_lookup(id, members, now, out) else { return false };
+        match result {
+            Ok(servers) => name.on_success(servers, now),
+            Err(why) => drop(name.on_failure(&format!("{} failed: {why}", name.text), now)),
+        }
+        self.set_timer(out);
+        true
+    }
+
+    fn end_lookup(&mut self, id: RequestId, members: &Members, now: Now, out: &mut Output) -> Option<&mut Name> {
+        let name = self.lookups.iter_mut().find(|name| name.current == Some(id))?;
+        (name.current, name.is_tried) = (None, true);
+        let wait = if members.is_alone() { LOOK_UP_ALONE } else { LOOK_UP };
+        name.next = Some(now.mono + wait.mul_f64(out.jitter(0.9..1.1)));
+        Some(name)
     }
 
     fn on_found(&mut self) {
@@ -179,11 +214,16 @@ impl Names {
         is_due
     }
 
-    /// Looks up the names soon if this server is alone.
+    /// Looks up the names soon if this server is alone and was not when it looked them up last.
     pub fn look_if_alone(&mut self, members: &Members, now: Now, out: &mut Output) {
         if members.is_alone() {
             let soon = now.mono + LOOK_UP_ALONE.mul_f64(out.jitter(0.1..1.0));
-            self.lookups.iter_mut().filter_map(|name| name.next.as_mut()).for_each(|next| *next = soon.min(*next));
+            let waits_long = |next: &&mut Duration| **next > now.mono + LOOK_UP_ALONE.mul_f64(1.1);
+            self.lookups
+                .iter_mut()
+                .filter_map(|name| name.next.as_mut())
+                .filter(waits_long)
+                .for_each(|next| *next = soon);
             self.set_timer(out);
         }
     }

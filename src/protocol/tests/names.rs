@@ -166,3 +166,24 @@ fn a_server_that_has_been_alone_for_ten_intervals_says_once_what_it_tried() {
     server.run(900);
     assert_eq!(alone(&mut server).len(), 0);
 }
+
+#[test]
+fn the_servers_that_the_program_discovers_are_contacted_and_asked_for_every_five_seconds_while_alone() {
+    let mut server = server();
+    let id = *lookups(&server.take_actions()).last().expect("a lookup");
+    server.core.handle_discovered(server.now, id, Ok(Message::new(vec![entry("b", ONLINE, 0, None)])));
+    let contacts = gossip_requests(&server.take_actions());
+    assert_eq!(contacts.iter().map(|(_, to)| to).collect::<Vec<_>>(), [&url("b")]);
+    assert_eq!(server.state_of("b"), None, "it is no member yet");
+    let mut calls = 0;
+    for _ in 0..100 {
+        for id in lookups(&server.run(1)) {
+            calls += 1;
+            server.core.handle_discovered(server.now, id, Err("the cloud is away".into()));
+        }
+    }
+    assert!((15..25).contains(&calls), "{calls}");
+    assert!(!server.take_events().iter().any(|event| matches!(event, Event::ListUnusable(_) | Event::ListFailed(_))));
+    let (_, status) = server.core.list_statuses().next().expect("its status");
+    assert!(status.failing.as_ref().is_some_and(|(_, error)| error.contains("the cloud is away")));
+}
