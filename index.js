@@ -15,7 +15,7 @@ const { createLookUp } = require('./lib/look-up.js');
 const { control, gossip, list } = require('./lib/requests.js');
 const { forgetLists, serverList, servers } = require('./lib/server-lists.js');
 const { prepareStart } = require('./lib/start-options.js');
-const { rememberStart, status } = require('./lib/status.js');
+const { rememberStart, startText, status } = require('./lib/status.js');
 const { setTags } = require('./lib/tags.js');
 
 /** The start since the last shutdown. @type {Promise<void> | undefined} */
@@ -70,6 +70,8 @@ async function start(environment, options, shutdown) {
   }
   isStarted = true;
   registerHappy();
+  // A shutdown may have ended it meanwhile.
+  if (engine.isWorking()) report('START', startText(prepared.environment.SHAZBOT_CLUSTER), false);
 }
 
 /** @type {import('./index.js').shazbotShutDown} */

@@ -3,13 +3,9 @@
 // The routes as a plugin for Fastify 5.
 
 const { version } = require('../package.json');
-const { shazbotShutDown } = require('../index.js');
 const { MOUNT, endsWithPath } = require('./paths.js');
 const { PATHS, handleRequest } = require('./routes.js');
-const { startWithApp } = require('./start-with-app.js');
-
-/** The open instances that answer for this server: it leaves the cluster when the last of them closes. */
-const open = new Set();
+const { closeApp, openApp, startWithApp } = require('./start-with-app.js');
 
 /** @type {typeof import('./fastify.d.ts').shazbotFastify} */
 const shazbotFastify = async (fastify, options) => {
@@ -22,11 +18,9 @@ const shazbotFastify = async (fastify, options) => {
   // Inside this plugin only: `handleRequest` reads bodies itself, with the same limits as in other frameworks.
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
-  open.add(fastify);
+  openApp(fastify, appLogger(fastify.log));
   // Fastify still answers requests when it calls this.
-  fastify.addHook('preClose', async () => {
-    if (open.delete(fastify) && open.size === 0) await shazbotShutDown();
-  });
+  fastify.addHook('preClose', () => closeApp(fastify));
   if (options.enabled || options.config || options.discover) fastify.addHook('onReady', () => startWithApp(options));
   const mount = fastify.prefix.slice(fastify.prefix.lastIndexOf('/'));
   for (const path of PATHS) {
@@ -41,6 +35,16 @@ const shazbotFastify = async (fastify, options) => {
     });
   }
 };
+
+/** @param {import('fastify').FastifyBaseLogger & { isLevelEnabled?: (level: string) => boolean }} log */
+function appLogger(log) {
+  return {
+    info: (/** @type {string} */ message) => log.info(message),
+    warn: (/** @type {string} */ message) => log.warn(message),
+    // Without a logger Fastify has one whose functions are all the same, and do nothing.
+    takesWarnings: () => log.isLevelEnabled?.('warn') ?? log.warn !== log.info,
+  };
+}
 
 // The metadata that the package fastify-plugin would add: the plugin's name, and the versions of Fastify that it supports.
 Object.assign(shazbotFastify, {

@@ -1,34 +1,100 @@
 'use strict';
 
-// Passes the engine's log records and warnings on: to diagnostics_channel, NODE_DEBUG and process.emitWarning.
+// Passes log records and warnings on: to diagnostics_channel, NODE_DEBUG, process warnings and the logger of a framework.
+// Without a framework nothing but warnings is printed: a library does not write to the output of a program.
 
 const { channel } = require('node:diagnostics_channel');
+const { nextTick } = require('node:process');
 const { debuglog } = require('node:util');
+const { withLink } = require('./errors.js');
 const { printable } = require('./printable.js');
+
+/**
+ * The logger of a framework.
+ * @typedef {object} AppLogger
+ * @property {(message: string) => void} info
+ * @property {(message: string) => void} warn
+ * @property {() => boolean} takesWarnings whether it writes warnings anywhere
+ */
 
 const debug = debuglog('clustershazbot');
 const log = channel('clustershazbot:log');
 // The engine reports each warning once per start. A program that starts it again should not see them again.
 const warned = new Set();
+/** The loggers of the applications in this process; the last one is used. @type {Set<AppLogger>} */
+const appLoggers = new Set();
 
 /**
- * Creates the function that the engine calls with each report. It holds `emitPending` weakly, because Jest may throw a
- * registry away without a shutdown, and the engine must go with it.
+ * Creates the function that gets each report, of the engine and of this package. It holds `emitPending` weakly, because Jest
+ * may throw a registry away without a shutdown, and the engine must go with it.
  * @param {() => void} emitPending called after each report: it may belong to a member event
  */
 function reportHandler(emitPending) {
   const weak = new WeakRef(emitPending);
-  return (/** @type {string} */ code, /** @type {string} */ text, /** @type {boolean} */ isWarning) => {
+  /**
+   * @param {string} code
+   * @param {string} text
+   * @param {boolean} isWarning
+   * @param {unknown} [cause] of a warning
+   */
+  return (code, text, isWarning, cause) => {
     // It may quote what other servers say.
-    const message = printable(text);
-    if (isWarning && !warned.has(message)) {
-      warned.add(message);
-      process.emitWarning(message, { type: 'ShazbotWarning', code });
+    const plain = printable(text);
+    const message = isWarning ? withLink(code, plain) : plain;
+    if (isWarning && !warned.has(plain)) {
+      warned.add(plain);
+      warn(code, message, cause);
     }
+    if (code === 'START') currentLogger()?.info(message);
     debug('%s %s', code, message);
     if (log.hasSubscribers) log.publish({ code, message });
     weak.deref()?.();
   };
 }
 
-module.exports = { reportHandler };
+/**
+ * @param {string} code
+ * @param {string} message
+ * @param {unknown} cause
+ */
+function warn(code, message, cause) {
+  const logger = currentLogger();
+  if (!logger?.takesWarnings() && cause === undefined) {
+    process.emitWarning(message, { type: 'ShazbotWarning', code });
+    return;
+  }
+  const warning = Object.assign(new Error(message, { cause }), { name: 'ShazbotWarning', code });
+  const isLogged = logger?.takesWarnings() ?? false;
+  if (isLogged) logger?.warn(`[${code}] ${message}`);
+  // What `process.emitWarning` does, which refuses an error of another realm, as under Jest. Node's own listener would print
+  // again what a logger has written.
+  nextTick(() => {
+    for (const listener of process.rawListeners('warning')) {
+      if (!isLogged || !isNodesPrinter(listener)) listener.call(process, warning);
+    }
+  });
+}
+
+/**
+ * Its name alone may be that of a listener of the program.
+ * @param {Function} listener
+ */
+function isNodesPrinter(listener) {
+  return listener.name === 'onWarning' && String(listener).includes('traceProcessWarnings');
+}
+
+/**
+ * Sends the record of the start, and warnings, to the logger of an application. The last one that was added gets them.
+ * @param {AppLogger} logger
+ * @returns {() => void} ends it
+ */
+function addAppLogger(logger) {
+  appLoggers.add(logger);
+  return () => appLoggers.delete(logger);
+}
+
+function currentLogger() {
+  return [...appLoggers].at(-1);
+}
+
+module.exports = { addAppLogger, reportHandler };

@@ -8,7 +8,7 @@ import type { Where } from '../index.js';
 export declare class ShazbotHealthIndicator {
   /**
    * Reports `up` while the engine runs and this server lists at least `minOnline` servers online. This server counts too,
-   * unless it is drained.
+   * unless it is drained. With `enabled: false` it reports `up`, with `disabled: true`.
    * @param key the name of the result in the response
    * @param options `minOnline` defaults to 1; with `where` only the servers that match it count, for example `{ role: 'db' }`
    */

@@ -6,6 +6,7 @@ const { Inject, Injectable } = require('@nestjs/common');
 const { HealthIndicatorService } = require('@nestjs/terminus');
 const { counters } = require('./counters.js');
 const { servers } = require('./server-lists.js');
+const { isOff } = require('./start-with-app.js');
 
 class ShazbotHealthIndicator {
   /** @param {import('@nestjs/terminus').HealthIndicatorService} service */
@@ -20,6 +21,8 @@ class ShazbotHealthIndicator {
    */
   isHealthy(key, { minOnline = 1, where } = {}) {
     const indicator = this.service.check(key);
+    // With `enabled: false` nothing is started on purpose.
+    if (isOff()) return indicator.up({ disabled: true });
     try {
       const online = where ? servers(where).length : countOnline();
       if (online >= minOnline) return indicator.up({ online });

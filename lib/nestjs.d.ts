@@ -18,7 +18,7 @@ import type {
 export interface ShazbotModuleOptions extends ShazbotStartOptions {
   /**
    * Whether this server joins the cluster; default true. With false, for tests, nothing starts: {@link ShazbotService} returns
-   * empty lists, a drain and new tags do nothing, and the routes answer 503.
+   * empty lists, a drain and new tags do nothing, the routes answer 503, and the health indicator reports `up`.
    */
   enabled?: boolean | undefined;
   /**

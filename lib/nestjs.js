@@ -17,20 +17,13 @@ const {
 } = require('@nestjs/common');
 const { HttpAdapterHost } = require('@nestjs/core');
 const { setTimeout } = require('node:timers');
-const {
-  shazbotEvents,
-  shazbotGetServerList,
-  shazbotServers,
-  shazbotSetTags,
-  shazbotShutDown,
-  shazbotStatus,
-} = require('../index.js');
+const { shazbotEvents, shazbotGetServerList, shazbotServers, shazbotSetTags, shazbotStatus } = require('../index.js');
 const { engine } = require('./engine.js');
 const { unwrap } = require('./errors.js');
 const { MOUNT, endsWithPath } = require('./paths.js');
 const { PATHS, handleRequest } = require('./routes.js');
 const { send } = require('./send.js');
-const { startWithApp } = require('./start-with-app.js');
+const { closeApp, disable, openApp, startWithApp } = require('./start-with-app.js');
 
 /** Time after which an application that listens should have a listener for signals. */
 const HOOKS_CHECK_DELAY_MS = 1_000;
@@ -38,8 +31,13 @@ const HOOKS_CHECK_DELAY_MS = 1_000;
 /** @typedef {import('@nestjs/core').HttpAdapterHost} Host */
 /** @typedef {import('./nestjs.d.ts').ShazbotModuleOptions} Options */
 
-/** The services of this process that use the engine: when the last of them closes, it leaves the cluster. @type {Set<ShazbotService>} */
-const running = new Set();
+const logger = new Logger('ShazbotModule');
+/** Also if the application has replaced Nest's logger by its own, or has turned it off. */
+const appLogger = {
+  info: (/** @type {string} */ message) => logger.log(message),
+  warn: (/** @type {string} */ message) => logger.warn(message),
+  takesWarnings: () => /** @type {any} */ (logger).localInstance !== undefined && Logger.isLevelEnabled('warn'),
+};
 
 class ShazbotService {
   /**
@@ -83,18 +81,19 @@ class ShazbotService {
 
   async onApplicationBootstrap() {
     // A program without HTTP, such as a command, cannot answer: others would list it, or the server it belongs to, as failed.
+    if (this.options.enabled === false) disable();
     if (!this.host.httpAdapter || this.options.enabled === false) return;
-    running.add(this);
+    openApp(this, appLogger);
     this.host.listen$.subscribe(() => setTimeout(warnWithoutHooks, HOOKS_CHECK_DELAY_MS).unref());
-    await startWithApp(this.options).catch((error) => {
-      running.delete(this);
+    await startWithApp(this.options).catch(async (error) => {
+      await closeApp(this);
       throw error;
     });
   }
 
   /** Nest still answers requests when it calls this. */
   async beforeApplicationShutdown() {
-    if (running.delete(this) && running.size === 0) await shazbotShutDown();
+    await closeApp(this);
   }
 }
 
@@ -104,7 +103,7 @@ class ShazbotService {
  */
 function warnWithoutHooks() {
   if (process.listenerCount('SIGTERM') + process.listenerCount('SIGINT') > 0) return;
-  new Logger('ShazbotModule').warn(
+  logger.warn(
     'Nothing closes the application on SIGTERM or SIGINT: this server cannot tell the cluster that it leaves, and will be ' +
       'listed as failed. Call app.enableShutdownHooks() before app.listen().',
   );

@@ -1,13 +1,50 @@
 'use strict';
 
-// Starts the engine with an application of a framework, before the application listens.
+// Starts the engine with an application of a framework, before the application listens, and stops it with the last one.
 
 // Imported, because tests may fake the global timers.
 const { clearTimeout, setTimeout } = require('node:timers');
-const { shazbotStart } = require('../index.js');
+const { shazbotShutDown, shazbotStart } = require('../index.js');
+const { addAppLogger } = require('./logging.js');
 
 /** The application waits at most this long for the first gossip round before it listens: other servers ask it already. */
 const MAX_DELAY_MS = 1_000;
+
+/** What ends the use of the logger of each application. @type {Map<object, () => void>} */
+const open = new Map();
+/** Whether an application was told not to start the engine. */
+let isDisabled = false;
+
+/**
+ * An application that answers for this server runs: its logger gets the warnings.
+ * @param {object} app
+ * @param {import('./logging.js').AppLogger} logger
+ */
+function openApp(app, logger) {
+  open.set(app, addAppLogger(logger));
+}
+
+/**
+ * Leaves the cluster when the last application closes.
+ * @param {object} app
+ */
+async function closeApp(app) {
+  const removeLogger = open.get(app);
+  if (!open.delete(app)) return;
+  try {
+    if (open.size === 0) await shazbotShutDown();
+  } finally {
+    removeLogger?.();
+  }
+}
+
+/** An application has `enabled: false`, for tests. */
+function disable() {
+  isDisabled = true;
+}
+
+/** Whether this process has an application with `enabled: false`, and none without. */
+const isOff = () => isDisabled && open.size === 0;
 
 /**
  * Rejects at once if the configuration is wrong. The engine warns about later failures.
@@ -22,4 +59,4 @@ async function startWithApp({ config, discover, port, tags }) {
   });
 }
 
-module.exports = { startWithApp };
+module.exports = { closeApp, disable, isOff, openApp, startWithApp };

@@ -28,6 +28,20 @@ function statusJson() {
   return { at, rest: `${JSON.stringify(first).slice(0, -1)},"members":${members},${JSON.stringify(after).slice(1)}` };
 }
 
+/**
+ * What a start is logged with.
+ * @param {string | undefined} cluster
+ */
+function startText(cluster) {
+  const { baseUrl, interval, members, masterLists } = status();
+  const others = members.filter((member) => member.state !== 'offline' && member.baseUrl !== baseUrl).length;
+  const lists = masterLists.map(({ name, servers, error }) => `${name} (${error ? 'failed' : servers})`);
+  return (
+    `started as ${baseUrl}${cluster ? ` in cluster ${cluster}` : ''}; other servers online: ${others}; servers in ` +
+    `${lists.join(', ')}; a gossip round every ${interval} s`
+  );
+}
+
 function parts() {
   // First: what has happened must be in the events if the members show it.
   const recent = recentEvents();
@@ -49,4 +63,4 @@ function parts() {
   return { before, members, after: { masterLists, recent, exchanges } };
 }
 
-module.exports = { rememberStart, status, statusJson };
+module.exports = { rememberStart, startText, status, statusJson };
