@@ -4,17 +4,16 @@
 
 const { Discovery } = require('./lib/discovery.js');
 const { engine } = require('./lib/engine.js');
-const { shazbotError } = require('./lib/errors.js');
 const { emitPending, shazbotEvents } = require('./lib/events.js');
 const { registerHappy } = require('./lib/happy.js');
-const { aloneCheck, startHeartbeat, stopHeartbeat } = require('./lib/heartbeat.js');
+const { startHeartbeat, stopHeartbeat } = require('./lib/heartbeat.js');
 const { resetInboundCounters } = require('./lib/inbound-counters.js');
 const { forgetListResponses } = require('./lib/list-response.js');
 const { reportHandler } = require('./lib/logging.js');
 const { createLookUp } = require('./lib/look-up.js');
 const { control, gossip, list } = require('./lib/requests.js');
 const { forgetLists, serverList, servers } = require('./lib/server-lists.js');
-const { prepareStart } = require('./lib/start-options.js');
+const { prepareStart, startError } = require('./lib/start-options.js');
 const { rememberStart, startText, status } = require('./lib/status.js');
 const { setTags } = require('./lib/tags.js');
 
@@ -66,7 +65,7 @@ async function start(environment, options, shutdown) {
   const failure = await started;
   if (failure) {
     end();
-    throw shazbotError(failure);
+    throw startError(failure, prepared.doubts);
   }
   isStarted = true;
   registerHappy();

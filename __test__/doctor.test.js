@@ -154,7 +154,8 @@ describe('clustershazbot doctor', () => {
     const { code, stdout } = await doctor({ SHAZBOT_BASE_URL: '', SHAZBOT_CONTROL_SECRET: '' });
     assert.equal(code, 1);
     for (const name of ['SHAZBOT_SECRET', 'SHAZBOT_BASE_URL', 'SHAZBOT_MASTER_LIST'])
-      assert.ok(stdout.includes(`WRONG environment: Environment variable ${name} is required\n`), name);
+      assert.ok(stdout.includes(`WRONG environment: Environment variable ${name} is required, for example `), name);
+    assert.match(stdout, /configuration in code, pass --url and --secret-file/);
   });
 
   test('reports a master list in a missing folder, as seen here and by the server, and a different interval', async (t) => {

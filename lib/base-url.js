@@ -51,7 +51,8 @@ function fill(template, environment, values, why = 'the only address of this mac
   /** @type {string[]} */
   const problems = [];
   const filled = new Map();
-  const baseUrl = template.replace(/\{([^{}]*)\}/g, (placeholder, /** @type {string} */ name) => {
+  // Not `${NAME}` and `{{NAME}}`, which are variables that nothing has replaced: the engine reports them.
+  const baseUrl = template.replace(/(?<![${])\{([^{}]*)\}/g, (placeholder, /** @type {string} */ name) => {
     const value = name.startsWith('env:')
       ? environment[name.slice(4)]
       : Object.entries(values).find(([it]) => it === name)?.[1];

@@ -40,8 +40,13 @@ const EXPECTED = {
   object: 'an object of strings, or a string',
 };
 
-/** The most changed letters for which a name is taken as a misspelt one. */
+/** The most changed letters for which a name is taken as a misspelt one: fewer for a short name. */
 const MAX_TYPOS = 3;
+
+/** Variables that are no settings: of the command line, and of tests. */
+const OTHER_VARIABLES = /^SHAZBOT_(?:CONTROL_SECRET_FILE|TEST_\w+)$/;
+/** What Kubernetes and Docker links set for a service that is called shazbot, or whose name begins so. */
+const SERVICE_VARIABLES = /_(?:SERVICE_(?:HOST|PORT)(?:_\w+)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_\w+)?)?)$/;
 
 /**
  * The environment with the variables that `config` overrides. An undefined value overrides nothing.
@@ -67,6 +72,23 @@ function withConfig(environment, config) {
     else overridden[name] = text;
   }
   return { environment: overridden, problems };
+}
+
+/**
+ * A sentence for each variable that has the prefix of ours, and is none of them.
+ * @param {NodeJS.ProcessEnv} environment
+ */
+function unknownVariables(environment) {
+  const isUnknown = (/** @type {string} */ name) =>
+    /^SHAZBOT_/.test(name) &&
+    !Object.hasOwn(KINDS, name) &&
+    !OTHER_VARIABLES.test(name) &&
+    !SERVICE_VARIABLES.test(name);
+  const unknown = Object.keys(environment).filter(isUnknown).sort();
+  return unknown.map(
+    (name) =>
+      `the environment variable ${name} is not a setting, and has no effect${suggestion(name, Object.keys(KINDS))}`,
+  );
 }
 
 /**
@@ -112,7 +134,7 @@ function suggestion(name, known) {
   const near = known
     .map((candidate) => ({ candidate, typos: distance(letters(name), letters(candidate)) }))
     .sort((a, b) => a.typos - b.typos)[0];
-  return near && near.typos <= MAX_TYPOS ? `. Did you mean ${near.candidate}?` : '';
+  return near && near.typos <= Math.min(MAX_TYPOS, letters(name).length / 2) ? `. Did you mean ${near.candidate}?` : '';
 }
 
 /**
@@ -135,4 +157,4 @@ function distance(a, b) {
   return Number(row[b.length]);
 }
 
-module.exports = { KINDS, suggestion, withConfig };
+module.exports = { KINDS, suggestion, unknownVariables, withConfig };

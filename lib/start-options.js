@@ -41,13 +41,15 @@ function prepareStart(environment, options) {
  * @param {import('./base-url.js').Filled} filled
  * @param {string[]} problems
  * @param {Options['discover']} discover
- * @returns {Prepared | Promise<Prepared>}
+ * @returns {Prepared}
  */
 function prepare(environment, { baseUrl = ANY_URL, taken, problems: ofUrl }, problems, discover) {
   const lists = [environment.SHAZBOT_MASTER_LIST, discover && DISCOVER].filter(Boolean).join(' ');
   const complete = { ...environment, SHAZBOT_BASE_URL: baseUrl, SHAZBOT_MASTER_LIST: lists };
-  if (problems.length + ofUrl.length > 0) throw invalidConfig([...problems, ...ofUrl, ...problemsOf(complete)]);
-  return { environment: complete, taken, doubts: unknownVariables(environment), discover };
+  const doubts = unknownVariables(environment);
+  const found = [...problems, ...ofUrl];
+  if (found.length > 0) throw invalidConfig([...found, ...problemsOf(complete), ...doubts]);
+  return { environment: complete, taken, doubts, discover };
 }
 
 /**
@@ -77,10 +79,24 @@ function readOptions(options) {
  */
 function problemsOf(environment) {
   const result = Engine.check(environment);
-  if (Array.isArray(result)) return [];
-  const lines = result.message.split('\n');
+  return Array.isArray(result) ? [] : linesOf(result.message);
+}
+
+/** @param {string} message of an invalid configuration */
+function linesOf(message) {
+  const lines = message.split('\n');
   // Several come below a heading.
   return (lines.length > 1 ? lines.slice(1) : lines).map((line) => line.trim());
+}
+
+/**
+ * The error for a start that the engine refused. A misspelt variable may be the one that it misses.
+ * @param {import('./native').Failure} failure
+ * @param {string[]} doubts about the environment
+ */
+function startError(failure, doubts) {
+  if (failure.code !== 'SHAZBOT_INVALID_CONFIG') return shazbotError(failure);
+  return invalidConfig([...linesOf(failure.message), ...doubts]);
 }
 
 /** @param {string[]} problems */
@@ -89,4 +105,4 @@ function invalidConfig(problems) {
   return shazbotError({ code: 'SHAZBOT_INVALID_CONFIG', status: 500, message });
 }
 
-module.exports = { prepareStart };
+module.exports = { prepareStart, startError };

@@ -78,6 +78,11 @@ pub fn is_loopback(address: IpAddr) -> bool {
     }
 }
 
+/// Whether this is 0.0.0.0 or `::`, at which a server listens and nobody reaches it.
+pub fn is_unspecified(address: IpAddr) -> bool {
+    address.to_canonical().is_unspecified()
+}
+
 /// Whether the host of this URL is a loopback address, or `localhost` or a name below it.
 pub fn is_loopback_host(url: &Url) -> bool {
     let name = url.host_str().unwrap_or_default().trim_end_matches('.');

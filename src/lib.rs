@@ -3,7 +3,7 @@
 //! A pure core decides everything and does no I/O. The layers around it carry out its decisions. Imports go one way:
 //!
 //! `binding` → `engine` → `protocol` → `membership` → `config` → `auth` → `message` → `origins` → `server_url` →
-//! `address`; `error` and `clock` may be imported by all.
+//! `address`; `error`, `clock` and `url_mistakes` may be imported by all.
 //!
 //! - [`membership`]: the known servers, merging, the ring, digests, tombstones. Pure.
 //! - [`protocol`]: probes and suspicion, updates, repair, the master list, timers. Pure: inputs are `handle_*`, outputs
@@ -21,6 +21,7 @@ pub mod message;
 pub mod origins;
 pub mod protocol;
 pub mod server_url;
+pub mod url_mistakes;
 
 #[cfg(feature = "engine")]
 pub mod engine;

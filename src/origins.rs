@@ -9,6 +9,7 @@ use url::Url;
 
 use crate::address;
 use crate::server_url::ServerUrl;
+use crate::url_mistakes::mistake;
 
 /// The rules for one server, from its base URL and `SHAZBOT_ALLOWED_ORIGINS`.
 #[derive(Debug)]
@@ -123,12 +124,16 @@ impl Allowed {
         if let Ok(net) = item.parse::<IpNet>() {
             return Ok(Self::Addresses(net.trunc()));
         }
-        if let Ok(address) = item.parse::<IpAddr>() {
-            return Ok(Self::Addresses(address.into()));
-        }
         // The text before an @ may be a password.
         let shown = item.rsplit('@').next().unwrap_or_default();
         let wrong = |why| Err(format!("{shown:?} {why}"));
+        let nobody = "is the address at which a server listens, not one at which it is reached";
+        if let Ok(address) = item.parse::<IpAddr>() {
+            return if address::is_unspecified(address) { wrong(nobody) } else { Ok(Self::Addresses(address.into())) };
+        }
+        if let Some(why) = mistake(item) {
+            return Err(format!("{shown:?}: {why}"));
+        }
         let (text, any_port) = item.strip_suffix(":*").map_or((item, false), |text| (text, true));
         let url = Url::parse(&text.replacen("://*.", "://any.", 1));
         let Ok(url) = url else {
@@ -143,6 +148,9 @@ impl Allowed {
         }
         if host.contains('*') {
             return wrong("has a star that does not stand for whole labels: write *.example.com");
+        }
+        if address::of_url(&url).is_some_and(address::is_unspecified) {
+            return wrong(nobody);
         }
         let host = if text.contains("://*.") { host.replacen("any.", "*.", 1) } else { host.to_owned() };
         let port = if any_port { None } else { url.port_or_known_default() };
@@ -268,6 +276,11 @@ mod tests {
             ("https://a,https://*:*", "has a star"),
             ("https://a,https://b.*.c", "has a star"),
             ("https://a,https://:hunter2@b", "\"b\" has more than"),
+            ("https://a,https://${HOST}:3000", "it contains ${HOST}, which"),
+            ("https://a,https://b:0", "its port is 0"),
+            ("https://a,http://undefined", "its host is \"undefined\""),
+            ("https://a,http://0.0.0.0:3000", "is the address at which a server listens"),
+            ("https://a,::", "is the address at which a server listens"),
             ("https://b", "https://a/, is not among them (a network"),
             ("", "https://a/, is not among them (a network"),
         ] {

@@ -83,6 +83,11 @@ impl ServerUrl {
         &self.0.text
     }
 
+    /// Whether its host is a loopback address or `localhost`. Names are not looked up.
+    pub fn is_loopback(&self) -> bool {
+        Url::parse(self.as_str()).is_ok_and(|url| address::is_loopback_host(&url))
+    }
+
     /// The hash of the URL, which orders servers the same way everywhere: on the ring and in the buckets of a digest.
     pub fn key(&self) -> u64 {
         self.0.key

@@ -41,6 +41,7 @@ Shows the servers of a cluster, drains a server and finds configuration errors.
   --min-online N      for check: how many servers must be listed online; default 1. A drained server is healthy
   --help, --version
 
+If the program has its configuration in code, pass --url and --secret-file: a command sees the environment only.
 NO_COLOR turns colours off, FORCE_COLOR turns them on; without either they are on if the output is a terminal.
 Exit code: 0 success; 1 failure, or a negative answer of check or doctor; 2 wrong usage.
 

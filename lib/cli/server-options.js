@@ -6,6 +6,10 @@ const { readFileSync } = require('node:fs');
 const { CommandError } = require('./command-error.js');
 const { addSecret } = require('./output.js');
 
+/** What somebody needs to know whose environment lacks variables. */
+const IN_CODE =
+  'If the program has its configuration in code, pass --url and --secret-file: a command sees the environment only';
+
 /** @typedef {{ url?: string, 'secret-file'?: string, timeout?: string }} Options common to all commands */
 
 /**
@@ -25,7 +29,7 @@ const { addSecret } = require('./output.js');
 function serverOptions({ url = '', 'secret-file': secretFile = '', timeout = '5' }, env) {
   const text = url || env.SHAZBOT_BASE_URL;
   if (!text) {
-    const remedy = 'Set SHAZBOT_BASE_URL or pass --url http://127.0.0.1:3000/';
+    const remedy = `Set SHAZBOT_BASE_URL or pass --url http://127.0.0.1:3000/. ${IN_CODE}`;
     throw new CommandError(`No server given. ${remedy}`, 2, 'no server');
   }
   const base = parseBaseUrl(text);
@@ -75,4 +79,4 @@ function controlSecret(option, env) {
   return { secret, secretFrom: `the secret in ${file}` };
 }
 
-module.exports = { isLoopback, parseBaseUrl, serverOptions };
+module.exports = { IN_CODE, isLoopback, parseBaseUrl, serverOptions };

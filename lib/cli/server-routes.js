@@ -4,6 +4,7 @@
 
 const { CommandError } = require('./command-error.js');
 const { send } = require('./http-client.js');
+const { IN_CODE } = require('./server-options.js');
 
 /** @typedef {import('./server-options.js').Server} Server */
 
@@ -31,7 +32,7 @@ async function callRoute({ base, secret, secretFrom, timeout }, route, body) {
     throw new CommandError(`The answer of ${routeUrl(base, route)} is not a ${route}: does another program run there?`);
   }
   if (status === 401) {
-    const isUnset = 'is not set; set it or SHAZBOT_CONTROL_SECRET_FILE, or pass --secret-file';
+    const isUnset = `is not set; set it or SHAZBOT_CONTROL_SECRET_FILE, or pass --secret-file. ${IN_CODE}`;
     const problem = secret ? 'does not match' : isUnset;
     throw new CommandError(`${base} rejected the request: ${secretFrom} ${problem}`, 1, 'wrong secret');
   }

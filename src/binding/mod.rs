@@ -134,11 +134,11 @@ impl NodeEngine {
     }
 
     /// Checks environment variables without starting: returns a failure that names all that are wrong, or a warning for
-    /// each that is weak.
+    /// each that is weak or probably not meant.
     #[napi]
     pub fn check(#[napi(ts_arg_type = "NodeJS.ProcessEnv")] environment: Environment) -> Either<Failure, Vec<String>> {
         match Config::from_environment(&environment) {
-            Ok(config) => Either::B(config.weak),
+            Ok(config) => Either::B(config.warnings.into_iter().map(|warning| warning.message).collect()),
             Err(error) => Either::A(error.into()),
         }
     }

@@ -147,6 +147,9 @@ fn read_locations(reader: &mut Reader<'_>) -> (Option<Vec<DnsName>>, Option<Vec<
 }
 
 fn dns_name(reader: &mut Reader<'_>, variable: &str, value: &str) -> Option<DnsName> {
+    if reader.is_mistake(variable, value) {
+        return None;
+    }
     let is_srv = value[..4].eq_ignore_ascii_case("srv+");
     let (url, parsed) = match ServerUrl::parse_with_url(&value[4..]) {
         Ok(parsed) => parsed,
@@ -225,6 +228,9 @@ fn locations(reader: &mut Reader<'_>, name: &str, urls: Vec<&str>) -> Option<Vec
 
 #[inline(never)]
 fn location(reader: &mut Reader<'_>, name: &str, value: &str) -> Option<Location> {
+    if reader.is_mistake(name, value) {
+        return None;
+    }
     let Ok(url) = Url::parse(value) else {
         reader.problem(name, "it is not an absolute URL; write a file as file:///path/to/list.json");
         return None;
@@ -237,7 +243,12 @@ fn location(reader: &mut Reader<'_>, name: &str, value: &str) -> Option<Location
         "http" | "https" if address::of_url(&url).is_some_and(address::is_forbidden) => {
             reader.problem(name, "its address is link-local, multicast or a cloud's metadata service");
         }
-        "http" | "https" => return Some(Location::Http(url)),
+        "http" | "https" => {
+            if address::of_url(&url).is_some_and(address::is_unspecified) {
+                reader.doubt(name, "0.0.0.0 and [::] are addresses at which a store listens: write one to connect to");
+            }
+            return Some(Location::Http(url));
+        }
         // Url::parse would take a relative path as a file in the root folder.
         "file" if !value.to_ascii_lowercase().starts_with("file:///") => {
             reader.problem(name, "a file needs its absolute path: file:///path/to/list.json");

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::message::Tags;
 use crate::origins::Origins;
 use crate::server_url::ServerUrl;
+use crate::url_mistakes::is_template;
 
 pub use lists::{DISCOVER, DnsName, List, Location, MasterLists};
 pub use network::{Network, ProxyVariable};
@@ -41,8 +42,26 @@ pub struct Config {
     pub state_file: Option<PathBuf>,
     /// Node's own variables for TLS and proxies.
     pub network: Network,
-    /// What is valid but unsafe, a sentence each.
-    pub weak: Vec<String>,
+    /// What is valid but unsafe, or probably not meant.
+    pub warnings: Vec<Warning>,
+}
+
+/// Something that is accepted, and that an operator should look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// What it is about.
+    pub kind: WarningKind,
+    /// For people, without secrets.
+    pub message: String,
+}
+
+/// What a [`Warning`] is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WarningKind {
+    /// A secret that can be guessed.
+    WeakSecret,
+    /// A value that is probably not meant.
+    Doubtful,
 }
 
 /// The settings that decide the core's behaviour.
@@ -103,7 +122,7 @@ impl Config {
                 if reader.problems.is_empty() =>
             {
                 Ok(Self {
-                    weak: weak(&secrets, &control),
+                    warnings: weak(&secrets, &control).into_iter().chain(reader.warnings).collect(),
                     settings,
                     peer_auth: PeerAuth { mode, secrets, cluster },
                     control,
@@ -160,11 +179,13 @@ impl ListSettings {
     }
 }
 
-fn weak(gossip: &Keyring, control: &Keyring) -> Vec<String> {
+fn weak(gossip: &Keyring, control: &Keyring) -> Vec<Warning> {
     let mut weak = Vec::new();
     for (name, keyring) in [("SHAZBOT_SECRET", gossip), ("SHAZBOT_CONTROL_SECRET", control)] {
         for (secret, also) in keyring.all().zip(["", "_ALSO"]) {
-            if secret.is_short() {
+            if is_template(secret.expose()) {
+                weak.push(format!("{name}{also} is a variable that nothing has replaced by its value"));
+            } else if secret.is_short() {
                 weak.push(format!("{name}{also} has fewer than 16 bytes and can be guessed"));
             }
         }
@@ -175,7 +196,8 @@ fn weak(gossip: &Keyring, control: &Keyring) -> Vec<String> {
     if gossip.all().any(|secret| control.all().any(|other| secret == other)) {
         weak.push("a control secret is also a gossip secret: every server can drain every other".into());
     }
-    weak
+    let remedy = "Make one with `openssl rand -base64 32`";
+    weak.into_iter().map(|why| Warning { kind: WarningKind::WeakSecret, message: format!("{why}. {remedy}") }).collect()
 }
 
 #[cfg(test)]

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use super::Environment;
+use super::{Environment, Warning, WarningKind};
+use crate::address;
 use crate::auth::{Keyring, Mode, SCHEME, Secret};
 use crate::message::{Tags, is_cluster_name};
 use crate::origins::Origins;
 use crate::server_url::ServerUrl;
+use crate::url_mistakes::mistake;
 
 /// Reads variables. An empty one counts as missing.
 ///
@@ -17,11 +19,26 @@ pub struct Reader<'a> {
     environment: &'a Environment,
     /// What is wrong, a sentence each.
     pub problems: Vec<String>,
+    /// What is accepted and probably not meant.
+    pub warnings: Vec<Warning>,
 }
+
+/// An example of each variable that may be missing.
+const EXAMPLES: [(&str, &str); 6] = [
+    ("SHAZBOT_SECRET", "the output of `openssl rand -base64 32`, the same on all servers"),
+    ("SHAZBOT_CONTROL_SECRET", "the output of another `openssl rand -base64 32`, the same on all servers"),
+    ("SHAZBOT_BASE_URL", "http://app-1.internal:3000/ or http://{address}:3000/, where other servers reach this one"),
+    (
+        "SHAZBOT_MASTER_LIST",
+        "dns+http://app:3000/ or file:///var/lib/app/servers.json, where this server finds the others",
+    ),
+    ("SHAZBOT_MASTER_LIST_UPDATE", "the URL in SHAZBOT_MASTER_LIST if it takes PUT requests"),
+    ("SHAZBOT_MASTER_LIST_UPDATE_AUTH", "\"Bearer TOKEN\", or an empty value to send no Authorization header"),
+];
 
 impl<'a> Reader<'a> {
     pub fn new(environment: &'a Environment) -> Self {
-        Self { environment, problems: Vec::new() }
+        Self { environment, problems: Vec::new(), warnings: Vec::new() }
     }
 
     pub fn raw(&self, name: &str) -> Option<&'a str> {
@@ -37,9 +54,26 @@ impl<'a> Reader<'a> {
         self.problems.push(format!("{name}: {why}"));
     }
 
-    // Version 1's words.
+    /// Reports something that is accepted and probably not meant.
+    #[inline(never)]
+    pub fn doubt(&mut self, name: &str, why: &str) {
+        self.warnings.push(Warning { kind: WarningKind::Doubtful, message: format!("{name}: {why}") });
+    }
+
+    // Begins with version 1's words.
     pub fn missing(&mut self, name: &str) {
-        self.problems.push(format!("Environment variable {name} is required"));
+        let example = EXAMPLES.iter().find(|(variable, _)| *variable == name);
+        let example = example.map(|(_, example)| format!(", for example {example}")).unwrap_or_default();
+        self.problems.push(format!("Environment variable {name} is required{example}"));
+    }
+
+    /// Reports a URL that cannot be meant. Returns whether it is one.
+    pub fn is_mistake(&mut self, name: &str, url: &str) -> bool {
+        let found = mistake(url);
+        if let Some(why) = &found {
+            self.problem(name, why);
+        }
+        found.is_some()
     }
 
     fn required(&mut self, name: &str) -> Option<&'a str> {
@@ -110,8 +144,24 @@ impl<'a> Reader<'a> {
     }
 
     pub fn base_url(&mut self) -> Option<ServerUrl> {
-        let value = self.required("SHAZBOT_BASE_URL")?;
-        ServerUrl::parse(value).map_err(|why| self.problem("SHAZBOT_BASE_URL", &why.replace("its URL", "the URL"))).ok()
+        let name = "SHAZBOT_BASE_URL";
+        let value = self.required(name)?;
+        if self.is_mistake(name, value) {
+            return None;
+        }
+        let parsed = ServerUrl::parse_with_url(value);
+        let (server, url) = parsed.map_err(|why| self.problem(name, &why.replace("its URL", "the URL"))).ok()?;
+        if address::of_url(&url).is_some_and(address::is_unspecified) {
+            let why = "0.0.0.0 and [::] are addresses at which a server listens: write one at which the others reach this \
+                       server, or {address}";
+            self.problem(name, why);
+            return None;
+        }
+        if url.host_str().is_some_and(|host| host.contains('*')) {
+            self.problem(name, "its host contains a star: write the address or the name of this server, or {address}");
+            return None;
+        }
+        Some(server)
     }
 
     #[inline(never)]
@@ -137,7 +187,15 @@ impl<'a> Reader<'a> {
         })
     }
 
-    pub fn boolean(&self, name: &str) -> bool {
-        self.get(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    /// `true` in any case is true, and everything else is false, as in version 1.
+    pub fn boolean(&mut self, name: &str) -> bool {
+        let value = self.get(name).unwrap_or("false");
+        let is = |word| value.eq_ignore_ascii_case(word);
+        if !is("true") && !is("false") {
+            // Not a long one: somebody may have put a secret here.
+            let shown = if value.len() <= 8 { format!("{value:?}") } else { "its value".into() };
+            self.doubt(name, &format!("{shown} is neither true nor false, and counts as false"));
+        }
+        is("true")
     }
 }

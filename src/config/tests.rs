@@ -37,7 +37,7 @@ fn the_defaults_are_those_of_the_readme() {
 }
 
 #[test]
-fn a_missing_variable_is_named_in_version_1s_words() {
+fn a_missing_variable_is_named_in_version_1s_words_with_an_example() {
     for name in [
         "SHAZBOT_SECRET",
         "SHAZBOT_CONTROL_SECRET",
@@ -47,10 +47,11 @@ fn a_missing_variable_is_named_in_version_1s_words() {
         "SHAZBOT_MASTER_LIST_UPDATE",
         "SHAZBOT_MASTER_LIST_UPDATE_AUTH",
     ] {
-        assert_eq!(read(&[(name, None)]).expect_err(name), format!("Environment variable {name} is required"));
+        let error = read(&[(name, None)]).expect_err(name);
+        assert!(error.starts_with(&format!("Environment variable {name} is required, for example ")), "{error}");
     }
     let error = read(&[("SHAZBOT_SECRET", Some(""))]).expect_err("empty");
-    assert_eq!(error, "Environment variable SHAZBOT_SECRET is required");
+    assert!(error.starts_with("Environment variable SHAZBOT_SECRET is required, for example "), "{error}");
 }
 
 #[test]
@@ -86,6 +87,65 @@ fn a_boolean_is_true_only_as_the_word_true_in_any_case() {
     let monitor = |value| read(&[("SHAZBOT_MONITOR", Some(value))]).expect(value).settings.monitor;
     assert!(monitor("true") && monitor("TRUE"));
     assert!(!monitor("1") && !monitor("yes") && !monitor(""));
+}
+
+fn warnings(changes: &[(&str, Option<&str>)]) -> Vec<String> {
+    let strong =
+        [("SHAZBOT_SECRET", Some("sixteen bytes or more")), ("SHAZBOT_CONTROL_SECRET", Some("and this as well"))];
+    let config = read(&[&strong, changes].concat()).expect("valid");
+    config.warnings.into_iter().map(|warning| warning.message).collect()
+}
+
+#[test]
+fn a_boolean_that_is_neither_true_nor_false_is_a_warning() {
+    for name in ["SHAZBOT_MONITOR", "SHAZBOT_UPDATE_MASTER_LIST_ON_SHUTDOWN"] {
+        for right in ["true", "False", ""] {
+            assert_eq!(warnings(&[(name, Some(right))]), Vec::<String>::new());
+        }
+        let expected = format!("{name}: \"yes\" is neither true nor false, and counts as false");
+        assert_eq!(warnings(&[(name, Some("yes"))]), [expected]);
+        assert!(!warnings(&[(name, Some("hunter2-hunter2"))])[0].contains("hunter2"));
+    }
+}
+
+#[test]
+fn a_base_url_that_can_never_lead_to_this_server_is_an_error() {
+    for (value, why) in [
+        ("http://0.0.0.0:3000/", "at which a server listens"),
+        ("http://0:3000/", "at which a server listens"),
+        ("http://[::]:3000/", "at which a server listens"),
+        ("http://[::ffff:0.0.0.0]:3000/", "at which a server listens"),
+        ("http://*:3000/", "contains a star"),
+        ("http://a:0/", "its port is 0"),
+        ("http://undefined:3000/", "\"undefined\", which JavaScript writes"),
+        ("http://[object Object]:3000/", "which JavaScript writes"),
+        ("http://$(POD_NAME):3000/", "contains $(POD_NAME), which nothing has replaced"),
+        ("http://%HOST%:3000/", "contains %HOST%, which nothing has replaced"),
+        ("http://<your-host>:3000/", "contains <your-host>, which nothing has replaced"),
+    ] {
+        let error = read(&[("SHAZBOT_BASE_URL", Some(value))]).expect_err(value);
+        assert!(error.starts_with("SHAZBOT_BASE_URL: ") && error.contains(why), "{value}: {error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+}
+
+#[test]
+fn the_url_of_a_list_has_no_variables_and_no_port_0() {
+    for name in ["SHAZBOT_MASTER_LIST", "SHAZBOT_MASTER_LIST_UPDATE"] {
+        for (value, why) in [
+            ("https://${STORE}/list.json", "contains ${STORE}, which"),
+            ("https://store:0/list.json", "its port is 0"),
+            ("file:///$(VOLUME)/list.json", "contains $(VOLUME), which"),
+        ] {
+            let error = read(&[(name, Some(value))]).expect_err(value);
+            assert!(error.starts_with(&format!("{name}: ")) && error.contains(why), "{value}: {error}");
+            assert_eq!(error.lines().count(), 1, "{error}");
+        }
+    }
+    let error = read(&[("SHAZBOT_MASTER_LIST", Some("dns+http://$(APP):3000/"))]).expect_err("a variable");
+    assert!(error.contains("contains $(APP), which"), "{error}");
+    let found = warnings(&[("SHAZBOT_MASTER_LIST", Some("http://0.0.0.0:8080/list.json"))]);
+    assert!(found[0].starts_with("SHAZBOT_MASTER_LIST: 0.0.0.0"), "{found:?}");
 }
 
 #[test]
@@ -171,6 +231,20 @@ fn names_need_no_update_variables_and_stand_beside_other_lists() {
 }
 
 #[test]
+fn discover_comes_after_the_names_and_needs_no_list() {
+    let only = |value| {
+        read(&[
+            ("SHAZBOT_MASTER_LIST", Some(value)),
+            ("SHAZBOT_MASTER_LIST_UPDATE", None),
+            ("SHAZBOT_MASTER_LIST_UPDATE_AUTH", None),
+        ])
+    };
+    let settings = only("discover() dns+http://app:3000/ file:///tmp/list.json").expect("valid").settings;
+    assert_eq!((settings.names, settings.lists.len()), (vec!["dns+http://app:3000/".into(), DISCOVER.into()], 1));
+    assert_eq!(only(DISCOVER).expect("valid").settings.names, [DISCOVER]);
+}
+
+#[test]
 fn an_invalid_list_is_the_only_problem_reported_for_it() {
     let list = |value| {
         let changes = [
@@ -230,20 +304,6 @@ fn the_variables_for_authentication_are_read() {
         ("SHAZBOT_ALLOWED_ORIGINS", Some("http://a:3000,10.0.0.0/8")),
     ])
     .expect("valid");
-#[test]
-fn discover_comes_after_the_names_and_needs_no_list() {
-    let only = |value| {
-        read(&[
-            ("SHAZBOT_MASTER_LIST", Some(value)),
-            ("SHAZBOT_MASTER_LIST_UPDATE", None),
-            ("SHAZBOT_MASTER_LIST_UPDATE_AUTH", None),
-        ])
-    };
-    let settings = only("discover() dns+http://app:3000/ file:///tmp/list.json").expect("valid").settings;
-    assert_eq!((settings.names, settings.lists.len()), (vec!["dns+http://app:3000/".into(), DISCOVER.into()], 1));
-    assert_eq!(only(DISCOVER).expect("valid").settings.names, [DISCOVER]);
-}
-
     assert_eq!((config.peer_auth.mode, config.peer_auth.cluster.as_deref()), (Mode::Sign, Some("blue-1")));
     assert!(config.list_needs_secret && config.peer_auth.secrets.matches("another gossip secret"));
     assert!(!config.control.matches("another gossip secret"));
@@ -263,8 +323,10 @@ fn discover_comes_after_the_names_and_needs_no_list() {
 fn weak_secrets_are_reported_without_showing_them() {
     let weak = |gossip, control| {
         let secrets = [("SHAZBOT_SECRET", Some(gossip)), ("SHAZBOT_CONTROL_SECRET", Some(control))];
-        read(&secrets).expect("valid").weak
+        let warnings = read(&secrets).expect("valid").warnings;
+        warnings.into_iter().map(|warning| warning.message).collect::<Vec<_>>()
     };
+    assert!(weak("$(GOSSIP_SECRET)", "and this one as well")[0].contains("nothing has replaced"));
     assert_eq!(weak("sixteen bytes or more", "and this one as well").len(), 0);
     assert_eq!(weak("hunter2", "hunter2").len(), 3);
     assert!(weak("hunter2", "hunter2").iter().all(|sentence| !sentence.contains("hunter2")));

@@ -122,8 +122,7 @@ impl Driver {
         let gossip = GossipClient::new(&factory, config).map_err(invalid)?;
         let lists = ListClient::new(&factory, &config.master_lists).map_err(invalid)?;
         reporter.warn(warnings);
-        let weak = config.weak.iter();
-        reporter.warn(weak.map(|weak| Report::warning("SHAZBOT_WEAK_SECRET", weak.clone())).collect());
+        reporter.warn(config.warnings.iter().map(Report::of_config).collect());
         let store = |list: &List| Arc::new(ListStore::new(list.clone(), &threads.files));
         let stores: Vec<_> = config.master_lists.lists.iter().map(store).collect();
         Ok(Self {
@@ -140,7 +139,7 @@ impl Driver {
     }
 
     // Looks up our own name and reads the state. A stop interrupts both.
-    async fn load_state(&mut self, threads: &Threads, reporter: &Reporter<'_>) -> Result<(), Error> {
+    async fn load_state(&mut self, threads: &Threads, reporter: &mut Reporter<'_>) -> Result<(), Error> {
         let (shared, names) = (Arc::clone(&self.shared), Arc::clone(&threads.names));
         let (found, is_found) = oneshot::channel::<()>();
         self.tasks.spawn(async move {
@@ -151,11 +150,15 @@ impl Driver {
             // It goes on looking if that takes longer.
             let _ = clock::timeout(OWN_NAME_TIMEOUT, is_found).await;
             match &self.state_file {
-                Some(file) => Some((file, file.read().await)),
+                Some(file) => Some((file, file.check_folder().await, file.read().await)),
                 None => None,
             }
         };
-        let Some((file, json)) = self.shared.core.unless_stopped(load).await.flatten() else { return Ok(()) };
+        let loaded = self.shared.core.unless_stopped(load).await.flatten();
+        let Some((file, folder, json)) = loaded else { return Ok(()) };
+        if let Err(error) = folder {
+            reporter.report(Event::StateNotSaved(error));
+        }
         let validator = self.shared.validator(self.shared.core.clock.now(), &|_| None);
         match json.and_then(|json| Message::from_master_list(&json, validator).map_err(|error| error.to_string())) {
             Ok(state) => self.shared.core.with(|core, now| core.handle_saved_state(now, &state)),

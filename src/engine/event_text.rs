@@ -27,7 +27,9 @@ pub enum Warn {
 pub fn texts(event: Event) -> Vec<Text> {
     vec![match event {
         Event::Started | Event::Left => return Vec::new(),
-        Event::EntriesSkipped(entries) => return entries.into_iter().map(skipped).collect(),
+        Event::EntriesSkipped { entries, place } => {
+            return entries.into_iter().map(|entry| skipped(entry, &place)).collect();
+        }
         Event::Member(event) => member(event),
         Event::ExchangeFailed(url, error) => exchange_failed(&url, &error),
         Event::ListWritten { list, servers, on_condition } => {
@@ -37,8 +39,8 @@ pub fn texts(event: Event) -> Vec<Text> {
         Event::ListFailed(error) => log("LIST_FAILED", format!("the master list {error}")),
         Event::ListUnusable(error) => {
             let message = format!(
-                "the master list {error}. While no list works, new servers do not find the others. See \
-                 docs/master-list.md"
+                "the master list {error}. While no list works, new servers do not find the others. Correct \
+                 what it says; docs/master-list.md has what each store needs"
             );
             warning("SHAZBOT_LIST_UNUSABLE", message)
         }
@@ -54,13 +56,17 @@ pub fn texts(event: Event) -> Vec<Text> {
         }
         Event::StateNotSaved(error) => {
             let message = format!(
-                "the state file {error}. At its next start this server will not remember the servers that it knows now"
+                "the state file {error}. At its next start this server will not remember the servers that it knows now. \
+                 Correct SHAZBOT_STATE_FILE, or create the folder with the right to write there"
             );
             warning_once("SHAZBOT_STATE_UNUSABLE", String::new(), Some("STATE_FAILED"), message)
         }
         Event::Unreachable { url, by } => {
             let by = by.map(|by| format!(", says {by}")).unwrap_or_default();
-            let message = format!("other servers cannot reach this one at its SHAZBOT_BASE_URL, {url}{by}");
+            let message = format!(
+                "other servers cannot reach this one at its SHAZBOT_BASE_URL, {url}{by}. Set it to a URL at which every other \
+                 server reaches this process"
+            );
             warning_once("SHAZBOT_UNREACHABLE", String::new(), None, message)
         }
         Event::DuplicateUrl(url) => {
@@ -69,6 +75,14 @@ pub fn texts(event: Event) -> Vec<Text> {
                  Give each process a base URL of its own; EXAMPLES.md shows how with node:cluster and PM2"
             );
             warning_once("SHAZBOT_DUPLICATE_BASE_URL", String::new(), None, message)
+        }
+        Event::LoopbackUrl { url, other } => {
+            let message = format!(
+                "SHAZBOT_BASE_URL is {url}, which leads every machine to itself, and {other} is in the cluster. Servers on \
+                 other machines cannot reach this one. Set SHAZBOT_BASE_URL to an address or a name of this machine, for \
+                 example http://{{address}}:3000/. If {other} is on this machine, ignore this"
+            );
+            warning_once("SHAZBOT_DOUBTFUL_CONFIG", String::new(), None, message)
         }
         Event::ClockWrong => {
             let message = "the clock of this machine is more than three hours off those of most other servers. They refuse \
@@ -79,7 +93,7 @@ pub fn texts(event: Event) -> Vec<Text> {
         Event::Full => {
             let message = format!(
                 "peers name too many servers: this one lists at most {MAX_SERVERS}, and at most {MAX_UNREACHED} that have \
-                 never answered it"
+                 never answered it. Find out who names them: base URLs that change at each start, or a server that invents some"
             );
             warning_once("SHAZBOT_TOO_MANY_SERVERS", String::new(), None, message)
         }
@@ -98,9 +112,11 @@ fn warning_once(code: &'static str, subject: String, repeated: Option<&'static s
     Text { code, message, warning: Warn::Once { subject, repeated } }
 }
 
-fn skipped(Skipped { name, reason }: Skipped) -> Text {
+fn skipped(Skipped { name, reason }: Skipped, place: &str) -> Text {
     let shown = if name.is_empty() { "without a URL" } else { &name };
-    let message = format!("an entry of a server list is skipped, {shown}: {reason}");
+    let message = format!(
+        "an entry in {place} is ignored, {shown}: {reason}. Find out who wrote it there; the other entries are read"
+    );
     warning_once("SHAZBOT_ENTRY_SKIPPED", format!("{name} {reason}"), None, message)
 }
 

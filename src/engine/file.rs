@@ -36,6 +36,8 @@ impl Drop for Lock {
 pub struct LockError {
     /// Another process has it.
     pub is_held: bool,
+    /// The folder of the file does not exist.
+    pub has_no_folder: bool,
     /// In words.
     pub why: String,
 }
@@ -70,15 +72,14 @@ impl LockedFile {
         let path = with_suffix(&self.path, ".lock");
         let mut is_held = false;
         let locked = clock::timeout(timeout, self.acquire(path.clone(), &mut is_held)).await;
-        let why = match locked {
+        let is_late = locked.is_err();
+        let (why, has_no_folder) = match locked {
             Ok(Ok(lock)) => return Ok(lock),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) if is_held => {
-                return Err(LockError { is_held, why: format!("another process holds its lock, {}", path.display()) });
-            }
-            Err(_) => no_answer(),
+            Ok(Err(error)) => (error.to_string(), error.kind() == io::ErrorKind::NotFound),
+            Err(_) if is_held => (format!("another process holds its lock, {}", path.display()), false),
+            Err(_) => (no_answer(), false),
         };
-        Err(LockError { is_held: false, why })
+        Err(LockError { is_held: is_late && is_held, has_no_folder, why })
     }
 
     async fn acquire(&self, path: PathBuf, is_held: &mut bool) -> io::Result<Lock> {
@@ -105,6 +106,17 @@ impl LockedFile {
     pub async fn read(&self, most: usize, timeout: Duration) -> Result<Vec<u8>, String> {
         let path = self.path.clone();
         within(timeout, self.blocking(move || read(&path, most))).await
+    }
+
+    /// Fails if the folder of the file does not exist.
+    pub async fn check_folder(&self, timeout: Duration) -> Result<(), String> {
+        let path = self.path.clone();
+        let check = self.blocking(move || match fs::metadata(folder_of(&path)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(not_opened(&path, &error)),
+            // Another error shows when the file is used.
+            Ok(_) | Err(_) => Ok(()),
+        });
+        within(timeout, check).await
     }
 
     /// Replaces the whole file: a reader sees either the old or the new one. Only if it still has the content `unchanged`,
@@ -198,8 +210,7 @@ impl Temporary {
     // could have given. If such a write still goes on, it fails and is repeated. Links are not followed.
     fn remove_older(&self, path: &Path) {
         let (Some(name), Ok(own)) = (path.file_name(), self.file.metadata()) else { return };
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let Ok(entries) = fs::read_dir(folder) else { return };
+        let Ok(entries) = fs::read_dir(folder_of(path)) else { return };
         let is_old = |found: &fs::Metadata| found.modified().ok()?.elapsed().ok().filter(|age| *age > LEFT_OVER);
         for entry in entries.take(MAX_ENTRIES).flatten().filter(|entry| is_temporary(&entry.file_name(), name)) {
             let Ok(found) = entry.metadata() else { continue };
@@ -323,6 +334,10 @@ async fn within<T>(timeout: Duration, access: impl Future<Output = io::Result<T>
 
 fn no_answer() -> String {
     "the file did not answer in time".into()
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 // Names the path: these files are not the one that is configured. A missing file is created, a missing folder is not.

@@ -65,8 +65,8 @@ enum Guard {
     Lock(Lock),
     /// Another process has held the lock for so long that the write only makes sure that the file has not changed.
     LockIgnored,
-    /// The file cannot be written, in words.
-    NotLocked(String),
+    /// The file cannot be written.
+    NotLocked(LockError),
     Version(Version),
 }
 
@@ -112,15 +112,15 @@ impl ListStore {
     }
 
     fn on_lock(&self, lock: Result<Lock, LockError>) -> Guard {
-        let LockError { is_held, why } = match lock {
+        let error = match lock {
             Ok(lock) => {
                 self.seen().locked = None;
                 return Guard::Lock(lock);
             }
             Err(error) => error,
         };
-        if !is_held {
-            return Guard::NotLocked(why);
+        if !error.is_held {
+            return Guard::NotLocked(error);
         }
         let mut seen = self.seen();
         let (since, tries) = seen.locked.take().unwrap_or((Instant::now(), 0));
@@ -131,7 +131,7 @@ impl ListStore {
         if is_same_file && since.elapsed() >= clock::real(patience) && tries >= most {
             Guard::LockIgnored
         } else {
-            Guard::NotLocked(why)
+            Guard::NotLocked(error)
         }
     }
 
@@ -186,7 +186,10 @@ impl ListStore {
                 let is_written = file.replace(json, None, read.json, timeout).await.map_err(failed)?;
                 if is_written { Ok(false) } else { Err(WriteError::Conflict) }
             }
-            (Target::File(_), Guard::NotLocked(why)) => Err(failed(why)),
+            (Target::File(_), Guard::NotLocked(LockError { why, has_no_folder: true, .. })) => {
+                Err(WriteError::NoFolder(format!("{location} cannot be written: {why}")))
+            }
+            (Target::File(_), Guard::NotLocked(LockError { why, .. })) => Err(failed(why)),
             (Target::File(_), Guard::Nothing | Guard::Version(_)) => Err(failed("its lock is not held".into())),
             (Target::Http(url), Guard::Nothing | Guard::Lock(_) | Guard::LockIgnored | Guard::NotLocked(_)) => {
                 match client.put(url, None, json, timeout).await {

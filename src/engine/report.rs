@@ -2,6 +2,7 @@
 
 use super::event_text::{Text, Warn, texts};
 use super::redact::{Redactor, printable};
+use crate::config::{Warning, WarningKind};
 use crate::error::Error;
 use crate::protocol::Event;
 
@@ -29,6 +30,15 @@ impl Report {
     /// A warning.
     pub fn warning(code: &'static str, message: String) -> Self {
         Self { code, message, is_warning: true }
+    }
+
+    /// A warning about the configuration.
+    pub fn of_config(Warning { kind, message }: &Warning) -> Self {
+        let message = message.clone();
+        match kind {
+            WarningKind::WeakSecret => Self::warning("SHAZBOT_WEAK_SECRET", message),
+            WarningKind::Doubtful => Self::warning("SHAZBOT_DOUBTFUL_CONFIG", message),
+        }
     }
 
     fn log(code: &'static str, message: String) -> Self {
@@ -153,7 +163,8 @@ mod tests {
     #[test]
     fn a_message_causes_a_few_warnings_of_bad_entries_and_its_repetition_the_next() {
         let skipped = |number: usize| Skipped { name: number.to_string(), reason: "wrong" };
-        let message = || Event::EntriesSkipped((0..MAX_AT_ONCE + 5).map(skipped).collect());
+        let message =
+            || Event::EntriesSkipped { entries: (0..MAX_AT_ONCE + 5).map(skipped).collect(), place: String::new() };
         assert_eq!(codes([message()]).len(), MAX_AT_ONCE);
         assert_eq!(codes([message(), message(), message()]).len(), MAX_AT_ONCE + 5);
     }
@@ -161,7 +172,8 @@ mod tests {
     #[test]
     fn invented_entries_cause_a_limited_number_of_warnings() {
         let skipped = |number: usize| Skipped { name: number.to_string(), reason: "wrong" };
-        let message = || Event::EntriesSkipped((0..2 * MAX_SUBJECTS).map(skipped).collect());
+        let message =
+            || Event::EntriesSkipped { entries: (0..2 * MAX_SUBJECTS).map(skipped).collect(), place: String::new() };
         assert_eq!(codes((0..2 * MAX_SUBJECTS / MAX_AT_ONCE).map(|_| message())).len(), MAX_SUBJECTS);
     }
 }

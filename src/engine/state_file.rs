@@ -26,9 +26,18 @@ impl StateFile {
         self.0.read(MAX_RESPONSE, TIMEOUT).await
     }
 
+    /// Fails if its folder does not exist, so that it cannot be saved.
+    pub async fn check_folder(&self) -> Result<(), String> {
+        self.0.check_folder(TIMEOUT).await.map_err(|error| self.not_written(&error))
+    }
+
     pub async fn save(&self, state: &Message) -> Result<(), String> {
         let saved = self.0.replace(state.to_master_list(), None, None, TIMEOUT).await;
-        saved.map(|_| ()).map_err(|error| format!("{self} cannot be written: {error}"))
+        saved.map(|_| ()).map_err(|error| self.not_written(&error))
+    }
+
+    fn not_written(&self, error: &str) -> String {
+        format!("{self} cannot be written: {error}")
     }
 }
 

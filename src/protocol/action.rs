@@ -132,6 +132,8 @@ pub enum WatchEnd {
 pub enum WriteError {
     /// Another server has written it since it was read.
     Conflict,
+    /// The folder of the file does not exist, in words: trying again is of no use before somebody creates it.
+    NoFolder(String),
     /// Anything else, in words.
     Failed(String),
 }

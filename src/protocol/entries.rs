@@ -38,7 +38,10 @@ impl Core {
         is_repair: bool,
         now: Now,
     ) -> bool {
-        self.out.report_skipped(&message.skipped);
+        self.out.report_skipped(&message.skipped, || match sender {
+            Some(sender) => format!("a message from {sender}"),
+            None => "a message".into(),
+        });
         let others = if message.is_v2() { Source::ThirdParty } else { Source::Version1 };
         let mut learned = Learned::default();
         for entry in &message.entries {
@@ -192,6 +195,7 @@ impl Core {
             Change::Online => {
                 self.detector.on_online(url);
                 self.report_member(url, MemberEventKind::Online, now);
+                self.local.on_online(self.members.local_url(), url, &mut self.out);
             }
             Change::Offline => self.report_member(url, MemberEventKind::Offline, now),
         }

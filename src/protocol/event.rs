@@ -68,10 +68,22 @@ pub enum Event {
     },
     /// Another process runs under our base URL. Again every five intervals for as long as that lasts.
     DuplicateUrl(ServerUrl),
+    /// Our base URL leads every machine to itself, and a server on another machine is online.
+    LoopbackUrl {
+        /// Our base URL.
+        url: ServerUrl,
+        /// The other server.
+        other: ServerUrl,
+    },
     /// The clock of this machine differs by more than three hours from those of most other servers. Once until it is set.
     ClockWrong,
     /// A message names more servers than are remembered.
     Full,
     /// Entries of a message or a list were not acceptable.
-    EntriesSkipped(Vec<Skipped>),
+    EntriesSkipped {
+        /// The entries.
+        entries: Vec<Skipped>,
+        /// Where they stood, in words: which message or list.
+        place: String,
+    },
 }

@@ -48,6 +48,8 @@ pub struct LocalMember {
     url_doubt: Option<Unheard>,
     duplicate: Option<Refuted>,
     is_contacted: bool,
+    // Whether our base URL leads every machine to itself, and nobody has been told that another machine is in the cluster.
+    is_loopback: bool,
     // Tags that are set and not told yet, and when others were told last.
     new_tags: Option<Tags>,
     tags_told: Option<Duration>,
@@ -55,9 +57,10 @@ pub struct LocalMember {
 
 impl LocalMember {
     /// No server has said anything about this member yet.
-    pub fn new(interval: Duration) -> Self {
+    pub fn new(url: &ServerUrl, interval: Duration) -> Self {
         Self {
             interval,
+            is_loopback: url.is_loopback(),
             to_refute: None,
             url_doubt: None,
             duplicate: None,
@@ -109,6 +112,14 @@ impl LocalMember {
     pub fn on_contact(&mut self) {
         self.is_contacted = true;
         self.url_doubt = None;
+    }
+
+    /// Another server is online. If its base URL leads to another machine and ours does not, it cannot reach us.
+    pub fn on_online(&mut self, own: &ServerUrl, other: &ServerUrl, out: &mut Output) {
+        if self.is_loopback && !other.is_loopback() {
+            self.is_loopback = false;
+            out.report(Event::LoopbackUrl { url: own.clone(), other: other.clone() });
+        }
     }
 
     /// Whether another server has ever contacted us: until then we may not listen yet.

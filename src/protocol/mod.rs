@@ -96,7 +96,7 @@ impl Core {
             lifecycle: Lifecycle::new(now),
             clock_check: ClockCheck::default(),
             members: Members::new(url.clone()).forgetting_leaves(settings.forget_after.as_millis() as u64),
-            local: LocalMember::new(interval),
+            local: LocalMember::new(&url, interval),
             exchanges: Exchanges::new(interval),
             detector: FailureDetector::new(interval, now),
             verifier: Verifier::new(now),

@@ -50,10 +50,10 @@ impl Output {
         self.events.push_back(event);
     }
 
-    /// Reports entries that were not acceptable.
-    pub fn report_skipped(&mut self, skipped: &[Skipped]) {
+    /// Reports entries that were not acceptable. `place` says in words where they stood.
+    pub fn report_skipped(&mut self, skipped: &[Skipped], place: impl FnOnce() -> String) {
         if !skipped.is_empty() {
-            self.report(Event::EntriesSkipped(skipped.to_vec()));
+            self.report(Event::EntriesSkipped { entries: skipped.to_vec(), place: place() });
         }
     }
 

@@ -3,6 +3,8 @@
 // Checks of the environment variables.
 
 const { fillBaseUrl } = require('../../base-url.js');
+const { unknownVariables } = require('../../config.js');
+const { IN_CODE } = require('../server-options.js');
 const { mustBeWritable } = require('./list-files.js');
 
 /** @typedef {import('./doctor.js').Finding} Finding */
@@ -38,13 +40,19 @@ function checkEnvironment(env) {
   } catch (error) {
     return [{ what: 'binary', is: 'wrong', says: /** @type {Error} */ (error).message }];
   }
+  const doubts = (/** @type {string[]} */ texts) =>
+    texts.map((says) => /** @type {Finding} */ ({ what, is: 'worth a look', says }));
+  const unknown = doubts(unknownVariables(env));
   if (!Array.isArray(result)) {
     const lines = result.message.split('\n');
     // Several errors come below a heading.
     const errors = lines.length > 1 ? lines.slice(1) : lines;
-    return errors.map((text) => ({ what, is: 'wrong', says: text.trim() }));
+    const wrong = errors.map((text) => /** @type {Finding} */ ({ what, is: 'wrong', says: text.trim() }));
+    // Nobody has just one part of the configuration in code.
+    const isInCode = !env.SHAZBOT_SECRET && !env.SHAZBOT_BASE_URL && !env.SHAZBOT_MASTER_LIST;
+    return [...wrong, ...(isInCode ? doubts([IN_CODE]) : []), ...unknown];
   }
-  if (result.length > 0) return result.map((says) => ({ what, is: 'worth a look', says }));
+  if (result.length + unknown.length > 0) return [...doubts(result), ...unknown];
   return [{ what, is: 'fine', says: 'all variables are valid' }];
 }
 

@@ -187,7 +187,8 @@ impl World {
             | Event::Unreachable { .. }
             | Event::ClockWrong
             | Event::Full
-            | Event::EntriesSkipped(_) => {}
+            | Event::EntriesSkipped { .. }
+            | Event::LoopbackUrl { .. } => {}
         }
     }
 

@@ -26,7 +26,12 @@ impl Failing {
     pub fn count(&mut self, now: Now) -> bool {
         self.times += 1;
         let is_unusable = self.lasted(now) >= UNUSABLE_AFTER.0 && self.times >= UNUSABLE_AFTER.1;
-        is_unusable && !std::mem::replace(&mut self.is_reported, true)
+        is_unusable && self.report()
+    }
+
+    /// An operator must look now, however long it has lasted. Returns whether that was not reported before.
+    pub fn report(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_reported, true)
     }
 
     /// How long ago the first was.

@@ -262,6 +262,12 @@ impl MasterList {
             Err(WriteError::Failed(error)) => {
                 self.on_failure(error, MAX_BACKOFF, members, now, out);
             }
+            Err(WriteError::NoFolder(error)) => {
+                if self.failing.get_or_insert(Failing::new(now)).report() {
+                    out.report(Event::ListUnusable(error.clone()));
+                }
+                self.on_failure(error, MAX_BACKOFF, members, now, out);
+            }
         }
     }
 

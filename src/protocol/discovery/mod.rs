@@ -197,7 +197,7 @@ impl Core {
 
     /// What an earlier process saved. To be called before anything else, if at all.
     pub fn handle_saved_state(&mut self, now: Now, state: &Message) {
-        self.out.report_skipped(&state.skipped);
+        self.out.report_skipped(&state.skipped, || "the state file".into());
         for entry in state.entries.iter().filter(|entry| entry.url != *self.members.local_url()) {
             self.discovery.seeds.add_candidate(entry, now);
         }

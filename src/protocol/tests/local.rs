@@ -196,6 +196,31 @@ fn another_process_with_our_base_url_is_reported_after_five_intervals() {
 }
 
 #[test]
+fn a_server_at_a_loopback_address_says_once_that_a_server_on_another_machine_is_online() {
+    let online = |own: &str, others: &[&str]| {
+        let base_url = ServerUrl::parse(own).expect(own);
+        let mut server = Server::with_settings(&Settings { base_url: base_url.clone(), ..settings("a") });
+        for other in others {
+            let url = ServerUrl::parse(other).expect(other);
+            server.receive_v1(vec![Entry { url, ..entry("b", ONLINE, WALL, Some(WALL)) }]);
+        }
+        let is_loopback = |event: Event| match event {
+            Event::LoopbackUrl { url, other } => {
+                assert_eq!(url, base_url);
+                Some(other.to_string())
+            }
+            _ => None,
+        };
+        server.take_events().into_iter().filter_map(is_loopback).collect::<Vec<_>>()
+    };
+    for own in ["http://localhost:3000/", "http://127.0.0.1:3000/", "http://[::1]:3000/"] {
+        assert_eq!(online(own, &["http://127.0.0.1:3001/", "http://b/", "http://c/"]), ["http://b/"], "{own}");
+        assert!(online(own, &["http://127.0.0.1:3001/"]).is_empty(), "{own}");
+    }
+    assert!(online("http://a/", &["http://b/"]).is_empty());
+}
+
+#[test]
 fn a_server_that_knows_no_other_finds_another_process_with_its_base_url() {
     let mut server = Server::new("a");
     let mut reported = 0;

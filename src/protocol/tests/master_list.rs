@@ -251,3 +251,24 @@ fn a_refused_write_is_retried_with_backoff_even_by_a_server_that_is_alone() {
     }
     assert!((4..12).contains(&writes), "{writes}");
 }
+
+#[test]
+fn a_missing_folder_is_reported_at_the_first_write_and_once() {
+    let mut server = Server::new("a");
+    server.take_actions();
+    server.on_list_read(Ok(Message::default()));
+    let mut reports = Vec::new();
+    for second in 0..120 {
+        for action in server.run(1) {
+            if let Action::SyncList { .. } = action
+                && server.on_list_read(Ok(Message::default())).is_some()
+            {
+                let missing = WriteError::NoFolder("there is no folder".into());
+                server.core.handle_list_written(server.now, server.list_request, Err(missing));
+            }
+        }
+        let found = server.take_events().into_iter().filter(|event| matches!(event, Event::ListUnusable(_)));
+        reports.extend(found.map(|_| second));
+    }
+    assert!(matches!(reports[..], [0..5]), "{reports:?}");
+}
