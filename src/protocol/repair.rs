@@ -157,7 +157,7 @@ impl Repair {
     // not wait for its next round then. Its rounds stay when they are: bringing them forward would bring those of all new
     // servers together, from then on.
     fn schedule_catch_up(&self, is_equal: bool, servers: usize, now: Now, out: &mut Output) {
-        let Some(age) = self.first_response.map(|first| now.mono - first) else { return };
+        let Some(age) = self.first_response.map(|first| now.mono.saturating_sub(first)) else { return };
         if age < self.interval.min(CATCH_UP_FOR) && !out.timers.is_set(Timer::CatchUp) {
             let delay = if is_equal { CATCH_UP.max(age / 3) } else { CATCH_UP };
             let factor = out.jitter(0.5..1.5) * crowd_factor(servers, CATCH_UP_AT_A_TIME).min(MAX_CROWD_FACTOR);
