@@ -297,7 +297,9 @@ export type OfflineReason = 'left' | 'drained' | 'failed';
 /** A change in the state of a server, as this server sees it. Events about this server itself are emitted too. */
 export interface MemberEvent {
   /**
-   * `online`, `offline`: the server is now listed so, and was not before. `suspect`: it does not answer this server, which
+   * `online`, `offline`: the server is now listed so, and was not before. A server that this process first learns of as offline
+   * causes no event, for example one that failed before this process started: it is in the lists and in the status.
+   * `suspect`: it does not answer this server, which
    * asks others to try it; it is still listed online. `offline` follows if nobody reaches it. If somebody does, no event
    * follows; {@link shazbotStatus} shows which servers are suspect now. `tags`: a server that is online has other tags.
    */
@@ -352,7 +354,9 @@ export interface ShazbotEvents {
   eventNames(): MemberEventName[];
   /**
    * Returns the online and offline servers, after it has emitted all events that led to these lists: every later event is a
-   * change of them. Use it to keep a list of your own up to date: subscribe, then call it.
+   * change of them. Use it to keep a list of your own up to date: subscribe, then call it. A list of the online servers that is
+   * kept so is always complete. One of the offline servers lacks those that this process first learns of as offline, which
+   * cause no event.
    *
    * If a listener calls it, the lists may be newer than the events emitted so far. Throws `SHAZBOT_NOT_STARTED` if the engine
    * is not running.

@@ -20,7 +20,7 @@ const { until } = require('../harness/until.js');
 const url = (n) => `http://10.0.0.${n}:3000/`;
 
 /**
- * Returns a function that sends an engine an entry as version 1 writes it, each time with a newer lastUpdate.
+ * Returns a function that sends an engine an entry of a server that is online or drained, each time with a newer lastUpdate.
  *
  * @param {Engine} engine
  */
@@ -32,7 +32,8 @@ function entrySender({ shazbotGossipRequest }) {
    */
   return (n, online) => {
     age -= 1_000;
-    const entries = [entry(url(n), age)];
+    const listed = entry(url(n), age);
+    const entries = [{ ...listed, shazbot: `${listed.lastUpdate}.1${online ? '' : '.d'}` }];
     return shazbotGossipRequest(SECRET, online ? message(entries) : message([], entries));
   };
 }
@@ -97,10 +98,30 @@ describe('events of one engine', () => {
     engine.shazbotEvents.snapshot();
     received.length = 0;
     for (let n = 1; n <= 3; n++) await send(n, true);
-    await send(4, false);
+    await send(2, false);
     engine.shazbotEvents.snapshot();
     const expected = [1, 2, 3].flatMap((n) => [`online ${url(n)}`, `change ${url(n)}`]);
-    assert.deepEqual(received, [...expected, `offline ${url(4)}`, `change ${url(4)}`]);
+    assert.deepEqual(received, [...expected, `offline ${url(2)}`, `change ${url(2)}`]);
+  });
+
+  test('a server that is offline when the engine learns of it is listed without an event, and comes online with one', async (t) => {
+    const engine = await startEngine(t);
+    const send = entrySender(engine);
+    engine.shazbotEvents.snapshot();
+    /** @type {string[]} */
+    const received = [];
+    engine.shazbotEvents.on('change', (event) => received.push(summary(event)));
+    await send(1, false);
+    await send(2, true);
+    const { offline } = engine.shazbotEvents.snapshot();
+    assert.deepEqual(
+      offline.map(({ baseUrl }) => baseUrl),
+      [url(1)],
+    );
+    await send(1, true);
+    engine.shazbotEvents.snapshot();
+    assert.deepEqual(received, [`online ${url(2)}`, `online ${url(1)}`]);
+    assert.ok(engine.shazbotStatus().recent.every(({ type }) => type === 'online'));
   });
 
   test('events reach diagnostics_channel and events.on without a call of snapshot', async (t) => {
@@ -116,10 +137,10 @@ describe('events of one engine', () => {
     const changes = on(engine.shazbotEvents, 'change', { signal: AbortSignal.timeout(10_000) });
     const send = entrySender(engine);
     await send(1, true);
-    await send(2, false);
+    await send(1, false);
     const first = (await changes.next()).value[0];
     const second = (await changes.next()).value[0];
-    assert.deepEqual([summary(first), summary(second)], [`online ${url(1)}`, `offline ${url(2)}`]);
+    assert.deepEqual([summary(first), summary(second)], [`online ${url(1)}`, `offline ${url(1)}`]);
     assert.deepEqual(published, [first]);
     assert.ok(Object.isFrozen(first), 'listeners cannot change the event for each other');
   });
@@ -143,7 +164,8 @@ describe('events of one engine', () => {
       });
     };
     for (let n = 1; n <= 200; n++) {
-      await send(n % 250, n % 3 !== 0);
+      // Each server up to three times; first as online or as offline.
+      await send(1 + (n % 67), n % 3 !== 0);
       if (n % 40 === 7) follow();
       if (n % 40 === 20) await new Promise(setImmediate);
     }

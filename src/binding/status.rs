@@ -23,7 +23,7 @@ pub fn events(events: &[MemberEvent]) -> String {
             json.list(|json| {
                 json.text(Some(match event.kind {
                     MemberEventKind::Online => "online",
-                    MemberEventKind::Offline => "offline",
+                    MemberEventKind::Offline | MemberEventKind::Tombstone => "offline",
                     MemberEventKind::Suspect => "suspect",
                     MemberEventKind::Tags => "tags",
                 }));

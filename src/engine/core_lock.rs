@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use super::redact::Redactor;
 use crate::clock::{Clock, Now};
 use crate::error::Error;
-use crate::protocol::{Action, Core, Event, MemberEvent};
+use crate::protocol::{Action, Core, Event, MemberEvent, MemberEventKind};
 
 /// Most member events that the program gets in one call, so that it keeps no more than it handles.
 const MAX_EVENTS: usize = 250;
@@ -164,7 +164,9 @@ impl CoreLock {
 impl Inner {
     fn collect(&mut self) {
         while let Some(event) = self.core.poll_event() {
-            if let Event::Member(event) = &event {
+            if let Event::Member(event) = &event
+                && event.kind != MemberEventKind::Tombstone
+            {
                 self.member_events.push(event.clone());
             }
             self.events.push(event);

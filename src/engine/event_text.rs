@@ -30,6 +30,8 @@ pub fn texts(event: Event) -> Vec<Text> {
         Event::EntriesSkipped { entries, place } => {
             return entries.into_iter().map(|entry| skipped(entry, &place)).collect();
         }
+        // Nothing has happened.
+        Event::Member(MemberEvent { kind: MemberEventKind::Tombstone, .. }) => return Vec::new(),
         Event::Member(event) => member(event),
         Event::ExchangeFailed(url, error) => exchange_failed(&url, &error),
         Event::ListWritten { list, servers, on_condition } => {
@@ -128,7 +130,7 @@ fn member(MemberEvent { kind, entry, .. }: MemberEvent) -> Text {
         MemberEventKind::Suspect => {
             log("MEMBER_SUSPECT", format!("{url} does not answer: asking other servers whether they reach it"))
         }
-        MemberEventKind::Offline => {
+        MemberEventKind::Offline | MemberEventKind::Tombstone => {
             let (reason, author) = entry.v2.map_or((None, None), |v2| (v2.reason, v2.author));
             let reason = match reason {
                 Some(Reason::Failed) => ": exchanges with it fail",

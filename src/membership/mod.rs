@@ -38,8 +38,10 @@ pub enum Change {
     Renewed,
     /// A server is online that was offline or unknown.
     Online,
-    /// A server is offline that was online or unknown.
+    /// A server is offline that was online.
     Offline,
+    /// A server is offline that was unknown.
+    Tombstone,
 }
 
 impl Change {
@@ -47,7 +49,7 @@ impl Change {
     pub fn is_news(self) -> bool {
         match self {
             Self::None | Self::Refreshed => false,
-            Self::Renewed | Self::Online | Self::Offline => true,
+            Self::Renewed | Self::Online | Self::Offline | Self::Tombstone => true,
         }
     }
 }
@@ -197,7 +199,8 @@ impl Members {
             (Some((before, removed)), _) if before == state && removed == added => Change::Refreshed,
             (Some((before, _)), _) if before == state => Change::Renewed,
             (_, State::Online) => Change::Online,
-            (_, State::Offline) => Change::Offline,
+            (Some(_), State::Offline) => Change::Offline,
+            (None, State::Offline) => Change::Tombstone,
         }
     }
 

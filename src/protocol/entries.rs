@@ -198,6 +198,7 @@ impl Core {
                 self.local.on_online(self.members.local_url(), url, &mut self.out);
             }
             Change::Offline => self.report_member(url, MemberEventKind::Offline, now),
+            Change::Tombstone => self.report_member(url, MemberEventKind::Tombstone, now),
         }
         if self.members.state(url) == Some(State::Online) {
             self.discovery.seeds.remove(url);

@@ -10,6 +10,9 @@ pub enum MemberEventKind {
     Online,
     /// It is listed offline, and was not.
     Offline,
+    /// It is listed offline, and was unknown: it has failed or left before this process began, or is not back yet. Nothing has
+    /// changed for the program.
+    Tombstone,
     /// It is listed online, and does not answer us.
     Suspect,
     /// It is listed online with other tags.

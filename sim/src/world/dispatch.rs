@@ -167,15 +167,17 @@ impl World {
 
     fn on_core_event(&mut self, server: usize, event: Event) {
         match event {
-            Event::Member(event) if matches!(event.kind, MemberEventKind::Online | MemberEventKind::Offline) => {
-                self.on_list_change(server, &event);
-            }
+            Event::Member(event) => match event.kind {
+                MemberEventKind::Online | MemberEventKind::Offline | MemberEventKind::Tombstone => {
+                    self.on_list_change(server, &event);
+                }
+                MemberEventKind::Suspect | MemberEventKind::Tags => {}
+            },
             Event::DuplicateUrl(url) => {
                 let details = format!("server {server} takes another process for one with its base URL, {url}");
                 self.report_violation("no false duplicate base URL", details);
             }
-            Event::Member(_)
-            | Event::Started
+            Event::Started
             | Event::Left
             | Event::ExchangeFailed(..)
             | Event::PlaceFailed(..)
