@@ -299,9 +299,9 @@ export interface MemberEvent {
   /**
    * `online`, `offline`: the server is now listed so, and was not before. A server that this process first learns of as offline
    * causes no event, for example one that failed before this process started: it is in the lists and in the status.
-   * `suspect`: it does not answer this server, which
-   * asks others to try it; it is still listed online. `offline` follows if nobody reaches it. If somebody does, no event
-   * follows; {@link shazbotStatus} shows which servers are suspect now. `tags`: a server that is online has other tags.
+   * `suspect`: it does not answer this server, which asks others to try it; it is still listed online. `offline` follows if
+   * nobody reaches it. If somebody does, no event follows; {@link shazbotStatus} shows which servers are suspect now.
+   * `tags`: a server that is online has other tags.
    */
   type: 'online' | 'offline' | 'suspect' | 'tags';
   baseUrl: string;
@@ -315,6 +315,11 @@ export interface MemberEvent {
   reason?: OfflineReason;
   /** Base URL of the server that declared it `failed`. */
   by?: string;
+  /**
+   * On `suspect`, and on `offline` with the reason `failed`: why the last exchange of this server with it failed, see
+   * {@link ExchangeFailure}. Missing if this server has not tried it since it last answered: others found the failure.
+   */
+  error?: { code: string; message: string };
   /** The tags of the server. Missing if it has none, or if they are not known. */
   tags?: Tags;
   /** When this server learned of the change: ms since the epoch, by its own clock. */
@@ -374,6 +379,19 @@ export interface ShazbotEvents {
  */
 export declare const shazbotEvents: ShazbotEvents;
 
+/**
+ * Why an exchange with a server failed. `code` is the code that Node users know, such as `ECONNREFUSED`, `ETIMEDOUT`,
+ * `ENOTFOUND` or `CERT_HAS_EXPIRED`; or `HTTP_` with the status, such as `HTTP_404`; or one of this package, such as
+ * `SHAZBOT_NO_ANSWER`. docs/errors.md explains each.
+ */
+export interface ExchangeFailure {
+  code: string;
+  /** In words, for people: at most 200 characters. May contain text of the other server; contains no secret. */
+  message: string;
+  /** When it failed: ms since the epoch, by the clock of this server. */
+  at: number;
+}
+
 /** What this server knows about one server. Times are ms since the epoch, by the clock of this server. */
 export interface MemberStatus extends GossipServer {
   /** `suspect`: listed online, but it does not answer this server, which has asked others to try it. */
@@ -391,12 +409,19 @@ export interface MemberStatus extends GossipServer {
   by?: string;
   /** When this server first learned of it, or of its last restart. */
   since: number;
+  /**
+   * Since when it is in its state, and for the same `reason`, as this server learned it. A server that was offline when this
+   * process first learned of it: since then.
+   */
+  changedAt: number;
   /** When it last answered a gossip message of this server. Missing if it never did. */
   answered?: number;
   /** When this server last got a gossip message or an answer from it. Missing if it never did. */
   heard?: number;
   /** Failed exchanges with it since it last answered. */
   failures: number;
+  /** Why the last exchange with it failed. Missing if it has answered since, or if this server has not tried. */
+  lastError?: ExchangeFailure;
   /** Version of this package that it runs. Missing if it has not told this server, which a message of it does. */
   version?: string;
   /** Its tags. Missing if they are not known: those of servers of version 1, for example. */

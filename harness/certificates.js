@@ -16,16 +16,29 @@ const missing =
  * An authority of the test's own, and a certificate that it has signed.
  *
  * @param {string} [host] whose it is
+ * @param {string} [name] of the authority
  */
-function certificates(host = 'IP:127.0.0.1') {
+function certificates(host = 'IP:127.0.0.1', name = 'test') {
   const directory = folder();
-  /** @param {string} name */
-  const at = (name) => path.join(directory, name);
+  /** @param {string} file */
+  const at = (file) => path.join(directory, file);
   /** @param {string[]} args */
   const openssl = (...args) => execFileSync('openssl', args, { stdio: 'pipe' });
   const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
   writeFileSync(at('extensions'), `subjectAltName=${host}\nbasicConstraints=CA:false\n`);
-  openssl('req', '-x509', ...newKey, '-keyout', at('ca.key'), '-out', at('ca.pem'), '-days', '2', '-subj', '/CN=test');
+  openssl(
+    'req',
+    '-x509',
+    ...newKey,
+    '-keyout',
+    at('ca.key'),
+    '-out',
+    at('ca.pem'),
+    '-days',
+    '2',
+    '-subj',
+    `/CN=${name}`,
+  );
   openssl('req', ...newKey, '-keyout', at('key.pem'), '-out', at('request'), '-subj', '/CN=peer');
   const signed = ['-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-CAcreateserial', '-extfile', at('extensions')];
   openssl('x509', '-req', '-in', at('request'), ...signed, '-out', at('cert.pem'), '-days', '2');

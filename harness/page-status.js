@@ -17,7 +17,13 @@ function statusOf(count, at) {
   const url = (/** @type {number} */ n) => `https://app-${String(n).padStart(4, '0')}.internal:3000/`;
   /** @type {import('..').MemberStatus[]} */
   const members = Array.from({ length: count }, (_, n) => {
-    const listed = { baseUrl: url(n), monitor: n % 40 === 0, lastUpdate: at - 900 * (n % 90), since: at - 9e6 };
+    const listed = {
+      baseUrl: url(n),
+      monitor: n % 40 === 0,
+      lastUpdate: at - 900 * (n % 90),
+      since: at - 9e6,
+      changedAt: at - 9e6,
+    };
     const contact = { answered: at - 1_300 * (n % 170), heard: at - 800 * (n % 60), failures: 0 };
     const base = {
       ...listed,
@@ -28,10 +34,14 @@ function statusOf(count, at) {
       tags: { role: n % 4 === 3 ? 'worker' : 'api', version: VERSIONS[n % VERSIONS.length], zone: ZONES[n % 3] },
       ...contact,
     };
-    if (n % 17 === 5) return { ...base, state: 'offline', reason: 'failed', by: url(n + 1), failures: 3 };
-    if (n % 23 === 7) return { ...base, state: 'offline', reason: 'drained' };
-    if (n % 19 === 8) return { ...base, state: 'offline', reason: 'left' };
-    if (n % 29 === 9) return { ...base, state: 'suspect', failures: 1 };
+    const changedAt = at - 36_000 * (1 + (n % 50));
+    const lastError = { code: 'ECONNREFUSED', message: 'Connection refused (os error 111)', at: at - 4_000 };
+    if (n % 17 === 5) {
+      return { ...base, state: 'offline', reason: 'failed', by: url(n + 1), changedAt, failures: 3, lastError };
+    }
+    if (n % 23 === 7) return { ...base, state: 'offline', reason: 'drained', changedAt };
+    if (n % 19 === 8) return { ...base, state: 'offline', reason: 'left', changedAt };
+    if (n % 29 === 9) return { ...base, state: 'suspect', changedAt: at - 2_000, failures: 1, lastError };
     return base;
   });
   const recent = members

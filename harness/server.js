@@ -140,6 +140,8 @@ const orders = {
   memory,
   /** The errors of connections that the HTTP server has reported. */
   clientErrors: () => clientErrors,
+  /** The number of servers with which the last exchange failed, by its code. */
+  failing: () => require('../lib/counters.js').counters().failing,
   exit: () => process.exit(3),
   throw: () => {
     setImmediate(() => {

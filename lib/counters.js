@@ -9,17 +9,19 @@ const { inboundCounters } = require('./inbound-counters.js');
 /** @typedef {[name: string, read: number | null, written: number | null, servers: number, failures: number, failed: number, error: string | null]} MasterListRow */
 
 /**
- * Counters since the start, the number of known servers by state, and the master lists.
+ * Counters since the start, the number of known servers by state, the master lists, and the number of servers with which the
+ * last exchange failed, by its code: apart from those that left or are drained.
  * @returns {{
  *   exchanges: import('../index.js').ShazbotFigures,
  *   members: Record<'online' | 'suspect' | 'drained' | 'left' | 'failed' | 'unknown', number>,
  *   masterLists: import('../index.js').MasterListStatus[],
+ *   failing: Record<string, number>,
  * }}
  */
 function counters() {
   // src/binding/status.rs documents the fields.
   const row = JSON.parse(unwrap(engine.counters()));
-  const [results, limitsMs, counts, sumMs, [sent, received], totals, states, masterLists, watches] = row;
+  const [results, limitsMs, counts, sumMs, [sent, received], totals, states, masterLists, watches, causes] = row;
   const [answered, refused, timedOut, unreachable, rejected, failed] = results;
   const [rumours, suspicions, deaths, refutations] = totals;
   const [online, suspect, drained, left, dead, unknown] = states;
@@ -40,7 +42,19 @@ function counters() {
     },
     members: { online, suspect, drained, left, failed: dead, unknown },
     masterLists: masterLists.map(decodeMasterList),
+    failing: countsOf(causes),
   };
+}
+
+/**
+ * @param {(string | number)[]} pairs names and numbers in turn
+ * @returns {Record<string, number>}
+ */
+function countsOf(pairs) {
+  /** @type {Record<string, number>} */
+  const counts = {};
+  for (let i = 0; i < pairs.length; i += 2) counts[String(pairs[i])] = Number(pairs[i + 1]);
+  return counts;
 }
 
 /**

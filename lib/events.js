@@ -85,11 +85,22 @@ function recentEvents() {
  * @param {any[]} row
  * @returns {Readonly<MemberEvent>}
  */
-function decodeEvent([type, baseUrl, monitor, lastUpdate, reason, author, at, knownAfter, tags]) {
+function decodeEvent([type, baseUrl, monitor, lastUpdate, reason, author, at, knownAfter, tags, code, message]) {
   // A server that left or was drained is its own author.
   const offline = { ...(reason && { reason }), ...(author && author !== baseUrl && { by: author }) };
   const told = tags && (type === 'tags' || Object.keys(tags).length > 0) && { tags: Object.freeze(tags) };
-  return Object.freeze({ type, baseUrl, monitor: monitor === 1, lastUpdate, ...offline, ...told, at, knownAfter });
+  const error = code && { error: Object.freeze({ code, message }) };
+  return Object.freeze({
+    type,
+    baseUrl,
+    monitor: monitor === 1,
+    lastUpdate,
+    ...offline,
+    ...error,
+    ...told,
+    at,
+    knownAfter,
+  });
 }
 
 module.exports = { emitPending, recentEvents, shazbotEvents: Object.assign(emitter, { snapshot }) };

@@ -131,6 +131,12 @@ const METRICS = [
     samples: ({ members }) => byLabel('state', members),
   },
   {
+    name: 'clustershazbot_failing_members',
+    help: 'Servers, apart from those that left or are drained, with which the last exchange of this server failed, by the code of the failure.',
+    type: 'gauge',
+    samples: ({ failing }) => Object.entries(failing).map(([code, value]) => ({ value, labels: { code } })),
+  },
+  {
     name: 'clustershazbot_exchanges_total',
     help: 'Gossip exchanges, by direction (out: begun by this server) and result.',
     type: 'counter',

@@ -89,14 +89,14 @@ impl Server {
                 }
             }
             "a" => {
-                let answer = self.read(rest).map_err(|why| ExchangeError::Other(why.to_string()));
+                let answer = self.read(rest).map_err(|why| ExchangeError::Other(why.to_string().into()));
                 self.respond(answer);
             }
             "f" => self.respond(Err(match number {
                 0 => ExchangeError::TimedOut,
                 1 => ExchangeError::Refused(String::new()),
                 2 => ExchangeError::SecretRejected,
-                _ => ExchangeError::Unreachable(String::new()),
+                _ => ExchangeError::Unreachable("".into()),
             })),
             "l" => {
                 let Some(id) = self.lists.pop_front() else { return };

@@ -11,11 +11,12 @@ use serde::Serialize;
 use crate::clock::Now;
 use crate::engine::{DURATION_BOUNDS, Engine, ExchangeTotals};
 use crate::error::Error;
-use crate::membership::Member;
+use crate::membership::{LastFailure, Member};
 use crate::message::{Entry, OWN_VERSION, Reason, ServerUrl, State, Tags};
-use crate::protocol::{Core, ListStatus, MemberEvent, MemberEventKind};
+use crate::protocol::{Core, FailureCode, ListStatus, MemberEvent, MemberEventKind};
 
-/// Member events: `[[kind, URL, whether it is a monitor, last update, reason, author, at, known after, tags], …]`.
+/// Member events: `[[kind, URL, whether it is a monitor, last update, reason, author, at, known after, tags, code
+/// and text of the failure], …]`.
 pub fn events(events: &[MemberEvent]) -> String {
     let mut json = JsonArray::default();
     json.list(|json| {
@@ -31,6 +32,8 @@ pub fn events(events: &[MemberEvent]) -> String {
                 json.number(event.at);
                 json.number(event.known_after);
                 json.tags(event.entry.tags().as_ref());
+                json.text(event.failure.as_ref().map(|failure| failure.code.to_string()).as_deref());
+                json.text(event.failure.as_ref().map(|failure| failure.text.as_str()));
             });
         }
     });
@@ -93,15 +96,26 @@ struct MemberStatus<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     incarnation: Option<u64>,
     since: u64,
+    changed_at: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     answered: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     heard: Option<u64>,
     failures: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
+    last_error: Option<ExchangeFailure<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tags: Option<Tags>,
+}
+
+/// `ExchangeFailure` of index.d.ts.
+#[derive(Serialize)]
+struct ExchangeFailure<'a> {
+    code: String,
+    message: &'a str,
+    at: u64,
 }
 
 impl<'a> MemberStatus<'a> {
@@ -125,9 +139,15 @@ impl<'a> MemberStatus<'a> {
             by: author.filter(|author| *author != entry.url.as_str()),
             incarnation: entry.v2.as_ref().map(|v2| v2.incarnation),
             since: wall(member.first_seen()),
+            changed_at: wall(core.changed_at(member)),
             answered: member.last_answered().map(wall),
             heard: member.last_heard().map(wall),
             failures: member.failures(),
+            last_error: member.last_failure().map(|LastFailure { failure, at, .. }| ExchangeFailure {
+                code: failure.code.to_string(),
+                message: &failure.text,
+                at: wall(*at),
+            }),
             version: if entry.url == *core.members().local_url() { Some(OWN_VERSION) } else { member.version() },
             tags: entry.tags(),
         }
@@ -136,14 +156,26 @@ impl<'a> MemberStatus<'a> {
 
 /// Counters since the start: `[exchanges by result, upper bounds of the duration histogram in ms, exchanges in each class, sum
 /// of the durations in ms, bytes sent and received, [updates, suspicions, deaths, refutations], members by state, master
-/// lists, [watches open, closed by the other side, vanished, not opened, probes that hints started]]`.
+/// lists, [watches open, closed by the other side, vanished, not opened, probes that hints started], [code and number
+/// of the members whose last exchange failed so, in turn]]`.
 pub fn counters(engine: &Engine) -> Result<String, Error> {
     let ExchangeTotals { outcomes, durations, total_duration, bytes } = engine.exchange_totals();
     engine.look(|core, _| {
         let counters = core.counters();
         let mut states = [0_u64; 6];
+        // A map would be faster, and some kB larger in the binary. There are few different codes.
+        let mut failures = Vec::<(FailureCode, u64)>::new();
         for it in core.members().iter() {
-            states[state(core, &it.entry)] += 1;
+            let state = state(core, &it.entry);
+            states[state] += 1;
+            // It is expected that a server which left does not answer.
+            if let Some(last) = it.last_failure().filter(|_| state != DRAINED && state != LEFT) {
+                let code = last.failure.code;
+                match failures.iter_mut().find(|(known, _)| *known == code) {
+                    Some((_, count)) => *count += 1,
+                    None => failures.push((code, 1)),
+                }
+            }
         }
         let mut json = JsonArray::default();
         json.list(|json| {
@@ -162,6 +194,12 @@ pub fn counters(engine: &Engine) -> Result<String, Error> {
             let watches = counters.watches;
             let open = core.open_watches() as u64;
             json.numbers(&[open, watches.closed, watches.vanished, watches.not_opened, watches.probes]);
+            json.list(|json| {
+                for (code, count) in failures {
+                    json.text(Some(&code.to_string()));
+                    json.number(count);
+                }
+            });
         });
         json.0
     })
@@ -188,14 +226,17 @@ fn why_offline(entry: &Entry) -> (Option<&'static str>, Option<&str>) {
     (reason, v2.and_then(|v2| v2.author.as_ref()).map(ServerUrl::as_str))
 }
 
-// Index of a state: online, suspect, drained, left, failed, offline for an unknown reason.
+// Indices of states: online, suspect, drained, left, failed, offline for an unknown reason.
+const DRAINED: usize = 2;
+const LEFT: usize = 3;
+
 fn state(core: &Core, entry: &Entry) -> usize {
     if entry.state == State::Online {
         return usize::from(core.is_suspect(&entry.url));
     }
     match entry.v2.as_ref().and_then(|v2| v2.reason) {
-        Some(Reason::Drained) => 2,
-        Some(Reason::Left) => 3,
+        Some(Reason::Drained) => DRAINED,
+        Some(Reason::Left) => LEFT,
         Some(Reason::Failed) => 4,
         Some(Reason::Other(_)) | None => 5,
     }

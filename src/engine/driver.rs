@@ -182,6 +182,12 @@ impl Driver {
                     if to != shared.config.settings.base_url {
                         shared.stats.ended(&response, shared.core.clock.now().mono.saturating_sub(began));
                     }
+                    let response = response.map_err(|mut error| {
+                        if let Some(text) = error.text_mut() {
+                            *text = shared.redactor.redact(text);
+                        }
+                        error
+                    });
                     shared.core.with(|core, now| core.handle_response(now, id, response))
                 });
             }

@@ -2,7 +2,7 @@
 
 use crate::membership::{MAX_SERVERS, MAX_UNREACHED};
 use crate::message::{Reason, Skipped};
-use crate::protocol::{Event, ExchangeError, MemberEvent, MemberEventKind};
+use crate::protocol::{Event, ExchangeError, Failure, MemberEvent, MemberEventKind};
 use crate::server_url::ServerUrl;
 
 pub struct Text {
@@ -32,7 +32,7 @@ pub fn texts(event: Event) -> Vec<Text> {
         }
         // Nothing has happened.
         Event::Member(MemberEvent { kind: MemberEventKind::Tombstone, .. }) => return Vec::new(),
-        Event::Member(event) => member(event),
+        Event::Member(event) => return member(event),
         Event::ExchangeFailed(url, error) => exchange_failed(&url, &error),
         Event::ListWritten { list, servers, on_condition } => {
             let how = if on_condition { "on condition that nobody else had" } else { "without a condition" };
@@ -122,15 +122,19 @@ fn skipped(Skipped { name, reason }: Skipped, place: &str) -> Text {
     warning_once("SHAZBOT_ENTRY_SKIPPED", format!("{name} {reason}"), None, message)
 }
 
-fn member(MemberEvent { kind, entry, .. }: MemberEvent) -> Text {
+fn member(MemberEvent { kind, entry, failure, .. }: MemberEvent) -> Vec<Text> {
     let url = entry.url;
-    match kind {
+    let failure = failure.map(|Failure { code, text }| format!(" ({code}: {text})")).unwrap_or_default();
+    vec![match kind {
+        // Nothing has happened.
+        MemberEventKind::Tombstone => return Vec::new(),
         MemberEventKind::Online => log("MEMBER_ONLINE", format!("{url} is online")),
         MemberEventKind::Tags => log("MEMBER_TAGS", format!("{url} has other tags")),
         MemberEventKind::Suspect => {
-            log("MEMBER_SUSPECT", format!("{url} does not answer: asking other servers whether they reach it"))
+            let message = format!("{url} does not answer{failure}: asking other servers whether they reach it");
+            log("MEMBER_SUSPECT", message)
         }
-        MemberEventKind::Offline | MemberEventKind::Tombstone => {
+        MemberEventKind::Offline => {
             let (reason, author) = entry.v2.map_or((None, None), |v2| (v2.reason, v2.author));
             let reason = match reason {
                 Some(Reason::Failed) => ": exchanges with it fail",
@@ -139,9 +143,9 @@ fn member(MemberEvent { kind, entry, .. }: MemberEvent) -> Text {
                 Some(Reason::Other(_)) | None => "",
             };
             let author = author.map(|author| format!(", says {author}")).unwrap_or_default();
-            log("MEMBER_OFFLINE", format!("{url} is offline{reason}{author}"))
+            log("MEMBER_OFFLINE", format!("{url} is offline{reason}{failure}{author}"))
         }
-    }
+    }]
 }
 
 fn exchange_failed(url: &ServerUrl, error: &ExchangeError) -> Text {
@@ -170,6 +174,10 @@ fn exchange_failed(url: &ServerUrl, error: &ExchangeError) -> Text {
         | ExchangeError::Unreachable(_)
         | ExchangeError::Busy
         | ExchangeError::TimedOut
-        | ExchangeError::Other(_) => log("EXCHANGE_FAILED", format!("gossip with {url} failed: {error}")),
+        | ExchangeError::NoAnswer(_)
+        | ExchangeError::Other(_) => {
+            let Failure { code, text } = error.failure();
+            log("EXCHANGE_FAILED", format!("gossip with {url} failed: {code}: {text}"))
+        }
     }
 }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::failure::INVALID_ANSWER;
 use super::gossip_http::GossipClient;
 use super::shared::Shared;
 use crate::auth::PeerAuth;
 use crate::error::Error;
 use crate::message::Message;
-use crate::protocol::ExchangeError;
+use crate::protocol::{ExchangeError, Failure};
 use crate::server_url::ServerUrl;
 
 /// A server that does not know the time of its peer learns it with the first attempt.
@@ -68,18 +69,19 @@ pub async fn exchange(
             return Ok(response);
         }
     }
-    Err(ExchangeError::Other(STALE.into()))
+    Err(ExchangeError::Other(Failure::new("SHAZBOT_DUPLICATE_BASE_URL", STALE)))
 }
 
 // None if the peer told its time, and has not handled the request.
 fn read(shared: &Shared, from: &ServerUrl, nonce: Option<&str>, body: &[u8]) -> Result<Option<Message>, ExchangeError> {
-    let other = |error: Error| ExchangeError::Other(error.to_string());
+    let invalid = |text: String| ExchangeError::Other(Failure::new(INVALID_ANSWER, text));
+    let other = |error: Error| invalid(error.to_string());
     let now = shared.core.clock.now();
     let validator = shared.validator(now, &|_| None);
     let Some(nonce) = nonce else { return Message::from_json(body, validator).map(Some).map_err(other) };
     let field = Message::field_of(body).map_err(other)?;
     let response = field.as_deref().and_then(|field| shared.config.peer_auth.verify_response(nonce, from, field));
-    let unsigned = || ExchangeError::Other("its answer is not signed with our secret".into());
+    let unsigned = || invalid("its answer is not signed with our secret".into());
     let response = response.ok_or_else(unsigned)?;
     shared.peer_times().learn(from, response.time, now.mono);
     if response.is_stale {

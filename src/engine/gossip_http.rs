@@ -2,22 +2,26 @@
 
 use std::error::Error;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use url::Url;
 
-use super::http::{CONNECT_TO, ClientFactory, MAX_RESPONSE, Proxies, Resolver, cause, header_value, read_up_to};
+use super::dial::{Dialer, connect};
+use super::failure::{INVALID_ANSWER, answered_code, failure_of, io_failure, name_failure};
+use super::http::{CONNECT_TO, ClientFactory, MAX_RESPONSE, Proxies, Resolver, header_value, read_up_to};
 use super::shortage::shortage_behind;
 use crate::auth::Secret;
 use crate::clock;
 use crate::config::Config;
 use crate::error::{BUSY, UNAUTHORIZED, WRONG_CLUSTER};
-use crate::protocol::{ExchangeError, Place};
+use crate::protocol::{ExchangeError, Failure, Place};
 use crate::server_url::ServerUrl;
 
 /// Below the base URL of each server.
@@ -31,8 +35,13 @@ const LARGE_BODY: usize = 128 << 10;
 const LARGE_AT_A_TIME: usize = 1;
 /// How long a large response may take, so that a slow one does not block the others.
 const LARGE_TIMEOUT: Duration = Duration::from_secs(1);
+/// An answer that takes longer than this share of its time is late: then the client tries to connect, to know afterwards
+/// whether the server's host accepts connections. It has a third of the time for that.
+const LATE: (u32, u32) = (3, 5);
 /// Most characters of a peer's error message that are read. Reports cut it further, after secrets are removed.
 const MAX_ERROR_TEXT: usize = 2_000;
+
+type Sending<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, ExchangeError>> + Send + 'a>>;
 
 pub struct GossipClient {
     pooled: Client,
@@ -41,6 +50,7 @@ pub struct GossipClient {
     proxies: Arc<Proxies>,
     exchanges: Semaphore,
     large: Semaphore,
+    dialer: Dialer,
 }
 
 impl GossipClient {
@@ -52,6 +62,7 @@ impl GossipClient {
             proxies: Arc::clone(&factory.proxies),
             exchanges: Semaphore::new(MAX_EXCHANGES),
             large: Semaphore::new(LARGE_AT_A_TIME),
+            dialer: Dialer::new(factory, &config.origins),
         })
     }
 
@@ -71,7 +82,30 @@ impl GossipClient {
         new_connection: bool,
     ) -> Result<Vec<u8>, ExchangeError> {
         let client = if new_connection { &self.unpooled } else { &self.pooled };
-        self.post(client, to, header, body, timeout).await
+        // Boxed, because it is awaited at two places: inlined twice it would take more room in the binary.
+        let mut sending: Sending<'_> = Box::pin(self.post(client, to, header, body, timeout));
+        if let Ok(ended) = clock::timeout(timeout * LATE.0 / LATE.1, &mut sending).await {
+            return ended;
+        }
+        let (ended, silence) = tokio::join!(sending, self.explain_silence(to, timeout));
+        ended.map_err(|error| if error == ExchangeError::TimedOut { silence } else { error })
+    }
+
+    // Why a server may be silent: its host accepts no connections, or its program does not answer. Counts as silence.
+    async fn explain_silence(&self, to: &ServerUrl, timeout: Duration) -> ExchangeError {
+        let Ok(url) = Url::parse(to.as_str()) else { return ExchangeError::TimedOut };
+        let addresses = match clock::timeout(timeout / 6, self.dialer.addresses(&url)).await {
+            Ok(Ok(Some(addresses))) => addresses,
+            // There is a proxy, to which we are connected.
+            Ok(Ok(None)) => return ExchangeError::NoAnswer(timeout),
+            Ok(Err(error)) => return ExchangeError::Unreachable(name_failure(&error)),
+            Err(_) => return ExchangeError::Unreachable(Failure::new("EAI_AGAIN", "no answer of DNS in time")),
+        };
+        match connect(&addresses, timeout / 6).await {
+            Ok(_) => ExchangeError::NoAnswer(timeout),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => ExchangeError::TimedOut,
+            Err(error) => ExchangeError::Unreachable(io_failure(&error)),
+        }
     }
 
     /// The same on a connection of its own, to this address: the name in the URL may lead to several.
@@ -106,12 +140,22 @@ impl GossipClient {
             .body(body);
         let response = request.send().await.map_err(|error| self.exchange_error(&error))?;
         let (status, url) = (response.status(), response.url().clone());
+        let header = |name| response.headers().get(name).map(|it| String::from_utf8_lossy(it.as_bytes()).into_owned());
+        let (location, encoding) = (header(LOCATION), header(CONTENT_ENCODING));
         let body = self.read(response).await?;
-        if status.is_success() {
-            return Ok(body);
-        }
         // A proxy answers 502 or 407 in the name of the server.
-        Err(refusal(status, &body, |answer| self.proxies.explain(Some(&url), answer)))
+        let explain = |answer| self.proxies.explain(Some(&url), answer);
+        if !status.is_success() {
+            return Err(refusal(status, location.as_deref(), &body, explain));
+        }
+        let problem = match encoding {
+            Some(encoding) if encoding != "identity" => {
+                format!("its answer is compressed ({encoding}), which this server did not ask for")
+            }
+            Some(_) | None if body.trim_ascii_start().starts_with(b"<") => "its answer is an HTML page".into(),
+            Some(_) | None => return Ok(body),
+        };
+        Err(ExchangeError::Other(Failure::new(INVALID_ANSWER, explain(problem))))
     }
 
     async fn read(&self, mut response: Response) -> Result<Vec<u8>, ExchangeError> {
@@ -125,30 +169,38 @@ impl GossipClient {
         if ended.map_err(|error| self.exchange_error(&error))? {
             Ok(body)
         } else {
-            Err(ExchangeError::Other(format!("its answer is over {} MiB", MAX_RESPONSE >> 20)))
+            Err(ExchangeError::Other(format!("its answer is over {} MiB", MAX_RESPONSE >> 20).into()))
         }
     }
 
     fn exchange_error(&self, error: &reqwest::Error) -> ExchangeError {
-        let text = || self.proxies.explain(error.url(), cause(error));
+        let failure = || {
+            let Failure { code, text } = failure_of(error);
+            Failure { code, text: self.proxies.explain(error.url(), text) }
+        };
         if let Some(shortage) = shortage_behind(error) {
             ExchangeError::Local(shortage.to_string())
         } else if error.is_timeout() {
             ExchangeError::TimedOut
         } else if !error.is_connect() {
-            ExchangeError::Other(text())
+            ExchangeError::Other(failure())
         } else if is_connection_refused(error) && !self.proxies.is_used(error.url()) {
-            ExchangeError::Refused(text())
+            ExchangeError::Refused(failure().text)
         } else {
             // A proxy that refuses says nothing about the server.
-            ExchangeError::Unreachable(text())
+            ExchangeError::Unreachable(failure())
         }
     }
 }
 
 // Why a peer did not accept a message.
-fn refusal(status: StatusCode, body: &[u8], explain: impl FnOnce(String) -> String) -> ExchangeError {
-    let text = error_text(body);
+fn refusal(
+    status: StatusCode,
+    location: Option<&str>,
+    body: &[u8],
+    explain: impl FnOnce(String) -> String,
+) -> ExchangeError {
+    let (text, code) = error_text(body);
     let begins = |with| text.as_ref().is_some_and(|text| text.starts_with(with));
     // Version 1's Express route answers every error with 401: only the text tells them apart.
     if status == StatusCode::UNAUTHORIZED && begins(UNAUTHORIZED) {
@@ -160,7 +212,10 @@ fn refusal(status: StatusCode, body: &[u8], explain: impl FnOnce(String) -> Stri
     if begins(BUSY) {
         return ExchangeError::Busy;
     }
-    let answer = explain(format!("it answered {status}{}", text.map(|text| format!(": {text}")).unwrap_or_default()));
+    let target = location.filter(|_| status.is_redirection()).map(|target| format!(", a redirect to {target}"));
+    let text = text.map(|text| format!(": {text}"));
+    let text = format!("it answered {status}{}{}", target.unwrap_or_default(), text.unwrap_or_default());
+    let answer = Failure { code: answered_code(status.as_u16(), code.as_deref()), text: explain(text) };
     match status {
         // From a proxy whose program does not listen, or from a program whose engine is not started.
         StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE => ExchangeError::NotReady(answer),
@@ -168,15 +223,17 @@ fn refusal(status: StatusCode, body: &[u8], explain: impl FnOnce(String) -> Stri
     }
 }
 
-// The error text in a response. Express puts it in `error`, Nest in `message`, with the name of the status in `error`.
-fn error_text(body: &[u8]) -> Option<String> {
+// The error text in a response, and the code that the ready-made routes add. Express puts the text in `error`, Nest in
+// `message`, with the name of the status in `error`.
+fn error_text(body: &[u8]) -> (Option<String>, Option<String>) {
     // A `Value` may take sixteen times the memory of its text.
     if body.len() > LARGE_BODY {
-        return None;
+        return (None, None);
     }
-    let body: Value = serde_json::from_slice(body).ok()?;
-    let text = ["message", "error"].into_iter().find_map(|name| body.get(name)?.as_str())?;
-    Some(text.chars().take(MAX_ERROR_TEXT).collect())
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let find = |names: &[&str]| names.iter().find_map(|name| body.get(name)?.as_str());
+    let text = find(&["message", "error"]).map(|text| text.chars().take(MAX_ERROR_TEXT).collect());
+    (text, find(&["code"]).map(str::to_owned))
 }
 
 fn is_connection_refused(error: &reqwest::Error) -> bool {
@@ -196,7 +253,7 @@ mod tests {
 
     #[test]
     fn the_error_text_of_express_and_nest_is_read() {
-        let text = |body: &str| error_text(body.as_bytes());
+        let text = |body: &str| error_text(body.as_bytes()).0;
         assert_eq!(text(r#"{"error":"Unauthorized: x"}"#).as_deref(), Some("Unauthorized: x"));
         let nest = r#"{"statusCode":401,"error":"Unauthorized","message":"Unauthorized: x"}"#;
         assert_eq!(text(nest).as_deref(), Some("Unauthorized: x"));

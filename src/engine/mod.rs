@@ -8,15 +8,17 @@
 //! | the thread | `driver.rs` |
 //! | what it carries out | `exchange.rs`, `list_update.rs`, `names.rs`, `watch.rs` |
 //! | shared state | `shared.rs`, `core_lock.rs`, `milestone.rs`, `stats.rs` |
-//! | access to lists and peers | `list_store.rs`, `state_file.rs`, `gossip_http.rs`, `list_http.rs`, `file.rs` |
+//! | access to lists and peers | `list_store.rs`, `state_file.rs`, `gossip_http.rs`, `list_http.rs`, `file.rs`, `dial.rs`, `failure.rs` |
 //! | threads for what blocks | `workers.rs`, `shortage.rs` |
 //! | clients | `http/` |
 //! | text for people | `report.rs`, `event_text.rs`, `redact.rs` |
 
 mod core_lock;
+mod dial;
 mod driver;
 mod event_text;
 mod exchange;
+mod failure;
 mod file;
 #[cfg(test)]
 mod file_tests;

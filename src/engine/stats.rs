@@ -40,7 +40,7 @@ impl ExchangeStats {
         let outcome = match answer {
             Ok(_) => 0,
             Err(ExchangeError::Refused(_)) => 1,
-            Err(ExchangeError::TimedOut) => 2,
+            Err(ExchangeError::TimedOut | ExchangeError::NoAnswer(_)) => 2,
             Err(ExchangeError::Unreachable(_) | ExchangeError::NotReady(_)) => 3,
             Err(ExchangeError::SecretRejected | ExchangeError::WrongCluster(_)) => 4,
             Err(ExchangeError::Other(_) | ExchangeError::Local(_) | ExchangeError::Busy) => 5,

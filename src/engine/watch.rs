@@ -6,12 +6,10 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
-use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -20,7 +18,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use url::{Host, Url};
 
-use super::http::{ClientFactory, Proxies, Resolver};
+use super::dial::{Dialer, connect};
+use super::http::ClientFactory;
 use super::shared::Shared;
 use super::shortage::is_shortage;
 use crate::clock;
@@ -31,12 +30,6 @@ use crate::server_url::ServerUrl;
 
 /// How long opening a connection may take, with the name lookup and the TLS handshake.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
-/// TCP keep-alive finds a host that has vanished after 11 s.
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(5);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
-const KEEPALIVE_RETRIES: u32 = 3;
-/// The system counts these times in whole seconds.
-const MIN_KEEPALIVE: Duration = Duration::from_secs(1);
 /// How long the other side has for its own FIN.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// The same when the engine ends: a leave must not take longer.
@@ -52,11 +45,7 @@ pub struct Watches {
 
 impl Watches {
     pub fn new(factory: &ClientFactory<'_>, origins: &Arc<Origins>) -> Self {
-        let connector = Connector {
-            resolver: Resolver::for_servers(origins, factory.names, &factory.proxies),
-            proxies: Arc::clone(&factory.proxies),
-            tls: Arc::new(factory.tls.clone()).into(),
-        };
+        let connector = Connector { dialer: Dialer::new(factory, origins), tls: Arc::new(factory.tls.clone()).into() };
         Self { connector: Arc::new(connector), closers: BTreeMap::new(), tasks: JoinSet::new() }
     }
 
@@ -105,30 +94,21 @@ async fn watch(
 }
 
 struct Connector {
-    resolver: Resolver,
-    proxies: Arc<Proxies>,
+    dialer: Dialer,
     tls: TlsConnector,
 }
 
 impl Connector {
     async fn open(&self, to: &ServerUrl) -> Result<Stream, WatchEnd> {
         let url = Url::parse(to.as_str()).map_err(|_| WatchEnd::Unsupported)?;
-        let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
-            return Err(WatchEnd::Unsupported);
-        };
-        // The proxy would close connections at its own discretion, and the program must not connect past it.
-        if self.proxies.is_used(Some(&url)) {
-            return Err(WatchEnd::Unsupported);
-        }
-        let mut addresses = self.addresses(&host).await?;
-        for address in &mut addresses {
-            address.set_port(port);
-        }
-        let tcp = connect(&addresses).await.map_err(|error| not_opened(&error))?;
+        // A proxy would close connections at its own discretion.
+        let addresses = self.dialer.addresses(&url).await.map_err(|error| not_opened(&error))?;
+        let addresses = addresses.ok_or(WatchEnd::Unsupported)?;
+        let tcp = connect(&addresses, OPEN_TIMEOUT).await.map_err(|error| not_opened(&error))?;
         if url.scheme() != "https" {
             return Ok(Stream::Plain(tcp));
         }
-        let name = match host {
+        let name = match url.host().ok_or(WatchEnd::Unsupported)? {
             Host::Domain(name) => ServerName::try_from(name.to_owned()).map_err(|_| WatchEnd::NotOpened)?,
             Host::Ipv4(address) => ServerName::IpAddress(std::net::IpAddr::from(address).into()),
             Host::Ipv6(address) => ServerName::IpAddress(std::net::IpAddr::from(address).into()),
@@ -136,41 +116,6 @@ impl Connector {
         let opened = self.tls.connect(name, tcp).await.map_err(|error| not_opened(&error))?;
         Ok(Stream::Tls(Box::new(opened)))
     }
-
-    // The origin of a listed server was checked with its URL; what its name resolves to is checked here.
-    async fn addresses(&self, host: &Host<&str>) -> Result<Vec<SocketAddr>, WatchEnd> {
-        match *host {
-            Host::Ipv4(address) => Ok(vec![(address, 0).into()]),
-            Host::Ipv6(address) => Ok(vec![(address, 0).into()]),
-            Host::Domain(name) => {
-                let found = self.resolver.find(name).await.map_err(|error| not_opened(&error))?;
-                found.map_err(|_| WatchEnd::Unsupported)
-            }
-        }
-    }
-}
-
-// Tries one address after the other, so that an address that does not answer leaves time for the next one.
-async fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
-    let share = OPEN_TIMEOUT / addresses.len().max(1) as u32;
-    let mut failure = io::ErrorKind::NotFound.into();
-    for address in addresses {
-        match clock::timeout(share, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
-                let real = |duration| clock::real(duration).max(MIN_KEEPALIVE);
-                let keepalive = TcpKeepalive::new()
-                    .with_time(real(KEEPALIVE_IDLE))
-                    .with_interval(real(KEEPALIVE_INTERVAL))
-                    .with_retries(KEEPALIVE_RETRIES);
-                // Without it, only the renewal of the watch finds that a host has vanished.
-                let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive);
-                return Ok(stream);
-            }
-            Ok(Err(error)) => failure = error,
-            Err(_) => failure = io::ErrorKind::TimedOut.into(),
-        }
-    }
-    Err(failure)
 }
 
 fn not_opened(error: &io::Error) -> WatchEnd {

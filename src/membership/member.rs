@@ -4,7 +4,7 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use super::raises_incarnation;
+use super::{LastFailure, raises_incarnation};
 use crate::clock::Now;
 use crate::message::{Entry, State};
 
@@ -27,14 +27,17 @@ pub struct Member {
     clock_offset: i64,
     // Since when it is listed offline, monotonic ms.
     offline_since: u64,
+    // Since when it is in its state, for the same reason, monotonic ms.
+    changed_at: u64,
     // Until when offline entries of it are verified first, monotonic ms.
     contested_until: u64,
     /// Whether any process of it has ever answered us.
     pub(super) is_reached: bool,
     // The version of this package that it runs, by its last message.
     version: Option<Box<str>>,
-    // Exchanges with it that failed since it last answered.
+    // Exchanges with it that failed since it last answered, and the last of them.
     pub(super) failures: u32,
+    pub(super) last_failure: Option<Box<LastFailure>>,
 }
 
 impl Member {
@@ -47,10 +50,12 @@ impl Member {
             last_heard: None,
             clock_offset,
             offline_since: ms(now.mono),
+            changed_at: ms(now.mono),
             contested_until: 0,
             is_reached: false,
             version: None,
             failures: 0,
+            last_failure: None,
         }
     }
 
@@ -58,11 +63,14 @@ impl Member {
         if self.is_refuted_by(&entry) {
             self.contest(now);
         }
+        let state = |entry: &Entry| (entry.state, entry.v2.as_ref().and_then(|v2| v2.reason));
+        let changed_at = if state(&entry) == state(&self.entry) { self.changed_at } else { ms(now.mono) };
         if self.is_another_process(&entry) {
             let Self { contested_until, is_reached, .. } = *self;
-            *self = Self { contested_until, is_reached, ..Self::new(entry, now) };
+            *self = Self { changed_at, contested_until, is_reached, ..Self::new(entry, now) };
             return;
         }
+        self.changed_at = changed_at;
         if self.entry.state == State::Online {
             self.offline_since = ms(now.mono);
         }
@@ -95,6 +103,7 @@ impl Member {
         self.last_answered = NonZeroU64::new(ms(now.mono).max(1));
         self.hear(now);
         self.failures = 0;
+        self.last_failure = None;
         if let Some(stamp) = stamp {
             self.set_clock(stamp, now);
         }
@@ -132,6 +141,11 @@ impl Member {
         Duration::from_millis(self.first_seen)
     }
 
+    /// Since when it is in its state, for the same reason, as monotonic time.
+    pub fn changed_at(&self) -> Duration {
+        Duration::from_millis(self.changed_at)
+    }
+
     /// When this process of it last answered us, as monotonic time.
     pub fn last_answered(&self) -> Option<Duration> {
         self.last_answered.map(|at| Duration::from_millis(at.get()))
@@ -157,6 +171,11 @@ impl Member {
     /// How many exchanges with it failed in a row.
     pub fn failures(&self) -> u32 {
         self.failures
+    }
+
+    /// The last failed exchange with it. None if it has answered since.
+    pub fn last_failure(&self) -> Option<&LastFailure> {
+        self.last_failure.as_deref()
     }
 
     /// What its own clock shows now, ms since the epoch, as far as we can know. An entry with a greater stamp was made

@@ -3,6 +3,7 @@
 mod accept;
 mod digest;
 mod expiry;
+mod failure;
 mod member;
 mod precedence;
 mod selection;
@@ -17,6 +18,7 @@ pub use accept::{
     Circumstances, Decision, LEAST_LEAVE_TTL, MAX_LEAD, ONLINE_TTL, Source, TOMBSTONE_TTL, decide, is_news, leave_lead,
 };
 use digest::contribution;
+pub use failure::{Failure, FailureCode, LastFailure};
 pub use member::Member;
 pub use precedence::{adds_extensions, effective_incarnation, join, raises_incarnation, supersedes};
 pub use selection::WATCHERS;
@@ -304,13 +306,6 @@ impl Members {
     pub fn contest(&mut self, url: &ServerUrl, now: Now) {
         if let Some(member) = self.map.get_mut(&url.key()) {
             member.contest(now);
-        }
-    }
-
-    /// Notes that an exchange with a server failed.
-    pub fn on_failure(&mut self, url: &ServerUrl) {
-        if let Some(member) = self.map.get_mut(&url.key()) {
-            member.failures = member.failures.saturating_add(1);
         }
     }
 

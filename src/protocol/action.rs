@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::membership::Failure;
 use crate::message::{Message, ServerUrl};
 
 /// The number of an action, which is given back with its outcome.
@@ -143,16 +144,18 @@ pub enum WriteError {
 pub enum ExchangeError {
     /// The connection was refused, in words.
     Refused(String),
-    /// Something answers there that is not ready, in words: a proxy in front of a program that does not listen, or a
+    /// Something answers there that is not ready: a proxy in front of a program that does not listen, or a
     /// program whose engine is not started.
-    NotReady(String),
-    /// The server cannot be reached for another reason, in words: no such name, no route. Our own network may be the
-    /// cause.
-    Unreachable(String),
+    NotReady(Failure),
+    /// The server cannot be reached for another reason: no such name, no route, a certificate that is not accepted. Our own
+    /// network may be the cause.
+    Unreachable(Failure),
     /// The server is up, and handles no more messages at present.
     Busy,
-    /// No response in time.
+    /// No response in time, and no connection as far as we know.
     TimedOut,
+    /// No response in this time, although the server's host accepts connections.
+    NoAnswer(Duration),
     /// This process or machine lacked what an exchange needs, such as a file descriptor, in words. It says nothing of the
     /// peer.
     Local(String),
@@ -160,22 +163,43 @@ pub enum ExchangeError {
     SecretRejected,
     /// The peer belongs to another cluster, in words.
     WrongCluster(String),
-    /// Anything else, in words.
-    Other(String),
+    /// Anything else.
+    Other(Failure),
+}
+
+impl ExchangeError {
+    /// Its code and its words.
+    pub fn failure(&self) -> Failure {
+        match self {
+            Self::NotReady(failure) | Self::Unreachable(failure) | Self::Other(failure) => failure.clone(),
+            Self::Refused(why) => Failure::new("ECONNREFUSED", why.as_str()),
+            Self::Local(why) => why.as_str().into(),
+            Self::WrongCluster(why) => Failure::new("SHAZBOT_WRONG_CLUSTER", why.as_str()),
+            Self::Busy => Failure::new("SHAZBOT_LIMIT", "it handles no more messages at present"),
+            Self::TimedOut => Failure::new("ETIMEDOUT", "no connection in time"),
+            Self::NoAnswer(time) => {
+                // The formatting of fractions would add 20 kB to the binary.
+                let tenths = (time.as_millis() as u64 + 50) / 100;
+                let (seconds, tenths) = (tenths / 10, tenths % 10);
+                let tenths = if tenths == 0 { String::new() } else { format!(".{tenths}") };
+                Failure::new("SHAZBOT_NO_ANSWER", format!("connected, no answer in {seconds}{tenths} s"))
+            }
+            Self::SecretRejected => Failure::new("SHAZBOT_UNAUTHORIZED", "it refuses our SHAZBOT_SECRET"),
+        }
+    }
+
+    /// The words that are not ours, from which secrets must be removed.
+    pub fn text_mut(&mut self) -> Option<&mut String> {
+        match self {
+            Self::NotReady(failure) | Self::Unreachable(failure) | Self::Other(failure) => Some(&mut failure.text),
+            Self::Refused(why) | Self::Local(why) | Self::WrongCluster(why) => Some(why),
+            Self::Busy | Self::TimedOut | Self::NoAnswer(_) | Self::SecretRejected => None,
+        }
+    }
 }
 
 impl fmt::Display for ExchangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused(why)
-            | Self::NotReady(why)
-            | Self::Unreachable(why)
-            | Self::Local(why)
-            | Self::WrongCluster(why)
-            | Self::Other(why) => f.write_str(why),
-            Self::Busy => f.write_str("it handles no more messages at present"),
-            Self::TimedOut => f.write_str("no answer in time"),
-            Self::SecretRejected => f.write_str("it refuses our SHAZBOT_SECRET"),
-        }
+        f.write_str(&self.failure().text)
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use rand::RngExt;
 
 use super::action::ExchangeError;
-use super::exchange::{Content, Exchanges, Purpose, Request, Started, exchange_timeout, short_timeout};
+use super::exchange::{Content, Exchanges, Purpose, Request, Started, exchange_timeout};
 use super::output::Output;
 use super::rate_limit::RateLimit;
 use super::suspicion::{Failures, Suspicion};
@@ -25,12 +25,6 @@ const SUCCESSORS: usize = 2;
 /// How many others are asked to probe a suspect: some first, more later. Where a fifth of all exchanges is lost, nine of
 /// these eleven must fail by chance, and four tries of our own.
 const HELPERS: [usize; 2] = [3, 8];
-/// How long a message and its response may travel, apart from the timeout of the exchange that a helper makes.
-const TRAVEL: Duration = Duration::from_millis(500);
-/// How long we wait for helpers if the suspect refuses connections, which helpers find out at once: the least, and the
-/// share of the interval. The second time it is twice as long.
-const REFUSED_WAIT: Duration = Duration::from_millis(100);
-const REFUSED_SHARE: u32 = 100;
 /// After how many intervals without a message a server that should gossip with us is probed: its rounds are at most so
 /// far apart.
 const SILENCE: f64 = 1.05;
@@ -161,6 +155,11 @@ impl FailureDetector {
         self.suspicions.contains_key(url)
     }
 
+    /// Since when a server is suspected.
+    pub fn suspected_since(&self, url: &ServerUrl) -> Option<Duration> {
+        self.suspicions.get(url).map(|suspicion| suspicion.since)
+    }
+
     /// The servers that are suspected.
     pub fn suspects(&self) -> impl Iterator<Item = &ServerUrl> {
         self.suspicions.keys()
@@ -211,7 +210,7 @@ impl FailureDetector {
         }
         let failures = Failures::of(error);
         let deadline = if is_starting { now.mono + STARTUP_SILENCE } else { now.mono };
-        let suspicion = Suspicion::new(out.rng.random(), started, deadline, failures);
+        let suspicion = Suspicion::new(out.rng.random(), started, deadline, failures, now);
         self.suspicions.insert(url.clone(), suspicion);
         !is_starting
     }
@@ -262,17 +261,7 @@ impl FailureDetector {
 
     /// Begins the next step of a suspicion. Returns its number for [`Self::ask_helpers`].
     pub fn begin_step(&mut self, url: &ServerUrl, now: Now) -> Option<usize> {
-        let suspicion = self.suspicions.get_mut(url)?;
-        let step = suspicion.step;
-        suspicion.step += 1;
-        (suspicion.is_retrying, suspicion.awaited) = (true, Vec::new());
-        let wait = if suspicion.failures.refused {
-            (step as u32 + 1) * REFUSED_WAIT.max(self.interval / REFUSED_SHARE)
-        } else {
-            short_timeout(self.interval) + TRAVEL
-        };
-        suspicion.deadline = now.mono + wait;
-        Some(step)
+        Some(self.suspicions.get_mut(url)?.begin_step(self.interval, now))
     }
 
     /// Leaves out a step of a suspicion.

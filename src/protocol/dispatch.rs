@@ -9,7 +9,7 @@ use super::{
     Broadcasts, Content, Core, Entry, Event, ExchangeError, Message, Now, Purpose, Repair, Request, RequestId,
     ServerUrl, State, Timer,
 };
-use crate::membership::{Member, Source, supersedes};
+use crate::membership::{Failure, Member, Source, supersedes};
 use crate::message::{Envelope, ProbeTicket};
 
 impl Core {
@@ -112,7 +112,7 @@ impl Core {
             }
             Err(error) => {
                 self.discovery.seeds.on_failure(&exchange.to, &error);
-                self.members.on_failure(&exchange.to);
+                self.members.on_failure(&exchange.to, error.failure(), now);
                 self.out.report(Event::ExchangeFailed(exchange.to.clone(), error.clone()));
                 self.on_failure(exchange, &error, now);
             }
@@ -301,7 +301,10 @@ impl Core {
 // If another process answers at a server's URL, such as a load balancer, that does not show that the server is up.
 fn sent_by(to: &ServerUrl, response: Message) -> Result<Message, ExchangeError> {
     match response.envelope.as_ref().and_then(|envelope| envelope.sender.as_ref()) {
-        Some(sender) if sender != to => Err(ExchangeError::Other(format!("another server answers there, {sender}"))),
+        Some(sender) if sender != to => {
+            let text = format!("another server answers there, {sender}");
+            Err(ExchangeError::Other(Failure::new("SHAZBOT_ANOTHER_SERVER", text)))
+        }
         Some(_) | None => Ok(response),
     }
 }

@@ -216,7 +216,13 @@ impl Core {
         let is_new = member.first_seen().as_millis() == now.mono.as_millis();
         let clock = if is_new { now.wall } else { member.estimated_clock(now) };
         let known_after = clock.saturating_sub(entry.stamp);
-        self.out.report(Event::Member(MemberEvent { kind, entry, at: now.wall, known_after }));
+        let is_cause = match kind {
+            MemberEventKind::Suspect => true,
+            MemberEventKind::Offline => entry.is_failure(),
+            MemberEventKind::Online | MemberEventKind::Tombstone | MemberEventKind::Tags => false,
+        };
+        let failure = member.last_failure().filter(|_| is_cause).map(|last| last.failure.clone());
+        self.out.report(Event::Member(MemberEvent { kind, entry, failure, at: now.wall, known_after }));
     }
 
     pub(super) fn broadcast(&mut self, url: ServerUrl, now: Now) {

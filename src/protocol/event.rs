@@ -1,6 +1,7 @@
 //! What happened, for people and programs.
 
 use super::action::{ExchangeError, Place};
+use crate::membership::Failure;
 use crate::message::{Entry, ServerUrl, Skipped};
 
 /// What has become of a member.
@@ -26,6 +27,8 @@ pub struct MemberEvent {
     pub kind: MemberEventKind,
     /// What is listed of it now.
     pub entry: Entry,
+    /// Why our last exchange with it failed, where that is why it is suspected or listed as failed.
+    pub failure: Option<Failure>,
     /// When we learned of it, ms since the epoch.
     pub at: u64,
     /// How long that was after the entry was stamped, ms, by the clock that stamped it, as far as we know it.

@@ -37,6 +37,7 @@ use crate::clock::Now;
 use crate::config::Settings;
 use crate::error::Error;
 use crate::membership::{Change, Members};
+pub use crate::membership::{Failure, FailureCode};
 use crate::message::{Entry, Envelope, Message, Reason, ServerUrl, State, Tags};
 
 pub use action::{Action, ExchangeError, ListIndex, NameIndex, Place, RequestId, WatchEnd, WriteError};
@@ -143,16 +144,6 @@ impl Core {
     /// Everybody known.
     pub fn members(&self) -> &Members {
         &self.members
-    }
-
-    /// Whether a server does not answer us, while others are asked whether they reach it.
-    pub fn is_suspect(&self, url: &ServerUrl) -> bool {
-        self.detector.is_suspect(url)
-    }
-
-    /// All such servers.
-    pub fn suspects(&self) -> impl Iterator<Item = &ServerUrl> {
-        self.detector.suspects()
     }
 
     /// What has happened, and how often.
@@ -350,7 +341,8 @@ impl Core {
             self.discovery.seeds.add_candidate(&entry, now);
             if entry.state == State::Online {
                 // It is not listed until it has answered again.
-                let event = MemberEvent { kind: MemberEventKind::Offline, entry, at: now.wall, known_after: 0 };
+                let kind = MemberEventKind::Offline;
+                let event = MemberEvent { kind, entry, failure: None, at: now.wall, known_after: 0 };
                 self.out.report(Event::Member(event));
             }
         }

@@ -1,10 +1,28 @@
 //! Routes rounds and suspicions: whom to probe, and what is done about servers that do not answer.
 
+use std::time::Duration;
+
 use super::exchange::{Purpose, Request, Started};
 use super::watch::VANISHED_AFTER;
-use super::{Core, ExchangeError, FailureDetector, MemberEventKind, NextStep, Now, ServerUrl, State};
+use super::{Core, ExchangeError, Failure, FailureDetector, MemberEventKind, NextStep, Now, ServerUrl, State};
+use crate::membership::Member;
 
 impl Core {
+    /// Whether a server does not answer us, while others are asked whether they reach it.
+    pub fn is_suspect(&self, url: &ServerUrl) -> bool {
+        self.detector.is_suspect(url)
+    }
+
+    /// Since when a member is in its state, and a failure, leave or drain counts as a state of its own. As monotonic time.
+    pub fn changed_at(&self, member: &Member) -> Duration {
+        self.detector.suspected_since(&member.entry.url).unwrap_or_else(|| member.changed_at())
+    }
+
+    /// All such servers.
+    pub fn suspects(&self) -> impl Iterator<Item = &ServerUrl> {
+        self.detector.suspects()
+    }
+
     // Probes two successors, one version 1 server and a random server. Sometimes contacts an offline server or a lost seed,
     // by which partitions heal. A server without protocol 2 peers also probes itself.
     pub(super) fn round(&mut self, now: Now) {
@@ -69,6 +87,7 @@ impl Core {
             let silence = VANISHED_AFTER.as_millis() as u64;
             let peer_clock = member.estimated_clock(now).saturating_sub(silence).max(member.entry.stamp);
             let started = Started { mono: now.mono.saturating_sub(VANISHED_AFTER), peer_clock };
+            self.members.on_failure(url, Failure::new("ETIMEDOUT", "its host acknowledges nothing"), now);
             if self.suspect(url, started, &ExchangeError::TimedOut, now) {
                 self.detector.skip_step(url);
                 self.retry_suspect(url, now);

@@ -3,15 +3,24 @@
 use std::time::Duration;
 
 use super::action::ExchangeError;
-use super::exchange::Started;
+use super::exchange::{Started, short_timeout};
 use crate::clock::Now;
 use crate::message::ServerUrl;
+
+/// How long a message and its response may travel, apart from the timeout of the exchange that a helper makes.
+const TRAVEL: Duration = Duration::from_millis(500);
+/// How long we wait for helpers if the suspect refuses connections, which helpers find out at once: the least, and the
+/// share of the interval. The second time it is twice as long.
+const REFUSED_WAIT: Duration = Duration::from_millis(100);
+const REFUSED_SHARE: u32 = 100;
 
 /// A server that does not answer, while others are asked whether they reach it.
 #[derive(Debug)]
 pub struct Suspicion {
     /// Reports of helpers have it, so that one of an earlier time does not count.
     pub token: u32,
+    /// When it began. The probe that failed had begun earlier.
+    pub since: Duration,
     pub started: Started,
     /// When the present step ends.
     pub deadline: Duration,
@@ -24,10 +33,24 @@ pub struct Suspicion {
 }
 
 impl Suspicion {
-    /// A suspicion that begins.
-    pub fn new(token: u32, started: Started, deadline: Duration, failures: Failures) -> Self {
-        let (helpers, awaited) = (Vec::new(), Vec::new());
-        Self { token, started, deadline, step: 0, failures, helpers, awaited, is_retrying: false }
+    /// A suspicion that begins now.
+    pub fn new(token: u32, started: Started, deadline: Duration, failures: Failures, now: Now) -> Self {
+        let (helpers, awaited, since) = (Vec::new(), Vec::new(), now.mono);
+        Self { token, since, started, deadline, step: 0, failures, helpers, awaited, is_retrying: false }
+    }
+
+    /// Begins the next step, in which we try the suspect and ask helpers. Returns its number, from 0.
+    pub fn begin_step(&mut self, interval: Duration, now: Now) -> usize {
+        let step = self.step;
+        self.step += 1;
+        (self.is_retrying, self.awaited) = (true, Vec::new());
+        let wait = if self.failures.refused {
+            (step as u32 + 1) * REFUSED_WAIT.max(interval / REFUSED_SHARE)
+        } else {
+            short_timeout(interval) + TRAVEL
+        };
+        self.deadline = now.mono + wait;
+        step
     }
 
     /// If every helper that was asked has answered, nothing more is to be waited for. A server that answers with errors gets
@@ -54,7 +77,9 @@ impl Failures {
     pub fn of(error: &ExchangeError) -> Self {
         match error {
             ExchangeError::Refused(_) => Self { refused: true, silent: false },
-            ExchangeError::TimedOut | ExchangeError::Unreachable(_) => Self { refused: false, silent: true },
+            ExchangeError::TimedOut | ExchangeError::NoAnswer(_) | ExchangeError::Unreachable(_) => {
+                Self { refused: false, silent: true }
+            }
             ExchangeError::NotReady(_)
             | ExchangeError::Busy
             | ExchangeError::Local(_)

@@ -97,7 +97,10 @@ impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let resolver = self.clone();
         Box::pin(async move {
-            let allowed = resolver.find(name.as_str()).await?.map_err(io::Error::other)?;
+            let allowed = resolver
+                .find(name.as_str())
+                .await?
+                .map_err(|why| io::Error::new(io::ErrorKind::PermissionDenied, why))?;
             let addresses: Addrs = Box::new(allowed.into_iter());
             Ok(addresses)
         })

@@ -8,6 +8,7 @@ mod clock_check;
 mod cluster;
 mod detector;
 mod exchange;
+mod failure;
 mod forget;
 mod freshness;
 mod legacy;

@@ -285,7 +285,7 @@ impl V1 {
             (true, None) => (MemberEventKind::Offline, self.offline.get(url)),
             (true, Some(_)) | (false, None) => return,
         };
-        let event = |entry: &Entry| MemberEvent { kind, entry: entry.clone(), at: 0, known_after: 0 };
+        let event = |entry: &Entry| MemberEvent { kind, entry: entry.clone(), failure: None, at: 0, known_after: 0 };
         self.events.extend(entry.map(event).map(Event::Member));
     }
 

@@ -1,0 +1,128 @@
+//! Names the cause of a failed exchange by the error of the HTTP client, with the codes that Node users know.
+
+use std::error::Error;
+use std::io;
+
+use rustls::{AlertDescription, CertificateError};
+
+use super::http::cause;
+use crate::protocol::{Failure, FailureCode};
+
+/// The codes of our own errors that a peer may answer with. Others are not taken from a peer.
+const ANSWERED: [&str; 7] = [
+    "SHAZBOT_FAILED",
+    "SHAZBOT_INVALID_MESSAGE",
+    "SHAZBOT_METHOD",
+    "SHAZBOT_MISDIRECTED",
+    "SHAZBOT_NOT_STARTED",
+    "SHAZBOT_TOO_LARGE",
+    "SHAZBOT_UNSUPPORTED_BODY",
+];
+
+/// The code for an answer that is not a gossip message.
+pub const INVALID_ANSWER: &str = "SHAZBOT_INVALID_ANSWER";
+
+/// The code for an answer with an HTTP status and perhaps a code of this package.
+pub fn answered_code(status: u16, code: Option<&str>) -> FailureCode {
+    let known = ANSWERED.into_iter().find(|known| code == Some(known));
+    known.map_or(FailureCode::Http(status), FailureCode::Named)
+}
+
+/// The cause of an error of the HTTP client.
+pub fn failure_of(error: &reqwest::Error) -> Failure {
+    let text = cause(error);
+    let mut source = error.source();
+    let mut code = None;
+    while let Some(error) = source.filter(|_| code.is_none()) {
+        code = code_of(error);
+        source = error.source();
+    }
+    let Some(code) = code.or_else(|| error.is_dns().then(|| name_code(&text))) else { return text.into() };
+    let explanation = match code {
+        "CERT_HAS_EXPIRED" => "its certificate has expired",
+        "CERT_NOT_YET_VALID" => "its certificate is not valid yet",
+        "UNABLE_TO_VERIFY_LEAF_SIGNATURE" => "its certificate is of an unknown issuer",
+        "DEPTH_ZERO_SELF_SIGNED_CERT" => "its certificate is self-signed",
+        "ERR_TLS_CERT_ALTNAME_INVALID" => "its certificate is for another name",
+        "SHAZBOT_HTTP2_ONLY" => "it speaks HTTP/2 only",
+        "HPE_INVALID_CONSTANT" => "what answers there does not speak HTTP/1.1",
+        "EPROTO" => "the TLS handshake failed",
+        _ => return Failure::new(code, text),
+    };
+    Failure::new(code, format!("{explanation}: {text}"))
+}
+
+/// The cause of an error of the system.
+pub fn io_failure(error: &io::Error) -> Failure {
+    match io_code(error) {
+        Some(code) => Failure::new(code, error.to_string()),
+        None => error.to_string().into(),
+    }
+}
+
+/// The cause of a failed lookup of a name.
+pub fn name_failure(error: &io::Error) -> Failure {
+    let text = error.to_string();
+    Failure::new(name_code(&text), text)
+}
+
+// The standard library gives the words of the system's resolver, not its number.
+fn name_code(text: &str) -> &'static str {
+    let is_temporary = ["emporary", "ry again"].iter().any(|word| text.contains(word));
+    if is_temporary { "EAI_AGAIN" } else { "ENOTFOUND" }
+}
+
+fn code_of(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    if let Some(error) = error.downcast_ref::<hyper::Error>() {
+        return if error.is_incomplete_message() || error.is_closed() {
+            Some("ECONNRESET")
+        } else if error.is_parse() {
+            Some("HPE_INVALID_CONSTANT")
+        } else {
+            None
+        };
+    }
+    if let Some(error) = error.downcast_ref() {
+        return Some(tls_code(error));
+    }
+    // An error of the system has no source: what it contains stands for it.
+    let error = error.downcast_ref::<io::Error>()?;
+    error.get_ref().and_then(|inner| code_of(inner)).or_else(|| io_code(error))
+}
+
+fn io_code(error: &io::Error) -> Option<&'static str> {
+    use io::ErrorKind as Kind;
+    Some(match error.kind() {
+        Kind::ConnectionRefused => "ECONNREFUSED",
+        Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe | Kind::UnexpectedEof => "ECONNRESET",
+        Kind::TimedOut => "ETIMEDOUT",
+        Kind::HostUnreachable => "EHOSTUNREACH",
+        Kind::NetworkUnreachable => "ENETUNREACH",
+        Kind::AddrNotAvailable => "EADDRNOTAVAIL",
+        // Also of the resolver, for an address that must not be contacted.
+        Kind::PermissionDenied => "EACCES",
+        _ => return None,
+    })
+}
+
+fn tls_code(error: &rustls::Error) -> &'static str {
+    use CertificateError as Bad;
+    match error {
+        rustls::Error::InvalidCertificate(bad) => match bad {
+            Bad::Expired | Bad::ExpiredContext { .. } => "CERT_HAS_EXPIRED",
+            Bad::NotValidYet | Bad::NotValidYetContext { .. } => "CERT_NOT_YET_VALID",
+            Bad::UnknownIssuer => "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+            Bad::NotValidForName | Bad::NotValidForNameContext { .. } => "ERR_TLS_CERT_ALTNAME_INVALID",
+            Bad::BadSignature => "CERT_SIGNATURE_FAILURE",
+            Bad::Revoked => "CERT_REVOKED",
+            // The certificate of an authority as that of a server, as `openssl req -x509` makes it.
+            bad if bad.to_string().contains("CaUsedAsEndEntity") => "DEPTH_ZERO_SELF_SIGNED_CERT",
+            _ => "CERT_REJECTED",
+        },
+        rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol) => "SHAZBOT_HTTP2_ONLY",
+        rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
+            "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED"
+        }
+        _ => "EPROTO",
+    }
+}

@@ -1,0 +1,92 @@
+//! Why an exchange with a server failed: a code that programs compare, and words for people.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::{Member, Members};
+use crate::clock::Now;
+use crate::message::ServerUrl;
+
+/// Most characters of the text of a failure that is kept for each member.
+const MAX_KEPT: usize = 200;
+
+/// The name of a cause. It is never a text that a peer has made, so there are few different codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FailureCode {
+    /// A code that Node users know, such as `ECONNREFUSED`, or one of this package, such as `SHAZBOT_NO_ANSWER`.
+    Named(&'static str),
+    /// An HTTP status that is not a success: `HTTP_404`.
+    Http(u16),
+}
+
+impl fmt::Display for FailureCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(name) => f.write_str(name),
+            Self::Http(status) => write!(f, "HTTP_{status}"),
+        }
+    }
+}
+
+/// Why an exchange failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// For programs.
+    pub code: FailureCode,
+    /// For people.
+    pub text: String,
+}
+
+impl Failure {
+    /// A failure with a named code.
+    pub fn new(code: &'static str, text: impl Into<String>) -> Self {
+        Self { code: FailureCode::Named(code), text: text.into() }
+    }
+}
+
+/// A failure without a code of its own.
+impl From<String> for Failure {
+    fn from(text: String) -> Self {
+        Self::new("SHAZBOT_EXCHANGE_FAILED", text)
+    }
+}
+
+/// The same.
+impl From<&str> for Failure {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
+}
+
+/// The last failed exchange with a member. Most members have none, so each keeps a pointer to it.
+#[derive(Clone, Debug)]
+pub struct LastFailure {
+    /// Why it failed. The text is short.
+    pub failure: Failure,
+    /// When, as monotonic time.
+    pub at: Duration,
+}
+
+impl LastFailure {
+    pub(super) fn new(failure: Failure, at: Duration) -> Self {
+        let Failure { code, text } = failure;
+        let text = if text.len() > MAX_KEPT { text.chars().take(MAX_KEPT).collect() } else { text };
+        Self { failure: Failure { code, text }, at }
+    }
+}
+
+impl Member {
+    fn fail(&mut self, failure: Failure, now: Now) {
+        self.failures = self.failures.saturating_add(1);
+        self.last_failure = Some(Box::new(LastFailure::new(failure, now.mono)));
+    }
+}
+
+impl Members {
+    /// Notes that an exchange with a server failed, and why.
+    pub fn on_failure(&mut self, url: &ServerUrl, failure: Failure, now: Now) {
+        if let Some(member) = self.map.get_mut(&url.key()) {
+            member.fail(failure, now);
+        }
+    }
+}
