@@ -119,6 +119,10 @@ describe('the page', { skip }, () => {
 
     await other.kill();
     await row.getByText('failed').waitFor({ timeout: 15_000 });
+    // This server or another has found it.
+    await row.getByText(/connection (refused|reset)|reported by/).waitFor();
+    // Column "For".
+    assert.match((await row.locator('td').nth(3).textContent()) ?? '', /^[\d.]+ m?s$/);
     await page.locator('#changes li', { hasText: other.baseUrl }).getByText('failed').waitFor();
 
     await page.getByRole('button', { name: 'Drain …' }).click();

@@ -44,7 +44,8 @@ function build() {
   /** @type {Record<'script' | 'style', string[]>} */
   const hashes = { script: [], style: [] };
   const inline = (/** @type {'script' | 'style'} */ tag) => (/** @type {string} */ _, /** @type {string} */ name) => {
-    const text = read(name);
+    // `why.js` is also a module of Node.
+    const text = read(name).replace(/\nmodule\.exports = .*/, '');
     hashes[tag].push(`'sha256-${createHash('sha256').update(text).digest('base64')}'`);
     return `<${tag}>${text}</${tag}>`;
   };

@@ -42,6 +42,7 @@ function changeItem(event) {
   const time = /** @type {HTMLTimeElement} */ (make('time', '', new Date(event.at).toLocaleTimeString()));
   time.dateTime = new Date(event.at).toISOString();
   const details = [
+    event.error && causeOf(event.error),
     event.by && `reported by ${event.by}`,
     event.type === 'tags' && tagsText(event),
     hasDelay(event) && `known after ${formatDuration(event.knownAfter)}`,

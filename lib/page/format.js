@@ -19,12 +19,7 @@ const stateOf = (member) => (member.state === 'offline' ? (member.reason ?? 'unk
 const hasLeft = (member) => stateOf(member) === 'left';
 
 /** @param {Member} member */
-function reasonOf(member) {
-  if (member.state === 'suspect') return 'does not answer this server';
-  if (member.state === 'online') return '';
-  if (member.by) return `reported by ${member.by}`;
-  return member.reason ? '' : 'unknown reason';
-}
+const reasonOf = (member) => why(member, session.status?.baseUrl);
 
 /**
  * Whether it is known how long the news took: the time of a leave lies in the future.

@@ -20,7 +20,7 @@ const COLUMNS = {
   state: { label: 'State', key: (it) => Object.keys(MARKS).indexOf(stateOf(it)) },
   baseUrl: { label: 'Server', className: 'url', key: (it) => it.baseUrl },
   reason: { label: 'Reason', key: reasonOf },
-  updated: { label: 'Updated', className: 'number', isLabelled: true, key: (it) => -it.lastUpdate },
+  duration: { label: 'For', className: 'number', isLabelled: true, key: (it) => -it.changedAt },
   answered: { label: 'Answered', className: 'number', isLabelled: true, key: (it) => -(it.answered ?? 0) },
   failures: { label: 'Failures', className: 'number', isLabelled: true, key: (it) => it.failures },
   protocol: {
@@ -168,7 +168,7 @@ function createRow(member, isOwn) {
   let state = '';
   let current = member;
   const tick = () => {
-    setText(cells.updated, timeSince(current.lastUpdate));
+    setText(cells.duration, durationSince(current.changedAt));
     setText(cells.answered, isOwn ? '–' : timeSince(current.answered));
   };
   return {

@@ -86,6 +86,13 @@ function addRate(before, after) {
  * @param {number | undefined} at
  */
 function timeSince(at) {
-  if (at === undefined || !session.status) return 'never';
-  return `${formatDuration(session.status.at + (performance.now() - session.receivedAt) - at)} ago`;
+  return at === undefined || !session.status ? 'never' : `${durationSince(at)} ago`;
+}
+
+/**
+ * For how long something has been so, by the clock of the server.
+ * @param {number} at
+ */
+function durationSince(at) {
+  return formatDuration((session.status?.at ?? at) + (performance.now() - session.receivedAt) - at);
 }
