@@ -300,7 +300,8 @@ export interface MemberEvent {
    * `online`, `offline`: the server is now listed so, and was not before. A server that this process first learns of as offline
    * causes no event, for example one that failed before this process started: it is in the lists and in the status.
    * `suspect`: it does not answer this server, which asks others to try it; it is still listed online. `offline` follows if
-   * nobody reaches it. If somebody does, no event follows; {@link shazbotStatus} shows which servers are suspect now.
+   * nobody reaches it. If somebody does, no event follows, and this server tries again: unless the server answers it, the next
+   * `suspect` comes ten gossip intervals later at the earliest. {@link shazbotStatus} shows which servers are suspect now.
    * `tags`: a server that is online has other tags.
    */
   type: 'online' | 'offline' | 'suspect' | 'tags';

@@ -30,8 +30,6 @@ pub fn texts(event: Event) -> Vec<Text> {
         Event::EntriesSkipped { entries, place } => {
             return entries.into_iter().map(|entry| skipped(entry, &place)).collect();
         }
-        // Nothing has happened.
-        Event::Member(MemberEvent { kind: MemberEventKind::Tombstone, .. }) => return Vec::new(),
         Event::Member(event) => return member(event),
         Event::ExchangeFailed(url, error) => exchange_failed(&url, &error),
         Event::ListWritten { list, servers, on_condition } => {

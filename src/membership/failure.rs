@@ -65,20 +65,23 @@ pub struct LastFailure {
     pub failure: Failure,
     /// When, as monotonic time.
     pub at: Duration,
+    // When we last reported that we suspect the member.
+    reported: Option<Duration>,
 }
 
 impl LastFailure {
     pub(super) fn new(failure: Failure, at: Duration) -> Self {
         let Failure { code, text } = failure;
         let text = if text.len() > MAX_KEPT { text.chars().take(MAX_KEPT).collect() } else { text };
-        Self { failure: Failure { code, text }, at }
+        Self { failure: Failure { code, text }, at, reported: None }
     }
 }
 
 impl Member {
     fn fail(&mut self, failure: Failure, now: Now) {
         self.failures = self.failures.saturating_add(1);
-        self.last_failure = Some(Box::new(LastFailure::new(failure, now.mono)));
+        let reported = self.last_failure.take().and_then(|last| last.reported);
+        self.last_failure = Some(Box::new(LastFailure { reported, ..LastFailure::new(failure, now.mono) }));
     }
 }
 
@@ -88,5 +91,18 @@ impl Members {
         if let Some(member) = self.map.get_mut(&url.key()) {
             member.fail(failure, now);
         }
+    }
+
+    /// Whether to report that we suspect a server: the first time since it last answered us or came online, and then once in
+    /// each `pause`.
+    pub fn admit_report(&mut self, url: &ServerUrl, pause: Duration, now: Now) -> bool {
+        let Some(member) = self.map.get_mut(&url.key()) else { return false };
+        let since = member.changed_at();
+        let Some(last) = &mut member.last_failure else { return true };
+        let is_due = last.reported.is_none_or(|at| at < since || now.mono >= at + pause);
+        if is_due {
+            last.reported = Some(now.mono);
+        }
+        is_due
     }
 }

@@ -7,6 +7,10 @@ use super::watch::VANISHED_AFTER;
 use super::{Core, ExchangeError, Failure, FailureDetector, MemberEventKind, NextStep, Now, ServerUrl, State};
 use crate::membership::Member;
 
+/// For how many intervals no second suspicion of a server is reported that has not answered us since the first. Where only we
+/// do not reach it, others end each suspicion, and our next probe begins another one.
+const REPORT_PAUSE: u32 = 10;
+
 impl Core {
     /// Whether a server does not answer us, while others are asked whether they reach it.
     pub fn is_suspect(&self, url: &ServerUrl) -> bool {
@@ -113,7 +117,9 @@ impl Core {
         let begins = self.detector.on_probe_failed(url, started, error, &self.members, now, &mut self.out);
         if begins {
             self.out.counters.suspicions += 1;
-            self.report_member(url, MemberEventKind::Suspect, now);
+            if self.members.admit_report(url, REPORT_PAUSE * self.detector.interval(), now) {
+                self.report_member(url, MemberEventKind::Suspect, now);
+            }
         }
         begins
     }

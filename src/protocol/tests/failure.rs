@@ -26,6 +26,29 @@ fn seconds_in_state(server: &Server, name: &str) -> u64 {
     server.now.mono.saturating_sub(server.core.changed_at(member)).as_secs()
 }
 
+/// Lets time pass while we do not reach a server, and everybody else reaches it. Returns the events.
+fn run_cut_off_from(server: &mut Server, name: &str, seconds: u64) -> Vec<Event> {
+    let mut events = Vec::new();
+    for _ in 0..seconds * 10 {
+        for action in server.tick() {
+            let Action::Gossip { id, to, message, .. } = action else { continue };
+            if to == url(name) {
+                server.fail(id, ExchangeError::TimedOut);
+                continue;
+            }
+            server.respond(id, server.empty_answer_of(&to));
+            let requests = message.envelope.as_ref().map(|it| it.probe_requests.clone()).unwrap_or_default();
+            if !requests.is_empty() {
+                let helper = server.entry_of(&to);
+                let report = Envelope { probe_successes: requests, ..Envelope::default() };
+                server.receive_v2_with(&helper, vec![], report);
+            }
+        }
+        events.extend(server.take_events());
+    }
+    events
+}
+
 #[test]
 fn a_failure_is_remembered_until_the_server_answers() {
     let mut server = server_with_suspect(3, ExchangeError::NoAnswer(Duration::from_secs(5)));
@@ -108,6 +131,31 @@ fn the_time_in_a_state_begins_with_each_change_of_state_or_reason_and_with_a_sus
     server.receive_v2(&reporter(), vec![offline("b", server.now.wall + 70_000, 7, Reason::Left, "b")]);
     server.run(36);
     assert_eq!(seconds_in_state(&server, "b"), 36);
+}
+
+#[test]
+fn a_server_that_only_we_do_not_reach_is_reported_as_suspect_once_in_ten_intervals() {
+    let mut server = server_with_suspect(5, ExchangeError::TimedOut);
+    let mut events = server.take_events();
+    events.extend(run_cut_off_from(&mut server, "b", 25 * 30));
+    assert_eq!(server.state_of("b"), Some(ONLINE));
+    let reports = events.iter().filter(|event| is_about(event, "b", MemberEventKind::Suspect)).count();
+    assert_eq!(reports, 3, "of {} suspicions", server.core.counters().suspicions);
+    assert!(server.core.counters().suspicions > 20);
+}
+
+#[test]
+fn a_server_that_has_answered_meanwhile_is_reported_as_suspect_again() {
+    let mut server = server_with_suspect(5, ExchangeError::TimedOut);
+    for _ in 0..2 {
+        assert!(server.take_events().iter().any(|event| is_about(event, "b", MemberEventKind::Suspect)));
+        server.run_with_failures(&[], 1, &ExchangeError::TimedOut);
+        let contact = server.core.send(Request::new(url("b"), Purpose::Contact), server.now);
+        server.respond(contact, server.empty_answer_of(&url("b")));
+        let probe = server.core.send(Request::new(url("b"), Purpose::Probe), server.now);
+        server.advance(1);
+        server.fail(probe, refused());
+    }
 }
 
 #[test]
