@@ -494,6 +494,18 @@ export interface ShazbotFigures {
   eventLoop: number;
 }
 
+/** A warning whose cause holds now. docs/errors.md has the codes. */
+export interface ShazbotWarning {
+  /** Stays the same between versions. */
+  code: string;
+  /** What is wrong, and what to do. Contains no secret. */
+  message: string;
+  /** Since when its cause holds: ms since the epoch, by the clock of this server. */
+  since: number;
+  /** What it is about, where there may be several with the same code: a server, a master list, an entry. */
+  subject?: string;
+}
+
 /** The state of this server, and what it knows about the others. Times are ms since the epoch, by its clock. */
 export interface ShazbotStatus {
   /** Base URL of this server. */
@@ -514,6 +526,13 @@ export interface ShazbotStatus {
   lastIn?: { at: number; baseUrl?: string };
   /** The last answered exchange that this server began. */
   lastOut?: { at: number; baseUrl: string };
+  /**
+   * The warnings whose cause holds now, oldest first: at most 8 with the same code, and at most 50. One whose cause is gone is
+   * missing; docs/errors.md says what ends each.
+   */
+  warnings: ShazbotWarning[];
+  /** How many more warnings hold. Missing if there are none. */
+  moreWarnings?: number;
   /** All servers that this server knows, including itself. */
   members: MemberStatus[];
   /** The master lists, in the order of `SHAZBOT_MASTER_LIST`. */

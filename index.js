@@ -16,6 +16,7 @@ const { forgetLists, serverList, servers } = require('./lib/server-lists.js');
 const { prepareStart, startError } = require('./lib/start-options.js');
 const { rememberStart, startText, status } = require('./lib/status.js');
 const { setTags } = require('./lib/tags.js');
+const { warningsOf } = require('./lib/warnings.js');
 
 /** The start since the last shutdown. @type {Promise<void> | undefined} */
 let starting;
@@ -54,13 +55,14 @@ async function start(environment, options, shutdown) {
   preparing = prepareStart(environment, options);
   const prepared = preparing instanceof Promise ? await preparing : preparing;
   const report = reportHandler(emitPending);
-  const discovery = prepared.discover && new Discovery(prepared.discover, report);
+  const warnings = warningsOf(engine);
+  const discovery = prepared.discover && new Discovery(prepared.discover, warnings);
   const started = engine.start(prepared.environment, report, createLookUp(discovery));
   if (!('code' in started)) {
     startHeartbeat(engine);
     rememberStart();
     if (prepared.taken) report('BASE_URL', prepared.taken, false);
-    for (const doubt of prepared.doubts) report('SHAZBOT_DOUBTFUL_CONFIG', doubt, true);
+    for (const doubt of prepared.doubts) warnings.warn('SHAZBOT_DOUBTFUL_CONFIG', doubt, doubt);
   }
   const failure = await started;
   if (failure) {

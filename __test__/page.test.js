@@ -104,6 +104,25 @@ describe('the page', { skip }, () => {
     return /** @type {any} */ (found).violations.map((/** @type {any} */ it) => `${it.id}: ${it.nodes[0]?.html}`);
   }
 
+  test('shows the warnings that hold above the list, as text, until they end', async (t) => {
+    const status = statusOf(5, Date.now());
+    const url = await startFakeServer(t, () => status);
+    const page = await open(t, url);
+    await logIn(page);
+    await page.getByRole('heading', { name: 'Servers' }).waitFor();
+    const banner = page.getByRole('region', { name: 'Warnings of this server' });
+    assert.equal(await banner.isVisible(), false);
+    const since = Date.now() - 60_000;
+    status.warnings = [{ code: 'SHAZBOT_SELF_PROBE', message: 'this server <b>does not</b> find itself', since }];
+    status.moreWarnings = 3;
+    await banner.waitFor();
+    const text = (await banner.textContent()) ?? '';
+    assert.match(text, /SHAZBOT_SELF_PROBE: this server <b>does not<\/b> find itself since .*\d.*and 3 more/);
+    status.warnings = [];
+    delete status.moreWarnings;
+    await banner.waitFor({ state: 'hidden' });
+  });
+
   test('shows a killed server without a reload, and drains its own server and puts it back online', async (t) => {
     const servers = await startServers(t, 3, { env: { ...fileList().env, TEST_ROUTER: 'yes' } });
     const [own, other] = /** @type {[typeof servers[0], typeof servers[0]]} */ (servers);

@@ -70,6 +70,7 @@ function statusOf(count, at) {
     interval: 30,
     lastIn: { at: at - 1_000, baseUrl: url(3) },
     lastOut: { at: at - 4_000, baseUrl: url(1) },
+    warnings: [],
     members,
     masterLists: [
       {

@@ -9,19 +9,21 @@ const { inboundCounters } = require('./inbound-counters.js');
 /** @typedef {[name: string, read: number | null, written: number | null, servers: number, failures: number, failed: number, error: string | null]} MasterListRow */
 
 /**
- * Counters since the start, the number of known servers by state, the master lists, and the number of servers with which the
- * last exchange failed, by its code: apart from those that left or are drained.
+ * Counters since the start, the number of known servers by state, the master lists, the number of servers with which the
+ * last exchange failed, by its code: apart from those that left or are drained, and the number of warnings that hold by code.
  * @returns {{
  *   exchanges: import('../index.js').ShazbotFigures,
  *   members: Record<'online' | 'suspect' | 'drained' | 'left' | 'failed' | 'unknown', number>,
  *   masterLists: import('../index.js').MasterListStatus[],
  *   failing: Record<string, number>,
+ *   warnings: Record<string, number>,
  * }}
  */
 function counters() {
   // src/binding/status.rs documents the fields.
   const row = JSON.parse(unwrap(engine.counters()));
-  const [results, limitsMs, counts, sumMs, [sent, received], totals, states, masterLists, watches, causes] = row;
+  const [results, limitsMs, counts, sumMs, [sent, received], totals, states, masterLists, watches, causes, warnings] =
+    row;
   const [answered, refused, timedOut, unreachable, rejected, failed] = results;
   const [rumours, suspicions, deaths, refutations] = totals;
   const [online, suspect, drained, left, dead, unknown] = states;
@@ -43,6 +45,7 @@ function counters() {
     members: { online, suspect, drained, left, failed: dead, unknown },
     masterLists: masterLists.map(decodeMasterList),
     failing: countsOf(causes),
+    warnings: countsOf(warnings),
   };
 }
 

@@ -10,22 +10,22 @@ const { URL } = require('node:url');
 const TIMEOUT_MS = 10_000;
 /** Stands in SHAZBOT_MASTER_LIST for the function. The engine then asks `lookUp` for it as for a name in DNS. */
 const DISCOVER = 'discover()';
+const FAILED = 'SHAZBOT_DISCOVER_FAILED';
 
 /** @typedef {NonNullable<import('../index.js').ShazbotStartOptions['discover']>} Discover */
-/** @typedef {ReturnType<typeof import('./logging.js').reportHandler>} Report */
+/** @typedef {ReturnType<typeof import('./warnings.js').warningsOf>} Warnings */
 
 class Discovery {
-  #isFailing = false;
   /** The call that is under way. @type {Promise<readonly string[]> | undefined} */
   #answer;
 
   /**
    * @param {Discover} discover
-   * @param {Report} report
+   * @param {Warnings} warnings
    */
-  constructor(discover, report) {
+  constructor(discover, warnings) {
     this.discover = discover;
-    this.report = report;
+    this.warnings = warnings;
   }
 
   /**
@@ -36,10 +36,10 @@ class Discovery {
     try {
       const { urls, problem } = readUrls(await within(TIMEOUT_MS, this.#call()));
       if (problem) this.#fail(problem);
-      else this.#isFailing = false;
+      else this.warnings.end(FAILED);
       return urls;
     } catch (error) {
-      this.#fail(messageOf(error), error);
+      this.#fail(messageOf(error));
       throw error;
     }
   }
@@ -53,16 +53,12 @@ class Discovery {
   }
 
   /**
-   * Reports a failure once, until a call succeeds.
+   * Warns of a failure, which holds until a call succeeds.
    * @param {string} why
-   * @param {unknown} [cause]
    */
-  #fail(why, cause) {
-    if (!this.#isFailing) {
-      const text = `discover failed: ${why}. It is called again, and the servers that are known stay known`;
-      this.report('SHAZBOT_DISCOVER_FAILED', text, true, cause);
-    }
-    this.#isFailing = true;
+  #fail(why) {
+    const text = `discover failed: ${why}. It is called again, and the servers that are known stay known`;
+    this.warnings.warn(FAILED, text);
   }
 }
 

@@ -3,6 +3,7 @@
 // Adds the cluster to the health page of happy-server, if the program uses happy-server.
 
 const { setTimeout } = require('node:timers');
+const { counters } = require('./counters.js');
 const { engine } = require('./engine.js');
 const { serverList } = require('./server-lists.js');
 
@@ -19,7 +20,9 @@ function register() {
   if (isObject(happyServerExtension)) {
     happyServerExtension.clustershazbot = () => {
       try {
-        return { status: 'ok', cluster: serverList(true) };
+        // Only the codes: the page may be public.
+        const warnings = Object.keys(counters().warnings);
+        return { status: 'ok', cluster: serverList(true), ...(warnings.length > 0 && { warnings }) };
       } catch (error) {
         return { status: 'error', error: error instanceof Error ? error.message : String(error) };
       }

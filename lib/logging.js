@@ -19,7 +19,9 @@ const { printable } = require('./printable.js');
 
 const debug = debuglog('clustershazbot');
 const log = channel('clustershazbot:log');
-// The engine reports each warning once per start. A program that starts it again should not see them again.
+/** Most warnings that are remembered from one start of the engine to the next. */
+const MAX_WARNED = 1_000;
+/** @type {Set<string>} The warnings so far. */
 const warned = new Set();
 /** The loggers of the applications in this process; the last one is used. @type {Set<AppLogger>} */
 const appLoggers = new Set();
@@ -31,19 +33,20 @@ const appLoggers = new Set();
  */
 function reportHandler(emitPending) {
   const weak = new WeakRef(emitPending);
+  // The engine gives each warning once until its cause is gone. A program that starts it again should not see them again.
+  const before = new Set(warned);
   /**
    * @param {string} code
    * @param {string} text
    * @param {boolean} isWarning
-   * @param {unknown} [cause] of a warning
    */
-  return (code, text, isWarning, cause) => {
+  return (code, text, isWarning) => {
     // It may quote what other servers say.
     const plain = printable(text);
     const message = isWarning ? withLink(code, plain) : plain;
-    if (isWarning && !warned.has(plain)) {
-      warned.add(plain);
-      warn(code, message, cause);
+    if (isWarning && !before.delete(plain)) {
+      if (warned.size < MAX_WARNED) warned.add(plain);
+      warn(code, message);
     }
     if (code === 'START') currentLogger()?.info(message);
     debug('%s %s', code, message);
@@ -55,22 +58,20 @@ function reportHandler(emitPending) {
 /**
  * @param {string} code
  * @param {string} message
- * @param {unknown} cause
  */
-function warn(code, message, cause) {
+function warn(code, message) {
   const logger = currentLogger();
-  if (!logger?.takesWarnings() && cause === undefined) {
+  if (!logger?.takesWarnings()) {
     process.emitWarning(message, { type: 'ShazbotWarning', code });
     return;
   }
-  const warning = Object.assign(new Error(message, { cause }), { name: 'ShazbotWarning', code });
-  const isLogged = logger?.takesWarnings() ?? false;
-  if (isLogged) logger?.warn(`[${code}] ${message}`);
+  const warning = Object.assign(new Error(message), { name: 'ShazbotWarning', code });
+  logger.warn(`[${code}] ${message}`);
   // What `process.emitWarning` does, which refuses an error of another realm, as under Jest. Node's own listener would print
   // again what a logger has written.
   nextTick(() => {
     for (const listener of process.rawListeners('warning')) {
-      if (!isLogged || !isNodesPrinter(listener)) listener.call(process, warning);
+      if (!isNodesPrinter(listener)) listener.call(process, warning);
     }
   });
 }

@@ -16,6 +16,13 @@ export declare class Engine {
    */
   endLookup(number: number, hosts: Array<string>, ports: Array<number>, error?: string | undefined | null): void
   /**
+   * Gives a warning that JavaScript has found, unless it holds already for this subject. `onReport` gets it, and the
+   * status shows it until `endWarning`.
+   */
+  warn(code: string, message: string, subject?: string | undefined | null): void
+  /** The cause of a warning that JavaScript has found is gone. */
+  endWarning(code: string, subject?: string | undefined | null): void
+  /**
    * Checks environment variables without starting: returns a failure that names all that are wrong, or a warning for
    * each that is weak or probably not meant.
    */
@@ -143,8 +150,8 @@ export interface PackedServers {
 /** The status of this server and of all members. */
 export interface PackedStatus {
   /**
-   * `[now, interval in ms, own URL, own state, whether it is a monitor, last inbound at, its URL, last outbound at, its URL]`
-   * as JSON.
+   * `[now, interval in ms, own URL, own state, whether it is a monitor, last inbound at, its URL, last outbound at, its URL,
+   * [[code, message, since, subject], …] of the warnings that hold, how many more hold]` as JSON.
    */
   own: string
   /**

@@ -137,6 +137,12 @@ const METRICS = [
     samples: ({ failing }) => Object.entries(failing).map(([code, value]) => ({ value, labels: { code } })),
   },
   {
+    name: 'clustershazbot_warnings',
+    help: 'Warnings whose cause holds now, by code.',
+    type: 'gauge',
+    samples: ({ warnings }) => Object.entries(warnings).map(([code, value]) => ({ value, labels: { code } })),
+  },
+  {
     name: 'clustershazbot_exchanges_total',
     help: 'Gossip exchanges, by direction (out: begun by this server) and result.',
     type: 'counter',

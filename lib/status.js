@@ -47,7 +47,8 @@ function parts() {
   const recent = recentEvents();
   // src/binding/status.rs documents the fields.
   const { own, members } = unwrap(engine.status());
-  const [at, intervalMs, baseUrl, state, monitor, lastInAt, lastInUrl, lastOutAt, lastOutUrl] = JSON.parse(own);
+  const [at, intervalMs, baseUrl, state, monitor, lastInAt, lastInUrl, lastOutAt, lastOutUrl, warnings, more] =
+    JSON.parse(own);
   const { exchanges, masterLists } = counters();
   const before = {
     baseUrl,
@@ -59,8 +60,18 @@ function parts() {
     interval: intervalMs / 1000,
     ...(lastInAt !== null && { lastIn: { at: lastInAt, ...(lastInUrl !== null && { baseUrl: lastInUrl }) } }),
     ...(lastOutAt !== null && { lastOut: { at: lastOutAt, baseUrl: lastOutUrl } }),
+    warnings: warnings.map(decodeWarning),
+    ...(more > 0 && { moreWarnings: more }),
   };
   return { before, members, after: { masterLists, recent, exchanges } };
+}
+
+/**
+ * @param {[code: string, message: string, since: number, subject: string | null]} row
+ * @returns {import('../index.js').ShazbotWarning}
+ */
+function decodeWarning([code, message, since, subject]) {
+  return { code, message, since, ...(subject !== null && { subject }) };
 }
 
 module.exports = { rememberStart, startText, status, statusJson };

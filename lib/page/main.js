@@ -58,6 +58,7 @@ function render(status) {
   byId('app').hidden = false;
   setText(byId('own'), status.baseUrl);
   byId('own-state').replaceChildren(stateMark(status.state));
+  renderWarnings(status);
   renderDrainButton(status);
   renderMembers(status);
   renderChanges(status);

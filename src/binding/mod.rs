@@ -101,7 +101,7 @@ impl NodeEngine {
                 move |context| {
                     delivered.fetch_sub(1, Ordering::Relaxed);
                     let Report { code, message, is_warning } = context.value;
-                    Ok(FnArgs::from((code.to_owned(), message, is_warning)))
+                    Ok(FnArgs::from((code.into_owned(), message, is_warning)))
                 },
             )?;
         let observer = Box::new(move |report: Report| {
@@ -130,6 +130,23 @@ impl NodeEngine {
     pub fn end_lookup(&self, number: u32, hosts: Vec<String>, ports: Vec<u16>, error: Option<String>) {
         if let Some(engine) = lock(&self.slot).as_ref() {
             engine.end_lookup(number, error.map_or_else(|| Ok(hosts.into_iter().zip(ports).collect()), Err));
+        }
+    }
+
+    /// Gives a warning that JavaScript has found, unless it holds already for this subject. `onReport` gets it, and the
+    /// status shows it until `endWarning`.
+    #[napi]
+    pub fn warn(&self, code: String, message: String, subject: Option<String>) {
+        if let Some(engine) = lock(&self.slot).as_ref() {
+            engine.warn(code, subject.as_deref().unwrap_or_default(), &message);
+        }
+    }
+
+    /// The cause of a warning that JavaScript has found is gone.
+    #[napi]
+    pub fn end_warning(&self, code: String, subject: Option<String>) {
+        if let Some(engine) = lock(&self.slot).as_ref() {
+            engine.end_warning(&code, subject.as_deref().unwrap_or_default());
         }
     }
 

@@ -43,8 +43,8 @@ pub fn events(events: &[MemberEvent]) -> String {
 /// The status of this server and of all members.
 #[napi(object, object_from_js = false)]
 pub struct PackedStatus {
-    /// `[now, interval in ms, own URL, own state, whether it is a monitor, last inbound at, its URL, last outbound at, its URL]`
-    /// as JSON.
+    /// `[now, interval in ms, own URL, own state, whether it is a monitor, last inbound at, its URL, last outbound at, its URL,
+    /// [[code, message, since, subject], …] of the warnings that hold, how many more hold]` as JSON.
     pub own: String,
     /// The members as a JSON array of `MemberStatus` objects: with 10 000 of them, creating objects only to write them as JSON
     /// would block the event loop for 40 ms.
@@ -73,6 +73,7 @@ pub fn status(engine: &Engine) -> Result<PackedStatus, Error> {
             json.text(counters.last_inbound.as_ref().and_then(|(_, from)| from.as_ref()).map(ServerUrl::as_str));
             json.maybe(counters.last_outbound.as_ref().map(|(at, _)| *at));
             json.text(counters.last_outbound.as_ref().map(|(_, to)| to.as_str()));
+            warnings(json, engine, now);
         });
         let members: Vec<_> = core.members().iter().map(|it| MemberStatus::of(engine, core, it, now)).collect();
         // Serialising strings and numbers to memory cannot fail.
@@ -157,10 +158,10 @@ impl<'a> MemberStatus<'a> {
 /// Counters since the start: `[exchanges by result, upper bounds of the duration histogram in ms, exchanges in each class, sum
 /// of the durations in ms, bytes sent and received, [updates, suspicions, deaths, refutations], members by state, master
 /// lists, [watches open, closed by the other side, vanished, not opened, probes that hints started], [code and number
-/// of the members whose last exchange failed so, in turn]]`.
+/// of the members whose last exchange failed so, in turn], [code and number of the warnings that hold, in turn]]`.
 pub fn counters(engine: &Engine) -> Result<String, Error> {
     let ExchangeTotals { outcomes, durations, total_duration, bytes } = engine.exchange_totals();
-    engine.look(|core, _| {
+    engine.look(|core, now| {
         let counters = core.counters();
         let mut states = [0_u64; 6];
         // A map would be faster, and some kB larger in the binary. There are few different codes.
@@ -200,9 +201,34 @@ pub fn counters(engine: &Engine) -> Result<String, Error> {
                     json.number(count);
                 }
             });
+            engine.look_at_warnings(|warnings| {
+                json.list(|json| {
+                    for (code, count) in warnings.counts(now.mono) {
+                        json.text(Some(code));
+                        json.number(count);
+                    }
+                });
+            });
         });
         json.0
     })
+}
+
+fn warnings(json: &mut JsonArray, engine: &Engine, now: Now) {
+    engine.look_at_warnings(|warnings| {
+        let (shown, more) = warnings.shown(now.mono);
+        json.list(|json| {
+            for warning in shown {
+                json.list(|json| {
+                    json.text(Some(&warning.code));
+                    json.text(Some(&warning.message));
+                    json.number(engine.wall(warning.since, now));
+                    json.text(warning.subject().map(|it| engine.redact(it)).as_deref());
+                });
+            }
+        });
+        json.number(more as u64);
+    });
 }
 
 fn entry(json: &mut JsonArray, entry: &Entry) {

@@ -190,7 +190,8 @@ mod tests {
             ("SHAZBOT_MASTER_LIST", "file:///list.json"),
         ];
         let environment: Environment = variables.map(|(name, value)| (name.into(), value.into())).into();
-        Shared::new(Config::from_environment(&environment).expect("valid"), Box::new(|_, _| {}), Clock::new(), 1)
+        let config = Config::from_environment(&environment).expect("valid");
+        Shared::new(config, Box::new(|_| {}), Box::new(|_, _| {}), Clock::new(), 1)
     }
 
     #[test]

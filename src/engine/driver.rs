@@ -15,7 +15,7 @@ use super::list_http::ListClient;
 use super::list_store::ListStore;
 use super::list_update::ListUpdate;
 use super::names::{discover, find_places, identify};
-use super::report::{Observer, Report, Reporter};
+use super::report::Report;
 use super::shared::Shared;
 use super::state_file::StateFile;
 use super::watch::Watches;
@@ -63,28 +63,27 @@ impl Threads {
 }
 
 /// Runs the engine until it has left, is stopped or has failed.
-pub fn run(shared: &Arc<Shared>, observer: Observer) {
-    let mut reporter = Reporter::new(observer, &shared.redactor);
+pub fn run(shared: &Arc<Shared>) {
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let (threads, runtime) = Threads::start()
             .and_then(|threads| Ok((threads, runtime?)))
             .map_err(|error| Error::no_resources(&error))?;
         // Does not wait for calls that block: they cannot be interrupted.
-        runtime.block_on(drive(shared, &threads, &mut reporter))
+        runtime.block_on(drive(shared, &threads))
     }));
     let result = outcome.unwrap_or_else(|panic| Err(shared.core.panicked(&*panic)));
     if let Err(error @ Error::Failed(_)) = &result {
-        reporter.failed(error);
+        shared.reporter().failed(error);
     }
     shared.finish(&result);
 }
 
-async fn drive(shared: &Arc<Shared>, threads: &Threads, reporter: &mut Reporter<'_>) -> Result<(), Error> {
+async fn drive(shared: &Arc<Shared>, threads: &Threads) -> Result<(), Error> {
     let reading = extra_certificates(&shared.config.network, &threads.files);
     let Some(certificates) = shared.core.unless_stopped(reading).await else { return Ok(()) };
-    let mut driver = Driver::new(shared, threads, certificates, reporter)?;
-    driver.load_state(threads, reporter).await?;
+    let mut driver = Driver::new(shared, threads, certificates)?;
+    driver.load_state(threads).await?;
     while !shared.core.is_stopped() {
         let work = shared.core.work()?;
         for event in work.events {
@@ -94,7 +93,7 @@ async fn drive(shared: &Arc<Shared>, threads: &Threads, reporter: &mut Reporter<
                     driver.watches.close_all().await;
                     return Ok(());
                 }
-                event => reporter.report(event),
+                event => shared.reporter().report(event, shared.core.clock.now().mono),
             }
         }
         work.actions.into_iter().for_each(|action| driver.start(action));
@@ -114,15 +113,14 @@ impl Driver {
         shared: &Arc<Shared>,
         threads: &Threads,
         certificates: Option<Result<Vec<u8>, String>>,
-        reporter: &Reporter<'_>,
     ) -> Result<Self, Error> {
         let config = &shared.config;
         let invalid = |problem| Error::InvalidConfig(vec![problem]);
         let (factory, warnings) = ClientFactory::new(&config.network, &threads.names, certificates).map_err(invalid)?;
         let gossip = GossipClient::new(&factory, config).map_err(invalid)?;
         let lists = ListClient::new(&factory, &config.master_lists).map_err(invalid)?;
-        reporter.warn(warnings);
-        reporter.warn(config.warnings.iter().map(Report::of_config).collect());
+        let doubts = config.warnings.iter().map(Report::of_config);
+        shared.warn(warnings.into_iter().chain(doubts).collect());
         let store = |list: &List| Arc::new(ListStore::new(list.clone(), &threads.files));
         let stores: Vec<_> = config.master_lists.lists.iter().map(store).collect();
         Ok(Self {
@@ -139,7 +137,7 @@ impl Driver {
     }
 
     // Looks up our own name and reads the state. A stop interrupts both.
-    async fn load_state(&mut self, threads: &Threads, reporter: &mut Reporter<'_>) -> Result<(), Error> {
+    async fn load_state(&mut self, threads: &Threads) -> Result<(), Error> {
         let (shared, names) = (Arc::clone(&self.shared), Arc::clone(&threads.names));
         let (found, is_found) = oneshot::channel::<()>();
         self.tasks.spawn(async move {
@@ -157,14 +155,15 @@ impl Driver {
         let loaded = self.shared.core.unless_stopped(load).await.flatten();
         let Some((file, folder, json)) = loaded else { return Ok(()) };
         if let Err(error) = folder {
-            reporter.report(Event::StateNotSaved(error));
+            self.shared.reporter().report(Event::StateNotSaved(error), self.shared.core.clock.now().mono);
         }
         let validator = self.shared.validator(self.shared.core.clock.now(), &|_| None);
         match json.and_then(|json| Message::from_master_list(&json, validator).map_err(|error| error.to_string())) {
             Ok(state) => self.shared.core.with(|core, now| core.handle_saved_state(now, &state)),
             Err(error) => {
                 let message = format!("the state file {file} is ignored: {error}");
-                reporter.warn(vec![Report::warning("SHAZBOT_STATE_UNUSABLE", message)]);
+                let now = self.shared.core.clock.now().mono;
+                self.shared.reporter().warn_of("SHAZBOT_STATE_UNUSABLE".into(), "", &message, now);
                 Ok(())
             }
         }
@@ -180,7 +179,11 @@ impl Driver {
                     let response = exchange(&shared, &clients.gossip, &to, &message, (timeout, new_connection)).await;
                     // A self-probe does not count as an exchange.
                     if to != shared.config.settings.base_url {
-                        shared.stats.ended(&response, shared.core.clock.now().mono.saturating_sub(began));
+                        let now = shared.core.clock.now().mono;
+                        shared.stats.ended(&response, now.saturating_sub(began));
+                        if response.is_ok() {
+                            shared.reporter().on_answer(&to, now);
+                        }
                     }
                     let response = response.map_err(|mut error| {
                         if let Some(text) = error.text_mut() {

@@ -2,7 +2,7 @@
 
 use crate::membership::{MAX_SERVERS, MAX_UNREACHED};
 use crate::message::{Reason, Skipped};
-use crate::protocol::{Event, ExchangeError, Failure, MemberEvent, MemberEventKind};
+use crate::protocol::{Event, ExchangeError, Failure, MemberEvent, MemberEventKind, Resolved};
 use crate::server_url::ServerUrl;
 
 pub struct Text {
@@ -14,9 +14,7 @@ pub struct Text {
 /// Whether an event is a warning.
 pub enum Warn {
     No,
-    /// Each time: the core emits it only once until the cause is gone.
-    Always,
-    /// The first time for its subject. Later it is a log record with the code `repeated`, if that is given.
+    /// If it does not hold already for its subject. Otherwise it is a log record with the code `repeated`, if that is given.
     Once {
         subject: String,
         repeated: Option<&'static str>,
@@ -26,7 +24,7 @@ pub enum Warn {
 /// What to report of an event. Nothing for events that only the engine needs.
 pub fn texts(event: Event) -> Vec<Text> {
     vec![match event {
-        Event::Started | Event::Left => return Vec::new(),
+        Event::Started | Event::Left | Event::Resolved(_) => return Vec::new(),
         Event::EntriesSkipped { entries, place } => {
             return entries.into_iter().map(|entry| skipped(entry, &place)).collect();
         }
@@ -37,12 +35,12 @@ pub fn texts(event: Event) -> Vec<Text> {
             log("LIST_WRITTEN", format!("the master list {list} was written, {how}; it names {servers} servers"))
         }
         Event::ListFailed(error) => log("LIST_FAILED", format!("the master list {error}")),
-        Event::ListUnusable(error) => {
+        Event::ListUnusable { list, error } => {
             let message = format!(
                 "the master list {error}. While no list works, new servers do not find the others. Correct \
                  what it says; docs/master-list.md has what each store needs"
             );
-            warning("SHAZBOT_LIST_UNUSABLE", message)
+            warning_once("SHAZBOT_LIST_UNUSABLE", list, None, message)
         }
         Event::PlaceFailed(place, why) => log("PLACE_FAILED", format!("no server of this cluster at {place}: {why}")),
         Event::Alone(tried) => {
@@ -88,7 +86,7 @@ pub fn texts(event: Event) -> Vec<Text> {
             let message = "the clock of this machine is more than three hours off those of most other servers. They refuse \
                            what this server says, and it refuses what they say. Set the clock, for example by NTP. Until \
                            then this server changes nothing in a master list but its own entry, and writes no state file";
-            warning("SHAZBOT_CLOCK", message.into())
+            warning_once("SHAZBOT_CLOCK", String::new(), None, message.into())
         }
         Event::Full => {
             let message = format!(
@@ -100,12 +98,20 @@ pub fn texts(event: Event) -> Vec<Text> {
     }]
 }
 
-fn log(code: &'static str, message: String) -> Text {
-    Text { code, message, warning: Warn::No }
+/// The code and the subject of a warning whose cause is gone.
+pub fn ended(resolved: &Resolved) -> (&'static str, &str) {
+    match resolved {
+        Resolved::Alone => ("SHAZBOT_ALONE", ""),
+        Resolved::List(list) => ("SHAZBOT_LIST_UNUSABLE", list),
+        Resolved::State => ("SHAZBOT_STATE_UNUSABLE", ""),
+        Resolved::Unreachable => ("SHAZBOT_UNREACHABLE", ""),
+        Resolved::DuplicateUrl => ("SHAZBOT_DUPLICATE_BASE_URL", ""),
+        Resolved::Clock => ("SHAZBOT_CLOCK", ""),
+    }
 }
 
-fn warning(code: &'static str, message: String) -> Text {
-    Text { code, message, warning: Warn::Always }
+fn log(code: &'static str, message: String) -> Text {
+    Text { code, message, warning: Warn::No }
 }
 
 fn warning_once(code: &'static str, subject: String, repeated: Option<&'static str>, message: String) -> Text {

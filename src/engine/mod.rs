@@ -11,8 +11,9 @@
 //! | access to lists and peers | `list_store.rs`, `state_file.rs`, `gossip_http.rs`, `list_http.rs`, `file.rs`, `dial.rs`, `failure.rs` |
 //! | threads for what blocks | `workers.rs`, `shortage.rs` |
 //! | clients | `http/` |
-//! | text for people | `report.rs`, `event_text.rs`, `redact.rs` |
+//! | text for people | `report.rs`, `active_warnings.rs`, `event_text.rs`, `redact.rs` |
 
+mod active_warnings;
 mod core_lock;
 mod dial;
 mod driver;
@@ -53,6 +54,7 @@ use crate::error::Error;
 use crate::message::{Entry, Tags};
 use crate::protocol::{Core, MemberEvent};
 
+use active_warnings::ActiveWarnings;
 pub use http::reason_against_list;
 pub use inbound::Inbound;
 pub use milestone::Done;
@@ -73,11 +75,11 @@ pub struct Engine {
 impl Engine {
     /// Starts a server. `look_up` is asked for SRV records, which [`Self::end_lookup`] is to be given. `started` is called after the first gossip round.
     pub fn start(config: Config, observer: Observer, look_up: LookUpServices, started: Done) -> Self {
-        let shared = Arc::new(Shared::new(config, look_up, Clock::new(), random_seed()));
+        let shared = Arc::new(Shared::new(config, observer, look_up, Clock::new(), random_seed()));
         shared.started.wait(started);
         let for_thread = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("clustershazbot".into());
-        let spawned = thread.spawn(move || driver::run(&for_thread, observer));
+        let spawned = thread.spawn(move || driver::run(&for_thread));
         let thread = spawned.map_err(|error| shared.finish(&Err(Error::no_resources(&error)))).ok();
         Self { shared, thread }
     }
@@ -149,6 +151,22 @@ impl Engine {
     /// The settings of the core.
     pub fn settings(&self) -> &Settings {
         &self.shared.config.settings
+    }
+
+    /// Gives a warning that JavaScript has found, unless it holds already for this subject.
+    pub fn warn(&self, code: String, subject: &str, message: &str) {
+        let now = self.shared.core.clock.now().mono;
+        self.shared.reporter().warn_of(code.into(), subject, message, now);
+    }
+
+    /// The cause of a warning that JavaScript has found is gone.
+    pub fn end_warning(&self, code: &str, subject: &str) {
+        self.shared.reporter().end_warning(code, subject);
+    }
+
+    /// Calls `read` with the warnings that hold.
+    pub fn look_at_warnings<R>(&self, read: impl FnOnce(&ActiveWarnings) -> R) -> R {
+        read(self.shared.reporter().warnings())
     }
 
     /// The text without secrets, cut if it is long.

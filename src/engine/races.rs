@@ -33,7 +33,7 @@ fn shared(base_url: &str) -> Shared {
         environment.insert(name.into(), value.into());
     }
     let config = Config::from_environment(&environment).expect("the store's variables");
-    Shared::new(config, Box::new(|_, _| {}), Clock::fast(SPEED), random_seed())
+    Shared::new(config, Box::new(|_| {}), Box::new(|_, _| {}), Clock::fast(SPEED), random_seed())
 }
 
 // No peer answers, so each server knows of the other only from the list.

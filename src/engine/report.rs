@@ -1,25 +1,28 @@
-//! `Reporter`: hands log records and warnings to the program, without secrets, each warning once.
+//! `Reporter`: hands log records and warnings to the program, without secrets, and knows which warnings hold.
 
-use super::event_text::{Text, Warn, texts};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::active_warnings::{ActiveWarnings, Code};
+use super::event_text::{Text, Warn, ended, texts};
 use super::redact::{Redactor, printable};
 use crate::config::{Warning, WarningKind};
 use crate::error::Error;
 use crate::protocol::Event;
+use crate::server_url::ServerUrl;
 
-/// Most subjects for which a warning with the same code is given. A peer may invent servers and entries.
-const MAX_SUBJECTS: usize = 1_000;
 /// Most warnings of one event, for example of one message with bad entries: each takes the event loop about 15 µs. Later
 /// messages with these entries bring the other warnings.
 const MAX_AT_ONCE: usize = 20;
 
-/// Called on the engine's thread with each log record and warning.
+/// Called with each log record and warning, on the engine's thread or the caller's.
 pub type Observer = Box<dyn Fn(Report) + Send>;
 
 /// A log record or a warning. Contains no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// For programs.
-    pub code: &'static str,
+    pub code: Code,
     /// For people.
     pub message: String,
     /// Whether an operator has to act.
@@ -28,8 +31,8 @@ pub struct Report {
 
 impl Report {
     /// A warning.
-    pub fn warning(code: &'static str, message: String) -> Self {
-        Self { code, message, is_warning: true }
+    pub fn warning(code: impl Into<Code>, message: String) -> Self {
+        Self { code: code.into(), message, is_warning: true }
     }
 
     /// A warning about the configuration.
@@ -41,30 +44,54 @@ impl Report {
         }
     }
 
-    fn log(code: &'static str, message: String) -> Self {
-        Self { code, message, is_warning: false }
+    fn log(code: impl Into<Code>, message: String) -> Self {
+        Self { code: code.into(), message, is_warning: false }
     }
 }
 
-/// Turns events into reports.
-pub struct Reporter<'a> {
+/// Turns events into reports. `now` is always monotonic time.
+pub struct Reporter {
     observer: Observer,
-    redactor: &'a Redactor,
-    // The codes and subjects of the warnings so far. A set would be faster, and 8 kB larger in the binary.
-    warned: Vec<(&'static str, String)>,
+    redactor: Arc<Redactor>,
+    warnings: ActiveWarnings,
 }
 
-impl<'a> Reporter<'a> {
-    pub fn new(observer: Observer, redactor: &'a Redactor) -> Self {
-        Self { observer, redactor, warned: Vec::new() }
+impl Reporter {
+    pub fn new(observer: Observer, redactor: Arc<Redactor>) -> Self {
+        Self { observer, redactor, warnings: ActiveWarnings::default() }
     }
 
-    /// Hands on warnings without redacting them. They contain only our own words: a secret that is one of those words would
+    /// The warnings that hold.
+    pub fn warnings(&self) -> &ActiveWarnings {
+        &self.warnings
+    }
+
+    /// Gives warnings without redacting them. They contain only our own words: a secret that is one of those words would
     /// make them unreadable.
-    pub fn warn(&self, warnings: Vec<Report>) {
-        for warning in warnings {
-            (self.observer)(Report { message: printable(&warning.message), ..warning });
+    pub fn warn(&mut self, warnings: Vec<Report>, now: Duration) {
+        for Report { code, message, .. } in warnings {
+            // One for each message: there may be several weak secrets.
+            if let Some(message) = self.warnings.add(code.clone(), &message, || printable(&message), now) {
+                (self.observer)(Report::warning(code, message.to_owned()));
+            }
         }
+    }
+
+    /// Gives one warning, unless it holds already for this subject.
+    pub fn warn_of(&mut self, code: Code, subject: &str, message: &str, now: Duration) {
+        if let Some(message) = self.warnings.add(code.clone(), subject, || self.redactor.redact(message), now) {
+            (self.observer)(Report::warning(code, message.to_owned()));
+        }
+    }
+
+    /// The cause of a warning is gone.
+    pub fn end_warning(&mut self, code: &str, subject: &str) {
+        self.warnings.end(code, subject);
+    }
+
+    /// A server has answered an exchange.
+    pub fn on_answer(&mut self, from: &ServerUrl, now: Duration) {
+        self.warnings.on_answer(from.as_str(), now);
     }
 
     /// The engine has failed.
@@ -73,32 +100,28 @@ impl<'a> Reporter<'a> {
         self.send(Report::warning(error.code(), format!("{error}{cause}")));
     }
 
-    /// Reports an event of the core. A warning that repeats for the same subject becomes a log record, or nothing.
-    pub fn report(&mut self, event: Event) {
+    /// Reports an event of the core. A warning that holds already becomes a log record, or nothing.
+    pub fn report(&mut self, event: Event, now: Duration) {
+        if let Event::Resolved(resolved) = &event {
+            let (code, subject) = ended(resolved);
+            return self.warnings.end(code, subject);
+        }
         let mut given = 0;
         for Text { code, message, warning } in texts(event) {
-            let report = match warning {
-                Warn::No => Report::log(code, message),
-                Warn::Always => Report::warning(code, message),
+            match warning {
+                Warn::No => self.send(Report::log(code, message)),
                 Warn::Once { .. } if given == MAX_AT_ONCE => return,
-                Warn::Once { ref subject, .. } if self.is_first(code, subject) => {
-                    given += 1;
-                    Report::warning(code, message)
+                Warn::Once { subject, repeated } => {
+                    let redacted = || self.redactor.redact(&message);
+                    if let Some(message) = self.warnings.add(code.into(), &subject, redacted, now) {
+                        given += 1;
+                        (self.observer)(Report::warning(code, message.to_owned()));
+                    } else if let Some(code) = repeated {
+                        self.send(Report::log(code, message));
+                    }
                 }
-                Warn::Once { repeated: Some(code), .. } => Report::log(code, message),
-                Warn::Once { repeated: None, .. } => continue,
-            };
-            self.send(report);
+            }
         }
-    }
-
-    fn is_first(&mut self, code: &'static str, subject: &str) -> bool {
-        let mut subjects = self.warned.iter().filter(|(warned, _)| *warned == code);
-        if subjects.clone().count() >= MAX_SUBJECTS || subjects.any(|(_, warned)| warned == subject) {
-            return false;
-        }
-        self.warned.push((code, subject.to_owned()));
-        true
     }
 
     fn send(&self, mut report: Report) {
@@ -117,24 +140,27 @@ mod tests {
     use crate::protocol::ExchangeError;
     use crate::server_url::ServerUrl;
 
-    // The codes that are reported, with a ! for a warning.
-    fn codes(events: impl IntoIterator<Item = Event>) -> Vec<String> {
-        let environment: Environment = [
+    fn environment() -> Environment {
+        [
             ("SHAZBOT_SECRET", "a gossip secret"),
             ("SHAZBOT_CONTROL_SECRET", "a control secret"),
             ("SHAZBOT_BASE_URL", "http://own/"),
             ("SHAZBOT_MASTER_LIST", "file:///list.json"),
         ]
         .map(|(name, value)| (name.into(), value.into()))
-        .into();
-        let redactor = Redactor::new(&Config::from_environment(&environment).expect("valid"));
+        .into()
+    }
+
+    // The codes that are reported, with a ! for a warning.
+    fn codes(events: impl IntoIterator<Item = Event>) -> Vec<String> {
+        let redactor = Arc::new(Redactor::new(&Config::from_environment(&environment()).expect("valid")));
         let (sender, receiver) = mpsc::channel();
         let observer = Box::new(move |report: Report| {
             assert!(!report.message.contains("a gossip secret"), "{}", report.message);
             sender.send(format!("{}{}", report.code, if report.is_warning { "!" } else { "" })).expect("a receiver");
         });
-        let mut reporter = Reporter::new(observer, &redactor);
-        events.into_iter().for_each(|event| reporter.report(event));
+        let mut reporter = Reporter::new(observer, redactor);
+        events.into_iter().for_each(|event| reporter.report(event, Duration::from_secs(1)));
         drop(reporter);
         receiver.iter().collect()
     }
@@ -170,10 +196,22 @@ mod tests {
     }
 
     #[test]
-    fn invented_entries_cause_a_limited_number_of_warnings() {
-        let skipped = |number: usize| Skipped { name: number.to_string(), reason: "wrong" };
-        let message =
-            || Event::EntriesSkipped { entries: (0..2 * MAX_SUBJECTS).map(skipped).collect(), place: String::new() };
-        assert_eq!(codes((0..2 * MAX_SUBJECTS / MAX_AT_ONCE).map(|_| message())).len(), MAX_SUBJECTS);
+    fn a_warning_is_given_again_after_its_cause_was_gone_for_a_while() {
+        let rejected = || Event::ExchangeFailed(url("http://a/"), ExchangeError::SecretRejected);
+        let redactor = Redactor::new(&Config::from_environment(&environment()).expect("valid"));
+        let (sender, receiver) = mpsc::channel();
+        let observer = Box::new(move |report: Report| sender.send(report.is_warning).expect("a receiver"));
+        let mut reporter = Reporter::new(observer, Arc::new(redactor));
+        reporter.report(rejected(), Duration::from_secs(1));
+        reporter.on_answer(&url("http://a/"), Duration::from_secs(2));
+        assert_eq!(reporter.warnings().shown(Duration::from_secs(2)).0.len(), 0);
+        for seconds in [3, 4, 70] {
+            reporter.report(rejected(), Duration::from_secs(seconds));
+            if seconds == 4 {
+                reporter.on_answer(&url("http://a/"), Duration::from_secs(5));
+            }
+        }
+        drop(reporter);
+        assert_eq!(receiver.iter().collect::<Vec<_>>(), [true, false, false, true]);
     }
 }

@@ -7,6 +7,7 @@ use super::milestone::Milestone;
 use super::names::{LookUpServices, ServiceLookups};
 use super::random_seed;
 use super::redact::Redactor;
+use super::report::{Observer, Report, Reporter};
 use super::stats::ExchangeStats;
 use crate::auth::{PeerTimes, ReplayGuard};
 use crate::clock::{Clock, Now};
@@ -28,14 +29,16 @@ pub struct Shared {
     pub service_lookups: ServiceLookups,
     replay_guard: Mutex<ReplayGuard>,
     peer_times: Mutex<PeerTimes>,
+    reporter: Mutex<Reporter>,
 }
 
 impl Shared {
-    pub fn new(config: Config, look_up: LookUpServices, clock: Clock, seed: u64) -> Self {
+    pub fn new(config: Config, observer: Observer, look_up: LookUpServices, clock: Clock, seed: u64) -> Self {
         let redactor = Arc::new(Redactor::new(&config));
         Self {
             core: CoreLock::new(clock, Arc::clone(&redactor), |now| Core::new(&config.settings, now, seed)),
             stats: ExchangeStats::default(),
+            reporter: Mutex::new(Reporter::new(observer, Arc::clone(&redactor))),
             redactor,
             started: Milestone::new(),
             left: Milestone::new(),
@@ -55,6 +58,16 @@ impl Shared {
     /// What the clocks of our peers say.
     pub fn peer_times(&self) -> MutexGuard<'_, PeerTimes> {
         self.peer_times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is told to the program. Not to be held while the core is called.
+    pub fn reporter(&self) -> MutexGuard<'_, Reporter> {
+        self.reporter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives warnings that contain only our own words.
+    pub fn warn(&self, warnings: Vec<Report>) {
+        self.reporter().warn(warnings, self.core.clock.now().mono);
     }
 
     /// What incoming entries are checked against.

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::event::Event;
+use super::event::{Event, Resolved};
 use super::output::Output;
 use crate::clock::Now;
 use crate::message::{MAX_AHEAD, ServerUrl};
@@ -29,7 +29,8 @@ pub struct ClockCheck {
 
 impl ClockCheck {
     /// Our clock was set, or stepped: nothing is known any more.
-    pub fn reset(&mut self) {
+    pub fn reset(&mut self, out: &mut Output) {
+        self.resolve(out);
         *self = Self::default();
     }
 
@@ -65,12 +66,18 @@ impl ClockCheck {
     fn judge(&mut self, now: Now, out: &mut Output) {
         if !self.is_wrong() {
             self.doubted_since = None;
-            return;
+            return self.resolve(out);
         }
         self.doubted_since.get_or_insert(now.mono);
         if !self.is_reported {
             self.is_reported = true;
             out.report(Event::ClockWrong);
+        }
+    }
+
+    fn resolve(&mut self, out: &mut Output) {
+        if std::mem::take(&mut self.is_reported) {
+            out.report(Event::Resolved(Resolved::Clock));
         }
     }
 }

@@ -31,7 +31,7 @@ impl Core {
             self.note_version(sender, message);
         }
         self.refresh_local(now);
-        self.local.on_contact();
+        self.local.on_contact(&mut self.out);
         let Some(envelope) = &message.envelope else {
             return self.legacy.answer(&self.members);
         };

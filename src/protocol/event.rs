@@ -35,6 +35,23 @@ pub struct MemberEvent {
     pub known_after: u64,
 }
 
+/// Which event has lost its cause.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resolved {
+    /// [`Event::Alone`]: another server is known.
+    Alone,
+    /// [`Event::ListUnusable`]: the list of this name works again.
+    List(String),
+    /// [`Event::StateNotSaved`]: the state is saved.
+    State,
+    /// [`Event::Unreachable`]: another server has contacted this one.
+    Unreachable,
+    /// [`Event::DuplicateUrl`]: the other process is gone.
+    DuplicateUrl,
+    /// [`Event::ClockWrong`]: the clock agrees with the others', or was set.
+    Clock,
+}
+
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -61,8 +78,13 @@ pub enum Event {
     },
     /// A master list could not be read or written; why.
     ListFailed(String),
-    /// A master list has failed for so long that an operator must look at it; why. Once until it works again.
-    ListUnusable(String),
+    /// A master list has failed for so long that an operator must look at it. Once until it works again.
+    ListUnusable {
+        /// Which list.
+        list: String,
+        /// Why.
+        error: String,
+    },
     /// The state could not be saved; why.
     StateNotSaved(String),
     /// Others list this server as failed and have not contacted it since, though they answer it.
@@ -81,6 +103,8 @@ pub enum Event {
         /// The other server.
         other: ServerUrl,
     },
+    /// The cause of an earlier event is gone.
+    Resolved(Resolved),
     /// The clock of this machine differs by more than three hours from those of most other servers. Once until it is set.
     ClockWrong,
     /// A message names more servers than are remembered.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rand::RngExt;
 
-use super::event::Event;
+use super::event::{Event, Resolved};
 use super::output::Output;
 use crate::clock::{HOUR, Now};
 use crate::membership::{MAX_LEAD, effective_incarnation, join, leave_lead, supersedes};
@@ -37,6 +37,7 @@ struct Unheard {
 struct Refuted {
     first: Duration,
     last: Duration,
+    is_reported: bool,
 }
 
 /// The local member's own state. Its entry is in `Members`, like everybody's.
@@ -46,6 +47,7 @@ pub struct LocalMember {
     // The greatest entry about us that goes beyond our own, until we answer it.
     to_refute: Option<Entry>,
     url_doubt: Option<Unheard>,
+    is_reported_unreachable: bool,
     duplicate: Option<Refuted>,
     is_contacted: bool,
     // Whether our base URL leads every machine to itself, and nobody has been told that another machine is in the cluster.
@@ -63,6 +65,7 @@ impl LocalMember {
             is_loopback: url.is_loopback(),
             to_refute: None,
             url_doubt: None,
+            is_reported_unreachable: false,
             duplicate: None,
             is_contacted: false,
             new_tags: None,
@@ -109,9 +112,12 @@ impl LocalMember {
     }
 
     /// Another server contacted us: it finds us at our base URL.
-    pub fn on_contact(&mut self) {
+    pub fn on_contact(&mut self, out: &mut Output) {
         self.is_contacted = true;
         self.url_doubt = None;
+        if std::mem::take(&mut self.is_reported_unreachable) {
+            out.report(Event::Resolved(Resolved::Unreachable));
+        }
     }
 
     /// Another server is online. If its base URL leads to another machine and ours does not, it cannot reach us.
@@ -188,7 +194,7 @@ impl LocalMember {
     }
 
     /// Reports if others have declared us failed, answer us, and still have not contacted us: they find nobody at our base
-    /// URL. A server that is listed again soon hears from others, which ends the doubt.
+    /// URL. A server that is listed again soon hears from others, which ends the doubt. To be called each round.
     pub fn check_url(&mut self, own: &Entry, last_response: Duration, now: Now, out: &mut Output) {
         let is_answered = now.mono < last_response + 2 * self.interval;
         // Nobody contacts a drained server.
@@ -199,7 +205,14 @@ impl LocalMember {
             && now.mono >= *since + UNHEARD_INTERVALS * self.interval
         {
             out.report(Event::Unreachable { url: own.url.clone(), by: by.clone() });
-            self.url_doubt = None;
+            (self.url_doubt, self.is_reported_unreachable) = (None, true);
+        }
+        let overlap = OVERLAP_INTERVALS * self.interval;
+        // Several self-probes in a row may reach this process and not the other.
+        if let Some(ended) = self.duplicate.take_if(|refuted| now.mono >= refuted.last + 2 * overlap)
+            && ended.is_reported
+        {
+            out.report(Event::Resolved(Resolved::DuplicateUrl));
         }
     }
 
@@ -208,11 +221,12 @@ impl LocalMember {
         // After a silence it is another process, which replaces us or is replaced.
         let refuted = self.duplicate.filter(|refuted| now.mono < refuted.last + overlap);
         let mut first = refuted.map_or(now.mono, |refuted| refuted.first);
+        let mut is_reported = self.duplicate.is_some_and(|refuted| refuted.is_reported);
         if now.mono >= first + overlap {
             out.report(Event::DuplicateUrl(url.clone()));
-            first = now.mono;
+            (first, is_reported) = (now.mono, true);
         }
-        self.duplicate = Some(Refuted { first, last: now.mono });
+        self.duplicate = Some(Refuted { first, last: now.mono, is_reported });
     }
 }
 

@@ -47,7 +47,7 @@ use clock_check::ClockCheck;
 pub use counters::{Counters, ListStatus, WatchCounters};
 use detector::{FailureDetector, NextStep};
 use discovery::Discovery;
-pub use event::{Event, MemberEvent, MemberEventKind};
+pub use event::{Event, MemberEvent, MemberEventKind, Resolved};
 use exchange::{Content, Exchanges, Purpose, Request};
 use legacy::Legacy;
 use lifecycle::{Lifecycle, Phase};
@@ -250,7 +250,7 @@ impl Core {
             if self.clock_check.is_wrong() && self.lifecycle.is_running() {
                 self.discovery.lists.look_now(now, &mut self.out);
             }
-            self.clock_check.reset();
+            self.clock_check.reset(&mut self.out);
         }
     }
 

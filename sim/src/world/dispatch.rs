@@ -184,9 +184,10 @@ impl World {
             | Event::Alone(_)
             | Event::ListWritten { .. }
             | Event::ListFailed(_)
-            | Event::ListUnusable(_)
+            | Event::ListUnusable { .. }
             | Event::StateNotSaved(_)
             | Event::Unreachable { .. }
+            | Event::Resolved(_)
             | Event::ClockWrong
             | Event::Full
             | Event::EntriesSkipped { .. }

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::clock::Now;
+use crate::protocol::event::{Event, Resolved};
+use crate::protocol::output::Output;
 
 /// After how long without success, and how many failures, an operator must look.
 const UNUSABLE_AFTER: (Duration, u32) = (Duration::from_secs(30), 3);
@@ -32,6 +34,13 @@ impl Failing {
     /// An operator must look now, however long it has lasted. Returns whether that was not reported before.
     pub fn report(&mut self) -> bool {
         !std::mem::replace(&mut self.is_reported, true)
+    }
+
+    /// The list or name of this name works again.
+    pub fn end(self, name: &str, out: &mut Output) {
+        if self.is_reported {
+            out.report(Event::Resolved(Resolved::List(name.to_owned())));
+        }
     }
 
     /// How long ago the first was.

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::clock::Now;
+use crate::protocol::event::{Event, Resolved};
+use crate::protocol::output::Output;
 
 /// After how many intervals alone an operator is told.
 const INTERVALS: u32 = 10;
@@ -16,9 +18,11 @@ pub struct Lonely {
 
 impl Lonely {
     /// A round begins. Returns whether an operator must be told now: once for each time that the server is alone.
-    pub fn on_round(&mut self, is_alone: bool, interval: Duration, now: Now) -> bool {
+    pub fn on_round(&mut self, is_alone: bool, interval: Duration, now: Now, out: &mut Output) -> bool {
         if !is_alone {
-            *self = Self::default();
+            if std::mem::take(self).is_reported {
+                out.report(Event::Resolved(Resolved::Alone));
+            }
             return false;
         }
         let since = *self.since.get_or_insert(now.mono);

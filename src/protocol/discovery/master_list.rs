@@ -214,7 +214,7 @@ impl MasterList {
             // Where there are many, one of them will have written the others too.
             let factor = crowd_factor(members.online(), MISSING_AT_A_TIME);
             let wait = Duration::from_secs(1).mul_f64(out.jitter(0.25..1.0) * factor);
-            self.on_success();
+            self.on_success(out);
             self.set_next(wait, true, now);
         } else {
             self.schedule.may_write = true;
@@ -264,7 +264,7 @@ impl MasterList {
             }
             Err(WriteError::NoFolder(error)) => {
                 if self.failing.get_or_insert(Failing::new(now)).report() {
-                    out.report(Event::ListUnusable(error.clone()));
+                    out.report(Event::ListUnusable { list: self.name.clone(), error: error.clone() });
                 }
                 self.on_failure(error, MAX_BACKOFF, members, now, out);
             }
@@ -277,7 +277,7 @@ impl MasterList {
         self.written.is_read_back = false;
         (self.status.written, self.status.servers) = (Some(now.wall), servers);
         if self.written.missing < MAX_MISSING {
-            self.on_success();
+            self.on_success(out);
         } else {
             self.schedule.current = None;
         }
@@ -288,13 +288,16 @@ impl MasterList {
         self.set_next(wait.min(announce), announce <= wait, now);
     }
 
-    fn on_success(&mut self) {
-        (self.schedule.current, self.failing, self.status.failing) = (None, None, None);
+    fn on_success(&mut self, out: &mut Output) {
+        (self.schedule.current, self.status.failing) = (None, None);
+        if let Some(failing) = self.failing.take() {
+            failing.end(&self.name, out);
+        }
     }
 
     /// It is as it should be, or can wait.
     pub fn on_done(&mut self, members: &Members, now: Now, out: &mut Output) {
-        self.on_success();
+        self.on_success(out);
         self.conflicts = 0;
         if self.schedule.may_write {
             self.schedule_announce(now, out);
@@ -319,7 +322,7 @@ impl MasterList {
         self.status.failed += 1;
         self.status.failing = Some((times, error.clone()));
         if is_unusable {
-            out.report(Event::ListUnusable(error.clone()));
+            out.report(Event::ListUnusable { list: self.name.clone(), error: error.clone() });
         }
         out.report(Event::ListFailed(error));
         let most = if members.is_alone() && since < ALONE_FOR { most_alone } else { MAX_BACKOFF };

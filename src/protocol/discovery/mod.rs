@@ -11,7 +11,7 @@ mod saved_state;
 mod seeds;
 
 use super::exchange::{Purpose, Request};
-use super::{Core, Entry, Event, ListIndex, Message, Now, Place, RequestId, ServerUrl, State, WriteError};
+use super::{Core, Entry, Event, ListIndex, Message, Now, Place, RequestId, Resolved, ServerUrl, State, WriteError};
 use crate::config::Settings;
 
 use bootstrap::Bootstrap;
@@ -189,7 +189,7 @@ impl Core {
     pub(super) fn look_if_alone(&mut self, now: Now) {
         let Discovery { names, lonely, .. } = &mut self.discovery;
         names.look_if_alone(&self.members, now, &mut self.out);
-        if lonely.on_round(self.members.is_alone(), self.detector.interval(), now) {
+        if lonely.on_round(self.members.is_alone(), self.detector.interval(), now, &mut self.out) {
             let tried = self.discovery.tried();
             self.out.report(Event::Alone(tried));
         }
@@ -207,9 +207,12 @@ impl Core {
 
     /// The outcome of [`Action::SaveState`](super::Action::SaveState).
     pub fn handle_state_saved(&mut self, saved: Result<(), String>) {
-        if let Err(error) = saved {
-            self.discovery.saved_state.on_failed();
-            self.out.report(Event::StateNotSaved(error));
+        match saved {
+            Ok(()) => self.out.report(Event::Resolved(Resolved::State)),
+            Err(error) => {
+                self.discovery.saved_state.on_failed();
+                self.out.report(Event::StateNotSaved(error));
+            }
         }
     }
 

@@ -52,8 +52,11 @@ struct Name {
 }
 
 impl Name {
-    fn on_success(&mut self, servers: usize, now: Now) {
-        (self.failing, self.status.failing, self.status.read) = (None, None, Some(now.wall));
+    fn on_success(&mut self, servers: usize, now: Now, out: &mut Output) {
+        if let Some(failing) = self.failing.take() {
+            failing.end(&self.text, out);
+        }
+        (self.status.failing, self.status.read) = (None, Some(now.wall));
         self.status.servers = servers;
     }
 
@@ -144,13 +147,13 @@ impl Names {
         match result {
             Ok(found) => {
                 name.found = found.into_iter().take(MAX_PLACES).collect();
-                name.on_success(name.found.len(), now);
+                name.on_success(name.found.len(), now, out);
                 self.on_found();
             }
             Err(why) => {
                 let error = format!("{} cannot be looked up: {why}", name.text);
                 if name.on_failure(&error, now) {
-                    out.report(Event::ListUnusable(error.clone()));
+                    out.report(Event::ListUnusable { list: name.text.clone(), error: error.clone() });
                 }
                 out.report(Event::ListFailed(error));
             }
@@ -172,7 +175,7 @@ impl Names {
     ) -> bool {
         let Some(name) = self.end_lookup(id, members, now, out) else { return false };
         match result {
-            Ok(servers) => name.on_success(servers, now),
+            Ok(servers) => name.on_success(servers, now, out),
             Err(why) => drop(name.on_failure(&format!("{} failed: {why}", name.text), now)),
         }
         self.set_timer(out);

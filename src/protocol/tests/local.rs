@@ -139,6 +139,8 @@ fn a_server_that_refuted_its_failure_and_hears_from_nobody_reports_itself_unreac
     assert_eq!(take_unreachable_events(&mut server), [Event::Unreachable { url: url("a"), by: Some(url("b")) }]);
     server.run_with_failures(&[], 1_000, &ExchangeError::TimedOut);
     assert_eq!(take_unreachable_events(&mut server), []);
+    server.receive_v1(vec![]);
+    assert!(server.take_events().contains(&Event::Resolved(Resolved::Unreachable)));
 }
 
 #[test]
@@ -193,6 +195,10 @@ fn another_process_with_our_base_url_is_reported_after_five_intervals() {
         reported.extend(take_duplicate_url_events(&mut server).into_iter().map(|event| (round, event)));
     }
     assert_eq!(reported.first(), Some(&(5, Event::DuplicateUrl(url("a")))));
+    server.run(290);
+    assert!(!server.take_events().contains(&Event::Resolved(Resolved::DuplicateUrl)));
+    server.run(60);
+    assert!(server.take_events().contains(&Event::Resolved(Resolved::DuplicateUrl)), "ten intervals later it is gone");
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn an_unreadable_list_ends_the_bootstrap_and_is_retried_with_backoff() {
     // Every 1 to 2 s for two minutes, because it knows no other server; after that up to a minute apart.
     let early = tries.iter().filter(|second| **second < 120).count();
     assert!(tries[0] <= 2 && (60..120).contains(&early) && (2..8).contains(&(tries.len() - early)), "{tries:?}");
-    let warnings = server.take_events().into_iter().filter(|event| matches!(event, Event::ListUnusable(_)));
+    let warnings = server.take_events().into_iter().filter(|event| matches!(event, Event::ListUnusable { .. }));
     assert_eq!(warnings.count(), 1);
 }
 
@@ -225,7 +225,7 @@ fn a_list_that_never_shows_our_writes_is_written_with_backoff_and_reported_once(
                 }
             }
         }
-        warnings.extend(server.take_events().into_iter().filter(|it| matches!(it, Event::ListUnusable(_))));
+        warnings.extend(server.take_events().into_iter().filter(|it| matches!(it, Event::ListUnusable { .. })));
     }
     assert!(writes.len() < 30, "{writes:?}");
     assert_eq!(warnings.len(), 1, "{warnings:?}");
@@ -267,7 +267,7 @@ fn a_missing_folder_is_reported_at_the_first_write_and_once() {
                 server.core.handle_list_written(server.now, server.list_request, Err(missing));
             }
         }
-        let found = server.take_events().into_iter().filter(|event| matches!(event, Event::ListUnusable(_)));
+        let found = server.take_events().into_iter().filter(|event| matches!(event, Event::ListUnusable { .. }));
         reports.extend(found.map(|_| second));
     }
     assert!(matches!(reports[..], [0..5]), "{reports:?}");

@@ -18,6 +18,7 @@ mod master_list;
 mod member_limit;
 mod names;
 mod repair;
+mod resolved;
 mod saved_state;
 mod seeds;
 mod tags;

@@ -1,0 +1,218 @@
+//! `ActiveWarnings`: the warnings whose cause holds now. The status shows them, and each is told to the operator once.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// The code of a warning. Those of the engine are literals; JavaScript brings its own.
+pub type Code = Cow<'static, str>;
+
+/// Most subjects that are remembered of one code. A peer may invent servers and entries.
+const MAX_SUBJECTS: usize = 1_000;
+/// Most warnings that are shown, and most with the same code among them, so that none hides the others.
+const MAX_SHOWN: usize = 50;
+const MAX_SHOWN_OF_CODE: usize = 8;
+/// How long after one warning a cause that comes back may be told again, with the same code.
+const PAUSE: Duration = Duration::from_secs(60);
+/// How long a warning holds after its cause was last seen, where nothing shows that the cause is gone.
+const HOUR: Duration = Duration::from_secs(3_600);
+const TEN_MINUTES: Duration = Duration::from_secs(600);
+
+// None: until an event of the core ends it, or until the engine ends.
+fn lifetime(code: &str) -> Option<Duration> {
+    match code {
+        // A failed exchange is repeated at least once an hour while the other server is listed.
+        "SHAZBOT_ENTRY_SKIPPED"
+        | "SHAZBOT_TOO_MANY_SERVERS"
+        | "SHAZBOT_PEER_REFUSED_SECRET"
+        | "SHAZBOT_WRONG_CLUSTER" => Some(HOUR),
+        "SHAZBOT_NO_RESOURCES" => Some(TEN_MINUTES),
+        _ => None,
+    }
+}
+
+/// A warning whose cause holds, or once held.
+#[derive(Debug)]
+pub struct Warning {
+    pub code: Code,
+    subject: String,
+    pub message: String,
+    /// Since when its cause holds, as monotonic time.
+    pub since: Duration,
+    last: Duration,
+    told: Duration,
+    has_ended: bool,
+}
+
+impl Warning {
+    /// What it is about, unless there is only one with this code. Some have their message as the subject.
+    pub fn subject(&self) -> Option<&str> {
+        Some(self.subject.as_str()).filter(|subject| !subject.is_empty() && *subject != self.message)
+    }
+
+    fn holds(&self, now: Duration) -> bool {
+        !self.has_ended && lifetime(&self.code).is_none_or(|lifetime| now.saturating_sub(self.last) < lifetime)
+    }
+}
+
+/// The warnings so far.
+#[derive(Debug, Default)]
+pub struct ActiveWarnings(Vec<Warning>);
+
+impl ActiveWarnings {
+    /// The cause of a warning was seen at the time `now`. Returns the message if the operator must be told now. `message`
+    /// is only called if the warning does not hold already.
+    pub fn add(&mut self, code: Code, subject: &str, message: impl FnOnce() -> String, now: Duration) -> Option<&str> {
+        if let Some(known) = self.0.iter().position(|it| it.code == code && it.subject == subject) {
+            if self.0[known].holds(now) {
+                self.0[known].last = now;
+                return None;
+            }
+            let told = self.0.iter().filter(|it| it.code == code).map(|it| it.told).max().unwrap_or_default();
+            let is_told = now >= told + PAUSE;
+            let warning = &mut self.0[known];
+            (warning.message, warning.since, warning.last, warning.has_ended) = (message(), now, now, false);
+            if !is_told {
+                return None;
+            }
+            warning.told = now;
+            return Some(&warning.message);
+        }
+        if self.0.iter().filter(|it| it.code == code).count() >= MAX_SUBJECTS {
+            let ended = self.0.iter().position(|it| it.code == code && !it.holds(now))?;
+            self.0.remove(ended);
+        }
+        let subject = subject.to_owned();
+        let warning = Warning { code, subject, message: message(), since: now, last: now, told: now, has_ended: false };
+        self.0.push(warning);
+        self.0.last().map(|warning| warning.message.as_str())
+    }
+
+    /// The cause of a warning is gone.
+    pub fn end(&mut self, code: &str, subject: &str) {
+        for warning in self.0.iter_mut().filter(|it| it.code == code && it.subject == subject) {
+            warning.has_ended = true;
+        }
+    }
+
+    /// A server has answered an exchange at the time `now`.
+    pub fn on_answer(&mut self, from: &str, now: Duration) {
+        for warning in &mut self.0 {
+            warning.has_ended |= match &*warning.code {
+                "SHAZBOT_PEER_REFUSED_SECRET" | "SHAZBOT_WRONG_CLUSTER" => warning.subject == from,
+                // Where something is lacking, some exchanges may succeed all the same.
+                "SHAZBOT_NO_RESOURCES" => now >= warning.last + PAUSE,
+                _ => false,
+            };
+        }
+    }
+
+    /// The warnings that hold, oldest first, and how many more there are than these.
+    pub fn shown(&self, now: Duration) -> (Vec<&Warning>, usize) {
+        let mut holding: Vec<_> = self.0.iter().filter(|it| it.holds(now)).collect();
+        let count = holding.len();
+        holding.sort_by_key(|it| it.since);
+        let mut shown: Vec<&Warning> = Vec::new();
+        for warning in holding {
+            let same = shown.iter().filter(|it| it.code == warning.code).count();
+            if same < MAX_SHOWN_OF_CODE && shown.len() < MAX_SHOWN {
+                shown.push(warning);
+            }
+        }
+        let more = count - shown.len();
+        (shown, more)
+    }
+
+    /// How many warnings hold, by code.
+    pub fn counts(&self, now: Duration) -> Vec<(&str, u64)> {
+        let mut counts: Vec<(&str, u64)> = Vec::new();
+        for warning in self.0.iter().filter(|it| it.holds(now)) {
+            match counts.iter_mut().find(|(code, _)| *code == warning.code) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((&warning.code, 1)),
+            }
+        }
+        counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CODE: &str = "SHAZBOT_X";
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn add(warnings: &mut ActiveWarnings, code: &'static str, subject: &str, seconds: u64) -> bool {
+        warnings.add(code.into(), subject, || format!("since {seconds}"), at(seconds)).is_some()
+    }
+
+    fn messages(warnings: &ActiveWarnings, seconds: u64) -> Vec<&str> {
+        warnings.shown(at(seconds)).0.iter().map(|it| it.message.as_str()).collect()
+    }
+
+    #[test]
+    fn a_warning_is_told_once_and_holds_until_its_cause_is_gone() {
+        let mut warnings = ActiveWarnings::default();
+        assert!(add(&mut warnings, CODE, "a", 1));
+        assert!(!add(&mut warnings, CODE, "a", 100));
+        assert!(add(&mut warnings, CODE, "b", 101));
+        assert_eq!(messages(&warnings, 1_000_000), ["since 1", "since 101"]);
+        warnings.end(CODE, "a");
+        assert_eq!(messages(&warnings, 102), ["since 101"]);
+        assert_eq!(warnings.counts(at(102)), [(CODE, 1)]);
+    }
+
+    #[test]
+    fn a_cause_that_comes_back_is_shown_at_once_and_told_at_most_once_a_minute() {
+        let mut warnings = ActiveWarnings::default();
+        let mut told = Vec::new();
+        for seconds in (0..200).step_by(10) {
+            if add(&mut warnings, CODE, "", seconds) {
+                told.push(seconds);
+            }
+            assert_eq!(messages(&warnings, seconds), [format!("since {seconds}")]);
+            warnings.end(CODE, "");
+        }
+        assert_eq!(told, [0, 60, 120, 180]);
+    }
+
+    #[test]
+    fn a_warning_without_an_end_is_forgotten_some_time_after_its_cause_was_last_seen() {
+        for (code, seconds) in [("SHAZBOT_ENTRY_SKIPPED", 3_600), ("SHAZBOT_NO_RESOURCES", 600)] {
+            let mut warnings = ActiveWarnings::default();
+            add(&mut warnings, code, "", 0);
+            add(&mut warnings, code, "", 100);
+            assert_eq!(messages(&warnings, 99 + seconds), ["since 0"]);
+            assert_eq!(messages(&warnings, 100 + seconds).len(), 0);
+            assert!(add(&mut warnings, code, "", 200 + seconds), "it is told again");
+        }
+    }
+
+    #[test]
+    fn an_answer_ends_what_was_wrong_with_that_server() {
+        let mut warnings = ActiveWarnings::default();
+        for subject in ["a", "b"] {
+            add(&mut warnings, "SHAZBOT_PEER_REFUSED_SECRET", subject, 1);
+        }
+        add(&mut warnings, "SHAZBOT_NO_RESOURCES", "", 2);
+        warnings.on_answer("a", at(3));
+        assert_eq!(messages(&warnings, 3), ["since 1", "since 2"]);
+        warnings.on_answer("a", at(70));
+        assert_eq!(messages(&warnings, 70), ["since 1"]);
+    }
+
+    #[test]
+    fn many_warnings_of_one_code_do_not_hide_others_and_are_counted() {
+        let mut warnings = ActiveWarnings::default();
+        let told = (0..2_000).filter(|n| add(&mut warnings, "SHAZBOT_ENTRY_SKIPPED", &n.to_string(), *n)).count();
+        assert_eq!(told, MAX_SUBJECTS);
+        assert!(add(&mut warnings, CODE, "", 2_000));
+        let (shown, more) = warnings.shown(at(2_000));
+        assert_eq!((shown.len(), more), (MAX_SHOWN_OF_CODE + 1, MAX_SUBJECTS - MAX_SHOWN_OF_CODE));
+        assert_eq!(warnings.counts(at(2_000)), [("SHAZBOT_ENTRY_SKIPPED", 1_000), (CODE, 1)]);
+        assert!(add(&mut warnings, "SHAZBOT_ENTRY_SKIPPED", "new", 10_000), "those that are over make room");
+    }
+}
