@@ -465,8 +465,8 @@ export interface ShazbotFigures {
   };
   /**
    * Exchanges that other servers began, by their result: `rejected` with a wrong secret or from another cluster, `invalid`
-   * messages, `limited` because there were too many per second. A server that knows no other server of version 2 also counts
-   * its requests to its own base URL.
+   * messages, `limited` because there were too many per second. A server also counts its requests to its own base URL, which it
+   * sends after its start, and for as long as it knows no other server of version 2.
    */
   in: { answered: number; rejected: number; invalid: number; limited: number };
   /**

@@ -1,5 +1,6 @@
 //! The text of each event of the core, for log records and warnings. docs/errors.md lists the codes.
 
+use super::self_probe_text;
 use crate::membership::{MAX_SERVERS, MAX_UNREACHED};
 use crate::message::{Reason, Skipped};
 use crate::protocol::{Event, ExchangeError, Failure, MemberEvent, MemberEventKind, Resolved};
@@ -67,6 +68,10 @@ pub fn texts(event: Event) -> Vec<Text> {
             );
             warning_once("SHAZBOT_UNREACHABLE", String::new(), None, message)
         }
+        Event::SelfProbeFailed(url, error) => {
+            let message = self_probe_text::message(&url, &error);
+            warning_once("SHAZBOT_SELF_PROBE", String::new(), Some("SELF_PROBE"), message)
+        }
         Event::DuplicateUrl(url) => {
             let message = format!(
                 "another process has the same SHAZBOT_BASE_URL, {url}: other servers take both for one, and reach either. \
@@ -105,6 +110,7 @@ pub fn ended(resolved: &Resolved) -> (&'static str, &str) {
         Resolved::List(list) => ("SHAZBOT_LIST_UNUSABLE", list),
         Resolved::State => ("SHAZBOT_STATE_UNUSABLE", ""),
         Resolved::Unreachable => ("SHAZBOT_UNREACHABLE", ""),
+        Resolved::SelfProbe => ("SHAZBOT_SELF_PROBE", ""),
         Resolved::DuplicateUrl => ("SHAZBOT_DUPLICATE_BASE_URL", ""),
         Resolved::Clock => ("SHAZBOT_CLOCK", ""),
     }

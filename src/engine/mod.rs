@@ -11,7 +11,7 @@
 //! | access to lists and peers | `list_store.rs`, `state_file.rs`, `gossip_http.rs`, `list_http.rs`, `file.rs`, `dial.rs`, `failure.rs` |
 //! | threads for what blocks | `workers.rs`, `shortage.rs` |
 //! | clients | `http/` |
-//! | text for people | `report.rs`, `active_warnings.rs`, `event_text.rs`, `redact.rs` |
+//! | text for people | `report.rs`, `active_warnings.rs`, `event_text.rs`, `self_probe_text.rs`, `redact.rs` |
 
 mod active_warnings;
 mod core_lock;
@@ -35,6 +35,7 @@ mod names;
 mod races;
 mod redact;
 mod report;
+mod self_probe_text;
 mod shared;
 mod shortage;
 mod state_file;

@@ -32,6 +32,10 @@ impl Core {
         }
         self.refresh_local(now);
         self.local.on_contact(&mut self.out);
+        // A question without a sender may have come by another URL: that of a name in DNS.
+        if sender.is_some() || message.envelope.is_none() {
+            self.self_probe.on_proof(&mut self.out);
+        }
         let Some(envelope) = &message.envelope else {
             return self.legacy.answer(&self.members);
         };
@@ -87,7 +91,7 @@ impl Core {
 
     // A message or a response at our own base URL: from us, or from another process there. It shows neither that others
     // reach us nor that we reach anybody.
-    fn on_own_message(&mut self, message: &Message, now: Now) {
+    pub(super) fn on_own_message(&mut self, message: &Message, now: Now) {
         self.take_in(message, None, Source::ThirdParty, false, now);
         self.refresh_local(now);
     }
@@ -98,7 +102,7 @@ impl Core {
         let Some(exchange) = self.exchanges.end(id) else { return };
         match response.and_then(|response| sent_by(&exchange.to, response)) {
             response if exchange.purpose == Purpose::SelfProbe => {
-                self.on_own_message(&response.unwrap_or_default(), now);
+                self.on_self_probe(exchange.started, response, now);
             }
             Ok(response) => self.on_response(&exchange, &response, now),
             // It is up, although it says nothing of its list.

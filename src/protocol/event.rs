@@ -46,6 +46,8 @@ pub enum Resolved {
     State,
     /// [`Event::Unreachable`]: another server has contacted this one.
     Unreachable,
+    /// [`Event::SelfProbeFailed`]: this server was found at its base URL, or something else answers there now.
+    SelfProbe,
     /// [`Event::DuplicateUrl`]: the other process is gone.
     DuplicateUrl,
     /// [`Event::ClockWrong`]: the clock agrees with the others', or was set.
@@ -94,6 +96,8 @@ pub enum Event {
         /// The server that said so last.
         by: Option<ServerUrl>,
     },
+    /// A server that asks at its own base URL is not answered by itself; why. Once until that changes.
+    SelfProbeFailed(ServerUrl, ExchangeError),
     /// Another process runs under our base URL. Again every five intervals for as long as that lasts.
     DuplicateUrl(ServerUrl),
     /// Our base URL leads every machine to itself, and a server on another machine is online.

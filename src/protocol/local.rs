@@ -7,6 +7,7 @@ use rand::RngExt;
 
 use super::event::{Event, Resolved};
 use super::output::Output;
+use super::timer::Timer;
 use crate::clock::{HOUR, Now};
 use crate::membership::{MAX_LEAD, effective_incarnation, join, leave_lead, supersedes};
 use crate::message::{Entry, EntryV2, Extensions, Reason, ServerUrl, State, Tags};
@@ -169,6 +170,7 @@ impl LocalMember {
             if claim.is_failure() && self.url_doubt.is_none() {
                 let by = claim.v2.as_ref().and_then(|v2| v2.author.clone());
                 self.url_doubt = Some(Unheard { since: now.mono, by });
+                out.timers.set_earlier(Timer::SelfProbe, now.mono);
             }
             set_incarnation(own, ours.max(theirs) + 1);
         }

@@ -25,6 +25,7 @@ mod pacing;
 mod rate_limit;
 mod repair;
 mod rounds;
+mod self_probe;
 mod suspicion;
 mod timer;
 mod verify;
@@ -54,6 +55,7 @@ use lifecycle::{Lifecycle, Phase};
 use local::LocalMember;
 use output::Output;
 use repair::Repair;
+use self_probe::SelfProbe;
 use timer::Timer;
 use verify::Verifier;
 use watch::Watches;
@@ -77,6 +79,7 @@ pub struct Core {
     clock_check: ClockCheck,
     members: Members,
     local: LocalMember,
+    self_probe: SelfProbe,
     exchanges: Exchanges,
     detector: FailureDetector,
     verifier: Verifier,
@@ -98,6 +101,7 @@ impl Core {
             clock_check: ClockCheck::default(),
             members: Members::new(url.clone()).forgetting_leaves(settings.forget_after.as_millis() as u64),
             local: LocalMember::new(&url, interval),
+            self_probe: SelfProbe::new(interval),
             exchanges: Exchanges::new(interval),
             detector: FailureDetector::new(interval, now),
             verifier: Verifier::new(now),
@@ -117,6 +121,7 @@ impl Core {
         core.detector.schedule_round(now, &mut core.out);
         core.detector.schedule_first_silence(now, &mut core.out);
         FailureDetector::schedule_startup_contact(now, &mut core.out);
+        SelfProbe::start(now, &mut core.out);
         core.out.timers.set(Timer::Expire, now.mono + EXPIRY_INTERVAL);
         core
     }
@@ -183,6 +188,7 @@ impl Core {
                         self.contact_judges(now);
                     }
                 }
+                Timer::SelfProbe => self.probe_self(1, now),
                 Timer::Broadcast => {
                     let messages = self.broadcasts.next_messages(&self.members, now, &mut self.out);
                     self.send_all(messages, now);

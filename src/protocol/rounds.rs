@@ -40,7 +40,8 @@ impl Core {
             self.local.check_url(own, self.detector.last_response(), now, &mut self.out);
         }
         if self.members.successors().next().is_none() {
-            self.probe_self(now);
+            // A load balancer that takes processes in turn may send the first of each round to ourselves, for minutes on end.
+            self.probe_self(2, now);
         }
         let version_1 = self.legacy.next_to_probe(&self.members);
         let targets = FailureDetector::round_targets(&self.members, version_1, &mut self.out);
@@ -53,18 +54,6 @@ impl Core {
         }
         if let Some(to) = self.discovery.seeds.lost_contact(&self.members, &self.exchanges, now, &mut self.out) {
             self.send(Request::new(to, Purpose::Contact), now);
-        }
-    }
-
-    // Asks at our own base URL who answers: if no other server of protocol 2 is known, nobody would tell us of another
-    // process there. New connections, because a load balancer sends a kept one to the same process again. Two of them,
-    // because one that takes processes in turn may send the first of each round to ourselves, for minutes on end.
-    pub(super) fn probe_self(&mut self, now: Now) {
-        let own = self.members.local_url().clone();
-        if !self.exchanges.is_contacting(&own) {
-            for _ in 0..2 {
-                self.send(Request::new(own.clone(), Purpose::SelfProbe).on_new_connection(), now);
-            }
         }
     }
 

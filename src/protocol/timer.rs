@@ -11,6 +11,8 @@ pub enum Timer {
     Silence,
     /// The next contact of a server that nobody has contacted yet.
     Startup,
+    /// The next question at our own base URL, for as long as nothing proves that others find us there.
+    SelfProbe,
     /// The next broadcast of updates.
     Broadcast,
     /// The next verification of reported failures.
@@ -37,10 +39,11 @@ pub enum Timer {
 
 impl Timer {
     // Timers that are due at the same time fire in this order.
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Round,
         Self::Silence,
         Self::Startup,
+        Self::SelfProbe,
         Self::Broadcast,
         Self::Verification,
         Self::CatchUp,
@@ -75,6 +78,11 @@ impl Timers {
     /// Whether a timer is set.
     pub fn is_set(&self, timer: Timer) -> bool {
         self.0[timer as usize].is_some()
+    }
+
+    /// Stops a timer.
+    pub fn stop(&mut self, timer: Timer) {
+        self.0[timer as usize] = None;
     }
 
     /// Stops all timers.

@@ -187,6 +187,7 @@ impl World {
             | Event::ListUnusable { .. }
             | Event::StateNotSaved(_)
             | Event::Unreachable { .. }
+            | Event::SelfProbeFailed(..)
             | Event::Resolved(_)
             | Event::ClockWrong
             | Event::Full

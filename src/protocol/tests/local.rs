@@ -270,17 +270,6 @@ fn a_message_from_itself_does_not_count_as_a_message_from_a_peer() {
 }
 
 #[test]
-fn a_failed_self_probe_is_not_reported() {
-    let mut server = Server::new("a");
-    server.take_events();
-    for (id, _) in gossip_requests(&server.run(100)) {
-        server.fail(id, ExchangeError::TimedOut);
-    }
-    assert_eq!(server.take_events(), []);
-    assert_eq!(server.own_entry().state, ONLINE);
-}
-
-#[test]
 fn a_stale_entry_of_an_earlier_process_is_not_reported_as_another_process() {
     let mut server = Server::new("a");
     server.receive_v1(vec![entry("b", ONLINE, WALL, Some(WALL))]);

@@ -21,6 +21,7 @@ mod repair;
 mod resolved;
 mod saved_state;
 mod seeds;
+mod self_probe;
 mod tags;
 mod verify;
 mod watch;

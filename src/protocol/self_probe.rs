@@ -1,0 +1,175 @@
+//! `SelfProbe`: whether this server finds itself at its own base URL, when it asks there, and when an operator is told that
+//! something else answers, or nothing.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use super::action::ExchangeError;
+use super::event::{Event, Resolved};
+use super::exchange::{Purpose, Request, Started};
+use super::output::Output;
+use super::timer::Timer;
+use super::{Core, Entry, Message};
+use crate::clock::Now;
+use crate::message::ServerUrl;
+
+/// How long after its start a server first asks, in seconds: most programs listen by then, most servers of a cluster have
+/// been contacted, and a thousand that start at once do not ask at once.
+const FIRST: Range<f64> = 1.0..2.5;
+/// The pause after the first failure; each further one doubles it, up to an interval.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// For how long nothing may answer before an operator is told: a program may listen, and a proxy may find it, only seconds
+/// after its start.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often a wrong answer must come: a program that has just begun to listen may still add its routes.
+const CONFIRMED: u32 = 2;
+
+/// The timeout of a self-probe, shorter than that of other exchanges: the operator is to be told within seconds.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The self-probes since one last succeeded, or since a peer last contacted this server: both prove that it is found. A
+/// timer is set for as long as there is no proof.
+#[derive(Debug)]
+pub struct SelfProbe {
+    interval: Duration,
+    failing: Option<Failing>,
+}
+
+// Failed self-probes of one kind.
+#[derive(Debug)]
+struct Failing {
+    kind: Kind,
+    // When the first of them began.
+    since: Duration,
+    times: u32,
+    is_reported: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    NoAnswer,
+    WrongAnswer,
+}
+
+// What a failed self-probe shows. None if it shows nothing about the base URL.
+fn kind(error: &ExchangeError) -> Option<Kind> {
+    match error {
+        ExchangeError::Refused(_)
+        | ExchangeError::NotReady(_)
+        | ExchangeError::Unreachable(_)
+        | ExchangeError::TimedOut
+        | ExchangeError::NoAnswer(_) => Some(Kind::NoAnswer),
+        ExchangeError::SecretRejected | ExchangeError::WrongCluster(_) | ExchangeError::Other(_) => {
+            Some(Kind::WrongAnswer)
+        }
+        ExchangeError::Busy | ExchangeError::Local(_) => None,
+    }
+}
+
+impl Failing {
+    fn is_certain(&self, now: Now) -> bool {
+        match self.kind {
+            Kind::NoAnswer => now.mono >= self.since + PATIENCE,
+            Kind::WrongAnswer => self.times >= CONFIRMED,
+        }
+    }
+}
+
+impl SelfProbe {
+    /// Nothing is known yet.
+    pub fn new(interval: Duration) -> Self {
+        Self { interval, failing: None }
+    }
+
+    /// The server starts.
+    pub fn start(now: Now, out: &mut Output) {
+        let wait = Duration::from_secs_f64(out.jitter(FIRST));
+        out.timers.set(Timer::SelfProbe, now.mono + wait);
+    }
+
+    /// This process was found at its base URL: a self-probe came back, or a peer contacted us there.
+    pub fn on_proof(&mut self, out: &mut Output) {
+        out.timers.stop(Timer::SelfProbe);
+        self.forget_failures(out);
+    }
+
+    /// Another process with our base URL answered: it may be the one that this process replaces.
+    pub fn on_other_process(&mut self, now: Now, out: &mut Output) {
+        self.forget_failures(out);
+        self.retry(now, out);
+    }
+
+    /// A self-probe that began at `began` has failed, or could not be sent.
+    pub fn on_failure(&mut self, url: &ServerUrl, error: ExchangeError, began: Duration, now: Now, out: &mut Output) {
+        let Some(kind) = kind(&error) else { return self.retry(now, out) };
+        if self.failing.as_ref().is_some_and(|failing| failing.kind != kind) {
+            self.forget_failures(out);
+        }
+        let first = || Failing { kind, since: began, times: 0, is_reported: false };
+        let failing = self.failing.get_or_insert_with(first);
+        failing.times += 1;
+        if failing.is_certain(now) && !std::mem::replace(&mut failing.is_reported, true) {
+            out.report(Event::SelfProbeFailed(url.clone(), error));
+        }
+        self.retry(now, out);
+    }
+
+    /// Asks again after a pause.
+    pub fn retry(&self, now: Now, out: &mut Output) {
+        let times = self.failing.as_ref().map_or(1, |failing| failing.times.clamp(1, 16));
+        let pause = (FIRST_PAUSE * (1 << (times - 1))).min(self.interval.max(FIRST_PAUSE));
+        out.timers.set(Timer::SelfProbe, now.mono + pause);
+    }
+
+    fn forget_failures(&mut self, out: &mut Output) {
+        if self.failing.take().is_some_and(|failing| failing.is_reported) {
+            out.report(Event::Resolved(Resolved::SelfProbe));
+        }
+    }
+}
+
+impl Core {
+    // Asks at our own base URL who answers: that shows whether others find us there, and nobody else would tell a server
+    // without protocol 2 peers of another process there. New connections, because a load balancer sends a kept one to the
+    // same process again.
+    pub(super) fn probe_self(&mut self, times: usize, now: Now) {
+        let own = self.members.local_url().clone();
+        if self.exchanges.is_contacting(&own) {
+            return;
+        }
+        if !self.lifecycle.is_awake(now) {
+            return self.self_probe.retry(now, &mut self.out);
+        }
+        for _ in 0..times {
+            let request = Request::new(own.clone(), Purpose::SelfProbe).on_new_connection();
+            self.send(request.within(TIMEOUT), now);
+        }
+    }
+
+    pub(super) fn on_self_probe(&mut self, started: Started, answer: Result<Message, ExchangeError>, now: Now) {
+        match answer {
+            Ok(answer) => {
+                let is_other =
+                    |entry: &Entry| entry.url == *self.members.local_url() && self.is_of_other_process(entry);
+                if answer.entries.iter().any(is_other) {
+                    self.self_probe.on_other_process(now, &mut self.out);
+                } else {
+                    self.self_probe.on_proof(&mut self.out);
+                }
+                self.on_own_message(&answer, now);
+            }
+            // Our own program did not answer because it was stopped.
+            Err(_) if !self.lifecycle.is_working(now) || self.lifecycle.is_outdated(started.mono) => {
+                self.self_probe.retry(now, &mut self.out);
+            }
+            Err(error) => {
+                let own = self.members.local_url();
+                self.self_probe.on_failure(own, error, started.mono, now, &mut self.out);
+            }
+        }
+    }
+
+    fn is_of_other_process(&self, entry: &Entry) -> bool {
+        entry.v2.is_some() && entry.instance() != self.own().instance()
+    }
+}

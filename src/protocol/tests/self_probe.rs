@@ -1,0 +1,175 @@
+//! Self-probes: when a server asks at its own base URL, and when it reports that it is not found there.
+
+use super::*;
+
+/// Lets time pass while each self-probe ends like this, and returns the times in ms at which they began.
+fn run_self_probes(
+    server: &mut Server,
+    seconds: u64,
+    answer: impl Fn(&Server) -> Result<Message, ExchangeError>,
+) -> Vec<u128> {
+    let mut began = Vec::new();
+    for _ in 0..seconds * 10 {
+        for (id, to) in gossip_requests(&server.tick()) {
+            if to == url("a") {
+                began.push(server.now.mono.as_millis());
+                let answer = answer(server);
+                server.core.handle_response(server.now, id, answer);
+            } else {
+                server.respond(id, server.empty_answer_of(&to));
+            }
+        }
+    }
+    began
+}
+
+fn ours(server: &Server) -> Message {
+    Message::new_v2(server.own_entry().clone(), None, Envelope::default())
+}
+
+fn other_process(server: &Server) -> Message {
+    let entry = entry("a", ONLINE, server.now.wall, Some(1));
+    Message::new_v2(entry, None, Envelope::default())
+}
+
+fn not_found(_: &Server) -> Result<Message, ExchangeError> {
+    Err(ExchangeError::Other(Failure { code: FailureCode::Http(404), text: "it answered 404".into() }))
+}
+
+fn server_with_peer() -> Server {
+    let mut server = Server::new("a");
+    server.add_member("b", Some(1));
+    server
+}
+
+/// A server with a peer that has never contacted it.
+fn server_with_silent_peer() -> Server {
+    let mut server = Server::new("a");
+    server.core.members.put(entry("b", ONLINE, WALL, Some(1)), server.now);
+    server.core.members.on_response(&url("b"), None, server.now);
+    server
+}
+
+fn findings(server: &mut Server) -> Vec<Event> {
+    let is_finding = |event: &Event| matches!(event, Event::SelfProbeFailed(..) | Event::Resolved(Resolved::SelfProbe));
+    server.take_events().into_iter().filter(is_finding).collect()
+}
+
+#[test]
+fn a_server_asks_once_soon_after_its_start_and_not_again_if_it_answers() {
+    let mut server = server_with_silent_peer();
+    let began = run_self_probes(&mut server, 600, |it| Ok(ours(it)));
+    assert_eq!(began.len(), 1, "{began:?}");
+    assert!((1_000..2_700).contains(&began[0]), "{began:?}");
+    assert_eq!(findings(&mut server), []);
+}
+
+#[test]
+fn a_server_that_a_peer_contacts_before_does_not_ask() {
+    let mut server = server_with_peer();
+    assert_eq!(run_self_probes(&mut server, 600, |it| Ok(ours(it))).len(), 0);
+}
+
+#[test]
+fn a_question_that_names_no_sender_does_not_prove_that_the_base_url_is_right() {
+    let mut server = server_with_silent_peer();
+    let question = Message { envelope: Some(Envelope::default()), ..Message::default() };
+    server.core.handle_gossip(server.now, &question);
+    assert_eq!(run_self_probes(&mut server, 600, |it| Ok(ours(it))).len(), 1);
+}
+
+#[test]
+fn a_wrong_answer_that_comes_twice_is_reported_within_seconds_and_once() {
+    let mut server = server_with_silent_peer();
+    run_self_probes(&mut server, 4, not_found);
+    let [Event::SelfProbeFailed(at, error)] = &findings(&mut server)[..] else { panic!("not exactly one") };
+    assert_eq!((at, Err(error.clone())), (&url("a"), not_found(&server)));
+    let began = run_self_probes(&mut server, 600, not_found);
+    assert!((18..30).contains(&began.len()), "at most once an interval in the end: {began:?}");
+    assert_eq!(findings(&mut server), []);
+}
+
+#[test]
+fn a_single_wrong_answer_is_not_reported() {
+    let mut server = server_with_silent_peer();
+    while run_self_probes(&mut server, 1, not_found).is_empty() {}
+    run_self_probes(&mut server, 60, |it| Ok(ours(it)));
+    assert_eq!(findings(&mut server), []);
+}
+
+#[test]
+fn a_program_may_begin_to_listen_seconds_after_its_start() {
+    for error in [refused(), ExchangeError::TimedOut, ExchangeError::NotReady("502".into())] {
+        let mut server = server_with_silent_peer();
+        run_self_probes(&mut server, 5, |_| Err(error.clone()));
+        assert_eq!(findings(&mut server), [], "{error}");
+        run_self_probes(&mut server, 5, |_| Err(error.clone()));
+        assert_eq!(findings(&mut server), [Event::SelfProbeFailed(url("a"), error)]);
+    }
+}
+
+#[test]
+fn a_shortage_of_the_own_machine_is_not_a_finding() {
+    let mut server = server_with_silent_peer();
+    run_self_probes(&mut server, 60, |_| Err(ExchangeError::Local("EMFILE".into())));
+    assert_eq!(findings(&mut server), []);
+}
+
+#[test]
+fn a_finding_ends_when_the_server_answers_itself() {
+    let mut server = server_with_silent_peer();
+    run_self_probes(&mut server, 60, not_found);
+    findings(&mut server);
+    run_self_probes(&mut server, 60, |it| Ok(ours(it)));
+    assert_eq!(findings(&mut server), [Event::Resolved(Resolved::SelfProbe)]);
+    assert_eq!(run_self_probes(&mut server, 600, |it| Ok(ours(it))).len(), 0);
+}
+
+#[test]
+fn a_finding_ends_when_a_peer_contacts_the_server_which_may_be_unable_to_reach_itself() {
+    let mut server = server_with_silent_peer();
+    run_self_probes(&mut server, 60, not_found);
+    findings(&mut server);
+    server.receive_v2(&entry("b", ONLINE, WALL, Some(1)), vec![]);
+    assert_eq!(findings(&mut server), [Event::Resolved(Resolved::SelfProbe)]);
+    assert_eq!(run_self_probes(&mut server, 600, not_found).len(), 0);
+}
+
+#[test]
+fn a_finding_of_another_kind_takes_the_place_of_the_first() {
+    let mut server = server_with_silent_peer();
+    run_self_probes(&mut server, 60, |_| Err(refused()));
+    run_self_probes(&mut server, 120, not_found);
+    let kinds: Vec<_> = findings(&mut server).iter().map(|event| matches!(event, Event::Resolved(_))).collect();
+    assert_eq!(kinds, [false, true, false]);
+}
+
+#[test]
+fn a_server_asks_on_while_another_process_answers_and_reports_nothing_of_that_itself() {
+    let mut server = server_with_silent_peer();
+    let began = run_self_probes(&mut server, 60, |it| Ok(other_process(it)));
+    assert!(began.len() > 10, "{began:?}");
+    assert_eq!(findings(&mut server), []);
+}
+
+#[test]
+fn a_server_that_others_declare_failed_asks_at_its_base_url() {
+    let mut server = server_with_peer();
+    let incarnation = server.incarnation().expect("protocol 2");
+    let (id, to, _) = server.next_message(|_| true);
+    let from = server.entry_of(&to);
+    let failure = offline("a", server.now.wall, incarnation, Reason::Failed, "b");
+    server.respond_v2(id, &from, vec![failure]);
+    run_self_probes(&mut server, 5, not_found);
+    assert_eq!(findings(&mut server).len(), 1);
+}
+
+#[test]
+fn a_server_whose_program_hangs_does_not_report_itself() {
+    let mut server = server_with_silent_peer();
+    server.run_stalled(60);
+    for (id, _) in gossip_requests(&server.run_stalled(60)) {
+        server.fail(id, ExchangeError::TimedOut);
+    }
+    assert_eq!(findings(&mut server), []);
+}
