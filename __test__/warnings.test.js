@@ -12,6 +12,8 @@ const { catchWarnings, freshEngine, withEnvironment } = require('../harness/engi
 const { startFakePeer, unusedUrl } = require('../harness/fake-peer.js');
 const { entry, message } = require('../harness/gossip.js');
 const { until } = require('../harness/until.js');
+const { during } = require('./support/during.js');
+const { startStore } = require('./support/store.js');
 
 /** @param {Awaited<ReturnType<typeof startServer>>} server @returns {Promise<import('..').ShazbotWarning[]>} */
 const warningsOf = async (server) => (await server.order('call', 'shazbotStatus')).warnings;
@@ -61,4 +63,26 @@ test('a warning about a peer holds until the peer answers', async (t) => {
   assert.equal(warning?.subject, peer.baseUrl);
   peer.answer = undefined;
   await until(async () => (await refused()).length === 0, { what: 'its end' });
+});
+
+test('servers with and without the name of a cluster form one, and each side warns once', async (t) => {
+  const list = fileList();
+  const named = { env: { ...list.env, SHAZBOT_CLUSTER: 'prod' } };
+  const servers = await Promise.all([named, named, list, list].map(({ env }) => startServer(t, { env })));
+  const codes = (/** @type {typeof servers[number]} */ { warnings }) =>
+    warnings.filter(({ code }) => code === 'SHAZBOT_CLUSTER_NAME');
+  await until(() => servers.every((it) => codes(it).length > 0), { what: 'each has warned' });
+  await during(1_500, () => assert.ok(servers.every((it) => codes(it).length === 1)));
+  const [with_, , without] = servers.map((it) => codes(it)[0]?.message ?? '');
+  assert.match(with_ ?? '', /this server has SHAZBOT_CLUSTER=prod, and http.* has none.*set the same SHAZBOT_CLUSTER/);
+  assert.match(without ?? '', /http.* has SHAZBOT_CLUSTER=prod, and this server has none/);
+});
+
+test('version 1 servers have no name of a cluster, and nobody warns of that', async (t) => {
+  const list = await startStore(t);
+  const named = await startServer(t, { env: { ...list.env, SHAZBOT_CLUSTER: 'prod' } });
+  const old = await startServer(t, { engine: 'v1', env: list.env });
+  await until(async () => (await named.view()).online.includes(old.baseUrl), { what: 'it is listed' });
+  const isMeant = (/** @type {{ code?: string }} */ { code }) => code === 'SHAZBOT_CLUSTER_NAME';
+  await during(1_500, () => assert.deepEqual(named.warnings.filter(isMeant), []));
 });

@@ -25,7 +25,7 @@ fn lifetime(code: &str) -> Option<Duration> {
         | "SHAZBOT_TOO_MANY_SERVERS"
         | "SHAZBOT_PEER_REFUSED_SECRET"
         | "SHAZBOT_WRONG_CLUSTER" => Some(HOUR),
-        "SHAZBOT_NO_RESOURCES" => Some(TEN_MINUTES),
+        "SHAZBOT_CLUSTER_NAME" | "SHAZBOT_NO_RESOURCES" => Some(TEN_MINUTES),
         _ => None,
     }
 }
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_warning_without_an_end_is_forgotten_some_time_after_its_cause_was_last_seen() {
-        for (code, seconds) in [("SHAZBOT_ENTRY_SKIPPED", 3_600), ("SHAZBOT_NO_RESOURCES", 600)] {
+        for (code, seconds) in [("SHAZBOT_ENTRY_SKIPPED", 3_600), ("SHAZBOT_CLUSTER_NAME", 600)] {
             let mut warnings = ActiveWarnings::default();
             add(&mut warnings, code, "", 0);
             add(&mut warnings, code, "", 100);

@@ -66,6 +66,9 @@ pub async fn exchange(
         if let Some(response) = read(shared, to, request.nonce.as_deref(), &body)? {
             auth.check_cluster(response.cluster())
                 .map_err(|error| ExchangeError::WrongCluster(format!("its answer: {error}")))?;
+            if response.is_v2() {
+                shared.check_cluster_name(to, response.cluster());
+            }
             return Ok(response);
         }
     }

@@ -96,6 +96,9 @@ impl Inbound {
         let read = |validator: Validator<'_>| Message::from_field(field, validator).transpose();
         let Some(message) = self.read(field.len(), admit, read)? else { return Ok(None) };
         peer_auth.check_cluster(message.cluster())?;
+        if let Some(sender) = message.envelope.as_ref().and_then(|envelope| envelope.sender.as_ref()) {
+            self.0.check_cluster_name(sender, message.cluster());
+        }
         let response = self.handle(message)?.to_field();
         Ok(response.map(|field| proof.sign_response(own, time, peer_auth.with_cluster(field))))
     }

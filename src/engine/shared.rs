@@ -70,6 +70,21 @@ impl Shared {
         self.reporter().warn(warnings, self.core.clock.now().mono);
     }
 
+    /// A server of protocol 2 has told the name of its cluster, or that it has none.
+    pub fn check_cluster_name(&self, of: &ServerUrl, name: Option<&str>) {
+        let message = match (&self.config.peer_auth.cluster, name) {
+            (Some(own), None) => format!("this server has SHAZBOT_CLUSTER={own}, and {of} has none"),
+            (None, Some(name)) => format!("{of} has SHAZBOT_CLUSTER={name}, and this server has none"),
+            (None, None) | (Some(_), Some(_)) => return,
+        };
+        let message = format!(
+            "{message}: they are one cluster all the same. If that is meant, set the same SHAZBOT_CLUSTER on all servers. If \
+             not, set another one on the servers of the other cluster, so that they refuse each other"
+        );
+        let now = self.core.clock.now().mono;
+        self.reporter().warn_of("SHAZBOT_CLUSTER_NAME".into(), "", &message, now);
+    }
+
     /// What incoming entries are checked against.
     pub fn validator<'a>(&'a self, now: Now, known: &'a dyn Fn(&str) -> Option<ServerUrl>) -> Validator<'a> {
         Validator { wall: now.wall, origins: &self.config.origins, known }

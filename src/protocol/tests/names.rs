@@ -183,7 +183,9 @@ fn the_servers_that_the_program_discovers_are_contacted_and_asked_for_every_five
         }
     }
     assert!((15..25).contains(&calls), "{calls}");
-    assert!(!server.take_events().iter().any(|event| matches!(event, Event::ListUnusable { .. } | Event::ListFailed(_))));
+    assert!(
+        !server.take_events().iter().any(|event| matches!(event, Event::ListUnusable { .. } | Event::ListFailed(_)))
+    );
     let (_, status) = server.core.list_statuses().next().expect("its status");
     assert!(status.failing.as_ref().is_some_and(|(_, error)| error.contains("the cloud is away")));
 }
