@@ -12,6 +12,9 @@ class CommandError extends Error {
     this.exitCode = exitCode;
     this.kind = kind;
   }
+
+  /** The code of the system's error, if there is one. @type {string | undefined} */
+  code;
 }
 
 module.exports = { CommandError };

@@ -2,12 +2,11 @@
 
 // Hides the servers that left in order: where addresses change with each deployment, they would fill the table.
 
-/** @typedef {import('./member-table.js').Row} Row */
-
 /**
- * @param {Row[]} rows
+ * @template {{ state: string }} T
+ * @param {T[]} rows
  * @param {boolean} all whether everything is shown
- * @returns {{ shown: Row[], note: string[] }} note: lines for below the table, which say how many are hidden
+ * @returns {{ shown: T[], note: string[] }} note: lines for below the table, which say how many are hidden
  */
 function foldLeft(rows, all) {
   const shown = all ? rows : rows.filter(({ state }) => state !== 'left');

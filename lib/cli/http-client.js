@@ -5,22 +5,11 @@
 const { once } = require('node:events');
 const http = require('node:http');
 const https = require('node:https');
+const { adviceFor, wordsFor } = require('./causes.js');
 const { CommandError } = require('./command-error.js');
 
 /** The largest answer that is read, in characters: more than the status of 50 000 servers. */
 const MAX_ANSWER = 64 << 20;
-
-/** @type {Record<string, string>} */
-const REASONS = {
-  ECONNREFUSED: 'connection refused (ECONNREFUSED): no server listens there',
-  ECONNRESET: 'the server closed the connection without a complete answer (ECONNRESET)',
-  ENOTFOUND: 'the host name does not resolve (ENOTFOUND)',
-  EPROTO: 'the TLS handshake failed (EPROTO): does the server speak http?',
-  ERR_INVALID_CHAR: 'the secret is not a valid HTTP header: it has a line break or a character outside Latin-1',
-};
-
-/** @param {any} error of a connection */
-const reasonOf = (error) => REASONS[error.code] ?? (error.message || error.code);
 
 /**
  * @typedef {object} RequestOptions
@@ -31,13 +20,13 @@ const reasonOf = (error) => REASONS[error.code] ?? (error.message || error.code)
  *
  * @typedef {object} Answer
  * @property {number} status
+ * @property {http.IncomingHttpHeaders} headers
  * @property {any} json undefined if the body is not JSON
- * @property {number} date ms since the epoch, by the clock of the server; NaN without a Date header
  * @property {number} took ms
  */
 
 /**
- * Sends a request; rejects with a CommandError if there is no answer.
+ * Sends a request. Rejects if there is no answer, with an error that has a code of the table in causes.js.
  * @param {URL} url
  * @param {RequestOptions} options
  * @returns {Promise<Answer>}
@@ -45,6 +34,7 @@ const reasonOf = (error) => REASONS[error.code] ?? (error.message || error.code)
 async function send(url, { secret, body, timeout, agent }) {
   const began = Date.now();
   const signal = AbortSignal.timeout(timeout);
+  let isConnected = false;
   try {
     const request = (url.protocol === 'https:' ? https : http).request(url, {
       method: body ? 'POST' : 'GET',
@@ -56,6 +46,15 @@ async function send(url, { secret, body, timeout, agent }) {
         ...(body && { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }),
       },
     });
+    request.once('socket', (socket) => {
+      isConnected = !socket.connecting;
+      // A connection that an agent kept open has connected long ago.
+      if (socket.connecting) {
+        socket.once('connect', () => {
+          isConnected = true;
+        });
+      }
+    });
     request.end(body);
     // Node ends the connection after an answer with status 101 without an error.
     const closed = once(request, 'close').then(() => {
@@ -63,11 +62,31 @@ async function send(url, { secret, body, timeout, agent }) {
     });
     const [response] = await Promise.race([once(request, 'response'), closed]);
     const json = parseJson(await readText(response.setEncoding('utf8'), MAX_ANSWER));
-    return { status: response.statusCode, json, date: Date.parse(response.headers.date), took: Date.now() - began };
+    return { status: response.statusCode, headers: response.headers, json, took: Date.now() - began };
   } catch (error) {
-    const reason = signal.aborted ? `no complete answer within ${timeout / 1000} s` : reasonOf(error);
-    throw new CommandError(`Request to ${url.origin} failed: ${reason}`);
+    if (!signal.aborted) throw error;
+    const code = isConnected ? 'SHAZBOT_NO_ANSWER' : 'ETIMEDOUT';
+    throw Object.assign(new Error(`no complete answer within ${timeout / 1000} s`), { code });
   }
+}
+
+/**
+ * The error of a request as a sentence for the user.
+ * @param {URL} url
+ * @param {any} error
+ */
+function requestError(url, error) {
+  const advice = adviceFor(error.code, url);
+  const text = `Request to ${url.origin} failed: ${reasonOf(error)}${advice ? `. ${advice}` : ''}`;
+  return Object.assign(new CommandError(text), { code: error.code });
+}
+
+/** @param {any} error of a connection */
+function reasonOf(error) {
+  if (error.code === 'ERR_INVALID_CHAR') {
+    return 'the secret is not a valid HTTP header: it has a line break or a character outside Latin-1';
+  }
+  return wordsFor(String(error.code), error.message || error.code);
 }
 
 /**
@@ -95,4 +114,4 @@ function parseJson(text) {
   }
 }
 
-module.exports = { parseJson, readText, reasonOf, send };
+module.exports = { parseJson, readText, reasonOf, requestError, send };

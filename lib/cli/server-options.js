@@ -3,6 +3,7 @@
 // Which server a command asks, and with which secret: from its options and the environment.
 
 const { readFileSync } = require('node:fs');
+const { fillBaseUrl } = require('../base-url.js');
 const { CommandError } = require('./command-error.js');
 const { addSecret } = require('./output.js');
 
@@ -10,7 +11,7 @@ const { addSecret } = require('./output.js');
 const IN_CODE =
   'If the program has its configuration in code, pass --url and --secret-file: a command sees the environment only';
 
-/** @typedef {{ url?: string, 'secret-file'?: string, timeout?: string }} Options common to all commands */
+/** @typedef {{ url?: string | undefined, 'secret-file'?: string | undefined, timeout?: string | undefined }} Options common to all commands */
 
 /**
  * @typedef {object} Server
@@ -22,6 +23,17 @@ const IN_CODE =
  */
 
 /**
+ * The server that a command asks. Fills in the placeholders of SHAZBOT_BASE_URL, as the server does it.
+ * @param {{ values: Options, env: NodeJS.ProcessEnv }} invocation
+ * @returns {Promise<Server>}
+ */
+async function serverOf({ values, env }) {
+  const { baseUrl, problems } = await fillBaseUrl(env);
+  if (problems[0] && !values.url) throw new CommandError(problems[0], 2, 'no server');
+  return serverOptions(values, { ...env, SHAZBOT_BASE_URL: baseUrl ?? '' });
+}
+
+/**
  * @param {Options} options
  * @param {NodeJS.ProcessEnv} env
  * @returns {Server}
@@ -29,7 +41,7 @@ const IN_CODE =
 function serverOptions({ url = '', 'secret-file': secretFile = '', timeout = '5' }, env) {
   const text = url || env.SHAZBOT_BASE_URL;
   if (!text) {
-    const remedy = `Set SHAZBOT_BASE_URL or pass --url http://127.0.0.1:3000/. ${IN_CODE}`;
+    const remedy = `Set SHAZBOT_BASE_URL, or pass --url http://127.0.0.1:3000/ or --env-file .env. ${IN_CODE}`;
     throw new CommandError(`No server given. ${remedy}`, 2, 'no server');
   }
   const base = parseBaseUrl(text);
@@ -79,4 +91,4 @@ function controlSecret(option, env) {
   return { secret, secretFrom: `the secret in ${file}` };
 }
 
-module.exports = { IN_CODE, isLoopback, parseBaseUrl, serverOptions };
+module.exports = { IN_CODE, isLoopback, parseBaseUrl, serverOf, serverOptions };

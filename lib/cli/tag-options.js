@@ -10,7 +10,7 @@ const { CommandError } = require('./command-error.js');
 /** @typedef {{ isUsed: boolean, shown: string[], matches: (server: Tagged) => boolean }} TagOptions shown: keys of tags */
 
 /**
- * @param {{ where?: string[], tags?: string[] }} options
+ * @param {{ where?: string[] | undefined, tags?: string[] | undefined }} options
  * @returns {TagOptions}
  */
 function tagOptions({ where = [], tags = [] }) {
@@ -26,7 +26,7 @@ function tagOptions({ where = [], tags = [] }) {
   return { isUsed, shown, matches: matcher(Object.fromEntries(values)) };
 }
 
-/** @param {string[]} lists */
+/** @param {string[]} lists with commas between the items */
 const split = (lists) =>
   lists
     .flatMap((list) => list.split(','))
@@ -41,4 +41,4 @@ const split = (lists) =>
 const shownTags = ({ shown }, { tags }) =>
   shown.map((key) => (Object.hasOwn(tags ?? {}, key) ? printable(String(tags?.[key])) : ''));
 
-module.exports = { shownTags, tagOptions };
+module.exports = { shownTags, split, tagOptions };

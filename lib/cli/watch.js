@@ -1,14 +1,13 @@
 'use strict';
 
-// The `watch` command: a live table on a terminal, else one line for each change.
+// Shows the members until it is interrupted: a live table on a terminal, else one line for each change.
 
 const { setTimeout: sleep } = require('node:timers/promises');
 const { printable } = require('../printable.js');
 const { CommandError } = require('./command-error.js');
-const { foldLeft } = require('./folding.js');
-const { memberTable, rowsOfList, rowsOfStatus } = require('./member-table.js');
+const { viewReader } = require('./members.js');
 const { print, printError, printJson, redact } = require('./output.js');
-const { callRoute } = require('./server-routes.js');
+const { terminalWidth } = require('./terminal.js');
 
 const POLL_MS = 1_000;
 /** How long a changed row is marked. */
@@ -22,7 +21,7 @@ const CLEAR_BELOW = '\x1b[J';
 
 /** @typedef {import('./server-options.js').Server} Server */
 /** @typedef {import('./member-table.js').Row} Row */
-/** @typedef {import('./tag-options.js').TagOptions} TagOptions */
+/** @typedef {InstanceType<typeof import('./selection.js').Selection>} Selection */
 /** @typedef {{ baseUrl: string, state: string, tags: string[] }} Change */
 
 /**
@@ -33,12 +32,12 @@ const CLEAR_BELOW = '\x1b[J';
  */
 
 /**
- * Shows the servers until it is interrupted; rejects if the first request fails.
- * @param {{ server: Server, json: boolean, colour: boolean, all: boolean, tags: TagOptions }} context
+ * Rejects if the first request fails.
+ * @param {{ server: Server, json: boolean, colour: boolean, selection: Selection }} context
  * @returns {Promise<number>}
  */
-async function watch({ server, json, colour, all, tags }) {
-  const readRows = memberReader(server, tags);
+async function watchMembers({ server, json, colour, selection }) {
+  const readView = viewReader(server, selection.tags.isUsed);
   /** @type {Map<string, Row>} */
   let before = new Map();
   /** @type {Display | undefined} */
@@ -49,9 +48,9 @@ async function watch({ server, json, colour, all, tags }) {
   try {
     for (;;) {
       try {
-        const rows = await readRows();
+        const rows = selection.rows(await readView());
         const isScreen = process.stdout.isTTY && !json;
-        display ??= isScreen ? screenDisplay(server, { colour, all }, tags) : lineDisplay(server, json, tags);
+        display ??= isScreen ? screenDisplay(server, colour, selection) : lineDisplay(server, json, selection);
         const next = new Map(rows.map((row) => [row.baseUrl, row]));
         display.update(rows, changesBetween(before, next));
         before = next;
@@ -64,28 +63,6 @@ async function watch({ server, json, colour, all, tags }) {
   } finally {
     display?.close(() => {});
   }
-}
-
-/**
- * @param {Server} server
- * @param {TagOptions} tags
- */
-function memberReader(server, tags) {
-  let hasStatus = true;
-  return async () => {
-    if (hasStatus) {
-      try {
-        /** @type {import('../../index.js').ShazbotStatus} */
-        const status = await callRoute(server, 'status');
-        return rowsOfStatus({ ...status, members: status.members.filter(tags.matches) }, tags);
-      } catch (error) {
-        if (!(error instanceof CommandError) || error.kind !== 'no status' || tags.isUsed) throw error;
-        // Servers whose routes are written by hand have only the list, without tags.
-        hasStatus = false;
-      }
-    }
-    return rowsOfList(await callRoute(server, 'list'));
-  };
 }
 
 /**
@@ -109,10 +86,11 @@ function changesBetween(before, after) {
 /**
  * @param {Server} server
  * @param {boolean} json
- * @param {TagOptions} options
+ * @param {Selection} selection
  * @returns {Display}
  */
-function lineDisplay({ base }, json, { shown }) {
+function lineDisplay({ base }, json, selection) {
+  const { shown } = selection.tags;
   let lastProblem = '';
   const printChange = (/** @type {object} */ value) => printJson({ at: new Date().toISOString(), ...value }, 0);
   const setProblem = (/** @type {string} */ problem) => {
@@ -124,6 +102,7 @@ function lineDisplay({ base }, json, { shown }) {
   return {
     update(_, changes) {
       for (const { baseUrl, state, tags } of changes) {
+        if (state !== 'forgotten' && !selection.hasState(state)) continue;
         const pairs = shown.map((key, i) => /** @type {const} */ ([key, tags[i] ?? ''])).filter(([, value]) => value);
         if (json) printChange({ server: baseUrl, state, ...(shown.length > 0 && { tags: Object.fromEntries(pairs) }) });
         else {
@@ -140,17 +119,19 @@ function lineDisplay({ base }, json, { shown }) {
 
 /**
  * @param {Server} server
- * @param {{ colour: boolean, all: boolean }} options
- * @param {TagOptions} tags
+ * @param {boolean} colour
+ * @param {Selection} selection
  * @returns {Display}
  */
-function screenDisplay({ base }, { colour, all }, tags) {
+function screenDisplay({ base }, colour, selection) {
   const { stdout } = process;
   /** @type {Map<string, number>} When each server last changed. */
   const changedAt = new Map();
   let isFirst = true;
+  // A terminal may wrap a line that fills it.
+  const width = () => (terminalWidth() ?? 80) - 1;
   const draw = (/** @type {string} */ title, /** @type {string[]} */ lines) => {
-    const text = [title.slice(0, columns() - 1), '', ...lines].map((line) => line + CLEAR_LINE).join('\r\n');
+    const text = [title.slice(0, width()), '', ...lines].map((line) => line + CLEAR_LINE).join('\r\n');
     stdout.write(CURSOR_HOME + redact(text) + CLEAR_BELOW);
   };
   stdout.write(OPEN_SCREEN);
@@ -163,19 +144,15 @@ function screenDisplay({ base }, { colour, all }, tags) {
       const online = rows.filter(({ state }) => state === 'online' || state === 'suspect').length;
       // Those that left are not expected to be online: they must not look like an outage.
       const expected = rows.filter(({ state }) => state !== 'left').length;
-      const { shown, note } = foldLeft(rows, all);
-      const title = `${online} of ${expected} online, as seen by ${base}. Ctrl-C to quit. ${note.join('')}`;
       const changed = new Set(changedAt.keys());
-      const table = memberTable(shown, { colour, width: columns() - 1, changed, tags: tags.shown });
+      const { table, note } = selection.table(rows, { colour, width: width(), changed });
+      const title = `${online} of ${expected} online, as seen by ${base}. Ctrl-C to quit. ${note.join('')}`;
       draw(title, firstLines(table));
     },
     fail: (problem) => draw(problem, []),
     close: (done) => void stdout.write(CLOSE_SCREEN, done),
   };
 }
-
-// A terminal that does not know its size reports 0.
-const columns = () => process.stdout.columns || 80;
 
 /**
  * The lines that fit on the terminal below the title.
@@ -187,4 +164,4 @@ function firstLines(lines) {
   return [...lines.slice(0, room - 1), `… and ${lines.length - room + 1} more`];
 }
 
-module.exports = { watch };
+module.exports = { watchMembers };

@@ -7,7 +7,10 @@ const { unknownVariables } = require('../../config.js');
 const { IN_CODE } = require('../server-options.js');
 const { mustBeWritable } = require('./list-files.js');
 
-/** @typedef {import('./doctor.js').Finding} Finding */
+/** @typedef {import('../commands/doctor.js').Finding} Finding */
+
+const check = 'environment';
+const NO_BINARY = 'See "Where it does not load" in the README.';
 
 /**
  * Fills in the placeholders of the base URL, as the server does when it starts.
@@ -16,12 +19,11 @@ const { mustBeWritable } = require('./list-files.js');
  */
 async function checkBaseUrl(env) {
   const { baseUrl, taken, problems } = await fillBaseUrl(env);
-  const what = 'environment';
   return {
     env: { ...env, SHAZBOT_BASE_URL: baseUrl ?? '' },
     findings: [
-      ...problems.map((says) => /** @type {Finding} */ ({ what, is: 'wrong', says })),
-      ...(taken ? [/** @type {Finding} */ ({ what, is: 'fine', says: taken })] : []),
+      ...problems.map((found) => /** @type {Finding} */ ({ result: 'fail', check, found })),
+      ...(taken ? [/** @type {Finding} */ ({ result: 'ok', check, found: taken })] : []),
     ],
   };
 }
@@ -32,28 +34,28 @@ async function checkBaseUrl(env) {
  * @returns {Finding[]}
  */
 function checkEnvironment(env) {
-  const what = 'environment';
   let result;
   try {
     // Loaded here because the other commands work without the binary; here a missing one is a finding.
     result = require('../../binary.js').Engine.check(require('../../tags.js').withTags(env));
   } catch (error) {
-    return [{ what: 'binary', is: 'wrong', says: /** @type {Error} */ (error).message }];
+    const found = /** @type {Error} */ (error).message;
+    return [{ result: 'fail', check: 'binary', found, advice: NO_BINARY }];
   }
   const doubts = (/** @type {string[]} */ texts) =>
-    texts.map((says) => /** @type {Finding} */ ({ what, is: 'worth a look', says }));
+    texts.map((found) => /** @type {Finding} */ ({ result: 'warn', check, found }));
   const unknown = doubts(unknownVariables(env));
   if (!Array.isArray(result)) {
     const lines = result.message.split('\n');
     // Several errors come below a heading.
     const errors = lines.length > 1 ? lines.slice(1) : lines;
-    const wrong = errors.map((text) => /** @type {Finding} */ ({ what, is: 'wrong', says: text.trim() }));
+    const wrong = errors.map((text) => /** @type {Finding} */ ({ result: 'fail', check, found: text.trim() }));
     // Nobody has just one part of the configuration in code.
     const isInCode = !env.SHAZBOT_SECRET && !env.SHAZBOT_BASE_URL && !env.SHAZBOT_MASTER_LIST;
     return [...wrong, ...(isInCode ? doubts([IN_CODE]) : []), ...unknown];
   }
   if (result.length + unknown.length > 0) return [...doubts(result), ...unknown];
-  return [{ what, is: 'fine', says: 'all variables are valid' }];
+  return [{ result: 'ok', check, found: 'all variables are valid' }];
 }
 
 /**
@@ -62,25 +64,15 @@ function checkEnvironment(env) {
  */
 async function checkStateFile({ SHAZBOT_STATE_FILE: file }) {
   if (!file) return [];
-  const what = 'SHAZBOT_STATE_FILE';
+  const name = 'SHAZBOT_STATE_FILE';
   try {
     await mustBeWritable(file);
-    return [{ what, is: 'fine', says: `the current user can write ${file}` }];
+    return [{ result: 'ok', check: 'state file', found: `${name}: the current user can write ${file}` }];
   } catch (error) {
-    return [{ what, is: 'wrong', says: /** @type {Error} */ (error).message }];
+    const found = `${name}: ${/** @type {Error} */ (error).message}`;
+    const advice = 'Correct the path, or its permissions for the user that the program runs as.';
+    return [{ result: 'fail', check: 'state file', found, advice }];
   }
 }
 
-/**
- * @param {import('./facts.js').Facts} facts
- * @returns {Finding[]}
- */
-function checkInterval({ env, isValid, status }) {
-  const here = Number(env.SHAZBOT_GOSSIP_INTERVAL || 30);
-  const running = status.answer?.interval;
-  if (!isValid || running === undefined || running === here) return [];
-  const says = `it is ${here} s here, but the server runs with ${running} s: all servers need the same interval`;
-  return [{ what: 'SHAZBOT_GOSSIP_INTERVAL', is: 'worth a look', says }];
-}
-
-module.exports = { checkBaseUrl, checkEnvironment, checkInterval, checkStateFile };
+module.exports = { checkBaseUrl, checkEnvironment, checkStateFile };

@@ -1,28 +1,31 @@
 'use strict';
 
-// Collects what the checks of `doctor` look at: the master lists, the running server and some of its peers.
+// Collects what the checks of `doctor` look at: the master lists, the running server and the others of its cluster.
 
-const { CommandError } = require('../command-error.js');
+const { stateOf } = require('../members.js');
 const { parseBaseUrl } = require('../server-options.js');
-const { callRoute, sendToRoute } = require('../server-routes.js');
+const { sendToRoute } = require('../server-routes.js');
+const { MAX_ASKED, askServer, survey } = require('../survey.js');
 const { mustBeWritable, readList } = require('./list-files.js');
 
-/** How many peers are asked. */
-const MAX_PEERS = 3;
 /** How often the status is read: processes that share a base URL answer in turn. */
 const STATUS_READS = 5;
 
+/** @typedef {import('../server-options.js').Server} Server */
+/** @typedef {import('../survey.js').Asked} Asked */
 /**
  * @typedef {object} Facts
  * @property {NodeJS.ProcessEnv} env
  * @property {boolean} isValid whether the environment is valid
- * @property {import('../server-options.js').Server} server
+ * @property {Server} server
  * @property {MasterListFacts[]} masterLists
- * @property {StatusFacts} status
- * @property {ServerFacts} own
- * @property {{ status: number | 'nothing', json: any } | undefined} gossipSecret the answer to a gossip request with
- *   SHAZBOT_SECRET; undefined if it was not sent
- * @property {ServerFacts[]} peers
+ * @property {Asked} own what answers at the base URL
+ * @property {number} processes how many different processes answered there
+ * @property {{ status: number, json: any } | undefined} gossipSecret the answer to a gossip request with SHAZBOT_SECRET;
+ *   undefined if it was not sent
+ * @property {Asked[]} others members and servers in the master lists
+ * @property {Asked[]} places where DNS leads to
+ * @property {number} notAsked how many more servers there are
  *
  * @typedef {object} MasterListFacts
  * @property {string} url
@@ -31,23 +34,35 @@ const STATUS_READS = 5;
  * @property {string[]} urls the base URLs in it
  * @property {{ url: string, reason: string }[]} ignored those that SHAZBOT_ALLOWED_ORIGINS or their form excludes
  *
- * @typedef {object} StatusFacts
- * @property {import('../../../index.js').ShazbotStatus} [answer]
- * @property {number} processes how many different processes answered
- * @property {string} [wrongSecret] the error, if the control secret was rejected
- *
- * @typedef {object} ServerFacts
- * @property {URL} url
- * @property {{ status: number, json: any, took: number, clockAhead: number }} [list] the answer of the list route
- * @property {number} [gossipStatus] the answer to a gossip request with a wrong secret
- * @property {string} [error]
+ * @typedef {{ env: NodeJS.ProcessEnv, server: Server, isValid: boolean }} Known
  */
 
 /**
- * @param {{ env: NodeJS.ProcessEnv, server: import('../server-options.js').Server, isValid: boolean }} known
+ * @param {Known & { places: URL[] }} known
  * @returns {Promise<Facts>}
  */
-async function collectFacts({ env, server, isValid }) {
+async function collectFacts({ places, ...known }) {
+  const { env, server, isValid } = known;
+  const masterLists = await readMasterLists(known);
+  const { base, secret, timeout } = server;
+  const own = await askServer(base, { secret, timeout, gossip: true });
+  const processes = own.status ? await countProcesses(own.status, server) : 0;
+  const gossipSecret = own.answers && !own.problem && isValid ? await tryGossipSecret(env, server) : undefined;
+  // With an invalid environment it is unknown which servers are allowed.
+  const { members, listed } = isValid ? candidates(known, masterLists, own) : { members: [], listed: [] };
+  const allowed = isValid ? places : [];
+  const [fromMembers, fromLists, atPlaces] = await Promise.all([
+    survey(members, { secret, timeout, gossip: true }),
+    survey(listed.slice(0, MAX_ASKED - Math.min(members.length, MAX_ASKED)), { secret: '', timeout, gossip: true }),
+    survey(allowed, { secret: '', timeout }),
+  ]);
+  const others = [...fromMembers, ...fromLists];
+  const notAsked = members.length + listed.length - others.length;
+  return { env, isValid, server, masterLists, own, processes, gossipSecret, others, places: atPlaces, notAsked };
+}
+
+/** @param {Known} known */
+async function readMasterLists({ env, server, isValid }) {
   /** @type {MasterListFacts[]} */
   const masterLists = [];
   const updateUrls = words(env.SHAZBOT_MASTER_LIST_UPDATE);
@@ -57,32 +72,28 @@ async function collectFacts({ env, server, isValid }) {
     // The engine has reported one that is not a URL.
     if (URL.canParse(url)) masterLists.push(await readMasterList(url, updateUrls[i] ?? url, { env, server, isValid }));
   }
-  const status = await readStatus(server);
-  const own = await askServer(server.base, server.timeout);
-  const gossipSecret = own.gossipStatus === 401 && isValid ? await tryGossipSecret(env, server) : undefined;
-
-  const excluded = new Set([server.base.href, server.listedAs]);
-  const ownUrls = baseUrlsOf(own.list?.json);
-  const candidates = [
-    ...masterLists.flatMap(({ urls, ignored }) => without(urls, ignored)),
-    ...without(ownUrls, ignoredUrls(env, isValid, ownUrls)),
-  ].map((url) => parseBaseUrl(url)?.href ?? '');
-  // With an invalid environment it is unknown which servers are allowed.
-  const hrefs = isValid ? [...new Set(candidates)].filter((href) => href && !excluded.has(href)) : [];
-  /** @type {ServerFacts[]} */
-  const peers = [];
-  for (const href of hrefs.slice(0, MAX_PEERS)) peers.push(await askServer(new URL(href), server.timeout));
-  return { env, isValid, server, masterLists, status, own, gossipSecret, peers };
+  return masterLists;
 }
 
 /** @param {string | undefined} text */
 const words = (text = '') => text.split(/\s+/).filter(Boolean);
 
 /**
- * @param {string[]} urls
- * @param {{ url: string }[]} ignored
+ * @param {string} url
+ * @param {string} updateUrl
+ * @param {Known} known
+ * @returns {Promise<MasterListFacts>}
  */
-const without = (urls, ignored) => urls.filter((url) => !ignored.some((it) => it.url === url));
+async function readMasterList(url, updateUrl, { env, server, isValid }) {
+  try {
+    const { list, state } = await readList(url, env.SHAZBOT_MASTER_LIST_AUTH, server.timeout);
+    const urls = baseUrlsOf(list);
+    if (updateUrl.startsWith('file:')) await mustBeWritable(updateUrl);
+    return { url, state, urls, ignored: ignoredUrls(env, isValid, urls) };
+  } catch (error) {
+    return { url, error: /** @type {Error} */ (error).message, urls: [], ignored: [] };
+  }
+}
 
 /**
  * @param {any} list
@@ -106,70 +117,45 @@ function ignoredUrls(env, isValid, urls) {
 }
 
 /**
- * @param {string} url
- * @param {string} updateUrl
- * @param {{ env: NodeJS.ProcessEnv, server: import('../server-options.js').Server, isValid: boolean }} known
- * @returns {Promise<MasterListFacts>}
+ * The other servers to ask. Members get the control secret; servers that only a master list or the public list names do not.
+ * @param {Known} known
+ * @param {MasterListFacts[]} masterLists
+ * @param {Asked} own
+ * @returns {{ members: URL[], listed: URL[] }} members: those that are not online first
  */
-async function readMasterList(url, updateUrl, { env, server, isValid }) {
-  try {
-    const { list, state } = await readList(url, env.SHAZBOT_MASTER_LIST_AUTH, server.timeout);
-    const urls = baseUrlsOf(list);
-    if (updateUrl.startsWith('file:')) await mustBeWritable(updateUrl);
-    return { url, state, urls, ignored: ignoredUrls(env, isValid, urls) };
-  } catch (error) {
-    return { url, error: /** @type {Error} */ (error).message, urls: [], ignored: [] };
-  }
+function candidates({ env, server }, masterLists, { status, list }) {
+  const seen = new Set([server.base.href, server.listedAs]);
+  const take = (/** @type {string[]} */ urls) => {
+    const ignored = new Set(ignoredUrls(env, true, urls).map(({ url }) => url));
+    const allowed = urls.filter((url) => !ignored.has(url)).flatMap((url) => parseBaseUrl(url) ?? []);
+    return allowed.filter(({ href }) => !seen.has(href) && seen.add(href));
+  };
+  const known = status?.members ?? [];
+  // A server that was shut down in order is not expected to answer.
+  const left = known.filter((member) => stateOf(member) === 'left').map(({ baseUrl }) => baseUrl);
+  for (const url of left) seen.add(url);
+  const rank = (/** @type {{ state: string }} */ { state }) => Number(state === 'online');
+  const members = take(known.toSorted((a, b) => rank(a) - rank(b)).map(({ baseUrl }) => baseUrl));
+  return { members, listed: take([...masterLists.flatMap(({ urls }) => urls), ...baseUrlsOf(list)]) };
 }
 
 /**
- * @param {import('../server-options.js').Server} server
- * @returns {Promise<StatusFacts>}
+ * @param {{ startedAt: number }} first
+ * @param {Server} server
  */
-async function readStatus(server) {
-  if (!server.secret) return { processes: 0 };
-  try {
-    /** @type {import('../../../index.js').ShazbotStatus[]} */
-    const answers = [];
-    for (let i = 0; i < STATUS_READS; i++) answers.push(await callRoute(server, 'status'));
-    const processes = new Set(answers.map(({ startedAt }) => startedAt)).size;
-    return { answer: /** @type {typeof answers[0]} */ (answers[0]), processes };
-  } catch (error) {
-    // Other checks report a server that does not answer; routes that are written by hand have no status.
-    if (!(error instanceof CommandError)) throw error;
-    return { processes: 0, ...(error.kind === 'wrong secret' && { wrongSecret: error.message }) };
+async function countProcesses(first, { base, secret, timeout }) {
+  const started = new Set([first.startedAt]);
+  for (let i = 1; i < STATUS_READS; i++) {
+    const { status } = await askServer(base, { secret, timeout });
+    if (status) started.add(status.startedAt);
   }
+  return started.size;
 }
-
-/**
- * Asks a server for its list, and whether its gossip route rejects a wrong secret. A real secret must not go to a
- * server only because a list names it.
- * @param {URL} url
- * @param {number} timeout
- * @returns {Promise<ServerFacts>}
- */
-async function askServer(url, timeout) {
-  /** @type {ServerFacts} */
-  const facts = { url };
-  try {
-    const { date, ...answer } = await sendToRoute(url, 'list', { timeout });
-    facts.list = { ...answer, clockAhead: date - Date.now() };
-    if (!hasListRoute(facts.list)) return facts;
-    const body = '{"message":"gossip","online":[]}';
-    facts.gossipStatus = (await sendToRoute(url, 'gossip', { timeout, secret: 'none', body })).status;
-  } catch (error) {
-    facts.error = /** @type {Error} */ (error).message;
-  }
-  return facts;
-}
-
-/** @param {{ status: number, json: any }} answer */
-const hasListRoute = ({ status, json }) => status === 401 || (status === 200 && Array.isArray(json?.online));
 
 /**
  * Sends the gossip secret, with an invalid message that changes nothing.
  * @param {NodeJS.ProcessEnv} env
- * @param {import('../server-options.js').Server} server
+ * @param {Server} server
  * @returns {Promise<Facts['gossipSecret']>}
  */
 async function tryGossipSecret(env, { base, timeout }) {
@@ -177,11 +163,8 @@ async function tryGossipSecret(env, { base, timeout }) {
   // Only as the engine sends it, and only to this server.
   if (!/^(?:plain)?$/.test(auth) || new URL(own).origin !== base.origin) return undefined;
   const body = '{"message":"gossip","online":0}';
-  try {
-    return await sendToRoute(base, 'gossip', { timeout, secret, body });
-  } catch (error) {
-    return { status: 'nothing', json: { error: /** @type {Error} */ (error).message } };
-  }
+  // The check of the base URL has reported a route that does not answer.
+  return sendToRoute(base, 'gossip', { timeout, secret, body }).catch(() => undefined);
 }
 
-module.exports = { baseUrlsOf, collectFacts, hasListRoute };
+module.exports = { baseUrlsOf, collectFacts };

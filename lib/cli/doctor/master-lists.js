@@ -1,11 +1,15 @@
 'use strict';
 
-// Checks of the master lists, as they are read from here.
+// Checks of the master lists, as they are read from here and as the server reports them.
 
 const { redactUrl } = require('./list-files.js');
-const { listsServer } = require('./server-findings.js');
+const { listsServer } = require('./urls.js');
 
-/** @typedef {import('./doctor.js').Finding} Finding */
+/** @typedef {import('../commands/doctor.js').Finding} Finding */
+
+const check = 'master list';
+const REMEDY =
+  'Correct SHAZBOT_MASTER_LIST or SHAZBOT_MASTER_LIST_AUTH, or make the store reachable: see docs/master-list.md.';
 
 /**
  * @param {import('./facts.js').Facts} facts
@@ -13,21 +17,16 @@ const { listsServer } = require('./server-findings.js');
  */
 function checkMasterLists({ masterLists, server }) {
   return masterLists.flatMap((list) => {
-    const what = `master list ${redactUrl(list.url)}`;
-    if (list.error) {
-      const remedy = 'Check SHAZBOT_MASTER_LIST and SHAZBOT_MASTER_LIST_AUTH; see docs/master-list.md';
-      return [{ what, is: 'wrong', says: `${list.error}. ${remedy}` }];
-    }
+    const name = redactUrl(list.url);
+    if (list.error) return [{ result: 'fail', check, found: `${name}: ${list.error}`, advice: REMEDY }];
     /** @type {Finding[]} */
-    const findings = [{ what, is: 'fine', says: description(list, server.listedAs) }];
+    const findings = [{ result: 'ok', check, found: `${name}: ${description(list, server.listedAs)}` }];
     const [first] = list.ignored;
     if (first) {
       const example = `for example ${redactUrl(first.url)}: ${first.reason}`;
-      findings.push({
-        what,
-        is: 'worth a look',
-        says: `this server ignores ${list.ignored.length} of them, ${example}`,
-      });
+      const found = `${name}: this server ignores ${list.ignored.length} of them, ${example}`;
+      const advice = 'Take such entries out of the list, or allow them with SHAZBOT_ALLOWED_ORIGINS.';
+      findings.push({ result: 'warn', check, found, advice });
     }
     return findings;
   });
@@ -38,11 +37,24 @@ function checkMasterLists({ masterLists, server }) {
  * @param {string} listedAs
  */
 function description({ state, urls }, listedAs) {
-  if (state === 'missing') return 'it does not exist yet: the first server writes it';
-  if (state === 'empty') return 'it is empty: the first server writes it';
-  const count = `it names ${urls.length} ${urls.length === 1 ? 'server' : 'servers'}`;
+  if (state === 'missing') return 'does not exist yet: the first server writes it';
+  if (state === 'empty') return 'is empty: the first server writes it';
+  const count = `names ${urls.length} ${urls.length === 1 ? 'server' : 'servers'}`;
   if (urls.length === 0) return count;
   return `${count}, ${listsServer(urls, listedAs) ? 'including this one' : 'but not this one'}`;
 }
 
-module.exports = { checkMasterLists };
+/**
+ * What the server itself reports: it may run as another user or on another network than this command.
+ * @param {import('./facts.js').Facts} facts
+ * @returns {Finding[]}
+ */
+function checkMasterListsOfServer({ own: { url, status } }) {
+  const failing = (status?.masterLists ?? []).filter(({ error }) => error);
+  const advice = 'Compare with the row above: the server may run as another user, or on another network.';
+  return failing.map(({ name, error }) => {
+    return { result: 'fail', check, found: `${name}, as ${url.href} reports: ${error}`, advice };
+  });
+}
+
+module.exports = { checkMasterLists, checkMasterListsOfServer };

@@ -1,58 +1,68 @@
 'use strict';
 
-// Checks of the names in SHAZBOT_MASTER_LIST that lead to servers by DNS.
+// Looks up the names in SHAZBOT_MASTER_LIST that lead to servers by DNS.
 
 const { lookup, resolveSrv } = require('node:dns/promises');
 const { parseBaseUrl } = require('../server-options.js');
 
-/** @typedef {import('./doctor.js').Finding} Finding */
+/** @typedef {import('../commands/doctor.js').Finding} Finding */
+/** @typedef {{ findings: Finding[], places: URL[] }} LookedUp places: where servers should answer, which need not be base URLs */
 
 const NAME = /^(dns|srv)\+(.+)$/i;
 /** How many addresses are printed. */
 const MAX_SHOWN = 5;
+const check = 'master list';
 
 /**
  * Looks the names up, as the server does it.
  * @param {NodeJS.ProcessEnv} env
- * @returns {Promise<Finding[]>}
+ * @returns {Promise<LookedUp>}
  */
-async function checkNames({ SHAZBOT_MASTER_LIST: lists = '' }) {
-  return Promise.all(
-    lists
-      .split(/\s+/)
-      .filter((it) => NAME.test(it))
-      .map(checkName),
-  );
+async function lookUpNames({ SHAZBOT_MASTER_LIST: lists = '' }) {
+  const names = lists.split(/\s+/).filter((it) => NAME.test(it));
+  const all = await Promise.all(names.map(lookUpName));
+  return { findings: all.flatMap(({ findings }) => findings), places: all.flatMap(({ places }) => places) };
 }
 
 /**
  * @param {string} name
- * @returns {Promise<Finding>}
+ * @returns {Promise<LookedUp>}
  */
-async function checkName(name) {
+async function lookUpName(name) {
   const [, kind = '', text = ''] = NAME.exec(name) ?? [];
   const url = parseBaseUrl(text);
-  const what = `master list ${url ? `${kind}+${url.href}` : kind}`;
   // The engine has reported what is wrong with it.
-  if (!url) return { what, is: 'wrong', says: 'it is not a name such as dns+http://app:3000/' };
+  if (!url) {
+    const found = `${kind}: it is not a name such as dns+http://app:3000/`;
+    return { findings: [{ result: 'fail', check, found }], places: [] };
+  }
+  const what = `${kind}+${url.href}`;
   try {
-    const places = kind.toLowerCase() === 'srv' ? await srvPlaces(url.hostname) : await addresses(url.hostname);
-    const rest = places.length > MAX_SHOWN ? ', …' : '';
-    const noun = places.length === 1 ? 'place' : 'places';
-    const says = `it leads to ${places.length} ${noun}: ${places.slice(0, MAX_SHOWN).join(', ')}${rest}`;
-    return { what, is: 'fine', says };
+    const hosts = kind.toLowerCase() === 'srv' ? await srvHosts(url.hostname) : await addresses(url);
+    const rest = hosts.length > MAX_SHOWN ? ', …' : '';
+    const noun = hosts.length === 1 ? 'place' : 'places';
+    const found = `${what}: leads to ${hosts.length} ${noun}: ${hosts.slice(0, MAX_SHOWN).join(', ')}${rest}`;
+    const places = hosts.flatMap((host) => parseBaseUrl(`${url.protocol}//${host}${url.pathname}`) ?? []);
+    return { findings: [{ result: 'ok', check, found }], places };
   } catch (error) {
     const { code, message } = /** @type {NodeJS.ErrnoException} */ (error);
-    // A name without records is normal before the first server runs.
-    const says = `it cannot be looked up (${code ?? message}): do servers run that it should lead to, and is it spelled right?`;
-    return { what, is: 'worth a look', says };
+    const advice =
+      'Start the servers that the name should lead to, or correct the name. Before the first start it is normal.';
+    return {
+      findings: [{ result: 'warn', check, found: `${what}: cannot be looked up (${code ?? message})`, advice }],
+      places: [],
+    };
   }
 }
 
-/** @param {string} name */
-const addresses = async (name) => (await lookup(name, { all: true })).map(({ address }) => address);
+/** @param {URL} url */
+async function addresses({ hostname, port }) {
+  const found = await lookup(hostname, { all: true });
+  const hosts = found.map(({ address, family }) => (family === 6 ? `[${address}]` : address));
+  return hosts.map((host) => (port ? `${host}:${port}` : host));
+}
 
 /** @param {string} name */
-const srvPlaces = async (name) => (await resolveSrv(name)).map((record) => `${record.name}:${record.port}`);
+const srvHosts = async (name) => (await resolveSrv(name)).map((record) => `${record.name}:${record.port}`);
 
-module.exports = { checkNames };
+module.exports = { lookUpNames };

@@ -2,117 +2,125 @@
 
 // Checks of the server that runs with this environment.
 
+const { adviceFor } = require('../causes.js');
 const { isLoopback } = require('../server-options.js');
+const { isOurError } = require('../server-routes.js');
+const { formatDuration } = require('../terminal.js');
 const { baseUrlsOf } = require('./facts.js');
 const { redactUrl } = require('./list-files.js');
-const { listsServer, serverFindings } = require('./server-findings.js');
+const { listsServer } = require('./urls.js');
 
-/** @typedef {import('./doctor.js').Finding} Finding */
+/** @typedef {import('../commands/doctor.js').Finding} Finding */
 /** @typedef {import('./facts.js').Facts} Facts */
 
-/**
- * @param {Facts} facts
- * @returns {Finding[]}
- */
-function checkControlSecret({ status: { wrongSecret } }) {
-  return wrongSecret ? [{ what: 'control secret', is: 'wrong', says: wrongSecret }] : [];
-}
+/** After so many intervals without an answered exchange something is wrong. */
+const QUIET_INTERVALS = 5;
 
 /**
  * @param {Facts} facts
  * @returns {Finding[]}
  */
-function checkDuplicates({ status: { processes }, server }) {
-  if (processes <= 1) return [];
-  const problem = `at least ${processes} processes answer at ${server.base}`;
-  const remedy = 'give each process its own base URL (EXAMPLES.md, "PM2 and node:cluster")';
-  return [{ what: 'own URL', is: 'wrong', says: `${problem}: ${remedy}` }];
-}
-
-/**
- * @param {Facts} facts
- * @returns {Finding[]}
- */
-function checkOwnServer({ own, server, status }) {
-  const remedy = 'Does the program run, and do other servers reach it at SHAZBOT_BASE_URL?';
-  return serverFindings(own, {
-    what: `own URL ${redactUrl(own.url.href)}`,
-    unreachable: { is: 'wrong', remedy },
-    listAnswer: (says) => {
-      const isListed = listsServer(baseUrlsOf(own.list?.json), server.listedAs);
-      if (isListed || own.list?.status === 401) return { is: 'fine', says };
-      return { is: 'worth a look', says: `${says}, but not itself: ${notListedReason(status.answer)}` };
-    },
-  });
+function checkOwnUrl({ own, server }) {
+  const check = 'base URL';
+  const name = redactUrl(own.url.href);
+  if (own.problem) {
+    const { code, text } = own.problem;
+    const advice =
+      adviceFor(code, own.url) || 'Does the program run, and do other servers reach it at SHAZBOT_BASE_URL?';
+    return [{ result: 'fail', check, found: `${name}: ${text}`, advice }];
+  }
+  /** @type {Finding[]} */
+  const findings = [];
+  const urls = baseUrlsOf(own.list);
+  const answer = own.list
+    ? `answers after ${own.took} ms and lists ${urls.length} online`
+    : 'answers; its list needs a secret';
+  if (!own.list || listsServer(urls, server.listedAs))
+    findings.push({ result: 'ok', check, found: `${name}: ${answer}` });
+  else {
+    const found = `${name}: ${answer}, but not itself`;
+    findings.push({ result: 'warn', check, found, advice: notListedReason(own.status) });
+  }
+  if (isLoopback(new URL(server.listedAs).hostname)) {
+    const found = `${server.listedAs} is a loopback address: only processes on this machine can reach it`;
+    const advice = 'If there are servers on other machines, set SHAZBOT_BASE_URL to an address that they reach.';
+    findings.push({ result: 'warn', check, found, advice });
+  }
+  return findings;
 }
 
 /** @param {import('../../../index.js').ShazbotStatus | undefined} status */
 function notListedReason(status) {
-  if (!status) return 'it is drained, or another server answers here';
-  if (status.state === 'drained') return 'it is drained; `clustershazbot online` puts it back online';
-  return `the server that answers has the base URL ${status.baseUrl}: its SHAZBOT_BASE_URL differs from the one here`;
+  if (!status) return 'It is drained, or another server answers here.';
+  if (status.state === 'drained') return 'It is drained; `clustershazbot undrain` puts it back online.';
+  return `The server that answers has the base URL ${status.baseUrl}: its SHAZBOT_BASE_URL differs from the one here.`;
 }
 
 /**
  * @param {Facts} facts
  * @returns {Finding[]}
  */
-function checkGossipSecret({ gossipSecret }) {
-  if (!gossipSecret) return [];
-  const what = 'gossip secret';
+function checkDuplicates({ processes, server }) {
+  if (processes <= 1) return [];
+  const found = `at least ${processes} processes answer at ${server.base}`;
+  const advice = 'Give each process its own base URL (EXAMPLES.md, "PM2 and node:cluster").';
+  return [{ result: 'fail', check: 'base URL', found, advice }];
+}
+
+/**
+ * @param {Facts} facts
+ * @returns {Finding[]}
+ */
+function checkControlSecret({ own, server }) {
+  if (!own.wrongSecret) return [];
+  const found = `${server.base} rejected the request: ${server.secretFrom} does not match`;
+  const advice = 'Take the SHAZBOT_CONTROL_SECRET with which the server was started.';
+  return [{ result: 'fail', check: 'control secret', found, advice }];
+}
+
+/**
+ * Reports the secret only if our own routes refused it: a guard of the program answers 401, too.
+ * @param {Facts} facts
+ * @returns {Finding[]}
+ */
+function checkGossipSecret({ gossipSecret, own }) {
+  if (!gossipSecret || !isOurError(gossipSecret.json)) return [];
+  const check = 'gossip secret';
   const { status, json } = gossipSecret;
   // Routes of version 1 answer 401 to every error.
-  if (status === 400 || /^Invalid gossip message/.test(json?.error)) {
-    return [{ what, is: 'fine', says: 'the server accepts SHAZBOT_SECRET' }];
+  if (status === 400 || /^Invalid gossip message/.test(json.error)) {
+    return [{ result: 'ok', check, found: 'the server accepts SHAZBOT_SECRET' }];
   }
-  const says = `the server answers ${status} to SHAZBOT_SECRET: ${json?.error ?? 'without a reason'}`;
-  return [{ what, is: 'wrong', says }];
+  const found = `the server answers ${status} to SHAZBOT_SECRET: ${json.error ?? json.code}`;
+  return [{ result: 'fail', check, found, advice: adviceFor(json.code ?? 'SHAZBOT_UNAUTHORIZED', own.url) }];
 }
 
 /**
  * @param {Facts} facts
  * @returns {Finding[]}
  */
-function checkExchanges({ status: { answer } }) {
-  if (!answer) return [];
-  const { rejected, answered } = answer.exchanges.out;
-  const what = 'exchanges';
-  const counts = `${answered} answered since its start, ${rejected} rejected`;
-  if (rejected === 0) return [{ what, is: 'fine', says: counts }];
-  const cause = 'SHAZBOT_SECRET, SHAZBOT_AUTH or SHAZBOT_CLUSTER differs on other servers, which its warnings name';
-  return [{ what, is: answered === 0 ? 'wrong' : 'worth a look', says: `${counts}: ${cause}` }];
+function checkExchanges({ own: { status } }) {
+  if (!status) return [];
+  const check = 'exchanges';
+  const { answered, ...failures } = status.exchanges.out;
+  const kinds = Object.entries(failures).filter(([, count]) => count > 0);
+  const failed = kinds.reduce((sum, [, count]) => sum + count, 0);
+  const detail = kinds.map(([kind, count]) => `${count} ${KINDS[kind] ?? kind}`).join(', ');
+  const found = `${answered} answered since its start, ${failed} failed${detail ? ` (${detail})` : ''}`;
+  if (answered === 0 && failed > 0) {
+    return [
+      { result: 'fail', check, found, advice: 'No server has answered this one yet. The rows of the members say why.' },
+    ];
+  }
+  const quiet = status.at - (status.lastOut?.at ?? status.startedAt);
+  if (status.members.length > 1 && quiet > QUIET_INTERVALS * 1000 * status.interval) {
+    const advice = `Nobody has answered this server for ${formatDuration(quiet)}. The rows of the members say why.`;
+    return [{ result: 'warn', check, found, advice }];
+  }
+  return [{ result: 'ok', check, found }];
 }
 
-/**
- * What the server itself reports: it may run as another user or on another network than this command.
- * @param {Facts} facts
- * @returns {Finding[]}
- */
-function checkMasterListsOfServer({ status: { answer } }) {
-  const failing = (answer?.masterLists ?? []).filter(({ error }) => error);
-  return failing.map(({ name, error }) => ({
-    what: `master list ${name}, as the server reports`,
-    is: 'wrong',
-    says: String(error),
-  }));
-}
+/** @type {Record<string, string>} */
+const KINDS = { timedOut: 'timed out', failed: 'for another reason' };
 
-/**
- * @param {Facts} facts
- * @returns {Finding[]}
- */
-function checkLoopback({ server: { listedAs } }) {
-  if (!isLoopback(new URL(listedAs).hostname)) return [];
-  const says = `${listedAs} is a loopback address: only processes on this machine can reach it`;
-  return [{ what: 'own URL', is: 'worth a look', says }];
-}
-
-module.exports = {
-  checkControlSecret,
-  checkDuplicates,
-  checkExchanges,
-  checkGossipSecret,
-  checkLoopback,
-  checkMasterListsOfServer,
-  checkOwnServer,
-};
+module.exports = { checkControlSecret, checkDuplicates, checkExchanges, checkGossipSecret, checkOwnUrl };

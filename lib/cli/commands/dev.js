@@ -5,11 +5,11 @@
 const { spawn } = require('node:child_process');
 const os = require('node:os');
 const { parseArgs } = require('node:util');
-const { fillBaseUrl } = require('../base-url.js');
-const { CommandError } = require('./command-error.js');
-const { devFolder, devSecret, freePort } = require('./dev/state.js');
-const { printError } = require('./output.js');
-const { isLoopback, parseBaseUrl } = require('./server-options.js');
+const { fillBaseUrl } = require('../../base-url.js');
+const { CommandError } = require('../command-error.js');
+const { devFolder, devSecret, freePort } = require('../dev/state.js');
+const { printError } = require('../output.js');
+const { isLoopback, parseBaseUrl } = require('../server-options.js');
 
 const HELP = `npx clustershazbot dev -- COMMAND [ARGS...]
 

@@ -3,10 +3,10 @@
 // The `demo` command: a cluster on this machine, with a server killed and another one drained.
 
 const { parseArgs } = require('node:util');
-const { CommandError } = require('./command-error.js');
-const { Cluster } = require('./demo/cluster.js');
-const { openScreen } = require('./demo/screen.js');
-const { demoSteps, runStep } = require('./demo/steps.js');
+const { CommandError } = require('../command-error.js');
+const { Cluster } = require('../demo/cluster.js');
+const { openScreen } = require('../demo/screen.js');
+const { demoSteps, runStep } = require('../demo/steps.js');
 
 const HELP = `npx clustershazbot demo [--keep]
 

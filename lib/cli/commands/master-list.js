@@ -4,10 +4,10 @@
 
 const { existsSync, readFileSync } = require('node:fs');
 const { parseArgs } = require('node:util');
-const { CommandError } = require('./command-error.js');
-const { ListDocument } = require('./master-list/document.js');
-const { listServer } = require('./master-list/server.js');
-const { addSecret, addSecretsOf, print, printError } = require('./output.js');
+const { CommandError } = require('../command-error.js');
+const { ListDocument } = require('../master-list/document.js');
+const { listServer } = require('../master-list/server.js');
+const { addSecret, addSecretsOf, print, printError } = require('../output.js');
 
 const HELP = `npx clustershazbot master-list [options]
 
