@@ -166,6 +166,7 @@ describe('explain', () => {
       reason: 'failed',
       by: 'http://a:3000/',
       lastError: refused,
+      heard: AT - 130_000,
     });
     const online = member('x', { baseUrl: target });
     const ahead = Date.now() + 120_000;
@@ -232,6 +233,7 @@ describe('explain', () => {
   const url = new URL('http://app-3:3000/');
   const failed = (/** @type {string} */ code) => ({
     ...MEMBERS[1],
+    heard: AT - 40_000,
     lastError: { code, message: `text of ${code}`, at: AT },
   });
   const answers = { answers: true };
@@ -252,6 +254,12 @@ describe('explain', () => {
       /certificate has expired .* Renew the certificate of app-3:3000/,
     ],
     ['prefix', [failed('HTTP_404')], silent, /routes are not there .* global prefix such as \/api/],
+    [
+      'it still sends messages',
+      [{ ...failed('ETIMEDOUT'), heard: AT }],
+      silent,
+      /no connection .* It still sends messages, so it runs: only the way to this URL is closed\. .*firewall/,
+    ],
     ['an unknown code', [failed('ESTRANGE')], answers, /cannot reach it: text of ESTRANGE\. It answers here/],
     ['online', [MEMBERS[3], MEMBERS[3]], answers, /^All 2 servers list it online\.$/],
     [

@@ -214,6 +214,12 @@ describe('the checks', () => {
     for (const code of ['CERT_HAS_EXPIRED', 'HTTP_404', 'SHAZBOT_UNAUTHORIZED']) {
       assert.equal(check(failed(code), { problem: { code, text: code } })[0]?.result, 'fail', code);
     }
+    const sending = { ...failed('ETIMEDOUT'), heard: AT };
+    assert.equal(
+      check(sending, { problem: { code: 'ETIMEDOUT', text: 'no connection' } })[0]?.result,
+      'fail',
+      'it runs',
+    );
     assert.deepEqual(check({}, {}), []);
     assert.equal(
       check({ state: 'offline', reason: 'failed' }, { problem: down })[0]?.result,

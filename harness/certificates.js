@@ -41,8 +41,17 @@ function certificates(host = 'IP:127.0.0.1', name = 'test') {
   );
   openssl('req', ...newKey, '-keyout', at('key.pem'), '-out', at('request'), '-subj', '/CN=peer');
   const signed = ['-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-CAcreateserial', '-extfile', at('extensions')];
-  openssl('x509', '-req', '-in', at('request'), ...signed, '-out', at('cert.pem'), '-days', '2');
-  return { directory, authority: at('ca.pem'), key: readFileSync(at('key.pem')), cert: readFileSync(at('cert.pem')) };
+  const sign = (/** @type {string} */ days) =>
+    openssl('x509', '-req', '-in', at('request'), ...signed, '-out', at('cert.pem'), '-days', days);
+  sign('2');
+  return {
+    directory,
+    authority: at('ca.pem'),
+    key: readFileSync(at('key.pem')),
+    cert: readFileSync(at('cert.pem')),
+    /** Replaces the certificate in the folder by one that has expired a second later. */
+    expire: () => sign('0'),
+  };
 }
 
 module.exports = { certificates, missing };

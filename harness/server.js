@@ -46,6 +46,16 @@ let gossips = 0;
 /** @type {{ status: number, request: number, answer: number }[]} Answered gossip, with the bytes of the bodies. */
 const exchanges = [];
 
+// Below a prefix, as with Nest's setGlobalPrefix: everything else is not found.
+const { TEST_PREFIX } = process.env;
+if (TEST_PREFIX) {
+  app.use((/** @type {any} */ req, /** @type {any} */ res, /** @type {() => void} */ next) => {
+    if (!req.url.startsWith(`${TEST_PREFIX}/`)) return res.status(404).send(`Cannot ${req.method} ${req.path}`);
+    req.url = req.url.slice(TEST_PREFIX.length);
+    next();
+  });
+}
+
 // The routes are mounted twice: as in the README, and below /plain without a catch, where Express answers with the status
 // of the error.
 app.use((/** @type {any} */ req, /** @type {any} */ res, /** @type {() => void} */ next) => {

@@ -2,12 +2,15 @@
 
 // Concludes from what several servers say of a member what is wrong with it, in one or two sentences.
 
-const { adviceFor, wordsFor } = require('./causes.js');
+const { adviceFor, isDown, wordsFor } = require('./causes.js');
 const { stateOf } = require('./members.js');
 
 /** @typedef {import('./members.js').Member} Member */
 /** @typedef {Pick<import('./survey.js').Asked, 'answers' | 'problem'>} Direct what the member answered from here */
 /** @typedef {{ baseUrl: string, at?: number, member?: Member }} View */
+
+/** A message that was on its way when the member failed does not count as one after that. */
+const LATE_MS = 2_000;
 
 /**
  * @param {URL} target
@@ -52,6 +55,9 @@ function unreachable(target, total, members, direct) {
   const sentences = [`${count} of ${servers(total)} ${finding}${words ? `: ${words}` : ''}.`];
   if (offline.length > failing.length && failing.length > 0) {
     sentences.push(`${offline.length} list it as failed.`);
+  }
+  if (members.some(isAlive) && code && isDown(code)) {
+    sentences.push('It still sends messages, so it runs: only the way to this URL is closed.');
   }
   const fine = members.length - new Set([...failing, ...offline]).size;
   if (fine > 0)
@@ -102,7 +108,14 @@ function commonest(codes) {
   return codes.toSorted((a, b) => count(b) - count(a))[0];
 }
 
+/**
+ * Whether a server has had messages of the member since it lists it as failed.
+ * @param {Member} member
+ */
+const isAlive = ({ state, heard = 0, changedAt = Number.POSITIVE_INFINITY }) =>
+  state === 'offline' && heard > changedAt + LATE_MS;
+
 /** @param {number} count */
 const servers = (count) => `${count} ${count === 1 ? 'server' : 'servers'}`;
 
-module.exports = { conclusion };
+module.exports = { conclusion, isAlive };

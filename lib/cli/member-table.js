@@ -47,7 +47,7 @@ function memberRows({ members, baseUrl, at }, options) {
       name: member.baseUrl,
       state: stateOf(member),
       for: changedAt ? formatDuration(at - changedAt) : '',
-      why: why(member),
+      why: why(member, baseUrl),
       version: member.version ?? '',
       seen: seenAt ? `${formatDuration(at - seenAt)} ago` : '',
       role: [member.baseUrl === baseUrl && 'this', member.monitor && 'monitor'].filter(Boolean).join(', '),

@@ -12,9 +12,9 @@ const { callRoute } = require('./server-routes.js');
  * written by hand have no status, and older servers of version 2 lack `changedAt` and `lastError`.
  * @typedef {object} Member
  * @property {string} baseUrl
- * @property {string} state
+ * @property {import('../../index.js').MemberStatus['state']} state
  * @property {boolean} [monitor]
- * @property {string} [reason]
+ * @property {import('../../index.js').OfflineReason} [reason]
  * @property {string} [by]
  * @property {number} [changedAt]
  * @property {{ code: string, message: string, at: number }} [lastError]
@@ -55,7 +55,7 @@ function viewReader(server, needsStatus) {
  * @returns {View}
  */
 function viewOfList({ online, offline = [] }, { listedAs }) {
-  const membersIn = (/** @type {typeof online} */ servers, /** @type {string} */ state) =>
+  const membersIn = (/** @type {typeof online} */ servers, /** @type {'online' | 'offline'} */ state) =>
     servers.map(({ baseUrl, monitor }) => ({ baseUrl, monitor, state }));
   const members = [...membersIn(online, 'online'), ...membersIn(offline, 'offline')];
   return { baseUrl: listedAs, at: Date.now(), members };

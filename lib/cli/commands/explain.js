@@ -49,13 +49,21 @@ async function run(invocation) {
   ]);
   const views = asked.map((it) => viewOf(it, target.href));
   const text = conclusion(target, views, /** @type {Asked} */ (direct));
-  const answers = views.some(({ at }) => at !== undefined);
+  const count = views.filter(({ at }) => at !== undefined).length;
   if (json) printJson({ baseUrl: target.href, asked: views.map(asJson), direct: directJson(direct), conclusion: text });
   else {
     const table = viewTable(views, target.href, { colour, width: terminalWidth(), flexible: [3, 4] });
-    print([`${target.href} as ${views.length} servers see it`, '', ...table, '', printable(text)].join('\n'));
+    print(
+      [
+        `${target.href}, as ${count} of ${views.length} servers that were asked see it`,
+        '',
+        ...table,
+        '',
+        printable(text),
+      ].join('\n'),
+    );
   }
-  return answers ? 0 : 1;
+  return count > 0 ? 0 : 1;
 }
 
 /**
@@ -144,7 +152,7 @@ function cells({ asked, baseUrl, at, member }, target) {
     name,
     stateOf(member),
     changedAt ? formatDuration(at - changedAt) : '',
-    why(member),
+    why(member, asked.status?.baseUrl),
     by,
     ago(answered),
     lastError ? `${lastError.code} ${ago(lastError.at)}` : '',

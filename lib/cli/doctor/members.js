@@ -3,7 +3,7 @@
 // Checks of the members: which of them do not answer, as which servers find, and which do not list this server.
 
 const { adviceFor, isDown } = require('../causes.js');
-const { conclusion } = require('../conclusion.js');
+const { conclusion, isAlive } = require('../conclusion.js');
 const { stateOf } = require('../members.js');
 const { parseBaseUrl } = require('../server-options.js');
 const { formatDuration } = require('../terminal.js');
@@ -37,7 +37,7 @@ function checkMembers(facts) {
   }
   const rest = notAsked > 0 ? `; ${notAsked} more were not asked` : '';
   const found = `${answering} of ${others.length} other servers answer as members${rest}`;
-  return [{ result: answering > 0 ? 'ok' : 'warn', check, found }, ...rows, ...wrongPlaces];
+  return [{ result: answering === others.length ? 'ok' : 'warn', check, found }, ...rows, ...wrongPlaces];
 }
 
 /**
@@ -48,44 +48,34 @@ function checkMembers(facts) {
 function memberFinding(asked, { own, others }) {
   const { url, problem } = asked;
   const views = viewsOf(url, [own, ...others]);
-  const members = views.flatMap(({ at, baseUrl, member }) => (member && baseUrl !== url.href ? [{ at, member }] : []));
-  const failing = members.filter(({ member }) => member.lastError || ['failed', 'suspect'].includes(stateOf(member)));
-  // The check of the base URL reports what answers there.
-  if (failing.length === 0 && (!problem || asked === own)) return [];
-  const [first] = failing;
-  if (!first) {
-    const { code, text } = /** @type {import('../survey.js').Problem} */ (problem);
-    return [
-      {
-        result: resultOf([code], members.length > 0),
-        check,
-        found: `${url.href}: ${text}`,
-        advice: adviceFor(code, url),
-      },
-    ];
+  const members = views.flatMap(({ baseUrl, member }) => (member && baseUrl !== url.href ? [member] : []));
+  const reports = views.filter(({ baseUrl, member }) => member && baseUrl !== url.href && isFailing(member));
+  const isListed = members.some(({ state }) => state !== 'offline');
+  const [first] = reports;
+  if (!first?.member) {
+    // The check of the base URL reports what answers there.
+    if (!problem || asked === own) return [];
+    const result = isListed || isDown(problem.code) ? 'warn' : 'fail';
+    return [{ result, check, found: `${url.href}: ${problem.text}`, advice: adviceFor(problem.code, url) }];
   }
-  const codes = failing.flatMap(({ member }) => member.lastError?.code ?? []);
-  const isOnline = members.some(({ member }) => member.state === 'online');
+  const codes = [...members.map(({ lastError }) => lastError?.code), problem?.code].flatMap((code) => code ?? []);
+  const runs = (asked.answers && !problem) || members.some(isAlive) || !codes.every(isDown);
   const { member, at } = first;
   const since = member.changedAt ? ` for ${formatDuration(at - member.changedAt)}` : '';
+  const by = reports.map(({ baseUrl }) => baseUrl);
   return [
     {
-      result:
-        asked.answers && !problem && !isOnline ? 'fail' : resultOf([...codes, problem?.code ?? []].flat(), isOnline),
+      // A server that is down is not kept apart, and one that is still listed online may answer again.
+      result: runs && !isListed ? 'fail' : 'warn',
       check,
-      found: `${url.href}: ${stateOf(member)}${since}, as ${nameUrls(reporters(views, url))} ${failing.length === 1 ? 'reports' : 'report'}`,
+      found: `${url.href}: ${stateOf(member)}${since}, as ${nameUrls(by)} ${by.length === 1 ? 'reports' : 'report'}`,
       advice: conclusion(url, views, asked),
     },
   ];
 }
 
-/**
- * A server that is down is not kept apart, and one that is still listed online may come back.
- * @param {string[]} codes
- * @param {boolean} isOnline
- * @returns {Finding['result']}
- */
-const resultOf = (codes, isOnline) => (isOnline || codes.every(isDown) ? 'warn' : 'fail');
+/** @param {import('../members.js').Member} member */
+const isFailing = (member) => Boolean(member.lastError) || ['failed', 'suspect', 'offline'].includes(stateOf(member));
 
 /**
  * What the servers with a status say of this one.
@@ -100,15 +90,6 @@ function viewsOf(url, asked) {
     return [{ baseUrl: it.url.href, at: it.status.at, ...(member && { member }) }];
   });
 }
-
-/**
- * @param {View[]} views
- * @param {URL} url
- */
-const reporters = (views, { href }) =>
-  views.flatMap(({ baseUrl, member }) =>
-    member && baseUrl !== href && (member.lastError || member.state !== 'online') ? [baseUrl] : [],
-  );
 
 /**
  * @param {Asked} asked
