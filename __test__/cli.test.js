@@ -22,7 +22,6 @@ const { unusedUrl, startFakePeer } = require('../harness/fake-peer.js');
 const { folder } = require('../harness/folder.js');
 const { root, runToEnd } = require('./support/programs.js');
 const { startStore } = require('./support/store.js');
-const { statusOf } = require('../harness/page-status.js');
 const { until } = require('../harness/until.js');
 
 const BIN = path.join(root, 'bin', 'clustershazbot.js');
@@ -375,33 +374,5 @@ describe('the command line', () => {
     /** @type {any} */ (members[3]).tags.zone = 'eu-1b';
     await until(() => output().includes('http://d/ zone=eu-1b'), { what: 'watch shows the new tag' });
     assert.ok(!output().includes('http://a/'));
-  });
-
-  test('servers that left in order are folded, and shown with --all', async (t) => {
-    const status = statusOf(60, Date.now());
-    const left = status.members.filter(({ reason }) => reason === 'left').map(({ baseUrl }) => baseUrl);
-    const lists = {
-      online: status.members.filter(({ state }) => state !== 'offline'),
-      offline: status.members.filter(({ state }) => state === 'offline'),
-    };
-    const peer = await startFakePeer(t);
-    peer.answer = () => (res) => res.end(JSON.stringify(res.req.url?.endsWith('/status') ? status : lists));
-    for (const command of ['list', 'status']) {
-      const folded = (await run([command, '--url', peer.baseUrl])).stdout;
-      assert.ok(folded.endsWith(`\n${left.length} left in order (--all shows them)\n`), folded);
-      for (const url of left) assert.ok(!folded.includes(url), url);
-      assert.match(folded, /failed|offline/);
-      const all = (await run([command, '--all', '--url', peer.baseUrl])).stdout;
-      const last = all.trimEnd().split('\n').slice(-left.length);
-      for (const line of last) assert.match(line, /^\S+ +left /, 'they are below all others');
-      assert.ok(!all.includes('--all'));
-      const json = (await run([command, '--json', '--url', peer.baseUrl])).stdout;
-      for (const url of left) assert.ok(json.includes(url), 'JSON has all');
-    }
-    if (noTerminal) return;
-    const command = `stty cols 120 rows 20; exec '${process.execPath}' '${BIN}' watch --url ${peer.baseUrl}`;
-    const { output } = start(t, 'script', ['-qefc', command, '/dev/null']);
-    const title = `${lists.online.length} of ${60 - left.length} online`;
-    await until(() => output().includes(title), { what: `watch says ${title}` });
   });
 });

@@ -2,6 +2,7 @@
 
 // Reads the files of --env-file, as `node --env-file` does, so that a command sees the variables that the program gets.
 
+const { spawnSync } = require('node:child_process');
 const { readFileSync } = require('node:fs');
 const util = require('node:util');
 const { CommandError } = require('./command-error.js');
@@ -27,4 +28,15 @@ function readEnvFile(file) {
   }
 }
 
-module.exports = { withEnvFiles };
+/**
+ * Runs this command line again if Node must know a variable of the files when it starts: which certificates it trusts.
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {number | undefined} the exit code of that; undefined if it was not needed
+ */
+function runAgainIfNeeded(env) {
+  if (!env.NODE_EXTRA_CA_CERTS || env.NODE_EXTRA_CA_CERTS === process.env.NODE_EXTRA_CA_CERTS) return undefined;
+  const args = [...process.execArgv, ...process.argv.slice(1)];
+  return spawnSync(process.execPath, args, { env, stdio: 'inherit' }).status ?? 1;
+}
+
+module.exports = { runAgainIfNeeded, withEnvFiles };

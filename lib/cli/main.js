@@ -5,7 +5,7 @@
 const { version } = require('../../package.json');
 const { CommandError } = require('./command-error.js');
 const { GROUPS, findCommand } = require('./commands.js');
-const { withEnvFiles } = require('./env-files.js');
+const { runAgainIfNeeded, withEnvFiles } = require('./env-files.js');
 const { commandHelp, generalHelp } = require('./help.js');
 const { parseArguments } = require('./options.js');
 const { addSecretsOf, printError, printJson } = require('./output.js');
@@ -67,6 +67,8 @@ async function runCommand([name = '', ...rest], values) {
   const { json = false, output = '' } = values;
   if (!['', 'wide', 'json'].includes(output)) throw new CommandError('--output must be wide or json', 2);
   const env = withEnvFiles(values['env-file'] ?? [], process.env);
+  const exitCode = runAgainIfNeeded(env);
+  if (exitCode !== undefined) return exitCode;
   addSecretsOf(env);
   return command.run({
     name,

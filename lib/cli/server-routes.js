@@ -2,6 +2,7 @@
 
 // Calls the routes of a server and checks its answers.
 
+const { adviceFor } = require('./causes.js');
 const { CommandError } = require('./command-error.js');
 const { requestError, send } = require('./http-client.js');
 const { IN_CODE } = require('./server-options.js');
@@ -46,7 +47,8 @@ async function callRoute({ base, secret, secretFrom, timeout }, route, body) {
   }
   const reason = json?.error ?? json?.message;
   const detail = typeof reason === 'string' ? `: ${reason}` : json ? '' : ', and the body is not JSON';
-  throw new CommandError(`${routeUrl(base, route)} answered ${status}${detail}`);
+  const advice = isOurError(json) ? '' : adviceFor(`HTTP_${status}`, base);
+  throw new CommandError(`${routeUrl(base, route)} answered ${status}${detail}${advice && `. ${advice}`}`);
 }
 
 /**
