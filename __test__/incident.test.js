@@ -125,7 +125,7 @@ describe('an incident: servers are killed, stopped, cut off, expired and without
       const { code, stdout } = await run('explain', String(broken[name]?.baseUrl), '--timeout', '2');
       assert.equal(code, 0);
       const conclusion = stdout.trimEnd().split('\n').at(-1) ?? '';
-      assert.match(conclusion, new RegExp(`cannot reach it: .*${expected}`));
+      assert.match(conclusion, new RegExp(`cannot reach it: .*${expected.replace('HTTP_', 'HTTP ')}`));
       assert.match(conclusion, advice);
     });
   }

@@ -2,7 +2,7 @@
 
 // Concludes from what several servers say of a member what is wrong with it, in one or two sentences.
 
-const { adviceFor, isDown, wordsFor } = require('./causes.js');
+const { adviceFor, isDown, isOfTls, wordsFor } = require('./causes.js');
 const { stateOf } = require('./members.js');
 
 /** @typedef {import('./members.js').Member} Member */
@@ -11,6 +11,8 @@ const { stateOf } = require('./members.js');
 
 /** A message that was on its way when the member failed does not count as one after that. */
 const LATE_MS = 2_000;
+const TLS_DIFFERS =
+  'Node accepts its certificate here, but the engine of the servers is stricter or trusts other authorities: see "TLS" in EXAMPLES.md.';
 
 /**
  * @param {URL} target
@@ -30,8 +32,7 @@ function conclusion(target, views, direct) {
     return `It is drained: "clustershazbot undrain ${target.href}" puts it back online. ${stale(members, 'drained')}`.trim();
   }
   const down = members.filter(({ state, lastError }) => state !== 'online' || lastError);
-  if (down.length > 0 && !down.every((member) => stateOf(member) === 'left'))
-    return unreachable(target, total, members, direct);
+  if (down.some((member) => stateOf(member) !== 'left')) return unreachable(target, total, members, direct);
   if (states.has('left')) return 'It left in order: its program was shut down.';
   const all = total === 1 ? '' : members.length === total ? 'All ' : `${members.length} of `;
   const list = total === 1 ? 'lists' : 'list';
@@ -47,28 +48,42 @@ function conclusion(target, views, direct) {
 function unreachable(target, total, members, direct) {
   const failing = members.filter(({ lastError }) => lastError);
   const offline = members.filter(({ state }) => state === 'offline');
-  const code = commonest(failing.flatMap(({ lastError }) => lastError?.code ?? [])) ?? direct.problem?.code;
-  const message = failing.find(({ lastError }) => lastError?.code === code)?.lastError?.message;
-  const words = code ? wordsFor(code, message) : '';
-  const count = failing.length > 0 ? failing.length : offline.length;
-  const finding = failing.length > 0 ? 'cannot reach it' : 'list it as failed';
-  const sentences = [`${count} of ${servers(total)} ${finding}${words ? `: ${words}` : ''}.`];
-  if (offline.length > failing.length && failing.length > 0) {
-    sentences.push(`${offline.length} list it as failed.`);
-  }
-  if (members.some(isAlive) && code && isDown(code)) {
-    sentences.push('It still sends messages, so it runs: only the way to this URL is closed.');
-  }
+  const { code = '', text = '' } = causeFrom(failing) ?? direct.problem ?? {};
+  const [count, finding] =
+    failing.length > 0 ? [failing.length, 'cannot reach it'] : [offline.length, 'list it as failed'];
   const fine = members.length - new Set([...failing, ...offline]).size;
-  if (fine > 0)
-    sentences.push(
-      `${servers(fine)} ${fine === 1 ? 'reaches' : 'reach'} it: look for what is between it and the others.`,
-    );
-  sentences.push(code ? adviceFor(code, target) : '');
-  if (direct.answers && !direct.problem)
-    sentences.push('It answers here: is the path from the servers to it another one?');
-  else if (direct.problem && direct.problem.code !== code) sentences.push(fromHere(target, direct));
-  return sentences.filter(Boolean).join(' ');
+  return [
+    `${count} of ${servers(total)} ${finding}${text && `: ${text}`}.`,
+    offline.length > count && `${offline.length} list it as failed.`,
+    members.some(isAlive) && isDown(code) && 'It still sends messages, so it runs: only the way to this URL is closed.',
+    fine > 0 && `${servers(fine)} ${fine === 1 ? 'reaches' : 'reach'} it: look for what is between it and the others.`,
+    adviceFor(code, target),
+    differenceFromHere(target, code, direct),
+  ]
+    .filter(Boolean)
+    .join(' ');
+}
+
+/**
+ * The failure that most servers have found.
+ * @param {Member[]} failing
+ */
+function causeFrom(failing) {
+  const errors = failing.flatMap(({ lastError }) => lastError ?? []);
+  const count = (/** @type {string} */ code) => errors.filter((it) => it.code === code).length;
+  const [most] = errors.toSorted((a, b) => count(b.code) - count(a.code));
+  return most && { code: most.code, text: wordsFor(most.code, most.message) };
+}
+
+/**
+ * @param {URL} target
+ * @param {string} code what the servers have found
+ * @param {Direct} direct
+ */
+function differenceFromHere(target, code, direct) {
+  if (direct.problem) return direct.problem.code === code ? '' : fromHere(target, direct);
+  if (!direct.answers) return '';
+  return isOfTls(code) ? TLS_DIFFERS : 'It answers here: is the path from the servers to it another one?';
 }
 
 /**
@@ -100,12 +115,6 @@ function fromHere(target, { problem, answers }) {
 function stale(members, state) {
   const others = members.filter((member) => stateOf(member) !== state).length;
   return others > 0 ? `${servers(others)} did not learn of it yet.` : '';
-}
-
-/** @param {string[]} codes */
-function commonest(codes) {
-  const count = (/** @type {string} */ code) => codes.filter((it) => it === code).length;
-  return codes.toSorted((a, b) => count(b) - count(a))[0];
 }
 
 /**

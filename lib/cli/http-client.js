@@ -66,7 +66,9 @@ async function send(url, { secret, body, timeout, agent }) {
   } catch (error) {
     if (!signal.aborted) throw error;
     const code = isConnected ? 'SHAZBOT_NO_ANSWER' : 'ETIMEDOUT';
-    throw Object.assign(new Error(`no complete answer within ${timeout / 1000} s`), { code });
+    throw Object.assign(new Error(`${isConnected ? 'connected, no answer' : 'no connection'} in ${timeout / 1000} s`), {
+      code,
+    });
   }
 }
 
@@ -86,7 +88,7 @@ function reasonOf(error) {
   if (error.code === 'ERR_INVALID_CHAR') {
     return 'the secret is not a valid HTTP header: it has a line break or a character outside Latin-1';
   }
-  return wordsFor(String(error.code), error.message || error.code);
+  return error.code ? wordsFor(error.code, error.message) : error.message;
 }
 
 /**

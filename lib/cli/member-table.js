@@ -3,8 +3,7 @@
 // The table of members that `members`, `status`, `list` and `watch` print.
 
 const { printable } = require('../printable.js');
-const { why } = require('../why.js');
-const { stateOf } = require('./members.js');
+const { reasonOf, stateOf } = require('./members.js');
 const { shownTags } = require('./tag-options.js');
 const { formatDuration, formatTable } = require('./terminal.js');
 
@@ -47,7 +46,7 @@ function memberRows({ members, baseUrl, at }, options) {
       name: member.baseUrl,
       state: stateOf(member),
       for: changedAt ? formatDuration(at - changedAt) : '',
-      why: why(member, baseUrl),
+      why: reasonOf(member, baseUrl),
       version: member.version ?? '',
       seen: seenAt ? `${formatDuration(at - seenAt)} ago` : '',
       role: [member.baseUrl === baseUrl && 'this', member.monitor && 'monitor'].filter(Boolean).join(', '),

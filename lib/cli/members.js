@@ -2,6 +2,7 @@
 
 // Reads what one server knows about the members of the cluster, also from servers of older versions.
 
+const { why } = require('../why.js');
 const { CommandError } = require('./command-error.js');
 const { callRoute } = require('./server-routes.js');
 
@@ -67,4 +68,15 @@ function viewOfList({ online, offline = [] }, { listedAs }) {
  */
 const stateOf = ({ state, reason }) => (state === 'offline' ? (reason ?? 'offline') : state);
 
-module.exports = { stateOf, viewOfList, viewReader };
+/**
+ * Why a member is in its state, unless the state says that already.
+ * @param {Member} member
+ * @param {string | undefined} ownUrl base URL of the server that says so
+ */
+function reasonOf(member, ownUrl) {
+  const state = stateOf(member);
+  if (state === 'drained' || state === 'left' || (state === 'offline' && !member.lastError && !member.by)) return '';
+  return why(member, ownUrl);
+}
+
+module.exports = { reasonOf, stateOf, viewOfList, viewReader };

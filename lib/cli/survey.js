@@ -134,8 +134,8 @@ function problemOf(method, url, route, { status, headers, json }) {
   const code = isOurError(json) ? (json.code ?? 'SHAZBOT_NOT_STARTED') : `HTTP_${status}`;
   const type = headers['content-type']?.split(';')[0];
   const what = headers.location ? ` and redirects to ${headers.location}` : type ? ` with ${type}` : '';
-  const request = `${method} ${routeUrl(url, route).pathname}`;
-  return { code, text: `${request} is answered ${status}${what}: ${wordsFor(code)}` };
+  const words = code.startsWith('HTTP_') ? '' : `: ${wordsFor(code, String(json?.error))}`;
+  return { code, text: `${method} ${routeUrl(url, route).pathname} is answered ${status}${what}${words}` };
 }
 
 module.exports = { MAX_ASKED, askServer, survey };

@@ -3,10 +3,9 @@
 // The `explain` command: what each server says of one member, and what follows from that.
 
 const { printable } = require('../../printable.js');
-const { why } = require('../../why.js');
 const { CommandError } = require('../command-error.js');
 const { conclusion } = require('../conclusion.js');
-const { stateOf, viewReader } = require('../members.js');
+const { reasonOf, stateOf, viewReader } = require('../members.js');
 const { print, printJson } = require('../output.js');
 const { parseBaseUrl, serverOf, serverOptions } = require('../server-options.js');
 const { MAX_ASKED, survey } = require('../survey.js');
@@ -45,7 +44,7 @@ async function run(invocation) {
   const [asked, [direct]] = await Promise.all([
     survey(urls, { secret, timeout }),
     // The member gets the secret only as one of the servers to ask.
-    survey([target], { secret: '', timeout }),
+    survey([target], { secret: '', timeout, gossip: true }),
   ]);
   const views = asked.map((it) => viewOf(it, target.href));
   const text = conclusion(target, views, /** @type {Asked} */ (direct));
@@ -152,7 +151,7 @@ function cells({ asked, baseUrl, at, member }, target) {
     name,
     stateOf(member),
     changedAt ? formatDuration(at - changedAt) : '',
-    why(member, asked.status?.baseUrl),
+    reasonOf(member, asked.status?.baseUrl),
     by,
     ago(answered),
     lastError ? `${lastError.code} ${ago(lastError.at)}` : '',
