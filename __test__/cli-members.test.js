@@ -220,6 +220,12 @@ describe('the commands', () => {
     const { code, stdout, stderr } = await run(['members', '--json', '--url', url]);
     assert.equal(code, 1);
     assert.equal(JSON.parse(stdout).code, 'ECONNREFUSED');
+    for (const args of [
+      ['-o', 'json'],
+      ['--json', '--watch'],
+    ]) {
+      assert.equal(JSON.parse((await run(['members', ...args, '--url', url])).stdout).code, 'ECONNREFUSED');
+    }
     assert.match(
       stderr,
       /connection refused \(ECONNREFUSED\)\. Nothing listens on 127\.0\.0\.1:\d+\. Start the program/,

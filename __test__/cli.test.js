@@ -234,6 +234,8 @@ describe('the command line', () => {
       { online: [null] },
       { online: [], offline: null },
       { members: [{ baseUrl: 1 }] },
+      { members: [{ baseUrl: 'http://a/', lastError: 5 }], masterLists: [], exchanges: { out: {} } },
+      { members: [], masterLists: [], exchanges: { out: {} }, warnings: [null] },
     ]) {
       peer.answer = () => ({ body });
       for (const command of ['list', 'status', 'watch', 'check']) {

@@ -129,8 +129,11 @@ describe('doctor names what answers in the place of the routes', () => {
   test('a server that is alone, although the master list names it', async (t) => {
     const own = await startFakePeer(t);
     const pod = await startFakePeer(t);
+    /** @type {Set<string | undefined>} */
+    const received = new Set();
     for (const peer of [own, pod]) {
-      peer.answer = () => (res) => {
+      peer.answer = (request) => (res) => {
+        if (peer === pod) received.add(request.authorization);
         if (res.req.method === 'POST') res.writeHead(401).end('{"error":"Unauthorized: Invalid SHAZBOT_SECRET"}');
         else res.end(JSON.stringify({ online: [{ baseUrl: peer.baseUrl }] }));
       };
@@ -141,6 +144,7 @@ describe('doctor names what answers in the place of the routes', () => {
     assert.equal(code, 1);
     const groups = `2 groups that do not see each other: [${own.baseUrl}] and [${pod.baseUrl}]`;
     assert.ok(stdout.includes(groups), stdout);
+    assert.deepEqual([...received], [undefined, 'none'], 'a server that only a list names gets no secret');
   });
 
   test('a .env file that was not read', async () => {

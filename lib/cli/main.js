@@ -12,6 +12,9 @@ const { addSecretsOf, printError, printJson } = require('./output.js');
 const { programs } = require('./programs.js');
 const { hasColour } = require('./terminal.js');
 
+/** For errors in the arguments, too, which then are not parsed. */
+const JSON_OPTION = /(^| )(--json|-o ?json|--output[= ]json)( |$)/;
+
 /**
  * @param {string[]} args
  * @returns {Promise<number>} exit code
@@ -31,7 +34,7 @@ async function main(args) {
     return 0;
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
-    if (args.includes('--json')) printErrorAsJson(name, error);
+    if (JSON_OPTION.test(args.join(' '))) printErrorAsJson(args, name, error);
     printError(error.message);
     if (error.kind === 'no command') console.error(`\n${generalHelp(GROUPS)}`);
     return error.exitCode;
@@ -81,13 +84,14 @@ async function runCommand([name = '', ...rest], values) {
 }
 
 /**
+ * @param {string[]} args
  * @param {string} name of the command
  * @param {InstanceType<typeof CommandError>} error
  */
-function printErrorAsJson(name, { message, code }) {
+function printErrorAsJson(args, name, { message, code }) {
   const error = { error: message, ...(code && { code }) };
-  // watch prints one JSON value per line.
-  if (name === 'watch') printJson(error, 0);
+  // A watch prints one JSON value per line.
+  if (name === 'watch' || args.includes('--watch') || args.includes('-w')) printJson(error, 0);
   else printJson({ ...(name === 'check' && { healthy: false }), ...error });
 }
 

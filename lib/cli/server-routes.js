@@ -13,11 +13,23 @@ const { IN_CODE } = require('./server-options.js');
 /** @param {any} list */
 const areServers = (list) => Array.isArray(list) && list.every((it) => typeof it?.baseUrl === 'string');
 
+/** @param {any} it */
+const isProblem = (it) => typeof it?.code === 'string' && typeof it.message === 'string';
+
+/** @param {any} it */
+const isStatus = (it) =>
+  areServers(it?.members) &&
+  it.members.every((/** @type {any} */ { lastError }) => lastError === undefined || isProblem(lastError)) &&
+  Boolean(it.exchanges?.out) &&
+  Array.isArray(it.masterLists) &&
+  it.masterLists.every(Boolean) &&
+  // A server of an older version has no warnings.
+  (it.warnings === undefined || (Array.isArray(it.warnings) && it.warnings.every(isProblem)));
+
 /** Whether an answer has the parts that the commands read. */
 const isValidAnswer = {
   list: (/** @type {any} */ it) => areServers(it.online) && (it.offline === undefined || areServers(it.offline)),
-  status: (/** @type {any} */ it) =>
-    areServers(it.members) && it.exchanges?.out && Array.isArray(it.masterLists) && it.masterLists.every(Boolean),
+  status: isStatus,
   control: () => true,
 };
 
@@ -90,4 +102,4 @@ async function sendToRoute(base, route, options) {
  */
 const routeUrl = (base, route) => new URL(`clustershazbot/${route}`, base);
 
-module.exports = { callRoute, isOurError, isRefusedSecret, routeUrl, sendToRoute };
+module.exports = { callRoute, isOurError, isRefusedSecret, isStatus, routeUrl, sendToRoute };

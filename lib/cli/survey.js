@@ -4,7 +4,7 @@
 
 const { wordsFor } = require('./causes.js');
 const { reasonOf, send } = require('./http-client.js');
-const { isOurError, isRefusedSecret, routeUrl } = require('./server-routes.js');
+const { isOurError, isRefusedSecret, isStatus, routeUrl } = require('./server-routes.js');
 
 /** How many servers are asked. */
 const MAX_ASKED = 50;
@@ -81,7 +81,7 @@ async function readStatus(url, secret, timeout) {
   const { answer, sentAt } = tried;
   if (isRefusedSecret(answer)) return { wrongSecret: true };
   // Routes that are written by hand have no status, and anything may answer there.
-  if (answer.status !== 200 || !Array.isArray(answer.json?.members)) return {};
+  if (answer.status !== 200 || !isStatus(answer.json)) return {};
   return { status: answer.json, clockAhead: answer.json.at - sentAt - answer.took / 2 };
 }
 
