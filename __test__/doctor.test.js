@@ -161,7 +161,10 @@ describe('clustershazbot doctor', () => {
     const { code, stdout } = await doctor({ SHAZBOT_BASE_URL: '', SHAZBOT_CONTROL_SECRET: '' });
     assert.equal(code, 1);
     for (const name of ['SHAZBOT_SECRET', 'SHAZBOT_BASE_URL', 'SHAZBOT_MASTER_LIST'])
-      assert.match(stdout, new RegExp(`^FAIL +environment +Environment variable ${name} is required, for example `, 'm'));
+      assert.match(
+        stdout,
+        new RegExp(`^FAIL +environment +Environment variable ${name} is required, for example `, 'm'),
+      );
     assert.match(stdout, /configuration in code, pass --url and --secret-file/);
   });
 

@@ -34,7 +34,7 @@ const CAUSES = /** @type {Record<string, string>} */ ({
 
 /**
  * Why a server is offline, suspected, or failing though others reach it. Empty for a server that is online and answers.
- * @param {Pick<import('../index.js').MemberStatus, 'state' | 'reason' | 'by' | 'lastError'>} member
+ * @param {{ state: string, reason?: string | undefined, by?: string | undefined, lastError?: { code: string, message: string } | undefined }} member
  * @param {string} [ownUrl] base URL of the server that says so
  * @returns {string} may contain text of a peer: make it printable
  */

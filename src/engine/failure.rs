@@ -74,13 +74,9 @@ fn name_code(text: &str) -> &'static str {
 
 fn code_of(error: &(dyn Error + 'static)) -> Option<&'static str> {
     if let Some(error) = error.downcast_ref::<hyper::Error>() {
-        return if error.is_incomplete_message() || error.is_closed() {
-            Some("ECONNRESET")
-        } else if error.is_parse() {
-            Some("HPE_INVALID_CONSTANT")
-        } else {
-            None
-        };
+        let is_closed = error.is_incomplete_message() || error.is_closed();
+        let code = if is_closed { "ECONNRESET" } else { "HPE_INVALID_CONSTANT" };
+        return (is_closed || error.is_parse()).then_some(code);
     }
     if let Some(error) = error.downcast_ref() {
         return Some(tls_code(error));
