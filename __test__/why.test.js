@@ -126,9 +126,9 @@ describe('servers that fail in different ways', { skip: missing }, () => {
     const event = finder.events.find((it) => it.baseUrl === killed.baseUrl && it.error);
     // An exchange that was under way was reset.
     assert.match(String(event?.error?.code), /^ECONN(REFUSED|RESET)$/);
-    const record = await until(() => finder.logs.find(({ code }) => code === 'MEMBER_SUSPECT')?.message, {
-      what: 'a log record',
-    });
+    const isOfKilled = (/** @type {{ code: string, message: string }} */ { code, message }) =>
+      code === 'MEMBER_SUSPECT' && message.startsWith(killed.baseUrl);
+    const record = await until(() => finder.logs.find(isOfKilled)?.message, { what: 'a log record' });
     assert.match(record, /does not answer \((ECONNREFUSED|ECONNRESET|SHAZBOT_NO_ANSWER): /);
   });
 
