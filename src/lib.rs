@@ -8,6 +8,7 @@
 //! - [`membership`]: the known servers, merging, the ring, digests, tombstones. Pure.
 //! - [`protocol`]: probes and suspicion, updates, repair, the master list, timers. Pure: inputs are `handle_*`, outputs
 //!   `poll_*`.
+//! - [`ownership`]: which server owns a key. Pure.
 //! - `engine`: holds the core behind one lock, and carries out its actions over HTTP and files.
 //! - `binding`: the functions that Node sees.
 
@@ -19,6 +20,7 @@ pub mod error;
 pub mod membership;
 pub mod message;
 pub mod origins;
+pub mod ownership;
 pub mod protocol;
 pub mod server_url;
 pub mod url_mistakes;
