@@ -86,6 +86,8 @@ export interface ShazbotError extends Error {
     | 'SHAZBOT_LIMIT'
     | 'SHAZBOT_INVALID_TAGS'
     | 'SHAZBOT_NOT_STARTED'
+    | 'SHAZBOT_NO_SERVER'
+    | 'SHAZBOT_TIMEOUT'
     | 'SHAZBOT_INVALID_CONFIG'
     | 'SHAZBOT_NO_RESOURCES'
     | 'SHAZBOT_FAILED';
@@ -149,6 +151,8 @@ export interface ShazbotConfig {
   SHAZBOT_MONITOR?: boolean | string | undefined;
   /** What this server says of itself. */
   SHAZBOT_TAGS?: string | Tags | undefined;
+  /** `manual`: this server gets no work until the program calls {@link shazbotReady}. */
+  SHAZBOT_READY?: 'manual' | (string & Record<never, never>) | undefined;
   /** Whether a shutdown also removes this server from the master lists. */
   SHAZBOT_UPDATE_MASTER_LIST_ON_SHUTDOWN?: boolean | string | undefined;
   /** The only servers that may be listed and contacted: origins and networks. */
@@ -200,6 +204,119 @@ export declare function shazbotStart(options: ShazbotStartOptions | undefined): 
  * Also resolves if the engine is not running. {@link shazbotStart} can be called again afterwards.
  */
 export declare function shazbotShutDown(): Promise<void>;
+// Two declarations, for the same reason.
+export declare function shazbotShutDown(options: ShazbotShutDownOptions | undefined): Promise<void>;
+
+export interface ShazbotShutDownOptions {
+  /**
+   * Milliseconds for which this server is drained before it leaves: it goes on answering, while the others, and load balancers that
+   * ask `GET /clustershazbot/health`, stop sending requests. Default: 0. The others know of a drain and of a leave within a second.
+   */
+  drainFor?: number | undefined;
+}
+
+/**
+ * Says whether this server may be given work; the others know within a second. One that is not ready stays online, but
+ * {@link shazbotPick} and {@link shazbotOwner} pass over it on all servers, and `GET /clustershazbot/health` answers 503. A server
+ * starts ready, unless `SHAZBOT_READY=manual`. Changes are told once a second at most; the last counts.
+ *
+ * Throws `SHAZBOT_NOT_STARTED` if the engine is not running.
+ * @param isReady default: true
+ */
+export declare function shazbotReady(isReady?: boolean): void;
+
+/**
+ * Resolves with the servers that are online, ready, and match `where`, including this one, as soon as there are enough of them.
+ *
+ * Rejects with `SHAZBOT_TIMEOUT` if there are not in time, and with `SHAZBOT_NOT_STARTED` if the engine is not running or ends.
+ */
+export declare function shazbotWaitFor(options?: {
+  /** How many servers; default: 1. */
+  online?: number | undefined;
+  /** Which ones; default: all. */
+  where?: Where | undefined;
+  /** Milliseconds; default: no limit. */
+  timeout?: number | undefined;
+}): Promise<ShazbotServer[]>;
+
+/** Which server {@link shazbotPick} chooses. */
+export interface PickOptions {
+  /** Which servers may be chosen; default: all that are online and ready, including this one. */
+  where?: Where | undefined;
+  /** Which of them are preferred, best first: the own zone, for example. The others are chosen where there are none. */
+  prefer?: readonly Where[] | undefined;
+  /**
+   * The same server for the same key, while the servers stay the same: its owner, as {@link shazbotOwner} computes it. Without a
+   * key, two servers are drawn at random, and the one with fewer requests of `shazbotFetch` and `ShazbotDispatcher` under way wins.
+   */
+  key?: string | undefined;
+  /** Base URLs that are not chosen: of servers that were tried already. */
+  except?: Iterable<string> | undefined;
+}
+
+/**
+ * Chooses a server to send a request to: online, ready, and one that answers, if there is one. Undefined if there is none at all.
+ * Takes a few microseconds with 1 000 servers, unless a condition is a function, which is called for each server.
+ *
+ * Throws `SHAZBOT_NOT_STARTED` if the engine is not running, and a `TypeError` if a condition is malformed.
+ */
+export declare function shazbotPick(options?: PickOptions): ShazbotServer | undefined;
+
+/** Among which servers {@link shazbotOwner} looks for the owner. */
+export interface OwnerOptions {
+  /** Which servers may own the key; default: all that are online and ready. All servers must ask with the same condition. */
+  where?: Where | undefined;
+  /**
+   * How many servers that match must be online, ready or not; with fewer nobody owns anything. With more than half of a fixed number
+   * of servers, only one side of a network partition has owners.
+   */
+  minOnline?: number | undefined;
+}
+
+/** The owner of a key. */
+export interface ShazbotOwner {
+  baseUrl: string;
+  /** Whether it is this server. */
+  self: boolean;
+  /**
+   * False while others may see another owner: for two gossip intervals after any server came, went or changed, and while this server
+   * suspects one.
+   */
+  settled: boolean;
+}
+
+/** When this server runs a job that one server of the cluster is to run. */
+export interface OneServerOptions extends OwnerOptions {
+  /** Skips runs while the owner is not settled: fewer are done twice, more are missed. Default: false. */
+  settled?: boolean | undefined;
+}
+
+/**
+ * Returns the server that owns a key. Servers that list the same servers agree, whatever their platform; when a server joins or
+ * leaves, only its share of the keys moves (rendezvous hashing, docs/ownership.md). Undefined if no server is online and ready.
+ *
+ * **This is not a lock.** After a crash nobody owns the keys of the dead server until the others know, for 1 to 2 s, or until a job
+ * runs next. While a server starts, stops or drains, two may own a key for about a second; on both sides of a network partition two
+ * do until it heals, unless `minOnline` prevents it. docs/ownership.md has the measured rates. What must happen exactly once needs a
+ * lock or a unique key in your database.
+ *
+ * Throws `SHAZBOT_NOT_STARTED` if the engine is not running, and a `TypeError` if the key or the condition is malformed.
+ */
+export declare function shazbotOwner(key: string, options?: OwnerOptions): ShazbotOwner | undefined;
+export declare namespace shazbotOwner {
+  /**
+   * Calls `listener` with the owner of a key: soon after this call, or after the start of the engine, and whenever another server
+   * owns it. Undefined: nobody does, or the engine has ended. Not called when only `settled` changes.
+   * @returns a function that ends it
+   */
+  function watch(key: string, listener: (owner: ShazbotOwner | undefined) => void, options?: OwnerOptions): () => void;
+}
+
+/**
+ * Returns the base URLs of the first `count` owners of a key: the owner, then the one that would own the key without it, and so on.
+ * For copies of data, for example. Fewer if there are not so many servers.
+ */
+export declare function shazbotOwners(key: string, count: number, options?: OwnerOptions): string[];
 
 /**
  * Answers `POST /clustershazbot/gossip`. You need it only for a route that you write yourself: `clustershazbot/express`,
@@ -262,6 +379,11 @@ export interface ShazbotServer extends GossipServer {
   self: boolean;
   /** Whether it does not answer this server, which has asked others to try it. */
   suspect: boolean;
+  /**
+   * Whether it may be given work: {@link shazbotPick} and {@link shazbotOwner} pass over one that is not ready. True for servers of
+   * version 1.
+   */
+  ready: boolean;
 }
 
 /**
@@ -303,8 +425,9 @@ export interface MemberEvent {
    * nobody reaches it. If somebody does, no event follows, and this server tries again: unless the server answers it, the next
    * `suspect` comes ten gossip intervals later at the earliest. {@link shazbotStatus} shows which servers are suspect now.
    * `tags`: a server that is online has other tags.
+   * `ready`: a server that is online may be given work from now on, or may not any more.
    */
-  type: 'online' | 'offline' | 'suspect' | 'tags';
+  type: 'online' | 'offline' | 'suspect' | 'tags' | 'ready';
   baseUrl: string;
   monitor: boolean;
   /**
@@ -323,6 +446,8 @@ export interface MemberEvent {
   error?: { code: string; message: string };
   /** The tags of the server. Missing if it has none, or if they are not known. */
   tags?: Tags;
+  /** In a `ready` event: whether the server is ready. */
+  ready?: boolean;
   /** When this server learned of the change: ms since the epoch, by its own clock. */
   at: number;
   /**
@@ -371,12 +496,12 @@ export interface ShazbotEvents {
 }
 
 /**
- * Emits an event when a server comes online, goes offline, is suspected or changes its tags, in the order in which this server learns of it.
+ * Emits an event when a server comes online, goes offline, is suspected, or changes its tags or its readiness, in the order in which this server learns of it.
  * Listeners stay registered when the engine is shut down and started again. An exception in a listener becomes an uncaught
  * exception of the process; the other events are still emitted.
  *
  * The same events are published to the channels `clustershazbot:member:online`, `clustershazbot:member:offline`,
- * `clustershazbot:member:suspect` and `clustershazbot:member:tags` of `node:diagnostics_channel`.
+ * `clustershazbot:member:suspect`, `clustershazbot:member:tags` and `clustershazbot:member:ready` of `node:diagnostics_channel`.
  */
 export declare const shazbotEvents: ShazbotEvents;
 
@@ -427,6 +552,8 @@ export interface MemberStatus extends GossipServer {
   version?: string;
   /** Its tags. Missing if they are not known: those of servers of version 1, for example. */
   tags?: Tags;
+  /** Whether it may be given work, unless it is offline. True for servers of version 1. */
+  ready: boolean;
 }
 
 /** One of the master lists. Times are ms since the epoch, by the clock of this server. */

@@ -2,21 +2,27 @@
 
 // The public functions of the package: they start and stop the engine, and answer requests with it.
 
-const { Discovery } = require('./lib/discovery.js');
+// Imported, because tests may fake the global timers.
+const { setTimeout } = require('node:timers/promises');
 const { engine } = require('./lib/engine.js');
-const { emitPending, shazbotEvents } = require('./lib/events.js');
+const { announceEngine, emitPending, shazbotEvents } = require('./lib/events.js');
 const { registerHappy } = require('./lib/happy.js');
 const { startHeartbeat, stopHeartbeat } = require('./lib/heartbeat.js');
 const { resetInboundCounters } = require('./lib/inbound-counters.js');
 const { forgetListResponses } = require('./lib/list-response.js');
 const { reportHandler } = require('./lib/logging.js');
-const { createLookUp } = require('./lib/look-up.js');
 const { control, gossip, list } = require('./lib/requests.js');
 const { forgetLists, serverList, servers } = require('./lib/server-lists.js');
-const { prepareStart, startError } = require('./lib/start-options.js');
 const { rememberStart, startText, status } = require('./lib/status.js');
 const { setTags } = require('./lib/tags.js');
 const { warningsOf } = require('./lib/warnings.js');
+
+// Loaded by the first call: most programs use some of these only.
+const offers = {
+  owner: () => require('./lib/owner.js'),
+  pick: () => require('./lib/pick.js'),
+  ready: () => require('./lib/ready.js'),
+};
 
 /** The start since the last shutdown. @type {Promise<void> | undefined} */
 let starting;
@@ -24,7 +30,7 @@ let starting;
 let isStarted = false;
 /** The last shutdown, for as long as it runs. @type {Promise<void> | undefined} */
 let shuttingDown;
-/** What the start waits for before it starts the engine. @type {ReturnType<typeof prepareStart> | undefined} */
+/** What the start waits for before it starts the engine. @type {ReturnType<typeof import('./lib/start-options.js').prepareStart> | undefined} */
 let preparing;
 
 /** @type {import('./index.js').shazbotStart} */
@@ -52,6 +58,10 @@ const shazbotStart = (options = {}) => {
 async function start(environment, options, shutdown) {
   // No `await` without a reason: requests that come right after the call are answered then.
   if (shutdown) await shutdown;
+  // Loaded only now: they load much of Node.
+  const { Discovery } = require('./lib/discovery.js');
+  const { createLookUp } = require('./lib/look-up.js');
+  const { prepareStart, startError } = require('./lib/start-options.js');
   preparing = prepareStart(environment, options);
   const prepared = preparing instanceof Promise ? await preparing : preparing;
   const report = reportHandler(emitPending);
@@ -63,6 +73,7 @@ async function start(environment, options, shutdown) {
     rememberStart();
     if (prepared.taken) report('BASE_URL', prepared.taken, false);
     for (const doubt of prepared.doubts) warnings.warn('SHAZBOT_DOUBTFUL_CONFIG', doubt, doubt);
+    announceEngine();
   }
   const failure = await started;
   if (failure) {
@@ -75,23 +86,34 @@ async function start(environment, options, shutdown) {
   if (engine.isWorking()) report('START', startText(prepared.environment.SHAZBOT_CLUSTER), false);
 }
 
-/** @type {import('./index.js').shazbotShutDown} */
-const shazbotShutDown = async () => {
+/** @param {import('./index.js').ShazbotShutDownOptions} [options] */
+const shazbotShutDown = async (options) => {
+  // As a listener it is called with the name of a signal, an error or null.
+  const { drainFor = 0 } = Object(options);
+  if (!(drainFor >= 0 && drainFor < 2 ** 31)) throw new TypeError('drainFor must be a number of milliseconds');
   if (starting) {
     starting = undefined;
-    shuttingDown = shutDown(shuttingDown);
+    shuttingDown = shutDown(shuttingDown, drainFor);
   }
   const promise = shuttingDown;
   await promise;
   if (shuttingDown === promise) shuttingDown = undefined;
 };
 
-/** @param {Promise<void> | undefined} previous */
-async function shutDown(previous) {
+/**
+ * @param {Promise<void> | undefined} previous
+ * @param {number} drainFor
+ */
+async function shutDown(previous, drainFor) {
   // The start that this shutdown ends began to wait for the previous one earlier, so it is under way after this line.
   await previous;
   // Its failure is that of the start. Without this, the engine would start after this shutdown.
   await Promise.resolve(preparing).catch(() => {});
+  if (drainFor > 0 && engine.isWorking()) {
+    engine.control(false);
+    forgetListResponses();
+    await setTimeout(drainFor);
+  }
   try {
     await engine.leave();
   } finally {
@@ -107,6 +129,7 @@ function end() {
   forgetLists();
   forgetListResponses();
   resetInboundCounters();
+  announceEngine();
 }
 
 /** @type {import('./index.js').shazbotGossipRequest} */
@@ -130,6 +153,27 @@ const shazbotServers = (where) => servers(where);
 /** @type {import('./index.js').shazbotSetTags} */
 const shazbotSetTags = (tags) => setTags(tags);
 
+/** @type {import('./index.js').shazbotPick} */
+const shazbotPick = (options) => offers.pick().pick(options);
+
+/** @type {typeof import('./index.js').shazbotOwner} */
+const shazbotOwner = Object.assign(
+  (/** @type {string} */ key, /** @type {any} */ options) => offers.owner().owner(key, options),
+  {
+    watch: (/** @type {string} */ key, /** @type {any} */ listener, /** @type {any} */ options) =>
+      offers.owner().watch(key, listener, options),
+  },
+);
+
+/** @type {import('./index.js').shazbotOwners} */
+const shazbotOwners = (key, count, options) => offers.owner().owners(key, count, options);
+
+/** @type {import('./index.js').shazbotReady} */
+const shazbotReady = (isReady) => offers.ready().setReady(isReady);
+
+/** @type {import('./index.js').shazbotWaitFor} */
+const shazbotWaitFor = (options) => offers.ready().waitFor(options);
+
 registerHappy();
 
 // Node finds the names for `import { … }` only if each has a literal line of its own. The interfaces are exported as values
@@ -144,6 +188,11 @@ module.exports.shazbotGetServerList = shazbotGetServerList;
 module.exports.shazbotStatus = shazbotStatus;
 module.exports.shazbotServers = shazbotServers;
 module.exports.shazbotSetTags = shazbotSetTags;
+module.exports.shazbotPick = shazbotPick;
+module.exports.shazbotOwner = shazbotOwner;
+module.exports.shazbotOwners = shazbotOwners;
+module.exports.shazbotReady = shazbotReady;
+module.exports.shazbotWaitFor = shazbotWaitFor;
 module.exports.shazbotEvents = shazbotEvents;
 module.exports.GossipServer = Object;
 module.exports.ServerList = Object;

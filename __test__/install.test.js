@@ -127,6 +127,9 @@ describe('the published package', { skip, timeout: 900_000 }, () => {
     for (const version of ['20', '26']) await assertRuns(folder, node(version), ['app.js']);
   });
 
+  /** Compares the owners of keys with the test vectors. */
+  const ownersAgree = path.join(__dirname, 'support', 'owners-agree.cjs');
+
   // An integration must find its framework, which is not a dependency of the package.
   const loadIntegration = ['-e', "require('clustershazbot/prometheus').shazbotMetrics()"];
 
@@ -171,6 +174,7 @@ describe('the published package', { skip, timeout: 900_000 }, () => {
     const bun = tool('@oven', 'bun-linux-x64', 'bin', 'bun');
     await registry.run(folder, bun, ['add', 'clustershazbot', 'express']);
     await assertRuns(folder, bun, ['server.cjs']);
+    await registry.run(folder, bun, [ownersAgree, path.join(folder, 'node_modules', 'clustershazbot')]);
     const routes = "{ '/clustershazbot/*': shazbot }";
     writeFileSync(
       path.join(folder, 'serve.mjs'),
@@ -187,6 +191,8 @@ describe('the published package', { skip, timeout: 900_000 }, () => {
     const deno = tool('@deno', 'linux-x64-glibc', 'deno');
     await registry.run(folder, deno, ['add', 'npm:clustershazbot', 'npm:express']);
     await assertRuns(folder, deno, ['run', '--allow-all', 'server.cjs']);
+    const installed = path.join(folder, 'node_modules', 'clustershazbot');
+    await registry.run(folder, deno, ['run', '--allow-all', ownersAgree, installed]);
     writeFileSync(path.join(folder, 'serve.mjs'), served("Deno.serve({ port, hostname: '127.0.0.1' }, shazbot)"));
     await assertRuns(folder, deno, ['run', '--allow-all', 'serve.mjs']);
   });

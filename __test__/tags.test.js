@@ -41,7 +41,17 @@ describe('the tags of one engine', () => {
     assert.ok(own && Math.abs(own.lastUpdate - Date.now()) < 60_000);
     assert.deepEqual(
       [{ ...own, lastUpdate: 0 }],
-      [{ baseUrl, monitor: false, lastUpdate: 0, tags: { role: 'api', zone: 'eu-1a' }, self: true, suspect: false }],
+      [
+        {
+          baseUrl,
+          monitor: false,
+          lastUpdate: 0,
+          tags: { role: 'api', zone: 'eu-1a' },
+          self: true,
+          suspect: false,
+          ready: true,
+        },
+      ],
     );
     await tellServers(engine, { 0.1: 'role=api&zone=eu-1b', 0.2: 'role=web&zone=eu-1a', 0.3: '' });
     const found = (/** @type {import('..').Where} */ where) => {

@@ -3,8 +3,12 @@
 
 import type {
   MemberEvent,
+  OwnerOptions,
+  PickOptions,
   ShazbotError,
+  ShazbotOwner,
   ShazbotServer,
+  ShazbotShutDownOptions,
   ShazbotStartOptions,
   ShazbotStatus,
   Tags,
@@ -22,11 +26,16 @@ import {
   shazbotGetServerList,
   shazbotGossipRequest,
   shazbotListRequest,
+  shazbotOwner,
+  shazbotOwners,
+  shazbotPick,
+  shazbotReady,
   shazbotServers,
   shazbotSetTags,
   shazbotShutDown,
   shazbotStart,
   shazbotStatus,
+  shazbotWaitFor,
 } from 'clustershazbot';
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? [] : ['they differ'];
@@ -64,7 +73,8 @@ shazbotStart({
 shazbotStart({ config: { SHAZBOT_SECRT: 'a' } });
 // @ts-expect-error: a wrong type
 shazbotStart({ config: { SHAZBOT_SECRET: 1 } });
-same<typeof shazbotShutDown, () => Promise<void>>();
+same<Parameters<typeof shazbotShutDown>, [options: ShazbotShutDownOptions | undefined]>();
+export const listeners: ((signal: string) => void)[] = [shazbotShutDown, () => shazbotShutDown({ drainFor: 1_500 })];
 // Wider than in version 1: frameworks hand over headers that may be missing.
 type Header = string | null | undefined;
 same<typeof shazbotGossipRequest, (authorization: Header, body: GossipMessage) => Promise<GossipMessage>>();
@@ -76,6 +86,12 @@ same<typeof shazbotGetServerList, (includeOffline?: boolean) => ServerList>();
 
 same<typeof shazbotServers, (where?: Where) => ShazbotServer[]>();
 same<typeof shazbotSetTags, (tags: Tags) => void>();
+same<typeof shazbotPick, (options?: PickOptions) => ShazbotServer | undefined>();
+same<ReturnType<typeof shazbotOwner>, ShazbotOwner | undefined>();
+same<ReturnType<typeof shazbotOwner.watch>, () => void>();
+same<typeof shazbotOwners, (key: string, count: number, options?: OwnerOptions) => string[]>();
+same<typeof shazbotReady, (isReady?: boolean) => void>();
+same<ReturnType<typeof shazbotWaitFor>, Promise<ShazbotServer[]>>();
 same<typeof shazbotStatus, () => ShazbotStatus>();
 shazbotEvents.on('offline', ({ baseUrl, reason, by, at }) => [baseUrl, reason, by, at]).off('change', () => {});
 same<Parameters<Parameters<typeof shazbotEvents.on>[1]>, [event: Readonly<MemberEvent>]>();

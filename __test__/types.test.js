@@ -69,14 +69,20 @@ describe('the type declarations', () => {
             import type { MemberEvent } from 'clustershazbot';
             import { shazbotRouter } from 'clustershazbot/express';
             import { shazbotFastify } from 'clustershazbot/fastify';
-            import { ShazbotModule, type ShazbotService } from 'clustershazbot/nestjs';
+            import { shazbotFetch } from 'clustershazbot/fetch';
+            import { OnOneServer, ShazbotModule, type ShazbotService } from 'clustershazbot/nestjs';
             import { ShazbotHealthIndicator } from 'clustershazbot/nestjs/terminus';
+            import { shazbotCoordinator } from 'clustershazbot/node-cron';
+            import { ShazbotDispatcher } from 'clustershazbot/undici';
             import { shazbotMetrics } from 'clustershazbot/prometheus';
             import { createServer, type Server } from 'node:http';
             ${type === 'module' ? "import plugin from 'clustershazbot/fastify';" : "import { default as plugin } from 'clustershazbot/fastify';"}
             export const same: typeof shazbotFastify = plugin;
             export const server: Server = createServer(shazbotRouter({ page: false }));
             export const modules: object[] = [ShazbotModule.forRoot({ isGlobal: true }), ShazbotHealthIndicator, shazbotFastify];
+            export const response: Promise<Response> = shazbotFetch('/a', { method: 'POST', where: { role: 'api' }, attempts: 2 });
+            export const others: object[] = [shazbotCoordinator({ minOnline: 3 }), new ShazbotDispatcher({ key: 'a' })];
+            export const decorate = (it: PropertyDescriptor) => OnOneServer('job', { settled: true })({}, 'run', it);
             export const metrics: void = shazbotMetrics();
             export const listen = (it: ShazbotService) => it.events.on('offline', (event: Readonly<MemberEvent>) => event.reason);
             // @ts-expect-error
@@ -126,7 +132,7 @@ describe('index.d.ts declares exactly what index.js exports', () => {
   const functions = declared('function').sort();
   const names = [...functions, ...declared('const')].sort();
 
-  test("version 1's six functions and a value for each of its types, the status, the events and tags", () => {
+  test("version 1's six functions and a value for each of its types, the status, the events, tags and work", () => {
     assert.deepEqual(names, [
       'Config',
       'ControlMessage',
@@ -138,11 +144,16 @@ describe('index.d.ts declares exactly what index.js exports', () => {
       'shazbotGetServerList',
       'shazbotGossipRequest',
       'shazbotListRequest',
+      'shazbotOwner',
+      'shazbotOwners',
+      'shazbotPick',
+      'shazbotReady',
       'shazbotServers',
       'shazbotSetTags',
       'shazbotShutDown',
       'shazbotStart',
       'shazbotStatus',
+      'shazbotWaitFor',
     ]);
     const others = declarations.match(/^export (?!declare (function|const)|interface|type).*/gm);
     assert.equal(others, null);

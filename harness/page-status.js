@@ -31,6 +31,7 @@ function statusOf(count, at) {
       protocol: /** @type {const} */ (2),
       incarnation: at - 9e6,
       version: '2.0.0',
+      ready: true,
       tags: { role: n % 4 === 3 ? 'worker' : 'api', version: VERSIONS[n % VERSIONS.length], zone: ZONES[n % 3] },
       ...contact,
     };

@@ -35,7 +35,7 @@ diagnostics.subscribe('clustershazbot:log', (value) => {
   tell({ event: 'log', value, at: Date.now() });
 });
 // Version 1 has no events.
-for (const type of /** @type {const} */ (['online', 'offline', 'suspect', 'tags'])) {
+for (const type of /** @type {const} */ (['online', 'offline', 'suspect', 'tags', 'ready'])) {
   engine.shazbotEvents?.on(type, (value) => tell({ event: 'member', value }));
 }
 // Nobody else ends this process when its parent is gone.

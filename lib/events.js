@@ -4,6 +4,7 @@
 
 const { channel } = require('node:diagnostics_channel');
 const { EventEmitter } = require('node:events');
+const { performance } = require('node:perf_hooks');
 const { nextTick } = require('node:process');
 const { engine } = require('./engine.js');
 const { unwrap } = require('./errors.js');
@@ -19,12 +20,17 @@ const channels = {
   offline: channel('clustershazbot:member:offline'),
   suspect: channel('clustershazbot:member:suspect'),
   tags: channel('clustershazbot:member:tags'),
+  ready: channel('clustershazbot:member:ready'),
 };
 
 const emitter = new EventEmitter();
 /** @type {MemberEvent[]} */
 const recent = [];
 let isEmitting = false;
+/** Called after each event: apart from the emitter, whose listeners the program may remove. @type {Set<(event?: MemberEvent) => void>} */
+const observers = new Set();
+/** When a server last came or went, or changed what it offers, in ms of the performance clock. */
+let changedAt = 0;
 
 /**
  * Emits the events that the engine has queued. Does nothing if called by a listener: the other listeners must get the
@@ -47,6 +53,8 @@ function emit(event) {
   recent.push(event);
   if (recent.length > MAX_RECENT) recent.shift();
   if (channels[event.type].hasSubscribers) channels[event.type].publish(event);
+  if (event.type !== 'suspect') changedAt = performance.now();
+  for (const observe of observers) observe(event);
   callListeners(event.type, event);
   if (event.type === 'online' || event.type === 'offline') callListeners('change', event);
 }
@@ -65,6 +73,15 @@ function callListeners(name, event) {
     });
   }
 }
+
+/** Must be called when the engine starts and when it ends. */
+function announceEngine() {
+  changedAt = performance.now();
+  for (const observe of observers) observe();
+}
+
+/** Milliseconds since the last change that was emitted. */
+const unchangedFor = () => performance.now() - changedAt;
 
 /** The lists, after all events that led to them were emitted. */
 function snapshot() {
@@ -85,10 +102,11 @@ function recentEvents() {
  * @param {any[]} row
  * @returns {Readonly<MemberEvent>}
  */
-function decodeEvent([type, baseUrl, monitor, lastUpdate, reason, author, at, knownAfter, tags, code, message]) {
+function decodeEvent([type, baseUrl, monitor, lastUpdate, reason, author, at, knownAfter, tags, code, message, ready]) {
   // A server that left or was drained is its own author.
   const offline = { ...(reason && { reason }), ...(author && author !== baseUrl && { by: author }) };
   const told = tags && (type === 'tags' || Object.keys(tags).length > 0) && { tags: Object.freeze(tags) };
+  const readiness = type === 'ready' && { ready: ready === 1 };
   const error = code && { error: Object.freeze({ code, message }) };
   return Object.freeze({
     type,
@@ -98,9 +116,17 @@ function decodeEvent([type, baseUrl, monitor, lastUpdate, reason, author, at, kn
     ...offline,
     ...error,
     ...told,
+    ...readiness,
     at,
     knownAfter,
   });
 }
 
-module.exports = { emitPending, recentEvents, shazbotEvents: Object.assign(emitter, { snapshot }) };
+module.exports = {
+  announceEngine,
+  emitPending,
+  observers,
+  recentEvents,
+  shazbotEvents: Object.assign(emitter, { snapshot }),
+  unchangedFor,
+};

@@ -2,7 +2,6 @@
 
 // Builds the response to a list request at most once in a while, since anybody may ask for it, as often as they like.
 
-const { randomBytes } = require('node:crypto');
 const { performance } = require('node:perf_hooks');
 const { engine } = require('./engine.js');
 const { unwrap } = require('./errors.js');
@@ -19,7 +18,7 @@ const BYTES_PER_MS = 256;
 /** Without and with the offline servers. @type {Map<boolean, Built>} */
 const cache = new Map();
 /** The versions begin again when the engine starts again. */
-let prefix = randomBytes(9).toString('base64url');
+let prefix = '';
 
 /**
  * @param {string} authorization
@@ -33,6 +32,8 @@ function listResponse(authorization) {
     const now = performance.now();
     if (cached && (cached.version === version || now < cached.expiresAt)) return cached;
     const body = unwrap(engine.listJson(includesOffline));
+    // Loaded with the first request: node:crypto takes longer to load than most of this package.
+    prefix ||= require('node:crypto').randomBytes(9).toString('base64url');
     const etag = `"${prefix}-${version}-${Number(includesOffline)}"`;
     const built = { body, etag, version, expiresAt: now + body.length / BYTES_PER_MS };
     cache.set(includesOffline, built);
@@ -43,7 +44,7 @@ function listResponse(authorization) {
 /** Must be called when the engine ends, and when the program has changed the list: it expects to see that at once. */
 function forgetListResponses() {
   cache.clear();
-  prefix = randomBytes(9).toString('base64url');
+  prefix = '';
 }
 
 module.exports = { forgetListResponses, listResponse };

@@ -68,12 +68,20 @@ export declare class Engine {
   control(online: boolean): Failure | null
   /** A number that changes whenever the result of `list` changes. */
   listVersion(): number | Failure
-  /** All servers that the engine knows, and if asked for the tags of those online. */
-  list(withTags: boolean): PackedLists | Failure
+  /** The `digest` that the result of `list` has now: it changes whenever anything except `lastUpdates` does. */
+  listDigest(): number | Failure
+  /** All servers that the engine knows, and if asked for the tags and the hashes of those online. */
+  list(withDetails: boolean): PackedLists | Failure
   /** The base URLs of the suspects: those online that do not answer this server. */
   suspects(): Array<string> | Failure
   /** Replaces the tags of this server: keys and values in turn. */
   setTags(pairs: Array<string>): Failure | null
+  /** Whether this server may be given work. */
+  setReady(isReady: boolean): Failure | null
+  /** The program could not reach the server with this base URL: it is probed, at a bounded rate. */
+  hint(url: string): Failure | null
+  /** The places in `servers`, hashes of `list`, of the first owners of a key. */
+  static owners(key: string, servers: BigUint64Array, count: number): Array<number>
   /** The body of the response to a list request: the same as `list`, as JSON. */
   listJson(includesOffline: boolean): Buffer | Failure
   /**
@@ -88,6 +96,8 @@ export declare class Engine {
   takeEvents(): string
   /** The status of this server and of all members. */
   status(): PackedStatus | Failure
+  /** `ready`, or why this server cannot be given work. */
+  health(): string
   /** Counters since the start, as a JSON row (see `binding/status.rs`). */
   counters(): string | Failure
 }
@@ -118,6 +128,8 @@ export interface PackedLists {
   offline: PackedServers
   /** The tags of the online servers as a JSON array, null for a server whose tags are not known. Only if asked for. */
   tags?: string
+  /** The hashes of the base URLs of the online servers, for `Engine.owners`. Only if asked for. */
+  hashes?: BigUint64Array
 }
 
 /** The lists of a version 1 message: item i of each field belongs to server i. */

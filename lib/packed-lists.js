@@ -15,6 +15,7 @@ const OFFLINE = 2;
 const HAS_URL = 4;
 const HAS_MONITOR = 8;
 const HAS_SHAZBOT = 16;
+const NOT_READY = 32;
 
 // The engine rejects any longer text: it gets enough of it to do so. A long text would block the event loop.
 const MAX_URL = 600;
@@ -141,4 +142,10 @@ function toObjects({ urls, shazbotFields, flags, lastUpdates }) {
  */
 const isMonitor = ({ flags }, i) => (Number(flags[i]) & MONITOR) !== 0;
 
-module.exports = { isMonitor, pack, toJson, toObjects, unpack };
+/**
+ * @param {UnpackedServers} servers
+ * @param {number} i
+ */
+const isReady = ({ flags }, i) => (Number(flags[i]) & NOT_READY) === 0;
+
+module.exports = { isMonitor, isReady, pack, toJson, toObjects, unpack };

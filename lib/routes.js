@@ -1,6 +1,6 @@
 'use strict';
 
-// Answers the HTTP requests below `/clustershazbot` for every framework: gossip, list, control, status and the page.
+// Answers the HTTP requests below `/clustershazbot` for every framework: gossip, list, control, status, health and the page.
 
 const { Buffer } = require('node:buffer');
 const { createHash } = require('node:crypto');
@@ -78,6 +78,8 @@ const routes = {
     },
   },
   '/status': { method: 'GET', handle: (_, authorization) => status(authorization) },
+  // For load balancers and orchestrators: without a secret, and without the names of servers.
+  '/health': { method: 'GET', handle: () => health() },
   // Loaded with the first request for it.
   '/': { method: 'GET', handle: () => ({ status: 200, ...require('./page.js').page() }) },
 };
@@ -182,6 +184,12 @@ function status(authorization) {
   const { headers, ...ok } = json(`{"at":${at},${rest.slice(1)}`);
   // A weak tag, because it does not cover the time `at`.
   return { ...ok, headers: { ...headers, ETag: `W/"${createHash('sha256').update(rest).digest('base64url')}"` } };
+}
+
+/** @returns {Response} */
+function health() {
+  const status = engine.health();
+  return json({ status }, status === 'ready' ? 200 : 503);
 }
 
 /**

@@ -6,24 +6,28 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "napi hands arguments over by value")]
 
+mod answering;
 mod packed;
 mod status;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use napi::bindgen_prelude::{AsyncTask, Buffer, Either, Float64ArraySlice, FnArgs, Function, PromiseRaw};
+use napi::bindgen_prelude::{
+    AsyncTask, BigUint64ArraySlice, Buffer, Either, Float64ArraySlice, FnArgs, Function, PromiseRaw,
+};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
-use napi::{Env, JsValue, Status, Task};
+use napi::{Env, JsValue, Status};
 use napi_derive::napi;
 use url::Url;
 
 use crate::config::{Config, Environment};
-use crate::engine::{Done, Engine, Inbound, Report, reason_against_list};
+use crate::engine::{Done, Engine, Report, reason_against_list};
 use crate::error::Error;
 use crate::message::{State, Tags};
-use crate::protocol::Core;
+use crate::ownership::owners;
 
+use answering::Answering;
 use packed::{PackedAnswer, PackedLists, PackedMessage, number, unpack};
 use status::PackedStatus;
 
@@ -276,18 +280,23 @@ impl NodeEngine {
         either(self.with(|engine| Ok(engine.version()? as f64)))
     }
 
-    /// All servers that the engine knows, and if asked for the tags of those online.
+    /// The `digest` that the result of `list` has now: it changes whenever anything except `lastUpdates` does.
     #[napi]
-    pub fn list(&self, with_tags: bool) -> Either<PackedLists, Failure> {
+    pub fn list_digest(&self) -> Either<f64, Failure> {
+        either(self.with(|engine| engine.entries(|digest, _| number(digest))))
+    }
+
+    /// All servers that the engine knows, and if asked for the tags and the hashes of those online.
+    #[napi]
+    pub fn list(&self, with_details: bool) -> Either<PackedLists, Failure> {
         // JavaScript values are created after the lock is released: that takes longer than the lock may be held.
-        either(self.with(|engine| engine.entries(|digest, entries| PackedLists::of(digest, entries, with_tags))))
+        either(self.with(|engine| engine.entries(|digest, entries| PackedLists::of(digest, entries, with_details))))
     }
 
     /// The base URLs of the suspects: those online that do not answer this server.
     #[napi]
     pub fn suspects(&self) -> Either<Vec<String>, Failure> {
-        let urls = |core: &Core| core.suspects().map(|url| url.as_str().to_owned()).collect();
-        either(self.with(|engine| engine.look(|core, _| urls(core))))
+        either(self.with(|engine| engine.look(|core, _| core.suspects().map(ToString::to_string).collect())))
     }
 
     /// Replaces the tags of this server: keys and values in turn.
@@ -297,6 +306,24 @@ impl NodeEngine {
         let pairs = std::iter::from_fn(|| Some((texts.next()?, texts.next()?)));
         let tags = Tags::new(pairs).map_err(Error::InvalidTags);
         failure(self.with(|engine| engine.set_tags(tags?)))
+    }
+
+    /// Whether this server may be given work.
+    #[napi]
+    pub fn set_ready(&self, is_ready: bool) -> Option<Failure> {
+        failure(self.with(|engine| engine.set_ready(is_ready)))
+    }
+
+    /// The program could not reach the server with this base URL: it is probed, at a bounded rate.
+    #[napi]
+    pub fn hint(&self, url: String) -> Option<Failure> {
+        failure(self.with(|engine| engine.hint(&url)))
+    }
+
+    /// The places in `servers`, hashes of `list`, of the first owners of a key.
+    #[napi]
+    pub fn owners(key: String, servers: BigUint64ArraySlice<'_>, count: u32) -> Vec<u32> {
+        owners(&key, &servers, count as usize).into_iter().map(|place| place as u32).collect()
     }
 
     /// The body of the response to a list request: the same as `list`, as JSON.
@@ -349,6 +376,12 @@ impl NodeEngine {
         either(self.with(status::status))
     }
 
+    /// `ready`, or why this server cannot be given work.
+    #[napi]
+    pub fn health(&self) -> &'static str {
+        self.with(status::health).unwrap_or("not started")
+    }
+
     /// Counters since the start, as a JSON row (see `binding/status.rs`).
     #[napi]
     pub fn counters(&self) -> Either<String, Failure> {
@@ -357,27 +390,6 @@ impl NodeEngine {
 
     fn with<R>(&self, act: impl FnOnce(&Engine) -> Result<R, Error>) -> Result<R, Error> {
         lock(&self.slot).as_ref().map_or(Err(Error::NotStarted), act)
-    }
-}
-
-/// A gossip request that is answered on a thread of libuv's pool.
-pub struct Answering {
-    inbound: Inbound,
-    header: String,
-    body: Vec<u8>,
-}
-
-impl Task for Answering {
-    type Output = Result<String, Error>;
-    type JsValue = Either<String, Failure>;
-
-    fn compute(&mut self) -> napi::Result<Self::Output> {
-        let body = std::mem::take(&mut self.body);
-        Ok(self.inbound.answer(&self.header, &body))
-    }
-
-    fn resolve(&mut self, _env: Env, answer: Self::Output) -> napi::Result<Self::JsValue> {
-        Ok(either(answer))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Packs lists of servers into strings and typed arrays to cross between Rust and JavaScript; see `lib/packed-lists.js`.
 
-use napi::bindgen_prelude::{Float64Array, Uint8Array};
+use napi::bindgen_prelude::{BigUint64Array, Float64Array, Uint8Array};
 use napi_derive::napi;
 use serde::{Serialize, Serializer};
 
@@ -12,6 +12,7 @@ const OFFLINE: u8 = 2;
 const HAS_URL: u8 = 4;
 const HAS_MONITOR: u8 = 8;
 const HAS_SHAZBOT: u8 = 16;
+const NOT_READY: u8 = 32;
 
 /// The lists of a version 1 message: item i of each field belongs to server i.
 #[napi(object, object_to_js = false)]
@@ -58,6 +59,8 @@ pub struct PackedLists {
     pub offline: PackedServers,
     /// The tags of the online servers as a JSON array, null for a server whose tags are not known. Only if asked for.
     pub tags: Option<String>,
+    /// The hashes of the base URLs of the online servers, for `Engine.owners`. Only if asked for.
+    pub hashes: Option<BigUint64Array>,
 }
 
 /// A list of servers: item i of each field belongs to server i. Strings come as a JSON array, because V8 serialises strings
@@ -82,11 +85,12 @@ impl PackedAnswer {
 }
 
 impl PackedLists {
-    pub fn of(digest: u64, entries: &mut dyn Iterator<Item = &Entry>, with_tags: bool) -> Self {
+    pub fn of(digest: u64, entries: &mut dyn Iterator<Item = &Entry>, with_details: bool) -> Self {
         let [online, offline] = by_state(entries);
-        let tags = with_tags.then(|| json(online.iter().map(|entry| entry.tags())));
+        let tags = with_details.then(|| json(online.iter().map(|entry| entry.tags())));
+        let hashes = with_details.then(|| online.iter().map(|entry| entry.url.key()).collect::<Vec<_>>().into());
         let [online, offline] = [PackedServers::of(&online, false), PackedServers::of(&offline, false)];
-        Self { digest: number(digest), online, offline, tags }
+        Self { digest: number(digest), online, offline, tags, hashes }
     }
 }
 
@@ -94,7 +98,11 @@ impl PackedServers {
     fn of(entries: &[&Entry], with_shazbot_fields: bool) -> Self {
         let urls = json(entries.iter().map(|entry| entry.url.as_str()));
         let shazbot_fields = with_shazbot_fields.then(|| json(entries.iter().map(|entry| entry.v2.as_ref().map(Text))));
-        let flags = entries.iter().map(|entry| if entry.monitor { MONITOR } else { 0 }).collect::<Vec<_>>();
+        let flags = |entry: &&Entry| {
+            let monitor = if entry.monitor { MONITOR } else { 0 };
+            if entry.is_ready() { monitor } else { monitor | NOT_READY }
+        };
+        let flags = entries.iter().map(flags).collect::<Vec<_>>();
         let last_updates = entries.iter().map(|entry| entry.stamp as f64).collect::<Vec<_>>();
         Self { urls, shazbot_fields, flags: flags.into(), last_updates: last_updates.into() }
     }

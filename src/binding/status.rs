@@ -16,7 +16,7 @@ use crate::message::{Entry, OWN_VERSION, Reason, ServerUrl, State, Tags};
 use crate::protocol::{Core, FailureCode, ListStatus, MemberEvent, MemberEventKind};
 
 /// Member events: `[[kind, URL, whether it is a monitor, last update, reason, author, at, known after, tags, code
-/// and text of the failure], …]`.
+/// and text of the failure, whether it is ready], …]`.
 pub fn events(events: &[MemberEvent]) -> String {
     let mut json = JsonArray::default();
     json.list(|json| {
@@ -27,6 +27,7 @@ pub fn events(events: &[MemberEvent]) -> String {
                     MemberEventKind::Offline | MemberEventKind::Tombstone => "offline",
                     MemberEventKind::Suspect => "suspect",
                     MemberEventKind::Tags => "tags",
+                    MemberEventKind::Ready => "ready",
                 }));
                 entry(json, &event.entry);
                 json.number(event.at);
@@ -34,6 +35,7 @@ pub fn events(events: &[MemberEvent]) -> String {
                 json.tags(event.entry.tags().as_ref());
                 json.text(event.failure.as_ref().map(|failure| failure.code.to_string()).as_deref());
                 json.text(event.failure.as_ref().map(|failure| failure.text.as_str()));
+                json.number(u64::from(event.entry.is_ready()));
             });
         }
     });
@@ -56,18 +58,12 @@ pub fn status(engine: &Engine) -> Result<PackedStatus, Error> {
     engine.look(|core, now| {
         let counters = core.counters();
         let own = core.members().local();
-        let reason = own.and_then(|own| own.v2.as_ref()?.reason);
-        let state = match (own.map(|own| own.state), reason) {
-            (Some(State::Offline), Some(Reason::Left)) => "left",
-            (Some(State::Offline), _) => "drained",
-            _ => "online",
-        };
         let mut json = JsonArray::default();
         json.list(|json| {
             json.number(now.wall);
             json.number(settings.interval.as_millis() as u64);
             json.text(Some(settings.base_url.as_str()));
-            json.text(Some(state));
+            json.text(Some(own_state(own)));
             json.number(u64::from(own.is_some_and(|own| own.monitor)));
             json.maybe(counters.last_inbound.as_ref().map(|(at, _)| *at));
             json.text(counters.last_inbound.as_ref().and_then(|(_, from)| from.as_ref()).map(ServerUrl::as_str));
@@ -79,6 +75,25 @@ pub fn status(engine: &Engine) -> Result<PackedStatus, Error> {
         // Serialising strings and numbers to memory cannot fail.
         PackedStatus { own: json.0, members: serde_json::to_string(&members).unwrap_or_default() }
     })
+}
+
+/// In short, whether this server can be given work: `ready`, or why not.
+pub fn health(engine: &Engine) -> Result<&'static str, Error> {
+    engine.look(|core, _| match core.members().local() {
+        own if own_state(own) != "online" => own_state(own),
+        _ if !engine.is_started() => "starting",
+        Some(own) if !own.is_ready() => "not ready",
+        _ => "ready",
+    })
+}
+
+fn own_state(own: Option<&Entry>) -> &'static str {
+    let reason = own.and_then(|own| own.v2.as_ref()?.reason);
+    match (own.map(|own| own.state), reason) {
+        (Some(State::Offline), Some(Reason::Left)) => "left",
+        (Some(State::Offline), _) => "drained",
+        _ => "online",
+    }
 }
 
 /// `MemberStatus` of index.d.ts.
@@ -103,6 +118,7 @@ struct MemberStatus<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     heard: Option<u64>,
     failures: u32,
+    ready: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<ExchangeFailure<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -149,6 +165,7 @@ impl<'a> MemberStatus<'a> {
                 message: &failure.text,
                 at: wall(*at),
             }),
+            ready: entry.is_ready(),
             version: if entry.url == *core.members().local_url() { Some(OWN_VERSION) } else { member.version() },
             tags: entry.tags(),
         }

@@ -66,6 +66,7 @@ pub enum WarningKind {
 
 /// The settings that decide the core's behaviour.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an environment variable")]
 pub struct Settings {
     /// `SHAZBOT_BASE_URL`.
     pub base_url: ServerUrl,
@@ -73,6 +74,8 @@ pub struct Settings {
     pub monitor: bool,
     /// `SHAZBOT_TAGS`: what this server says of itself.
     pub tags: Tags,
+    /// Whether this server may be given work from its start on: `SHAZBOT_READY` is not `manual`.
+    pub is_ready: bool,
     /// `SHAZBOT_GOSSIP_INTERVAL`. A shorter one detects a dead server sooner and costs proportionally more traffic.
     pub interval: Duration,
     /// `SHAZBOT_MASTER_ANNOUNCE_MINIMUM`.
@@ -161,6 +164,7 @@ impl Settings {
             base_url: base_url?,
             monitor: reader.boolean("SHAZBOT_MONITOR"),
             tags: reader.tags(),
+            is_ready: reader.is_ready(),
             interval,
             announce_minimum,
             announce_interval,

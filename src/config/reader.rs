@@ -143,6 +143,14 @@ impl<'a> Reader<'a> {
         value.is_some()
     }
 
+    pub fn is_ready(&mut self) -> bool {
+        let value = self.get("SHAZBOT_READY");
+        if value.is_some_and(|value| value != "manual") {
+            self.problem("SHAZBOT_READY", "it must be empty or manual");
+        }
+        value.is_none()
+    }
+
     pub fn base_url(&mut self) -> Option<ServerUrl> {
         let name = "SHAZBOT_BASE_URL";
         let value = self.required(name)?;

@@ -133,13 +133,15 @@ fn skipped(Skipped { name, reason }: Skipped, place: &str) -> Text {
 }
 
 fn member(MemberEvent { kind, entry, failure, .. }: MemberEvent) -> Vec<Text> {
-    let url = entry.url;
+    let url = entry.url.clone();
     let failure = failure.map(|Failure { code, text }| format!(" ({code}: {text})")).unwrap_or_default();
     vec![match kind {
         // Nothing has happened.
         MemberEventKind::Tombstone => return Vec::new(),
         MemberEventKind::Online => log("MEMBER_ONLINE", format!("{url} is online")),
         MemberEventKind::Tags => log("MEMBER_TAGS", format!("{url} has other tags")),
+        MemberEventKind::Ready if entry.is_ready() => log("MEMBER_READY", format!("{url} is ready")),
+        MemberEventKind::Ready => log("MEMBER_NOT_READY", format!("{url} is not ready")),
         MemberEventKind::Suspect => {
             let message = format!("{url} does not answer{failure}: asking other servers whether they reach it");
             log("MEMBER_SUSPECT", message)

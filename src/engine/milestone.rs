@@ -34,6 +34,11 @@ impl Milestone {
         }
     }
 
+    /// Whether it has happened.
+    pub fn is_reached(&self) -> bool {
+        matches!(*self.0.lock().unwrap_or_else(PoisonError::into_inner), Progress::Reached(_))
+    }
+
     /// It has happened. Does nothing the second time.
     pub fn reach(&self, result: &Result<(), Error>) {
         let mut progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -90,6 +90,11 @@ impl Engine {
         self.shared.started.wait(started);
     }
 
+    /// Whether the first gossip round is over.
+    pub fn is_started(&self) -> bool {
+        self.shared.started.is_reached()
+    }
+
     /// Leaves the cluster, and calls `left` afterwards. The engine has ended then.
     pub fn leave(&self, left: Done) {
         self.shared.left.wait(left);
@@ -116,6 +121,20 @@ impl Engine {
     /// Replaces the tags of this server.
     pub fn set_tags(&self, tags: Tags) -> Result<(), Error> {
         self.shared.core.with(|core, now| core.handle_tags(now, tags))
+    }
+
+    /// Whether this server may be given work.
+    pub fn set_ready(&self, is_ready: bool) -> Result<(), Error> {
+        self.shared.core.with(|core, now| core.handle_ready(now, is_ready))
+    }
+
+    /// The program could not reach this server.
+    pub fn hint(&self, url: &str) -> Result<(), Error> {
+        self.shared.core.with(|core, now| {
+            if let Some(url) = core.members().known(url) {
+                core.handle_hint(now, &url);
+            }
+        })
     }
 
     /// Whether the engine has not failed.

@@ -64,7 +64,7 @@ pub struct EntryV2 {
     pub reason: Option<Reason>,
     /// Who called it offline. None if it is online, or if a version 1 peer called it offline.
     pub author: Option<ServerUrl>,
-    /// What later versions add, tags among them. Only the server itself changes them, with a higher incarnation.
+    /// What later versions add, tags and readiness among them. Only the server itself changes them, with a higher incarnation.
     pub extensions: Extensions,
 }
 
@@ -147,6 +147,11 @@ impl Entry {
     pub fn tags(&self) -> Option<Tags> {
         let extensions = &self.v2.as_ref()?.extensions;
         (!extensions.is_left_out()).then(|| extensions.tags())
+    }
+
+    /// Whether it may be given work. True if that is not known: it is of version 1, or its extensions were left out on the way.
+    pub fn is_ready(&self) -> bool {
+        self.v2.as_ref().is_none_or(|v2| v2.extensions.is_ready())
     }
 
     /// The number of its process. None for a version 1 server.

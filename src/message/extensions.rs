@@ -14,6 +14,8 @@ const MAX_BYTES_FOR_V1: usize = 64;
 const LEFT_OUT: &str = "?";
 /// The letter of the extension that holds tags.
 const TAGS: char = 't';
+/// The letter of the extension that says that a server is not ready.
+const NOT_READY: char = 'n';
 
 /// The extensions of an entry, each with a `>` before it. Its first character says what one is; the rest is printable ASCII
 /// without space, `>`, `"` and `\`. Extensions that are left out are less than all others, so that an entry
@@ -28,10 +30,16 @@ impl Default for Extensions {
 }
 
 impl Extensions {
+    /// What a server of this version says of itself.
+    pub fn new(tags: &Tags, is_ready: bool) -> Self {
+        let ready = if is_ready { String::new() } else { format!(">{NOT_READY}") };
+        let tags = if tags.is_empty() { String::new() } else { format!(">{TAGS}{}", tags.encode()) };
+        Self(Some((ready + &tags).into()))
+    }
+
     /// Extensions that only hold tags.
     pub fn with_tags(tags: &Tags) -> Self {
-        let text = if tags.is_empty() { String::new() } else { format!(">{TAGS}{}", tags.encode()) };
-        Self(Some(text.into()))
+        Self::new(tags, true)
     }
 
     /// Reads what follows the first `>`. None if it is malformed or too long.
@@ -49,8 +57,17 @@ impl Extensions {
 
     /// The tags among them.
     pub fn tags(&self) -> Tags {
-        let mut parts = self.0.as_deref().unwrap_or_default().split('>');
-        parts.find_map(|part| part.strip_prefix(TAGS)).map(Tags::decode).unwrap_or_default()
+        self.parts().find_map(|part| part.strip_prefix(TAGS)).map(Tags::decode).unwrap_or_default()
+    }
+
+    /// Whether the server may be given work. True if the extensions were left out: a server that does not answer requests
+    /// is a smaller evil than a ready one that gets none.
+    pub fn is_ready(&self) -> bool {
+        !self.parts().any(|part| part.starts_with(NOT_READY))
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &str> {
+        self.0.as_deref().unwrap_or_default().split('>')
     }
 
     /// Whether they were left out, so that nothing is known of them.

@@ -5,7 +5,6 @@ use rand::RngExt;
 use super::legacy::is_others_statement;
 use super::{Change, Core, Entry, Event, MemberEvent, MemberEventKind, Message, Now, ServerUrl, State, Timer};
 use crate::membership::{Circumstances, Decision, Source, decide, effective_incarnation};
-use crate::message::{Extensions, Reason};
 
 /// Updates of so many servers are broadcast even where a repair brings them: it may have overtaken the broadcast, which the
 /// next on the ring waits for.
@@ -20,11 +19,6 @@ pub(super) struct Learned {
     // More servers were named than are remembered.
     is_full: bool,
     pub(super) to_broadcast: Vec<ServerUrl>,
-}
-
-fn tags_differ(before: Option<&(Option<Reason>, Extensions)>, after: Option<&(Option<Reason>, Extensions)>) -> bool {
-    let tags = |told: Option<&(Option<Reason>, Extensions)>| told.map(|(_, extensions)| extensions.tags());
-    tags(before) != tags(after)
 }
 
 impl Core {
@@ -152,18 +146,32 @@ impl Core {
     // entry more often than once an interval.
     pub(super) fn learn(&mut self, entry: Entry, learned: &mut Learned, now: Now) {
         let (url, is_online) = (entry.url.clone(), entry.state == State::Online);
-        let told = |core: &Self| {
-            let v2 = core.members.get(&url)?.entry.v2.as_ref()?;
-            Some((v2.reason, v2.extensions.clone()))
-        };
-        let before = told(self);
+        let before = self.members.get(&url).map(|member| member.entry.clone());
         let change = self.members.merge(entry, now);
-        let after = told(self);
-        if change == Change::Renewed && tags_differ(before.as_ref(), after.as_ref()) {
-            self.report_member(&url, MemberEventKind::Tags, now);
-        }
-        let is_same_again = change == Change::Renewed && !is_online && after == before;
+        let Some(before) = before.filter(|_| change == Change::Renewed) else {
+            return self.learn_change(&url, change, false, learned, now);
+        };
+        let is_urgent = self.report_extensions(&url, &before, now);
+        let told = |entry: &Entry| entry.v2.as_ref().map(|v2| (v2.reason, v2.extensions.clone()));
+        let is_same_again = !is_online && self.members.get(&url).map(|it| told(&it.entry)) == Some(told(&before));
         self.learn_change(&url, change, is_same_again, learned, now);
+        if is_urgent && learned.to_broadcast.last() != Some(&url) {
+            learned.to_broadcast.push(url);
+        }
+    }
+
+    // Reports other tags and another readiness than before. Returns whether the readiness differs, which others must know at
+    // once.
+    pub(super) fn report_extensions(&mut self, url: &ServerUrl, before: &Entry, now: Now) -> bool {
+        let Some(after) = self.members.get(url).map(|member| &member.entry) else { return false };
+        let (tags_differ, ready_differs) = (after.tags() != before.tags(), after.is_ready() != before.is_ready());
+        if tags_differ {
+            self.report_member(url, MemberEventKind::Tags, now);
+        }
+        if ready_differs {
+            self.report_member(url, MemberEventKind::Ready, now);
+        }
+        ready_differs
     }
 
     pub(super) fn learn_change(
@@ -209,7 +217,8 @@ impl Core {
     pub(super) fn report_member(&mut self, url: &ServerUrl, kind: MemberEventKind, now: Now) {
         let Some(member) = self.members.get(url) else { return };
         let entry = member.entry.clone();
-        if kind == MemberEventKind::Tags && entry.state == State::Offline {
+        let is_of_online = matches!(kind, MemberEventKind::Tags | MemberEventKind::Ready);
+        if is_of_online && entry.state == State::Offline {
             return;
         }
         // Nothing is known of the clock of a new server but this stamp.
@@ -219,7 +228,9 @@ impl Core {
         let is_cause = match kind {
             MemberEventKind::Suspect => true,
             MemberEventKind::Offline => entry.is_failure(),
-            MemberEventKind::Online | MemberEventKind::Tombstone | MemberEventKind::Tags => false,
+            MemberEventKind::Online | MemberEventKind::Tombstone | MemberEventKind::Tags | MemberEventKind::Ready => {
+                false
+            }
         };
         let failure = member.last_failure().filter(|_| is_cause).map(|last| last.failure.clone());
         self.out.report(Event::Member(MemberEvent { kind, entry, failure, at: now.wall, known_after }));

@@ -18,6 +18,8 @@ pub enum MemberEventKind {
     Suspect,
     /// It is listed online with other tags.
     Tags,
+    /// It is listed online, and may be given work now or may not any more.
+    Ready,
 }
 
 /// A change of a member, as this server sees it.

@@ -9,6 +9,7 @@ use super::event::{Event, Resolved};
 use super::output::Output;
 use super::timer::Timer;
 use crate::clock::{HOUR, Now};
+use crate::config::Settings;
 use crate::membership::{MAX_LEAD, effective_incarnation, join, leave_lead, supersedes};
 use crate::message::{Entry, EntryV2, Extensions, Reason, ServerUrl, State, Tags};
 
@@ -21,6 +22,8 @@ const UNHEARD_INTERVALS: u32 = 10;
 const OVERLAP_INTERVALS: u32 = 5;
 /// How old the stamp of a drained server gets, ms, before it is renewed: its tombstone would expire after 24 h.
 const DRAINED_STAMP_AGE: u64 = HOUR;
+/// The least time between two changes of readiness that others are told.
+const READY_PAUSE: Duration = Duration::from_secs(1);
 /// How far beyond [`MAX_LEAD`] our own entry may be ahead of our clock, ms: a refutation goes beyond the claim, and clocks are
 /// corrected in small steps.
 const LEAD_SLACK: u64 = 60_000;
@@ -53,9 +56,11 @@ pub struct LocalMember {
     is_contacted: bool,
     // Whether our base URL leads every machine to itself, and nobody has been told that another machine is in the cluster.
     is_loopback: bool,
-    // Tags that are set and not told yet, and when others were told last.
+    // Tags and readiness that are set and not told yet, and when others were told last.
     new_tags: Option<Tags>,
     tags_told: Option<Duration>,
+    new_ready: Option<bool>,
+    ready_told: Option<Duration>,
 }
 
 impl LocalMember {
@@ -71,12 +76,15 @@ impl LocalMember {
             is_contacted: false,
             new_tags: None,
             tags_told: None,
+            new_ready: None,
+            ready_told: None,
         }
     }
 
     /// The first entry of a new process. Its incarnation begins at the wall clock, above what an earlier process had.
-    pub fn first_entry(url: ServerUrl, monitor: bool, tags: &Tags, now: Now, out: &mut Output) -> Entry {
-        let extensions = Extensions::with_tags(tags);
+    pub fn first_entry(settings: &Settings, now: Now, out: &mut Output) -> Entry {
+        let Settings { base_url: url, monitor, tags, is_ready, .. } = settings;
+        let (url, monitor, extensions) = (url.clone(), *monitor, Extensions::new(tags, *is_ready));
         let v2 = EntryV2 { incarnation: now.wall, instance: out.rng.random(), reason: None, author: None, extensions };
         Entry { url, monitor, state: State::Online, stamp: now.wall, v2: Some(v2) }
     }
@@ -95,20 +103,44 @@ impl LocalMember {
         }
     }
 
-    /// The program has set its tags. Returns when [`Self::take_tags`] may be called.
-    pub fn set_tags(&mut self, tags: Tags, now: Now) -> Duration {
+    /// The program has set its tags. Returns when [`Self::take_changes`] is to be called.
+    pub fn set_tags(&mut self, tags: Tags, now: Now) -> Option<Duration> {
         self.new_tags = Some(tags);
-        self.tags_told.map_or(now.mono, |told| now.mono.max(told + self.interval))
+        self.changes_due(now)
     }
 
-    /// Our entry with the tags that were set last, if they are others.
-    pub fn take_tags(&mut self, mut own: Entry, now: Now) -> Option<Entry> {
-        let extensions = Extensions::with_tags(&self.new_tags.take()?);
+    /// The program has said whether it is ready. Returns when [`Self::take_changes`] is to be called.
+    pub fn set_ready(&mut self, is_ready: bool, now: Now) -> Option<Duration> {
+        self.new_ready = Some(is_ready);
+        self.changes_due(now)
+    }
+
+    // Readiness is told sooner than tags: until then others send requests here.
+    fn changes_due(&self, now: Now) -> Option<Duration> {
+        let after = |told: Option<Duration>, pause| told.map_or(now.mono, |told| now.mono.max(told + pause));
+        let tags = self.new_tags.as_ref().map(|_| after(self.tags_told, self.interval));
+        let ready = self.new_ready.map(|_| after(self.ready_told, READY_PAUSE));
+        tags.into_iter().chain(ready).min()
+    }
+
+    /// Our entry with the tags and the readiness that were set last, if they differ.
+    pub fn take_changes(&mut self, mut own: Entry, now: Now) -> Option<Entry> {
         let above = effective_incarnation(&own) + 1;
-        let v2 = own.v2.as_mut().filter(|v2| v2.extensions != extensions)?;
-        v2.extensions = extensions;
+        let v2 = own.v2.as_mut()?;
+        let (tags, is_ready) = (v2.extensions.tags(), v2.extensions.is_ready());
+        let new_tags = self.new_tags.take().filter(|new| *new != tags);
+        let new_ready = self.new_ready.take().filter(|new| *new != is_ready);
+        if new_tags.is_none() && new_ready.is_none() {
+            return None;
+        }
+        if new_tags.is_some() {
+            self.tags_told = Some(now.mono);
+        }
+        if new_ready.is_some() {
+            self.ready_told = Some(now.mono);
+        }
+        v2.extensions = Extensions::new(&new_tags.unwrap_or(tags), new_ready.unwrap_or(is_ready));
         set_incarnation(&mut own, above);
-        self.tags_told = Some(now.mono);
         Some(own)
     }
 

@@ -21,6 +21,7 @@ mod legacy;
 mod lifecycle;
 mod local;
 mod output;
+mod own_changes;
 mod pacing;
 mod rate_limit;
 mod repair;
@@ -113,7 +114,7 @@ impl Core {
             admission: Admission::new(now.mono),
             out: Output::new(seed),
         };
-        let own = LocalMember::first_entry(url, settings.monitor, &settings.tags, now, &mut core.out);
+        let own = LocalMember::first_entry(settings, now, &mut core.out);
         core.put_local(own, now);
         core.discovery.lists.start(&core.members, now, &mut core.out);
         core.discovery.names.start(&mut core.out);
@@ -210,7 +211,7 @@ impl Core {
                         self.watches.update(&self.members, now, &mut self.out);
                     }
                 }
-                Timer::Tags => self.tell_tags(now),
+                Timer::OwnChanges => self.tell_changes(now),
                 Timer::Leave => self.finish_leave(),
             }
         }
@@ -281,23 +282,6 @@ impl Core {
         let (state, reason) = if online { (State::Online, None) } else { (State::Offline, Some(Reason::Drained)) };
         if self.lifecycle.is_running() && self.own().state != state {
             self.declare_local(state, reason, now);
-        }
-    }
-
-    /// The program sets the tags of this server. Others are told at once, or an interval after they were last.
-    pub fn handle_tags(&mut self, now: Now, tags: Tags) {
-        if self.lifecycle.is_running() {
-            let due = self.local.set_tags(tags, now);
-            self.out.timers.set(Timer::Tags, due);
-        }
-    }
-
-    fn tell_tags(&mut self, now: Now) {
-        self.refresh_local(now);
-        if let Some(own) = self.local.take_tags(self.own().clone(), now) {
-            self.put_local(own, now);
-            let url = self.members.local_url().clone();
-            self.report_member(&url, MemberEventKind::Tags, now);
         }
     }
 

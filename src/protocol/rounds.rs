@@ -63,6 +63,12 @@ impl Core {
         }
     }
 
+    /// A sign from outside the protocol that a server may have ended, such as a refused connection of the program. It is
+    /// probed, at a bounded rate.
+    pub fn handle_hint(&mut self, now: Now, url: &ServerUrl) {
+        self.on_hint(url, now);
+    }
+
     // A sign that a server may have ended: the close of a watch, a refused connection. It is probed.
     pub(super) fn on_hint(&mut self, url: &ServerUrl, now: Now) {
         if !self.detector.is_probing(url, &self.exchanges) && self.may_follow_hint(url, now) {

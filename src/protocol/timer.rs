@@ -29,8 +29,8 @@ pub enum Timer {
     SaveState,
     /// The next removal of what has expired.
     Expire,
-    /// The next update of our own tags.
-    Tags,
+    /// The next update of our own tags and readiness.
+    OwnChanges,
     /// The next watch connection to open or to renew.
     Watch,
     /// The end of a leave, no matter who has heard of it.
@@ -52,7 +52,7 @@ impl Timer {
         Self::Names,
         Self::SaveState,
         Self::Expire,
-        Self::Tags,
+        Self::OwnChanges,
         Self::Watch,
         Self::Leave,
     ];

@@ -66,6 +66,15 @@ impl Process {
         }
     }
 
+    /// The program says whether this server may be given work.
+    pub fn handle_ready(&mut self, now: Now, is_ready: bool) {
+        match self {
+            // Version 1 does not have this.
+            Self::V1(_) => {}
+            Self::V2(core) => core.handle_ready(now, is_ready),
+        }
+    }
+
     /// A control request.
     pub fn handle_control(&mut self, now: Now, online: bool) {
         match self {

@@ -17,6 +17,7 @@ mod local;
 mod master_list;
 mod member_limit;
 mod names;
+mod ready;
 mod repair;
 mod resolved;
 mod saved_state;

@@ -1,0 +1,86 @@
+'use strict';
+
+// Which server owns a key, by rendezvous hashing over those that are online and ready (docs/ownership.md).
+
+const { nextTick } = require('node:process');
+const { Engine } = require('./binary.js');
+const { engine } = require('./engine.js');
+const { emitPending, observers, unchangedFor } = require('./events.js');
+const { offered } = require('./offered.js');
+const { local, suspects } = require('./server-lists.js');
+
+/** @typedef {import('../index.js').OwnerOptions} OwnerOptions */
+/** @typedef {import('../index.js').ShazbotOwner} ShazbotOwner */
+
+/** For how many gossip intervals after a change others may still have another list. */
+const SETTLING_INTERVALS = 2;
+
+/** The lists of which all events were emitted. @type {object | undefined} */
+let seen;
+
+/**
+ * @param {string} key
+ * @param {OwnerOptions} [options]
+ * @returns {ShazbotOwner | undefined}
+ */
+function owner(key, options) {
+  const { urls, lists } = find(key, 1, options);
+  const [baseUrl] = urls;
+  if (baseUrl === undefined) return undefined;
+  // The lists may be newer than the last event.
+  if (lists !== seen) emitPending();
+  seen = lists;
+  const { baseUrl: own, intervalMs } = local();
+  const settled = unchangedFor() > SETTLING_INTERVALS * intervalMs && suspects().size === 0;
+  return { baseUrl, self: baseUrl === own, settled };
+}
+
+/**
+ * @param {string} key
+ * @param {number} count
+ * @param {OwnerOptions} [options]
+ * @returns {string[]}
+ */
+const owners = (key, count, options) => find(key, count, options).urls;
+
+/**
+ * @param {string} key
+ * @param {number} count
+ * @param {OwnerOptions} [options]
+ */
+function find(key, count, { where, minOnline = 0 } = {}) {
+  if (typeof key !== 'string') throw new TypeError('key must be a string');
+  if (!Number.isSafeInteger(count) || count < 0) throw new TypeError('count must be a whole number');
+  const { lists, online, places, hashes } = offered([where]);
+  const found = online.length < minOnline ? [] : Engine.owners(key, hashes, count);
+  return { lists, urls: found.map((i) => String(lists.online.urls[Number(places[i])])) };
+}
+
+/**
+ * @param {string} key
+ * @param {(owner: ShazbotOwner | undefined) => void} listener
+ * @param {OwnerOptions} [options]
+ * @returns {() => void}
+ */
+function watch(key, listener, options) {
+  /** @type {string | undefined} */
+  let known;
+  let isWatching = true;
+  const look = () => {
+    if (!isWatching) return;
+    const now = engine.isWorking() ? owner(key, options) : undefined;
+    if (now?.baseUrl === known) return;
+    known = now?.baseUrl;
+    listener(now);
+  };
+  // Not within an event: the other events that the engine has queued must be emitted first.
+  const observe = () => nextTick(look);
+  if (engine.isWorking()) observe();
+  observers.add(observe);
+  return () => {
+    isWatching = false;
+    observers.delete(observe);
+  };
+}
+
+module.exports = { owner, owners, watch };

@@ -1,0 +1,53 @@
+'use strict';
+
+// Whether this server may be given work, and whether the servers that it needs are there.
+
+// Imported, because tests may fake the global timers.
+const { clearTimeout, setTimeout } = require('node:timers');
+const { engine } = require('./engine.js');
+const { shazbotError, unwrap } = require('./errors.js');
+const { observers } = require('./events.js');
+const { offered } = require('./offered.js');
+const { serverAt, suspects } = require('./server-lists.js');
+
+/** @type {typeof import('../index.js').shazbotReady} */
+function setReady(isReady = true) {
+  unwrap(engine.setReady(isReady));
+}
+
+/** @type {typeof import('../index.js').shazbotWaitFor} */
+function waitFor({ online, where, timeout } = {}) {
+  return new Promise((resolve, reject) => {
+    /** @type {NodeJS.Timeout | undefined} */
+    let timer;
+    const end = (/** @type {() => void} */ settle) => {
+      clearTimeout(timer);
+      observers.delete(look);
+      settle();
+    };
+    const look = () => {
+      try {
+        const { lists, places } = offered([where]);
+        if (places.length < (online ?? 1)) return;
+        const suspected = suspects();
+        end(() => resolve(places.map((place) => serverAt(lists, place, suspected))));
+      } catch (error) {
+        end(() => reject(error));
+      }
+    };
+    observers.add(look);
+    if (timeout !== undefined) timer = setTimeout(() => end(() => reject(tooFew(online ?? 1, timeout))), timeout);
+    look();
+  });
+}
+
+/**
+ * @param {number} online
+ * @param {number} timeout
+ */
+function tooFew(online, timeout) {
+  const message = `Fewer than ${online} servers that match are online and ready after ${timeout} ms`;
+  return shazbotError({ code: 'SHAZBOT_TIMEOUT', status: 503, message });
+}
+
+module.exports = { setReady, waitFor };
