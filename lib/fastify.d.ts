@@ -9,7 +9,8 @@ import type { ShazbotRouterOptions } from './express.js';
  * app.register(shazbotFastify, { prefix: '/clustershazbot' }); // the prefix must end in /clustershazbot: other servers ask there
  * ```
  *
- * It leaves the cluster when the application closes, while that still answers requests.
+ * It leaves the cluster when the application closes. From then on Fastify answers 503 to new requests, so that `shazbotFetch` repeats
+ * a GET at another server, but not a POST. To lose no POST either, call `shazbotShutDown({ drainFor: 1500 })` before `app.close()`.
  *
  * The prefix defaults to `/clustershazbot`. The plugin reads JSON bodies itself, up to 8 MiB with the gossip secret, and
  * signed ones up to 256 KiB; the application's own body parsers and `bodyLimit` stay as they are. Errors are answered with their HTTP status and
@@ -27,6 +28,11 @@ declare namespace shazbotFastify {
   export interface ShazbotFastifyOptions extends ShazbotRouterOptions, ShazbotStartOptions {
     /** False, for tests: nothing starts, and there are no routes. */
     enabled?: boolean | undefined;
+    /**
+     * Milliseconds for which this server is drained before it leaves the cluster and stops listening when the application closes, so
+     * that requests under way can end. Default: 1500 if other servers are online, else 0.
+     */
+    drainFor?: number | undefined;
   }
   export { shazbotFastify, shazbotFastify as default };
 }

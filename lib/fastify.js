@@ -19,8 +19,8 @@ const shazbotFastify = async (fastify, options) => {
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
   openApp(fastify, appLogger(fastify.log));
-  // Fastify still answers requests when it calls this.
-  fastify.addHook('preClose', () => closeApp(fastify));
+  // Fastify answers new requests with 503 by now. Those under way end meanwhile: their connections would stay open for 72 s.
+  fastify.addHook('preClose', () => closeApp(fastify, options));
   if (options.enabled || options.config || options.discover) fastify.addHook('onReady', () => startWithApp(options));
   const mount = fastify.prefix.slice(fastify.prefix.lastIndexOf('/'));
   for (const path of PATHS) {

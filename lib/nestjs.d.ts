@@ -5,14 +5,19 @@ import type {
   OnApplicationBootstrap,
 } from '@nestjs/common';
 import type {
+  OneServerOptions,
+  OwnerOptions,
+  PickOptions,
   ServerList,
   ShazbotEvents,
+  ShazbotOwner,
   ShazbotServer,
   ShazbotStartOptions,
   ShazbotStatus,
   Tags,
   Where,
 } from '../index.js';
+import type { ShazbotFetchInit } from './fetch.js';
 
 /** With `config`, `discover`, `tags` and `port` as `shazbotStart` takes them: by default the environment variables configure it. */
 export interface ShazbotModuleOptions extends ShazbotStartOptions {
@@ -26,6 +31,11 @@ export interface ShazbotModuleOptions extends ShazbotStartOptions {
    * asks its user for the control secret.
    */
   page?: boolean | undefined;
+  /**
+   * Milliseconds for which this server is drained, and goes on answering requests, before it leaves the cluster when the application
+   * closes. Default: 1500 if other servers are online, else 0.
+   */
+  drainFor?: number | undefined;
 }
 
 /** Given together with {@link ShazbotModuleOptions}. */
@@ -77,6 +87,14 @@ export declare class ShazbotService implements OnApplicationBootstrap, BeforeApp
   servers(where?: Where): ShazbotServer[];
   /** Replaces the tags of this server. The same as `shazbotSetTags`. */
   setTags(tags: Tags): void;
+  /** Chooses a server to send a request to. The same as `shazbotPick`. */
+  pick(options?: PickOptions): ShazbotServer | undefined;
+  /** Returns the server that owns a key. The same as `shazbotOwner`: it is not a lock. */
+  owner(key: string, options?: OwnerOptions): ShazbotOwner | undefined;
+  /** Sends a request to one of the servers. The same as `shazbotFetch` of `clustershazbot/fetch`. */
+  fetch(path: string, init?: ShazbotFetchInit): Promise<Response>;
+  /** Says whether this server may be given work. The same as `shazbotReady`. */
+  ready(isReady?: boolean): void;
   /** Returns the state of this server and of all servers that it knows. */
   status(): ShazbotStatus;
   /** Lists this server offline, until {@link undrain} or the next start. It goes on answering requests and gossiping. */
@@ -88,6 +106,25 @@ export declare class ShazbotService implements OnApplicationBootstrap, BeforeApp
   /** Called by Nest: leaves the cluster. */
   beforeApplicationShutdown(): Promise<void>;
 }
+
+/**
+ * Decorates a method that one server of the cluster is to run, such as one with `@Cron` of @nestjs/schedule: on the others a call
+ * does nothing and returns undefined. The decorators may stand in any order.
+ *
+ * ```ts
+ * @Cron('0 3 * * *')
+ * @OnOneServer('nightly', { minOnline: 3 })
+ * async nightly() {}
+ * ```
+ *
+ * It is not a lock: see `shazbotOwner` for when a run is missed or done twice. Nothing runs before the application has joined the
+ * cluster, nor after it has left. With `enabled: false` in the options of the module, each process runs the method.
+ * @param key default: the names of the class and of the method
+ */
+export declare function OnOneServer(
+  key?: string,
+  options?: OneServerOptions,
+): <T>(target: object, name: string | symbol, descriptor: TypedPropertyDescriptor<T>) => void;
 
 /**
  * The controller of the routes. Exempt it from a guard of the whole application, since the routes check their own secrets:

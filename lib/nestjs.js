@@ -17,9 +17,19 @@ const {
 } = require('@nestjs/common');
 const { HttpAdapterHost } = require('@nestjs/core');
 const { setTimeout } = require('node:timers');
-const { shazbotEvents, shazbotGetServerList, shazbotServers, shazbotSetTags, shazbotStatus } = require('../index.js');
+const {
+  shazbotEvents,
+  shazbotGetServerList,
+  shazbotOwner,
+  shazbotPick,
+  shazbotReady,
+  shazbotServers,
+  shazbotSetTags,
+  shazbotStatus,
+} = require('../index.js');
 const { engine } = require('./engine.js');
 const { unwrap } = require('./errors.js');
+const { shouldRun } = require('./one-server.js');
 const { MOUNT, endsWithPath } = require('./paths.js');
 const { PATHS, handleRequest } = require('./routes.js');
 const { send } = require('./send.js');
@@ -65,6 +75,32 @@ class ShazbotService {
     if (this.options.enabled !== false) shazbotSetTags(tags);
   }
 
+  /** @param {import('../index.js').PickOptions} [options] */
+  pick(options) {
+    return this.options.enabled === false ? undefined : shazbotPick(options);
+  }
+
+  /**
+   * @param {string} key
+   * @param {import('../index.js').OwnerOptions} [options]
+   */
+  owner(key, options) {
+    return this.options.enabled === false ? undefined : shazbotOwner(key, options);
+  }
+
+  /**
+   * @param {string} path
+   * @param {import('./fetch.d.ts').ShazbotFetchInit} [init]
+   */
+  fetch(path, init) {
+    return require('./fetch.js').shazbotFetch(path, init);
+  }
+
+  /** @param {boolean} [isReady] */
+  ready(isReady) {
+    if (this.options.enabled !== false) shazbotReady(isReady);
+  }
+
   status() {
     return shazbotStatus();
   }
@@ -93,7 +129,7 @@ class ShazbotService {
 
   /** Nest still answers requests when it calls this. */
   async beforeApplicationShutdown() {
-    await closeApp(this);
+    await closeApp(this, this.options);
   }
 }
 
@@ -107,6 +143,24 @@ function warnWithoutHooks() {
     'Nothing closes the application on SIGTERM or SIGINT: this server cannot tell the cluster that it leaves, and will be ' +
       'listed as failed. Call app.enableShutdownHooks() before app.listen().',
   );
+}
+
+/** @type {typeof import('./nestjs.d.ts').OnOneServer} */
+function OnOneServer(key, options) {
+  return (target, name, descriptor) => {
+    const method = /** @type {any} */ (descriptor.value);
+    const job = key ?? `${target.constructor.name}.${String(name)}`;
+    const value = {
+      /** @this {unknown} @param {any[]} args */
+      [name](...args) {
+        return shouldRun(job, options) ? method.apply(this, args) : undefined;
+      },
+    }[name];
+    // What other decorators have said of the method, if they ran before this one.
+    const { defineMetadata, getMetadata, getOwnMetadataKeys } = /** @type {any} */ (Reflect);
+    for (const it of getOwnMetadataKeys(method)) defineMetadata(it, getMetadata(it, method), value);
+    descriptor.value = /** @type {any} */ (value);
+  };
 }
 
 class ShazbotController {
@@ -164,6 +218,7 @@ Inject(MODULE_OPTIONS_TOKEN)(ShazbotController, undefined, 0);
 Module({ controllers: [ShazbotController], providers: [ShazbotService], exports: [ShazbotService] })(ShazbotModule);
 
 Object.defineProperty(module.exports, '__esModule', { value: true });
+module.exports.OnOneServer = OnOneServer;
 module.exports.ShazbotController = ShazbotController;
 module.exports.ShazbotModule = ShazbotModule;
 module.exports.ShazbotService = ShazbotService;

@@ -5,10 +5,15 @@
 // Imported, because tests may fake the global timers.
 const { clearTimeout, setTimeout } = require('node:timers');
 const { shazbotShutDown, shazbotStart } = require('../index.js');
+const { engine } = require('./engine.js');
 const { addAppLogger } = require('./logging.js');
+const { serverList } = require('./server-lists.js');
 
 /** The application waits at most this long for the first gossip round before it listens: other servers ask it already. */
 const MAX_DELAY_MS = 1_000;
+
+/** The others know of a drain within a second. Requests that they have sent until then are on their way. */
+const DRAIN_MS = 1_500;
 
 /** What ends the use of the logger of each application. @type {Map<object, () => void>} */
 const open = new Map();
@@ -25,14 +30,16 @@ function openApp(app, logger) {
 }
 
 /**
- * Leaves the cluster when the last application closes.
+ * Leaves the cluster when the last application closes: first drained, so that no request is lost.
  * @param {object} app
+ * @param {{ drainFor?: number | undefined }} [options]
  */
-async function closeApp(app) {
+async function closeApp(app, { drainFor = DRAIN_MS } = {}) {
   const removeLogger = open.get(app);
   if (!open.delete(app)) return;
   try {
-    if (open.size === 0) await shazbotShutDown();
+    const hasPeers = engine.isWorking() && serverList(false).online.length > 1;
+    if (open.size === 0) await shazbotShutDown({ drainFor: hasPeers ? drainFor : 0 });
   } finally {
     removeLogger?.();
   }

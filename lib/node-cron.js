@@ -1,0 +1,15 @@
+'use strict';
+
+// Lets one server of the cluster run each task of node-cron 4.
+
+const { shouldRun } = require('./one-server.js');
+
+/** @type {typeof import('./node-cron.d.ts').shazbotCoordinator} */
+function shazbotCoordinator(options) {
+  return { shouldRun: (key) => shouldRun(key, options) };
+}
+
+Object.defineProperty(module.exports, '__esModule', { value: true });
+module.exports.shazbotCoordinator = shazbotCoordinator;
+// For a default import in what compilers make of ES modules.
+Object.defineProperty(module.exports, 'default', { value: module.exports });

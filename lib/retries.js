@@ -1,0 +1,41 @@
+'use strict';
+
+// When a request may be sent to another server, for `clustershazbot/fetch` and `clustershazbot/undici`.
+
+const { URL } = require('node:url');
+
+/** Methods that have the same effect if they are done twice (RFC 9110). */
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
+
+/** Errors that come before a connection exists, of Node and of Bun. */
+const BEFORE_CONNECTION = new Set([
+  ...['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN', 'ENOTFOUND', 'EAI_AGAIN'],
+  ...['UND_ERR_CONNECT_TIMEOUT', 'ConnectionRefused', 'FailedToOpenSocket'],
+]);
+
+/** @param {any} error of fetch or of undici */
+const nothingWasSent = (error) => BEFORE_CONNECTION.has(error?.cause?.code ?? error?.code);
+
+/**
+ * Whether a body can be sent again: a stream is read only once.
+ * @param {unknown} body
+ */
+function isReplayable(body) {
+  if (typeof body !== 'object' || body === null) return true;
+  return !(Symbol.asyncIterator in body || 'getReader' in body || 'pipe' in body || 'next' in body);
+}
+
+/**
+ * @param {string} baseUrl
+ * @param {string} path
+ */
+function urlAt(baseUrl, path) {
+  if (typeof path !== 'string' || !path.startsWith('/') || path.startsWith('//')) {
+    throw new TypeError('The path must begin with one slash');
+  }
+  const { href } = new URL(`.${path}`, baseUrl);
+  if (!href.startsWith(baseUrl)) throw new TypeError('The path leads out of the base URL');
+  return href;
+}
+
+module.exports = { IDEMPOTENT, isReplayable, nothingWasSent, urlAt };
