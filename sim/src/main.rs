@@ -4,11 +4,12 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | `cli` | reads the command line and starts one of the next four |
+//! | `cli` | reads the command line and starts one of the next five |
 //! | `check` | compares measurements with the targets |
 //! | `report` | sums up the measurements of many seeds, as text and JSON |
 //! | `trace` | prints a hash of each run |
 //! | `schedule` | random schedules of faults, under the invariants |
+//! | `ownership` | how often the job of a key's owner is missed or run twice |
 //! | `scenario` | one named event in a cluster, and what is measured |
 //! | `cluster` | a cluster that has run for a while |
 //! | `lie` | false statements of a peer that holds the secret |
@@ -20,6 +21,7 @@ mod cli;
 mod cluster;
 mod lie;
 mod output;
+mod ownership;
 mod report;
 mod scenario;
 mod schedule;

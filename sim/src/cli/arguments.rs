@@ -14,20 +14,23 @@ pub enum Mode {
     Check,
     Fuzz,
     Trace,
+    Ownership,
 }
 
-use Mode::{Check, Fuzz, Run, Trace};
+use Mode::{Check, Fuzz, Ownership, Run, Trace};
 
 impl Mode {
-    const ALL: [(Self, &str); 4] = [(Run, "a scenario"), (Check, "--check"), (Fuzz, "--fuzz"), (Trace, "--trace")];
+    const ALL: [(Self, &str); 5] =
+        [(Run, "a scenario"), (Check, "--check"), (Fuzz, "--fuzz"), (Trace, "--trace"), (Ownership, "--ownership")];
 }
 
 /// Each option: its name, its value, if it has one (in brackets if it is optional), its modes, and its help.
-const OPTIONS: [(&str, &str, &[Mode], &str); 15] = [
+const OPTIONS: [(&str, &str, &[Mode], &str); 16] = [
     ("--check", "", &[Check], "check all targets, or those of --scenario and --n"),
     ("--slow", "", &[Check], "check those at 10 000 servers instead"),
     ("--fuzz", "[N]", &[Fuzz], "run random schedules of faults, with the seeds from 0 on; default 100"),
     ("--trace", "[N]", &[Trace], "print a hash of runs of each scenario and of N schedules; default 100"),
+    ("--ownership", "[N]", &[Ownership], "count N jobs of a key's owner that are missed or run twice; default 10000"),
     ("--scenario", "NAME", &[Run, Check], "what happens, see below; default crash"),
     ("--n", "N", &[Run, Check], "number of servers, 2 to 10 000, which need 16 GB of memory; default 10"),
     ("--seeds", "N", &[Run], "number of runs, with the seeds from 0 on; default 20"),
@@ -41,8 +44,15 @@ const OPTIONS: [(&str, &str, &[Mode], &str); 15] = [
     ("--json", "", &[Run, Check], "print JSON: npm run --silent sim -- --json | jq"),
 ];
 /// Options that exclude each other.
-const EXCLUSIVE: [(&str, &str); 4] =
-    [("--check", "--fuzz"), ("--check", "--trace"), ("--fuzz", "--trace"), ("--seeds", "--seed")];
+const EXCLUSIVE: [(&str, &str); 7] = [
+    ("--check", "--fuzz"),
+    ("--check", "--trace"),
+    ("--fuzz", "--trace"),
+    ("--ownership", "--check"),
+    ("--ownership", "--fuzz"),
+    ("--ownership", "--trace"),
+    ("--seeds", "--seed"),
+];
 
 /// The given options, by name.
 pub struct Arguments(BTreeMap<&'static str, String>);
@@ -100,6 +110,8 @@ impl Arguments {
             Fuzz
         } else if self.has("--trace") {
             Trace
+        } else if self.has("--ownership") {
+            Ownership
         } else {
             Run
         };

@@ -10,14 +10,15 @@ use crate::output::print_line;
 use crate::report::Report;
 use crate::scenario::{FIGURES, FORMS, Scenario, Setup};
 use crate::seeds::Seeds;
-use crate::{schedule, trace};
+use crate::{ownership, schedule, trace};
 
 use arguments::{Arguments, Mode};
 
-/// The defaults: servers, seeds of a scenario, and random schedules.
+/// The defaults: servers, seeds of a scenario, random schedules, and jobs of an owner.
 const SERVERS: usize = 10;
 const SEEDS: u64 = 20;
 const SCHEDULES: u64 = 100;
+const JOBS: u64 = 10_000;
 /// The largest integer that JSON can represent exactly.
 const MAX_INTEGER: u64 = 1 << 53;
 
@@ -28,6 +29,7 @@ enum Task {
     Check(Selection),
     Fuzz(Seeds),
     Trace(Seeds),
+    Ownership(u64),
 }
 
 /// The parsed command line.
@@ -54,6 +56,11 @@ impl Options {
             Mode::Check => Task::Check(Selection { slow: arguments.has("--slow"), scenario, servers }.validate()?),
             Mode::Fuzz => Task::Fuzz(schedules(&arguments, "--fuzz")?),
             Mode::Trace => Task::Trace(schedules(&arguments, "--trace")?),
+            Mode::Ownership => {
+                let is_given = arguments.value("--ownership").is_some_and(|value| !value.is_empty());
+                let ticks = if is_given { arguments.number("--ownership", 1..=1_000_000)? } else { None };
+                Task::Ownership(ticks.unwrap_or(JOBS))
+            }
         };
         Ok(Self { task, json: arguments.has("--json") })
     }
@@ -66,6 +73,10 @@ impl Options {
             Task::Fuzz(seeds) => schedule::run_all(seeds),
             Task::Trace(seeds) => {
                 trace::run(seeds);
+                true
+            }
+            Task::Ownership(ticks) => {
+                ownership::run(ticks);
                 true
             }
         }
