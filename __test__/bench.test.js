@@ -34,6 +34,8 @@ const ROWS = [
   'shazbotServers',
   'shazbotServers, with tags',
   'shazbotGetServerList, offline too',
+  'shazbotOwner',
+  'shazbotPick',
   'outbound exchange',
   "require('clustershazbot')",
 ];

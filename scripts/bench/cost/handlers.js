@@ -256,13 +256,32 @@ function listWorks({ n, ours, changing, tagged, baseline, changed }, exchange, s
     ['shazbotServers, with tags', () => ({ online: tagged.shazbotServers() }), () => baseline.serverList()],
     ['shazbotGetServerList, offline too', () => ours.shazbotGetServerList(true), () => baseline.serverList(true)],
   ];
-  return Object.fromEntries(
-    lists.flatMap(([name, list, theirs, after]) => [
+  // Version 1 has nothing like these: programs took a server out of its list.
+  const first = () => baseline.serverList().online[0];
+  let key = 0;
+  /** @type {[what: string, choose: () => { baseUrl: string } | undefined][]} */
+  const choices = [
+    ['shazbotOwner', () => ours.shazbotOwner(`user:${key++}`)],
+    ['shazbotPick', () => ours.shazbotPick()],
+  ];
+  return Object.fromEntries([
+    ...lists.flatMap(([name, list, theirs, after]) => [
       [name, listing(name, list, after)],
       [`${name}${BASELINE}`, listing(`${name}${BASELINE}`, theirs, after)],
     ]),
-  );
+    ...choices.flatMap(([name, choose]) => [
+      [name, choosing(choose)],
+      [`${name}${BASELINE}`, choosing(first)],
+    ]),
+  ]);
 }
+
+/** @param {() => { baseUrl: string } | undefined} choose @returns {Work} */
+const choosing = (choose) => ({
+  count: 500,
+  run: async () => String(choose()?.baseUrl),
+  verify: (last) => assert.match(String(last), /^http/),
+});
 
 /** @param {{ n: number, rounds: number }} options */
 async function measure({ n, rounds }) {
