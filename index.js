@@ -15,6 +15,7 @@ const { control, gossip, list } = require('./lib/requests.js');
 const { forgetLists, serverList, servers } = require('./lib/server-lists.js');
 const { rememberStart, startText, status } = require('./lib/status.js');
 const { setTags } = require('./lib/tags.js');
+const { trustedAuthorities } = require('./lib/trusted-authorities.js');
 const { warningsOf } = require('./lib/warnings.js');
 
 // Loaded by the first call: most programs use some of these only.
@@ -67,7 +68,12 @@ async function start(environment, options, shutdown) {
   const report = reportHandler(emitPending);
   const warnings = warningsOf(engine);
   const discovery = prepared.discover && new Discovery(prepared.discover, warnings);
-  const started = engine.start(prepared.environment, report, createLookUp(discovery));
+  const started = engine.start(
+    prepared.environment,
+    report,
+    createLookUp(discovery),
+    trustedAuthorities(prepared.environment),
+  );
   if (!('code' in started)) {
     startHeartbeat(engine);
     rememberStart();

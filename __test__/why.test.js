@@ -12,7 +12,7 @@ const { before, after, describe, test } = require('node:test');
 const { isDeepStrictEqual } = require('node:util');
 const { gzipSync } = require('node:zlib');
 
-const { certificates, missing } = require('../harness/certificates.js');
+const { certificates, missing, selfSigned } = require('../harness/certificates.js');
 const {
   CONTROL_SECRET,
   SECRET,
@@ -196,6 +196,7 @@ describe('servers that fail in different ways', { skip: missing }, () => {
 describe('what answers in the place of a server', { skip: missing }, () => {
   test('is named by the code and the words of the last failed exchange', async (t) => {
     const trusted = certificates();
+    const ownAuthority = selfSigned({ host: 'IP:127.0.0.1' });
     const wrongName = { ...trusted, ...signedFor(trusted, 'DNS:other.example.com') };
     const answers = /** @type {[code: string, words: RegExp, answer: import('../harness/fake-peer.js').Answer][]} */ ([
       ['HTTP_301', /a redirect to https:\/\/elsewhere\//, redirect],
@@ -233,11 +234,20 @@ describe('what answers in the place of a server', { skip: missing }, () => {
     cases.push(
       [
         'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-        /unknown issuer/,
+        /issuer that this server does not trust/,
         (await startFakePeer(t, { tls: certificates('IP:127.0.0.1', 'other') })).baseUrl,
       ],
-      ['ERR_TLS_CERT_ALTNAME_INVALID', /another name/, (await startFakePeer(t, { tls: wrongName })).baseUrl],
-      ['DEPTH_ZERO_SELF_SIGNED_CERT', /self-signed/, (await startFakePeer(t, { tls: authorityOf(trusted) })).baseUrl],
+      [
+        'ERR_TLS_CERT_ALTNAME_INVALID',
+        /^its certificate is for .*, not for 127/,
+        (await startFakePeer(t, { tls: wrongName })).baseUrl,
+      ],
+      ['DEPTH_ZERO_SELF_SIGNED_CERT', /CA:TRUE/, (await startFakePeer(t, { tls: ownAuthority })).baseUrl],
+      [
+        'ERR_TLS_CERT_ALTNAME_INVALID',
+        /no subjectAltName/,
+        (await startFakePeer(t, { tls: authorityOf(trusted) })).baseUrl,
+      ],
       ['EPROTO', /TLS handshake failed/, plain.baseUrl.replace('http:', 'https:')],
       ['SHAZBOT_HTTP2_ONLY', /HTTP\/2 only/, await listening(t, http2.createSecureServer({ ...trusted }), 'https')],
       ['HPE_INVALID_CONSTANT', /HTTP\/1\.1/, await listening(t, net.createServer(greet), 'http')],

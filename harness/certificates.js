@@ -54,4 +54,55 @@ function certificates(host = 'IP:127.0.0.1', name = 'test') {
   };
 }
 
-module.exports = { certificates, missing };
+/**
+ * A certificate that a server has signed itself, as `openssl req -x509` makes it: one of an authority.
+ *
+ * @param {object} options
+ * @param {string} [options.host] its subjectAltName. None, if it is missing
+ * @param {string} [options.name] its common name
+ * @param {number} [options.version] of X.509
+ * @param {[number, number]} [options.validity] from when to when, in s from now
+ */
+function selfSigned({ host, name = 'peer', version = 3, validity }) {
+  const directory = folder();
+  /** @param {string} name */
+  const at = (name) => path.join(directory, name);
+  /** @param {string[]} args */
+  const openssl = (...args) => execFileSync('openssl', args, { stdio: 'pipe', cwd: directory });
+  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', 'key.pem'];
+  const subject = ['-subj', `/CN=${name}`];
+  const names = host ? [`subjectAltName=${host}`] : [];
+  if (validity) {
+    const [from, to] = validity.map((seconds) => {
+      const digits = new Date(Date.now() + 1_000 * seconds).toISOString().replace(/\..*|[-:T]/g, '');
+      return `${digits}Z`;
+    });
+    const settings = ['database=index', 'new_certs_dir=.', 'rand_serial=yes', 'default_md=sha256', 'policy=policy'];
+    const sections = ['[ca]', 'default_ca=all', '[all]', ...settings, '[policy]', 'commonName=supplied'];
+    writeFileSync(at('config'), [...sections, '[extensions]', 'basicConstraints=CA:true', ...names, ''].join('\n'));
+    writeFileSync(at('index'), '');
+    openssl('req', ...newKey, ...subject, '-out', 'request');
+    const dates = ['-startdate', String(from), '-enddate', String(to)];
+    const files = ['-in', 'request', '-keyfile', 'key.pem', '-out', 'cert.pem'];
+    openssl(
+      'ca',
+      '-selfsign',
+      '-batch',
+      '-notext',
+      '-config',
+      'config',
+      '-extensions',
+      'extensions',
+      ...dates,
+      ...files,
+    );
+  } else if (version === 1) {
+    openssl('req', ...newKey, ...subject, '-out', 'request');
+    openssl('x509', '-req', '-in', 'request', '-signkey', 'key.pem', '-days', '2', '-out', 'cert.pem');
+  } else {
+    openssl('req', '-x509', ...newKey, ...subject, ...names.flatMap((it) => ['-addext', it]), '-out', 'cert.pem');
+  }
+  return { directory, file: at('cert.pem'), key: readFileSync(at('key.pem')), cert: readFileSync(at('cert.pem')) };
+}
+
+module.exports = { certificates, missing, selfSigned };

@@ -81,6 +81,7 @@ impl NodeEngine {
     /// Starts the engine with the given environment variables and resolves after the first gossip round. If the engine
     /// runs already, the call only waits for that round. `onReport` gets each log record and warning: its code, its text
     /// and whether it is a warning. `lookUpServices` is asked for the SRV records of a name, for `endLookup`.
+    /// `authorities` are the certificates that Node trusts in place of its built-in ones, in PEM.
     #[napi(ts_return_type = "Promise<Failure | null> | Failure")]
     pub fn start<'env>(
         &self,
@@ -88,15 +89,17 @@ impl NodeEngine {
         #[napi(ts_arg_type = "NodeJS.ProcessEnv")] environment: Environment,
         on_report: Function<'_, FnArgs<(String, String, bool)>, ()>,
         look_up_services: Function<'_, FnArgs<(u32, String)>, ()>,
+        authorities: Option<String>,
     ) -> napi::Result<Either<PromiseRaw<'env, Option<Failure>>, Failure>> {
         let mut slot = lock(&self.slot);
         if let Some(engine) = slot.as_ref() {
             return self::promise(env, |started| engine.when_started(started)).map(Either::A);
         }
-        let config = match Config::from_environment(&environment) {
+        let mut config = match Config::from_environment(&environment) {
             Ok(config) => config,
             Err(error) => return Ok(Either::B(error.into())),
         };
+        config.network.authorities = authorities;
         let waiting = Arc::new(AtomicUsize::new(0));
         let delivered = Arc::clone(&waiting);
         // Created only when the engine starts: Jest reports it as an open handle for as long as it exists.

@@ -17,6 +17,8 @@ pub struct ProxyVariable {
 /// The variables.
 #[derive(Clone, Debug, Default)]
 pub struct Network {
+    /// The certificate authorities that Node trusts in place of its built-in ones, in PEM.
+    pub authorities: Option<String>,
     /// `NODE_EXTRA_CA_CERTS`: a file with additional trusted certificates.
     pub extra_ca_certs: Option<PathBuf>,
     /// Whether `NODE_TLS_REJECT_UNAUTHORIZED` is `0`.
@@ -40,6 +42,7 @@ impl Network {
             Some(ProxyVariable { name, url: Secret::new(url) })
         };
         Self {
+            authorities: None,
             extra_ca_certs: get("NODE_EXTRA_CA_CERTS").map(PathBuf::from),
             accept_any_certificate: get("NODE_TLS_REJECT_UNAUTHORIZED").as_deref() == Some("0"),
             http_proxy: proxy(["http_proxy", "HTTP_PROXY"]),

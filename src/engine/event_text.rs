@@ -1,5 +1,6 @@
 //! The text of each event of the core, for log records and warnings. docs/errors.md lists the codes.
 
+use super::failure::certificate_remedy;
 use super::self_probe_text;
 use crate::membership::{MAX_SERVERS, MAX_UNREACHED};
 use crate::message::{Reason, Skipped};
@@ -188,8 +189,13 @@ fn exchange_failed(url: &ServerUrl, error: &ExchangeError) -> Text {
         | ExchangeError::TimedOut
         | ExchangeError::NoAnswer(_)
         | ExchangeError::Other(_) => {
-            let Failure { code, text } = error.failure();
-            log("EXCHANGE_FAILED", format!("gossip with {url} failed: {code}: {text}"))
+            let failure = error.failure();
+            let Failure { code, text } = &failure;
+            let Some(remedy) = certificate_remedy(&failure) else {
+                return log("EXCHANGE_FAILED", format!("gossip with {url} failed: {code}: {text}"));
+            };
+            let message = format!("gossip with {url} fails for a certificate: {text} ({code}). {remedy}");
+            warning_once("SHAZBOT_CERTIFICATE", url.to_string(), repeated, message)
         }
     }
 }

@@ -39,17 +39,38 @@ pub fn failure_of(error: &reqwest::Error) -> Failure {
     }
     let Some(code) = code.or_else(|| error.is_dns().then(|| name_code(&text))) else { return text.into() };
     let explanation = match code {
-        "CERT_HAS_EXPIRED" => "its certificate has expired",
-        "CERT_NOT_YET_VALID" => "its certificate is not valid yet",
-        "UNABLE_TO_VERIFY_LEAF_SIGNATURE" => "its certificate is of an unknown issuer",
-        "DEPTH_ZERO_SELF_SIGNED_CERT" => "its certificate is self-signed",
-        "ERR_TLS_CERT_ALTNAME_INVALID" => "its certificate is for another name",
         "SHAZBOT_HTTP2_ONLY" => "it speaks HTTP/2 only",
         "HPE_INVALID_CONSTANT" => "what answers there does not speak HTTP/1.1",
         "EPROTO" => "the TLS handshake failed",
         _ => return Failure::new(code, text),
     };
     Failure::new(code, format!("{explanation}: {text}"))
+}
+
+/// What to do about a certificate that one side refuses.
+pub fn certificate_remedy(failure: &Failure) -> Option<&'static str> {
+    let FailureCode::Named(code) = failure.code else { return None };
+    Some(match code {
+        "CERT_HAS_EXPIRED" => {
+            "Renew it. If it is renewed, let the server load it: restart it, or call setSecureContext of its HTTPS server"
+        }
+        "CERT_NOT_YET_VALID" => "Is the clock of this machine right? If so, use a certificate that is valid now",
+        "UNABLE_TO_VERIFY_LEAF_SIGNATURE" => {
+            "Add the certificate of its issuer to the file in NODE_EXTRA_CA_CERTS of this server, and restart this server. \
+             Or the other server does not send the certificates in between"
+        }
+        "DEPTH_ZERO_SELF_SIGNED_CERT" => {
+            "Add this very certificate to the file in NODE_EXTRA_CA_CERTS of this server, and restart this server"
+        }
+        "ERR_TLS_CERT_ALTNAME_INVALID" => {
+            "Make one for the host of its base URL: openssl req -x509 … -addext subjectAltName=DNS:NAME,IP:ADDRESS"
+        }
+        "CERT_SIGNATURE_FAILURE" | "CERT_REVOKED" | "CERT_REJECTED" => {
+            "Make one that a current authority has signed, or add this very certificate to the file in NODE_EXTRA_CA_CERTS \
+             of this server. See EXAMPLES.md, TLS"
+        }
+        _ => return None,
+    })
 }
 
 /// The cause of an error of the system.

@@ -1,10 +1,13 @@
 //! Builds HTTP clients that behave like Node's `fetch`: the same trusted certificates, the same proxies.
 
+mod certificate;
+mod certificate_error;
 mod proxy;
 mod redirects;
 mod resolver;
 mod response;
 mod tls;
+mod verifier;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +33,6 @@ const IDLE: Duration = Duration::from_secs(1);
 /// Builds clients that share the settings of TLS and proxies.
 pub struct ClientFactory<'a> {
     pub names: &'a Arc<Workers>,
-    /// All clients share the tickets with which a TLS session is resumed.
     pub tls: ClientConfig,
     pub proxies: Arc<Proxies>,
 }

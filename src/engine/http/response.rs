@@ -5,6 +5,7 @@ use std::error::Error;
 use reqwest::Response;
 use reqwest::header::HeaderValue;
 
+use super::certificate_error::{certificate_error, explain};
 use crate::auth::Secret;
 
 /// Largest response body or list that is read, bytes: what a version 1 server sends when it knows 50 000 protocol 2 servers.
@@ -35,6 +36,9 @@ pub fn header_value(secret: &Secret) -> HeaderValue {
 pub fn cause(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "no answer in time".into();
+    }
+    if let Some(error) = certificate_error(error) {
+        return explain(error);
     }
     let mut innermost = error.source();
     while let Some(source) = innermost.and_then(Error::source) {

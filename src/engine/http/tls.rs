@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
@@ -9,6 +10,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
 use super::super::report::Report;
+use super::verifier::Verifier;
 use crate::config::Network;
 
 /// `extra` is the content of `NODE_EXTRA_CA_CERTS`. Adds warnings for the operator.
@@ -17,27 +19,43 @@ pub fn client_config(
     extra: Option<Result<Vec<u8>, String>>,
     warnings: &mut Vec<Report>,
 ) -> Result<ClientConfig, String> {
-    let roots = trusted(network, extra, warnings);
     let provider = Arc::new(ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
-    let builder = builder.map_err(|error| format!("TLS cannot be set up: {error}"))?;
-    let mut config = if network.accept_any_certificate {
-        let verifier = Arc::new(AcceptAny(provider));
-        builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
+    let verifier: Arc<dyn ServerCertVerifier> = if network.accept_any_certificate {
+        Arc::new(AcceptAny(Arc::clone(&provider)))
     } else {
-        builder.with_root_certificates(roots).with_no_client_auth()
+        let (roots, trusted) = trusted(network, extra, warnings);
+        Arc::new(Verifier::new(roots, &trusted, Arc::clone(&provider))?)
     };
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder.map_err(|error| format!("TLS cannot be set up: {error}"))?;
+    let mut config = builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
+    // A resumed session shows no certificate, so one that expires would count for as long as it is resumed.
+    config.resumption = Resumption::disabled();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }
 
-// Mozilla's root certificates, which Node has built in, and those in `NODE_EXTRA_CA_CERTS`.
-fn trusted(network: &Network, extra: Option<Result<Vec<u8>, String>>, warnings: &mut Vec<Report>) -> RootCertStore {
-    let mut trusted = RootCertStore::empty();
-    trusted.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
+// The certificate authorities, and the certificates among them that the operator has named.
+fn trusted(
+    network: &Network,
+    extra: Option<Result<Vec<u8>, String>>,
+    warnings: &mut Vec<Report>,
+) -> (RootCertStore, Vec<CertificateDer<'static>>) {
+    let mut roots = RootCertStore::empty();
+    let mut trusted = Vec::new();
+    if let Some(authorities) = &network.authorities {
+        // Node passes over those that it cannot read, too.
+        trusted.extend(CertificateDer::pem_slice_iter(authorities.as_bytes()).filter_map(Result::ok));
+    } else {
+        add_mozillas(&mut roots);
+    }
+    roots.add_parsable_certificates(trusted.iter().cloned());
     if let (Some(path), Some(read)) = (&network.extra_ca_certs, extra) {
         match read.and_then(|pem| certificates(&pem)) {
-            Ok(extra) => trusted.roots.extend(extra.roots),
+            Ok((store, extra)) => {
+                roots.roots.extend(store.roots);
+                trusted.extend(extra);
+            }
             Err(error) => warnings.push(Report::warning(
                 "SHAZBOT_EXTRA_CERTS",
                 format!(
@@ -47,16 +65,29 @@ fn trusted(network: &Network, extra: Option<Result<Vec<u8>, String>>, warnings: 
             )),
         }
     }
-    trusted
+    if roots.is_empty() {
+        add_mozillas(&mut roots);
+        let message = "Node finds no certificate authority where --use-openssl-ca or another option tells it to look, so \
+                       clustershazbot trusts Mozilla's. Name a file with yours in NODE_EXTRA_CA_CERTS or SSL_CERT_FILE";
+        warnings.push(Report::warning("SHAZBOT_EXTRA_CERTS", message.into()));
+    }
+    (roots, trusted)
 }
 
-fn certificates(pem: &[u8]) -> Result<RootCertStore, String> {
+// Which Node has built in.
+fn add_mozillas(roots: &mut RootCertStore) {
+    roots.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
+}
+
+fn certificates(pem: &[u8]) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), String> {
     let mut store = RootCertStore::empty();
+    let mut certificates = Vec::new();
     for certificate in CertificateDer::pem_slice_iter(pem) {
         let certificate = certificate.map_err(|_| "invalid certificate encoding")?;
-        store.add(certificate).map_err(|error| error.to_string())?;
+        store.add(certificate.clone()).map_err(|error| error.to_string())?;
+        certificates.push(certificate);
     }
-    Ok(store)
+    Ok((store, certificates))
 }
 
 // With NODE_TLS_REJECT_UNAUTHORIZED=0.

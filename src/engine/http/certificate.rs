@@ -1,0 +1,151 @@
+//! Reads what webpki does not give of a certificate: its validity, common name and key, also in X.509 version 1.
+
+use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
+
+const SEQUENCE: u8 = 0x30;
+const VERSION: u8 = 0xa0;
+const UTC_TIME: u8 = 0x17;
+const OBJECT_IDENTIFIER: u8 = 0x06;
+const COMMON_NAME: [u8; 3] = [0x55, 0x04, 0x03];
+
+/// What a certificate says. Read only from certificates that the operator has put into a file of trusted ones.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Facts<'a> {
+    /// Version 1 has no extensions, so no `subjectAltName`.
+    pub is_version_1: bool,
+    /// Seconds since the epoch.
+    pub not_before: u64,
+    /// Seconds since the epoch.
+    pub not_after: u64,
+    pub common_name: Option<&'a str>,
+    pub key: SubjectPublicKeyInfoDer<'a>,
+}
+
+impl<'a> Facts<'a> {
+    /// None if it is not a certificate.
+    pub fn of(certificate: &'a CertificateDer<'_>) -> Option<Self> {
+        let mut outer = Der(certificate).content(SEQUENCE)?;
+        let mut signed = outer.content(SEQUENCE)?;
+        let is_version_1 = signed.0.first() != Some(&VERSION);
+        // Version, serial number, algorithm of the signature, issuer.
+        for _ in 0..if is_version_1 { 3 } else { 4 } {
+            signed.next()?;
+        }
+        let mut validity = signed.content(SEQUENCE)?;
+        let (not_before, not_after) = (validity.time()?, validity.time()?);
+        let common_name = common_name(signed.content(SEQUENCE)?);
+        let rest = signed.0;
+        signed.next()?;
+        let key = rest[..rest.len() - signed.0.len()].into();
+        Some(Self { is_version_1, not_before, not_after, common_name, key })
+    }
+}
+
+fn common_name(mut subject: Der<'_>) -> Option<&str> {
+    while let Some((_, set)) = subject.next() {
+        let mut attributes = Der(set);
+        while let Some(mut attribute) = attributes.content(SEQUENCE) {
+            if attribute.next() == Some((OBJECT_IDENTIFIER, &COMMON_NAME)) {
+                return std::str::from_utf8(attribute.next()?.1).ok();
+            }
+        }
+    }
+    None
+}
+
+// What is left to read.
+struct Der<'a>(&'a [u8]);
+
+impl<'a> Der<'a> {
+    // The tag and the content of the next value.
+    fn next(&mut self) -> Option<(u8, &'a [u8])> {
+        let (&[tag, first], mut rest) = self.0.split_first_chunk()?;
+        let mut length = usize::from(first);
+        if first >= 0x80 {
+            let digits;
+            (digits, rest) =
+                rest.split_at_checked(usize::from(first - 0x80)).filter(|(digits, _)| digits.len() <= 3)?;
+            length = digits.iter().fold(0, |length, &digit| length << 8 | usize::from(digit));
+        }
+        let content;
+        (content, self.0) = rest.split_at_checked(length)?;
+        Some((tag, content))
+    }
+
+    fn content(&mut self, tag: u8) -> Option<Self> {
+        self.next().filter(|(found, _)| *found == tag).map(|(_, content)| Self(content))
+    }
+
+    // YYMMDDHHMMSSZ, or with four digits of the year.
+    fn time(&mut self) -> Option<u64> {
+        let (tag, text) = self.next()?;
+        let digits: Vec<_> = text.strip_suffix(b"Z")?.iter().map(|it| u64::from(it.wrapping_sub(b'0'))).collect();
+        let pairs: Vec<_> = digits.chunks_exact(2).map(|it| 10 * it[0] + it[1]).collect();
+        let (year, rest) = match (tag, &*pairs) {
+            (UTC_TIME, [year, rest @ ..]) => (year + if *year < 50 { 2000 } else { 1900 }, rest),
+            (_, [century, year, rest @ ..]) => (100 * century + year, rest),
+            _ => return None,
+        };
+        let &[month @ 1..=12, day @ 1..=31, hour, minute, second] = rest else { return None };
+        Some(86_400 * days_since_epoch(year, month, day)? + 3600 * hour + 60 * minute + second)
+    }
+}
+
+// By the civil calendar, whose years begin in March here, so that the leap day is the last of them.
+fn days_since_epoch(year: u64, month: u64, day: u64) -> Option<u64> {
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year.checked_sub(1)?, month + 9) };
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
+    days.checked_sub(719_468)
+}
+
+/// A moment, in seconds since the epoch, for people.
+pub fn date(seconds: u64) -> String {
+    let days = seconds / 86_400 + 719_468;
+    // The last day of a period of four hundred, hundred and four years would begin another year.
+    let of_400 = days % 146_097;
+    let year_of_400 = (of_400 - of_400 / 1_460 + of_400 / 36_524 - of_400 / 146_096) / 365;
+    let of_year = of_400 - (365 * year_of_400 + year_of_400 / 4 - year_of_400 / 100);
+    let (month, day) = ((5 * of_year + 2) / 153, of_year - (153 * ((5 * of_year + 2) / 153) + 2) / 5 + 1);
+    let (year, month) = if month < 10 { (0, month + 3) } else { (1, month - 9) };
+    let year = year + year_of_400 + days / 146_097 * 400;
+    let (hour, minute) = (seconds / 3600 % 24, seconds / 60 % 60);
+    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_in_both_forms() {
+        let time = |tag, text: &str| Der(&[&[tag, text.len() as u8], text.as_bytes()].concat()).time();
+        assert_eq!(time(UTC_TIME, "700101000000Z"), Some(0));
+        assert_eq!(time(UTC_TIME, "491231235959Z"), Some(2_524_607_999));
+        assert_eq!(time(0x18, "20240229120001Z"), Some(1_709_208_001));
+        assert_eq!(time(0x18, "21000301000000Z"), Some(4_107_542_400));
+        for wrong in ["", "Z", "20240229120001", "2024022912000Z", "20241329120001Z", "xxxxxxxxxxxxxxZ"] {
+            assert_eq!(time(0x18, wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn each_day_is_written_as_it_is_read() {
+        for day in 0..100_000 {
+            let text = date(86_400 * day);
+            let digits = text.replace(['-', ' ', ':'], "").replace("UTC", "00Z");
+            let read = Der(&[&[0x18, digits.len() as u8], digits.as_bytes()].concat()).time();
+            assert_eq!(read, Some(86_400 * day), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_roots_certificate_is_read_and_a_cut_one_is_not() {
+        for certificate in webpki_root_certs::TLS_SERVER_ROOT_CERTS {
+            let facts = Facts::of(certificate).expect("a certificate");
+            assert!(facts.not_before < facts.not_after && !facts.is_version_1, "{facts:?}");
+            let parsed = rustls::server::ParsedCertificate::try_from(certificate).expect("a certificate");
+            assert_eq!(facts.key, parsed.subject_public_key_info());
+            assert_eq!(Facts::of(&certificate[..certificate.len() - 1].into()), None);
+        }
+    }
+}
