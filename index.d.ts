@@ -163,6 +163,8 @@ export interface ShazbotConfig {
   SHAZBOT_CLUSTER?: string | undefined;
   /** `required`: the list route requires one of the secrets. */
   SHAZBOT_LIST_AUTH?: 'required' | (string & Record<never, never>) | undefined;
+  SHAZBOT_TLS_CERT?: string | undefined;
+  SHAZBOT_TLS_KEY?: string | undefined;
 }
 
 export interface ShazbotStartOptions {

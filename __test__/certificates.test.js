@@ -1,14 +1,15 @@
 'use strict';
 
-// Certificates between real processes: which ones of other servers are accepted.
+// Certificates between real processes: which ones of other servers are accepted, and the own one for servers that demand it.
 
 const assert = require('node:assert/strict');
+const { X509Certificate } = require('node:crypto');
 const { existsSync, readFileSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 const { describe, test } = require('node:test');
 
 const { certificates, missing, selfSigned } = require('../harness/certificates.js');
-const { fileList, startServer } = require('../harness/cluster.js');
+const { agree, fileList, startServer, startServers } = require('../harness/cluster.js');
 const { startFakePeer } = require('../harness/fake-peer.js');
 const { folder } = require('../harness/folder.js');
 const { TOOLS } = require('../harness/registry.js');
@@ -212,5 +213,99 @@ describe('the certificate authorities that Node is told to trust', { skip: missi
     writeFileSync(program, `require('node:tls').setDefaultCACertificates([${text}]);`);
     await startBeside(t, peer, { runtime: [node24, '--require', program] });
     await untilReached(peer);
+  });
+});
+
+describe('SHAZBOT_TLS_CERT and SHAZBOT_TLS_KEY', { skip: missing }, () => {
+  /** @param {string} file */
+  const fingerprint = (file) => new X509Certificate(readFileSync(file)).fingerprint256;
+
+  /** A peer that demands a certificate, and those for it. @param {Scope} scope */
+  async function startStrictPeer(scope) {
+    const { directory, authority, key, cert } = certificates();
+    const tls = { key, cert, requestCert: true, rejectUnauthorized: true, ca: readFileSync(authority) };
+    const [SHAZBOT_TLS_CERT, SHAZBOT_TLS_KEY] = ['cert.pem', 'key.pem'].map((name) => path.join(directory, name));
+    const env = { SHAZBOT_TLS_CERT: String(SHAZBOT_TLS_CERT), SHAZBOT_TLS_KEY: String(SHAZBOT_TLS_KEY) };
+    return { peer: await startFakePeer(scope, { tls }), trust: { NODE_EXTRA_CA_CERTS: authority }, env, tls };
+  }
+
+  test('are shown to servers that demand a certificate, from files or as text', async (t) => {
+    const { peer, trust, env } = await startStrictPeer(t);
+    await untilWarned(await startBeside(t, peer, { env: trust }), /demands a client certificate.*SHAZBOT_TLS_CERT/);
+    assert.equal(peer.received.length, 0);
+    await startBeside(t, peer, { env: { ...trust, ...env } });
+    await untilReached(peer);
+    assert.equal(peer.received[0]?.certificate, fingerprint(env.SHAZBOT_TLS_CERT));
+    peer.received.length = 0;
+    const texts = Object.entries(env).map(([name, file]) => [name, readFileSync(file, 'utf8')]);
+    await startBeside(t, peer, { env: { ...trust, ...Object.fromEntries(texts) } });
+    await untilReached(peer);
+  });
+
+  test('make a cluster of servers that demand certificates of each other, with watches', async (t) => {
+    const { directory, authority } = certificates();
+    const [cert, key] = ['cert.pem', 'key.pem'].map((name) => path.join(directory, name));
+    const tls = { TEST_TLS: directory, TEST_TLS_CLIENTS: authority, NODE_EXTRA_CA_CERTS: authority };
+    const env = { ...fileList().env, ...tls, SHAZBOT_TLS_CERT: String(cert), SHAZBOT_TLS_KEY: String(key) };
+    const servers = await startServers(t, 3, { env: { ...env, TEST_CLIENT_ERRORS: 'yes' } });
+    await agree(servers, { online: servers });
+    for (const server of servers) {
+      const watches = async () => (await server.order('call', 'shazbotStatus')).exchanges.watches.open;
+      await until(async () => (await watches()) === 2, { what: `${server.baseUrl} watches the others` });
+    }
+    for (const server of servers) assert.deepEqual(await server.order('clientErrors'), []);
+  });
+
+  test('are read again when the files change, and a pair that does not fit changes nothing', async (t) => {
+    const { peer, trust, env, tls } = await startStrictPeer(t);
+    const { SHAZBOT_TLS_CERT: cert, SHAZBOT_TLS_KEY: key } = env;
+    const server = await startBeside(t, peer, { env: { ...trust, ...env } });
+    await untilReached(peer);
+    const before = fingerprint(cert);
+    const next = selfSigned({ host: 'IP:127.0.0.1' });
+    writeFileSync(cert, next.cert);
+    const told = () => server.warnings.find(({ code }) => code === 'SHAZBOT_CLIENT_CERTIFICATE')?.message;
+    assert.match(await until(told, { what: 'the warning' }), /SHAZBOT_TLS_KEY.*not the key/);
+    peer.received.length = 0;
+    await untilReached(peer);
+    assert.equal(peer.received[0]?.certificate, before);
+    // The peer would refuse it otherwise.
+    peer.setTls({ ...tls, ca: [tls.ca, next.cert] });
+    writeFileSync(key, next.key);
+    const isNew = () => peer.received.some(({ certificate }) => certificate === fingerprint(cert));
+    await until(isNew, { what: 'the new certificate is shown' });
+  });
+
+  test('are shown to a master list that demands a certificate', async (t) => {
+    const { peer, trust, env } = await startStrictPeer(t);
+    peer.answer = () => ({ body: { online: [] } });
+    const list = { SHAZBOT_MASTER_LIST: `${peer.baseUrl}servers.json` };
+    await startServer(t, { env: { ...trust, ...env, ...list } });
+    await untilReached(peer);
+    assert.equal(peer.received[0]?.certificate, fingerprint(env.SHAZBOT_TLS_CERT));
+  });
+
+  test('that cannot be used reject the start, naming the variable', async (t) => {
+    const { trust, env } = await startStrictPeer(t);
+    const other = selfSigned({ host: 'IP:127.0.0.1' });
+    const empty = path.join(folder(), 'empty.pem');
+    writeFileSync(empty, '');
+    /** @type {[Record<string, string>, RegExp][]} */
+    const wrong = [
+      [{ SHAZBOT_TLS_KEY: '' }, /^SHAZBOT_TLS_KEY: .*missing/],
+      [{ SHAZBOT_TLS_CERT: '' }, /^SHAZBOT_TLS_CERT: .*missing/],
+      [{ SHAZBOT_TLS_CERT: '/nowhere/cert.pem' }, /^SHAZBOT_TLS_CERT: .*[Nn]o such file/],
+      [{ SHAZBOT_TLS_CERT: empty }, /^SHAZBOT_TLS_CERT: it has no certificate/],
+      [{ SHAZBOT_TLS_KEY: empty }, /^SHAZBOT_TLS_KEY: it has no private key/],
+      [{ SHAZBOT_TLS_CERT: other.file }, /^SHAZBOT_TLS_KEY: it is not the key/],
+    ];
+    for (const [change, message] of wrong) {
+      const start = { ...fileList().env, ...trust, ...env, ...change };
+      const server = await startServer(t, { env: start, wait: false });
+      const refused = await until(() => server.refused, { what: `the start is rejected: ${message}` });
+      assert.equal(refused.code, 'SHAZBOT_INVALID_CONFIG');
+      assert.match(refused.message, message);
+      await server.kill();
+    }
   });
 });

@@ -8,7 +8,7 @@ const https = require('node:https');
 const { close, listen, parse, readBody } = require('./http.js');
 const { freePorts } = require('./ports.js');
 
-/** @typedef {{ body: any, authorization: string | undefined, at: number }} Received */
+/** @typedef {{ body: any, authorization: string | undefined, at: number, certificate: string | undefined }} Received `certificate`: the fingerprint of the client's */
 /** @typedef {(res: http.ServerResponse) => void} Writer */
 /**
  * `body`: a string is sent as it is, anything else as JSON. A function writes the response itself.
@@ -23,7 +23,7 @@ const { freePorts } = require('./ports.js');
  * @param {boolean} [options.monitor]
  * @param {number} [options.ahead] how far its clock is fast, ms
  * @param {(received: Received) => Answer | Promise<Answer>} [options.answer]
- * @param {{ key: Buffer, cert: Buffer }} [options.tls] makes it listen for https
+ * @param {https.ServerOptions} [options.tls] makes it listen for https
  */
 async function startFakePeer(scope, { monitor = false, ahead = 0, answer, tls } = {}) {
   const [port] = await freePorts(1);
@@ -38,10 +38,14 @@ async function startFakePeer(scope, { monitor = false, ahead = 0, answer, tls } 
     /** @returns {Answer} */
     alive: () => ({ body: { message: 'gossip', online: [peer.entry()], offline: [] } }),
     stop: () => close(server),
+    /** Changes its TLS settings, for new connections. @param {https.ServerOptions} options */
+    setTls: (options) => /** @type {https.Server} */ (server).setSecureContext(options),
   };
   /** @type {http.RequestListener} */
   const listener = async (req, res) => {
-    const received = { body: parse(await readBody(req)), authorization: req.headers.authorization, at: Date.now() };
+    const certificate = /** @type {import('node:tls').TLSSocket} */ (req.socket).getPeerCertificate?.()?.fingerprint256;
+    const { authorization } = req.headers;
+    const received = { body: parse(await readBody(req)), authorization, at: Date.now(), certificate };
     peer.received.push(received);
     const given = peer.answer ? await peer.answer(received) : peer.alive();
     if (given === 'hang') return;

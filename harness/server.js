@@ -197,7 +197,7 @@ if (process.env.TEST_START !== 'no') {
 }
 /** @type {string[]} */
 const clientErrors = [];
-const { TEST_PORT, TEST_HOST = '127.0.0.1', TEST_TLS, TEST_CLIENT_ERRORS } = process.env;
+const { TEST_PORT, TEST_HOST = '127.0.0.1', TEST_TLS, TEST_TLS_CLIENTS, TEST_CLIENT_ERRORS } = process.env;
 const server = TEST_TLS ? https.createServer(pair(TEST_TLS), app) : http.createServer(app);
 if (TEST_CLIENT_ERRORS) {
   // A listener replaces Node's own answer.
@@ -212,5 +212,10 @@ server.listen(Number(TEST_PORT), TEST_HOST, () => tell({ event: 'listening' }));
 /** @param {string} folder of the key and the certificate */
 function pair(folder) {
   const read = (/** @type {string} */ name) => readFileSync(path.join(folder, name));
-  return { key: read('key.pem'), cert: read('cert.pem') };
+  const clients = TEST_TLS_CLIENTS && {
+    requestCert: true,
+    rejectUnauthorized: true,
+    ca: readFileSync(TEST_TLS_CLIENTS),
+  };
+  return { key: read('key.pem'), cert: read('cert.pem'), ...clients };
 }

@@ -30,6 +30,8 @@ const KINDS = {
   SHAZBOT_AUTH: 'text',
   SHAZBOT_CLUSTER: 'text',
   SHAZBOT_LIST_AUTH: 'text',
+  SHAZBOT_TLS_CERT: 'text',
+  SHAZBOT_TLS_KEY: 'text',
 };
 
 const EXPECTED = {

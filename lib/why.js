@@ -18,6 +18,7 @@ const CAUSES = /** @type {Record<string, string>} */ ({
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'certificate not trusted: unknown issuer',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'certificate not trusted: self-signed',
   ERR_TLS_CERT_ALTNAME_INVALID: 'certificate not for its name',
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'it demands a client certificate',
   EPROTO: 'TLS handshake failed',
   SHAZBOT_HTTP2_ONLY: 'it speaks HTTP/2 only',
   SHAZBOT_UNAUTHORIZED: 'it rejects our SHAZBOT_SECRET',

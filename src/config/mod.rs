@@ -17,7 +17,7 @@ use crate::server_url::ServerUrl;
 use crate::url_mistakes::is_template;
 
 pub use lists::{DISCOVER, DnsName, List, Location, MasterLists};
-pub use network::{Network, ProxyVariable};
+pub use network::{ClientCertificate, Network, Pem, ProxyVariable};
 use reader::Reader;
 
 /// Environment variables by name.
@@ -40,7 +40,7 @@ pub struct Config {
     pub master_lists: MasterLists,
     /// `SHAZBOT_STATE_FILE`.
     pub state_file: Option<PathBuf>,
-    /// Node's own variables for TLS and proxies.
+    /// How connections are made.
     pub network: Network,
     /// What is valid but unsafe, or probably not meant.
     pub warnings: Vec<Warning>,
@@ -119,6 +119,7 @@ impl Config {
         let master_lists = MasterLists::read(&mut reader);
         let lists = master_lists.as_ref().map(|it| it.lists.as_slice());
         let state_file = lists::state_file(&mut reader, lists);
+        let client_certificate = ClientCertificate::read(&mut reader);
         let settings = Settings::read(&mut reader, base_url, master_lists.as_ref(), state_file.is_some());
         match (secrets, control, settings, origins, master_lists) {
             (Some(secrets), Some(control), Some(settings), Some(origins), Some(master_lists))
@@ -133,7 +134,7 @@ impl Config {
                     origins: Arc::new(origins),
                     master_lists,
                     state_file,
-                    network: Network::from_environment(environment),
+                    network: Network { client_certificate, ..Network::from_environment(environment) },
                 })
             }
             _ => Err(Error::InvalidConfig(reader.problems)),

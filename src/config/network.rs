@@ -1,8 +1,9 @@
-//! Node's own variables for TLS and proxies, which the engine's HTTP clients obey as Node's `fetch` does.
+//! What decides how connections are made: Node's own variables for TLS and proxies, and the client certificate.
 
+use std::io;
 use std::path::PathBuf;
 
-use super::Environment;
+use super::{Environment, Reader};
 use crate::auth::Secret;
 
 /// The variable of a proxy. Its URL may contain a password.
@@ -14,11 +15,62 @@ pub struct ProxyVariable {
     pub url: Secret,
 }
 
+/// The certificate and the key with which this server proves its identity to servers that demand it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// `SHAZBOT_TLS_CERT`.
+    pub certificate: Pem,
+    /// `SHAZBOT_TLS_KEY`.
+    pub key: Pem,
+}
+
+/// A variable that has a PEM text, or names a file with one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pem {
+    /// Of the variable.
+    pub name: &'static str,
+    value: Secret,
+}
+
+impl Pem {
+    /// The text. Reads the file, which blocks.
+    pub fn read(&self) -> io::Result<Vec<u8>> {
+        let value = self.value.expose();
+        if value.trim_start().starts_with("-----BEGIN") {
+            // Tools that write variables to a file put a backslash and an n for a line break.
+            return Ok(value.replace("\\n", "\n").into_bytes());
+        }
+        std::fs::read(value)
+    }
+}
+
+impl ClientCertificate {
+    /// None without the variables.
+    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let (certificate, key) = ("SHAZBOT_TLS_CERT", "SHAZBOT_TLS_KEY");
+        let pem = |name, value: &str| Pem { name, value: Secret::new(value.into()) };
+        match (reader.get(certificate), reader.get(key)) {
+            (Some(cert), Some(value)) => Some(Self { certificate: pem(certificate, cert), key: pem(key, value) }),
+            (Some(_), None) => {
+                reader.problem(key, "it is missing: SHAZBOT_TLS_CERT needs the private key of its certificate");
+                None
+            }
+            (None, Some(_)) => {
+                reader.problem(certificate, "it is missing: SHAZBOT_TLS_KEY needs the certificate of its key");
+                None
+            }
+            (None, None) => None,
+        }
+    }
+}
+
 /// The variables.
 #[derive(Clone, Debug, Default)]
 pub struct Network {
     /// The certificate authorities that Node trusts in place of its built-in ones, in PEM.
     pub authorities: Option<String>,
+    /// Shown to servers and master lists that demand one.
+    pub client_certificate: Option<ClientCertificate>,
     /// `NODE_EXTRA_CA_CERTS`: a file with additional trusted certificates.
     pub extra_ca_certs: Option<PathBuf>,
     /// Whether `NODE_TLS_REJECT_UNAUTHORIZED` is `0`.
@@ -43,6 +95,7 @@ impl Network {
         };
         Self {
             authorities: None,
+            client_certificate: None,
             extra_ca_certs: get("NODE_EXTRA_CA_CERTS").map(PathBuf::from),
             accept_any_certificate: get("NODE_TLS_REJECT_UNAUTHORIZED").as_deref() == Some("0"),
             http_proxy: proxy(["http_proxy", "HTTP_PROXY"]),

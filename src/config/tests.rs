@@ -340,3 +340,16 @@ fn proxies_are_used_only_if_node_would_use_them() {
     let proxy = ProxyVariable { name: "HTTP_PROXY", url: Secret::new("http://proxy:3128".into()) };
     assert_eq!(config.network.http_proxy, Some(proxy));
 }
+
+#[test]
+fn a_client_certificate_needs_its_key_and_the_key_is_not_shown() {
+    let (certificate, key) =
+        (("SHAZBOT_TLS_CERT", Some("/cert.pem")), ("SHAZBOT_TLS_KEY", Some("-----BEGIN\\nhunter2")));
+    assert_eq!(read(&[]).expect("valid").network.client_certificate, None);
+    let config = read(&[certificate, key]).expect("valid");
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let key_text = config.network.client_certificate.expect("both are set").key.read().expect("a text");
+    assert_eq!(key_text, b"-----BEGIN\nhunter2");
+    assert!(read(&[certificate]).expect_err("no key").starts_with("SHAZBOT_TLS_KEY: it is missing"));
+    assert!(read(&[key]).expect_err("no certificate").starts_with("SHAZBOT_TLS_CERT: it is missing"));
+}

@@ -23,6 +23,8 @@ fn lifetime(code: &str) -> Option<Duration> {
         // A failed exchange is repeated at least once an hour while the other server is listed.
         "SHAZBOT_ENTRY_SKIPPED"
         | "SHAZBOT_TOO_MANY_SERVERS"
+        | "SHAZBOT_CERTIFICATE"
+        | "SHAZBOT_CLIENT_CERTIFICATE"
         | "SHAZBOT_PEER_REFUSED_SECRET"
         | "SHAZBOT_WRONG_CLUSTER" => Some(HOUR),
         "SHAZBOT_CLUSTER_NAME" | "SHAZBOT_NO_RESOURCES" => Some(TEN_MINUTES),
@@ -98,7 +100,9 @@ impl ActiveWarnings {
     pub fn on_answer(&mut self, from: &str, now: Duration) {
         for warning in &mut self.0 {
             warning.has_ended |= match &*warning.code {
-                "SHAZBOT_PEER_REFUSED_SECRET" | "SHAZBOT_WRONG_CLUSTER" => warning.subject == from,
+                "SHAZBOT_CERTIFICATE" | "SHAZBOT_PEER_REFUSED_SECRET" | "SHAZBOT_WRONG_CLUSTER" => {
+                    warning.subject == from
+                }
                 // Where something is lacking, some exchanges may succeed all the same.
                 "SHAZBOT_NO_RESOURCES" => now >= warning.last + PAUSE,
                 _ => false,

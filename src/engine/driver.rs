@@ -10,7 +10,7 @@ use tokio::task::{AbortHandle, JoinError, JoinSet};
 
 use super::exchange::{Writer, exchange};
 use super::gossip_http::GossipClient;
-use super::http::{ClientFactory, follow_own_name};
+use super::http::{ClientFactory, Identity, IdentityFiles, TlsFiles, follow_own_name};
 use super::list_http::ListClient;
 use super::list_store::ListStore;
 use super::list_update::ListUpdate;
@@ -28,8 +28,10 @@ use crate::protocol::{Action, Event};
 
 /// How long a start waits for the lookup of its own name.
 const OWN_NAME_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long a start waits for the file of `NODE_EXTRA_CA_CERTS`.
+/// How long a start waits for the files with certificates.
 const CERTIFICATES_TIMEOUT: Duration = Duration::from_secs(5);
+/// The files of the client certificate are read again once a round, not more often than this.
+const MIN_RENEWAL: Duration = Duration::from_secs(1);
 
 struct Driver {
     shared: Arc<Shared>,
@@ -40,6 +42,7 @@ struct Driver {
     // The current update of each list.
     updates: Vec<Option<AbortHandle>>,
     tasks: JoinSet<Result<(), Error>>,
+    identity: Option<Arc<Identity>>,
     writer: Writer,
     watches: Watches,
 }
@@ -80,9 +83,9 @@ pub fn run(shared: &Arc<Shared>) {
 }
 
 async fn drive(shared: &Arc<Shared>, threads: &Threads) -> Result<(), Error> {
-    let reading = extra_certificates(&shared.config.network, &threads.files);
-    let Some(certificates) = shared.core.unless_stopped(reading).await else { return Ok(()) };
-    let mut driver = Driver::new(shared, threads, certificates)?;
+    let reading = tls_files(&shared.config.network, &threads.files);
+    let Some(files) = shared.core.unless_stopped(reading).await else { return Ok(()) };
+    let mut driver = Driver::new(shared, threads, files)?;
     driver.load_state(threads).await?;
     while !shared.core.is_stopped() {
         let work = shared.core.work()?;
@@ -96,33 +99,66 @@ async fn drive(shared: &Arc<Shared>, threads: &Threads) -> Result<(), Error> {
                 event => shared.reporter().report(event, shared.core.clock.now().mono),
             }
         }
+        if let Some(problem) = driver.identity.as_ref().and_then(|it| it.take_problem()) {
+            let message = format!(
+                "{problem}. The files have changed since the start, and this server goes on with the certificate that it has: \
+                 correct them before that one expires"
+            );
+            shared.warn(vec![Report::warning("SHAZBOT_CLIENT_CERTIFICATE", message)]);
+        }
         work.actions.into_iter().for_each(|action| driver.start(action));
         driver.wait(work.wait).await?;
     }
     Ok(())
 }
 
-async fn extra_certificates(network: &Network, files: &Workers) -> Option<Result<Vec<u8>, String>> {
-    let path = network.extra_ca_certs.clone()?;
-    let read = clock::timeout(CERTIFICATES_TIMEOUT, files.run(move || std::fs::read(path))).await;
-    Some(read.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(|error| error.to_string()))
+async fn tls_files(network: &Network, files: &Workers) -> TlsFiles {
+    let extra = async {
+        let path = network.extra_ca_certs.clone()?;
+        Some(read_file(files, move || std::fs::read(path).map_err(|error| error.to_string())).await)
+    };
+    let identity = async {
+        let config = network.client_certificate.clone()?;
+        Some(read_file(files, move || IdentityFiles::read(&config)).await)
+    };
+    let (extra, identity) = tokio::join!(extra, identity);
+    TlsFiles { extra, identity }
+}
+
+async fn read_file<T: Send + 'static>(
+    files: &Workers,
+    read: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> Result<T, String> {
+    let reading = clock::timeout(CERTIFICATES_TIMEOUT, files.run(move || Ok(read())));
+    reading.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).unwrap_or_else(|error| Err(error.to_string()))
+}
+
+// Certificates are replaced while the process runs, for example by cert-manager.
+async fn renew(identity: Arc<Identity>, shared: Arc<Shared>, files: Arc<Workers>) -> Result<(), Error> {
+    let Some(config) = &shared.config.network.client_certificate else { return Ok(()) };
+    loop {
+        clock::sleep(shared.config.settings.interval.max(MIN_RENEWAL)).await;
+        let config = config.clone();
+        identity.renew(read_file(&files, move || IdentityFiles::read(&config)).await);
+    }
 }
 
 impl Driver {
-    fn new(
-        shared: &Arc<Shared>,
-        threads: &Threads,
-        certificates: Option<Result<Vec<u8>, String>>,
-    ) -> Result<Self, Error> {
+    fn new(shared: &Arc<Shared>, threads: &Threads, files: TlsFiles) -> Result<Self, Error> {
         let config = &shared.config;
         let invalid = |problem| Error::InvalidConfig(vec![problem]);
-        let (factory, warnings) = ClientFactory::new(&config.network, &threads.names, certificates).map_err(invalid)?;
+        let (factory, warnings) = ClientFactory::new(&config.network, &threads.names, files).map_err(invalid)?;
         let gossip = GossipClient::new(&factory, config).map_err(invalid)?;
         let lists = ListClient::new(&factory, &config.master_lists).map_err(invalid)?;
         let doubts = config.warnings.iter().map(Report::of_config);
         shared.warn(warnings.into_iter().chain(doubts).collect());
         let store = |list: &List| Arc::new(ListStore::new(list.clone(), &threads.files));
         let stores: Vec<_> = config.master_lists.lists.iter().map(store).collect();
+        let mut tasks = JoinSet::new();
+        let identity = factory.identity.clone();
+        if let Some(identity) = identity.clone() {
+            tasks.spawn(renew(identity, Arc::clone(shared), Arc::clone(&threads.files)));
+        }
         Ok(Self {
             shared: Arc::clone(shared),
             clients: Arc::new(Clients { gossip, lists }),
@@ -130,7 +166,8 @@ impl Driver {
             state_file: config.state_file.clone().map(|path| Arc::new(StateFile::new(path, &threads.files))),
             updates: stores.iter().map(|_| None).collect(),
             stores,
-            tasks: JoinSet::new(),
+            tasks,
+            identity,
             writer: Writer::default(),
             watches: Watches::new(&factory, &config.origins),
         })

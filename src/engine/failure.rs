@@ -39,6 +39,7 @@ pub fn failure_of(error: &reqwest::Error) -> Failure {
     }
     let Some(code) = code.or_else(|| error.is_dns().then(|| name_code(&text))) else { return text.into() };
     let explanation = match code {
+        "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED" => "it demands a client certificate",
         "SHAZBOT_HTTP2_ONLY" => "it speaks HTTP/2 only",
         "HPE_INVALID_CONSTANT" => "what answers there does not speak HTTP/1.1",
         "EPROTO" => "the TLS handshake failed",
@@ -68,6 +69,9 @@ pub fn certificate_remedy(failure: &Failure) -> Option<&'static str> {
         "CERT_SIGNATURE_FAILURE" | "CERT_REVOKED" | "CERT_REJECTED" => {
             "Make one that a current authority has signed, or add this very certificate to the file in NODE_EXTRA_CA_CERTS \
              of this server. See EXAMPLES.md, TLS"
+        }
+        "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED" => {
+            "Set SHAZBOT_TLS_CERT and SHAZBOT_TLS_KEY on this server, to a certificate that the other one trusts"
         }
         _ => return None,
     })

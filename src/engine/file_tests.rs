@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::file::{LockError, LockedFile};
-use super::http::ClientFactory;
+use super::http::{ClientFactory, TlsFiles};
 use super::list_http::ListClient;
 use super::list_store::{LOCK_PATIENCE, ListStore};
 use super::state_file::StateFile;
@@ -199,7 +199,7 @@ fn a_list_whose_lock_another_process_holds_is_read_and_after_a_while_written() {
     environment.insert("SHAZBOT_MASTER_LIST".into(), list_url);
     let config = Config::from_environment(&environment).expect("valid");
     let workers = workers();
-    let (factory, _) = ClientFactory::new(&config.network, &workers, None).expect("no proxies");
+    let (factory, _) = ClientFactory::new(&config.network, &workers, TlsFiles::default()).expect("no proxies");
     let client = ListClient::new(&factory, &config.master_lists).expect("a client");
     let store = ListStore::new(config.master_lists.lists[0].clone(), &workers);
     let holder = File::create(folder.file("list.json.lock")).expect("a file");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::http::ClientFactory;
+use super::http::{ClientFactory, TlsFiles};
 use super::list_http::ListClient;
 use super::list_store::{Content, ListStore};
 use super::list_update::ListUpdate;
@@ -64,7 +64,7 @@ async fn race(number: usize) {
     let [one, other] = ["one", "other"].map(|name| shared(&format!("http://{name}-{number}.test/")));
     let lists = &one.config.master_lists;
     let workers = Arc::new(Workers::start("test").expect("a thread"));
-    let (factory, _) = ClientFactory::new(&one.config.network, &workers, None).expect("no proxies");
+    let (factory, _) = ClientFactory::new(&one.config.network, &workers, TlsFiles::default()).expect("no proxies");
     let client = ListClient::new(&factory, lists).expect("a client");
     let store = || ListStore::new(lists.lists[0].clone(), &workers);
     let Some(Location::Http(url)) = &lists.lists[0].write else { panic!("the list is in a file") };

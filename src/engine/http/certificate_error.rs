@@ -33,6 +33,8 @@ pub fn explain(error: &CertificateError) -> String {
         Bad::NotValidYetContext { not_before, .. } => {
             format!("its certificate is not valid before {}", day(not_before))
         }
+        // Its end is before its beginning.
+        Bad::Expired => "its certificate has expired".into(),
         Bad::UnknownIssuer => "its certificate is of an issuer that this server does not trust".into(),
         Bad::NotValidForNameContext { presented, .. } if presented.is_empty() => {
             "its certificate has no subjectAltName".into()

@@ -2,6 +2,7 @@
 
 mod certificate;
 mod certificate_error;
+mod identity;
 mod proxy;
 mod redirects;
 mod resolver;
@@ -21,10 +22,13 @@ use super::workers::Workers;
 use crate::clock;
 use crate::config::Network;
 
+pub use identity::{Files as IdentityFiles, Identity};
 pub use proxy::Proxies;
 pub use redirects::{reason_against_list, to_lists, within_origin};
 pub use resolver::{CONNECT_TO, Resolver, follow_own_name, look_up};
 pub use response::{MAX_RESPONSE, cause, header_value, read_up_to};
+pub use tls::TlsFiles;
+use tls::client_config;
 
 /// How long an idle connection is kept, up to twice as long in fact: long enough for the steps of one repair or announcement.
 /// Not longer, since `server.close()` waits for one that has carried no request yet, as Node before 26 does.
@@ -34,19 +38,17 @@ const IDLE: Duration = Duration::from_secs(1);
 pub struct ClientFactory<'a> {
     pub names: &'a Arc<Workers>,
     pub tls: ClientConfig,
+    /// What is shown to servers that demand a certificate.
+    pub identity: Option<Arc<Identity>>,
     pub proxies: Arc<Proxies>,
 }
 
 impl<'a> ClientFactory<'a> {
-    /// `names` looks up names, and `extra` is the content of `NODE_EXTRA_CA_CERTS`. Also returns warnings for the operator.
+    /// `names` looks up names. Also returns warnings for the operator.
     /// The error names the variable that is wrong.
-    pub fn new(
-        network: &Network,
-        names: &'a Arc<Workers>,
-        extra: Option<Result<Vec<u8>, String>>,
-    ) -> Result<(Self, Vec<Report>), String> {
+    pub fn new(network: &Network, names: &'a Arc<Workers>, files: TlsFiles) -> Result<(Self, Vec<Report>), String> {
         let mut warnings = Vec::new();
-        let tls = tls::client_config(network, extra, &mut warnings)?;
+        let (tls, identity) = client_config(network, files, &mut warnings)?;
         if network.accept_any_certificate {
             warnings.push(Report::warning(
                 "SHAZBOT_TLS_UNVERIFIED",
@@ -56,7 +58,7 @@ impl<'a> ClientFactory<'a> {
             ));
         }
         let proxies = Arc::new(Proxies::new(network)?);
-        Ok((Self { names, tls, proxies }, warnings))
+        Ok((Self { names, tls, identity, proxies }, warnings))
     }
 
     /// Builds a client that follows redirects by `redirects` and looks up names by `resolver`. `max_idle` is how many idle

@@ -10,29 +10,44 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
 use super::super::report::Report;
+use super::identity::{Files, Identity};
 use super::verifier::Verifier;
 use crate::config::Network;
 
-/// `extra` is the content of `NODE_EXTRA_CA_CERTS`. Adds warnings for the operator.
+/// Files that the settings need, as far as they are configured.
+#[derive(Default)]
+pub struct TlsFiles {
+    /// `NODE_EXTRA_CA_CERTS`.
+    pub extra: Option<Result<Vec<u8>, String>>,
+    /// `SHAZBOT_TLS_CERT` and `SHAZBOT_TLS_KEY`.
+    pub identity: Option<Result<Files, String>>,
+}
+
+/// Adds warnings for the operator. The error names the variable that is wrong. Also returns what is shown to servers that
+/// demand a certificate.
 pub fn client_config(
     network: &Network,
-    extra: Option<Result<Vec<u8>, String>>,
+    files: TlsFiles,
     warnings: &mut Vec<Report>,
-) -> Result<ClientConfig, String> {
+) -> Result<(ClientConfig, Option<Arc<Identity>>), String> {
+    let identity = files.identity.map(|files| files.and_then(Identity::new)).transpose()?.map(Arc::new);
     let provider = Arc::new(ring::default_provider());
     let verifier: Arc<dyn ServerCertVerifier> = if network.accept_any_certificate {
         Arc::new(AcceptAny(Arc::clone(&provider)))
     } else {
-        let (roots, trusted) = trusted(network, extra, warnings);
+        let (roots, trusted) = trusted(network, files.extra, warnings);
         Arc::new(Verifier::new(roots, &trusted, Arc::clone(&provider))?)
     };
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| format!("TLS cannot be set up: {error}"))?;
     let mut config = builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
-    // A resumed session shows no certificate, so one that expires would count for as long as it is resumed.
+    if let Some(identity) = &identity {
+        config.client_auth_cert_resolver = Arc::<Identity>::clone(identity);
+    }
+    // A resumed session shows no certificate, so one that expires or is replaced would count for as long as it is resumed.
     config.resumption = Resumption::disabled();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
+    Ok((config, identity))
 }
 
 // The certificate authorities, and the certificates among them that the operator has named.
