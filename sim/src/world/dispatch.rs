@@ -171,7 +171,7 @@ impl World {
                 MemberEventKind::Online | MemberEventKind::Offline | MemberEventKind::Tombstone => {
                     self.on_list_change(server, &event);
                 }
-                MemberEventKind::Suspect | MemberEventKind::Tags => {}
+                MemberEventKind::Suspect | MemberEventKind::Tags | MemberEventKind::Ready => {}
             },
             Event::DuplicateUrl(url) => {
                 let details = format!("server {server} takes another process for one with its base URL, {url}");
