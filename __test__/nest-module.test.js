@@ -11,6 +11,7 @@ const { CONTROL_SECRET, SECRET, environment, fileList } = require('../harness/cl
 const { startFakePeer } = require('../harness/fake-peer.js');
 const { entry, message } = require('../harness/gossip.js');
 const { request } = require('../harness/http.js');
+const { compileNest } = require('./support/nest.js');
 const { agree, apps, projectOf, runToEnd, startProgram, tsc, write } = require('./support/programs.js');
 const { until } = require('../harness/until.js');
 
@@ -34,7 +35,7 @@ describe('the Nest module', () => {
   const servers = [];
 
   before(async () => {
-    [mains.nest11, mains.nest12] = await Promise.all([buildWithMetadata(), buildWithoutMetadata()]);
+    [mains.nest11, mains.nest12] = [await buildWithMetadata(), compileNest('nest', 'nest-module-12')];
     servers.push(...(await Promise.all(variants.map(([, app, env]) => start({ after }, app, env)))));
   });
 
@@ -226,15 +227,4 @@ async function buildWithMetadata() {
   });
   assert.equal(await tsc(directory), '', 'tsc accepts it');
   return path.join(directory, 'dist', 'main.js');
-}
-
-/** Compiles the application without decorator metadata, as esbuild and tsx do. Returns the main file. */
-async function buildWithoutMetadata() {
-  const directory = projectOf('nest-module-12', 'nest12');
-  const { transformSync } = require(require.resolve('@swc/core', { paths: [path.join(apps, 'plain')] }));
-  const parser = { syntax: 'typescript', decorators: true };
-  const transform = { legacyDecorator: true, decoratorMetadata: false };
-  const { code } = transformSync(source, { jsc: { parser, transform, target: 'es2022' }, module: { type: 'es6' } });
-  write(directory, { 'package.json': { type: 'module' }, 'main.js': code });
-  return path.join(directory, 'main.js');
 }

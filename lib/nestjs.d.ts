@@ -41,7 +41,12 @@ export interface ShazbotModuleOptions extends ShazbotStartOptions {
 /** Given together with {@link ShazbotModuleOptions}. */
 export interface ShazbotModuleExtras {
   /** Whether all modules of the application can inject {@link ShazbotService} without importing this one; default false. */
-  isGlobal?: boolean;
+  isGlobal?: boolean | undefined;
+  /**
+   * Decorators for {@link ShazbotController}, such as one that exempts it from a guard of the whole application:
+   * `decorators: [Public(), SkipThrottle({ short: true })]`. The same as `Public()(ShazbotController)`.
+   */
+  decorators?: readonly ClassDecorator[] | undefined;
 }
 
 /**
@@ -127,7 +132,9 @@ export declare function OnOneServer(
 ): <T>(target: object, name: string | symbol, descriptor: TypedPropertyDescriptor<T>) => void;
 
 /**
- * The controller of the routes. Exempt it from a guard of the whole application, since the routes check their own secrets:
- * `if (context.getClass() === ShazbotController) return true;`.
+ * The controller of the routes. Exempt it from guards of the whole application, since the routes check their own secrets: with
+ * `decorators` in the options of {@link ShazbotModule}, or in the guard with
+ * `if (context.getClass() === ShazbotController) return true;`. It is exempt already from the throttler of `@nestjs/throttler` that
+ * has no name, and left out of the document of `@nestjs/swagger`.
  */
 export declare class ShazbotController {}

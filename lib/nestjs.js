@@ -13,6 +13,7 @@ const {
   NotFoundException,
   Req,
   Res,
+  SetMetadata,
   VERSION_NEUTRAL,
 } = require('@nestjs/common');
 const { HttpAdapterHost } = require('@nestjs/core');
@@ -38,8 +39,14 @@ const { closeApp, disable, openApp, startWithApp } = require('./start-with-app.j
 /** Time after which an application that listens should have a listener for signals. */
 const HOOKS_CHECK_DELAY_MS = 1_000;
 
+// What the decorators ApiExcludeController of @nestjs/swagger and SkipThrottle of @nestjs/throttler set. The application may have
+// neither package.
+const API_EXCLUDE_CONTROLLER = 'swagger/apiExcludeController';
+const THROTTLER_SKIP_DEFAULT = 'THROTTLER:SKIPdefault';
+
 /** @typedef {import('@nestjs/core').HttpAdapterHost} Host */
 /** @typedef {import('./nestjs.d.ts').ShazbotModuleOptions} Options */
+/** @typedef {import('./nestjs.d.ts').ShazbotModuleExtras} Extras */
 
 const logger = new Logger('ShazbotModule');
 /** Also if the application has replaced Nest's logger by its own, or has turned it off. */
@@ -187,20 +194,29 @@ for (const path of PATHS) {
     if (response.raw) response.code(status).headers(headers).send(body);
     else send(response, answer);
   };
+  // Guards and loggers of the application may show it.
+  Object.defineProperty(value, 'name', { value: name });
   const descriptor = { value, writable: true, configurable: true };
   Object.defineProperty(ShazbotController.prototype, name, descriptor);
   Req()(ShazbotController.prototype, name, 0);
   Res()(ShazbotController.prototype, name, 1);
+  // All methods: `handleRequest` answers the others with 405, and Fastify does not accept a second route for them.
   All(path)(ShazbotController.prototype, name, descriptor);
 }
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder({ moduleName: 'Shazbot' })
   .setClassMethodName('forRoot')
-  .setExtras({ isGlobal: false }, (definition, { isGlobal }) => ({ ...definition, global: isGlobal }))
+  .setExtras(
+    /** @type {Required<Extras>} */ ({ isGlobal: false, decorators: [] }),
+    (definition, { isGlobal = false, decorators = [] }) => {
+      for (const decorate of decorators) decorate(ShazbotController);
+      return { ...definition, global: isGlobal };
+    },
+  )
   .build();
 
 class ShazbotModule extends ConfigurableModuleClass {
-  /** @param {Options & { isGlobal?: boolean }} [options] */
+  /** @param {Options & Extras} [options] */
   static forRoot(options = {}) {
     // biome-ignore lint/complexity/noThisInStatic: Nest uses the class on which it is called as the module
     return super.forRoot(options);
@@ -214,6 +230,8 @@ Inject(HttpAdapterHost)(ShazbotService, undefined, 0);
 Inject(MODULE_OPTIONS_TOKEN)(ShazbotService, undefined, 1);
 // Other servers ask without an API version.
 Controller({ path: MOUNT, version: VERSION_NEUTRAL })(ShazbotController);
+SetMetadata(API_EXCLUDE_CONTROLLER, [true])(ShazbotController);
+SetMetadata(THROTTLER_SKIP_DEFAULT, true)(ShazbotController);
 Inject(MODULE_OPTIONS_TOKEN)(ShazbotController, undefined, 0);
 Module({ controllers: [ShazbotController], providers: [ShazbotService], exports: [ShazbotService] })(ShazbotModule);
 
