@@ -17,6 +17,7 @@ const {
   VERSION_NEUTRAL,
 } = require('@nestjs/common');
 const { HttpAdapterHost } = require('@nestjs/core');
+const { errorMonitor } = require('node:events');
 const { setTimeout } = require('node:timers');
 const {
   shazbotEvents,
@@ -65,6 +66,7 @@ class ShazbotService {
     this.host = host;
     this.options = options;
     this.events = shazbotEvents;
+    this.isClosed = false;
   }
 
   list(includeOffline = false) {
@@ -125,8 +127,10 @@ class ShazbotService {
   async onApplicationBootstrap() {
     // A program without HTTP, such as a command, cannot answer: others would list it, or the server it belongs to, as failed.
     if (this.options.enabled === false) disable();
-    if (!this.host.httpAdapter || this.options.enabled === false) return;
+    // Nest calls this also if the application was closed while it started.
+    if (!this.host.httpAdapter || this.options.enabled === false || this.isClosed) return;
     openApp(this, appLogger);
+    this.#leaveIfItCannotListen();
     this.host.listen$.subscribe(() => setTimeout(warnWithoutHooks, HOOKS_CHECK_DELAY_MS).unref());
     await startWithApp(this.options).catch(async (error) => {
       await closeApp(this);
@@ -136,7 +140,19 @@ class ShazbotService {
 
   /** Nest still answers requests when it calls this. */
   async beforeApplicationShutdown() {
+    this.isClosed = true;
     await closeApp(this, this.options);
+  }
+
+  /** Nest has no hook for this. Other servers cannot reach this one, for example because its port is in use. */
+  #leaveIfItCannotListen() {
+    const server = this.host.httpAdapter.getHttpServer();
+    // Not a listener for `error`: with one, Node takes the error as handled.
+    const leave = () => {
+      if (!server.listening) closeApp(this, { drainFor: 0 }).catch(() => {});
+    };
+    server.once(errorMonitor, leave);
+    server.once('listening', () => server.removeListener(errorMonitor, leave));
   }
 }
 

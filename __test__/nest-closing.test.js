@@ -1,0 +1,47 @@
+'use strict';
+
+// A Nest application that closes while it starts, or that cannot listen, leaves no engine running.
+
+const assert = require('node:assert/strict');
+const { before, describe, test } = require('node:test');
+
+const { environment, fileList, startServer } = require('../harness/cluster.js');
+const { until } = require('../harness/until.js');
+const { compileNest } = require('./support/nest.js');
+const { runToEnd, startProgram } = require('./support/programs.js');
+
+const NOT_STARTED = 'Clustershazbot engine not started';
+
+describe('the Nest module', () => {
+  let main = '';
+  before(() => {
+    main = compileNest('nest-closing');
+  });
+
+  for (const name of ['closed before the start', 'closed during the start']) {
+    test(`leaves no engine running if the application is ${name}`, async () => {
+      const env = { ...environment('http://127.0.0.1:9/'), ...fileList().env, CASE: name };
+      const { code, stdout, stderr } = await runToEnd([main], { env });
+      assert.deepEqual([code, stdout.trim()], [0, NOT_STARTED], stderr);
+    });
+  }
+
+  test('leaves the cluster if the application cannot listen', async (t) => {
+    const { env } = fileList();
+    const other = await startServer(t, { env });
+    const server = await startProgram(t, [main], { env: { ...env, CASE: 'cannot listen' }, wait: false });
+    await until(() => server.stdout.includes(`EADDRINUSE\n`), { what: 'it fails to listen' });
+    await until(() => server.stdout.endsWith(`${NOT_STARTED}\n`), { what: 'the engine ends' });
+    assert.match(server.stdout, /^started, 2 online\n/);
+    const isOffline = async () => (await other.view()).offline.includes(server.baseUrl);
+    await until(isOffline, { timeout: 2_000, what: 'it is listed offline' });
+    const event = other.events.find(({ type, baseUrl }) => type === 'offline' && baseUrl === server.baseUrl);
+    assert.equal(event?.reason, 'left');
+  });
+
+  test('does not keep the error from ending the process if the application cannot listen', async (t) => {
+    const server = await startProgram(t, [main], { env: { ...fileList().env, CASE: 'fails' }, wait: false });
+    assert.equal((await server.ended()).code, 1);
+    assert.match(server.stderr, /EADDRINUSE/);
+  });
+});
