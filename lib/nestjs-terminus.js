@@ -3,15 +3,23 @@
 // A health indicator for @nestjs/terminus.
 
 const { Inject, Injectable } = require('@nestjs/common');
+const { ModuleRef } = require('@nestjs/core');
 const { HealthIndicatorService } = require('@nestjs/terminus');
-const { counters } = require('./counters.js');
-const { servers } = require('./server-lists.js');
+const { shazbotGetServerList, shazbotServers } = require('../index.js');
+const { ShazbotService } = require('./nestjs.js');
 const { isOff } = require('./start-with-app.js');
 
+/** What an application without ShazbotModule has, which starts the engine itself. */
+const functions = { list: shazbotGetServerList, servers: shazbotServers };
+
 class ShazbotHealthIndicator {
-  /** @param {import('@nestjs/terminus').HealthIndicatorService} service */
-  constructor(service) {
+  /**
+   * @param {import('@nestjs/terminus').HealthIndicatorService} service
+   * @param {import('@nestjs/core').ModuleRef} moduleRef
+   */
+  constructor(service, moduleRef) {
     this.service = service;
+    this.moduleRef = moduleRef;
   }
 
   /**
@@ -21,26 +29,35 @@ class ShazbotHealthIndicator {
    */
   isHealthy(key, { minOnline = 1, where } = {}) {
     const indicator = this.service.check(key);
+    const cluster = this.#cluster();
+    const isReplaced = cluster !== functions && !(cluster instanceof ShazbotService);
     // With `enabled: false` nothing is started on purpose.
-    if (isOff()) return indicator.up({ disabled: true });
+    if (!isReplaced && isOff()) return indicator.up({ disabled: true });
     try {
-      const online = where ? servers(where).length : countOnline();
+      const { length: online } = where ? cluster.servers(where) : cluster.list().online;
       if (online >= minOnline) return indicator.up({ online });
       return indicator.down({ online, message: `Servers online: ${online}, required: at least ${minOnline}` });
     } catch (error) {
       return indicator.down(/** @type {Error} */ (error).message);
     }
   }
-}
 
-function countOnline() {
-  const { members } = counters();
-  // A suspect is still listed online.
-  return members.online + members.suspect;
+  /**
+   * The service of the application, in any of its modules. A test may have replaced it.
+   * @returns {Pick<import('./nestjs.d.ts').ShazbotService, 'list' | 'servers'>}
+   */
+  #cluster() {
+    try {
+      return this.moduleRef.get(ShazbotService, { strict: false });
+    } catch {
+      return functions;
+    }
+  }
 }
 
 Injectable()(ShazbotHealthIndicator);
 Inject(HealthIndicatorService)(ShazbotHealthIndicator, undefined, 0);
+Inject(ModuleRef)(ShazbotHealthIndicator, undefined, 1);
 
 Object.defineProperty(module.exports, '__esModule', { value: true });
 module.exports.ShazbotHealthIndicator = ShazbotHealthIndicator;

@@ -1,0 +1,20 @@
+'use strict';
+
+// Tests of a Nest application that replace the service of the module, so that no cluster is needed.
+
+const assert = require('node:assert/strict');
+const { test } = require('node:test');
+
+const { compileNest } = require('./support/nest.js');
+const { runToEnd } = require('./support/programs.js');
+
+test('the health indicator asks the service that a test puts in place of ShazbotService', async () => {
+  const { code, stdout, stderr } = await runToEnd([compileNest('nest-override')]);
+  assert.equal(code, 0, stderr);
+  const message = 'Servers online: 1, required: at least 2';
+  const result = stdout.split('\n').find((line) => line.startsWith('['));
+  assert.deepEqual(JSON.parse(String(result)), [
+    { status: 'up', online: 2 },
+    { status: 'down', online: 1, message },
+  ]);
+});
