@@ -117,6 +117,8 @@ export interface ShazbotLoadError extends Error {
  * variable.
  */
 export interface ShazbotConfig {
+  /** Whether this server joins a cluster; default true. With false, for tests, the start resolves and the lists are empty. */
+  SHAZBOT_ENABLED?: boolean | string | undefined;
   /** Secret that authorises gossip, the same on all servers. */
   SHAZBOT_SECRET?: string | undefined;
   /** A second gossip secret, which is accepted and never sent. */
@@ -194,6 +196,9 @@ export interface ShazbotStartOptions {
  * whatever their options are. Rejects with `SHAZBOT_INVALID_CONFIG` if variables or options are missing or wrong; the message names all of them. Rejects with
  * `SHAZBOT_NO_RESOURCES` if the operating system has no thread or file descriptor for it at present: call it again later. If
  * the engine has failed since the last start, the call starts a new one. The engine does not keep the process running.
+ *
+ * With `SHAZBOT_ENABLED=false` it resolves at once, checks no other setting, and starts nothing: lists are empty, new tags have
+ * no effect, requests and {@link shazbotStatus} fail with `SHAZBOT_NOT_STARTED`.
  */
 export declare function shazbotStart(): Promise<void>;
 // Two declarations, so that it can still be a callback that gets something else.

@@ -4,6 +4,7 @@
 
 // Imported, because tests may fake the global timers.
 const { setTimeout } = require('node:timers/promises');
+const { setDisabled } = require('./lib/disabled.js');
 const { engine } = require('./lib/engine.js');
 const { announceEngine, emitPending, shazbotEvents } = require('./lib/events.js');
 const { registerHappy } = require('./lib/happy.js');
@@ -36,7 +37,7 @@ let preparing;
 
 /** @type {import('./index.js').shazbotStart} */
 const shazbotStart = (options = {}) => {
-  // The engine has failed since: there is nothing left to shut down.
+  // The engine has failed since, or was disabled: there is nothing left to shut down.
   if (isStarted && !engine.isWorking()) {
     end();
     starting = undefined;
@@ -66,6 +67,12 @@ async function start(environment, options, shutdown) {
   preparing = prepareStart(environment, options);
   const prepared = preparing instanceof Promise ? await preparing : preparing;
   const report = reportHandler(emitPending);
+  if (prepared.isDisabled) {
+    setDisabled(true);
+    isStarted = true;
+    report('START', 'not started, because SHAZBOT_ENABLED is false', false);
+    return;
+  }
   const warnings = warningsOf(engine);
   const discovery = prepared.discover && new Discovery(prepared.discover, warnings);
   const started = engine.start(
@@ -130,6 +137,7 @@ async function shutDown(previous, drainFor) {
 
 function end() {
   isStarted = false;
+  setDisabled(false);
   stopHeartbeat();
   engine.end();
   forgetLists();

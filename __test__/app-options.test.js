@@ -75,16 +75,20 @@ await app.listen(Number(port));
     await runsWithArguments(it, 'code.js');
   });
 
-  test('starts nothing with enabled: false, its service has empty lists, and its health indicator is up', {
-    timeout: 60_000,
-  }, async (t) => {
-    const it = project(t);
-    it.write(
-      'off.ts',
-      `${NEST}
+  for (const [setting, options, env] of /** @type {[string, string, Record<string, string>][]} */ ([
+    ['enabled: false', '{ enabled: false }', {}],
+    ['SHAZBOT_ENABLED=false', '', { SHAZBOT_ENABLED: 'false' }],
+  ])) {
+    test(`starts nothing with ${setting}, its service has empty lists, and its health indicator is up`, {
+      timeout: 60_000,
+    }, async (t) => {
+      const it = project(t);
+      it.write(
+        'off.ts',
+        `${NEST}
 import { TerminusModule } from '@nestjs/terminus';
 import { ShazbotHealthIndicator } from 'clustershazbot/nestjs/terminus';
-@Module({ imports: [TerminusModule, ShazbotModule.forRoot({ enabled: false })], providers: [ShazbotHealthIndicator] })
+@Module({ imports: [TerminusModule, ShazbotModule.forRoot(${options})], providers: [ShazbotHealthIndicator] })
 class AppModule {}
 const app = await NestFactory.create(AppModule, { logger: false });
 await app.listen(0);
@@ -97,18 +101,19 @@ const health = app.get(ShazbotHealthIndicator).isHealthy('cluster');
 console.log(JSON.stringify([service.list(), service.list(true), service.servers(), status, health]));
 await app.close();
 `,
-    );
-    await it.compile('off.ts');
-    const off = it.run('off.js', {});
-    assert.equal(await off.exit, 0, off.output);
-    assert.deepEqual(JSON.parse(off.output), [
-      { online: [] },
-      { online: [], offline: [] },
-      [],
-      503,
-      { cluster: { status: 'up', disabled: true } },
-    ]);
-  });
+      );
+      await it.compile('off.ts');
+      const off = it.run('off.js', env);
+      assert.equal(await off.exit, 0, off.output);
+      assert.deepEqual(JSON.parse(off.output), [
+        { online: [] },
+        { online: [], offline: [] },
+        [],
+        503,
+        { cluster: { status: 'up', disabled: true } },
+      ]);
+    });
+  }
 
   test('does not let the application start with a wrong configuration, and names what is wrong', async (t) => {
     const it = project(t);

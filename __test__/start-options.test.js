@@ -8,7 +8,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { describe, test } = require('node:test');
 
-const { environment, fileList } = require('../harness/cluster.js');
+const { environment, fileList, urls } = require('../harness/cluster.js');
 const { catchWarnings, freshEngine, withEnvironment } = require('../harness/engine.js');
 const { startFakePeer, unusedUrl } = require('../harness/fake-peer.js');
 const { until } = require('../harness/until.js');
@@ -119,14 +119,61 @@ describe('config', () => {
     }
   });
 
-  test('has all variables that the engine reads', () => {
+  test('has all variables that the engine reads, and SHAZBOT_ENABLED', () => {
     const folder = path.join(__dirname, '../src/config');
     const sources = readdirSync(folder).filter((name) => name !== 'tests.rs');
     const text = sources.map((name) => readFileSync(path.join(folder, name), 'utf8')).join('\n');
     const names = new Set([...text.matchAll(/"(SHAZBOT_[A-Z_]+)"/g)].map(([, name]) => name));
+    names.add('SHAZBOT_ENABLED');
     assert.deepEqual(Object.keys(KINDS).sort(), [...names].sort());
     const types = readFileSync(path.join(__dirname, '../index.d.ts'), 'utf8');
     for (const name of names) assert.ok(types.includes(`\n  ${name}?: `), name);
+  });
+});
+
+describe('SHAZBOT_ENABLED', () => {
+  for (const [name, env, options] of /** @type {[string, Record<string, string>, object][]} */ ([
+    ['false', { SHAZBOT_ENABLED: 'False', SHAZBOT_BASE_URL: 'wrong' }, {}],
+    ['false in code', {}, { config: { SHAZBOT_ENABLED: false } }],
+  ])) {
+    test(`${name} starts nothing, without any other variable, and lists are empty`, async (t) => {
+      const engine = await start(t, env, options);
+      assert.deepEqual(engine.shazbotGetServerList(), { online: [] });
+      assert.deepEqual(engine.shazbotGetServerList(true), { online: [], offline: [] });
+      assert.deepEqual(engine.shazbotEvents.snapshot(), { online: [], offline: [] });
+      assert.deepEqual(engine.shazbotServers(), []);
+      assert.equal(engine.shazbotPick(), undefined);
+      assert.equal(engine.shazbotOwner('key'), undefined);
+      assert.deepEqual(engine.shazbotOwners('key', 2), []);
+      assert.deepEqual(await engine.shazbotWaitFor({ online: 2 }), []);
+      engine.shazbotReady(false);
+      engine.shazbotSetTags({ role: 'api' });
+      const notStarted = { code: 'SHAZBOT_NOT_STARTED', status: 503 };
+      await assert.rejects(engine.shazbotListRequest(''), notStarted);
+      assert.throws(() => engine.shazbotStatus(), notStarted);
+      await engine.shazbotShutDown();
+      assert.throws(() => engine.shazbotGetServerList(), notStarted);
+    });
+  }
+
+  test('can be true at a later start of the same process', async (t) => {
+    const engine = await start(t, { SHAZBOT_ENABLED: 'false' }, {});
+    const baseUrl = await unusedUrl();
+    const env = { ...environment(baseUrl), ...fileList().env, SHAZBOT_ENABLED: 'true' };
+    await withEnvironment(env, () => engine.shazbotStart());
+    assert.deepEqual(urls(engine.shazbotGetServerList().online), [baseUrl]);
+  });
+
+  test('is true by default, also with NODE_ENV=test, and must be true or false', async () => {
+    const engine = freshEngine();
+    await assert.rejects(
+      withEnvironment({ NODE_ENV: 'test' }, () => engine.shazbotStart()),
+      /is required/,
+    );
+    assert.match(
+      await startError({}, { SHAZBOT_ENABLED: 'no' }),
+      /SHAZBOT_ENABLED is invalid: it must be true or false/,
+    );
   });
 });
 

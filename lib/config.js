@@ -7,6 +7,7 @@
 
 /** What a value may be, apart from a string. `words` and `commas`: an array, joined by spaces or commas. @type {Record<keyof ShazbotConfig, Kind>} */
 const KINDS = {
+  SHAZBOT_ENABLED: 'boolean',
   SHAZBOT_SECRET: 'text',
   SHAZBOT_SECRET_ALSO: 'text',
   SHAZBOT_CONTROL_SECRET: 'text',

@@ -6,6 +6,7 @@ const { channel } = require('node:diagnostics_channel');
 const { EventEmitter } = require('node:events');
 const { performance } = require('node:perf_hooks');
 const { nextTick } = require('node:process');
+const { isDisabled } = require('./disabled.js');
 const { engine } = require('./engine.js');
 const { unwrap } = require('./errors.js');
 const { serverList } = require('./server-lists.js');
@@ -85,6 +86,7 @@ const unchangedFor = () => performance.now() - changedAt;
 
 /** The lists, after all events that led to them were emitted. */
 function snapshot() {
+  if (isDisabled()) return { online: [], offline: [] };
   for (;;) {
     const version = unwrap(engine.listVersion());
     emitPending();

@@ -6,11 +6,17 @@ const { Inject, Injectable } = require('@nestjs/common');
 const { ModuleRef } = require('@nestjs/core');
 const { HealthIndicatorService } = require('@nestjs/terminus');
 const { shazbotGetServerList, shazbotServers } = require('../index.js');
+const { isDisabled } = require('./disabled.js');
 const { ShazbotService } = require('./nestjs.js');
-const { isOff } = require('./start-with-app.js');
 
 /** What an application without ShazbotModule has, which starts the engine itself. */
-const functions = { list: shazbotGetServerList, servers: shazbotServers };
+const functions = {
+  list: shazbotGetServerList,
+  servers: shazbotServers,
+  get isOff() {
+    return isDisabled();
+  },
+};
 
 class ShazbotHealthIndicator {
   /**
@@ -30,9 +36,8 @@ class ShazbotHealthIndicator {
   isHealthy(key, { minOnline = 1, where } = {}) {
     const indicator = this.service.check(key);
     const cluster = this.#cluster();
-    const isReplaced = cluster !== functions && !(cluster instanceof ShazbotService);
-    // With `enabled: false` nothing is started on purpose.
-    if (!isReplaced && isOff()) return indicator.up({ disabled: true });
+    // Nothing was started, on purpose.
+    if ('isOff' in cluster && cluster.isOff) return indicator.up({ disabled: true });
     try {
       const { length: online } = where ? cluster.servers(where) : cluster.list().online;
       if (online >= minOnline) return indicator.up({ online });

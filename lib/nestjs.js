@@ -29,6 +29,7 @@ const {
   shazbotSetTags,
   shazbotStatus,
 } = require('../index.js');
+const { isDisabled } = require('./disabled.js');
 const { engine } = require('./engine.js');
 const { unwrap } = require('./errors.js');
 const { shouldRun } = require('./one-server.js');
@@ -69,24 +70,29 @@ class ShazbotService {
     this.isClosed = false;
   }
 
+  /** Whether this server stays out of the cluster on purpose, as in tests. */
+  get isOff() {
+    return this.options.enabled === false || isDisabled();
+  }
+
   list(includeOffline = false) {
-    if (this.options.enabled === false) return { online: [], ...(includeOffline && { offline: [] }) };
+    if (this.isOff) return { online: [], ...(includeOffline && { offline: [] }) };
     return shazbotGetServerList(includeOffline);
   }
 
   /** @param {import('../index.js').Where} [where] */
   servers(where) {
-    return this.options.enabled === false ? [] : shazbotServers(where);
+    return this.isOff ? [] : shazbotServers(where);
   }
 
   /** @param {import('../index.js').Tags} tags */
   setTags(tags) {
-    if (this.options.enabled !== false) shazbotSetTags(tags);
+    if (!this.isOff) shazbotSetTags(tags);
   }
 
   /** @param {import('../index.js').PickOptions} [options] */
   pick(options) {
-    return this.options.enabled === false ? undefined : shazbotPick(options);
+    return this.isOff ? undefined : shazbotPick(options);
   }
 
   /**
@@ -94,7 +100,7 @@ class ShazbotService {
    * @param {import('../index.js').OwnerOptions} [options]
    */
   owner(key, options) {
-    return this.options.enabled === false ? undefined : shazbotOwner(key, options);
+    return this.isOff ? undefined : shazbotOwner(key, options);
   }
 
   /**
@@ -107,7 +113,7 @@ class ShazbotService {
 
   /** @param {boolean} [isReady] */
   ready(isReady) {
-    if (this.options.enabled !== false) shazbotReady(isReady);
+    if (!this.isOff) shazbotReady(isReady);
   }
 
   status() {
@@ -115,13 +121,11 @@ class ShazbotService {
   }
 
   drain() {
-    if (this.options.enabled === false) return;
-    unwrap(engine.control(false));
+    if (!this.isOff) unwrap(engine.control(false));
   }
 
   undrain() {
-    if (this.options.enabled === false) return;
-    unwrap(engine.control(true));
+    if (!this.isOff) unwrap(engine.control(true));
   }
 
   async onApplicationBootstrap() {

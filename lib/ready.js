@@ -4,6 +4,7 @@
 
 // Imported, because tests may fake the global timers.
 const { clearTimeout, setTimeout } = require('node:timers');
+const { isDisabled } = require('./disabled.js');
 const { engine } = require('./engine.js');
 const { shazbotError, unwrap } = require('./errors.js');
 const { observers } = require('./events.js');
@@ -12,11 +13,13 @@ const { serverAt, suspects } = require('./server-lists.js');
 
 /** @type {typeof import('../index.js').shazbotReady} */
 function setReady(isReady = true) {
-  unwrap(engine.setReady(isReady));
+  if (!isDisabled()) unwrap(engine.setReady(isReady));
 }
 
 /** @type {typeof import('../index.js').shazbotWaitFor} */
 function waitFor({ online, where, timeout } = {}) {
+  // Nobody will come.
+  if (isDisabled()) return Promise.resolve([]);
   return new Promise((resolve, reject) => {
     /** @type {NodeJS.Timeout | undefined} */
     let timer;

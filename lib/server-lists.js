@@ -3,6 +3,7 @@
 // Returns the lists of servers, and fetches from the engine only what has changed since the last call.
 
 const { performance } = require('node:perf_hooks');
+const { isDisabled } = require('./disabled.js');
 const { engine } = require('./engine.js');
 const { unwrap } = require('./errors.js');
 const { isMonitor, isReady, toObjects, unpack } = require('./packed-lists.js');
@@ -19,6 +20,11 @@ const NO_TAGS = Object.freeze({});
 /** For how long the `lastUpdate` of a server that is picked may be out of date. */
 const REFRESH_MS = 1_000;
 
+/** @type {UnpackedServers} */
+const NOBODY = { urls: [], flags: new Uint8Array(), lastUpdates: new Float64Array() };
+/** What a program that stays out of the cluster gets. @type {Details} */
+const EMPTY = { version: 0, digest: 0, online: NOBODY, offline: NOBODY, tags: [], hashes: new BigUint64Array() };
+
 /** What the engine returned last. @type {Lists | undefined} */
 let latest;
 /** Whether the program has asked for tags: then the lists are fetched with them, which takes longer. */
@@ -34,6 +40,7 @@ let own;
  * @returns {import('../index.js').ServerList}
  */
 function serverList(includeOffline) {
+  if (isDisabled()) return { online: [], ...(includeOffline && { offline: [] }) };
   const { online, offline } = update();
   return includeOffline ? { online: toObjects(online), offline: toObjects(offline) } : { online: toObjects(online) };
 }
@@ -41,6 +48,7 @@ function serverList(includeOffline) {
 /** @type {typeof import('../index.js').shazbotServers} */
 function servers(where) {
   const matches = matcher(where);
+  if (isDisabled()) return [];
   isWithDetails = true;
   const lists = /** @type {Details} */ (update());
   const suspected = suspects();
@@ -67,7 +75,7 @@ function serverAt({ online, tags }, i, suspected) {
 }
 
 /** The base URLs of those online that do not answer this server. @returns {ReadonlySet<string>} */
-const suspects = () => new Set(unwrap(engine.suspects()));
+const suspects = () => new Set(isDisabled() ? [] : unwrap(engine.suspects()));
 
 /** Base URL and gossip interval of this server. */
 function local() {
@@ -83,6 +91,7 @@ function local() {
  * @returns {Details}
  */
 function details() {
+  if (isDisabled()) return EMPTY;
   const digest = unwrap(engine.listDigest());
   const now = performance.now();
   if (latest?.hashes && latest.digest === digest && now < refreshedAt + REFRESH_MS) {

@@ -12,6 +12,7 @@ const { withTags } = require('./tags.js');
 /** @typedef {import('../index.js').ShazbotStartOptions} Options */
 /**
  * @typedef {object} Prepared
+ * @property {boolean} [isDisabled] nothing is to start, and nothing else was checked
  * @property {NodeJS.ProcessEnv} environment
  * @property {string | undefined} taken what the placeholders of the base URL were filled in with
  * @property {string[]} doubts about the environment, a sentence each
@@ -30,11 +31,26 @@ function prepareStart(environment, options) {
   const { config, discover, port, tags, problems } = readOptions(options);
   const configured = withConfig(environment, config);
   problems.push(...configured.problems);
+  const enabled = configured.environment.SHAZBOT_ENABLED?.toLowerCase() || 'true';
+  if (enabled === 'false') return disabled(configured.environment);
+  if (enabled !== 'true') problems.push('SHAZBOT_ENABLED is invalid: it must be true or false');
   const tagged = withTags(configured.environment, tags);
   const filled = fillBaseUrl(tagged, { port });
   if (filled instanceof Promise) return filled.then((it) => prepare(tagged, it, problems, discover));
   return prepare(tagged, filled, problems, discover);
 }
+
+/**
+ * @param {NodeJS.ProcessEnv} environment
+ * @returns {Prepared}
+ */
+const disabled = (environment) => ({
+  isDisabled: true,
+  environment,
+  taken: undefined,
+  doubts: [],
+  discover: undefined,
+});
 
 /**
  * @param {NodeJS.ProcessEnv} environment

@@ -5,6 +5,7 @@
 // Imported, because tests may fake the global timers.
 const { clearTimeout, setTimeout } = require('node:timers');
 const { shazbotShutDown, shazbotStart } = require('../index.js');
+const { isDisabled } = require('./disabled.js');
 const { engine } = require('./engine.js');
 const { addAppLogger } = require('./logging.js');
 const { serverList } = require('./server-lists.js');
@@ -18,7 +19,7 @@ const DRAIN_MS = 1_500;
 /** What ends the use of the logger of each application. @type {Map<object, () => void>} */
 const open = new Map();
 /** Whether an application was told not to start the engine. */
-let isDisabled = false;
+let isAppDisabled = false;
 
 /**
  * An application that answers for this server runs: its logger gets the warnings.
@@ -47,11 +48,11 @@ async function closeApp(app, { drainFor = DRAIN_MS } = {}) {
 
 /** An application has `enabled: false`, for tests. */
 function disable() {
-  isDisabled = true;
+  isAppDisabled = true;
 }
 
-/** Whether this process has an application with `enabled: false`, and none without. */
-const isOff = () => isDisabled && open.size === 0;
+/** Whether this process has an application with `enabled: false`, and none without; or `SHAZBOT_ENABLED` is false. */
+const isOff = () => isDisabled() || (isAppDisabled && open.size === 0);
 
 /**
  * Rejects at once if the configuration is wrong. The engine warns about later failures.

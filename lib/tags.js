@@ -5,6 +5,7 @@
 const { readFileSync } = require('node:fs');
 const path = require('node:path');
 const { version } = require('../package.json');
+const { isDisabled } = require('./disabled.js');
 const { engine } = require('./engine.js');
 const { shazbotError, unwrap } = require('./errors.js');
 
@@ -96,7 +97,8 @@ function readPackage(file) {
 
 /** @type {typeof import('../index.js').shazbotSetTags} */
 function setTags(tags) {
-  unwrap(engine.setTags(Object.entries(checked(tags)).flat()));
+  const pairs = Object.entries(checked(tags)).flat();
+  if (!isDisabled()) unwrap(engine.setTags(pairs));
 }
 
 /**

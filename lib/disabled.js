@@ -1,0 +1,12 @@
+'use strict';
+
+// Whether the program was told to stay out of the cluster (`SHAZBOT_ENABLED=false`). Its lists are then empty instead of an error.
+
+let isSet = false;
+
+/** @param {boolean} value */
+function setDisabled(value) {
+  isSet = value;
+}
+
+module.exports = { isDisabled: () => isSet, setDisabled };
