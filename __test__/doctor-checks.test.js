@@ -26,7 +26,9 @@ const NONE = { refused: 0, timedOut: 0, unreachable: 0, rejected: 0, failed: 0 }
  * @param {Record<string, string>} [env]
  */
 const doctor = (baseUrl, env = {}) =>
-  runToEnd([BIN, 'doctor', '--timeout', '1'], { env: { ...environment(baseUrl), ...fileList().env, ...env } });
+  runToEnd([BIN, 'doctor', '--ask-all', '--timeout', '1'], {
+    env: { ...environment(baseUrl), ...fileList().env, ...env },
+  });
 
 /**
  * What a server answered.

@@ -51,7 +51,7 @@ describe('clustershazbot doctor', () => {
       env: { SHAZBOT_BASE_URL: own().baseUrl, SHAZBOT_CONTROL_SECRET: CONTROL_SECRET, ...env },
     });
   /** @param {Record<string, string>} env */
-  const doctor = (env) => run(['doctor'], env);
+  const doctor = (env) => run(['doctor', '--ask-all'], env);
 
   /**
    * The environment of a server with the cluster's master list.

@@ -6,6 +6,7 @@ const assert = require('node:assert/strict');
 const path = require('node:path');
 const { describe, test } = require('node:test');
 
+const { CONTROL_SECRET } = require('../harness/cluster.js');
 const { startFakePeer, unusedUrl } = require('../harness/fake-peer.js');
 const { conclusion } = require('../lib/cli/conclusion.js');
 const { AT, MEMBERS, member, refused, serverWith, statusOf } = require('./support/made-up-status.js');
@@ -41,7 +42,7 @@ describe('explain', () => {
         { ...online, baseUrl: gone },
       ]),
     );
-    const { code, stdout } = await run(['explain', target, '--url', first.baseUrl]);
+    const { code, stdout } = await run(['explain', target, '--ask-all', '--url', first.baseUrl]);
     assert.equal(code, 0);
     assert.match(stdout, /^SERVER +STATE +FOR +WHY +FOUND BY +LAST ERROR +CLOCK +VERSION$/m);
     assert.match(
@@ -70,8 +71,20 @@ describe('explain', () => {
       },
     });
     const first = await serverWith(t, statusOf([member('x', { baseUrl: stranger.baseUrl }), member('y')]));
-    await run(['explain', 'http://y:3000/', '--url', first.baseUrl]);
+    await run(['explain', 'http://y:3000/', '--ask-all', '--url', first.baseUrl]);
     assert.deepEqual(received, ['undefined']);
+  });
+
+  test('sends the control secret to no member, which somebody may have invented, unless it is told to', async (t) => {
+    const invented = await startFakePeer(t);
+    const first = await serverWith(t, statusOf([member('x', { baseUrl: invented.baseUrl }), member('y')]));
+    for (const command of [['explain', 'http://y:3000/'], ['doctor']]) {
+      await run([...command, '--url', first.baseUrl]);
+    }
+    assert.ok(invented.received.length > 0);
+    for (const { authorization } of invented.received) assert.notEqual(authorization, CONTROL_SECRET);
+    await run(['explain', 'http://y:3000/', '--ask-all', '--url', first.baseUrl]);
+    assert.equal(invented.received.at(-1)?.authorization, CONTROL_SECRET);
   });
 
   test('fails with a sentence if it gets no URL, or nobody answers', async () => {

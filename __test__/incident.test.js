@@ -122,7 +122,7 @@ describe('an incident: servers are killed, stopped, cut off, expired and without
 
   for (const [name, { code: expected, advice }] of Object.entries(CAUSES)) {
     test(`explain concludes the cause: ${name}`, async () => {
-      const { code, stdout } = await run('explain', String(broken[name]?.baseUrl), '--timeout', '2');
+      const { code, stdout } = await run('explain', String(broken[name]?.baseUrl), '--ask-all', '--timeout', '2');
       assert.equal(code, 0);
       const conclusion = stdout.trimEnd().split('\n').at(-1) ?? '';
       assert.match(conclusion, new RegExp(`cannot reach it: .*${expected.replace('HTTP_', 'HTTP ')}`));
@@ -131,7 +131,7 @@ describe('an incident: servers are killed, stopped, cut off, expired and without
   }
 
   test('doctor has a row for each cause, and fails for those that keep a running server apart', async () => {
-    const { code, stdout } = await run('doctor', '--timeout', '2');
+    const { code, stdout } = await run('doctor', '--ask-all', '--timeout', '2');
     assert.equal(code, 1, stdout);
     const lines = stdout.split('\n');
     for (const [name, { advice, result }] of Object.entries(CAUSES)) {

@@ -28,6 +28,10 @@ const OPTIONS = /** @type {const} */ ({
     argument: 'URL',
     text: 'asks only this server; can be repeated.\nDefault: the server at --url and those that it lists',
   },
+  'ask-all': {
+    type: 'boolean',
+    text: 'sends the control secret to all members, to learn what each knows.\nDefault: only if SHAZBOT_ALLOWED_ORIGINS says where members may be',
+  },
   state: {
     type: 'string',
     multiple: true,

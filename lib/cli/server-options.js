@@ -91,4 +91,12 @@ function controlSecret(option, env) {
   return { secret, secretFrom: `the secret in ${file}` };
 }
 
-module.exports = { IN_CODE, isLoopback, parseBaseUrl, serverOf, serverOptions };
+/**
+ * Whether members that a server lists may get the control secret. Anyone with the gossip secret can invent a member.
+ * @param {{ values: { 'ask-all'?: boolean | undefined }, env: NodeJS.ProcessEnv }} invocation
+ */
+function mayHaveSecret({ values, env }) {
+  return Boolean(values['ask-all'] || env.SHAZBOT_ALLOWED_ORIGINS);
+}
+
+module.exports = { IN_CODE, isLoopback, mayHaveSecret, parseBaseUrl, serverOf, serverOptions };

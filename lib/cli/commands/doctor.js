@@ -15,7 +15,7 @@ const { lookUpNames } = require('../doctor/names.js');
 const own = require('../doctor/own-server.js');
 const { checkWarnings } = require('../doctor/warnings.js');
 const { print, printJson } = require('../output.js');
-const { serverOptions } = require('../server-options.js');
+const { mayHaveSecret, serverOptions } = require('../server-options.js');
 const { MAX_ASKED } = require('../survey.js');
 const { formatTable } = require('../terminal.js');
 
@@ -58,8 +58,8 @@ const doctor = {
   FOUND    what was found, by which server, and below that the cause and the remedy
 
 It asks at most ${MAX_ASKED} servers: those in the master lists, in DNS and in the list of the own server. The control secret goes to
-members that the own server lists and that SHAZBOT_ALLOWED_ORIGINS allows, if their list route answers.`,
-  options: ['url', 'secret-file', 'env-file', 'timeout', 'json'],
+the own server, and to the members that it lists with --ask-all or with SHAZBOT_ALLOWED_ORIGINS in the environment.`,
+  options: ['url', 'ask-all', 'secret-file', 'env-file', 'timeout', 'json'],
   exits: '1 if a check says FAIL; otherwise 0; 2 for wrong usage.',
   example: 'npx clustershazbot doctor --env-file .env',
   run,
@@ -90,7 +90,13 @@ async function examine(given, values) {
   const findings = [...environment, ...(await checkStateFile(env)), ...names.findings];
   try {
     const server = serverOptions(values, env);
-    const facts = await collectFacts({ env, server, isValid, places: names.places });
+    const facts = await collectFacts({
+      env,
+      server,
+      isValid,
+      places: names.places,
+      secretOfMembers: mayHaveSecret({ values, env }) ? server.secret : '',
+    });
     return [...findings, ...CHECKS.flatMap((check) => check(facts))];
   } catch (error) {
     if (!(error instanceof CommandError) || error.kind !== 'no server') throw error;

@@ -7,7 +7,7 @@ const { CommandError } = require('../command-error.js');
 const { conclusion } = require('../conclusion.js');
 const { reasonOf, stateOf, viewReader } = require('../members.js');
 const { print, printJson } = require('../output.js');
-const { parseBaseUrl, serverOf, serverOptions } = require('../server-options.js');
+const { mayHaveSecret, parseBaseUrl, serverOf, serverOptions } = require('../server-options.js');
 const { MAX_ASKED, survey } = require('../survey.js');
 const { formatDuration, formatOffset, formatTable, terminalWidth } = require('../terminal.js');
 
@@ -26,9 +26,9 @@ that means.
 
   CLOCK    how far the clock of the server that was asked is ahead of (+) or behind (-) the clock here
 
-The control secret goes to the servers that the server at --url lists, if their list route answers. Name the servers with --ask
-if not all of them may have it.`,
-  options: ['url', 'ask', 'secret-file', 'env-file', 'timeout', 'json'],
+Without the control secret a server tells only whether it lists the member online. The secret goes to the server at --url, and to
+the others with --ask-all or with SHAZBOT_ALLOWED_ORIGINS in the environment: whoever has the gossip secret can invent a member.`,
+  options: ['url', 'ask', 'ask-all', 'secret-file', 'env-file', 'timeout', 'json'],
   argument: true,
   exits: '0, also for a member that has failed; 1 if no server answers or the secret is rejected; 2 for wrong usage.',
   example: 'npx clustershazbot explain http://app-3.internal:3000/',
@@ -40,13 +40,14 @@ async function run(invocation) {
   const { argument, json, colour } = invocation;
   const target = parseBaseUrl(argument ?? '');
   if (!target) throw new CommandError('explain needs the base URL of a member, such as http://app-3:3000/', 2);
-  const { urls, secret, timeout } = await serversToAsk(invocation, target);
-  const [asked, [direct]] = await Promise.all([
-    survey(urls, { secret, timeout }),
+  const { trusted, others, secret, timeout } = await serversToAsk(invocation, target);
+  const [told, listed, [direct]] = await Promise.all([
+    survey(trusted, { secret, timeout }),
+    survey(others, { secret: mayHaveSecret(invocation) ? secret : '', timeout }),
     // The member gets the secret only as one of the servers to ask.
     survey([target], { secret: '', timeout, gossip: true }),
   ]);
-  const views = asked.map((it) => viewOf(it, target.href));
+  const views = [...told, ...listed].map((it) => viewOf(it, target.href));
   const text = conclusion(target, views, /** @type {Asked} */ (direct));
   const count = views.filter(({ at }) => at !== undefined).length;
   if (json) printJson({ baseUrl: target.href, asked: views.map(asJson), direct: directJson(direct), conclusion: text });
@@ -68,7 +69,7 @@ async function run(invocation) {
 /**
  * @param {import('../commands.js').Invocation} invocation
  * @param {URL} target
- * @returns {Promise<{ urls: URL[], secret: string, timeout: number }>}
+ * @returns {Promise<{ trusted: URL[], others: URL[], secret: string, timeout: number }>} others: those that only a list names
  */
 async function serversToAsk({ values, env }, target) {
   const { ask } = values;
@@ -77,7 +78,7 @@ async function serversToAsk({ values, env }, target) {
     const urls = ask.map((text) => parseBaseUrl(text));
     const wrong = urls.indexOf(undefined);
     if (wrong >= 0) throw new CommandError(`--ask must be a base URL, not "${ask[wrong]}"`, 2);
-    return { urls: /** @type {URL[]} */ (urls), secret, timeout };
+    return { trusted: /** @type {URL[]} */ (urls), others: [], secret, timeout };
   }
   const server = await serverOf({ values, env });
   const { members } = await viewReader(server, false)();
@@ -88,8 +89,8 @@ async function serversToAsk({ values, env }, target) {
   const allowed = listed.filter(({ protocol }) => protocol === 'https:' || server.base.protocol === 'http:');
   const others = allowed.filter(({ href }) => ![server.base.href, server.listedAs, target.href].includes(href));
   const isListed = allowed.some(({ href }) => href === target.href && href !== server.base.href);
-  const urls = [server.base, ...others.slice(0, MAX_ASKED - 2), ...(isListed ? [target] : [])];
-  return { urls, secret: server.secret, timeout: server.timeout };
+  const named = [...others.slice(0, MAX_ASKED - 2), ...(isListed ? [target] : [])];
+  return { trusted: [server.base], others: named, secret: server.secret, timeout: server.timeout };
 }
 
 /**

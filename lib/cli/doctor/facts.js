@@ -38,10 +38,10 @@ const STATUS_READS = 5;
  */
 
 /**
- * @param {Known & { places: URL[] }} known
+ * @param {Known & { places: URL[], secretOfMembers: string }} known
  * @returns {Promise<Facts>}
  */
-async function collectFacts({ places, ...known }) {
+async function collectFacts({ places, secretOfMembers, ...known }) {
   const { env, server, isValid } = known;
   const masterLists = await readMasterLists(known);
   const { base, secret, timeout } = server;
@@ -52,7 +52,7 @@ async function collectFacts({ places, ...known }) {
   const { members, listed } = isValid ? candidates(known, masterLists, own) : { members: [], listed: [] };
   const allowed = isValid ? places : [];
   const [fromMembers, fromLists, atPlaces] = await Promise.all([
-    survey(members, { secret, timeout, gossip: true }),
+    survey(members, { secret: secretOfMembers, timeout, gossip: true }),
     survey(listed.slice(0, MAX_ASKED - Math.min(members.length, MAX_ASKED)), { secret: '', timeout, gossip: true }),
     survey(allowed, { secret: '', timeout }),
   ]);
@@ -117,7 +117,7 @@ function ignoredUrls(env, isValid, urls) {
 }
 
 /**
- * The other servers to ask. Members get the control secret; servers that only a master list or the public list names do not.
+ * The other servers to ask. Only members may get the control secret, not servers that only a master list or the public list names.
  * @param {Known} known
  * @param {MasterListFacts[]} masterLists
  * @param {Asked} own
