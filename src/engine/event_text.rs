@@ -48,9 +48,9 @@ pub fn texts(event: Event) -> Vec<Text> {
         Event::Alone(tried) => {
             let tried = tried.join("; ");
             let message = format!(
-                "this server has known no other for ten intervals. It goes on trying: {tried}. If it is meant to be alone, \
-                 ignore this. If not, do the lists or names in SHAZBOT_MASTER_LIST lead to the other servers, and do those \
-                 read the same?"
+                "this server has known no other for ten intervals. It keeps trying: {tried}. If it is meant to be alone, \
+                 ignore this. If not, docs/master-list.md says what each of these means; all servers must begin with the \
+                 same list or name"
             );
             warning_once("SHAZBOT_ALONE", String::new(), Some("ALONE"), message)
         }

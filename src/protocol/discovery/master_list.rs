@@ -125,6 +125,11 @@ impl MasterList {
         self.is_tried
     }
 
+    /// Whether this server writes it, too.
+    pub fn is_written(&self) -> bool {
+        self.pacing.is_written
+    }
+
     /// Whether it is being read or written, or will be.
     pub fn is_pending(&self) -> bool {
         self.schedule.current.is_some() || self.schedule.next.is_some()

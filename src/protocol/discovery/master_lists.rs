@@ -176,4 +176,9 @@ impl MasterLists {
     pub fn statuses(&self) -> impl Iterator<Item = (&str, &ListStatus)> {
         self.lists.iter().map(|list| (list.name(), list.status()))
     }
+
+    /// Whether each is written, too.
+    pub fn are_written(&self) -> impl Iterator<Item = bool> {
+        self.lists.iter().map(MasterList::is_written)
+    }
 }

@@ -11,7 +11,9 @@ mod saved_state;
 mod seeds;
 
 use super::exchange::{Purpose, Request};
-use super::{Core, Entry, Event, ListIndex, Message, Now, Place, RequestId, Resolved, ServerUrl, State, WriteError};
+use super::{
+    Core, Entry, Event, ListIndex, ListStatus, Message, Now, Place, RequestId, Resolved, ServerUrl, State, WriteError,
+};
 use crate::config::Settings;
 
 use bootstrap::Bootstrap;
@@ -53,15 +55,17 @@ impl Discovery {
 
     // What was tried to find others, and what answered, for people.
     fn tried(&self) -> Vec<String> {
-        let (lists, names) = (self.lists.statuses(), self.names.statuses());
-        let kinds = lists.map(|it| (it, "server")).chain(names.map(|it| (it, "address")));
-        let mut tried: Vec<_> = kinds
-            .map(|((name, status), kind)| match (&status.failing, status.servers) {
-                (Some((_, error)), _) => error.clone(),
-                (None, 1) => format!("{name} has 1 {kind}"),
-                (None, count) => format!("{name} has {count} {kind}{}", if kind == "server" { "s" } else { "es" }),
-            })
-            .collect();
+        let says = |name: &str, status: &ListStatus, one: &str, many: &str| match (&status.failing, status.servers) {
+            (Some((_, error)), _) => error.clone(),
+            (None, 1) => format!("{name} has 1 {one}"),
+            (None, count) => format!("{name} has {count} {many}"),
+        };
+        let mut tried = Vec::new();
+        for ((name, status), is_written) in self.lists.statuses().zip(self.lists.are_written()) {
+            let note = if is_written { "" } else { " (only read: SHAZBOT_MASTER_LIST_UPDATE is not set)" };
+            tried.push(says(name, status, "server", "servers") + note);
+        }
+        tried.extend(self.names.statuses().map(|(name, status)| says(name, status, "address", "addresses")));
         tried.extend(self.names.answers());
         tried.extend(self.seeds.last_failure().map(str::to_owned));
         tried

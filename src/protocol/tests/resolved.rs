@@ -56,3 +56,19 @@ fn the_state_is_not_saved_until_it_is() {
     server.core.handle_state_saved(Ok(()));
     assert_eq!(ends(&mut server), [Resolved::State]);
 }
+
+#[test]
+fn a_server_that_is_alone_with_a_list_that_it_does_not_write_says_so() {
+    for (is_written, expected) in
+        [(true, "has 0 servers"), (false, "has 0 servers (only read: SHAZBOT_MASTER_LIST_UPDATE is not set)")]
+    {
+        let mut settings = settings("a");
+        settings.lists[0].is_written = is_written;
+        let mut server = Server::with_settings(&settings);
+        server.on_list_read(Ok(Message::new(Vec::new())));
+        server.run(400);
+        let events = server.take_events();
+        let tried = events.iter().find_map(|event| if let Event::Alone(tried) = event { Some(tried) } else { None });
+        assert!(tried.is_some_and(|tried| tried[0].ends_with(expected)), "{events:?}");
+    }
+}
