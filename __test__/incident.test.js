@@ -3,17 +3,22 @@
 // An incident with five causes at once: what operators look at must lead to each of them.
 
 const assert = require('node:assert/strict');
+const { existsSync } = require('node:fs');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const { setTimeout: sleep } = require('node:timers/promises');
 
+const { chromium } = require('playwright-core');
+
 const { certificates, missing } = require('../harness/certificates.js');
-const { agree, environment, fileList, startServer, untilGossiped } = require('../harness/cluster.js');
+const { CONTROL_SECRET, agree, environment, fileList, startServer, untilGossiped } = require('../harness/cluster.js');
 const { startCuttablePort } = require('../harness/cuttable-port.js');
 const { freePorts } = require('../harness/ports.js');
 const { until } = require('../harness/until.js');
 const { root, runToEnd } = require('./support/programs.js');
 
+const CHROMIUM = '/usr/bin/chromium';
+const noBrowser = !existsSync(CHROMIUM) && process.env.SHAZBOT_TEST_ALL !== '1' && 'chromium is not installed';
 const BIN = path.join(root, 'bin', 'clustershazbot.js');
 
 /** @typedef {Awaited<ReturnType<typeof startServer>>} Server */
@@ -122,7 +127,7 @@ describe('an incident: servers are killed, stopped, cut off, expired and without
 
   for (const [name, { code: expected, advice }] of Object.entries(CAUSES)) {
     test(`explain concludes the cause: ${name}`, async () => {
-      const { code, stdout } = await run('explain', String(broken[name]?.baseUrl), '--ask-all', '--timeout', '2');
+      const { code, stdout } = await run('explain', String(broken[name]?.baseUrl), '--timeout', '2');
       assert.equal(code, 0);
       const conclusion = stdout.trimEnd().split('\n').at(-1) ?? '';
       assert.match(conclusion, new RegExp(`cannot reach it: .*${expected.replace('HTTP_', 'HTTP ')}`));
@@ -131,7 +136,7 @@ describe('an incident: servers are killed, stopped, cut off, expired and without
   }
 
   test('doctor has a row for each cause, and fails for those that keep a running server apart', async () => {
-    const { code, stdout } = await run('doctor', '--ask-all', '--timeout', '2');
+    const { code, stdout } = await run('doctor', '--timeout', '2');
     assert.equal(code, 1, stdout);
     const lines = stdout.split('\n');
     for (const [name, { advice, result }] of Object.entries(CAUSES)) {
@@ -142,6 +147,28 @@ describe('an incident: servers are killed, stopped, cut off, expired and without
         name,
       );
       assert.match(lines[row + 1] ?? '', advice, name);
+    }
+  });
+
+  test('the metrics count the failing servers by their cause', async () => {
+    const metrics = await observer().order('metrics');
+    for (const { code } of Object.values(CAUSES)) {
+      assert.match(metrics, new RegExp(`^clustershazbot_failing_members\\{code="${code}"\\} 1$`, 'm'));
+    }
+    assert.match(metrics, /^clustershazbot_members\{state="failed"\} 5$/m);
+  });
+
+  test('the page names each cause in the row of its server', { skip: noBrowser }, async (t) => {
+    const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
+    t.after(() => browser.close());
+    const page = await browser.newPage();
+    await page.goto(`${observer().baseUrl}clustershazbot/`);
+    await page.getByLabel('Control secret').fill(CONTROL_SECRET);
+    await page.keyboard.press('Enter');
+    for (const [name, { why }] of Object.entries(CAUSES)) {
+      const row = page.getByRole('row').filter({ has: page.getByText(String(broken[name]?.baseUrl), { exact: true }) });
+      await row.first().waitFor();
+      assert.match(String(await row.first().textContent()), why, name);
     }
   });
 });

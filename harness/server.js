@@ -150,6 +150,13 @@ const orders = {
   memory,
   /** The errors of connections that the HTTP server has reported. */
   clientErrors: () => clientErrors,
+  /** Its metrics, as Prometheus reads them. */
+  metrics() {
+    const { Registry } = require('prom-client');
+    const register = new Registry();
+    require('../lib/prometheus.js').shazbotMetrics({ register });
+    return register.metrics();
+  },
   /** The number of servers with which the last exchange failed, by its code. */
   failing: () => require('../lib/counters.js').counters().failing,
   exit: () => process.exit(3),
