@@ -30,6 +30,7 @@ const DOCUMENTS = [
   'docs/ownership.md',
   'docs/performance.md',
   'docs/protocol.md',
+  'docs/testing-your-program.md',
   'fuzz/README.md',
   'npm/README.md',
   'sim/README.md',

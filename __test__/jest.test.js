@@ -22,8 +22,8 @@ describe('in Jest', () => {
   ])) {
     test(`each test file has its own engine, environment and error classes, and Jest ends, ${name}`, async () => {
       const output = await run(options);
-      assert.match(output, /Test Suites: 2 passed, 2 total/);
-      assert.match(output, /Tests: +7 passed, 7 total/);
+      assert.match(output, /Test Suites: 3 passed, 3 total/);
+      assert.match(output, /Tests: +9 passed, 9 total/);
       assert.doesNotMatch(output, /did not exit|failed to exit gracefully|after it should/i);
     });
   }

@@ -2,6 +2,8 @@
 
 // Whether the program was told to stay out of the cluster (`SHAZBOT_ENABLED=false`). Its lists are then empty instead of an error.
 
+const { engine } = require('./engine.js');
+
 let isSet = false;
 
 /** @param {boolean} value */
@@ -9,4 +11,4 @@ function setDisabled(value) {
   isSet = value;
 }
 
-module.exports = { isDisabled: () => isSet, setDisabled };
+module.exports = { isDisabled: () => isSet && !engine.isWorking(), setDisabled };

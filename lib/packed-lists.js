@@ -148,4 +148,10 @@ const isMonitor = ({ flags }, i) => (Number(flags[i]) & MONITOR) !== 0;
  */
 const isReady = ({ flags }, i) => (Number(flags[i]) & NOT_READY) === 0;
 
-module.exports = { isMonitor, isReady, pack, toJson, toObjects, unpack };
+/**
+ * The bits of a server, for the fake cluster of tests.
+ * @param {{ monitor: boolean, ready: boolean }} server
+ */
+const flagsOf = ({ monitor, ready }) => (monitor ? MONITOR : 0) | (ready ? 0 : NOT_READY);
+
+module.exports = { flagsOf, isMonitor, isReady, pack, toJson, toObjects, unpack };

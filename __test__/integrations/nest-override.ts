@@ -5,6 +5,7 @@ import { TerminusModule } from '@nestjs/terminus';
 import { Test } from '@nestjs/testing';
 import { ShazbotModule, ShazbotService } from 'clustershazbot/nestjs';
 import { ShazbotHealthIndicator } from 'clustershazbot/nestjs/terminus';
+import { createFakeCluster } from 'clustershazbot/testing';
 
 // Like an application's health module: it does not import ShazbotModule itself.
 @Module({ imports: [TerminusModule], providers: [ShazbotHealthIndicator] })
@@ -13,19 +14,22 @@ class HealthModule {}
 @Module({ imports: [HealthModule, ShazbotModule.forRoot()] })
 class AppModule {}
 
+/** What the health check says in a test that replaces the service by `value`. */
+async function health(value?: object) {
+  const builder = Test.createTestingModule({ imports: [AppModule] });
+  if (value) builder.overrideProvider(ShazbotService).useValue(value);
+  const app = (await builder.compile()).createNestApplication();
+  await app.init();
+  const indicator = app.get(ShazbotHealthIndicator);
+  const { cluster: all } = indicator.isHealthy('cluster', { minOnline: 2 });
+  const { cluster: some } = indicator.isHealthy('cluster', { minOnline: 2, where: { role: 'db' } });
+  await app.close();
+  return [all, some];
+}
+
 const servers = [{ baseUrl: 'http://a/' }, { baseUrl: 'http://b/' }];
-const fake = { list: () => ({ online: servers }), servers: () => servers.slice(1) };
-const testing = await Test.createTestingModule({ imports: [AppModule] })
-  .overrideProvider(ShazbotService)
-  .useValue(fake)
-  .compile();
-const app = testing.createNestApplication();
-await app.init();
-const indicator = app.get(ShazbotHealthIndicator);
-console.log(
-  JSON.stringify([
-    indicator.isHealthy('cluster', { minOnline: 2 }).cluster,
-    indicator.isHealthy('cluster', { minOnline: 2, where: { role: 'db' } }).cluster,
-  ]),
-);
-await app.close();
+console.log(JSON.stringify(await health({ list: () => ({ online: servers }), servers: () => servers.slice(1) })));
+const fake = createFakeCluster({ online: ['http://a/', { baseUrl: 'http://b/', tags: { role: 'db' } }] });
+console.log(JSON.stringify(await health(fake.service)));
+// Without a replacement, the module asks the fake cluster.
+console.log(JSON.stringify(await health()));

@@ -1,0 +1,69 @@
+import type {
+  OfflineReason,
+  ShazbotEvents,
+  shazbotGetServerList,
+  shazbotOwner,
+  shazbotPick,
+  shazbotReady,
+  shazbotServers,
+  shazbotSetTags,
+  shazbotStatus,
+  Tags,
+} from '../index.js';
+import type { ShazbotFetchInit } from './fetch.js';
+
+/** A server of a fake cluster. */
+export interface FakeServer {
+  baseUrl: string;
+  /** Default: false. */
+  monitor?: boolean;
+  /** Default: now. */
+  lastUpdate?: number;
+  /** Default: none. */
+  tags?: Tags;
+  /** Whether it does not answer; default false. */
+  suspect?: boolean;
+  /** Whether it may be given work; default true. */
+  ready?: boolean;
+  /** Why it is offline. Default: not known. */
+  reason?: OfflineReason;
+}
+
+/** The servers of a fake cluster, or only their base URLs. */
+export interface FakeLists {
+  online?: readonly (string | FakeServer)[];
+  offline?: readonly (string | FakeServer)[];
+}
+
+/** What stands in for `ShazbotService` of `clustershazbot/nestjs`. */
+export interface FakeService {
+  readonly events: ShazbotEvents;
+  list: typeof shazbotGetServerList;
+  servers: typeof shazbotServers;
+  setTags: typeof shazbotSetTags;
+  pick: typeof shazbotPick;
+  owner: typeof shazbotOwner;
+  ready: typeof shazbotReady;
+  fetch(path: string, init?: ShazbotFetchInit): Promise<Response>;
+  status: typeof shazbotStatus;
+  drain(): void;
+  undrain(): void;
+}
+
+export interface FakeCluster {
+  /** Replaces the lists, and then emits an event for each server that has changed. A list that is left out is empty. */
+  set(lists: FakeLists): void;
+  /** Ends the fake cluster: the functions of the package fail with `SHAZBOT_NOT_STARTED` until a real start. */
+  restore(): void;
+  /** For Nest: `overrideProvider(ShazbotService).useValue(fake.service)`. */
+  readonly service: FakeService;
+}
+
+/**
+ * Creates a cluster that exists only in this process, for tests. The functions of `clustershazbot`, its events and its routes work as
+ * if the engine were started and knew these servers; nothing need be mocked. `shazbotStart` and `shazbotShutDown` resolve and
+ * do nothing; gossip requests are answered with 503. This server is the first of `online`.
+ *
+ * A later call replaces the cluster. Call it in each test file, since files may run in the same process.
+ */
+export declare function createFakeCluster(lists?: FakeLists): FakeCluster;
