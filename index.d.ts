@@ -208,6 +208,8 @@ export declare function shazbotStart(options: ShazbotStartOptions | undefined): 
  * Leaves the cluster: tells the others that this server is offline, and stops the engine. Call it before the HTTP server
  * closes. Takes at most 6 s, or 12 s if the master list is updated too, even if nobody answers.
  *
+ * Tells nobody if another process answers at the base URL of this server, and no server has ever contacted this process there.
+ *
  * Also resolves if the engine is not running. {@link shazbotStart} can be called again afterwards.
  */
 export declare function shazbotShutDown(): Promise<void>;

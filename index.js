@@ -122,7 +122,8 @@ async function shutDown(previous, drainFor) {
   await previous;
   // Its failure is that of the start. Without this, the engine would start after this shutdown.
   await Promise.resolve(preparing).catch(() => {});
-  if (drainFor > 0 && engine.isWorking()) {
+  // Nobody finds this process at its base URL, where another one may run: that one must not be drained.
+  if (drainFor > 0 && engine.isWorking() && engine.isFound()) {
     engine.control(false);
     forgetListResponses();
     await setTimeout(drainFor);

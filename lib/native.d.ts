@@ -99,6 +99,8 @@ export declare class Engine {
   status(): PackedStatus | Failure
   /** `ready`, or why this server cannot be given work. */
   health(): string
+  /** Whether another server, or this one itself, has found this process at its base URL. */
+  isFound(): boolean
   /** Counters since the start, as a JSON row (see `binding/status.rs`). */
   counters(): string | Failure
 }

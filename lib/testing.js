@@ -121,6 +121,7 @@ const engineOf = (cluster) => ({
   end() {},
   heartbeat() {},
   isWorking: () => true,
+  isFound: () => false,
   health: () => (cluster.online.get(cluster.own)?.ready ? 'ready' : 'not ready'),
   hint: () => null,
   authorizeControl: () => null,

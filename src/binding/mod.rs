@@ -385,6 +385,12 @@ impl NodeEngine {
         self.with(status::health).unwrap_or("not started")
     }
 
+    /// Whether another server, or this one itself, has found this process at its base URL.
+    #[napi]
+    pub fn is_found(&self) -> bool {
+        self.with(status::is_found).unwrap_or(false)
+    }
+
     /// Counters since the start, as a JSON row (see `binding/status.rs`).
     #[napi]
     pub fn counters(&self) -> Either<String, Failure> {

@@ -87,6 +87,11 @@ pub fn health(engine: &Engine) -> Result<&'static str, Error> {
     })
 }
 
+/// Whether this process was found at its base URL.
+pub fn is_found(engine: &Engine) -> Result<bool, Error> {
+    engine.look(|core, _| core.is_found())
+}
+
 fn own_state(own: Option<&Entry>) -> &'static str {
     let reason = own.and_then(|own| own.v2.as_ref()?.reason);
     match (own.map(|own| own.state), reason) {

@@ -285,7 +285,8 @@ impl Core {
         }
     }
 
-    /// The program shuts down: tells the others. [`Event::Left`] says when that is done.
+    /// The program shuts down: tells the others. [`Event::Left`] says when that is done. A process that was never found at its
+    /// base URL asks there first: it may have the configuration of another process that runs on, and must not list that offline.
     pub fn handle_leave(&mut self, now: Now) {
         if !self.lifecycle.is_running() {
             return;
@@ -299,11 +300,29 @@ impl Core {
         self.broadcasts.clear();
         self.exchanges.clear();
         self.discovery.bootstrap.end(&mut self.out);
-        self.declare_local(State::Offline, Some(Reason::Left), now);
         self.discovery.names.leave();
-        let updates_list = self.discovery.lists.leave(&self.members, now, &mut self.out);
-        let limit = if updates_list { LEAVE_LIMIT_WITH_LIST } else { LEAVE_LIMIT };
+        let limit = if self.discovery.lists.leave() { LEAVE_LIMIT_WITH_LIST } else { LEAVE_LIMIT };
         self.out.timers.set(Timer::Leave, now.mono + limit);
+        if self.self_probe.is_found() {
+            self.announce_leave(now);
+        } else {
+            self.ask_before_leave(now);
+        }
+    }
+
+    // What was found at our base URL.
+    fn on_asked_before_leave(&mut self, is_other: bool, now: Now) {
+        if is_other {
+            self.out.report(Event::DuplicateUrl(self.members.local_url().clone()));
+            self.finish_leave();
+        } else {
+            self.announce_leave(now);
+        }
+    }
+
+    fn announce_leave(&mut self, now: Now) {
+        self.declare_local(State::Offline, Some(Reason::Left), now);
+        self.discovery.lists.update_on_leave(&self.members, now, &mut self.out);
         self.finish_leave_if_told();
     }
 
@@ -338,6 +357,11 @@ impl Core {
         }
         self.detector.expire(&self.members);
         self.schedule_seed_contacts(now);
+    }
+
+    /// Whether a peer or this server itself has found this process at its base URL.
+    pub fn is_found(&self) -> bool {
+        self.self_probe.is_found()
     }
 
     // What we say of ourselves.

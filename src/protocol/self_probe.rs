@@ -27,12 +27,16 @@ const CONFIRMED: u32 = 2;
 /// The timeout of a self-probe, shorter than that of other exchanges: the operator is to be told within seconds.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
+/// The same before a leave, which is to be quick.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// The self-probes since one last succeeded, or since a peer last contacted this server: both prove that it is found. A
 /// timer is set for as long as there is no proof.
 #[derive(Debug)]
 pub struct SelfProbe {
     interval: Duration,
     failing: Option<Failing>,
+    is_found: bool,
 }
 
 // Failed self-probes of one kind.
@@ -78,7 +82,7 @@ impl Failing {
 impl SelfProbe {
     /// Nothing is known yet.
     pub fn new(interval: Duration) -> Self {
-        Self { interval, failing: None }
+        Self { interval, failing: None, is_found: false }
     }
 
     /// The server starts.
@@ -89,12 +93,19 @@ impl SelfProbe {
 
     /// This process was found at its base URL: a self-probe came back, or a peer contacted us there.
     pub fn on_proof(&mut self, out: &mut Output) {
+        self.is_found = true;
         out.timers.stop(Timer::SelfProbe);
         self.forget_failures(out);
     }
 
+    /// Whether this process has been found at its base URL.
+    pub fn is_found(&self) -> bool {
+        self.is_found
+    }
+
     /// Another process with our base URL answered: it may be the one that this process replaces.
     pub fn on_other_process(&mut self, now: Now, out: &mut Output) {
+        self.is_found = false;
         self.forget_failures(out);
         self.retry(now, out);
     }
@@ -146,12 +157,20 @@ impl Core {
         }
     }
 
+    // Whether another process runs at our base URL, which a leave would list offline.
+    pub(super) fn ask_before_leave(&mut self, now: Now) {
+        let request = Request::new(self.members.local_url().clone(), Purpose::SelfProbe).on_new_connection();
+        self.send(request.within(LEAVE_TIMEOUT), now);
+    }
+
     pub(super) fn on_self_probe(&mut self, started: Started, answer: Result<Message, ExchangeError>, now: Now) {
+        let is_other = answer.as_ref().is_ok_and(|answer| self.is_of_other_process(answer));
+        if !self.lifecycle.is_running() {
+            return self.on_asked_before_leave(is_other, now);
+        }
         match answer {
             Ok(answer) => {
-                let is_other =
-                    |entry: &Entry| entry.url == *self.members.local_url() && self.is_of_other_process(entry);
-                if answer.entries.iter().any(is_other) {
+                if is_other {
                     self.self_probe.on_other_process(now, &mut self.out);
                 } else {
                     self.self_probe.on_proof(&mut self.out);
@@ -169,7 +188,9 @@ impl Core {
         }
     }
 
-    fn is_of_other_process(&self, entry: &Entry) -> bool {
-        entry.v2.is_some() && entry.instance() != self.own().instance()
+    fn is_of_other_process(&self, answer: &Message) -> bool {
+        let own = self.own();
+        let is_other = |entry: &Entry| entry.url == own.url && entry.v2.is_some() && entry.instance() != own.instance();
+        answer.entries.iter().any(is_other)
     }
 }

@@ -40,14 +40,17 @@ impl MasterLists {
         }
     }
 
-    /// The server leaves: reads no list any more, but begins the last update of all if the configuration asks for it.
-    /// Returns whether it does.
-    pub fn leave(&mut self, members: &Members, now: Now, out: &mut Output) -> bool {
+    /// The server leaves: reads no list any more. Returns whether the configuration asks for a last update of all.
+    pub fn leave(&mut self) -> bool {
         self.lists.iter_mut().for_each(MasterList::leave);
+        self.updates_on_leave
+    }
+
+    /// Begins the last update of all, if the configuration asks for it.
+    pub fn update_on_leave(&mut self, members: &Members, now: Now, out: &mut Output) {
         if self.updates_on_leave {
             self.update_last(members, now, out);
         }
-        self.updates_on_leave
     }
 
     /// Begins the last update of all lists.

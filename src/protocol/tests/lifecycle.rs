@@ -127,7 +127,7 @@ fn a_leave_ends_within_six_seconds_even_if_nobody_answers() {
 fn a_leave_with_a_list_update_removes_the_server_from_the_list_within_twelve_seconds() {
     let mut server = Server::with_settings(&Settings { update_list_on_shutdown: true, ..settings("a") });
     server.take_actions();
-    server.core.handle_leave(server.now);
+    server.leave_unfound();
     assert_eq!(list_requests(&server.take_actions()), [true]);
     let written = server.on_list_read(Ok(Message::new(vec![entry("a", ONLINE, WALL, None)])));
     assert_eq!(written, Some(Message::default()));

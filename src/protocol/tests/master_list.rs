@@ -119,7 +119,7 @@ fn a_leave_whose_write_conflicts_is_written_again() {
     let mut server = Server::with_settings(&Settings { update_list_on_shutdown: true, ..settings("a") });
     server.take_actions();
     let listed = vec![server.own_entry().clone()];
-    server.core.handle_leave(server.now);
+    server.leave_unfound();
     server.take_actions();
     for _ in 0..3 {
         assert_eq!(server.on_list_read(Ok(Message::new(listed.clone()))), Some(Message::default()));

@@ -213,6 +213,14 @@ impl Server {
         discovery.lists.update_last(members, self.now, out);
     }
 
+    /// Leaves without having been found at the base URL, where nothing answers.
+    fn leave_unfound(&mut self) {
+        self.core.handle_leave(self.now);
+        for (id, _) in gossip_requests(&self.take_actions()) {
+            self.fail(id, refused());
+        }
+    }
+
     /// Receives a version 1 message.
     fn receive_v1(&mut self, entries: Vec<Entry>) {
         self.core.handle_gossip(self.now, &Message::new(entries));

@@ -173,3 +173,58 @@ fn a_server_whose_program_hangs_does_not_report_itself() {
     }
     assert_eq!(findings(&mut server), []);
 }
+
+/// The self-probe with which the leave begins, and nothing else.
+fn leave_and_ask(server: &mut Server) -> RequestId {
+    server.take_actions();
+    server.core.handle_leave(server.now);
+    let requests = gossip_requests(&server.take_actions());
+    let [(id, to)] = &requests[..] else { panic!("not exactly one: {requests:?}") };
+    assert_eq!(*to, url("a"));
+    *id
+}
+
+#[test]
+fn a_leave_is_not_announced_if_another_process_answers_at_the_base_url() {
+    for seconds in [0, 5] {
+        let mut server = server_with_silent_peer();
+        run_self_probes(&mut server, seconds, |it| Ok(other_process(it)));
+        let id = leave_and_ask(&mut server);
+        let answer = other_process(&server);
+        server.core.handle_response(server.now, id, Ok(answer));
+        assert_eq!(gossip_requests(&server.take_actions()), []);
+        assert_eq!(server.own_entry().state, ONLINE);
+        let events = server.take_events();
+        assert!(events.contains(&Event::Left) && events.contains(&Event::DuplicateUrl(url("a"))), "{events:?}");
+        assert_eq!(server.core.poll_timeout(), None);
+    }
+}
+
+#[test]
+fn a_leave_is_announced_if_this_process_answers_at_the_base_url_or_nobody_does() {
+    for answer in [|it: &Server| Ok(ours(it)), |_: &Server| Err(refused()), not_found] {
+        let mut server = server_with_silent_peer();
+        let id = leave_and_ask(&mut server);
+        let answer = answer(&server);
+        server.core.handle_response(server.now, id, answer);
+        let told: Vec<_> = gossip_requests(&server.take_actions()).into_iter().map(|(_, to)| to).collect();
+        assert_eq!(told, [url("b")]);
+        assert_eq!(server.reason(), Some(Reason::Left));
+    }
+}
+
+#[test]
+fn a_server_that_was_found_at_its_base_url_announces_its_leave_at_once() {
+    let mut server = server_with_silent_peer();
+    run_self_probes(&mut server, 5, |it| Ok(ours(it)));
+    server.core.handle_leave(server.now);
+    assert_eq!(server.reason(), Some(Reason::Left));
+}
+
+#[test]
+fn a_leave_ends_within_six_seconds_even_if_nothing_answers_at_the_base_url() {
+    let mut server = server_with_silent_peer();
+    leave_and_ask(&mut server);
+    server.run(6);
+    assert!(server.take_events().contains(&Event::Left));
+}
