@@ -1,4 +1,7 @@
-import type { OpenMetricsContentType, Registry } from 'prom-client';
+/** A registry of any version of prom-client, so that programs with several of them compile. */
+export interface MetricsRegistry {
+  registerMetric(metric: never): void;
+}
 
 /**
  * Registers the metrics of this server in a registry of prom-client. Their names begin with `clustershazbot_`; they are read
@@ -10,6 +13,6 @@ import type { OpenMetricsContentType, Registry } from 'prom-client';
  * the servers online by the value of each of them. Name only tags with few values.
  */
 export declare function shazbotMetrics(options?: {
-  register?: Registry | Registry<OpenMetricsContentType>;
+  register?: MetricsRegistry;
   tags?: readonly string[];
 }): void;
