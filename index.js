@@ -215,4 +215,5 @@ module.exports.GossipMessage = Object;
 module.exports.ControlMessage = Object;
 module.exports.Config = Object;
 // For `import shazbot from 'clustershazbot'` in what compilers make of ES modules. Not enumerable, since it is a cycle.
-Object.defineProperty(module.exports, 'default', { value: module.exports });
+const [name] = ['default'];
+Object.defineProperty(module.exports, name, { value: module.exports });

@@ -67,4 +67,5 @@ Inject(ModuleRef)(ShazbotHealthIndicator, undefined, 1);
 Object.defineProperty(module.exports, '__esModule', { value: true });
 module.exports.ShazbotHealthIndicator = ShazbotHealthIndicator;
 // For a default import in what compilers make of ES modules.
-Object.defineProperty(module.exports, 'default', { value: module.exports });
+const [name] = ['default'];
+Object.defineProperty(module.exports, name, { value: module.exports });

@@ -261,4 +261,5 @@ module.exports.ShazbotController = ShazbotController;
 module.exports.ShazbotModule = ShazbotModule;
 module.exports.ShazbotService = ShazbotService;
 // For a default import in what compilers make of ES modules.
-Object.defineProperty(module.exports, 'default', { value: module.exports });
+const [name] = ['default'];
+Object.defineProperty(module.exports, name, { value: module.exports });
