@@ -79,7 +79,7 @@ describe('doctor names what answers in the place of the routes', () => {
       301,
       { location: 'https://a/' },
       '',
-      /answered 301 and redirects to https:\/\/a\/\n +Gossip follows no redirect\. Set the SHAZBOT_BASE_URL/,
+      /answered 301 and redirects to https:\/\/a\/\n +Gossip does not follow redirects\. Set the SHAZBOT_BASE_URL/,
     ],
     [
       'a web page',

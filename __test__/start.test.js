@@ -54,11 +54,11 @@ describe('a mistake in the configuration', () => {
     ['http://0.0.0.0:3000/', /0\.0\.0\.0 and \[::\] are addresses at which a server listens/],
     ['http://[::]:3000/', /addresses at which a server listens/],
     ['http://127.0.0.1:0/', /its port is 0/],
-    ['http://$(POD_NAME).app:3000/', /contains \$\(POD_NAME\), which nothing has replaced by its value/],
-    [`http://$\{HOST}:3000/`, /contains \$\{HOST\}, which/],
-    ['http://{{hostname}}:3000/', /contains \{\{hostname\}\}, which/],
-    ['http://%HOST%:3000/', /contains %HOST%, which/],
-    ['http://<host>:3000/', /contains <host>, which/],
+    ['http://$(POD_NAME).app:3000/', /contains the placeholder \$\(POD_NAME\), which nothing has replaced: write/],
+    [`http://$\{HOST}:3000/`, /placeholder \$\{HOST\}, which/],
+    ['http://{{hostname}}:3000/', /placeholder \{\{hostname\}\}, which/],
+    ['http://%HOST%:3000/', /placeholder %HOST%, which/],
+    ['http://<host>:3000/', /placeholder <host>, which/],
     ['http://*:3000/', /contains a star/],
     [`http://${undefined}:3000/`, /its host is "undefined", which JavaScript writes for a missing value/],
     [`http://${{}}:3000/`, /its host is "\[object Object\]"/],
@@ -155,7 +155,7 @@ describe('a mistake in the configuration', () => {
     const [warning] = await startWarnings(t, { SHAZBOT_SECRET: '$(GOSSIP_SECRET)' }, /SHAZBOT_SECRET/);
     assert.match(
       warning?.message ?? '',
-      /nothing has replaced.*\. See clustershazbot\/docs\/errors\.md#shazbot_weak_secret$/,
+      /the value of SHAZBOT_SECRET is a placeholder .* nothing has replaced.*\. See clustershazbot\/docs\/errors\.md#shazbot_weak_secret$/,
     );
   });
 });

@@ -36,7 +36,7 @@ test('a warning of a program holds until its cause is gone, and is given again o
   const holds = () => engine.shazbotStatus().warnings.find(({ code }) => code === 'SHAZBOT_DISCOVER_FAILED');
 
   const { message: text, since } = await until(holds, { what: 'it holds' });
-  assert.match(text, /^discover failed: the cloud is away/);
+  assert.match(text, /^the program's function discover failed: the cloud is away\. It is called again/);
   assert.ok(since >= before - 1_000 && since <= Date.now(), String(since));
   const { shazbotMetrics } = require('../lib/prometheus.js');
   const register = new client.Registry();

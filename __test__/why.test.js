@@ -168,7 +168,7 @@ describe('servers that fail in different ways', { skip: missing }, () => {
 
   test('a server whose base URL lacks a prefix answers 404', async () => {
     const { member } = await cause(watchers, prefixed.baseUrl, /^HTTP_404$/);
-    assert.match(why(member), /^HTTP 404: the gossip route is not there \(prefix\?\)/);
+    assert.match(why(member), /^HTTP 404: no gossip route at its base URL/);
   });
 
   test('a server whose name does not resolve', async () => {

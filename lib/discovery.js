@@ -57,7 +57,7 @@ class Discovery {
    * @param {string} why
    */
   #fail(why) {
-    const text = `discover failed: ${why}. It is called again, and the servers that are known stay known`;
+    const text = `the program's function discover failed: ${why}. It is called again; the servers that are known stay known`;
     this.warnings.warn(FAILED, text);
   }
 }

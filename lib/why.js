@@ -17,7 +17,7 @@ const CAUSES = /** @type {Record<string, string>} */ ({
   CERT_NOT_YET_VALID: 'certificate not valid yet',
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'certificate not trusted: unknown issuer',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'certificate not trusted: self-signed',
-  ERR_TLS_CERT_ALTNAME_INVALID: 'certificate not for its name',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'certificate for another name',
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'it demands a client certificate',
   EPROTO: 'TLS handshake failed',
   SHAZBOT_HTTP2_ONLY: 'it speaks HTTP/2 only',
@@ -28,7 +28,7 @@ const CAUSES = /** @type {Record<string, string>} */ ({
   SHAZBOT_DUPLICATE_BASE_URL: 'several processes answer at its base URL',
   HTTP_401: 'HTTP 401: something in front of the gossip route wants a login',
   HTTP_403: 'HTTP 403: something in front of the gossip route forbids it',
-  HTTP_404: 'HTTP 404: the gossip route is not there (prefix?)',
+  HTTP_404: 'HTTP 404: no gossip route at its base URL',
   HTTP_421: 'HTTP 421: what answers there is for another host',
   HTTP_429: 'HTTP 429: a rate limit in front of the gossip route',
 });

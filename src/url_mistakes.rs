@@ -15,8 +15,8 @@ pub fn mistake(text: &str) -> Option<String> {
     let (authority, path) = split(text);
     if let Some(variable) = template(authority).or_else(|| template(path)).or_else(|| bare_variable(authority)) {
         return Some(format!(
-            "it contains {variable}, which nothing has replaced by its value: a shell and Compose replace ${{NAME}}, \
-             Kubernetes replaces $(NAME) if NAME is defined above it"
+            "it contains the placeholder {variable}, which nothing has replaced: write the value itself. Or let something fill \
+             it in: a shell and Compose replace ${{NAME}}, Kubernetes replaces $(NAME) if NAME is defined above it"
         ));
     }
     if ["%3a", "%2f"].iter().any(|it| authority.to_ascii_lowercase().contains(it)) {
@@ -27,7 +27,9 @@ pub fn mistake(text: &str) -> Option<String> {
     }
     let (host, port) = host_and_port(authority);
     if MISSING_VALUES.contains(&host.to_ascii_lowercase().as_str()) {
-        return Some(format!("its host is {host:?}, which JavaScript writes for a missing value"));
+        return Some(format!(
+            "its host is {host:?}, which JavaScript writes for a missing value: set the variable that the host comes from"
+        ));
     }
     let port = port.filter(|port| !port.is_empty() && *port != "*" && port.len() <= MAX_QUOTED)?;
     match port.parse::<u32>() {
@@ -35,7 +37,7 @@ pub fn mistake(text: &str) -> Option<String> {
             Some("its port is 0, at which nobody can be reached: write the port at which the server listens".into())
         }
         Ok(_) => None,
-        Err(_) => Some(format!("its port, {port:?}, is not a number")),
+        Err(_) => Some(format!("its port, {port:?}, is not a number: write the port at which the server listens")),
     }
 }
 
@@ -102,7 +104,7 @@ mod tests {
             ("dns+http://${SERVICE}:3000/", "${SERVICE}"),
         ] {
             let error = mistake(url).expect(url);
-            assert!(error.contains(&format!("it contains {variable}, which")), "{url}: {error}");
+            assert!(error.contains(&format!("it contains the placeholder {variable}, which")), "{url}: {error}");
         }
     }
 

@@ -23,13 +23,14 @@ const ADVICE = {
     'The process at {host} is stopped (SIGSTOP, a debugger) or its event loop is blocked. Look at its state and its CPU time, then restart it',
   CERT_HAS_EXPIRED: 'Renew the certificate of {host}, and restart the program or have it load the new one',
   CERT_NOT_YET_VALID: 'Compare the clocks with the dates of the certificate of {host}',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'Name the certificate of {host} in NODE_EXTRA_CA_CERTS on all servers',
+  DEPTH_ZERO_SELF_SIGNED_CERT:
+    'Copy the certificate of {host} into the file in NODE_EXTRA_CA_CERTS on all servers, and restart them',
   UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    'Name the authority in NODE_EXTRA_CA_CERTS on all servers, and have {host} send its intermediate certificates, too',
+    'Add the certificate of its issuer to the file in NODE_EXTRA_CA_CERTS on all servers, and restart them. If the issuer is in there, append the intermediate certificates to the certificate file of {host}',
   ERR_TLS_CERT_ALTNAME_INVALID:
-    'Give the certificate of {host} that name or address as subjectAltName: a common name (CN) does not count',
+    'Give {host} a certificate with the host of its SHAZBOT_BASE_URL as a subjectAltName, or change that host to a name that the certificate has',
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED:
-    '{host} demands a client certificate. Exempt the paths below /clustershazbot, or let servers reach it without one',
+    'Set SHAZBOT_TLS_CERT and SHAZBOT_TLS_KEY on all servers to a certificate that {host} trusts: see EXAMPLES.md, Client certificates',
   EPROTO: 'Does {host} speak http? Then its SHAZBOT_BASE_URL must begin with http:',
   HPE_INVALID_CONSTANT: 'Another protocol is spoken at {host}, perhaps https. Correct the SHAZBOT_BASE_URL',
   HTTP_401: 'Exempt the paths below /clustershazbot from the authentication of the program at {host}',
@@ -41,7 +42,7 @@ const ADVICE = {
   HTTP_429: 'Exempt the paths below /clustershazbot from the rate limit (ThrottlerGuard, express-rate-limit) at {host}',
   HTTP_503: 'A proxy at {host} finds no program behind it. Start the program, or correct the proxy',
   REDIRECT:
-    'Gossip follows no redirect. Set the SHAZBOT_BASE_URL to where {host} redirects to, or exempt /clustershazbot from it',
+    'Gossip does not follow redirects. Set the SHAZBOT_BASE_URL to where {host} redirects to, or exempt /clustershazbot from it',
   NOT_OURS:
     'Another program or a web page answers at {host}. Correct the host, port and path of the SHAZBOT_BASE_URL that leads there',
   SHAZBOT_HTTP2_ONLY: 'Let {host} accept HTTP/1.1, too',

@@ -232,7 +232,10 @@ fn location(reader: &mut Reader<'_>, name: &str, value: &str) -> Option<Location
         return None;
     }
     let Ok(url) = Url::parse(value) else {
-        reader.problem(name, "it is not an absolute URL; write a file as file:///path/to/list.json");
+        reader.problem(
+            name,
+            "it is not an absolute URL such as https://store/servers.json; write a file as file:///path/to/list.json",
+        );
         return None;
     };
     if value.contains(",http") || value.contains(",file:") {
@@ -257,7 +260,7 @@ fn location(reader: &mut Reader<'_>, name: &str, value: &str) -> Option<Location
             Ok(path) => return Some(Location::File(path)),
             Err(()) => reader.problem(name, "it is not a path on this machine: write file:///path/to/list.json"),
         },
-        _ => reader.problem(name, "its URL is neither http, https, file, dns+http(s) nor srv+http(s)"),
+        _ => reader.problem(name, "its URL does not begin with http:, https:, file:, dns+http(s): or srv+http(s):"),
     }
     None
 }

@@ -189,7 +189,9 @@ fn weak(gossip: &Keyring, control: &Keyring) -> Vec<Warning> {
     for (name, keyring) in [("SHAZBOT_SECRET", gossip), ("SHAZBOT_CONTROL_SECRET", control)] {
         for (secret, also) in keyring.all().zip(["", "_ALSO"]) {
             if is_template(secret.expose()) {
-                weak.push(format!("{name}{also} is a variable that nothing has replaced by its value"));
+                weak.push(format!(
+                    "the value of {name}{also} is a placeholder such as $(NAME) that nothing has replaced"
+                ));
             } else if secret.is_short() {
                 weak.push(format!("{name}{also} has fewer than 16 bytes and can be guessed"));
             }
@@ -201,7 +203,7 @@ fn weak(gossip: &Keyring, control: &Keyring) -> Vec<Warning> {
     if gossip.all().any(|secret| control.all().any(|other| secret == other)) {
         weak.push("a control secret is also a gossip secret: every server can drain every other".into());
     }
-    let remedy = "Make one with `openssl rand -base64 32`";
+    let remedy = "Make a secret with `openssl rand -base64 32`";
     weak.into_iter().map(|why| Warning { kind: WarningKind::WeakSecret, message: format!("{why}. {remedy}") }).collect()
 }
 

@@ -158,7 +158,9 @@ impl<'a> Reader<'a> {
             return None;
         }
         let parsed = ServerUrl::parse_with_url(value);
-        let (server, url) = parsed.map_err(|why| self.problem(name, &why.replace("its URL", "the URL"))).ok()?;
+        let explain =
+            |why: &str| format!("{}: write it as http://app-1.internal:3000/", why.replace("its URL", "the URL"));
+        let (server, url) = parsed.map_err(|why| self.problem(name, &explain(why))).ok()?;
         if address::of_url(&url).is_some_and(address::is_unspecified) {
             let why = "0.0.0.0 and [::] are addresses at which a server listens: write one at which the others reach this \
                        server, or {address}";
@@ -166,7 +168,10 @@ impl<'a> Reader<'a> {
             return None;
         }
         if url.host_str().is_some_and(|host| host.contains('*')) {
-            self.problem(name, "its host contains a star: write the address or the name of this server, or {address}");
+            self.problem(
+                name,
+                "its host contains a star (*): write the address or the name of this server, or {address}",
+            );
             return None;
         }
         Some(server)

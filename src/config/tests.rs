@@ -115,13 +115,13 @@ fn a_base_url_that_can_never_lead_to_this_server_is_an_error() {
         ("http://0:3000/", "at which a server listens"),
         ("http://[::]:3000/", "at which a server listens"),
         ("http://[::ffff:0.0.0.0]:3000/", "at which a server listens"),
-        ("http://*:3000/", "contains a star"),
+        ("http://*:3000/", "contains a star (*)"),
         ("http://a:0/", "its port is 0"),
         ("http://undefined:3000/", "\"undefined\", which JavaScript writes"),
         ("http://[object Object]:3000/", "which JavaScript writes"),
-        ("http://$(POD_NAME):3000/", "contains $(POD_NAME), which nothing has replaced"),
-        ("http://%HOST%:3000/", "contains %HOST%, which nothing has replaced"),
-        ("http://<your-host>:3000/", "contains <your-host>, which nothing has replaced"),
+        ("http://$(POD_NAME):3000/", "contains the placeholder $(POD_NAME), which nothing has replaced"),
+        ("http://%HOST%:3000/", "contains the placeholder %HOST%, which nothing has replaced"),
+        ("http://<your-host>:3000/", "contains the placeholder <your-host>, which nothing has replaced"),
     ] {
         let error = read(&[("SHAZBOT_BASE_URL", Some(value))]).expect_err(value);
         assert!(error.starts_with("SHAZBOT_BASE_URL: ") && error.contains(why), "{value}: {error}");

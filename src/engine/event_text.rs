@@ -33,7 +33,7 @@ pub fn texts(event: Event) -> Vec<Text> {
         Event::Member(event) => return member(event),
         Event::ExchangeFailed(url, error) => exchange_failed(&url, &error),
         Event::ListWritten { list, servers, on_condition } => {
-            let how = if on_condition { "on condition that nobody else had" } else { "without a condition" };
+            let how = if on_condition { "on condition that nobody else had written it" } else { "without a condition" };
             log("LIST_WRITTEN", format!("the master list {list} was written, {how}; it names {servers} servers"))
         }
         Event::ListFailed(error) => log("LIST_FAILED", format!("the master list {error}")),
@@ -48,7 +48,7 @@ pub fn texts(event: Event) -> Vec<Text> {
         Event::Alone(tried) => {
             let tried = tried.join("; ");
             let message = format!(
-                "this server has known no other for ten intervals. It keeps trying: {tried}. If it is meant to be alone, \
+                "this server has known no other server for ten intervals. It keeps trying: {tried}. If it is meant to be alone, \
                  ignore this. If not, docs/master-list.md says what each of these means; all servers must begin with the \
                  same list or name"
             );
@@ -75,15 +75,16 @@ pub fn texts(event: Event) -> Vec<Text> {
         }
         Event::DuplicateUrl(url) => {
             let message = format!(
-                "another process has the same SHAZBOT_BASE_URL, {url}: other servers take both for one, and reach either. \
-                 Give each process a base URL of its own; EXAMPLES.md shows how with node:cluster and PM2"
+                "another process has the same SHAZBOT_BASE_URL, {url}: other servers take both for one server, and each \
+                 message reaches only one of the two. Give each process a base URL of its own; EXAMPLES.md shows how with \
+                 node:cluster and PM2"
             );
             warning_once("SHAZBOT_DUPLICATE_BASE_URL", String::new(), None, message)
         }
         Event::LoopbackUrl { url, other } => {
             let message = format!(
-                "SHAZBOT_BASE_URL is {url}, which leads every machine to itself, and {other} is in the cluster. Servers on \
-                 other machines cannot reach this one. Set SHAZBOT_BASE_URL to an address or a name of this machine, for \
+                "SHAZBOT_BASE_URL is {url}, a loopback address, and {other} is in the cluster too. Servers on other \
+                 machines cannot reach this one. Set SHAZBOT_BASE_URL to an address or a name of this machine, for \
                  example http://{{address}}:3000/. If {other} is on this machine, ignore this"
             );
             warning_once("SHAZBOT_DOUBTFUL_CONFIG", String::new(), None, message)
@@ -194,7 +195,7 @@ fn exchange_failed(url: &ServerUrl, error: &ExchangeError) -> Text {
             let Some(remedy) = certificate_remedy(&failure) else {
                 return log("EXCHANGE_FAILED", format!("gossip with {url} failed: {code}: {text}"));
             };
-            let message = format!("gossip with {url} fails for a certificate: {text} ({code}). {remedy}");
+            let message = format!("gossip with {url} fails because of a TLS certificate: {text} ({code}). {remedy}");
             warning_once("SHAZBOT_CERTIFICATE", url.to_string(), repeated, message)
         }
     }

@@ -53,25 +53,30 @@ pub fn certificate_remedy(failure: &Failure) -> Option<&'static str> {
     let FailureCode::Named(code) = failure.code else { return None };
     Some(match code {
         "CERT_HAS_EXPIRED" => {
-            "Renew it. If it is renewed, let the server load it: restart it, or call setSecureContext of its HTTPS server"
+            "Renew it on that server. If it is renewed already, that server still shows the old one: restart it, or call \
+             setSecureContext of its HTTPS server"
         }
-        "CERT_NOT_YET_VALID" => "Is the clock of this machine right? If so, use a certificate that is valid now",
+        "CERT_NOT_YET_VALID" => {
+            "Is the clock of this machine right? If so, give that server a certificate that is valid now"
+        }
         "UNABLE_TO_VERIFY_LEAF_SIGNATURE" => {
             "Add the certificate of its issuer to the file in NODE_EXTRA_CA_CERTS of this server, and restart this server. \
-             Or the other server does not send the certificates in between"
+             If the issuer is in there, that server does not send its intermediate certificates: append them to its \
+             certificate file"
         }
         "DEPTH_ZERO_SELF_SIGNED_CERT" => {
-            "Add this very certificate to the file in NODE_EXTRA_CA_CERTS of this server, and restart this server"
+            "Copy that certificate into the file in NODE_EXTRA_CA_CERTS of this server, and restart this server"
         }
         "ERR_TLS_CERT_ALTNAME_INVALID" => {
-            "Make one for the host of its base URL: openssl req -x509 … -addext subjectAltName=DNS:NAME,IP:ADDRESS"
+            "Make one for that server with the host of its base URL (openssl: -addext subjectAltName=DNS:NAME,IP:ADDRESS), \
+             or change its base URL to a name that its certificate has"
         }
         "CERT_SIGNATURE_FAILURE" | "CERT_REVOKED" | "CERT_REJECTED" => {
-            "Make one that a current authority has signed, or add this very certificate to the file in NODE_EXTRA_CA_CERTS \
-             of this server. See EXAMPLES.md, TLS"
+            "Give that server a certificate that a current authority has signed, or copy its certificate into the file in \
+             NODE_EXTRA_CA_CERTS of this server and restart this server: see EXAMPLES.md, TLS"
         }
         "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED" => {
-            "Set SHAZBOT_TLS_CERT and SHAZBOT_TLS_KEY on this server, to a certificate that the other one trusts"
+            "Set SHAZBOT_TLS_CERT and SHAZBOT_TLS_KEY on this server, to a certificate that that server trusts"
         }
         _ => return None,
     })

@@ -14,7 +14,7 @@ pub fn message(url: &ServerUrl, error: &ExchangeError) -> String {
     let end = if remedy.ends_with('?') { "" } else { "." };
     format!(
         "this server does not find itself at its SHAZBOT_BASE_URL: POST {url}clustershazbot/gossip: {text} ({code}). {remedy}{end} \
-         Until other servers reach it there, they do not list it online. If they do reach it, this warning ends by itself"
+         Other servers list this one online only if they reach it there; this warning ends as soon as one of them does"
     )
 }
 
@@ -24,7 +24,8 @@ fn remedy(code: &str, text: &str, url: &ServerUrl) -> String {
         "HTTP_404" => {
             return format!(
                 "There is no such route. Does the program have a global prefix, or the routes below another path? Then add \
-                 that path to SHAZBOT_BASE_URL, for example {url}api/. Does it have the routes at all (README.md, Quick start)?"
+                 that path to SHAZBOT_BASE_URL, for example {url}api/. Does it have the routes at all (README.md, Use it \
+                 with Express)?"
             );
         }
         "HTTP_401" | "HTTP_403" | "HTTP_407" => {
@@ -37,12 +38,12 @@ fn remedy(code: &str, text: &str, url: &ServerUrl) -> String {
              /clustershazbot/ from it: these routes have limits of their own"
         }
         "HTTP_405" | "SHAZBOT_METHOD" => {
-            "What answers there takes no POST: another program, static files or a proxy. Correct the port or the path, or let \
-             POST pass"
+            "What answers there does not accept POST: another program, static files or a proxy. Correct the port or the path, or \
+             let POST pass"
         }
         "HTTP_301" | "HTTP_302" | "HTTP_303" | "HTTP_307" | "HTTP_308" => {
-            "Gossip follows no redirect. Set SHAZBOT_BASE_URL to the URL to which it leads, or exempt the paths below \
-             /clustershazbot/ from it"
+            "Gossip does not follow redirects. Set SHAZBOT_BASE_URL to the URL to which this one leads, or exempt the paths \
+             below /clustershazbot/ from it"
         }
         "HTTP_413" => "A body parser or a proxy has a limit that is too low: see EXAMPLES.md, Body limits",
         "HTTP_400" | "HTTP_415" | "SHAZBOT_INVALID_MESSAGE" | "SHAZBOT_UNSUPPORTED_BODY" => {
@@ -50,8 +51,8 @@ fn remedy(code: &str, text: &str, url: &ServerUrl) -> String {
              proxies leave bodies alone"
         }
         "HTTP_502" | "HTTP_503" | "HTTP_504" | "SHAZBOT_NOT_STARTED" | "SHAZBOT_FAILED" => {
-            "A proxy that does not reach the program answers, or another process whose engine is not started. Correct the \
-             host, the port or the health check in the proxy"
+            "The answer is of a proxy that does not reach the program, or of another process that has not started \
+             clustershazbot. Correct the host, the port or the health check in the proxy"
         }
         "SHAZBOT_UNAUTHORIZED" | "SHAZBOT_WRONG_CLUSTER" | "SHAZBOT_MISDIRECTED" => {
             "Another server answers there, of another cluster or with another configuration. Is the port right? Or a load \
@@ -70,21 +71,26 @@ fn remedy(code: &str, text: &str, url: &ServerUrl) -> String {
              never call next()?"
         }
         "ETIMEDOUT" => "Packets are lost. Is the address one of this machine? Does a firewall drop them?",
-        "ENOTFOUND" | "EAI_AGAIN" => "The name cannot be looked up here. Is it right, and in the DNS of this machine?",
+        "ENOTFOUND" | "EAI_AGAIN" => {
+            "This machine cannot resolve the host name. Is it spelled right, and is it in the DNS that this machine uses?"
+        }
         "EHOSTUNREACH" | "ENETUNREACH" | "EADDRNOTAVAIL" | "EACCES" => {
             "The address cannot be reached from here. Is it one of this machine, or of what is in front of it?"
         }
-        "CERT_HAS_EXPIRED" => "Renew the certificate, and let the program load the new one",
-        "CERT_NOT_YET_VALID" => "Is the clock of this machine right? If so, use a certificate that is valid today",
+        "CERT_HAS_EXPIRED" => {
+            "Renew the certificate, and restart this program or call setSecureContext of its HTTPS server"
+        }
+        "CERT_NOT_YET_VALID" => "Is the clock of this machine right? If so, use a certificate that is valid now",
         "UNABLE_TO_VERIFY_LEAF_SIGNATURE" => {
-            "Name the file with the certificate of its authority in NODE_EXTRA_CA_CERTS, on all servers"
+            "Add the certificate of its issuer to the file in NODE_EXTRA_CA_CERTS on all servers, and restart them. If the \
+             issuer is in there, append the intermediate certificates to the certificate file of this server"
         }
         "DEPTH_ZERO_SELF_SIGNED_CERT" => {
-            "Use a certificate that is made for a server (CA:FALSE), and name that of its authority in NODE_EXTRA_CA_CERTS on \
-             all servers: see EXAMPLES.md, TLS"
+            "Copy this certificate into the file in NODE_EXTRA_CA_CERTS on all servers, and restart them: see EXAMPLES.md, TLS"
         }
         "ERR_TLS_CERT_ALTNAME_INVALID" => {
-            "The host in SHAZBOT_BASE_URL must be among the subjectAltNames of the certificate"
+            "Make a certificate with the host of SHAZBOT_BASE_URL as a subjectAltName, or change SHAZBOT_BASE_URL to a name \
+             that the certificate has"
         }
         "SHAZBOT_HTTP2_ONLY" => "Gossip uses HTTP/1.1: let the server accept it too (Node: allowHTTP1: true)",
         "HPE_INVALID_CONSTANT" => NOT_HTTP_1,
@@ -93,13 +99,17 @@ fn remedy(code: &str, text: &str, url: &ServerUrl) -> String {
              HTTP/2 only?"
         }
         "EPROTO" => "Does the server speak TLS at all? If not, SHAZBOT_BASE_URL must begin with http:",
+        "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED" => {
+            "Set SHAZBOT_TLS_CERT and SHAZBOT_TLS_KEY on all servers: see EXAMPLES.md, Client certificates"
+        }
         _ if code.starts_with("CERT_") || code.starts_with("ERR_SSL_") || code.starts_with("ERR_TLS_") => {
             "The other servers will not accept the certificate either: see EXAMPLES.md, TLS"
         }
         // An HTTP/2 server may speak first.
         _ if text.contains("unexpected message from connection") => NOT_HTTP_1,
         _ if text.contains("compressed") => {
-            "A middleware or a proxy compresses answers for which nobody asked. Exempt the paths below /clustershazbot/ from it"
+            "A middleware or a proxy compresses answers although the request did not allow it. Exempt the paths below \
+             /clustershazbot/ from it"
         }
         _ => {
             "Another program answers there, or something in between changes the answer. Is the port right? Does a proxy or a \
@@ -130,6 +140,7 @@ mod tests {
             ("ENOTFOUND", "", "DNS"),
             ("CERT_HAS_EXPIRED", "", "Renew"),
             ("CERT_REVOKED", "", "TLS"),
+            ("ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED", "", "SHAZBOT_TLS_CERT"),
             ("SHAZBOT_HTTP2_ONLY", "", "allowHTTP1"),
             ("SHAZBOT_INVALID_ANSWER", "its answer is compressed (gzip)", "compresses"),
             ("SHAZBOT_INVALID_ANSWER", "its answer is an HTML page", "Another program"),

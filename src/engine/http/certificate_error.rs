@@ -50,11 +50,13 @@ pub fn explain(error: &CertificateError) -> String {
         other => {
             let text = other.to_string();
             if text.contains("CaUsedAsEndEntity") {
-                "its certificate is one of an authority (CA:TRUE), as openssl req -x509 makes it, and is not itself trusted \
-                 here"
+                "its certificate is one of an authority (CA:TRUE), as openssl req -x509 makes it, and this server does not \
+                 trust it"
                     .into()
             } else if text.contains("UnsupportedCertVersion") {
-                "its certificate has the old version 1 of X.509, without a subjectAltName, and is not itself trusted here".into()
+                "its certificate has the old version 1 of X.509, without a subjectAltName, and this server does not \
+                 trust it"
+                    .into()
             } else {
                 format!("its certificate is refused: {text}")
             }

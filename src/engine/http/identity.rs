@@ -21,20 +21,26 @@ pub struct Files {
 impl Files {
     /// Reads the files, which blocks. The error names the variable.
     pub fn read(config: &ClientCertificate) -> Result<Self, String> {
-        let read = |pem: &crate::config::Pem| pem.read().map_err(|error| format!("{}: {error}", pem.name));
+        let read = |pem: &crate::config::Pem| {
+            // The path is not shown: it may be a key that is not in PEM.
+            pem.read().map_err(|error| format!("{}: the file that it names cannot be read: {error}", pem.name))
+        };
         Ok(Self { certificate: read(&config.certificate)?, key: read(&config.key)? })
     }
 
     fn parse(&self) -> Result<CertifiedKey, String> {
         let chain: Vec<_> = CertificateDer::pem_slice_iter(&self.certificate).filter_map(Result::ok).collect();
         if chain.is_empty() {
-            return Err("SHAZBOT_TLS_CERT: it has no certificate in PEM".into());
+            return Err("SHAZBOT_TLS_CERT: it has no certificate in PEM (-----BEGIN CERTIFICATE-----)".into());
         }
-        let key = PrivateKeyDer::from_pem_slice(&self.key)
-            .map_err(|_| "SHAZBOT_TLS_KEY: it has no private key in PEM, or one with a passphrase")?;
+        let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(
+            |_| "SHAZBOT_TLS_KEY: it has no private key in PEM, or one with a passphrase: use a key without",
+        )?;
         CertifiedKey::from_der(chain, key, &default_provider()).map_err(|error| match error {
             Error::InconsistentKeys(_) => {
-                "SHAZBOT_TLS_KEY: it is not the key of the first certificate in SHAZBOT_TLS_CERT".into()
+                "SHAZBOT_TLS_KEY: it is not the key of the first certificate in SHAZBOT_TLS_CERT: that must be the \
+                 certificate of this key, before its intermediate certificates"
+                    .into()
             }
             error => format!("SHAZBOT_TLS_CERT and SHAZBOT_TLS_KEY: {error}"),
         })
