@@ -145,6 +145,15 @@ describe("the package's routes", () => {
         assert.equal(gzipped.status, 415);
       });
 
+      test('never take parsed JSON for a stream, whatever properties it has', async () => {
+        const body = { readable: true, readableDidRead: false, pipe: true, on: null };
+        for (const mount of mounts) {
+          // The parser has read it before anything shows whether the sender has the secret.
+          assert.equal((await post('/gossip', SIGNED, body, {}, mount)).status, 401, mount);
+          assert.equal((await post('/gossip', SECRET, body, {}, mount)).status, 400, mount);
+        }
+      });
+
       test('survive a client that disconnects in the middle of a request', async () => {
         const socket = net.connect(Number(new URL(String(servers[n]?.baseUrl)).port), '127.0.0.1');
         const head = requestHead('gossip', `Authorization: ${SECRET}`, 'Content-Length: 1000');
