@@ -14,6 +14,7 @@ const { message } = require('../harness/gossip.js');
 const { close, listen, readBody } = require('../harness/http.js');
 const { freePorts } = require('../harness/ports.js');
 const { until } = require('../harness/until.js');
+const { nothingWasSent } = require('../lib/retries.js');
 
 /** @typedef {import('node:test').TestContext} Test */
 /** @typedef {{ method: string, url: string, headers: http.IncomingHttpHeaders, body: string }} Received */
@@ -170,6 +171,27 @@ describe('a request to the cluster', () => {
     assert.equal((await dispatch(READ)).statusCode, 200);
     assert.equal((await call({ method: 'DELETE' })).status, 200);
     assert.deepEqual(received(), [5, 3]);
+  });
+
+  test('counts as not sent only if no connection was opened', () => {
+    const error = (/** @type {object} */ cause) => Object.assign(new TypeError('fetch failed'), { cause });
+    for (const cause of [
+      { code: 'ECONNREFUSED', syscall: 'connect' },
+      { code: 'EHOSTUNREACH', syscall: 'connect' },
+      { code: 'ENOTFOUND', syscall: 'getaddrinfo' },
+      // An AggregateError, of several addresses.
+      { code: 'ECONNREFUSED' },
+    ]) {
+      assert.equal(nothingWasSent(error(cause)), true, cause.syscall);
+      assert.equal(nothingWasSent(cause), true, cause.syscall);
+    }
+    // What TCP reports of a host that has vanished since.
+    for (const syscall of ['read', 'write']) {
+      assert.equal(nothingWasSent(error({ code: 'EHOSTUNREACH', syscall })), false);
+    }
+    for (const other of [undefined, null, new Error('x'), error({ code: 'ECONNRESET', syscall: 'read' })]) {
+      assert.equal(nothingWasSent(other), false);
+    }
   });
 
   test('whose body is a stream is sent once', async (t) => {

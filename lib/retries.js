@@ -13,8 +13,14 @@ const BEFORE_CONNECTION = new Set([
   ...['UND_ERR_CONNECT_TIMEOUT', 'ConnectionRefused', 'FailedToOpenSocket'],
 ]);
 
-/** @param {any} error of fetch or of undici */
-const nothingWasSent = (error) => BEFORE_CONNECTION.has(error?.cause?.code ?? error?.code);
+/**
+ * A connection that is lost later may fail with EHOSTUNREACH, too: then reading or writing has failed.
+ * @param {any} error of fetch or of undici
+ */
+function nothingWasSent(error) {
+  const { code, syscall } = error?.cause?.code ? error.cause : (error ?? {});
+  return BEFORE_CONNECTION.has(code) && syscall !== 'read' && syscall !== 'write';
+}
 
 /**
  * Whether a body can be sent again: a stream is read only once.
