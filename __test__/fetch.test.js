@@ -18,7 +18,7 @@ const { nothingWasSent } = require('../lib/retries.js');
 
 /** @typedef {import('node:test').TestContext} Test */
 /** @typedef {{ method: string, url: string, headers: http.IncomingHttpHeaders, body: string }} Received */
-/** What a server does with a request. @typedef {number | 'hang' | 'reset' | 'redirect'} Answer */
+/** What a server does with a request. @typedef {number | 'hang' | 'hint' | 'reset' | 'redirect'} Answer */
 
 const READ = { method: 'GET' };
 const WRITE = { method: 'POST', body: 'an order' };
@@ -42,8 +42,10 @@ async function startTarget(t, answer) {
     target.received.push({ method, url, headers, body: (await readBody(req)).toString() });
     if (target.answer === 'hang') return;
     if (target.answer === 'reset') return void req.socket.destroy();
+    if (target.answer === 'hint') res.writeEarlyHints({ link: '</style.css>; rel=preload' });
     const isRedirect = target.answer === 'redirect';
-    res.writeHead(isRedirect ? 307 : Number(target.answer), isRedirect ? { location: '/elsewhere' } : {}).end('done');
+    const status = isRedirect ? 307 : Number(target.answer) || 200;
+    res.writeHead(status, isRedirect ? { location: '/elsewhere' } : {}).end('done');
   });
   await listen(server, Number(port));
   t.after(() => {
@@ -192,6 +194,14 @@ describe('a request to the cluster', () => {
     for (const other of [undefined, null, new Error('x'), error({ code: 'ECONNRESET', syscall: 'read' })]) {
       assert.equal(nothingWasSent(other), false);
     }
+  });
+
+  test('may be answered by early hints first', async (t) => {
+    const { call, dispatch, received } = await start(t, 'hint');
+    assert.equal(await (await call(READ)).text(), 'done');
+    const { statusCode, body } = await dispatch(READ);
+    assert.deepEqual([statusCode, await body.text()], [200, 'done']);
+    assert.deepEqual(received(), [2]);
   });
 
   test('whose body is a stream is sent once', async (t) => {

@@ -71,7 +71,6 @@ function next(call, left) {
   const { origin, pathname } = new URL(server.baseUrl);
   const path = urlAt(server.baseUrl, request.path).slice(origin.length);
   const handler = new Attempt(call, server.baseUrl, left - 1);
-  // The header of the caller would name another server.
   return agent.dispatch({ ...request, origin, path: pathname === '/' ? request.path : path }, handler);
 }
 
@@ -96,10 +95,25 @@ class Attempt extends DecoratorHandler {
   }
 
   /** @override */
-  onResponseStart(/** @type {any[]} */ ...args) {
-    this.#hasResponse = true;
+  onRequestUpgrade(/** @type {any[]} */ ...args) {
     this.#end();
-    return /** @type {any} */ (super.onResponseStart)?.(...args);
+    return /** @type {any} */ (super.onRequestUpgrade)?.(...args);
+  }
+
+  /**
+   * @override
+   * @param {any} controller
+   * @param {number} status
+   * @param {any[]} rest
+   */
+  onResponseStart(controller, status, ...rest) {
+    this.#hasResponse = true;
+    // Early hints: a DecoratorHandler accepts one response only, and this must be the final one.
+    if (status < 200) {
+      return /** @type {any} */ (new DecoratorHandler(this.#call.handler)).onResponseStart(controller, status, ...rest);
+    }
+    this.#end();
+    return /** @type {any} */ (super.onResponseStart)?.(controller, status, ...rest);
   }
 
   /**
