@@ -8,7 +8,7 @@ const { describe, test } = require('node:test');
 const { SECRET, agree, fileList, startServers } = require('../harness/cluster.js');
 const { freshEngine, startEngine } = require('../harness/engine.js');
 const { startFakePeer } = require('../harness/fake-peer.js');
-const { message } = require('../harness/gossip.js');
+const { entry, message } = require('../harness/gossip.js');
 const { until } = require('../harness/until.js');
 const { ownersOf, sipHash13 } = require('./support/ownership.js');
 
@@ -105,6 +105,19 @@ describe('the owner of a key', () => {
     stop();
     assert.equal(told[3], undefined);
   });
+});
+
+test('a watch of an owner looks once for all events that come together', async (t) => {
+  const { shazbotGossipRequest, shazbotOwner } = await startEngine(t);
+  let matched = 0;
+  const where = () => Boolean(++matched);
+  t.after(shazbotOwner.watch('key', () => {}, { where }));
+  await until(() => matched > 0, { what: 'this server was matched' });
+  const online = Array.from({ length: 500 }, (_, n) => entry(`http://127.0.0.1:${n + 1}/`));
+  await shazbotGossipRequest(SECRET, message(online));
+  await until(() => matched > 500, { what: 'the servers were matched' });
+  // 500 events, each of which would match 501 servers.
+  assert.ok(matched < 50_000, `${matched} matched`);
 });
 
 test('servers agree on the owners of keys, and only the keys of one that leaves move', async (t) => {

@@ -81,6 +81,27 @@ function announceEngine() {
   for (const observe of observers) observe();
 }
 
+/**
+ * Calls a function soon, and again after events: once for all that come together, because a start in a large cluster brings
+ * thousands. Not within an event: the others that the engine has queued must be emitted first.
+ * @param {() => void} look
+ * @returns {() => void} ends it; the function is not called after that
+ */
+function afterEvents(look) {
+  let isDue = false;
+  const observe = () => {
+    if (isDue) return;
+    isDue = true;
+    nextTick(() => {
+      isDue = false;
+      if (observers.has(observe)) look();
+    });
+  };
+  observers.add(observe);
+  observe();
+  return () => void observers.delete(observe);
+}
+
 /** Milliseconds since the last change that was emitted. */
 const unchangedFor = () => performance.now() - changedAt;
 
@@ -125,6 +146,7 @@ function decodeEvent([type, baseUrl, monitor, lastUpdate, reason, author, at, kn
 }
 
 module.exports = {
+  afterEvents,
   announceEngine,
   emitPending,
   observers,

@@ -2,10 +2,9 @@
 
 // Which server owns a key, by rendezvous hashing over those that are online and ready (docs/ownership.md).
 
-const { nextTick } = require('node:process');
 const { Engine } = require('./binary.js');
 const { engine } = require('./engine.js');
-const { emitPending, observers, unchangedFor } = require('./events.js');
+const { afterEvents, emitPending, unchangedFor } = require('./events.js');
 const { offered } = require('./offered.js');
 const { local, suspects } = require('./server-lists.js');
 
@@ -65,22 +64,13 @@ function find(key, count, { where, minOnline = 0 } = {}) {
 function watch(key, listener, options) {
   /** @type {string | undefined} */
   let known;
-  let isWatching = true;
   const look = () => {
-    if (!isWatching) return;
     const now = engine.isWorking() ? owner(key, options) : undefined;
     if (now?.baseUrl === known) return;
     known = now?.baseUrl;
     listener(now);
   };
-  // Not within an event: the other events that the engine has queued must be emitted first.
-  const observe = () => nextTick(look);
-  if (engine.isWorking()) observe();
-  observers.add(observe);
-  return () => {
-    isWatching = false;
-    observers.delete(observe);
-  };
+  return afterEvents(look);
 }
 
 module.exports = { owner, owners, watch };

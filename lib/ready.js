@@ -7,7 +7,7 @@ const { clearTimeout, setTimeout } = require('node:timers');
 const { isDisabled } = require('./disabled.js');
 const { engine } = require('./engine.js');
 const { shazbotError, unwrap } = require('./errors.js');
-const { observers } = require('./events.js');
+const { afterEvents } = require('./events.js');
 const { offered } = require('./offered.js');
 const { serverAt, suspects } = require('./server-lists.js');
 
@@ -25,7 +25,7 @@ function waitFor({ online, where, timeout } = {}) {
     let timer;
     const end = (/** @type {() => void} */ settle) => {
       clearTimeout(timer);
-      observers.delete(look);
+      stop();
       settle();
     };
     const look = () => {
@@ -38,9 +38,8 @@ function waitFor({ online, where, timeout } = {}) {
         end(() => reject(error));
       }
     };
-    observers.add(look);
+    const stop = afterEvents(look);
     if (timeout !== undefined) timer = setTimeout(() => end(() => reject(tooFew(online ?? 1, timeout))), timeout);
-    look();
   });
 }
 
