@@ -10,9 +10,13 @@ const MAX_QUOTED: usize = 64;
 /// Why this URL, or this origin, cannot lead to a server. None if it may be right: it is not checked further.
 ///
 /// The error quotes neither the user nor the query of a URL, which may be secret.
-pub fn mistake(text: &str) -> Option<String> {
-    let text = text.split(['?', '#']).next().unwrap_or_default();
+pub fn mistake(url: &str) -> Option<String> {
+    let text = url.split(['?', '#']).next().unwrap_or_default();
     let (authority, path) = split(text);
+    // A password may have one of these characters. It would look like a port or a path.
+    if path.contains('@') || url[text.len()..].contains('@') {
+        return None;
+    }
     if let Some(variable) = template(authority).or_else(|| template(path)).or_else(|| bare_variable(authority)) {
         return Some(format!(
             "it contains the placeholder {variable}, which nothing has replaced: write the value itself. Or let something fill \
@@ -123,6 +127,13 @@ mod tests {
         ] {
             let error = mistake(url).expect(url);
             assert!(error.contains(why), "{url}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_quoted_as_a_port_or_a_path() {
+        for password in ["pass/word", "pass?word", "pass#word", "pa/${x}", "$pass/word"] {
+            assert_eq!(mistake(&format!("https://user:{password}@store/list.json")), None, "{password}");
         }
     }
 
