@@ -87,14 +87,14 @@ impl Identity {
             Some(Err(error)) => {
                 state.failures += 1;
                 // The first time, only one of the two files may have been replaced yet.
-                if state.failures == 2 {
+                if state.failures >= 2 {
                     state.problem = Some(error);
                 }
             }
         }
     }
 
-    /// Why the files cannot be used, once.
+    /// Why the files could not be used since the last call.
     pub fn take_problem(&self) -> Option<String> {
         self.state().problem.take()
     }
