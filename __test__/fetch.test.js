@@ -1,6 +1,6 @@
 'use strict';
 
-// Requests to servers of the cluster (clustershazbot/fetch, clustershazbot/undici): what is sent again, and to whom.
+// Requests to servers of the cluster (clustershazbot/fetch, clustershazbot/undici): what is sent again, and to which server.
 
 const assert = require('node:assert/strict');
 const http = require('node:http');

@@ -8,7 +8,7 @@ const { test } = require('node:test');
 const { compileNest } = require('./support/nest.js');
 const { runToEnd } = require('./support/programs.js');
 
-test('the health indicator asks what a test puts in place of ShazbotService, or a fake cluster', async () => {
+test('the health indicator asks the service with which a test replaces ShazbotService, or a fake cluster', async () => {
   const { code, stdout, stderr } = await runToEnd([compileNest('nest-override')]);
   assert.equal(code, 0, stderr);
   const message = 'Servers online: 1, required: at least 2';

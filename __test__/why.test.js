@@ -118,7 +118,7 @@ describe('servers that fail in different ways', { skip: missing }, () => {
     assert.match(error.message, /refused/);
     assert.ok(Math.abs(status.at - error.at) < 60_000, 'the time of the error is of the own clock');
     assert.match(why(member, status.baseUrl), /^connection refused/);
-    // Whoever declared it failed says so in its event, and in its log.
+    // The server that declared it failed says so in its event, and in its log.
     const finder = await until(
       () => watchers.find(({ events }) => events.some((it) => it.baseUrl === killed.baseUrl && it.error)),
       { what: 'an event with an error' },

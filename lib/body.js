@@ -29,7 +29,7 @@ const uploads = { withSecret: new Uploads(20 << 20), withoutSecret: new Uploads(
 
 /**
  * @param {Incoming} incoming
- * @param {unknown} parsed the result of the program's body parser, or a stream that the program has put in place of the request
+ * @param {unknown} parsed the result of the program's body parser, or a stream with which the program has replaced the request
  * @param {{ limit: number, hasSecret: boolean }} options `limit`: in bytes, for a body that is read here
  * @returns {Promise<Body | { parsed: unknown }>}
  */

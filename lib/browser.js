@@ -1,6 +1,6 @@
 'use strict';
 
-// What bundlers take for a browser in place of the package, which they cannot read.
+// Bundlers put this file into code for browsers instead of the package, which runs on servers only.
 
 if (typeof process === 'undefined' || !process.versions?.node) {
   throw new Error(

@@ -47,7 +47,7 @@ const EXPECTED = {
 /** The most changed letters for which a name is taken as a misspelt one: fewer for a short name. */
 const MAX_TYPOS = 3;
 
-/** Variables that are no settings: of the command line, and of tests. */
+/** Variables that are not settings: of the command line, and of tests. */
 const OTHER_VARIABLES = /^SHAZBOT_(?:CONTROL_SECRET_FILE|TEST_\w+)$/;
 /** What Kubernetes and Docker links set for a service that is called shazbot, or whose name begins so. */
 const SERVICE_VARIABLES = /_(?:SERVICE_(?:HOST|PORT)(?:_\w+)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_\w+)?)?)$/;
@@ -79,7 +79,7 @@ function withConfig(environment, config) {
 }
 
 /**
- * A sentence for each variable that has the prefix of ours, and is none of them.
+ * A sentence for each variable that begins with SHAZBOT_ and is not a setting.
  * @param {NodeJS.ProcessEnv} environment
  */
 function unknownVariables(environment) {

@@ -26,7 +26,7 @@ const shazbotFastify = async (fastify, options) => {
   for (const path of PATHS) {
     fastify.all(path, async (request, reply) => {
       const isExact = endsWithPath(request.raw.url ?? '', mount + path);
-      // The payload: a hook of the program may have put another stream in place of the request.
+      // The payload: a hook of the program may have replaced the request by another stream.
       const body = request.body === request.raw ? undefined : request.body;
       const response = isExact && handleRequest({ path, incoming: request.raw, body }, options);
       if (!response) return reply.callNotFound();

@@ -8,7 +8,7 @@ export declare class Engine {
    * Starts the engine with the given environment variables and resolves after the first gossip round. If the engine
    * runs already, the call only waits for that round. `onReport` gets each log record and warning: its code, its text
    * and whether it is a warning. `lookUpServices` is asked for the SRV records of a name, for `endLookup`.
-   * `authorities` are the certificates that Node trusts in place of its built-in ones, in PEM.
+   * `authorities` are the certificates that Node trusts instead of its built-in ones, in PEM.
    */
   start(environment: NodeJS.ProcessEnv, onReport: (arg0: string, arg1: string, arg2: boolean) => void, lookUpServices: (arg0: number, arg1: string) => void, authorities?: string | undefined | null): Promise<Failure | null> | Failure
   /**

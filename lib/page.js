@@ -1,7 +1,7 @@
 'use strict';
 
 // Joins the parts in `page/` into the one document that is served, which loads nothing else. The published package has the
-// result as `page.json` in place of the parts: bundlers take a JSON file along, but no file that is read at run time.
+// result as `page.json` instead of the parts: bundlers take a JSON file along, but no file that is read at run time.
 
 const { Buffer } = require('node:buffer');
 const { createHash } = require('node:crypto');

@@ -67,7 +67,7 @@ impl ClientCertificate {
 /// The variables.
 #[derive(Clone, Debug, Default)]
 pub struct Network {
-    /// The certificate authorities that Node trusts in place of its built-in ones, in PEM.
+    /// The certificate authorities that Node trusts instead of its built-in ones, in PEM.
     pub authorities: Option<String>,
     /// Shown to servers and master lists that demand one.
     pub client_certificate: Option<ClientCertificate>,

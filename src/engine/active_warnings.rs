@@ -1,4 +1,4 @@
-//! `ActiveWarnings`: the warnings whose cause holds now. The status shows them, and each is told to the operator once.
+//! `ActiveWarnings`: the warnings whose cause holds now. The status shows them, and each is reported once.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -6,18 +6,18 @@ use std::time::Duration;
 /// The code of a warning. Those of the engine are literals; JavaScript brings its own.
 pub type Code = Cow<'static, str>;
 
-/// Most subjects that are remembered of one code. A peer may invent servers and entries.
+/// How many subjects are remembered for one code, at most. A peer may invent servers and entries.
 const MAX_SUBJECTS: usize = 1_000;
-/// Most warnings that are shown, and most with the same code among them, so that none hides the others.
+/// How many warnings are shown, at most, and how many of them with the same code, so that one code does not hide others.
 const MAX_SHOWN: usize = 50;
 const MAX_SHOWN_OF_CODE: usize = 8;
-/// How long after one warning a cause that comes back may be told again, with the same code.
+/// How long after a warning another one with the same code may be reported, if its cause comes back.
 const PAUSE: Duration = Duration::from_secs(60);
 /// How long a warning holds after its cause was last seen, where nothing shows that the cause is gone.
 const HOUR: Duration = Duration::from_secs(3_600);
 const TEN_MINUTES: Duration = Duration::from_secs(600);
 
-// None: until an event of the core ends it, or until the engine ends.
+// How long a warning holds. None: until an event of the core ends it, or until the engine ends.
 fn lifetime(code: &str) -> Option<Duration> {
     match code {
         // A failed exchange is repeated at least once an hour while the other server is listed.
@@ -103,7 +103,7 @@ impl ActiveWarnings {
                 "SHAZBOT_CERTIFICATE" | "SHAZBOT_PEER_REFUSED_SECRET" | "SHAZBOT_WRONG_CLUSTER" => {
                     warning.subject == from
                 }
-                // Where something is lacking, some exchanges may succeed all the same.
+                // Some exchanges may succeed although resources are short.
                 "SHAZBOT_NO_RESOURCES" => now >= warning.last + PAUSE,
                 _ => false,
             };

@@ -32,8 +32,8 @@ impl Dialer {
         Self { resolver, proxies: Arc::clone(&factory.proxies) }
     }
 
-    /// Where to connect to. None if there is a proxy in between, which the program must not connect past, or if the name
-    /// leads to addresses that must not be contacted.
+    /// The addresses to connect to. None if requests to the server go through a proxy, which must not be bypassed, or if the
+    /// name leads to addresses that must not be contacted.
     pub async fn addresses(&self, url: &Url) -> io::Result<Option<Vec<SocketAddr>>> {
         let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else { return Ok(None) };
         if self.proxies.is_used(Some(url)) {

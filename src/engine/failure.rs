@@ -96,7 +96,7 @@ pub fn name_failure(error: &io::Error) -> Failure {
     Failure::new(name_code(&text), text)
 }
 
-// The standard library gives the words of the system's resolver, not its number.
+// The standard library gives the text of the resolver's error, not its number.
 fn name_code(text: &str) -> &'static str {
     let is_temporary = ["emporary", "ry again"].iter().any(|word| text.contains(word));
     if is_temporary { "EAI_AGAIN" } else { "ENOTFOUND" }
@@ -111,7 +111,7 @@ fn code_of(error: &(dyn Error + 'static)) -> Option<&'static str> {
     if let Some(error) = error.downcast_ref() {
         return Some(tls_code(error));
     }
-    // An error of the system has no source: what it contains stands for it.
+    // The error inside an `io::Error` is not its source.
     let error = error.downcast_ref::<io::Error>()?;
     error.get_ref().and_then(|inner| code_of(inner)).or_else(|| io_code(error))
 }

@@ -96,7 +96,7 @@ impl GossipClient {
         let Ok(url) = Url::parse(to.as_str()) else { return ExchangeError::TimedOut };
         let addresses = match clock::timeout(timeout / 6, self.dialer.addresses(&url)).await {
             Ok(Ok(Some(addresses))) => addresses,
-            // There is a proxy, to which we are connected.
+            // The request went to a proxy, which accepted the connection.
             Ok(Ok(None)) => return ExchangeError::NoAnswer(timeout),
             Ok(Err(error)) => return ExchangeError::Unreachable(name_failure(&error)),
             Err(_) => return ExchangeError::Unreachable(Failure::new("EAI_AGAIN", "no answer of DNS in time")),

@@ -98,7 +98,7 @@ pub enum Event {
         /// The server that said so last.
         by: Option<ServerUrl>,
     },
-    /// A server that asks at its own base URL is not answered by itself; why. Once until that changes.
+    /// A server does not find itself at its own base URL; why. Once until that changes.
     SelfProbeFailed(ServerUrl, ExchangeError),
     /// Another process runs under our base URL. Again every five intervals for as long as that lasts.
     DuplicateUrl(ServerUrl),

@@ -27,7 +27,7 @@ that means.
   CLOCK    how far the clock of the server that was asked is ahead of (+) or behind (-) the clock here
 
 Without the control secret a server tells only whether it lists the member online. The secret goes to the server at --url, and to
-the others with --ask-all or with SHAZBOT_ALLOWED_ORIGINS in the environment: whoever has the gossip secret can invent a member.`,
+the others with --ask-all or with SHAZBOT_ALLOWED_ORIGINS in the environment: anyone with the gossip secret can invent a member.`,
   options: ['url', 'ask', 'ask-all', 'secret-file', 'env-file', 'timeout', 'json'],
   argument: true,
   exits: '0, also for a member that has failed; 1 if no server answers or the secret is rejected; 2 for wrong usage.',

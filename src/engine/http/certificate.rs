@@ -1,4 +1,4 @@
-//! Reads what webpki does not give of a certificate: its validity, common name and key, also in X.509 version 1.
+//! Reads the fields of a certificate that webpki does not expose: validity, common name and key, also in X.509 version 1.
 
 use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 
@@ -53,7 +53,7 @@ fn common_name(mut subject: Der<'_>) -> Option<&str> {
     None
 }
 
-// What is left to read.
+// A reader of DER: the bytes that are left.
 struct Der<'a>(&'a [u8]);
 
 impl<'a> Der<'a> {
@@ -76,7 +76,7 @@ impl<'a> Der<'a> {
         self.next().filter(|(found, _)| *found == tag).map(|(_, content)| Self(content))
     }
 
-    // YYMMDDHHMMSSZ, or with four digits of the year.
+    // YYMMDDHHMMSSZ in a UTCTime, YYYYMMDDHHMMSSZ in a GeneralizedTime.
     fn time(&mut self) -> Option<u64> {
         let (tag, text) = self.next()?;
         let digits: Vec<_> = text.strip_suffix(b"Z")?.iter().map(|it| u64::from(it.wrapping_sub(b'0'))).collect();
@@ -91,17 +91,17 @@ impl<'a> Der<'a> {
     }
 }
 
-// By the civil calendar, whose years begin in March here, so that the leap day is the last of them.
+// In the Gregorian calendar. Years begin in March here, so that the leap day is the last day of a year.
 fn days_since_epoch(year: u64, month: u64, day: u64) -> Option<u64> {
     let (year, month) = if month > 2 { (year, month - 3) } else { (year.checked_sub(1)?, month + 9) };
     let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
     days.checked_sub(719_468)
 }
 
-/// A moment, in seconds since the epoch, for people.
+/// Formats a time, given in seconds since the epoch.
 pub fn date(seconds: u64) -> String {
     let days = seconds / 86_400 + 719_468;
-    // The last day of a period of four hundred, hundred and four years would begin another year.
+    // Without the corrections the last day of each 4, 100 and 400 years would count as the first of the next year.
     let of_400 = days % 146_097;
     let year_of_400 = (of_400 - of_400 / 1_460 + of_400 / 36_524 - of_400 / 146_096) / 365;
     let of_year = of_400 - (365 * year_of_400 + year_of_400 / 4 - year_of_400 / 100);

@@ -11,12 +11,12 @@ use super::certificate::date;
 /// Most names of a certificate that are shown.
 const MAX_NAMES: usize = 5;
 
-/// What a connection failed for, if that is the certificate.
+/// The certificate error that made a connection fail, if there is one.
 pub fn certificate_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a CertificateError> {
     if let Some(rustls::Error::InvalidCertificate(error)) = error.downcast_ref() {
         return Some(error);
     }
-    // An error of the system gives the source of what it contains as its own.
+    // The source of an `io::Error` is that of the error inside it, not that error.
     let inner = error
         .downcast_ref::<io::Error>()
         .and_then(|error| error.get_ref())
@@ -24,7 +24,7 @@ pub fn certificate_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Cer
     inner.or_else(|| error.source()).and_then(certificate_error)
 }
 
-/// The sentence, after which the remedy may come.
+/// Describes the error, without a full stop: a remedy may follow.
 pub fn explain(error: &CertificateError) -> String {
     use CertificateError as Bad;
     let day = |time: &UnixTime| date(time.as_secs());
@@ -46,7 +46,7 @@ pub fn explain(error: &CertificateError) -> String {
             let more = if presented.len() > MAX_NAMES { " and others" } else { "" };
             format!("its certificate is for {}{more}, not for {}", names.join(", "), expected.to_str())
         }
-        // The errors of webpki that rustls has no word for.
+        // Errors of webpki for which rustls has no variant.
         other => {
             let text = other.to_string();
             if text.contains("CaUsedAsEndEntity") {

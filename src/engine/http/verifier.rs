@@ -14,9 +14,10 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, Sign
 
 use super::certificate::Facts;
 
-/// Accepts what [`WebPkiServerVerifier`] accepts. It also accepts a certificate that is itself in a file of trusted ones,
-/// though it may be one of an authority, as `openssl req -x509` makes it, be of X.509 version 1, or have only a common name.
-/// OpenSSL does the same. Its names and its validity count in any case.
+/// Accepts what [`WebPkiServerVerifier`] accepts, and certificates that are byte for byte in a file of trusted ones. webpki
+/// refuses such a certificate if it is an authority's (`openssl req -x509` makes these), if it has X.509 version 1, or if it
+/// has only a common name; OpenSSL accepts it. Its names and its dates are checked here. The handshake proves that the server
+/// has its key.
 #[derive(Debug)]
 pub struct Verifier {
     by_roots: Arc<WebPkiServerVerifier>,
@@ -26,7 +27,7 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// `trusted` are those that the operator has named.
+    /// `trusted`: the certificates in the operator's files.
     pub fn new(
         roots: RootCertStore,
         trusted: &[CertificateDer<'_>],
@@ -49,7 +50,7 @@ fn hash(certificate: &CertificateDer<'_>) -> [u8; 32] {
     hash
 }
 
-// Of a certificate that is trusted itself.
+// Checks the dates and the name of a certificate that is in a file of trusted ones.
 fn verify_trusted(
     certificate: &CertificateDer<'_>,
     name: &ServerName<'_>,
@@ -121,7 +122,7 @@ impl ServerCertVerifier for Verifier {
     ) -> Result<HandshakeSignatureValid, Error> {
         let facts = if self.trusts(certificate) { Facts::of(certificate) } else { None };
         match facts {
-            // webpki refuses to read it, and TLS 1.2 has no function for this.
+            // webpki cannot read version 1. For TLS 1.2 rustls has no such function, so there the handshake fails.
             Some(facts) if facts.is_version_1 => {
                 verify_tls13_signature_with_raw_key(message, &facts.key, signature, &self.algorithms)
             }

@@ -45,7 +45,7 @@ fn the_server_at_an_address_is_contacted_at_its_base_url_and_listed_when_it_answ
     assert_eq!(asked.len(), 1);
     let contacts = gossip_requests(&server.identify(asked[0].0, Ok(url("b"))));
     assert_eq!(contacts.len(), 1);
-    assert_eq!((&contacts[0].1, server.state_of("b")), (&url("b"), None), "it is no member yet");
+    assert_eq!((&contacts[0].1, server.state_of("b")), (&url("b"), None), "it is not a member yet");
     assert!(!server.take_events().contains(&Event::Started), "the first contact is under way");
     server.fail(contacts[0].0, refused());
     assert!(server.take_events().contains(&Event::Started));
@@ -174,7 +174,7 @@ fn the_servers_that_the_program_discovers_are_contacted_and_asked_for_every_five
     server.core.handle_discovered(server.now, id, Ok(Message::new(vec![entry("b", ONLINE, 0, None)])));
     let contacts = gossip_requests(&server.take_actions());
     assert_eq!(contacts.iter().map(|(_, to)| to).collect::<Vec<_>>(), [&url("b")]);
-    assert_eq!(server.state_of("b"), None, "it is no member yet");
+    assert_eq!(server.state_of("b"), None, "it is not a member yet");
     let mut calls = 0;
     for _ in 0..100 {
         for id in lookups(&server.run(1)) {
