@@ -17,7 +17,19 @@ const { AT, MEMBERS, serverWith, statusOf } = require('./support/made-up-status.
 const { root, runToEnd } = require('./support/programs.js');
 
 const BIN = path.join(root, 'bin', 'clustershazbot.js');
-const COMMANDS = ['members', 'status', 'explain', 'doctor', 'check', 'watch', 'list', 'drain', 'undrain'];
+const COMMANDS = [
+  'members',
+  'status',
+  'explain',
+  'doctor',
+  'check',
+  'watch',
+  'list',
+  'owner',
+  'pick',
+  'drain',
+  'undrain',
+];
 const noTerminal = spawnSync('script', ['--version']).error && process.env.SHAZBOT_TEST_ALL !== '1';
 /** @param {string[]} args @param {Record<string, string>} [env] */
 const run = (args, env = {}) =>

@@ -10,7 +10,7 @@ const { freshEngine, startEngine } = require('../harness/engine.js');
 const { startFakePeer } = require('../harness/fake-peer.js');
 const { entry, message } = require('../harness/gossip.js');
 const { until } = require('../harness/until.js');
-const { ownersOf, sipHash13 } = require('./support/ownership.js');
+const { ownersOf, sipHash13 } = require('../lib/cli/ownership.js');
 
 const vectors = require('../docs/ownership-vectors.json');
 

@@ -8,6 +8,7 @@ const http = require('node:http');
 const { after, before, describe, test } = require('node:test');
 const { chromium } = require('playwright-core');
 
+const { ownersOf } = require('../lib/cli/ownership.js');
 const { page: served } = require('../lib/page.js');
 const { CONTROL_SECRET, untilGossiped, agree, fileList, startServers } = require('../harness/cluster.js');
 const { during } = require('./support/during.js');
@@ -182,11 +183,15 @@ describe('the page', { skip }, () => {
     assert.ok(!String(kept).includes(CONTROL_SECRET));
     assert.match(await page.title(), /online/);
     await page.getByRole('searchbox').fill('app-2');
+    await page.getByLabel('Who owns a key?').fill('user:42');
+    await page.getByText(/^Next: /).waitFor();
     await page.getByRole('button', { name: 'Drain …' }).click();
     await page.getByRole('button', { name: 'Cancel' }).click();
     await page.getByRole('button', { name: 'Forget the secret' }).click();
     assert.equal(await page.title(), 'Cluster');
-    const left = await page.evaluate('document.body.innerText + app.textContent + dialog.textContent + filter.value');
+    const left = await page.evaluate(
+      `document.body.innerText + app.textContent + dialog.textContent + filter.value + byId('owner-key').value`,
+    );
     assert.doesNotMatch(String(left), /\d|https?:|Drain/, 'nothing of the cluster is left in the document');
     assert.equal(await page.getByLabel('Control secret').inputValue(), '');
     await page.reload();
@@ -294,6 +299,43 @@ describe('the page', { skip }, () => {
     assert.match(String(await last.textContent()), /left/, 'they are below all others');
   });
 
+  test('says which server owns the key that is typed in, and follows the changes', async (t) => {
+    const status = statusOf(30, Date.now());
+    const page = await open(t, await startFakeServer(t, () => status));
+    await logIn(page);
+    const owner = page.getByRole('region', { name: 'Who owns a key?' }).getByRole('status');
+    const mayOwn = () => status.members.filter(({ state, ready }) => state !== 'offline' && ready);
+    const order = (/** @type {string} */ key) =>
+      ownersOf(
+        key,
+        mayOwn().map(({ baseUrl }) => baseUrl),
+      );
+    await page.getByLabel('Who owns a key?').fill('Schlüssel 😀');
+    const [first, second, third] = order('Schlüssel 😀');
+    await owner.getByText(`Next: ${second}. Not settled`).waitFor();
+    assert.ok((await owner.textContent())?.startsWith(String(first)));
+    assert.ok(
+      status.members.some(({ state }) => state === 'suspect'),
+      'that is why it is not settled',
+    );
+
+    for (const member of status.members) {
+      if (member.state === 'suspect') member.state = 'online';
+      if (member.baseUrl === first) member.ready = false;
+    }
+    status.at += 1;
+    status.recent = [];
+    await owner.getByText(`Next: ${third}.`).waitFor();
+    assert.equal(await owner.getByText(/[Ss]ettled/).count(), 0);
+    assert.ok((await owner.textContent())?.startsWith(String(second)));
+
+    for (const member of status.members) member.ready = false;
+    status.at += 1;
+    await owner.getByText('Nobody: no server is online and ready.').waitFor();
+    await page.getByLabel('Who owns a key?').fill('');
+    assert.equal(await owner.textContent(), '');
+  });
+
   test('inserts data of other servers as text, and links only to http URLs', async (t) => {
     const status = statusOf(3, Date.now());
     const bad = '<img src=x onerror=alert(1)>';
@@ -340,6 +382,8 @@ describe('the page', { skip }, () => {
         assert.deepEqual(await violations(page), []);
         await logIn(page);
         await page.getByRole('heading', { name: /Servers:/ }).waitFor();
+        await page.getByLabel('Who owns a key?').fill('nightly');
+        await page.getByText(/^Next: /).waitFor();
         assert.deepEqual(await violations(page), []);
         assert.ok(
           await page.evaluate('document.documentElement.scrollWidth <= innerWidth'),

@@ -44,7 +44,7 @@ function build() {
   /** @type {Record<'script' | 'style', string[]>} */
   const hashes = { script: [], style: [] };
   const inline = (/** @type {'script' | 'style'} */ tag) => (/** @type {string} */ _, /** @type {string} */ name) => {
-    // `why.js` is also a module of Node.
+    // `why.js` and `ownership.js` are also modules of Node.
     const text = read(name).replace(/\nmodule\.exports = .*/, '');
     hashes[tag].push(`'sha256-${createHash('sha256').update(text).digest('base64')}'`);
     return `<${tag}>${text}</${tag}>`;

@@ -8,6 +8,7 @@ const { drain, undrain } = require('./commands/drain.js');
 const { explain } = require('./commands/explain.js');
 const { list } = require('./commands/list.js');
 const { members } = require('./commands/members.js');
+const { owner, pick } = require('./commands/owner.js');
 const { status } = require('./commands/status.js');
 const { watch } = require('./commands/watch.js');
 const { programs } = require('./programs.js');
@@ -36,12 +37,13 @@ const { programs } = require('./programs.js');
 
 const GROUPS = [
   { title: 'Look at the cluster', commands: [members, status, explain, doctor, check, watch, list] },
+  { title: 'Find the server for a key or a request', commands: [owner, pick] },
   { title: 'Take a server out', commands: [drain, undrain] },
   { title: 'Run something (each with options of its own)', commands: programs },
 ];
 
 /** @type {Command[]} */
-const COMMANDS = [members, status, explain, doctor, check, watch, list, drain, undrain];
+const COMMANDS = [members, status, explain, doctor, check, watch, list, owner, pick, drain, undrain];
 
 /** @param {string} name */
 const findCommand = (name) => COMMANDS.find((command) => command.name === name || command.aliases.includes(name));

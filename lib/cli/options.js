@@ -59,6 +59,12 @@ const OPTIONS = /** @type {const} */ ({
   output: { type: 'string', short: 'o', argument: 'FORMAT', text: 'wide: more columns; json: the same as --json' },
   watch: { type: 'boolean', short: 'w', text: 'updates the table until Ctrl-C' },
   'min-online': { type: 'string', argument: 'N', text: 'how many servers must be listed online; default 1' },
+  count: {
+    type: 'string',
+    argument: 'N',
+    text: 'how many owners are printed, the next ones after the owner; default 1',
+  },
+  key: { type: 'string', argument: 'KEY', text: 'the same server for the same key: its owner' },
   json: { type: 'boolean', text: 'prints JSON' },
   help: { type: 'boolean', short: 'h', text: 'shows this help' },
   version: { type: 'boolean', text: 'prints the version of this package' },

@@ -73,6 +73,7 @@ function tick() {
   const { status, failingSince, failure, receivedAt } = session;
   if (!status) return;
   for (const row of rows.values()) row.tick();
+  renderOwner();
   const since = (/** @type {number} */ start) => formatDuration(performance.now() - start);
   const problem = `No status for ${since(failingSince)}: ${failure}. Shown as of ${since(receivedAt)} ago`;
   const freshness = byId('freshness');
@@ -88,6 +89,7 @@ function lock(reason = '') {
   startSession();
   forgetMembers();
   forgetChanges();
+  forgetOwner();
   // Hidden elements could still be inspected.
   for (const element of document.querySelectorAll('[data-sensitive]')) element.replaceChildren();
   drainDialog().close();
@@ -110,6 +112,7 @@ function unlock(event) {
 createHeads();
 byId('form').addEventListener('submit', unlock);
 byId('filter').addEventListener('input', () => session.status && renderRows(session.status));
+byId('owner-key').addEventListener('input', renderOwner);
 byId('group').addEventListener('change', regroup);
 byId('more').addEventListener('click', showAllRows);
 byId('lock').addEventListener('click', () => lock());
