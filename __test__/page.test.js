@@ -183,7 +183,7 @@ describe('the page', { skip }, () => {
     assert.ok(!String(kept).includes(CONTROL_SECRET));
     assert.match(await page.title(), /online/);
     await page.getByRole('searchbox').fill('app-2');
-    await page.getByLabel('Who owns a key?').fill('user:42');
+    await page.getByLabel('Key', { exact: true }).fill('user:42');
     await page.getByText(/^Next: /).waitFor();
     await page.getByRole('button', { name: 'Drain …' }).click();
     await page.getByRole('button', { name: 'Cancel' }).click();
@@ -310,9 +310,10 @@ describe('the page', { skip }, () => {
         key,
         mayOwn().map(({ baseUrl }) => baseUrl),
       );
-    await page.getByLabel('Who owns a key?').fill('Schlüssel 😀');
+    await page.getByLabel('Key', { exact: true }).fill('Schlüssel 😀');
     const [first, second, third] = order('Schlüssel 😀');
-    await owner.getByText(`Next: ${second}. Not settled`).waitFor();
+    await owner.getByText(`Next: ${second}`).waitFor();
+    await owner.getByText('Not settled').waitFor();
     assert.ok((await owner.textContent())?.startsWith(String(first)));
     assert.ok(
       status.members.some(({ state }) => state === 'suspect'),
@@ -325,14 +326,14 @@ describe('the page', { skip }, () => {
     }
     status.at += 1;
     status.recent = [];
-    await owner.getByText(`Next: ${third}.`).waitFor();
+    await owner.getByText(`Next: ${third}`).waitFor();
     assert.equal(await owner.getByText(/[Ss]ettled/).count(), 0);
     assert.ok((await owner.textContent())?.startsWith(String(second)));
 
     for (const member of status.members) member.ready = false;
     status.at += 1;
     await owner.getByText('Nobody: no server is online and ready.').waitFor();
-    await page.getByLabel('Who owns a key?').fill('');
+    await page.getByLabel('Key', { exact: true }).fill('');
     assert.equal(await owner.textContent(), '');
   });
 
@@ -382,7 +383,7 @@ describe('the page', { skip }, () => {
         assert.deepEqual(await violations(page), []);
         await logIn(page);
         await page.getByRole('heading', { name: /Servers:/ }).waitFor();
-        await page.getByLabel('Who owns a key?').fill('nightly');
+        await page.getByLabel('Key', { exact: true }).fill('nightly');
         await page.getByText(/^Next: /).waitFor();
         assert.deepEqual(await violations(page), []);
         assert.ok(

@@ -28,8 +28,11 @@ function renderOwner() {
  */
 function ownerParts(owner, { next, settled, isOwn }) {
   const url = make('div', 'own', owner, ...(isOwn ? [make('span', 'tag', 'this server')] : []));
-  const notes = [next && `Next: ${next}.`, !settled && 'Not settled: others may see another owner.'];
-  return [url, make('div', 'soft', notes.filter(Boolean).join(' '))];
+  const notes = [
+    ...(next ? [`Next: ${next}`] : []),
+    ...(settled ? [] : ['Not settled: others may see another owner.']),
+  ];
+  return [url, ...notes.map((note) => make('div', 'soft', note))];
 }
 
 function clearOwner() {

@@ -23,7 +23,7 @@ const owner = {
   name: 'owner',
   aliases: [],
   usage: 'owner KEY',
-  summary: 'the server that owns a key, as shazbotOwner says it; --count N: the next owners, too',
+  summary: 'the server that owns a key, as shazbotOwner computes it; --count N: the next owners, too',
   description: `Computes the owner of KEY from the list of one server, as shazbotOwner and @OnOneServer do in the programs: give the same --where
 and --min-online. Servers that are not ready or drained own nothing.
 
