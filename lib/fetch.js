@@ -86,7 +86,4 @@ function noServer() {
   return shazbotError({ code: 'SHAZBOT_NO_SERVER', status: 503, message });
 }
 
-Object.defineProperty(module.exports, '__esModule', { value: true });
 module.exports.shazbotFetch = shazbotFetch;
-// For a default import in what compilers make of ES modules.
-Object.defineProperty(module.exports, 'default', { value: module.exports });

@@ -9,7 +9,4 @@ function shazbotCoordinator(options) {
   return { shouldRun: (key) => shouldRun(key, options) };
 }
 
-Object.defineProperty(module.exports, '__esModule', { value: true });
 module.exports.shazbotCoordinator = shazbotCoordinator;
-// For a default import in what compilers make of ES modules.
-Object.defineProperty(module.exports, 'default', { value: module.exports });

@@ -233,7 +233,4 @@ const service = {
   undrain: () => void engine.control(true),
 };
 
-Object.defineProperty(module.exports, '__esModule', { value: true });
 module.exports.createFakeCluster = createFakeCluster;
-// For a default import in what compilers make of ES modules.
-Object.defineProperty(module.exports, 'default', { value: module.exports });

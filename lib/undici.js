@@ -141,7 +141,4 @@ class Attempt extends DecoratorHandler {
   }
 }
 
-Object.defineProperty(module.exports, '__esModule', { value: true });
 module.exports.ShazbotDispatcher = ShazbotDispatcher;
-// For a default import in what compilers make of ES modules.
-Object.defineProperty(module.exports, 'default', { value: module.exports });
