@@ -281,8 +281,8 @@ describe('discover', () => {
     await until(() => calls > 1, { timeout: 10_000, what: 'it is called again' });
     const codes = warnings.filter(({ code }) => code === 'SHAZBOT_DISCOVER_FAILED');
     assert.deepEqual(
-      codes.map(({ message, cause }) => [message.includes('the cloud is away'), /** @type {any} */ (cause)?.message]),
-      [[true, 'the cloud is away']],
+      codes.map(({ message }) => message.includes('the cloud is away')),
+      [true],
     );
   });
 

@@ -61,7 +61,7 @@ async function main({ binaries, out, repository }) {
     cpSync(join(ROOT, file), join(stage, file));
   }
   writeFileSync(join(stage, 'lib', 'page.json'), JSON.stringify(require('../../lib/page.js').build()));
-  const { devDependencies, scripts, workspaces, napi, ...rest } = own;
+  const { devDependencies, scripts, workspaces, napi, scarfSettings, ...rest } = own;
   const optionalDependencies = Object.fromEntries(platforms.map(({ name }) => [name, own.version]));
   pack(stage, out, { ...rest, optionalDependencies, ...more });
   rmSync(join(out, 'stage'), { recursive: true });
