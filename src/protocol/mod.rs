@@ -162,6 +162,17 @@ impl Core {
         self.discovery.lists.statuses().chain(self.discovery.names.statuses())
     }
 
+    /// Whether it leaves without having said so: it asks whether another process runs at its base URL, or one does. For
+    /// simulations.
+    #[cfg(any(feature = "sim", test))]
+    pub fn leaves_silently(&self) -> bool {
+        match self.lifecycle.phase() {
+            Phase::Running => false,
+            Phase::Leaving => self.exchanges.count(|purpose| matches!(purpose, Purpose::SelfProbe)) > 0,
+            Phase::Left => !self.self_probe.is_found(),
+        }
+    }
+
     /// Makes it a member of a cluster that has run for a while. For simulations.
     #[cfg(any(feature = "sim", test))]
     pub fn adopt(&mut self, members: Members, now: Now) {

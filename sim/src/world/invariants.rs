@@ -132,7 +132,8 @@ impl Invariants {
         let Some(own) = core.members().get(it.url()).map(|member| &member.entry) else {
             return self.report("own entry", now, format!("server {server} does not list itself"));
         };
-        self.check_own(now, server, it.intended, own);
+        let intended = if core.leaves_silently() { own.state } else { it.intended };
+        self.check_own(now, server, intended, own);
         let (mut next, mut count) = (0, 0);
         for entry in core.members().entries() {
             // Lists and indices are both in the order of base URLs.
