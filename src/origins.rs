@@ -276,7 +276,7 @@ mod tests {
             ("https://a,https://*:*", "has a star"),
             ("https://a,https://b.*.c", "has a star"),
             ("https://a,https://:hunter2@b", "\"b\" has more than"),
-            ("https://a,https://${HOST}:3000", "it contains ${HOST}, which"),
+            ("https://a,https://${HOST}:3000", "it contains the placeholder ${HOST}, which"),
             ("https://a,https://b:0", "its port is 0"),
             ("https://a,http://undefined", "its host is \"undefined\""),
             ("https://a,http://0.0.0.0:3000", "is the address at which a server listens"),

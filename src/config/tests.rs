@@ -133,9 +133,9 @@ fn a_base_url_that_can_never_lead_to_this_server_is_an_error() {
 fn the_url_of_a_list_has_no_variables_and_no_port_0() {
     for name in ["SHAZBOT_MASTER_LIST", "SHAZBOT_MASTER_LIST_UPDATE"] {
         for (value, why) in [
-            ("https://${STORE}/list.json", "contains ${STORE}, which"),
+            ("https://${STORE}/list.json", "contains the placeholder ${STORE}, which"),
             ("https://store:0/list.json", "its port is 0"),
-            ("file:///$(VOLUME)/list.json", "contains $(VOLUME), which"),
+            ("file:///$(VOLUME)/list.json", "contains the placeholder $(VOLUME), which"),
         ] {
             let error = read(&[(name, Some(value))]).expect_err(value);
             assert!(error.starts_with(&format!("{name}: ")) && error.contains(why), "{value}: {error}");
@@ -143,7 +143,7 @@ fn the_url_of_a_list_has_no_variables_and_no_port_0() {
         }
     }
     let error = read(&[("SHAZBOT_MASTER_LIST", Some("dns+http://$(APP):3000/"))]).expect_err("a variable");
-    assert!(error.contains("contains $(APP), which"), "{error}");
+    assert!(error.contains("contains the placeholder $(APP), which"), "{error}");
     let found = warnings(&[("SHAZBOT_MASTER_LIST", Some("http://0.0.0.0:8080/list.json"))]);
     assert!(found[0].starts_with("SHAZBOT_MASTER_LIST: 0.0.0.0"), "{found:?}");
 }
