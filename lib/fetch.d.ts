@@ -17,8 +17,8 @@ export interface ShazbotFetchInit extends RequestInit, PickOptions {
  *
  * Another server is tried
  * - where nothing was sent, because the connection was refused or could not be opened;
- * - for GET, HEAD, OPTIONS, PUT, DELETE and TRACE also if the connection broke, the server answered 503, or the cluster declared it
- *   failed before it answered.
+ * - for GET, HEAD, OPTIONS, PUT, DELETE and TRACE also if the connection broke, the server answered 503, or it failed or
+ *   restarted before it answered, as the cluster sees it.
  *
  * POST and PATCH are never sent twice. Their redirects are returned and not followed, unless `redirect` says so; then one server is
  * tried. A body that is a stream is sent once. If every server failed, the promise is rejected with the last error, or the last 503

@@ -62,9 +62,14 @@ async function attempt(baseUrl, path, init, timeout, isIdempotent) {
   const signal = init.signal ? AbortSignal.any([init.signal, controller.signal]) : controller.signal;
   const giveUp = (/** @type {string} */ why) => controller.abort(new Error(`${baseUrl} ${why}`));
   const timer = timeout === undefined ? undefined : setTimeout(giveUp, timeout, `has not answered for ${timeout} ms`);
+  let wasOffline = false;
   /** @param {import('../index.js').MemberEvent} [event] */
   const observe = (event) => {
-    if (event?.type === 'offline' && event.baseUrl === baseUrl && event.reason === 'failed') giveUp('has failed');
+    if (event?.baseUrl !== baseUrl) return;
+    if (event.type === 'offline' && event.reason === 'failed') giveUp('has failed');
+    // The process that got the request is gone. Node 20 may never say so.
+    if (event.type === 'online' && wasOffline) giveUp('has restarted');
+    wasOffline ||= event.type === 'offline';
   };
   if (isIdempotent) observers.add(observe);
   const end = beginRequest(baseUrl);
