@@ -106,7 +106,9 @@ fn code_of(error: &(dyn Error + 'static)) -> Option<&'static str> {
     if let Some(error) = error.downcast_ref::<hyper::Error>() {
         let is_closed = error.is_incomplete_message() || error.is_closed();
         let code = if is_closed { "ECONNRESET" } else { "HPE_INVALID_CONSTANT" };
-        return (is_closed || error.is_parse()).then_some(code);
+        // What talks before it is asked, such as a mail server. hyper has no method for that.
+        let is_early = error.to_string().contains("unexpected message");
+        return (is_closed || is_early || error.is_parse()).then_some(code);
     }
     if let Some(error) = error.downcast_ref() {
         return Some(tls_code(error));
