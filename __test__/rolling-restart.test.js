@@ -61,7 +61,7 @@ function load(t, { shazbotFetch }, route, init, perSecond = PER_SECOND) {
   };
 }
 
-describe('under 200 requests a second', () => {
+describe('under 200 requests a second', { timeout: 180_000 }, () => {
   const env = { TEST_ROUTER: 'yes', SHAZBOT_TAGS: 'role=api', SHAZBOT_GOSSIP_INTERVAL: '30' };
 
   test('none fails and all servers get their share while five servers restart one after the other', async (t) => {
@@ -192,7 +192,7 @@ const VARIANTS = [
   ['Nest on Fastify', 'nest', 'nest12', { ON_FASTIFY: 'yes' }],
 ];
 
-describe('no request is lost if a server gets SIGTERM under load', () => {
+describe('no request is lost if a server gets SIGTERM under load', { timeout: 180_000 }, () => {
   for (const [n, [name, program, app, more]] of VARIANTS.entries()) {
     test(name, async (t) => {
       // Nest must be found from the package itself.
