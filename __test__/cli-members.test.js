@@ -224,7 +224,10 @@ describe('the commands', () => {
     const { code, stdout, stderr } = await run(['check', '--min-online', '0', '--env-file', file]);
     assert.equal(code, 0, stderr);
     assert.match(stdout, /^healthy/);
-    assert.match((await run(['check', '--url', peer.baseUrl])).stderr, /\(UNABLE_TO_\w+\)\. Add the certificate of its issuer/);
+    assert.match(
+      (await run(['check', '--url', peer.baseUrl])).stderr,
+      /\(UNABLE_TO_\w+\)\. Add the certificate of its issuer/,
+    );
   });
 
   test("an error has the system's code and what to do", async (t) => {
