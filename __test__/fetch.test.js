@@ -115,7 +115,7 @@ describe('a request to the cluster', () => {
     assert.deepEqual(received(), [0]);
   });
 
-  test('fails if there is no server, or no engine', async (t) => {
+  test('fails without a server, and without an engine', async (t) => {
     const { call, dispatch, shazbotShutDown } = await start(t);
     await assert.rejects(call(), { code: 'SHAZBOT_NO_SERVER', status: 503 });
     await assert.rejects(dispatch(), { code: 'SHAZBOT_NO_SERVER' });
@@ -159,6 +159,19 @@ describe('a request to the cluster', () => {
       await until(isProbed, { every: 300, what: 'it is probed' });
     }
     assert.equal(shazbotServers().length, 2);
+  });
+
+  test('is tried at another server if the one that has it restarts', async (t) => {
+    const { call, received, targets } = await start(t, 'hang', 200);
+    const { observers } = require('../lib/events.js');
+    const pending = call(READ);
+    await until(() => received()[0] === 1, { what: 'the first server has the request' });
+    const { baseUrl } = targets[0] ?? {};
+    for (const type of ['offline', 'online']) {
+      for (const observe of observers) observe(/** @type {any} */ ({ type, baseUrl, reason: 'left' }));
+    }
+    assert.equal((await pending).status, 200);
+    assert.deepEqual(received(), [1, 1]);
   });
 
   test('is tried at three servers, or as many as the program wants', async (t) => {
@@ -218,7 +231,7 @@ describe('a request to the cluster', () => {
     assert.equal((await call({ method: 'PUT', body: new Blob(['an order']) })).status, 200);
   });
 
-  test('goes to another server after a 503 if it may, and gets the last one if there is no other', async (t) => {
+  test('tries another server after a 503 if the method is idempotent, and returns the last 503 if all answer so', async (t) => {
     const { call, received, targets } = await start(t, 503, 200);
     assert.equal((await call(READ)).status, 200);
     assert.equal((await call(WRITE)).status, 503);
@@ -238,7 +251,7 @@ describe('a request to the cluster', () => {
     assert.deepEqual(other.received(), [0, 0]);
   });
 
-  test('goes to another server after attemptTimeout if it may', async (t) => {
+  test('tries another server after attemptTimeout if the method is idempotent', async (t) => {
     const { call, received } = await start(t, 'hang', 200);
     assert.equal((await call({ attemptTimeout: 200 })).status, 200);
     const signal = AbortSignal.timeout(600);
