@@ -214,6 +214,7 @@ module.exports.ServerList = Object;
 module.exports.GossipMessage = Object;
 module.exports.ControlMessage = Object;
 module.exports.Config = Object;
-// For `import shazbot from 'clustershazbot'` in what compilers make of ES modules. Not enumerable, since it is a cycle.
+// For `import shazbot from 'clustershazbot'` as compilers translate it. Not enumerable, since it is a cycle. Without a literal
+// name, since "Are the types wrong?" takes that for an export that the module itself does not have.
 const [name] = ['default'];
 Object.defineProperty(module.exports, name, { value: module.exports });

@@ -64,8 +64,4 @@ Injectable()(ShazbotHealthIndicator);
 Inject(HealthIndicatorService)(ShazbotHealthIndicator, undefined, 0);
 Inject(ModuleRef)(ShazbotHealthIndicator, undefined, 1);
 
-Object.defineProperty(module.exports, '__esModule', { value: true });
 module.exports.ShazbotHealthIndicator = ShazbotHealthIndicator;
-// For a default import in what compilers make of ES modules.
-const [name] = ['default'];
-Object.defineProperty(module.exports, name, { value: module.exports });

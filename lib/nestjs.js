@@ -255,11 +255,7 @@ SetMetadata(THROTTLER_SKIP_DEFAULT, true)(ShazbotController);
 Inject(MODULE_OPTIONS_TOKEN)(ShazbotController, undefined, 0);
 Module({ controllers: [ShazbotController], providers: [ShazbotService], exports: [ShazbotService] })(ShazbotModule);
 
-Object.defineProperty(module.exports, '__esModule', { value: true });
 module.exports.OnOneServer = OnOneServer;
 module.exports.ShazbotController = ShazbotController;
 module.exports.ShazbotModule = ShazbotModule;
 module.exports.ShazbotService = ShazbotService;
-// For a default import in what compilers make of ES modules.
-const [name] = ['default'];
-Object.defineProperty(module.exports, name, { value: module.exports });
