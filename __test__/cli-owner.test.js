@@ -127,7 +127,7 @@ describe('pick', () => {
     assert.match(none.stderr, /No server that matches is online and ready/);
   });
 
-  test('chooses a suspected server only if there is no other', async (t) => {
+  test('chooses a suspected server only if all are suspected', async (t) => {
     const [suspect, other] = [server(first, { state: 'suspect' }), server(second)];
     const both = await asking(t, [suspect, other]);
     assert.equal((await both('pick', '--key', key)).stdout, `${second}\n`);

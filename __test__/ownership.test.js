@@ -180,7 +180,7 @@ describe('shazbotPick', () => {
     assert.deepEqual([picked?.self, picked?.ready, picked?.suspect], [false, true, false]);
   });
 
-  test('chooses one that does not answer only if there is no other', async (t) => {
+  test('chooses a suspected server only if all are suspected', async (t) => {
     const peer = await startFakePeer(t);
     const engine = await startEngine(t, { SHAZBOT_GOSSIP_INTERVAL: '5' });
     await engine.shazbotGossipRequest(SECRET, message([peer.entry()]));

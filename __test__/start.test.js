@@ -134,20 +134,20 @@ describe('a mistake in the configuration', () => {
     const missing = path.join(folder(), 'missing');
     const file = path.join(missing, 'servers.json');
     const list = pathToFileURL(file).href;
-    const [warning] = await startWarnings(t, { SHAZBOT_MASTER_LIST: list }, /there is no folder/);
+    const [warning] = await startWarnings(t, { SHAZBOT_MASTER_LIST: list }, /does not exist/);
     assert.equal(warning?.code, 'SHAZBOT_LIST_UNUSABLE');
-    assert.ok(warning?.message.includes(`there is no folder ${missing}`), warning?.message);
+    assert.ok(warning?.message.includes(`the folder ${missing} does not exist`), warning?.message);
     mkdirSync(missing);
     await until(() => existsSync(file), { what: 'the list is written', timeout: 10_000 });
   });
 
   test('is a warning at the start if the folder of the state file does not exist', async (t) => {
     const file = path.join(folder(), 'missing', 'state.json');
-    const [warning] = await startWarnings(t, { SHAZBOT_STATE_FILE: file }, /there is no folder/);
+    const [warning] = await startWarnings(t, { SHAZBOT_STATE_FILE: file }, /does not exist/);
     assert.equal(warning?.code, 'SHAZBOT_STATE_UNUSABLE');
     assert.match(
       warning?.message ?? '',
-      /state\.json cannot be written: there is no folder .*missing\. At its next start/,
+      /state\.json cannot be written: the folder .*missing does not exist\. At its next start/,
     );
   });
 

@@ -347,7 +347,9 @@ fn not_opened(path: &Path, error: &io::Error) -> io::Error {
     #[cfg(not(unix))]
     let is_link = false;
     let why = match path.parent() {
-        Some(folder) if error.kind() == io::ErrorKind::NotFound => format!("there is no folder {}", folder.display()),
+        Some(folder) if error.kind() == io::ErrorKind::NotFound => {
+            format!("the folder {} does not exist", folder.display())
+        }
         _ if is_link => format!("{}: it is a symbolic link, remove it", path.display()),
         _ => format!("{}: {error}", path.display()),
     };

@@ -43,7 +43,7 @@ const pick = {
   usage: 'pick',
   summary: 'a server to send a request to, as shazbotPick chooses it',
   description: `Prints the base URL of a server that is online and ready: a random one, or with --key the owner of the key. Prints a server that
-is suspected only if there is no other.`,
+is suspected only if all are.`,
   options: ['url', 'secret-file', 'env-file', 'timeout', 'where', 'key', 'json'],
   exits:
     '0; 1 if no server that matches is online and ready, or if the server does not answer or rejects the secret; 2 for wrong usage.',

@@ -263,7 +263,7 @@ fn a_missing_folder_is_reported_at_the_first_write_and_once() {
             if let Action::SyncList { .. } = action
                 && server.on_list_read(Ok(Message::default())).is_some()
             {
-                let missing = WriteError::NoFolder("there is no folder".into());
+                let missing = WriteError::NoFolder("the folder does not exist".into());
                 server.core.handle_list_written(server.now, server.list_request, Err(missing));
             }
         }
