@@ -161,7 +161,7 @@ describe('a request to the cluster', () => {
     assert.equal(shazbotServers().length, 2);
   });
 
-  test('is tried at another server if the one that has it restarts', async (t) => {
+  test('is tried at another server if the one that has it restarts', { timeout: 20_000 }, async (t) => {
     const { call, received, targets } = await start(t, 'hang', 200);
     const { observers } = require('../lib/events.js');
     const pending = call(READ);
