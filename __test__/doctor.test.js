@@ -177,7 +177,7 @@ describe('clustershazbot doctor', () => {
     const { code, stdout } = await doctor(env);
     assert.equal(code, 1);
     assert.match(stdout, /^FAIL +master list +file:\/\/\/nope\/servers\.json: the folder \/nope does not exist/m);
-    assert.match(stdout, /^FAIL +master list .*, as http:.* reports: .*no folder/m);
+    assert.match(stdout, /^FAIL +master list .*, as http:.* reports: .*folder .* does not exist/m);
     assert.match(stdout, /^warn +intervals +SHAZBOT_GOSSIP_INTERVAL is 7 s here/m);
   });
 
