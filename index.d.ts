@@ -208,7 +208,8 @@ export declare function shazbotStart(options: ShazbotStartOptions | undefined): 
  * Leaves the cluster: tells the others that this server is offline, and stops the engine. Call it before the HTTP server
  * closes. Takes at most 6 s, or 12 s if the master list is updated too, even if nobody answers.
  *
- * Tells nobody if another process answers at the base URL of this server, and no server has ever contacted this process there.
+ * Announces no leave if another process answers at the base URL of this server and no server has ever contacted this process
+ * there.
  *
  * Also resolves if the engine is not running. {@link shazbotStart} can be called again afterwards.
  */
@@ -227,7 +228,8 @@ export interface ShazbotShutDownOptions {
 /**
  * Says whether this server may be given work; the others know within a second. One that is not ready stays online, but
  * {@link shazbotPick} and {@link shazbotOwner} pass over it on all servers, and `GET /clustershazbot/health` answers 503. A server
- * starts ready, unless `SHAZBOT_READY=manual`. Changes are told once a second at most; the last counts.
+ * starts ready, unless `SHAZBOT_READY=manual`. The others learn of at most one change a second; the
+ * last one counts.
  *
  * Throws `SHAZBOT_NOT_STARTED` if the engine is not running.
  * @param isReady default: true
@@ -237,7 +239,7 @@ export declare function shazbotReady(isReady?: boolean): void;
 /**
  * Resolves with the servers that are online, ready, and match `where`, including this one, as soon as there are enough of them.
  *
- * Rejects with `SHAZBOT_TIMEOUT` if there are not in time, and with `SHAZBOT_NOT_STARTED` if the engine is not running or ends.
+ * Rejects with `SHAZBOT_TIMEOUT` if there are too few in time, and with `SHAZBOT_NOT_STARTED` if the engine is not running or ends.
  */
 export declare function shazbotWaitFor(options?: {
   /** How many servers; default: 1. */
@@ -252,7 +254,7 @@ export declare function shazbotWaitFor(options?: {
 export interface PickOptions {
   /** Which servers may be chosen; default: all that are online and ready, including this one. */
   where?: Where | undefined;
-  /** Which of them are preferred, best first: the own zone, for example. The others are chosen where there are none. */
+  /** Which of them are preferred, best first: the own zone, for example. If none of them can be chosen, the others are. */
   prefer?: readonly Where[] | undefined;
   /**
    * The same server for the same key, while the servers stay the same: its owner, as {@link shazbotOwner} computes it. Without a
@@ -505,7 +507,8 @@ export interface ShazbotEvents {
 }
 
 /**
- * Emits an event when a server comes online, goes offline, is suspected, or changes its tags or its readiness, in the order in which this server learns of it.
+ * Emits an event when a server comes online, goes offline, is suspected, or changes its tags or its readiness, in the order in
+ * which this server learns of it.
  * Listeners stay registered when the engine is shut down and started again. An exception in a listener becomes an uncaught
  * exception of the process; the other events are still emitted.
  *
