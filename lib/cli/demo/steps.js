@@ -75,7 +75,12 @@ async function runStep(step, cluster, screen) {
     if (!step.holdMs) finish(step, 'done', screen);
     const holdUntil = performance.now() + (step.holdMs ?? HOLD_MS);
     while (performance.now() < holdUntil) {
-      const mismatch = firstMismatch(step, cluster);
+      let mismatch = firstMismatch(step, cluster);
+      if (mismatch) {
+        // The lists know of the end of a server before its parent does, which then throws here.
+        await sleep(HOLD_MS);
+        mismatch = firstMismatch(step, cluster) ?? mismatch;
+      }
       if (mismatch) throw new CommandError(`"${step.name}" succeeded but did not last: ${mismatch}.`);
       await sleep(CHECK_MS);
     }
