@@ -141,7 +141,7 @@ impl Invariants {
                 let Some(found) = servers.find(&entry.url) else { continue };
                 next = found;
             }
-            self.check_entry(now, server, next, servers[next].settled_wall(now), entry);
+            self.check_entry(now, server, next, servers[next].earliest_answer(now), entry);
             next += 1;
             count += 1;
         }
@@ -172,7 +172,14 @@ impl Invariants {
         };
     }
 
-    fn check_entry(&mut self, now: Duration, observer: usize, subject: usize, wall: Option<u64>, entry: &Entry) {
+    fn check_entry(
+        &mut self,
+        now: Duration,
+        observer: usize,
+        subject: usize,
+        earliest_answer: Option<u64>,
+        entry: &Entry,
+    ) {
         let ttl = if entry.is_leave() { LEAST_LEAVE_TTL } else { TOMBSTONE_TTL };
         let seen = Seen { state: entry.state, incarnation: effective_incarnation(entry), stamp: entry.stamp, ttl };
         let Some(before) = self.servers[observer].list.get_mut(subject).map(|before| before.replace(seen)) else {
@@ -189,10 +196,10 @@ impl Invariants {
             self.report("no invented incarnation", now, details);
         }
         // For an entry that has lost its incarnation only the stamp tells which is newer. A server that answers is listed
-        // whatever was said of it, if that is of a later time than its own clock shows.
+        // whatever was said of it, if that is further ahead than it refutes by the clock that it had when it answered.
         if let Some(before) = before
             && before.state == State::Offline
-            && wall.is_some_and(|wall| before.incarnation <= wall + MAX_LEAD)
+            && earliest_answer.is_some_and(|wall| before.incarnation <= wall + MAX_LEAD)
             && (seen.incarnation <= before.incarnation || (entry.v2.is_none() && seen.stamp <= before.stamp))
         {
             let details = format!("{listed} {} after {}", seen.incarnation, before.incarnation);

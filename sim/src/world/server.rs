@@ -136,10 +136,11 @@ impl Server {
         Now { mono: now, wall: wall.saturating_add_signed(self.clock_skew) }
     }
 
-    /// What its wall clock shows, unless an answer may be on its way that it made before the clock was set.
-    pub(super) fn settled_wall(&self, now: Duration) -> Option<u64> {
+    /// The earliest time that its wall clock showed when it made an answer that arrives now. None if the clock was set
+    /// since.
+    pub(super) fn earliest_answer(&self, now: Duration) -> Option<u64> {
         let is_settled = self.clock_set_at.is_none_or(|at| now > at + LONGEST_ANSWER);
-        is_settled.then(|| self.clock(now).wall)
+        is_settled.then(|| self.clock(now.saturating_sub(LONGEST_ANSWER)).wall)
     }
 
     /// The base URL.
