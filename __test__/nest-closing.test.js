@@ -3,6 +3,7 @@
 // A Nest application that closes while it starts, or that cannot listen, leaves no engine running.
 
 const assert = require('node:assert/strict');
+const { existsSync } = require('node:fs');
 const { before, describe, test } = require('node:test');
 
 const { environment, fileList, startServer } = require('../harness/cluster.js');
@@ -27,8 +28,10 @@ describe('the Nest module', () => {
   }
 
   test('leaves the cluster if the application cannot listen', async (t) => {
-    const { env } = fileList();
+    const { env, file } = fileList();
     const other = await startServer(t, { env });
+    // Otherwise the application may read the list before the other server has added itself.
+    await until(() => existsSync(file), { what: 'the other server is in the list' });
     const server = await startProgram(t, [main], { env: { ...env, CASE: 'cannot listen' }, wait: false });
     await until(() => server.stdout.includes(`EADDRINUSE\n`), { what: 'it fails to listen' });
     await until(() => server.stdout.endsWith(`${NOT_STARTED}\n`), { what: 'the engine ends' });
