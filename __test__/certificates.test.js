@@ -128,6 +128,20 @@ describe('a certificate in NODE_EXTRA_CA_CERTS that a server has signed itself',
       warning: /is not valid before 20.* UTC .*clock/,
     },
   ];
+  test('cannot sign the certificate of another server unless it is an authority', async (t) => {
+    for (const constraints of ['CA:true', 'CA:false']) {
+      const { authority, key, cert } = certificates('IP:127.0.0.1', 'another server', constraints);
+      const peer = await startFakePeer(t, { tls: { key, cert } });
+      const server = await startBeside(t, peer, { env: { NODE_EXTRA_CA_CERTS: authority } });
+      if (constraints === 'CA:true') {
+        await untilReached(peer);
+      } else {
+        await untilWarned(server, /certificate/);
+        assert.equal(peer.received.length, 0);
+      }
+    }
+  });
+
   for (const { kind, host, certificate, warning } of refused) {
     test(`is refused ${kind}, with a warning`, async (t) => {
       const { file, key, cert } = selfSigned(certificate);

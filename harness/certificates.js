@@ -17,8 +17,9 @@ const missing =
  *
  * @param {string} [host] whose it is
  * @param {string} [name] of the authority
+ * @param {string} [constraints] of the authority: whether it may sign other certificates
  */
-function certificates(host = 'IP:127.0.0.1', name = 'test') {
+function certificates(host = 'IP:127.0.0.1', name = 'test', constraints = 'CA:true') {
   const directory = folder();
   /** @param {string} file */
   const at = (file) => path.join(directory, file);
@@ -38,6 +39,8 @@ function certificates(host = 'IP:127.0.0.1', name = 'test') {
     '2',
     '-subj',
     `/CN=${name}`,
+    '-addext',
+    `basicConstraints=${constraints}`,
   );
   openssl('req', ...newKey, '-keyout', at('key.pem'), '-out', at('request'), '-subj', '/CN=peer');
   const signed = ['-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-CAcreateserial', '-extfile', at('extensions')];

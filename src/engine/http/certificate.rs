@@ -4,15 +4,26 @@ use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 
 const SEQUENCE: u8 = 0x30;
 const VERSION: u8 = 0xa0;
+const EXTENSIONS: u8 = 0xa3;
+const BOOLEAN: u8 = 0x01;
+const BIT_STRING: u8 = 0x03;
+const OCTET_STRING: u8 = 0x04;
 const UTC_TIME: u8 = 0x17;
 const OBJECT_IDENTIFIER: u8 = 0x06;
 const COMMON_NAME: [u8; 3] = [0x55, 0x04, 0x03];
+const KEY_USAGE: [u8; 3] = [0x55, 0x1d, 0x0f];
+const BASIC_CONSTRAINTS: [u8; 3] = [0x55, 0x1d, 0x13];
+/// The bit of a key's usage that allows it to sign certificates.
+const KEY_CERT_SIGN: u8 = 0x04;
 
 /// What a certificate says. Read only from certificates that the operator has put into a file of trusted ones.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Facts<'a> {
     /// Version 1 has no extensions, so no `subjectAltName`.
     pub is_version_1: bool,
+    /// Whether it may sign other certificates, by the rules of OpenSSL's `X509_check_ca`: if it says so, or if it has version
+    /// 1, or if its key may sign certificates.
+    pub is_authority: bool,
     /// Seconds since the epoch.
     pub not_before: u64,
     /// Seconds since the epoch.
@@ -37,8 +48,39 @@ impl<'a> Facts<'a> {
         let rest = signed.0;
         signed.next()?;
         let key = rest[..rest.len() - signed.0.len()].into();
-        Some(Self { is_version_1, not_before, not_after, common_name, key })
+        let is_authority = is_authority(signed, is_version_1)?;
+        Some(Self { is_version_1, is_authority, not_before, not_after, common_name, key })
     }
+}
+
+// `rest`: what follows the key.
+fn is_authority(mut rest: Der<'_>, is_version_1: bool) -> Option<bool> {
+    let (mut is_authority, mut may_sign) = (None, None);
+    while let Some((tag, content)) = rest.next() {
+        if tag != EXTENSIONS {
+            continue;
+        }
+        let mut extensions = Der(content).content(SEQUENCE)?;
+        while let Some(mut extension) = extensions.content(SEQUENCE) {
+            let name = extension.next()?.1;
+            let value = loop {
+                match extension.next()? {
+                    (OCTET_STRING, value) => break value,
+                    // Whether it is critical.
+                    (_, _) => {}
+                }
+            };
+            if name == BASIC_CONSTRAINTS {
+                let first = Der(value).content(SEQUENCE)?.next();
+                is_authority = Some(matches!(first, Some((BOOLEAN, [0xff]))));
+            } else if name == KEY_USAGE {
+                // The first byte is the number of unused bits.
+                let bits = Der(value).content(BIT_STRING)?.0.get(1).copied().unwrap_or_default();
+                may_sign = Some(bits & KEY_CERT_SIGN != 0);
+            }
+        }
+    }
+    Some(may_sign != Some(false) && is_authority.unwrap_or(is_version_1 || may_sign.is_some()))
 }
 
 fn common_name(mut subject: Der<'_>) -> Option<&str> {
@@ -142,7 +184,7 @@ mod tests {
     fn a_roots_certificate_is_read_and_a_cut_one_is_not() {
         for certificate in webpki_root_certs::TLS_SERVER_ROOT_CERTS {
             let facts = Facts::of(certificate).expect("a certificate");
-            assert!(facts.not_before < facts.not_after && !facts.is_version_1, "{facts:?}");
+            assert!(facts.not_before < facts.not_after && !facts.is_version_1 && facts.is_authority, "{facts:?}");
             let parsed = rustls::server::ParsedCertificate::try_from(certificate).expect("a certificate");
             assert_eq!(facts.key, parsed.subject_public_key_info());
             assert_eq!(Facts::of(&certificate[..certificate.len() - 1].into()), None);

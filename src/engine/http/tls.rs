@@ -10,6 +10,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
 use super::super::report::Report;
+use super::certificate::Facts;
 use super::identity::{Files, Identity};
 use super::verifier::Verifier;
 use crate::config::Network;
@@ -64,7 +65,7 @@ fn trusted(
     } else {
         add_mozillas(&mut roots);
     }
-    roots.add_parsable_certificates(trusted.iter().cloned());
+    roots.add_parsable_certificates(trusted.iter().filter(|it| may_sign(it)).cloned());
     if let (Some(path), Some(read)) = (&network.extra_ca_certs, extra) {
         match read.and_then(|pem| certificates(&pem)) {
             Ok((store, extra)) => {
@@ -99,10 +100,18 @@ fn certificates(pem: &[u8]) -> Result<(RootCertStore, Vec<CertificateDer<'static
     let mut certificates = Vec::new();
     for certificate in CertificateDer::pem_slice_iter(pem) {
         let certificate = certificate.map_err(|_| "invalid certificate encoding")?;
-        store.add(certificate.clone()).map_err(|error| error.to_string())?;
+        if may_sign(&certificate) {
+            store.add(certificate.clone()).map_err(|error| error.to_string())?;
+        }
         certificates.push(certificate);
     }
     Ok((store, certificates))
+}
+
+// webpki lets every root sign certificates. The key of a server's own certificate must not be able to stand for other
+// servers because an operator trusts that certificate.
+fn may_sign(certificate: &CertificateDer<'_>) -> bool {
+    Facts::of(certificate).is_none_or(|facts| facts.is_authority)
 }
 
 // With NODE_TLS_REJECT_UNAUTHORIZED=0.
