@@ -43,8 +43,10 @@ pub struct SelfProbe {
 #[derive(Debug)]
 struct Failing {
     kind: Kind,
-    // When the first of them began.
+    // When the first and the last of them began.
     since: Duration,
+    latest: Duration,
+    // Those that began together count once.
     times: u32,
     is_reported: bool,
 }
@@ -116,9 +118,10 @@ impl SelfProbe {
         if self.failing.as_ref().is_some_and(|failing| failing.kind != kind) {
             self.forget_failures(out);
         }
-        let first = || Failing { kind, since: began, times: 0, is_reported: false };
+        let first = || Failing { kind, since: began, latest: began, times: 1, is_reported: false };
         let failing = self.failing.get_or_insert_with(first);
-        failing.times += 1;
+        failing.times += u32::from(began > failing.latest);
+        failing.latest = failing.latest.max(began);
         if failing.is_certain(now) && !std::mem::replace(&mut failing.is_reported, true) {
             out.report(Event::SelfProbeFailed(url.clone(), error));
         }

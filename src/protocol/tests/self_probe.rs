@@ -98,6 +98,16 @@ fn a_single_wrong_answer_is_not_reported() {
 }
 
 #[test]
+fn wrong_answers_to_questions_that_began_together_count_once() {
+    let mut server = Server::new("a");
+    run_self_probes(&mut server, 5, |it| Ok(ours(it)));
+    let round = (0..60).map(|_| run_self_probes(&mut server, 1, not_found)).find(|began| !began.is_empty());
+    assert!(matches!(round.as_deref(), Some([first, second]) if first == second), "{round:?}");
+    run_self_probes(&mut server, 60, |it| Ok(ours(it)));
+    assert_eq!(findings(&mut server), []);
+}
+
+#[test]
 fn a_program_may_begin_to_listen_seconds_after_its_start() {
     for error in [refused(), ExchangeError::TimedOut, ExchangeError::NotReady("502".into())] {
         let mut server = server_with_silent_peer();
