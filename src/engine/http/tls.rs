@@ -92,7 +92,7 @@ fn trusted(
 
 // Which Node has built in.
 fn add_mozillas(roots: &mut RootCertStore) {
-    roots.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
+    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
 }
 
 fn certificates(pem: &[u8]) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), String> {
