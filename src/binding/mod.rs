@@ -7,32 +7,27 @@
 #![allow(clippy::needless_pass_by_value, reason = "napi hands arguments over by value")]
 
 mod answering;
+mod callbacks;
 mod packed;
 mod status;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use napi::bindgen_prelude::{
-    AsyncTask, BigUint64ArraySlice, Buffer, Either, Float64ArraySlice, FnArgs, Function, PromiseRaw,
-};
-use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
-use napi::{Env, JsValue, Status};
+use napi::bindgen_prelude::{AsyncTask, BigUint64ArraySlice, Buffer, Either, Float64ArraySlice, PromiseRaw};
+use napi::{Env, JsValue};
 use napi_derive::napi;
 use url::Url;
 
 use crate::config::{Config, Environment};
-use crate::engine::{Done, Engine, Report, reason_against_list};
+use crate::engine::{Done, Engine, reason_against_list};
 use crate::error::Error;
 use crate::message::{State, Tags};
 use crate::ownership::owners;
 
 use answering::Answering;
+use callbacks::{OnLookUp, OnReport, look_up, observer};
 use packed::{PackedAnswer, PackedLists, PackedMessage, number, unpack};
 use status::PackedStatus;
-
-/// Log records that may wait for a busy event loop. Further ones are dropped, except warnings: each is sent only once.
-const MAX_WAITING_RECORDS: usize = 1_000;
 
 /// Why a call failed: the fields of a `ShazbotError`.
 #[napi(object, object_from_js = false)]
@@ -53,8 +48,6 @@ impl From<Error> for Failure {
     }
 }
 
-type OnReport = ThreadsafeFunction<Report, (), FnArgs<(String, String, bool)>, Status, false, true>;
-type OnLookup = ThreadsafeFunction<(u32, String), (), FnArgs<(u32, String)>, Status, false, true>;
 type Settle = Box<dyn FnOnce(Env) -> napi::Result<Option<Failure>>>;
 type Slot = Mutex<Option<Engine>>;
 
@@ -87,8 +80,8 @@ impl NodeEngine {
         &self,
         env: &'env Env,
         #[napi(ts_arg_type = "NodeJS.ProcessEnv")] environment: Environment,
-        on_report: Function<'_, FnArgs<(String, String, bool)>, ()>,
-        look_up_services: Function<'_, FnArgs<(u32, String)>, ()>,
+        on_report: OnReport<'_>,
+        look_up_services: OnLookUp<'_>,
         authorities: Option<String>,
     ) -> napi::Result<Either<PromiseRaw<'env, Option<Failure>>, Failure>> {
         let mut slot = lock(&self.slot);
@@ -100,33 +93,7 @@ impl NodeEngine {
             Err(error) => return Ok(Either::B(error.into())),
         };
         config.network.authorities = authorities;
-        let waiting = Arc::new(AtomicUsize::new(0));
-        let delivered = Arc::clone(&waiting);
-        // Created only when the engine starts: Jest reports it as an open handle for as long as it exists.
-        let on_report: OnReport =
-            on_report.build_threadsafe_function::<Report>().weak::<true>().callee_handled::<false>().build_callback(
-                move |context| {
-                    delivered.fetch_sub(1, Ordering::Relaxed);
-                    let Report { code, message, is_warning } = context.value;
-                    Ok(FnArgs::from((code.into_owned(), message, is_warning)))
-                },
-            )?;
-        let observer = Box::new(move |report: Report| {
-            if report.is_warning || waiting.load(Ordering::Relaxed) < MAX_WAITING_RECORDS {
-                waiting.fetch_add(1, Ordering::Relaxed);
-                // The call fails when the event loop has ended. Then nobody listens, and the report is dropped.
-                on_report.call(report, ThreadsafeFunctionCallMode::NonBlocking);
-            }
-        });
-        let on_lookup: OnLookup = look_up_services
-            .build_threadsafe_function::<(u32, String)>()
-            .weak::<true>()
-            .callee_handled::<false>()
-            .build_callback(|context| Ok(FnArgs::from(context.value)))?;
-        let look_up = Box::new(move |number, name| {
-            // The call fails when the event loop has ended.
-            on_lookup.call((number, name), ThreadsafeFunctionCallMode::NonBlocking);
-        });
+        let (observer, look_up) = (observer(on_report)?, look_up(look_up_services)?);
         let promise = self::promise(env, |started| *slot = Some(Engine::start(config, observer, look_up, started)))?;
         Ok(Either::A(promise))
     }
