@@ -49,6 +49,8 @@ function kubernetes(file, platform) {
   assert.deepEqual(workload.spec.selector.matchLabels, metadata.labels);
   const [container] = spec.containers;
   assert.equal(container.ports[0].containerPort, service.spec.ports[0].port);
+  // The list may need a secret.
+  assert.equal(container.readinessProbe.httpGet.path, '/clustershazbot/health');
   const variables = variablesOf(container.env, platform);
   assert.equal(new URL(String(variables.SHAZBOT_MASTER_LIST).slice(4)).hostname, service.metadata.name);
   if (workload.kind === 'StatefulSet') assert.equal(workload.spec.serviceName, service.metadata.name);

@@ -12,7 +12,7 @@ job "app" {
 
       check {
         type     = "http"
-        path     = "/clustershazbot/list"
+        path     = "/clustershazbot/health"
         interval = "10s"
         timeout  = "2s"
       }
