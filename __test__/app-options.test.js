@@ -5,7 +5,7 @@
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 
-const { Project, program } = require('./support/documents.js');
+const { Project } = require('./support/documents.js');
 const { SECRETS, runsTwice } = require('./support/twice.js');
 
 /** @param {import('node:test').TestContext} t */
@@ -43,22 +43,6 @@ import { ShazbotModule, ShazbotService } from 'clustershazbot/nestjs';
 `;
 
 describe('the Nest module', () => {
-  test('EXAMPLES.md: is configured by a ConfigService', { timeout: 60_000 }, async (t) => {
-    const it = project(t);
-    it.write('config.ts', program('EXAMPLES.md', 'config.ts'));
-    await it.compile('config.ts');
-    await runsTwice(it.folder, (own) =>
-      it.run('config.js', {
-        PORT: own.PORT,
-        CLUSTER_SECRET: own.SHAZBOT_SECRET,
-        CLUSTER_CONTROL_SECRET: own.SHAZBOT_CONTROL_SECRET,
-        CLUSTER_URL: own.SHAZBOT_BASE_URL,
-        CLUSTER_LIST: own.SHAZBOT_MASTER_LIST,
-        CLUSTER_INTERVAL: own.SHAZBOT_GOSSIP_INTERVAL,
-      }),
-    );
-  });
-
   test('is configured with nothing but code', { timeout: 60_000 }, async (t) => {
     const it = project(t);
     it.write(

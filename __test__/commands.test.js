@@ -12,27 +12,27 @@ const { describe, test } = require('node:test');
 
 const { request } = require('../harness/http.js');
 const { until } = require('../harness/until.js');
-const { Project, program } = require('./support/documents.js');
+const { Project, read } = require('./support/documents.js');
 const { runsTwice } = require('./support/twice.js');
 
 const CLI = 'node_modules/clustershazbot/bin/clustershazbot.js';
 
 /**
- * A project with the Express program of EXAMPLES.md, and a folder of its own for temporary files.
+ * A project with the program of examples/express, and a folder of its own for temporary files.
  *
  * @param {import('node:test').TestContext} t
  */
 function project(t) {
   const it = new Project();
   t.after(() => it.remove());
-  it.write('express.mjs', program('EXAMPLES.md', 'express.mjs'));
+  it.write('server.cjs', read('examples/express/server.js'));
   const temporary = path.join(it.folder, 'tmp');
   mkdirSync(temporary);
   return { it, temporary, env: { TMPDIR: temporary, TEMP: temporary, PORT: '' } };
 }
 
 describe('dev', () => {
-  const run = ['dev', '--', process.execPath, 'express.mjs'];
+  const run = ['dev', '--', process.execPath, 'server.cjs'];
 
   test('runs two servers that find each other, with nothing set', { timeout: 60_000 }, async (t) => {
     const { it, temporary, env } = project(t);
@@ -118,7 +118,7 @@ describe('master-list', () => {
   test('serves a cluster of two, and ends without a trace', { timeout: 60_000 }, async (t) => {
     const { it, store, url } = await start(t);
     await runsTwice(it.folder, (own) =>
-      it.run('express.mjs', {
+      it.run('server.cjs', {
         ...own,
         SHAZBOT_MASTER_LIST: url,
         SHAZBOT_MASTER_LIST_UPDATE: url,

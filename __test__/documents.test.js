@@ -7,13 +7,12 @@ const { execFile } = require('node:child_process');
 const { existsSync, readdirSync, readFileSync } = require('node:fs');
 const path = require('node:path');
 const { after, describe, test } = require('node:test');
-const { pathToFileURL } = require('node:url');
 const { promisify } = require('node:util');
 const { withLink } = require('../lib/errors.js');
 const { Project, ROOT, blocks, program, read } = require('./support/documents.js');
 const { request } = require('../harness/http.js');
 const { freePorts } = require('../harness/ports.js');
-const { SECRETS, know, refuses, runsTwice } = require('./support/twice.js');
+const { SECRETS, runsTwice } = require('./support/twice.js');
 
 const DOCUMENTS = [
   'README.md',
@@ -29,8 +28,11 @@ const DOCUMENTS = [
   'docs/master-list.md',
   'docs/ownership.md',
   'docs/performance.md',
+  'docs/production.md',
   'docs/protocol.md',
   'docs/testing-your-program.md',
+  'docs/upgrading.md',
+  ...readdirSync(path.join(ROOT, 'examples')).map((name) => `examples/${name}/README.md`),
   'fuzz/README.md',
   'npm/README.md',
   'sim/README.md',
@@ -56,7 +58,7 @@ function project() {
  * @param {UserProject} project
  * @param {string} file
  * @param {NodeJS.ProcessEnv} [env]
- * @param {(baseUrl: string) => unknown} [check] called with the first server's base URL while both run
+ * @param {(first: string, second: string) => unknown} [check] called with both base URLs, while both run
  */
 function runTwice(project, file, env, check) {
   return runsTwice(project.folder, (own) => project.run(file, { ...own, ...env }), check);
@@ -77,60 +79,28 @@ describe('the programs in the documents', () => {
     await runTwice(it, 'app.js');
   });
 
-  test('EXAMPLES.md: the program with metrics exports the number of online servers', { timeout: 60_000 }, async () => {
-    const it = project();
-    it.write('metrics.mjs', program('EXAMPLES.md', 'metrics.mjs'));
-    /** @type {string[]} */
-    const scraped = [];
-    await runTwice(it, 'metrics.mjs', {}, async (baseUrl) => {
-      scraped.push((await request(`${baseUrl}metrics`)).text);
-    });
-    assert.match(String(scraped[0]), /^clustershazbot_members\{state="online"\} 2$/m);
-  });
-
-  test('EXAMPLES.md: the Nest application with a health check reports the cluster as up', {
+  test('docs/upgrading.md: the Nest application with routes written by hand forms a cluster of two', {
     timeout: 60_000,
   }, async () => {
     const it = project();
-    it.write('health.ts', program('EXAMPLES.md', 'health.ts'));
-    await it.compile('health.ts');
-    await runTwice(it, 'health.js', {}, async (baseUrl) => {
-      const { status, json } = await request(`${baseUrl}health`);
-      assert.equal(status, 200);
-      assert.deepEqual(json.details, { cluster: { status: 'up', online: 2 } });
-      assert.equal((await request(`${baseUrl}peers`)).json.length, 2);
-    });
-  });
-
-  test('EXAMPLES.md: the Nest application with hand-written routes forms a cluster of two', {
-    timeout: 60_000,
-  }, async () => {
-    const it = project();
-    for (const file of NEST) it.write(file, program('EXAMPLES.md', file));
+    for (const file of NEST) it.write(file, program('docs/upgrading.md', file));
     await it.compile(...NEST);
     await runTwice(it, 'main.js');
   });
 
-  for (const file of ['fastify.mjs', 'fastify-config.mjs']) {
-    test(`EXAMPLES.md: the Fastify program ${file} forms a cluster of two`, { timeout: 60_000 }, async () => {
-      const it = project();
-      it.write(file, program('EXAMPLES.md', file));
-      await runTwice(it, file);
-    });
-  }
-
-  test('EXAMPLES.md: the Express program with error handling logs servers that come online', {
+  test('docs/upgrading.md: the Express program with routes written by hand forms a cluster of two', {
     timeout: 60_000,
   }, async () => {
     const it = project();
-    it.write('express.mjs', program('EXAMPLES.md', 'express.mjs'));
-    const { first, outputs } = await runTwice(it, 'express.mjs');
-    assert.match(outputs[1], new RegExp(`${first} is online`), 'the second server logs that the first is online');
+    it.write('express.mjs', program('docs/upgrading.md', 'express.mjs'));
+    await runTwice(it, 'express.mjs', {}, async (first, second) => {
+      assert.deepEqual((await request(`${first}servers`)).json.sort(), [first, second].sort());
+    });
   });
 
-  test('EXAMPLES.md: the Express program reports an invalid configuration and exits with 1', async () => {
+  test('docs/upgrading.md: the Express program reports an invalid configuration and exits with 1', async () => {
     const it = project();
-    it.write('express.mjs', program('EXAMPLES.md', 'express.mjs'));
+    it.write('express.mjs', program('docs/upgrading.md', 'express.mjs'));
     const [port] = await freePorts(1);
     const wrong = it.run('express.mjs', { ...SECRETS, PORT: String(port), SHAZBOT_GOSSIP_INTERVAL: 'abc' });
     assert.equal(await wrong.exit, 1);
@@ -138,31 +108,9 @@ describe('the programs in the documents', () => {
     assert.match(wrong.output, /SHAZBOT_GOSSIP_INTERVAL: "abc" is not a number of seconds/);
   });
 
-  test('EXAMPLES.md: the workers of the node:cluster program find each other', { timeout: 60_000 }, async () => {
-    const it = project();
-    it.write('cluster.mjs', program('EXAMPLES.md', 'cluster.mjs'));
-    const [shared] = await freePorts(1);
-    const own = await twoPortsInARow();
-    const primary = it.run('cluster.mjs', {
-      ...SECRETS,
-      SHAZBOT_MASTER_LIST: pathToFileURL(path.join(it.folder, 'servers.json')).href,
-      SHAZBOT_GOSSIP_INTERVAL: '0.5',
-      HOST: '127.0.0.1',
-      PORT: String(shared),
-      OWN_PORTS: String(own),
-      WORKERS: '2',
-    });
-    const urls = [own, own + 1].map((port) => `http://127.0.0.1:${port}/`);
-    await know(urls[0], urls[1]).catch((error) => assert.fail(`${error}\nOutput:\n${primary.output}`));
-    await refuses(urls[0]);
-    assert.match((await request(`http://127.0.0.1:${shared}/`)).text, /^worker [01]\n$/);
-    primary.child.kill('SIGTERM');
-    assert.equal(await primary.exit, 0, primary.output);
-  });
-
   test('every JavaScript block has a file name, and Node can parse it', async () => {
     const it = project();
-    for (const block of ['README.md', 'EXAMPLES.md'].flatMap(blocks)) {
+    for (const block of ['README.md', 'docs/upgrading.md'].flatMap(blocks)) {
       if (!['js', 'ts'].includes(block.language)) continue;
       assert.ok(block.name, `a block in ${block.document} does not begin with a file name:\n${block.text}`);
       if (block.language === 'ts') continue; // The tests above compile these.
@@ -172,14 +120,6 @@ describe('the programs in the documents', () => {
 
   test('every JSON block is valid JSON', () => {
     for (const { language, text } of DOCUMENTS.flatMap(blocks)) if (language === 'json') JSON.parse(text);
-  });
-
-  test("examples/express.js has the same routes as the README's program", () => {
-    /** @param {string} text */
-    const routes = (text) => [...text.matchAll(/app\.\w+\('[^']+'/g)].map(([route]) => route);
-    const plain = readFileSync(path.join(ROOT, 'examples/express.js'), 'utf8');
-    assert.equal(routes(plain).length, 1);
-    assert.deepEqual(routes(plain), routes(program('README.md', 'express.ts')));
   });
 });
 
@@ -290,11 +230,4 @@ function headings(text) {
       .replace(/[^\w\- ]/g, '')
       .replaceAll(' ', '-'),
   );
-}
-
-async function twoPortsInARow() {
-  for (;;) {
-    const [first, second] = await freePorts(2);
-    if (second === first + 1) return first;
-  }
 }

@@ -13,8 +13,7 @@ const { folder } = require('../harness/folder.js');
 const { fillBaseUrl } = require('../lib/base-url.js');
 const { Engine } = require('../lib/binary.js');
 const { KINDS } = require('../lib/config.js');
-const { Project, ROOT, read } = require('./support/documents.js');
-const { runsTwice } = require('./support/twice.js');
+const { ROOT, read } = require('./support/documents.js');
 
 /** @typedef {Record<string, string>} Variables */
 
@@ -154,14 +153,6 @@ describe('the examples for platforms', () => {
       assert.deepEqual(Engine.check({ ...given, ...SECRETS, SHAZBOT_BASE_URL: filled }), []);
     });
   }
-
-  test('compose: the program forms a cluster of two', { timeout: 60_000 }, async (t) => {
-    const project = new Project();
-    t.after(() => project.remove());
-    project.write('app.mjs', read('examples/compose/app.mjs'));
-    const { outputs } = await runsTwice(project.folder, (own) => project.run('app.mjs', own));
-    assert.match(outputs[0], /is offline left/);
-  });
 
   const hasSystemd = spawnSync('systemd-analyze', ['--version']).status === 0;
   test('systemd: the unit is valid', { skip: !hasSystemd && 'systemd-analyze is not installed' }, () => {

@@ -31,7 +31,7 @@ const skip =
   process.env.SHAZBOT_TEST_ALL !== '1' &&
   !existsSync(TOOLS) &&
   'the package managers and runtimes are not installed (.ci/run installs them)';
-const EXPRESS = readFileSync(path.join(root, 'examples', 'express.js'), 'utf8');
+const EXPRESS = readFileSync(path.join(root, 'examples', 'express', 'server.js'), 'utf8');
 const express = { 'package.json': { private: true }, 'server.cjs': EXPRESS };
 /** The package with the binary for this machine. */
 const platformPackage = `clustershazbot-${process.platform}-${process.arch}${process.platform === 'linux' ? '-gnu' : ''}`;
@@ -205,7 +205,7 @@ describe('the published package', { skip, timeout: 900_000 }, () => {
       await registry.npm(folder, 'install', `next@${version}`);
       const cli = path.join('node_modules', 'next', 'dist', 'bin', 'next');
       await registry.run(folder, process.execPath, [cli, 'build'], { NEXT_TELEMETRY_DISABLED: '1' });
-      await assertRuns(folder, process.execPath, [cli, 'start', '-H', '127.0.0.1'], { NEXT_MANUAL_SIG_HANDLE: 'true' });
+      await assertRuns(folder, process.execPath, ['--env-file=next.env', cli, 'start', '-H', '127.0.0.1']);
     });
   }
 
@@ -214,6 +214,16 @@ describe('the published package', { skip, timeout: 900_000 }, () => {
     cpSync(path.join(root, 'examples', 'hono'), folder, { recursive: true });
     await registry.npm(folder, 'install');
     await assertRuns(folder, process.execPath, ['server.mjs']);
+  });
+
+  test('the tests of the example for Vitest pass, and fail if the application is wrong', async () => {
+    const folder = registry.project('vitest');
+    cpSync(path.join(root, 'examples', 'vitest'), folder, { recursive: true });
+    await registry.npm(folder, 'install');
+    assert.match(await registry.run(folder, 'npm', ['test']), /2 passed/);
+    const app = path.join(folder, 'app.js');
+    writeFileSync(app, readFileSync(app, 'utf8').replace("{ role: 'db' }", "{ role: 'other' }"));
+    await assert.rejects(registry.run(folder, 'npm', ['test']), /a database server that is online is used/);
   });
 
   test('npm ci installs it from a lock file that was written on macOS, and it runs', async () => {
@@ -225,26 +235,24 @@ describe('the published package', { skip, timeout: 900_000 }, () => {
     await assertRuns(folder, process.execPath, ['server.cjs']);
   });
 
-  test('the two-stage Dockerfile of EXAMPLES.md makes an image that runs', async () => {
-    const folder = registry.project('docker', {
-      'package.json': { private: true, type: 'module' },
-      'express.ts': program('README.md', 'express.ts'),
-      'tsconfig.json': {
-        compilerOptions: { target: 'es2022', module: 'nodenext', types: ['node'] },
-        files: ['express.ts'],
-      },
+  for (const name of ['compose', 'express-typescript', 'prometheus-grafana']) {
+    test(`the Dockerfile of examples/${name} makes an image that runs on its Node`, async () => {
+      const folder = registry.project(`docker-${name}`);
+      cpSync(path.join(root, 'examples', name), folder, { recursive: true });
+      const { image, command } = await buildImage(
+        registry,
+        folder,
+        readFileSync(path.join(folder, 'Dockerfile'), 'utf8'),
+      );
+      const installed = readdirSync(path.join(image, 'node_modules'));
+      assert.ok(
+        installed.includes(platformPackage) && !installed.includes('typescript'),
+        'the image has the binary but not the compiler',
+      );
+      assert.equal(command[0], 'node');
+      await assertRuns(image, node('24'), command[1]);
     });
-    const development = ['typescript@5', '@types/express@5', '@types/node@20'];
-    await registry.npm(folder, 'install', '--package-lock-only', 'clustershazbot', 'express');
-    await registry.npm(folder, 'install', '--package-lock-only', '--save-dev', ...development);
-    const { image, command } = await buildImage(registry, folder, program('EXAMPLES.md', 'two-stages.Dockerfile'));
-    const installed = readdirSync(path.join(image, 'node_modules'));
-    assert.ok(
-      installed.includes(platformPackage) && !installed.includes('typescript'),
-      'the image has the binary but not the compiler',
-    );
-    await assertRuns(image, ...command);
-  });
+  }
 
   describe('in a bundle', () => {
     /** @type {string} */

@@ -164,7 +164,9 @@ describe('the metrics', () => {
 });
 
 describe('the Grafana dashboard', () => {
-  const dashboard = JSON.parse(readFileSync(path.join(root, 'examples', 'grafana.json'), 'utf8'));
+  const dashboard = JSON.parse(
+    readFileSync(path.join(root, 'examples/prometheus-grafana/grafana/clustershazbot.json'), 'utf8'),
+  );
   /** @type {string[]} */
   const queries = dashboard.panels.flatMap((/** @type {any} */ panel) =>
     panel.targets.map((/** @type {{ expr: string }} */ { expr }) =>

@@ -189,17 +189,21 @@ describe('programs without a framework', () => {
   });
 });
 
-describe('the program of the README', () => {
-  for (const signals of /** @type {NodeJS.Signals[][]} */ ([
-    ['SIGINT', 'SIGINT'],
-    ['SIGTERM', 'SIGINT'],
+describe('the program of an example', () => {
+  for (const [file, ...signals] of /** @type {[string, NodeJS.Signals, NodeJS.Signals][]} */ ([
+    ['express/server.js', 'SIGINT', 'SIGINT'],
+    ['express/server.js', 'SIGTERM', 'SIGINT'],
+    ['express/server.js', 'SIGUSR2', 'SIGUSR2'],
+    ['fastify/server.js', 'SIGTERM', 'SIGINT'],
+    ['pm2/app.mjs', 'SIGINT', 'SIGTERM'],
+    ['prometheus-grafana/server.js', 'SIGTERM', 'SIGTERM'],
   ])) {
-    // tsx passes on the signal that the terminal has sent already; process managers send another after a while.
-    test(`leaves in order although it gets ${signals.join(' and ')}`, async (t) => {
+    // tsx passes on the signal that the terminal has sent already; process managers send another one after a while.
+    test(`${file} leaves in order although it gets ${signals.join(' and ')}`, async (t) => {
       const peer = await startFakePeer(t);
       const list = fileList();
       writeFileSync(list.file, JSON.stringify({ online: [peer.entry()] }));
-      const program = await startProgram(t, [path.join(root, 'examples', 'express.js')], { env: list.env });
+      const program = await startProgram(t, [path.join(root, 'examples', file)], { env: list.env });
       const isLeave = (/** @type {import('../harness/fake-peer.js').Received} */ { body }) =>
         body.offline?.some((/** @type {{ baseUrl: string }} */ it) => it.baseUrl === program.baseUrl);
       peer.answer = async (received) => {

@@ -7,7 +7,7 @@ const path = require('node:path');
 
 /**
  * Does what a Dockerfile says, without Docker: each stage is a folder, and what it runs runs on this machine. For what our
- * examples use: FROM, WORKDIR, COPY, RUN, USER, CMD.
+ * examples use: FROM, WORKDIR, COPY, RUN, USER, HEALTHCHECK, CMD.
  *
  * @param {Registry} registry that its commands install from
  * @param {string} context the folder it is built in
@@ -46,7 +46,7 @@ async function buildImage(registry, context, text) {
     } else if (instruction === 'CMD') {
       const [program, ...args] = JSON.parse(rest);
       command = [program, args];
-    } else if (instruction !== 'USER') {
+    } else if (instruction !== 'USER' && instruction !== 'HEALTHCHECK') {
       throw new Error(`${instruction} is not understood here`);
     }
   }

@@ -33,11 +33,11 @@ function know(...baseUrls) {
 }
 
 /**
- * Runs a program as two servers that must find each other, refuse what is to be refused, and say goodbye.
+ * Runs a program as two servers, which must find each other, refuse wrong requests, and leave in order.
  *
  * @param {string} folder where their master list is
  * @param {(env: NodeJS.ProcessEnv) => Started} begin
- * @param {(baseUrl: string) => unknown} [look] at the first, while both run
+ * @param {(first: string, second: string) => unknown} [look] called with both base URLs, while both run
  */
 async function runsTwice(folder, begin, look) {
   const ports = await freePorts(2);
@@ -56,7 +56,7 @@ async function runsTwice(folder, begin, look) {
   try {
     await know(first, second);
     await refuses(first);
-    await look?.(first);
+    await look?.(first, second);
     servers[1].child.kill('SIGTERM');
     // Nest ends by the signal that it got, once its hooks have run.
     assert.ok([0, 'SIGTERM'].includes(await ended(servers[1])));

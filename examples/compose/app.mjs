@@ -1,12 +1,14 @@
-// A server of the cluster: Express with the routes of clustershazbot.
-import { shazbotEvents, shazbotGetServerList, shazbotShutDown, shazbotStart } from 'clustershazbot';
+// A server of the cluster with Express 5. PORT and the SHAZBOT_* variables come from the environment.
+
+import { shazbotEvents, shazbotServers, shazbotShutDown, shazbotStart } from 'clustershazbot';
 import { shazbotRouter } from 'clustershazbot/express';
 import express from 'express';
 
 const app = express();
 app.use('/clustershazbot', shazbotRouter());
-app.get('/', (_req, res) => {
-  res.json(shazbotGetServerList().online.map(({ baseUrl }) => baseUrl));
+app.get('/peers', (_req, res) => {
+  const others = shazbotServers(({ self }) => !self);
+  res.json(others.map(({ baseUrl }) => baseUrl));
 });
 
 shazbotEvents.on('change', ({ type, baseUrl, reason = '' }) => console.log(`${baseUrl} is ${type} ${reason}`));
@@ -19,9 +21,9 @@ const server = app.listen(Number(process.env.PORT ?? 3000), (error) => {
   });
 });
 
-for (const signal of ['SIGINT', 'SIGTERM']) {
-  process.on(signal, async () => {
-    await shazbotShutDown();
-    server.close();
-  });
+async function stop() {
+  await shazbotShutDown();
+  server.close();
 }
+process.on('SIGINT', stop);
+process.on('SIGTERM', stop);

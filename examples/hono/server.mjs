@@ -1,14 +1,21 @@
-// A server of the cluster with Hono on Node.
+// A server of the cluster with Hono on Node. PORT and the SHAZBOT_* variables come from the environment.
+
 import { serve } from '@hono/node-server';
-import { shazbotServers, shazbotShutDown, shazbotStart } from 'clustershazbot';
+import { shazbotEvents, shazbotServers, shazbotShutDown, shazbotStart } from 'clustershazbot';
 import { shazbotHandler } from 'clustershazbot/fetch-handler';
 import { Hono } from 'hono';
 
 const app = new Hono();
 const shazbot = shazbotHandler();
 app.all('/clustershazbot/*', (context) => shazbot(context.req.raw));
-app.get('/', (context) => context.json(shazbotServers().map(({ baseUrl }) => baseUrl)));
+app.get('/peers', (context) => {
+  const others = shazbotServers(({ self }) => !self);
+  return context.json(others.map(({ baseUrl }) => baseUrl));
+});
 
+shazbotEvents.on('change', ({ baseUrl, type, reason = '' }) => console.log(`${baseUrl} is ${type} ${reason}`));
+
+// If it cannot listen, Node throws the error, which ends the process with exit code 1.
 const server = serve({ fetch: app.fetch, port: Number(process.env.PORT ?? 3000) }, () => {
   shazbotStart().catch((error) => {
     console.error(error.message);
@@ -16,9 +23,9 @@ const server = serve({ fetch: app.fetch, port: Number(process.env.PORT ?? 3000) 
   });
 });
 
-for (const signal of ['SIGINT', 'SIGTERM']) {
-  process.on(signal, async () => {
-    await shazbotShutDown();
-    server.close();
-  });
+async function stop() {
+  await shazbotShutDown();
+  server.close();
 }
+process.on('SIGINT', stop);
+process.on('SIGTERM', stop);

@@ -1,4 +1,7 @@
-// An app for each port. With `instances` and `increment_var`, `pm2 restart ecosystem.config.cjs` gives all processes the
+const path = require('node:path');
+const { pathToFileURL } = require('node:url');
+
+// One app for each port. With `instances` and `increment_var`, `pm2 restart ecosystem.config.cjs` gives all processes the
 // same port.
 const PORTS = [3000, 3001, 3002, 3003];
 
@@ -6,10 +9,12 @@ module.exports = {
   apps: PORTS.map((port) => ({
     name: `app-${port}`,
     script: 'app.mjs',
+    cwd: __dirname,
     env: {
       PORT: port,
       SHAZBOT_BASE_URL: 'http://127.0.0.1:{port}/',
-      SHAZBOT_MASTER_LIST: 'file:///var/lib/app/servers.json',
+      // For one machine.
+      SHAZBOT_MASTER_LIST: pathToFileURL(path.join(__dirname, 'servers.json')).href,
     },
     // PM2 sends SIGINT, and kills after 1.6 s by default; shazbotShutDown takes up to 6 s.
     kill_timeout: 20_000,

@@ -1,3 +1,5 @@
+// The layout that Next.js requires.
+
 export default function Layout({ children }) {
   return (
     <html lang="en">

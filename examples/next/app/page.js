@@ -1,12 +1,17 @@
+// Lists the servers that are online.
+
 import { shazbotServers } from 'clustershazbot';
 
+// The list changes from request to request.
 export const dynamic = 'force-dynamic';
 
 export default function Page() {
   return (
     <ul>
-      {shazbotServers().map(({ baseUrl }) => (
-        <li key={baseUrl}>{baseUrl}</li>
+      {shazbotServers().map(({ baseUrl, self }) => (
+        <li key={baseUrl}>
+          {baseUrl} {self && '(this server)'}
+        </li>
       ))}
     </ul>
   );

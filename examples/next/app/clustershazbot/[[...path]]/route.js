@@ -1,3 +1,5 @@
+// The routes of the cluster.
+
 import { shazbotHandler } from 'clustershazbot/fetch-handler';
 
 // The answers change from request to request.

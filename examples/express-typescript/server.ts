@@ -1,0 +1,34 @@
+// A server of the cluster with Express 5, in TypeScript. PORT and the SHAZBOT_* variables come from the environment.
+
+import { type MemberListener, shazbotEvents, shazbotServers, shazbotShutDown, shazbotStart } from 'clustershazbot';
+import { shazbotRouter } from 'clustershazbot/express';
+import express from 'express';
+
+const app = express();
+app.use('/clustershazbot', shazbotRouter());
+
+app.get('/peers', (_req, res) => {
+  const others = shazbotServers(({ self }) => !self);
+  res.json(others.map(({ baseUrl }) => baseUrl));
+});
+
+const logChange: MemberListener = ({ baseUrl, type, reason = '' }) => console.log(`${baseUrl} is ${type} ${reason}`);
+shazbotEvents.on('change', logChange);
+
+const port = Number(process.env.PORT ?? 3000);
+const server = app.listen(port, (error) => {
+  if (error) throw error;
+  console.log(`Listening on port ${port}`);
+  shazbotStart().catch((error: Error) => {
+    console.error(error.message);
+    process.exit(1);
+  });
+});
+
+// Leave the cluster first, then stop listening. With `once`, a second signal would end the process before it has left.
+async function stop(): Promise<void> {
+  await shazbotShutDown();
+  server.close();
+}
+process.on('SIGINT', stop);
+process.on('SIGTERM', stop);

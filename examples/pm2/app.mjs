@@ -1,0 +1,30 @@
+// A server of the cluster with Express 5. PORT and the SHAZBOT_* variables come from the environment.
+
+import { shazbotEvents, shazbotServers, shazbotShutDown, shazbotStart } from 'clustershazbot';
+import { shazbotRouter } from 'clustershazbot/express';
+import express from 'express';
+
+const app = express();
+app.use('/clustershazbot', shazbotRouter());
+app.get('/peers', (_req, res) => {
+  const others = shazbotServers(({ self }) => !self);
+  res.json(others.map(({ baseUrl }) => baseUrl));
+});
+
+shazbotEvents.on('change', ({ type, baseUrl, reason = '' }) => console.log(`${baseUrl} is ${type} ${reason}`));
+
+const server = app.listen(Number(process.env.PORT ?? 3000), (error) => {
+  if (error) throw error;
+  shazbotStart().catch((error) => {
+    console.error(error.message);
+    process.exit(1);
+  });
+});
+
+async function stop() {
+  await shazbotShutDown();
+  // PM2's channel to this process would keep it running for 2 to 3 s.
+  server.close(() => process.exit());
+}
+process.on('SIGINT', stop);
+process.on('SIGTERM', stop);
