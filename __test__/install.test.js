@@ -204,7 +204,8 @@ describe('the published package', { skip, timeout: 900_000 }, () => {
       cpSync(path.join(root, 'examples', 'next'), folder, { recursive: true });
       await registry.npm(folder, 'install', `next@${version}`);
       const cli = path.join('node_modules', 'next', 'dist', 'bin', 'next');
-      await registry.run(folder, process.execPath, [cli, 'build'], { NEXT_TELEMETRY_DISABLED: '1' });
+      const built = await registry.run(folder, process.execPath, [cli, 'build'], { NEXT_TELEMETRY_DISABLED: '1' });
+      assert.doesNotMatch(built, /warning|error/i);
       await assertRuns(folder, process.execPath, ['--env-file=next.env', cli, 'start', '-H', '127.0.0.1']);
     });
   }

@@ -1,19 +1,6 @@
-// Joins the cluster when the server of Next.js starts, and leaves it when the process gets a signal.
+// Next.js calls `register` once when its server starts.
 
 export async function register() {
-  // Next.js also calls this where code runs at the edge, which has no addons.
-  if (process.env.NEXT_RUNTIME !== 'nodejs') return;
-  const { shazbotShutDown, shazbotStart } = await import('clustershazbot');
-  shazbotStart().catch((error) => {
-    console.error(error.message);
-    process.exit(1);
-  });
-  // By default Next.js ends at once on a signal, and the others list this server as failed.
-  if (!process.env.NEXT_MANUAL_SIG_HANDLE) return;
-  const stop = async () => {
-    await shazbotShutDown();
-    process.exit(0);
-  };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
+  // In a file of its own, because Next.js also compiles this one for the edge, which has neither addons nor signals.
+  if (process.env.NEXT_RUNTIME === 'nodejs') await import('./cluster.js');
 }
