@@ -192,4 +192,12 @@ describe('the Grafana dashboard', () => {
     // Shows that the parser does report mistakes.
     assert.match(await runPromtool(['check', 'rules', file]), /parse/);
   });
+
+  test('comes with a configuration that Prometheus accepts', { skip }, async () => {
+    const file = path.join(root, 'examples/prometheus-grafana/prometheus.yml');
+    assert.equal(await runPromtool(['check', 'config', file]), '');
+    const wrong = path.join(folder(), 'prometheus.yml');
+    writeFileSync(wrong, readFileSync(file, 'utf8').replace('type: A', 'type: B'));
+    assert.match(await runPromtool(['check', 'config', wrong]), /B/);
+  });
 });
