@@ -46,7 +46,8 @@ describe('processes with one base URL', { concurrency: true }, () => {
     primary.stderr.on('data', (chunk) => {
       errors += chunk;
     });
-    const said = () => errors.match(/SHAZBOT_DUPLICATE_BASE_URL.*EXAMPLES\.md shows how with node:cluster/g)?.length;
+    const said = () =>
+      errors.match(/SHAZBOT_DUPLICATE_BASE_URL.*docs\/production\.md shows how with node:cluster/g)?.length;
     await until(() => said() === 3, { timeout: 60_000, what: 'each of the three has warned' });
     await during(2_000, () => assert.equal(said(), 3));
   }

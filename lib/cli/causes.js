@@ -30,7 +30,7 @@ const ADVICE = {
   ERR_TLS_CERT_ALTNAME_INVALID:
     'Give {host} a certificate with the host of its SHAZBOT_BASE_URL as a subjectAltName, or change that host to a name that the certificate has',
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED:
-    'Set SHAZBOT_TLS_CERT and SHAZBOT_TLS_KEY on all servers to a certificate that {host} trusts: see EXAMPLES.md, Client certificates',
+    'Set SHAZBOT_TLS_CERT and SHAZBOT_TLS_KEY on all servers to a certificate that {host} trusts: see docs/production.md, Client certificates',
   EPROTO: 'Does {host} speak http? Then its SHAZBOT_BASE_URL must begin with http:',
   HPE_INVALID_CONSTANT: 'Another protocol is spoken at {host}, perhaps https. Correct the SHAZBOT_BASE_URL',
   HTTP_401: 'Exempt the paths below /clustershazbot from the authentication of the program at {host}',

@@ -12,7 +12,7 @@ const { stateOf } = require('./members.js');
 /** A message that was on its way when the member failed does not count as one after that. */
 const LATE_MS = 2_000;
 const TLS_DIFFERS =
-  'Node accepts its certificate here, but the engine of the servers is stricter or trusts other authorities: see "TLS" in EXAMPLES.md.';
+  'Node accepts its certificate here, but the engine of the servers is stricter or trusts other authorities: see "TLS" in docs/production.md.';
 
 /**
  * @param {URL} target

@@ -73,7 +73,7 @@ pub fn certificate_remedy(failure: &Failure) -> Option<&'static str> {
         }
         "CERT_SIGNATURE_FAILURE" | "CERT_REVOKED" | "CERT_REJECTED" => {
             "Give that server a certificate that a current authority has signed, or copy its certificate into the file in \
-             NODE_EXTRA_CA_CERTS of this server and restart this server: see EXAMPLES.md, TLS"
+             NODE_EXTRA_CA_CERTS of this server and restart this server: see docs/production.md, TLS"
         }
         "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED" => {
             "Set SHAZBOT_TLS_CERT and SHAZBOT_TLS_KEY on this server, to a certificate that that server trusts"

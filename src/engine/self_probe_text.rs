@@ -45,7 +45,7 @@ fn remedy(code: &str, text: &str, url: &ServerUrl) -> String {
             "Gossip does not follow redirects. Set SHAZBOT_BASE_URL to the URL to which this one leads, or exempt the paths \
              below /clustershazbot/ from it"
         }
-        "HTTP_413" => "A body parser or a proxy has a limit that is too low: see EXAMPLES.md, Body limits",
+        "HTTP_413" => "A body parser or a proxy has a limit that is too low: see docs/production.md, Body limits",
         "HTTP_400" | "HTTP_415" | "SHAZBOT_INVALID_MESSAGE" | "SHAZBOT_UNSUPPORTED_BODY" => {
             "The body does not reach the route. Mount a JSON body parser before routes that are written by hand, and let \
              proxies leave bodies alone"
@@ -60,7 +60,7 @@ fn remedy(code: &str, text: &str, url: &ServerUrl) -> String {
         }
         "SHAZBOT_ANOTHER_SERVER" | "SHAZBOT_DUPLICATE_BASE_URL" => {
             "The URL leads to another process: a load balancer, a worker with the same port, or a wrong port. Give each \
-             process a base URL that leads to it alone; EXAMPLES.md shows how with node:cluster and PM2"
+             process a base URL that leads to it alone; docs/production.md shows how with node:cluster and PM2"
         }
         "ECONNREFUSED" => {
             "Nothing listens there. Does the program call listen, on this port, and on an address to which the URL leads \
@@ -86,7 +86,7 @@ fn remedy(code: &str, text: &str, url: &ServerUrl) -> String {
              issuer is in there, append the intermediate certificates to the certificate file of this server"
         }
         "DEPTH_ZERO_SELF_SIGNED_CERT" => {
-            "Copy this certificate into the file in NODE_EXTRA_CA_CERTS on all servers, and restart them: see EXAMPLES.md, TLS"
+            "Copy this certificate into the file in NODE_EXTRA_CA_CERTS on all servers, and restart them: see docs/production.md, TLS"
         }
         "ERR_TLS_CERT_ALTNAME_INVALID" => {
             "Make a certificate with the host of SHAZBOT_BASE_URL as a subjectAltName, or change SHAZBOT_BASE_URL to a name \
@@ -100,10 +100,10 @@ fn remedy(code: &str, text: &str, url: &ServerUrl) -> String {
         }
         "EPROTO" => "Does the server speak TLS at all? If not, SHAZBOT_BASE_URL must begin with http:",
         "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED" => {
-            "Set SHAZBOT_TLS_CERT and SHAZBOT_TLS_KEY on all servers: see EXAMPLES.md, Client certificates"
+            "Set SHAZBOT_TLS_CERT and SHAZBOT_TLS_KEY on all servers: see docs/production.md, Client certificates"
         }
         _ if code.starts_with("CERT_") || code.starts_with("ERR_SSL_") || code.starts_with("ERR_TLS_") => {
-            "The other servers will not accept the certificate either: see EXAMPLES.md, TLS"
+            "The other servers will not accept the certificate either: see docs/production.md, TLS"
         }
         // An HTTP/2 server may speak first.
         _ if text.contains("unexpected message from connection") => NOT_HTTP_1,

@@ -63,7 +63,7 @@ function notListedReason(status) {
 function checkDuplicates({ processes, server }) {
   if (processes <= 1) return [];
   const found = `at least ${processes} processes answer at ${server.base}`;
-  const advice = 'Give each process its own base URL (EXAMPLES.md, "PM2 and node:cluster").';
+  const advice = 'Give each process its own base URL (docs/production.md, "PM2 and node:cluster").';
   return [{ result: 'fail', check: 'base URL', found, advice }];
 }
 
