@@ -17,7 +17,7 @@ const { request } = require('../harness/http.js');
 const { freePorts } = require('../harness/ports.js');
 const { version } = require('../package.json');
 const { Project, ROOT, read } = require('./support/documents.js');
-const { SECRETS, know, refuses, runsTwice } = require('./support/twice.js');
+const { SECRETS, know, portsInARow, refuses, runsTwice } = require('./support/twice.js');
 
 const FOLDERS = readdirSync(path.join(ROOT, 'examples'));
 const manifest = (/** @type {string} */ name) => JSON.parse(read(`examples/${name}/package.json`));
@@ -206,9 +206,9 @@ describe('the program of the example', { concurrency: 2 }, () => {
   }, async (t) => {
     const project = await copyExample(t, 'node-cluster');
     const [shared] = await freePorts(1);
-    const own = await twoPortsInARow();
-    const primary = project.run('server.js', { ...clusterEnvironment(project, shared), OWN_PORTS: String(own) });
-    const urls = [own, own + 1].map((port) => `http://127.0.0.1:${port}/`);
+    const own = await portsInARow(2);
+    const primary = project.run('server.js', { ...clusterEnvironment(project, shared), OWN_PORTS: String(own[0]) });
+    const urls = own.map((port) => `http://127.0.0.1:${port}/`);
     await know(urls[0], urls[1]).catch((error) => assert.fail(`${error}\nOutput:\n${primary.output}`));
     await refuses(urls[0]);
     assert.match((await request(`http://127.0.0.1:${shared}/`)).text, /^worker [01]\n$/);
@@ -255,10 +255,3 @@ const clusterEnvironment = (project, port) => ({
   PORT: String(port),
   WORKERS: '2',
 });
-
-async function twoPortsInARow() {
-  for (;;) {
-    const [first, second] = await freePorts(2);
-    if (second === first + 1) return first;
-  }
-}

@@ -22,7 +22,7 @@ const { program } = require('./support/documents.js');
 const { request } = require('../harness/http.js');
 const { freePorts } = require('../harness/ports.js');
 const { Registry, TOOLS } = require('../harness/registry.js');
-const { runsTwice } = require('./support/twice.js');
+const { SECRETS, know, portsInARow, runsTwice } = require('./support/twice.js');
 const { until } = require('../harness/until.js');
 const { version } = require('../package.json');
 
@@ -215,6 +215,27 @@ describe('the published package', { skip, timeout: 900_000 }, () => {
     cpSync(path.join(root, 'examples', 'hono'), folder, { recursive: true });
     await registry.npm(folder, 'install');
     await assertRuns(folder, process.execPath, ['server.mjs']);
+  });
+
+  test('the example for PM2 starts four servers that find each other, and ends them in order', async () => {
+    const folder = registry.project('pm2');
+    cpSync(path.join(root, 'examples', 'pm2'), folder, { recursive: true });
+    await registry.npm(folder, 'install');
+    const ports = await portsInARow(4);
+    const runtime = registry.begin(
+      folder,
+      process.execPath,
+      ['node_modules/pm2/bin/pm2-runtime', 'ecosystem.config.cjs'],
+      { ...SECRETS, SHAZBOT_GOSSIP_INTERVAL: '0.5', PORT: String(ports[0]), PM2_HOME: path.join(folder, 'home') },
+    );
+    try {
+      await know(...ports.map((port) => `http://127.0.0.1:${port}/`));
+    } finally {
+      runtime.child.kill('SIGINT');
+      await runtime.exit;
+    }
+    assert.equal(runtime.output.match(/exited with code \[0\]/g)?.length, 4, runtime.output);
+    assert.doesNotMatch(runtime.output, /is offline failed/);
   });
 
   test('the tests of the example for Vitest pass, and fail if the application is wrong', async () => {

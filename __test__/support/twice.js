@@ -28,7 +28,7 @@ function know(...baseUrls) {
       for (const baseUrl of baseUrls) assert.deepEqual((await list(baseUrl)).online, [...baseUrls].sort());
       return true;
     },
-    { timeout: 20_000, what: 'both servers list both' },
+    { timeout: 20_000, what: 'all servers list all' },
   );
 }
 
@@ -94,4 +94,16 @@ async function refuses(baseUrl) {
   }
 }
 
-module.exports = { SECRETS, know, refuses, runsTwice };
+/**
+ * Free ports of which each is one more than the one before.
+ *
+ * @param {number} count
+ */
+async function portsInARow(count) {
+  for (;;) {
+    const ports = await freePorts(count);
+    if (Number(ports.at(-1)) - Number(ports[0]) === count - 1) return ports;
+  }
+}
+
+module.exports = { SECRETS, know, portsInARow, refuses, runsTwice };

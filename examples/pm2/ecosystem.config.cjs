@@ -3,7 +3,8 @@ const { pathToFileURL } = require('node:url');
 
 // One app for each port. With `instances` and `increment_var`, `pm2 restart ecosystem.config.cjs` gives all processes the
 // same port.
-const PORTS = [3000, 3001, 3002, 3003];
+const FIRST_PORT = Number(process.env.PORT ?? 3000);
+const PORTS = [0, 1, 2, 3].map((n) => FIRST_PORT + n);
 
 module.exports = {
   apps: PORTS.map((port) => ({
