@@ -10,7 +10,8 @@ const PORTABLE = [
   ...['signed', 'status', 'workers'],
 ];
 // Windows has no SIGTERM, with which the other tests end their servers.
-const tests = (process.platform === 'win32' ? ['lists'] : PORTABLE).map((name) => `__test__/${name}.test.js`);
+const names = process.platform === 'win32' ? ['lists'] : PORTABLE;
+const tests = [...names.map((name) => `__test__/${name}.test.js`), '__test__/support/owners-agree.cjs'];
 
 /** @type {Record<string, [what: string, command: string, ...args: string[]]>} */
 const STEPS = {
