@@ -70,7 +70,7 @@ const reached = (second) => until(() => now() > second, { what: 'some seconds ha
 describe('@OnOneServer with @nestjs/schedule', () => {
   test('runs a job once in five processes, on another one once its owner is drained, killed or leaves', async (t) => {
     const directory = projectOf('one-server', 'nest12');
-    write(directory, { 'main.mjs': NEST });
+    write(directory, { 'package.json': { type: 'module' }, 'main.mjs': NEST });
     const { env } = fileList();
     const start = () => startProgram(t, [path.join(directory, 'main.mjs')], { env });
     const servers = await Promise.all([start(), start(), start(), start(), start()]);
@@ -100,7 +100,7 @@ describe('@OnOneServer with @nestjs/schedule', () => {
 
   test('runs the method in each process if the module is disabled', async () => {
     const directory = projectOf('one-server-disabled', 'nest12');
-    write(directory, { 'main.mjs': NEST });
+    write(directory, { 'package.json': { type: 'module' }, 'main.mjs': NEST });
     const env = {
       ...environment('http://127.0.0.1:1/'),
       ENABLED: 'no',

@@ -132,6 +132,26 @@ export declare function OnOneServer(
 ): <T>(target: object, name: string | symbol, descriptor: TypedPropertyDescriptor<T>) => void;
 
 /**
+ * Lets one server of the cluster run each job of @nestjs/schedule 5, 6 or 12: wraps its module, so that no job needs a decorator.
+ *
+ * ```ts
+ * imports: [ShazbotModule.forRoot(), scheduleOnOneServer(ScheduleModule.forRoot(), { minOnline: 3 })],
+ * ```
+ *
+ * The key of a job is its name, or the names of its class and its method. A method with {@link OnOneServer} keeps the key and the
+ * options of that; one with {@link OnEachServer} runs on each server. Only what the schedule starts is affected: the application
+ * may call the methods on any server. Jobs that the application adds to the `SchedulerRegistry` are not affected either.
+ *
+ * A `@Timeout` begins when its own process starts: it runs only if this server is the owner at its end. As with
+ * {@link OnOneServer}, nothing runs before the application has joined the cluster.
+ * @param schedule what `ScheduleModule.forRoot()` or `forRootAsync()` returns
+ */
+export declare function scheduleOnOneServer(schedule: DynamicModule, options?: OneServerOptions): DynamicModule;
+
+/** Decorates a method that each server is to run, in an application with {@link scheduleOnOneServer}. */
+export declare function OnEachServer(): MethodDecorator;
+
+/**
  * The controller of the routes. Exempt it from guards of the whole application, since the routes check their own secrets: with
  * `decorators` in the options of {@link ShazbotModule}, or in the guard with
  * `if (context.getClass() === ShazbotController) return true;`. It is exempt already from the throttler of `@nestjs/throttler` that

@@ -32,7 +32,7 @@ const {
 const { isDisabled } = require('./disabled.js');
 const { engine } = require('./engine.js');
 const { unwrap } = require('./errors.js');
-const { shouldRun } = require('./one-server.js');
+const { OnEachServer, OnOneServer, scheduleOnOneServer } = require('./nestjs-jobs.js');
 const { MOUNT, endsWithPath } = require('./paths.js');
 const { PATHS, handleRequest } = require('./routes.js');
 const { send } = require('./send.js');
@@ -172,24 +172,6 @@ function warnWithoutHooks() {
   );
 }
 
-/** @type {typeof import('./nestjs.d.ts').OnOneServer} */
-function OnOneServer(key, options) {
-  return (target, name, descriptor) => {
-    const method = /** @type {any} */ (descriptor.value);
-    const job = key ?? `${target.constructor.name}.${String(name)}`;
-    const value = {
-      /** @this {unknown} @param {any[]} args */
-      [name](...args) {
-        return shouldRun(job, options) ? method.apply(this, args) : undefined;
-      },
-    }[name];
-    // What other decorators have said of the method, if they ran before this one.
-    const { defineMetadata, getMetadata, getOwnMetadataKeys } = /** @type {any} */ (Reflect);
-    for (const it of getOwnMetadataKeys(method)) defineMetadata(it, getMetadata(it, method), value);
-    descriptor.value = /** @type {any} */ (value);
-  };
-}
-
 class ShazbotController {
   /** @param {Options} options */
   constructor(options) {
@@ -255,7 +237,9 @@ SetMetadata(THROTTLER_SKIP_DEFAULT, true)(ShazbotController);
 Inject(MODULE_OPTIONS_TOKEN)(ShazbotController, undefined, 0);
 Module({ controllers: [ShazbotController], providers: [ShazbotService], exports: [ShazbotService] })(ShazbotModule);
 
+module.exports.OnEachServer = OnEachServer;
 module.exports.OnOneServer = OnOneServer;
+module.exports.scheduleOnOneServer = scheduleOnOneServer;
 module.exports.ShazbotController = ShazbotController;
 module.exports.ShazbotModule = ShazbotModule;
 module.exports.ShazbotService = ShazbotService;

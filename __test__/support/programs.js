@@ -141,12 +141,13 @@ class Program {
 
   /**
    * @param {string[]} args of node: options, then the program
-   * @param {{ port: number, env: Record<string, string>, node?: string, prefix?: string }} options
+   * @param {{ port: number, env: Record<string, string>, node?: string, prefix?: string, place?: cluster.Place }} options
    */
-  constructor(args, { port, env, node = process.execPath, prefix = '' }) {
+  constructor(args, { port, env, node = process.execPath, prefix = '', place = { host: '127.0.0.1', enter: [] } }) {
     this.name = args.at(-1);
-    this.baseUrl = `http://127.0.0.1:${port}/${prefix}`;
-    const variables = { ...environment(this.baseUrl), ...env, PORT: String(port) };
+    this.port = port;
+    this.baseUrl = `http://${place.host}:${port}/${prefix}`;
+    const variables = { ...environment(this.baseUrl), ...env, HOST: place.host, PORT: String(port) };
     this.reports = folder();
     const options = [
       '--report-on-signal',
@@ -154,7 +155,9 @@ class Program {
       `--report-directory=${this.reports}`,
       ...args,
     ];
-    this.child = spawn(node, options, { env: programEnvironment(variables), stdio: ['ignore', 'pipe', 'pipe'] });
+    const [command = node, ...before] = [...place.enter, node];
+    const all = programEnvironment(variables);
+    this.child = spawn(command, [...before, ...options], { env: all, stdio: ['ignore', 'pipe', 'pipe'] });
     this.child.stdout.on('data', (chunk) => {
       this.stdout += chunk;
     });
@@ -239,10 +242,11 @@ const agree = /** @type {any} */ (cluster.agree);
  *
  * @param {import('../../harness/cluster.js').Scope} scope
  * @param {string[]} args of node: options, then the program
- * @param {{ env: Record<string, string>, node?: string, wait?: boolean, prefix?: string }} options `prefix` of the path
+ * @param {{ env: Record<string, string>, node?: string, wait?: boolean, prefix?: string, port?: number, place?: cluster.Place }}
+ *   options `prefix` of the path. In another network (`place`) its routes cannot be asked from here: use `wait: false`
  */
-async function startProgram(scope, args, { wait = true, ...options }) {
-  const [port] = /** @type {[number]} */ (await freePorts(1));
+async function startProgram(scope, args, { wait = true, port = 0, ...options }) {
+  port ||= /** @type {[number]} */ (await freePorts(1))[0];
   const program = new Program(args, { port, ...options });
   scope.after(async () => {
     program.signal('SIGKILL');
