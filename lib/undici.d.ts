@@ -9,7 +9,7 @@ export interface ShazbotDispatcherOptions extends PickOptions {
 }
 
 /**
- * A dispatcher for undici 7 and newer that sends each request to a server of the cluster that is online and ready, whatever origin
+ * A dispatcher for undici 6 and newer that sends each request to a server of the cluster that is online and ready, whatever origin
  * its URL has. It tries another server as `shazbotFetch` does, but not after a 503.
  *
  * ```js

@@ -1,9 +1,9 @@
 'use strict';
 
-// A dispatcher for undici 7 and newer, and for Node's `fetch`, that sends each request to a server of the cluster.
+// A dispatcher for undici 6 and newer, and for Node's `fetch`, that sends each request to a server of the cluster.
 
 const { URL } = require('node:url');
-const { Agent, DecoratorHandler, Dispatcher } = require('undici');
+const { Agent, Dispatcher } = require('undici');
 const { engine } = require('./engine.js');
 const { shazbotError } = require('./errors.js');
 const { beginRequest, pick } = require('./pick.js');
@@ -70,74 +70,95 @@ function next(call, left) {
   tried.add(server.baseUrl);
   const { origin, pathname } = new URL(server.baseUrl);
   const path = urlAt(server.baseUrl, request.path).slice(origin.length);
-  const handler = new Attempt(call, server.baseUrl, left - 1);
+  const handler = attempt(call, server.baseUrl, left - 1);
   return agent.dispatch({ ...request, origin, path: pathname === '/' ? request.path : path }, handler);
 }
 
-class Attempt extends DecoratorHandler {
-  #call;
-  #baseUrl;
-  #left;
-  #end;
-  #hasResponse = false;
+/**
+ * The handler of the program, for the request to one server. undici has two interfaces for handlers, and tells them apart by their
+ * methods: `onConnect` to `onError`, and since version 7 `onRequestStart` to `onResponseError`.
+ * @param {Call} call
+ * @param {string} baseUrl
+ * @param {number} left
+ * @returns {DispatchHandler}
+ */
+function attempt(call, baseUrl, left) {
+  /** @type {any} */
+  const handler = call.handler;
+  const end = beginRequest(baseUrl);
+  let hasResponse = false;
+  let isAborted = false;
+  const onResponse = (/** @type {number} */ status) => {
+    hasResponse = true;
+    // Not early hints.
+    if (status >= 200) end();
+  };
+  /** @param {any} error */
+  const isRepeated = (error) => {
+    end();
+    if (isAborted || hasResponse || error?.name === 'AbortError') return false;
+    engine.hint(baseUrl);
+    return repeat(call, left, error);
+  };
+  /** @typedef {Record<string, (...args: any[]) => unknown>} Methods */
+  /** @type {Methods} */
+  const before7 = {
+    onConnect(abort, ...rest) {
+      const giveUp = (/** @type {unknown} */ reason) => {
+        isAborted = true;
+        abort(reason);
+      };
+      return handler.onConnect(giveUp, ...rest);
+    },
+    onUpgrade(...args) {
+      end();
+      return handler.onUpgrade(...args);
+    },
+    onHeaders(status, ...rest) {
+      onResponse(status);
+      return handler.onHeaders(status, ...rest);
+    },
+    onError: (error) => isRepeated(error) || handler.onError(error),
+  };
+  /** @type {Methods} */
+  const since7 = {
+    onRequestUpgrade(...args) {
+      end();
+      return handler.onRequestUpgrade?.(...args);
+    },
+    onResponseStart(controller, status, ...rest) {
+      onResponse(status);
+      return handler.onResponseStart?.(controller, status, ...rest);
+    },
+    onResponseError(controller, error) {
+      isAborted ||= Boolean(controller?.aborted);
+      return isRepeated(error) || handler.onResponseError?.(controller, error);
+    },
+  };
+  const methods = handler.onRequestStart ? since7 : before7;
+  const get = (/** @type {any} */ _, /** @type {string} */ name) => {
+    const value = handler[name];
+    return methods[name] ?? (typeof value === 'function' ? value.bind(handler) : value);
+  };
+  return new Proxy(handler, { get });
+}
 
-  /**
-   * @param {Call} call
-   * @param {string} baseUrl
-   * @param {number} left
-   */
-  constructor(call, baseUrl, left) {
-    super(call.handler);
-    this.#call = call;
-    this.#baseUrl = baseUrl;
-    this.#left = left;
-    this.#end = beginRequest(baseUrl);
-  }
-
-  /** @override */
-  onRequestUpgrade(/** @type {any[]} */ ...args) {
-    this.#end();
-    return /** @type {any} */ (super.onRequestUpgrade)?.(...args);
-  }
-
-  /**
-   * @override
-   * @param {any} controller
-   * @param {number} status
-   * @param {any[]} rest
-   */
-  onResponseStart(controller, status, ...rest) {
-    this.#hasResponse = true;
-    // Early hints: a DecoratorHandler accepts one response only, and this must be the final one.
-    if (status < 200) {
-      return /** @type {any} */ (new DecoratorHandler(this.#call.handler)).onResponseStart(controller, status, ...rest);
-    }
-    this.#end();
-    return /** @type {any} */ (super.onResponseStart)?.(controller, status, ...rest);
-  }
-
-  /**
-   * @override
-   * @param {any} controller
-   * @param {any} error
-   */
-  onResponseError(controller, error) {
-    this.#end();
-    const { method, body } = this.#call.request;
-    const isAborted = error?.name === 'AbortError' || controller?.aborted;
-    if (!isAborted && !this.#hasResponse) {
-      engine.hint(this.#baseUrl);
-      const mayRepeat = isReplayable(body) && (IDEMPOTENT.has(method) || nothingWasSent(error));
-      if (mayRepeat && this.#left > 0) {
-        try {
-          next(this.#call, this.#left);
-          return undefined;
-        } catch {
-          // There is no other server: the error of this one says more.
-        }
-      }
-    }
-    return /** @type {any} */ (super.onResponseError)?.(controller, error);
+/**
+ * @param {Call} call
+ * @param {number} left
+ * @param {unknown} error
+ * @returns {boolean} whether the request is sent to another server
+ */
+function repeat(call, left, error) {
+  const { method, body } = call.request;
+  const mayRepeat = isReplayable(body) && (IDEMPOTENT.has(method) || nothingWasSent(error));
+  if (!mayRepeat || left === 0) return false;
+  try {
+    next(call, left);
+    return true;
+  } catch {
+    // There is no other server: the error of this one says more.
+    return false;
   }
 }
 

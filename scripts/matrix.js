@@ -72,7 +72,7 @@ const PEERS = {
       });`,
   },
   undici: {
-    installs: each('undici', '7.0.0', '7'),
+    installs: each('undici', '6.0.0', '6', '7.0.0', '7'),
     program: `const server = require('node:http').createServer((_, res) => res.end('answer')).listen(0, '127.0.0.1', async () => {
       const cluster = require('clustershazbot/testing').createFakeCluster;
       cluster({ online: ['http://127.0.0.1:' + server.address().port + '/'] });
