@@ -270,6 +270,24 @@ describe('a request to the cluster', () => {
     assert.deepEqual(received(), [1, 0]);
   });
 
+  test('goes to each server as often as to the others, within 10 %', async (t) => {
+    const { call, targets } = await start(t, 200, 200, 200, 200, 200);
+    /** @type {Record<string, number>} */
+    const counts = {};
+    // Without a network, so that there can be enough of them.
+    t.mock.method(globalThis, 'fetch', async (/** @type {string} */ url) => {
+      const { origin } = new URL(url);
+      counts[origin] = (counts[origin] ?? 0) + 1;
+      return new Response('done');
+    });
+    // One after the other: each goes to a random server. A tenth of a share is 7 standard deviations, which chance exceeds once in
+    // 1e11.
+    for (let i = 0; i < 20_000; i++) await call({ prefer: [] });
+    assert.equal(Object.keys(counts).length, targets.length);
+    for (const [origin, count] of Object.entries(counts))
+      assert.ok(Math.abs(count / 4_000 - 1) < 0.1, `${origin}: ${count}`);
+  });
+
   test('goes to the less busy of two servers', async (t) => {
     const { call, received, targets } = await start(t, 'hang', 200);
     const controller = new AbortController();

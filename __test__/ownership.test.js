@@ -36,6 +36,8 @@ async function list({ shazbotGossipRequest }, servers) {
 const invented = (count, extensions = () => '') =>
   Object.fromEntries(Array.from({ length: count }, (_, i) => [`http://10.0.0.${i + 1}:3000/`, extensions(i)]));
 
+const PICKS = 25_000;
+
 /** Leaves the own server out. */
 const others = { where: (/** @type {import('..').ShazbotServer} */ { self }) => !self };
 
@@ -74,6 +76,20 @@ describe('the owner of a key', () => {
     assert.throws(() => shazbotOwners('key', 1.5), TypeError);
     assert.throws(() => shazbotOwner('key', { where: /** @type {any} */ ('db') }), TypeError);
     assert.throws(() => freshEngine().shazbotOwner('key'), { code: 'SHAZBOT_NOT_STARTED' });
+  });
+
+  test('is each server for its share of the keys, within 10 %', async (t) => {
+    const engine = await startEngine(t, { SHAZBOT_READY: 'manual' });
+    const servers = invented(10);
+    await list(engine, servers);
+    /** @type {Record<string, number>} */
+    const owned = Object.fromEntries(Object.keys(servers).map((url) => [url, 0]));
+    // A tenth of a share is 7.5 standard deviations. The hash has no chance in it: the same keys always give the same counts.
+    for (let i = 0; i < 50_000; i++) {
+      const url = String(engine.shazbotOwner(`user:${i}`)?.baseUrl);
+      owned[url] = Number(owned[url]) + 1;
+    }
+    for (const [url, count] of Object.entries(owned)) assert.ok(Math.abs(count / 5_000 - 1) < 0.1, `${url}: ${count}`);
   });
 
   test('is settled two intervals after the last change, while nobody is suspected', async (t) => {
@@ -161,7 +177,7 @@ describe('shazbotPick', () => {
     const count = (/** @type {import('..').PickOptions} */ options) => {
       /** @type {Map<string, number>} */
       const counts = new Map();
-      for (let i = 0; i < 3_000; i++) {
+      for (let i = 0; i < PICKS; i++) {
         const picked = engine.shazbotPick(options)?.tags.zone ?? 'none';
         counts.set(picked, (counts.get(picked) ?? 0) + 1);
       }
@@ -169,7 +185,8 @@ describe('shazbotPick', () => {
     };
     const all = count({});
     assert.deepEqual([...all.keys()].sort(), ['0', '1', '2', 'own']);
-    for (const times of all.values()) assert.ok(times > 600 && times < 900, `${[...all]}`);
+    // Each is picked with a probability of 1/4: a tenth of its share is 9.1 standard deviations, which chance exceeds once in 1e18.
+    for (const times of all.values()) assert.ok(Math.abs(times / (PICKS / 4) - 1) < 0.1, `${[...all]}`);
     assert.deepEqual([...count({ prefer: [{ zone: '1' }] }).keys()], ['1']);
     assert.deepEqual([...count({ prefer: [{ zone: 'none' }, { zone: '2' }] }).keys()], ['2']);
     const except = new Set(['http://10.0.0.2:3000/']);

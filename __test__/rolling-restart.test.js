@@ -145,6 +145,19 @@ const PROGRAMS = {
     const server = app.listen(Number(process.env.PORT), '127.0.0.1', () => shazbotStart());
     process.once('SIGTERM', () => server.close());
   `,
+  http: `
+    import { createServer } from 'node:http';
+    import { shazbotShutDown, shazbotStart } from 'clustershazbot';
+    import { shazbotRouter } from 'clustershazbot/express';
+
+    const router = shazbotRouter();
+    const server = createServer((req, res) => router(req, res, () => setTimeout(() => res.end('{}'), 50)));
+    server.listen(Number(process.env.PORT), '127.0.0.1', () => shazbotStart());
+    process.once('SIGTERM', async () => {
+      await shazbotShutDown();
+      server.close();
+    });
+  `,
   fastify: `
     import Fastify from 'fastify';
     import { shazbotShutDown, shazbotStart } from 'clustershazbot';
@@ -185,6 +198,7 @@ const PROGRAMS = {
 const VARIANTS = [
   ['Express 4', 'express', 'express4'],
   ['Express 5', 'express', 'express5'],
+  ['node:http', 'http', 'plain'],
   ['Express 5, closed without a shutdown', 'closing', 'express5'],
   ['Fastify, drained first', 'fastify', 'examples', { DRAIN: 'yes' }],
   ['Fastify', 'fastify', 'examples'],
