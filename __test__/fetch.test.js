@@ -194,6 +194,19 @@ describe('a request to the cluster', () => {
     assert.deepEqual(received(), [5, 3]);
   });
 
+  test('is not sent twice either on a connection that was used before', async (t) => {
+    const { call, dispatch, received, targets } = await start(t, 200, 200);
+    const [target = assert.fail()] = targets;
+    for (const send of [call, dispatch]) {
+      Object.assign(target, { answer: 200 });
+      const response = await send(READ);
+      await ('text' in response ? response.text() : response.body.text());
+      Object.assign(target, { answer: 'reset' });
+      await assert.rejects(send(WRITE));
+    }
+    assert.deepEqual(received(), [4, 0]);
+  });
+
   test('counts as not sent only if no connection was opened', () => {
     const error = (/** @type {object} */ cause) => Object.assign(new TypeError('fetch failed'), { cause });
     for (const cause of [

@@ -1,7 +1,7 @@
 'use strict';
 
 // Counts how often a job runs at each tick in five Nest processes while its owner is killed, drained and cut off. Each tick is a
-// second; with SHAZBOT_TEST_CRON=minutes it is a minute and the cluster has its default interval, which takes 20 minutes.
+// second; with SHAZBOT_TEST_CRON=minutes it is a minute and the cluster has its default interval, which takes 16 minutes.
 
 const assert = require('node:assert/strict');
 const path = require('node:path');

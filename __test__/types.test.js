@@ -70,7 +70,7 @@ describe('the type declarations', () => {
             import { shazbotRouter } from 'clustershazbot/express';
             import { shazbotFastify } from 'clustershazbot/fastify';
             import { shazbotFetch } from 'clustershazbot/fetch';
-            import { OnOneServer, ShazbotModule, type ShazbotService } from 'clustershazbot/nestjs';
+            import { OnEachServer, OnOneServer, ShazbotModule, scheduleOnOneServer, type ShazbotService } from 'clustershazbot/nestjs';
             import { ShazbotHealthIndicator } from 'clustershazbot/nestjs/terminus';
             import { shazbotCoordinator } from 'clustershazbot/node-cron';
             import { createFakeCluster } from 'clustershazbot/testing';
@@ -84,6 +84,8 @@ describe('the type declarations', () => {
             export const response: Promise<Response> = shazbotFetch('/a', { method: 'POST', where: { role: 'api' }, attempts: 2 });
             export const others: object[] = [shazbotCoordinator({ minOnline: 3 }), new ShazbotDispatcher({ key: 'a' })];
             export const decorate = (it: PropertyDescriptor) => OnOneServer('job', { settled: true })({}, 'run', it);
+            export const scheduled: object = scheduleOnOneServer(ShazbotModule.forRoot(), { minOnline: 3 });
+            export const exempt: MethodDecorator = OnEachServer();
             export const tags: Record<string, string> = createFakeCluster({ online: ['http://a/'], offline: [{ baseUrl: 'http://b/', reason: 'left' }] }).service.servers()[0]!.tags;
             export const metrics: void = shazbotMetrics();
             export const listen = (it: ShazbotService) => it.events.on('offline', (event: Readonly<MemberEvent>) => event.reason);

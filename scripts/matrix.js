@@ -22,10 +22,11 @@ const ASK = `const ask = async (port) => {
   process.exit();
 };`;
 
-const nest = (/** @type {string} */ version, /** @type {string} */ terminus) => ({
+const nest = (/** @type {string} */ version, /** @type {string} */ terminus, /** @type {string} */ schedule) => ({
   '@nestjs/common': version,
   '@nestjs/core': version,
   '@nestjs/platform-express': version,
+  '@nestjs/schedule': schedule,
   '@nestjs/terminus': terminus,
   'reflect-metadata': '0.2',
   rxjs: '7',
@@ -48,18 +49,30 @@ const PEERS = {
       app.listen({ port: 0, host: '127.0.0.1' }).then(() => ask(app.server.address().port));`,
   },
   nest: {
-    installs: [nest('11.0.0', '11.0.0'), nest('11', '11'), nest('12.0.1', '12.0.0'), nest('12', '12')],
+    installs: [
+      nest('11.0.0', '11.0.0', '5.0.0'),
+      nest('11', '11', '6'),
+      nest('12.0.1', '12.0.0', '12.0.0'),
+      nest('12', '12', '12'),
+    ],
     program: `require('reflect-metadata');
       const { Module } = require('@nestjs/common');
       const { TerminusModule } = require('@nestjs/terminus');
-      const { ShazbotModule } = require('clustershazbot/nestjs');
+      const { Interval, ScheduleModule } = require('@nestjs/schedule');
+      const { ShazbotModule, scheduleOnOneServer } = require('clustershazbot/nestjs');
       const { ShazbotHealthIndicator } = require('clustershazbot/nestjs/terminus');
+      let run;
+      const hasRun = new Promise((resolve) => { run = resolve; });
+      class Jobs { job() { run(); } }
+      Interval(100)(Jobs.prototype, 'job', Object.getOwnPropertyDescriptor(Jobs.prototype, 'job'));
       class AppModule {}
-      Module({ imports: [TerminusModule, ShazbotModule.forRoot()], providers: [ShazbotHealthIndicator] })(AppModule);
+      const imports = [TerminusModule, ShazbotModule.forRoot(), scheduleOnOneServer(ScheduleModule.forRoot())];
+      Module({ imports, providers: [ShazbotHealthIndicator, Jobs] })(AppModule);
       require('@nestjs/core').NestFactory.create(AppModule, { logger: ['error'] }).then(async (app) => {
         await app.listen(0, '127.0.0.1');
         const { cluster } = app.get(ShazbotHealthIndicator).isHealthy('cluster');
         if (cluster.status !== 'up') throw new Error(JSON.stringify(cluster));
+        await hasRun;
         return ask(app.getHttpServer().address().port);
       });`,
   },
