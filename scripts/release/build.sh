@@ -58,6 +58,6 @@ if [[ $target == *-linux-gnu ]]; then
 fi
 size=$(wc -c < "$binary")
 echo "$binary has $size bytes"
-if [ "$size" -gt 4000000 ]; then
-  echo "$binary must not exceed 4 MB" >&2 && exit 1
+if [ "$size" -gt 5000000 ]; then
+  echo "$binary must not exceed 5 MB" >&2 && exit 1
 fi
