@@ -1,63 +1,143 @@
 'use strict';
 
-// The list of recent changes, the newest first, which is also announced to screen readers.
+// The list of recent changes with their reasons, the newest first. New ones are also announced to screen readers.
 
-const MAX_CHANGES = 200;
-/** How many changes are remembered, so that none is added twice: more than a status has. */
-const MAX_SEEN = 1000;
-const KEPT_SEEN = 400;
-/** More new changes than this are announced as a number. */
+/** Equal changes that follow each other this closely are one line. */
+const TOGETHER_CHANGES_MS = 10_000;
+/** How many servers a line names. */
+const MAX_NAMES = 6;
+/** More new lines than this are announced as a number. */
 const MAX_ANNOUNCED = 3;
 
-/** @type {Set<string>} */
-let seenChanges = new Set();
+/**
+ * @typedef {object} Change
+ * @property {string} state that decides the mark
+ * @property {string} verb what the servers did
+ * @property {string} why
+ * @property {number} at of the first server
+ * @property {number} until of the last server
+ * @property {string[]} urls
+ */
+
+/** Lines by their text, so that those that stay keep their elements. @type {Map<string, HTMLElement>} */
+let changeItems = new Map();
+/** The short names in those elements. */
+let changesNamesVersion = 0;
 
 /** @param {Status} status */
-function renderChanges({ recent }) {
-  const list = byId('changes');
-  const isFirst = seenChanges.size === 0;
-  const announced = [];
-  for (const event of recent) {
-    const id = `${event.at} ${event.type} ${event.baseUrl}`;
-    if (seenChanges.has(id)) continue;
-    seenChanges.add(id);
-    const item = changeItem(event);
-    if (!isFirst) {
-      item.classList.add('new');
-      announced.push(`${event.baseUrl}: ${changedState(event)}`);
-    }
-    list.prepend(item);
+function renderChanges(status) {
+  if (changesNamesVersion !== namesVersion) forgetChanges();
+  changesNamesVersion = namesVersion;
+  const isFirst = changeItems.size === 0;
+  /** @type {Map<string, HTMLElement>} */
+  const items = new Map();
+  const added = [];
+  for (const change of groupChanges(status.recent)) {
+    const key = JSON.stringify(change);
+    const known = changeItems.get(key);
+    const item = known ?? changeItem(change);
+    items.set(key, item);
+    if (known || isFirst) continue;
+    item.classList.add('new');
+    added.push(`${namesText(change)} ${change.verb}`);
   }
-  while (list.children.length > MAX_CHANGES) list.lastElementChild?.remove();
-  if (seenChanges.size > MAX_SEEN) seenChanges = new Set([...seenChanges].slice(-KEPT_SEEN));
-  if (announced.length > MAX_ANNOUNCED) setText(byId('announcement'), `${announced.length} changes`);
-  else if (announced.length > 0) setText(byId('announcement'), announced.join('; '));
+  const list = byId('changes');
+  const newestFirst = [...items.values()].reverse();
+  if ([...list.children].some((it, i) => it !== newestFirst[i]) || list.children.length !== newestFirst.length) {
+    list.replaceChildren(...newestFirst);
+  }
+  changeItems = items;
+  setText(byId('unchanged'), items.size > 0 ? '' : 'Nothing has changed since this server started.');
+  if (added.length > 0) {
+    setText(byId('announcement'), added.length > MAX_ANNOUNCED ? `${added.length} changes` : added.join('; '));
+  }
 }
 
-/** @param {MemberEvent} event */
-const changedState = ({ type, reason }) => (type === 'offline' ? (reason ?? 'unknown') : type);
+/**
+ * @param {readonly Readonly<MemberEvent>[]} events oldest first
+ * @returns {Change[]}
+ */
+function groupChanges(events) {
+  /** @type {Change[]} */
+  const changes = [];
+  /** The last event of each server. @type {Map<string, Readonly<MemberEvent>>} */
+  const before = new Map();
+  for (const [i, event] of events.entries()) {
+    const { at, baseUrl, type } = event;
+    // The failure that follows says more.
+    if (type === 'suspect' && events.slice(i).some((it) => it.baseUrl === baseUrl && it.type === 'offline')) continue;
+    const change = { ...describeChange(event, before.get(baseUrl)), at, until: at, urls: [baseUrl] };
+    if (type === 'online' || type === 'offline') before.set(baseUrl, event);
+    const last = changes.at(-1);
+    const isSame = last && last.state === change.state && last.verb === change.verb && last.why === change.why;
+    if (isSame && at - last.until < TOGETHER_CHANGES_MS && !last.urls.includes(baseUrl)) {
+      last.urls.push(baseUrl);
+      last.until = at;
+    } else changes.push(change);
+  }
+  return changes;
+}
 
-/** @param {MemberEvent} event */
-function changeItem(event) {
-  const time = /** @type {HTMLTimeElement} */ (make('time', '', new Date(event.at).toLocaleTimeString()));
-  time.dateTime = new Date(event.at).toISOString();
-  const details = [
-    event.error && causeOf(event.error),
-    event.by && `reported by ${event.by}`,
-    event.type === 'tags' && tagsText(event),
-    hasDelay(event) && `known after ${formatDuration(event.knownAfter)}`,
-  ];
+/**
+ * @param {Readonly<MemberEvent>} event
+ * @param {Readonly<MemberEvent>} [before] the last time that it went online or offline
+ * @returns {Pick<Change, 'state' | 'verb' | 'why'>}
+ */
+function describeChange(event, before) {
+  const { type, reason, by, error, ready } = event;
+  const cause = error ? causeOf(error) : '';
+  switch (type) {
+    case 'online': {
+      const wasOffline = before?.type === 'offline';
+      const duration = wasOffline ? formatDuration(event.at - before.at) : '';
+      return {
+        state: 'online',
+        verb: wasOffline ? 'back online' : 'came online',
+        why: duration && `after ${duration}`,
+      };
+    }
+    case 'offline': {
+      const verbs = /** @type {Record<string, string>} */ ({ left: 'shut down', drained: 'drained', failed: 'failed' });
+      const reporter = by && by !== session.status?.baseUrl ? `reported by ${nameOf(by)}` : '';
+      const state = reason ?? 'unknown';
+      return { state, verb: verbs[state] ?? 'went offline', why: [cause, reporter].filter(Boolean).join(', ') };
+    }
+    case 'suspect':
+      return { state: 'suspect', verb: 'did not answer', why: cause };
+    case 'tags':
+      return { state: 'tags', verb: 'changed tags', why: tagsText(event) };
+    case 'ready':
+      return { state: 'tags', verb: ready ? 'became ready for work' : 'asked for no more work', why: '' };
+  }
+}
+
+/** @param {Change} change */
+function namesText({ urls }) {
+  return urls.length > MAX_NAMES ? countOf(urls.length, 'server') : urls.map(nameOf).join(', ');
+}
+
+/** @param {Change} change */
+function changeItem(change) {
+  const { state, verb, why, at, urls } = change;
+  const time = /** @type {HTMLTimeElement} */ (make('time', '', formatTime(at)));
+  time.dateTime = new Date(at).toISOString();
+  const names = urls.slice(0, MAX_NAMES).flatMap((url, i) => (i > 0 ? [', ', nameElement(url)] : [nameElement(url)]));
+  const rest = urls.length - MAX_NAMES;
+  const count = urls.length > 1 ? `${urls.length} servers ` : '';
   return make(
     'li',
     '',
     time,
-    ' ',
-    stateMark(changedState(event)),
-    make('div', 'own', event.baseUrl),
-    make('div', 'soft', details.filter(Boolean).join(', ')),
+    make(
+      'div',
+      '',
+      make('b', state, stateSign(state), `${count}${verb}`),
+      make('div', '', ...names, rest > 0 ? ` and ${rest} more` : ''),
+      ...(why ? [make('div', 'soft', why)] : []),
+    ),
   );
 }
 
 function forgetChanges() {
-  seenChanges = new Set();
+  changeItems = new Map();
 }

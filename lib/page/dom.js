@@ -6,7 +6,7 @@
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 const inputById = /** @type {(id: string) => HTMLInputElement} */ (byId);
 const selectById = /** @type {(id: string) => HTMLSelectElement} */ (byId);
-const drainDialog = () => /** @type {HTMLDialogElement} */ (byId('dialog'));
+const dialogById = /** @type {(id: string) => HTMLDialogElement} */ (byId);
 
 /**
  * @param {keyof HTMLElementTagNameMap} tag
@@ -51,4 +51,28 @@ function flash(element) {
   // Reading the layout restarts the animation.
   void element.offsetWidth;
   element.classList.add('new');
+}
+
+/**
+ * Shows facts in a list of terms. Elements stay, so that a selection in them stays too.
+ * @param {HTMLElement} list
+ * @param {Record<string, string>} facts text by term
+ */
+function showFacts(list, facts) {
+  const terms = Object.keys(facts);
+  if ([...list.querySelectorAll('dt')].map((it) => it.textContent).join() !== terms.join()) {
+    list.replaceChildren(...terms.flatMap((term) => [make('dt', '', term), make('dd', '')]));
+  }
+  for (const [i, element] of list.querySelectorAll('dd').entries()) setText(element, facts[terms[i]]);
+}
+
+/**
+ * Replaces the children of an element if they differ, so that focus and selection stay where nothing has changed.
+ * @param {Element} element
+ * @param {(Node | string)[]} children
+ */
+function showChildren(element, children) {
+  const next = /** @type {Element} */ (element.cloneNode());
+  next.append(...children);
+  if (!element.isEqualNode(next)) element.replaceChildren(...next.childNodes);
 }

@@ -14,14 +14,14 @@ function confirmDrain(onChanged) {
   const { state, baseUrl } = session.status;
   const drains = state !== 'drained';
   const effect = drains
-    ? `All servers will list ${baseUrl} offline until it is put back online or restarted. It keeps running.`
-    : `All servers will list ${baseUrl} online.`;
+    ? `All servers will list ${nameOf(baseUrl)} offline until it is put back online or restarted. It keeps running.`
+    : `All servers will list ${nameOf(baseUrl)} online.`;
   setText(byId('question'), drains ? 'Drain this server?' : 'Put this server back online?');
   setText(byId('explained'), effect);
   setText(byId('yes'), drains ? 'Drain' : 'Put back online');
   setText(byId('failed'), '');
   byId('yes').onclick = () => setOnline(!drains, onChanged);
-  drainDialog().showModal();
+  dialogById('dialog').showModal();
 }
 
 /**
@@ -34,7 +34,7 @@ async function setOnline(online, onChanged) {
     const headers = { 'Content-Type': 'application/json' };
     const answer = await request('control', { method: 'POST', headers, body });
     if (!answer.ok) throw new Error(await errorOf(answer));
-    drainDialog().close();
+    dialogById('dialog').close();
     await onChanged();
   } catch (error) {
     setText(byId('failed'), `That failed: ${/** @type {Error} */ (error).message}`);

@@ -6,11 +6,18 @@
 /** @typedef {import('../../index.js').MemberStatus} Member */
 /** @typedef {import('../../index.js').MemberEvent} MemberEvent */
 
-/** The states in which the page shows a server. @type {Record<string, string>} */
-const MARKS = { online: '●', suspect: '◐', drained: '■', left: '○', failed: '✕', unknown: '?' };
+/** The states in which the page shows a server, the most urgent first. @type {Record<string, string>} */
+const MARKS = { failed: '✕', unknown: '?', suspect: '◐', drained: '■', online: '●', left: '○' };
 
-/** Those, and what else happens to a server. @type {Record<string, string>} */
-const EVENT_MARKS = { ...MARKS, tags: '≡' };
+/** What each state means, for the title of its button. @type {Record<string, string>} */
+const MEANINGS = {
+  failed: 'Nobody could reach it',
+  unknown: 'Listed offline for an unknown reason',
+  suspect: 'It does not answer this server; other servers are trying it',
+  drained: 'It runs, but somebody took it out of service',
+  online: 'It answers',
+  left: 'It was shut down',
+};
 
 /** @param {Member} member */
 const stateOf = (member) => (member.state === 'offline' ? (member.reason ?? 'unknown') : member.state);
@@ -19,27 +26,52 @@ const stateOf = (member) => (member.state === 'offline' ? (member.reason ?? 'unk
 const hasLeft = (member) => stateOf(member) === 'left';
 
 /** @param {Member} member */
-const reasonOf = (member) => why(member, session.status?.baseUrl);
+const hasFailed = (member) => ['failed', 'unknown'].includes(stateOf(member));
 
-/**
- * Whether it is known how long the news took: the time of a leave lies in the future.
- * @param {MemberEvent} event
- */
-const hasDelay = ({ reason }) => reason !== 'left';
+/** @param {Member} member */
+function reasonOf(member) {
+  const by = member.by && nameOf(member.by);
+  const text = why({ ...member, by }, session.status && nameOf(session.status.baseUrl));
+  return member.state === 'online' && text ? `unreachable from this server: ${text}` : text;
+}
 
 /** @param {string} state */
-function stateMark(state) {
-  const sign = make('span', '', `${EVENT_MARKS[state] ?? '?'} `);
+function stateSign(state) {
+  const sign = make('span', state, `${MARKS[state] ?? '≡'} `);
   sign.setAttribute('aria-hidden', 'true');
-  return make('span', `state ${state}`, sign, state);
+  return sign;
 }
+
+/** @param {string} state */
+const stateMark = (state) => make('span', `state ${state}`, stateSign(state), state);
 
 /** @param {number} ms */
 function formatDuration(ms) {
   const s = Math.max(0, ms) / 1000;
   if (s < 1) return `${Math.round(s * 1000)} ms`;
-  if (s < 90) return `${s < 10 ? s.toFixed(1) : Math.round(s)} s`;
+  if (s < 90) return `${Math.round(s)} s`;
   if (s < 5400) return `${Math.round(s / 60)} min`;
   if (s < 129600) return `${Math.round(s / 3600)} h`;
   return `${Math.round(s / 86400)} d`;
 }
+
+/**
+ * The time, with the date if that is not today's.
+ * @param {number} at
+ */
+function formatTime(at) {
+  const date = new Date(at);
+  const isToday = date.toDateString() === new Date(session.status?.at ?? at).toDateString();
+  const style = /** @type {const} */ ({
+    dateStyle: isToday ? undefined : 'medium',
+    timeStyle: 'medium',
+    hourCycle: 'h23',
+  });
+  return date.toLocaleString(undefined, style);
+}
+
+/**
+ * @param {number} count
+ * @param {string} noun
+ */
+const countOf = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;

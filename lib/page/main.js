@@ -56,43 +56,40 @@ function render(status) {
   const wasLocked = byId('app').hidden;
   byId('login').hidden = true;
   byId('app').hidden = false;
-  setText(byId('own'), status.baseUrl);
-  byId('own-state').replaceChildren(stateMark(status.state));
+  updateNames(status);
+  byId('own').replaceChildren(nameElement(status.baseUrl));
+  byId('own-state').replaceChildren(...(status.state === 'online' ? [] : [stateMark(status.state)]));
+  renderHeadline();
   renderWarnings(status);
   renderDrainButton(status);
   renderMembers(status);
   renderChanges(status);
-  renderExchanges(status);
-  renderMasterLists(status);
+  if (dialogById('server').open) renderDetails(status);
   // The focus was on the login form, which is hidden now.
   if (wasLocked) byId('title').focus();
 }
 
 /** Updates everything that changes with time alone. */
 function tick() {
-  const { status, failingSince, failure, receivedAt } = session;
+  const { status } = session;
   if (!status) return;
+  renderHeadline();
   for (const row of rows.values()) row.tick();
   renderOwner();
-  const since = (/** @type {number} */ start) => formatDuration(performance.now() - start);
-  const problem = `No status for ${since(failingSince)}: ${failure}. Shown as of ${since(receivedAt)} ago`;
-  const freshness = byId('freshness');
-  setText(freshness, failingSince ? problem : 'Up to date');
-  freshness.classList.toggle('lost', Boolean(failingSince));
-  byId('content').classList.toggle('stale', Boolean(failingSince));
-  const title = `${countOnline(status)}/${countExpected(status)} online · Cluster`;
-  document.title = failingSince ? `No status · ${title}` : title;
+  renderMasterLists(status);
+  renderTraffic(status);
 }
 
 function lock(reason = '') {
   clearTimeout(pollTimer);
   startSession();
+  forgetNames();
   forgetMembers();
   forgetChanges();
   forgetOwner();
   // Hidden elements could still be inspected.
   for (const element of document.querySelectorAll('[data-sensitive]')) element.replaceChildren();
-  drainDialog().close();
+  for (const dialog of document.querySelectorAll('dialog')) dialog.close();
   byId('app').hidden = true;
   byId('login').hidden = false;
   setText(byId('refused'), reason);
@@ -114,10 +111,13 @@ byId('form').addEventListener('submit', unlock);
 byId('filter').addEventListener('input', () => session.status && renderRows(session.status));
 byId('owner-key').addEventListener('input', renderOwner);
 byId('group').addEventListener('change', regroup);
+byId('sort').addEventListener('change', () => sortBy(selectById('sort').value, false));
+byId('reverse').addEventListener('click', () => sortBy(sort.by, !sort.isDescending));
 byId('more').addEventListener('click', showAllRows);
 byId('lock').addEventListener('click', () => lock());
 byId('drain').addEventListener('click', () => confirmDrain(poll));
-byId('no').addEventListener('click', () => drainDialog().close());
+byId('close').addEventListener('click', () => dialogById('server').close());
+byId('no').addEventListener('click', () => dialogById('dialog').close());
 // So that the keyboard can scroll it.
 byId('changes').tabIndex = 0;
 setInterval(tick, TICK_MS);

@@ -2,14 +2,16 @@
 
 // The state of each master list.
 
-/** @param {Status} status */
+/** Called at each tick too, because the text has durations. @param {Status} status */
 function renderMasterLists({ masterLists }) {
-  const boxes = masterLists.map(({ name, servers, read, written, failures, error }) => {
-    const box = make('div', 'changes', make('div', 'own', name));
-    const times = `read ${timeSince(read)}, written by this server ${timeSince(written)}`;
-    box.append(make('div', 'soft', `${servers} servers; ${times}`));
-    if (error) box.append(make('div', 'failed', `${MARKS.failed} failed ${failures} times in a row: ${error}`));
-    return box;
+  byId('lists-section').hidden = masterLists.length === 0;
+  const items = masterLists.map(({ name, servers, read, written, failures, error }) => {
+    const writes = written === undefined ? '' : `, updated by this server ${timeSince(written)}`;
+    const state = make('div', 'soft', `${countOf(servers, 'server')}, read ${timeSince(read)}${writes}`);
+    const item = make('li', '', make('div', 'own', name), state);
+    const times = failures === 1 ? 'once' : `${failures} times in a row`;
+    if (error) item.append(make('div', 'failed', `${MARKS.failed} failed ${times}: ${error}`));
+    return item;
   });
-  byId('lists').replaceChildren(...boxes);
+  showChildren(byId('lists'), items);
 }

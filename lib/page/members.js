@@ -1,97 +1,49 @@
 'use strict';
 
-// The table of servers: counts by state, filter, sort order and rows.
+// The servers: counts by state, filter, sort order and the rows that match.
 
 /** How many rows are shown before "Show all". */
 const FIRST_ROWS = 200;
+const FIRST_SORT = 'state';
 
-/**
- * @typedef {object} Column
- * @property {string} label
- * @property {string} [className]
- * @property {boolean} [isLabelled] whether narrow screens show the label in each row
- * @property {(member: Member) => string | number} key to sort by
- *
- * @typedef {{ element: HTMLElement, update: (member: Member) => void, tick: () => void }} Row
- */
-
-/** Those that each server has; tags have further ones. @type {Record<string, Column>} */
-const COLUMNS = {
-  state: { label: 'State', key: (it) => Object.keys(MARKS).indexOf(stateOf(it)) },
-  baseUrl: { label: 'Server', className: 'url', key: (it) => it.baseUrl },
-  reason: { label: 'Reason', key: reasonOf },
-  duration: { label: 'For', className: 'number', isLabelled: true, key: (it) => -it.changedAt },
-  answered: { label: 'Answered', className: 'number', isLabelled: true, key: (it) => -(it.answered ?? 0) },
-  failures: { label: 'Failures', className: 'number', isLabelled: true, key: (it) => it.failures },
-  protocol: {
-    label: 'Protocol',
-    className: 'number',
-    isLabelled: true,
-    key: (it) => `${it.protocol} ${it.version ?? ''}`,
-  },
-};
 let stateFilter = '';
-let sort = { by: 'baseUrl', isDescending: false };
+let sort = { by: FIRST_SORT, isDescending: false };
 let showsAll = false;
-/** @type {Map<string, Row>} By base URL. */
-const rows = new Map();
-
-/** No other column has such a name. @param {string} key */
-const tagColumnName = (key) => `tag ${key}`;
-
-/** All columns that are shown. @returns {Record<string, Column>} */
-function allColumns() {
-  const column = (/** @type {string} */ key) => ({
-    label: key,
-    className: 'tagged',
-    isLabelled: true,
-    key: (/** @type {Member} */ it) => tagOf(it, key),
-  });
-  const { state, baseUrl, ...others } = COLUMNS;
-  const tags = Object.fromEntries(tagColumns.map((key) => [tagColumnName(key), column(key)]));
-  return { state, baseUrl, ...tags, ...others };
-}
 
 /** @param {Status} status */
 function renderMembers(status) {
-  if (renderTags(status)) createHeads();
+  const hasOtherTags = renderTags(status);
+  if (updatePackageColumn(status) || hasOtherTags) createHeads();
   renderCounts(status);
   renderRows(status);
 }
 
 /** @param {Status} status */
-const countOnline = ({ members }) => members.filter(({ state }) => state !== 'offline').length;
-
-/**
- * How many servers should be online. Those that left in order are not expected back: they must not look like an outage.
- * @param {Status} status
- */
-const countExpected = ({ members }) => members.filter((it) => !hasLeft(it)).length;
-
-/** @param {Status} status */
-function renderCounts(status) {
+function renderCounts({ members }) {
   const counts = Object.fromEntries(Object.keys(MARKS).map((state) => [state, 0]));
-  for (const member of status.members) counts[stateOf(member)] += 1;
-  setText(byId('members-title'), `Servers: ${countOnline(status)} of ${countExpected(status)} online`);
+  for (const member of members) counts[stateOf(member)] += 1;
   for (const [state, count] of Object.entries(counts)) {
     const button = countButton(state);
     button.setAttribute('aria-pressed', String(stateFilter === state));
     button.hidden = count === 0 && stateFilter !== state;
-    setText(/** @type {Element} */ (button.lastElementChild), String(count));
+    setText(/** @type {Element} */ (button.firstElementChild), String(count));
   }
 }
 
 /** @param {string} state */
 function countButton(state) {
-  const existing = byId('counts').querySelector(`[data-state="${state}"]`);
+  const existing = byId('state-choices').querySelector(`[data-state="${state}"]`);
   if (existing) return /** @type {HTMLButtonElement} */ (existing);
-  const button = makeButton(stateMark(state), ' ', make('b', ''));
+  const button = makeButton(make('b', ''), ' ', stateMark(state));
   button.dataset.state = state;
+  button.title = MEANINGS[state];
   button.addEventListener('click', () => {
     stateFilter = stateFilter === state ? '' : state;
     if (session.status) renderMembers(session.status);
+    // On a phone the list is further down.
+    if (stateFilter && byId('members').getBoundingClientRect().top > innerHeight / 2) byId('members').scrollIntoView();
   });
-  byId('counts').append(button);
+  byId('state-choices').append(button);
   return button;
 }
 
@@ -101,24 +53,15 @@ function renderRows(status) {
   // Where addresses change with each deployment, those that left would fill the table.
   const matching = stateFilter || filterText() ? found : found.filter((it) => !hasLeft(it));
   const shown = showsAll ? matching : matching.slice(0, FIRST_ROWS);
-  const body = byId('rows');
-  const shownUrls = new Set(shown.map(({ baseUrl }) => baseUrl));
-  shown.forEach((member, i) => {
-    const row = rows.get(member.baseUrl) ?? createRow(member, member.baseUrl === status.baseUrl);
-    rows.set(member.baseUrl, row);
-    row.update(member);
-    if (body.children[i] !== row.element) body.insertBefore(row.element, body.children[i] ?? null);
-  });
-  for (const [url, row] of rows) {
-    if (shownUrls.has(url)) continue;
-    row.element.remove();
-    rows.delete(url);
-  }
+  showRows(shown, status.baseUrl);
+  byId('table').classList.toggle('no-reasons', !shown.some(reasonOf));
   const isCut = shown.length < matching.length;
   const folded = found.length - matching.length;
   const notes = [
     ...(isCut ? [`The first ${shown.length} of ${matching.length}.`] : []),
-    ...(folded > 0 ? [`${folded} left in order: “left” above shows them.`] : []),
+    ...(folded > 0
+      ? [`${countOf(folded, 'server')} that left ${folded === 1 ? 'is' : 'are'} hidden: “left” above shows them.`]
+      : []),
   ];
   setText(byId('shown'), found.length === 0 ? 'No server matches.' : notes.join(' '));
   byId('more').hidden = !isCut;
@@ -138,99 +81,64 @@ function matchesFilter(member) {
 
 /** @param {Member[]} members */
 function sortMembers(members) {
-  const { key } = /** @type {Column} */ (allColumns()[sort.by] ?? COLUMNS.baseUrl);
+  const { key } = allColumns()[sort.by] ?? COLUMNS[FIRST_SORT];
   const sign = sort.isDescending ? -1 : 1;
-  return members.sort((a, b) => {
-    if (hasLeft(a) !== hasLeft(b)) return hasLeft(a) ? 1 : -1;
-    const [x, y] = [key(a), key(b)];
-    return x < y ? -sign : x > y ? sign : a.baseUrl < b.baseUrl ? -1 : 1;
-  });
+  const compare = (/** @type {string | number} */ x, /** @type {string | number} */ y) =>
+    typeof x === 'number' ? x - Number(y) : collator.compare(x, String(y));
+  const keyed = members.map((member) => ({ member, left: hasLeft(member), key: key(member) }));
+  keyed.sort(
+    (a, b) =>
+      Number(a.left) - Number(b.left) ||
+      sign * compare(a.key, b.key) ||
+      collator.compare(a.member.baseUrl, b.member.baseUrl),
+  );
+  return keyed.map(({ member }) => member);
 }
 
 /**
- * @param {Member} member
- * @param {boolean} isOwn whether it is the server that serves this page
- * @returns {Row}
+ * Creates the heads of the columns and the choices of the sort order, and forgets the rows, which have other columns.
  */
-function createRow(member, isOwn) {
-  const cells = /** @type {Record<string, HTMLElement>} */ ({});
-  for (const [name, { label, className = '', isLabelled }] of Object.entries(allColumns())) {
-    const cell = make('td', className);
-    if (isLabelled) cell.dataset.label = label;
-    cells[name] = cell;
-  }
-  const monitor = make('span', 'tag', 'monitor');
-  cells.baseUrl.append(isOwn ? member.baseUrl : pageLink(member.baseUrl));
-  if (isOwn) cells.baseUrl.append(make('span', 'tag', 'this server'));
-  cells.baseUrl.append(monitor);
-  const element = make('tr', '', ...Object.values(cells));
-  const keys = tagColumns;
-  let state = '';
-  let current = member;
-  const tick = () => {
-    setText(cells.duration, durationSince(current.changedAt));
-    setText(cells.answered, isOwn ? '–' : timeSince(current.answered));
-  };
-  return {
-    element,
-    tick,
-    update(next) {
-      current = next;
-      if (stateOf(next) !== state) {
-        if (state) flash(element);
-        state = stateOf(next);
-        cells.state.replaceChildren(stateMark(state));
-      }
-      monitor.hidden = !next.monitor;
-      setText(cells.reason, reasonOf(next));
-      setText(cells.failures, String(next.failures));
-      setText(cells.protocol, next.version ? `${next.protocol} (${next.version})` : String(next.protocol));
-      for (const key of keys) setText(cells[tagColumnName(key)], tagOf(next, key));
-      tick();
-    },
-  };
-}
-
-/**
- * A link to the page of another server. A peer may claim any text as its URL.
- * @param {string} baseUrl
- */
-function pageLink(baseUrl) {
-  if (!/^https?:\/\//.test(baseUrl)) return document.createTextNode(baseUrl);
-  const anchor = /** @type {HTMLAnchorElement} */ (make('a', '', baseUrl));
-  anchor.href = `${baseUrl}clustershazbot`;
-  anchor.rel = 'noreferrer';
-  return anchor;
-}
-
-/** Creates the heads of the columns, and forgets the rows, which have other columns. */
 function createHeads() {
-  for (const row of rows.values()) row.element.remove();
-  rows.clear();
-  byId('heads').replaceChildren();
-  for (const [name, { label }] of Object.entries(allColumns())) {
+  forgetRows();
+  const heads = Object.entries(allColumns()).map(([name, { label, className = '' }]) => {
     const button = makeButton(label);
-    const head = /** @type {HTMLTableCellElement} */ (make('th', '', button));
+    button.addEventListener('click', () => sortBy(name, sort.by === name && !sort.isDescending));
+    const head = /** @type {HTMLTableCellElement} */ (make('th', className, button));
     head.scope = 'col';
-    if (name === sort.by) head.setAttribute('aria-sort', sort.isDescending ? 'descending' : 'ascending');
-    button.addEventListener('click', () => {
-      sort = { by: name, isDescending: sort.by === name && !sort.isDescending };
-      for (const other of byId('heads').children) other.removeAttribute('aria-sort');
-      head.setAttribute('aria-sort', sort.isDescending ? 'descending' : 'ascending');
-      if (session.status) renderRows(session.status);
-    });
-    byId('heads').append(head);
+    head.dataset.name = name;
+    return head;
+  });
+  byId('heads').replaceChildren(...heads);
+  selectById('sort').replaceChildren(
+    ...Object.entries(allColumns()).map(([name, { label }]) => new Option(label, name)),
+  );
+  showSort();
+}
+
+/**
+ * @param {string} by
+ * @param {boolean} isDescending
+ */
+function sortBy(by, isDescending) {
+  sort = { by, isDescending };
+  showSort();
+  if (session.status) renderRows(session.status);
+}
+
+function showSort() {
+  for (const head of /** @type {Iterable<HTMLElement>} */ (byId('heads').children)) {
+    if (head.dataset.name !== sort.by) head.removeAttribute('aria-sort');
+    else head.setAttribute('aria-sort', sort.isDescending ? 'descending' : 'ascending');
   }
+  selectById('sort').value = sort.by;
+  byId('reverse').setAttribute('aria-pressed', String(sort.isDescending));
 }
 
 /** Groups by the tag that the user has chosen. */
 function regroup() {
   chooseGroup();
-  const { value } = selectById('group');
-  sort = { by: value ? tagColumnName(value) : 'baseUrl', isDescending: false };
-  if (session.status) renderMembers(session.status);
-  createHeads();
-  if (session.status) renderRows(session.status);
+  if (!session.status) return;
+  renderMembers(session.status);
 }
 
 function showAllRows() {
@@ -240,9 +148,9 @@ function showAllRows() {
 
 function forgetMembers() {
   forgetTags();
-  sort = { by: 'baseUrl', isDescending: false };
-  createHeads();
+  sort = { by: FIRST_SORT, isDescending: false };
   stateFilter = '';
+  showsAll = false;
   inputById('filter').value = '';
-  for (const button of document.querySelectorAll('#counts button')) button.remove();
+  createHeads();
 }

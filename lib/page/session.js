@@ -5,8 +5,6 @@
 // The page is served with and without a final slash, at any path.
 const MOUNT = location.origin + location.pathname.replace(/\/*$/, '/');
 const REQUEST_TIMEOUT = 10_000;
-/** How many exchange rates are kept for the chart. */
-const RATES = 60;
 
 /**
  * @typedef {object} Session
@@ -14,9 +12,8 @@ const RATES = 60;
  * @property {string} etag of the last status
  * @property {Status | undefined} status
  * @property {number} receivedAt when the status came, by the clock of this page
- * @property {number} failingSince when the server stopped to answer, by the clock of this page; 0 while it answers
+ * @property {number} failingSince when the server stopped answering, by the clock of this page; 0 while it answers
  * @property {string} failure why it did not answer
- * @property {[sent: number, received: number][]} rates exchanges per second
  */
 
 /** @returns {Session} */
@@ -27,7 +24,6 @@ const emptySession = () => ({
   receivedAt: 0,
   failingSince: 0,
   failure: '',
-  rates: [],
 });
 
 let session = emptySession();
@@ -61,24 +57,9 @@ async function errorOf(answer) {
 
 /** @param {Status} status */
 function acceptStatus(status) {
-  if (session.status) addRate(session.status, status);
   session.status = status;
   session.receivedAt = performance.now();
   session.failingSince = 0;
-}
-
-/**
- * @param {Status} before
- * @param {Status} after
- */
-function addRate(before, after) {
-  const seconds = (after.at - before.at) / 1000;
-  if (seconds <= 0) return;
-  const total = (/** @type {Record<string, number>} */ results) => Object.values(results).reduce((a, b) => a + b, 0);
-  const rate = (/** @type {'in' | 'out'} */ side) =>
-    Math.max(0, total(after.exchanges[side]) - total(before.exchanges[side])) / seconds;
-  session.rates.push([rate('out'), rate('in')]);
-  if (session.rates.length > RATES) session.rates.shift();
 }
 
 /**
@@ -90,9 +71,10 @@ function timeSince(at) {
 }
 
 /**
- * For how long something has been so, by the clock of the server.
+ * For how long something has been so, by the clock of the server: at least a second.
  * @param {number} at
  */
 function durationSince(at) {
-  return formatDuration((session.status?.at ?? at) + (performance.now() - session.receivedAt) - at);
+  const duration = (session.status?.at ?? at) + (performance.now() - session.receivedAt) - at;
+  return formatDuration(Math.max(duration, 1000));
 }

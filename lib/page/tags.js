@@ -1,15 +1,15 @@
 'use strict';
 
-// The tags of the servers: a column for each of the commonest, and counts by the values of one of them.
+// The tags of the servers: a column for each of the most common, and counts by the values of one of them.
 
-/** The most columns of tags. */
+/** How many tags have a column. The tag that groups has one too. */
 const MAX_TAG_COLUMNS = 5;
-/** Most values that are shown, those of most servers first. */
+/** The most values that are shown: those with the most servers. */
 const MAX_GROUPS = 12;
 /** How many of them have a colour of their own. */
 const COLOURS = 6;
-/** What the servers are grouped by until the user chooses: a rollout shows at once. */
-const DEFAULT_GROUP = 'version';
+/** Until the user chooses, the servers are grouped by the tag that all failed ones share, or the first of these with several values. */
+const DEFAULT_GROUPS = ['version', 'zone'];
 
 /** 1.10.0 comes after 1.9.0. */
 const collator = new Intl.Collator('en', { numeric: true });
@@ -21,7 +21,7 @@ let groupFilter;
 /** Keys of the tags that have a column. @type {string[]} */
 let tagColumns = [];
 
-/** @typedef {{ value: string, online: number, total: number }} Group */
+/** @typedef {{ value: string, online: number, failed: number, total: number }} Group */
 
 /**
  * @param {Member} member
@@ -48,10 +48,27 @@ function tagKeys({ members }) {
   return [...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)).map(([key]) => key);
 }
 
-/** @param {string[]} keys of all tags */
-function groupKey(keys) {
-  const key = chosenGroup ?? DEFAULT_GROUP;
-  return keys.includes(key) ? key : '';
+/**
+ * A tag that all failed servers have and no others, such as their zone.
+ * @param {Member[]} expected
+ */
+function sharedTag(expected) {
+  const failed = expected.filter(hasFailed);
+  if (failed.length < 2 || failed.length === expected.length) return;
+  for (const [key, value] of Object.entries(failed[0].tags ?? {})) {
+    if (expected.every((it) => hasFailed(it) === (tagOf(it, key) === value))) return { key, value };
+  }
+}
+
+/**
+ * @param {Member[]} members
+ * @param {string[]} keys of all tags
+ */
+function groupKey(members, keys) {
+  if (chosenGroup !== undefined) return keys.includes(chosenGroup) ? chosenGroup : '';
+  const expected = members.filter((it) => !hasLeft(it));
+  const hasSeveral = (/** @type {string} */ key) => new Set(expected.map((it) => tagOf(it, key))).size > 1;
+  return sharedTag(expected)?.key ?? DEFAULT_GROUPS.find((key) => keys.includes(key) && hasSeveral(key)) ?? '';
 }
 
 /**
@@ -61,10 +78,10 @@ function groupKey(keys) {
  */
 function renderTags(status) {
   const keys = tagKeys(status);
-  const key = groupKey(keys);
+  const key = groupKey(status.members, keys);
   renderGroupChoice(keys, key);
   renderGroups(key ? groupsOf(status.members, key) : []);
-  const columns = [...new Set([...(key && [key]), ...keys])].slice(0, MAX_TAG_COLUMNS);
+  const columns = [...new Set([...keys.slice(0, MAX_TAG_COLUMNS), ...(key && [key])])];
   const isChanged = columns.join() !== tagColumns.join();
   tagColumns = columns;
   return isChanged;
@@ -100,41 +117,42 @@ function groupsOf(members, key) {
   for (const member of members) {
     if (hasLeft(member)) continue;
     const value = tagOf(member, key);
-    const group = groups.get(value) ?? { value, online: 0, total: 0 };
+    const group = groups.get(value) ?? { value, online: 0, failed: 0, total: 0 };
     groups.set(value, group);
     group.total += 1;
     if (member.state !== 'offline') group.online += 1;
+    if (hasFailed(member)) group.failed += 1;
   }
   return [...groups.values()].sort((a, b) => collator.compare(a.value, b.value));
 }
 
 /** @param {Group[]} groups */
 function renderGroups(groups) {
-  const largest = new Set([...groups].sort((a, b) => b.online - a.online).slice(0, MAX_GROUPS));
+  const largest = new Set([...groups].sort((a, b) => b.total - a.total).slice(0, MAX_GROUPS));
   const shown = groups.filter((group) => largest.has(group));
   if (groupFilter !== undefined && !groups.some(({ value }) => value === groupFilter)) groupFilter = undefined;
-  const text = JSON.stringify([shown, groupFilter, groups.length]);
-  const element = byId('groups');
-  // Most updates change nothing; a button that has the focus stays.
-  if (element.dataset.shown === text) return;
-  element.dataset.shown = text;
   const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset.value;
-  const bar = make('div', 'bar', ...shown.map(barPart));
+  const bar = make('div', 'bar', ...shown.flatMap(barParts));
   bar.setAttribute('aria-hidden', 'true');
   const buttons = shown.map(groupButton);
   const rest = groups.length - shown.length;
-  element.replaceChildren(...(shown.length > 0 ? [bar] : []), ...buttons, rest > 0 ? `and ${rest} more values` : '');
-  if (focused !== undefined) buttons.find((it) => it.dataset.value === focused)?.focus();
+  const note = rest > 0 ? [`and ${rest} more values`] : [];
+  showChildren(byId('groups'), [...(shown.length > 0 ? [bar] : []), ...buttons, ...note]);
+  // A new button does not have the focus of the one that it replaces.
+  if (focused !== undefined) buttons.find((it) => it.isConnected && it.dataset.value === focused)?.focus();
 }
 
 /**
  * @param {Group} group
  * @param {number} place
  */
-function barPart({ online }, place) {
-  const part = make('span', groupClass(place));
-  part.style.flexGrow = String(online);
-  return part;
+function barParts({ online, failed, total }, place) {
+  const widths = { [groupClass(place)]: online, 'group-failed': failed, 'group-drained': total - online - failed };
+  return Object.entries(widths).map(([className, width]) => {
+    const part = make('span', className);
+    part.style.flexGrow = String(width);
+    return part;
+  });
 }
 
 /** @param {number} place */
@@ -146,11 +164,16 @@ const groupClass = (place) => `group-${Math.min(place, COLOURS)}`;
  */
 function groupButton({ value, online, total }, place) {
   const swatch = make('span', `swatch ${groupClass(place)}`);
-  const count = online === total ? String(total) : `${online} of ${total} online`;
-  const button = makeButton(swatch, value || 'without', ' ', make('b', '', count));
+  const count =
+    online === total
+      ? make('b', '', String(total))
+      : make('b', online === 0 ? 'failed' : '', `${online} of ${total} online`);
+  const button = makeButton(swatch, value || 'without', ' ', count);
   button.dataset.value = value;
   button.setAttribute('aria-pressed', String(groupFilter === value));
   button.addEventListener('click', () => {
+    // The groups must not change under a filter.
+    chosenGroup = selectById('group').value;
     groupFilter = groupFilter === value ? undefined : value;
     if (session.status) renderMembers(session.status);
   });
@@ -173,5 +196,4 @@ function forgetTags() {
   tagColumns = [];
   byId('grouping').hidden = true;
   selectById('group').replaceChildren();
-  delete byId('groups').dataset.shown;
 }

@@ -1,0 +1,96 @@
+'use strict';
+
+// Says in one sentence how the cluster is.
+
+/** The most servers that the headline names. */
+const MAX_NAMED = 4;
+/** Servers that failed within this time have failed together. */
+const TOGETHER_MS = 60_000;
+
+/** @typedef {{ level: 'good' | 'warning' | 'bad', text: string, note?: string }} Headline */
+
+const LEVEL_MARKS = { good: '✓', warning: '!', bad: '✕' };
+
+/** @param {Status} status */
+const countOnline = ({ members }) => members.filter(({ state }) => state !== 'offline').length;
+
+/**
+ * The servers that should be online. Those that were shut down are not expected back: they must not look like an outage.
+ * @param {Status} status
+ */
+const expectedMembers = ({ members }) => members.filter((it) => !hasLeft(it));
+
+/**
+ * @param {Status} status
+ * @returns {Headline}
+ */
+function headlineOf(status) {
+  const expected = expectedMembers(status);
+  const failed = expected.filter(hasFailed);
+  const suspects = expected.filter(({ state }) => state === 'suspect');
+  const drained = expected.filter((it) => stateOf(it) === 'drained');
+  const share = (/** @type {Member[]} */ members) => `${members.length} of ${countOf(expected.length, 'server')}`;
+  if (failed.length > 0) return failureHeadline(share(failed), failed, expected);
+  if (suspects.length > 0) {
+    const verb = suspects.length === 1 ? 'does' : 'do';
+    const text = `${share(suspects)} ${verb} not answer: ${namesOf(suspects)}`;
+    return { level: 'warning', text, note: 'Other servers are checking.' };
+  }
+  if (expected.length === 1) return { level: 'warning', text: 'This server knows no other server' };
+  const warnings = status.warnings.length + (status.moreWarnings ?? 0);
+  const isDrained = `${drained.length === 1 ? 'is' : 'are'} drained: ${namesOf(drained)}`;
+  const text =
+    drained.length > 0
+      ? `${expected.length - drained.length} of ${expected.length} servers are online, ${drained.length} ${isDrained}`
+      : `${expected.length === 2 ? 'Both' : `All ${expected.length}`} servers are online`;
+  if (warnings > 0) return { level: 'warning', text: `${text}, with ${countOf(warnings, 'warning')}` };
+  return { level: 'good', text };
+}
+
+/**
+ * @param {string} share
+ * @param {Member[]} failed
+ * @param {Member[]} expected
+ * @returns {Headline}
+ */
+function failureHeadline(share, failed, expected) {
+  const newestFirst = [...failed].sort((a, b) => b.changedAt - a.changedAt);
+  const [newest, oldest] = [newestFirst[0].changedAt, Number(newestFirst.at(-1)?.changedAt)];
+  const isTogether = newest - oldest < TOGETHER_MS;
+  const when = isTogether ? ` ${durationSince(newest)} ago` : `, the last ${durationSince(newest)} ago`;
+  const tag = sharedTag(expected);
+  const group = tag ? `every server of ${tag.key} ${tag.value}` : namesOf(isTogether ? failed : newestFirst);
+  const text = `${share} failed${when}: ${group}`;
+  if (failed.length <= (expected.length - 1) / 2) return { level: 'bad', text };
+  return {
+    level: 'bad',
+    text,
+    note: 'This server may be cut off from the others: open the page of another server too.',
+  };
+}
+
+/** @param {Member[]} members */
+function namesOf(members) {
+  // "a, b, c and 1 more" would be longer than the fourth name.
+  const count = members.length > MAX_NAMED ? MAX_NAMED - 1 : MAX_NAMED;
+  const names = members.slice(0, count).map(({ baseUrl }) => nameOf(baseUrl));
+  const rest = members.length - names.length;
+  return `${names.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
+}
+
+/** Called at each tick too, because the text has durations. */
+function renderHeadline() {
+  const { status, failingSince, failure, receivedAt } = session;
+  if (!status) return;
+  const since = (/** @type {number} */ start) => formatDuration(performance.now() - start);
+  /** @type {Headline} */
+  const lost = { level: 'bad', text: `No status for ${since(failingSince)}: ${failure}` };
+  const { level, text, note = '' } = failingSince ? lost : headlineOf(status);
+  byId('headline').className = `headline ${level}`;
+  setText(byId('level'), LEVEL_MARKS[level]);
+  setText(byId('title'), text);
+  setText(byId('note'), failingSince ? `This was the state ${since(receivedAt)} ago.` : note);
+  byId('content').classList.toggle('stale', Boolean(failingSince));
+  const title = `${countOnline(status)}/${expectedMembers(status).length} online · Cluster`;
+  document.title = failingSince ? `No status · ${title}` : title;
+}
