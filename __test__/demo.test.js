@@ -85,6 +85,11 @@ describe('npm run demo', () => {
     for (const viewer of SERVERS) {
       assert.match(output.stdout, new RegExp(`server ${viewer}: 2 offline\n`), 'the server notices the drain');
     }
+    assert.match(output.stdout, /\npage: http:\/\/127\.0\.0\.1:\d+\/clustershazbot\/ {2}secret: demo-control-secret\n/);
+    const owners = [...output.stdout.matchAll(/job-\d+ belongs to server (\d)\n/g)].map(([, owner]) => owner);
+    assert.equal(owners[0], '3', 'the killed server owned the job');
+    assert.notEqual(owners[1], '3', 'another server owns it then');
+    assert.ok(owners.slice(2).includes('3'), 'and it comes back');
     const summary = output.stdout.slice(output.stdout.indexOf('  step '));
     for (const step of STEPS) assert.match(summary, new RegExp(`✔ ${step} .* \\d+\\.\\d\\d s\n`));
     assert.match(output.stdout, /All steps succeeded\./);

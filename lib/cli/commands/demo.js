@@ -1,18 +1,19 @@
 'use strict';
 
-// The `demo` command: a cluster on this machine, with a server killed and another one drained.
+// The `demo` command: runs a cluster on this machine, kills one of its servers and drains another one.
 
 const { parseArgs } = require('node:util');
 const { CommandError } = require('../command-error.js');
 const { Cluster } = require('../demo/cluster.js');
+const { chooseJob } = require('../demo/job.js');
 const { openScreen } = require('../demo/screen.js');
 const { demoSteps, runStep } = require('../demo/steps.js');
 
 const HELP = `npx clustershazbot demo [--keep]
 
-Starts five servers on this machine, each in its own process, and shows how each of them lists the others.
-Kills one server and restarts it, drains another one and puts it back online, and prints how long it took until
-all servers knew.
+Starts five servers on this machine, each in its own process, and shows how each of them lists the others and which
+one owns a job. Kills that server and restarts it, drains another one and puts it back online, and prints how long it
+took until all servers knew. Prints the address of the page and how to log in.
 
   --keep   keep running afterwards, until Ctrl-C
   --help   show this help
@@ -31,6 +32,9 @@ async function runDemo({ keep }) {
   await cluster.prepare(COUNT);
   const state = {
     title: `clustershazbot: five servers, gossip every ${INTERVAL} s`,
+    page: `page: ${cluster.servers[0]?.baseUrl}clustershazbot/  secret: ${cluster.controlSecret}`,
+    // The demo kills this server.
+    job: chooseJob(cluster.servers, cluster.servers[2]),
     servers: cluster.servers,
     steps,
     notes: /** @type {string[]} */ ([]),
@@ -55,17 +59,16 @@ async function runDemo({ keep }) {
   }
   closeScreen();
   await cluster.close();
-  console.log('\nAll steps succeeded. The servers are stopped and their files removed.');
+  console.log('\nAll steps succeeded. The servers are stopped and their files removed. With --keep they keep running.');
 }
 
 /** @param {InstanceType<typeof Cluster>} cluster */
 function keepNotes({ servers, controlSecret }) {
-  const url = `${servers[0]?.baseUrl}clustershazbot`;
+  const url = `${servers[0]?.baseUrl}clustershazbot/list`;
   return [
     '',
-    'Running until Ctrl-C. Kill a server by its pid and watch, open the page of a server, or ask it for its list:',
-    `${url}/   control secret: ${controlSecret}`,
-    `curl -H 'Authorization: ${controlSecret}' ${url}/list`,
+    'Running until Ctrl-C. Kill a server by its pid and watch, open the page, or ask a server for its list:',
+    `curl -H 'Authorization: ${controlSecret}' ${url}`,
   ];
 }
 

@@ -1,5 +1,7 @@
 'use strict';
 
+// Starts and stops the servers of the demo, and asks each for its list.
+
 const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const http = require('node:http');
@@ -34,7 +36,7 @@ const STDERR_CHARS = 2000;
 class Cluster {
   #folder = '';
   #agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
-  #controlSecret = 'the-demo-control-secret';
+  #controlSecret = 'demo-control-secret';
   #interval;
   #closed = false;
 
@@ -77,7 +79,7 @@ class Cluster {
         ...env,
         NODE_USE_ENV_PROXY: '0',
         PORT: String(server.port),
-        SHAZBOT_SECRET: 'the-demo-gossip-secret',
+        SHAZBOT_SECRET: 'demo-gossip-secret',
         SHAZBOT_CONTROL_SECRET: this.#controlSecret,
         SHAZBOT_BASE_URL: server.baseUrl,
         SHAZBOT_MASTER_LIST: pathToFileURL(path.join(this.#folder, 'servers.json')).href,

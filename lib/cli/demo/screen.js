@@ -3,6 +3,7 @@
 // Shows the progress of the demo: a table on a terminal, else one line for each change.
 
 const { formatLine, formatTable, hasColour } = require('../terminal.js');
+const { agreedOwner } = require('./job.js');
 
 /**
  * @typedef {import('./cluster.js').Server} Server
@@ -18,6 +19,8 @@ const { formatLine, formatTable, hasColour } = require('../terminal.js');
  *
  * @typedef {object} State
  * @property {string} title
+ * @property {string} page where the page is, and how to log in
+ * @property {string} job the key whose owner is shown
  * @property {Server[]} servers
  * @property {Step[]} steps
  * @property {string[]} notes lines below the table, once all steps are done
@@ -100,6 +103,8 @@ class LineScreen {
   #views = new Map();
   /** @type {Map<Server, Server['child']>} */
   #children = new Map();
+  /** @type {number | undefined} */
+  #owner;
 
   /**
    * @param {NodeJS.WritableStream} out
@@ -112,6 +117,7 @@ class LineScreen {
     this.#format = { colour };
     this.#print([[state.title, 'bold']]);
     for (const { number, baseUrl } of state.servers) this.#print([[`server ${number} is ${baseUrl}`]]);
+    this.#print([[state.page]]);
   }
 
   update() {
@@ -123,6 +129,10 @@ class LineScreen {
       if (server.view) this.#printChanges(server, server.view);
       else if (!server.child) this.#views.delete(server);
     }
+    const owner = agreedOwner(this.#state.job, this.#state.servers);
+    if (owner === undefined || owner === this.#owner) return;
+    this.#owner = owner;
+    this.#timed([[`${this.#state.job} belongs to `], [`server ${owner}`, 'bold']]);
   }
 
   /** @param {Step} step */
@@ -160,11 +170,12 @@ class LineScreen {
    * @param {Cell[]} cells
    */
   #event(server, cells) {
-    this.#print([
-      [`${formatSeconds(performance.now()).padStart(9)}  `, 'dim'],
-      [`server ${server.number}: `],
-      ...cells,
-    ]);
+    this.#timed([[`server ${server.number}: `], ...cells]);
+  }
+
+  /** @param {Cell[]} cells */
+  #timed(cells) {
+    this.#print([[`${formatSeconds(performance.now()).padStart(9)}  `, 'dim'], ...cells]);
   }
 
   /** @param {Cell[]} cells */
@@ -185,12 +196,23 @@ function frame(state, count, format) {
   return [
     '',
     formatLine([[`  ${state.title}`, 'bold']], format),
+    formatLine([[`  ${state.page}`]], format),
     '',
     ...formatTable([head, ...state.servers.map(viewCells)], format),
+    formatLine(jobCells(state), format),
     '',
     ...stepLines(state, count, format),
     ...state.notes.map((note) => formatLine([[`  ${note}`]], format)),
   ];
+}
+
+/**
+ * @param {State} state
+ * @returns {Cell[]}
+ */
+function jobCells({ job, servers }) {
+  const owner = agreedOwner(job, servers);
+  return [[`  ${job} belongs to  `], owner ? [`server ${owner}`, 'bold'] : ['not agreed yet', 'dim']];
 }
 
 /**

@@ -8,8 +8,8 @@ const { formatSeconds } = require('./screen.js');
 
 /** How long a step may take. */
 const TIMEOUT_MS = 30_000;
-/** How long its result must last, which also keeps the table visible for a moment. */
-const HOLD_MS = 1500;
+/** How long its result must last. The page asks every 2 s, and must show each. */
+const HOLD_MS = 3000;
 const CHECK_MS = 20;
 
 /**
@@ -40,8 +40,8 @@ function demoSteps(cluster, interval) {
       act: () => cluster.servers.forEach((server) => void cluster.start(server)),
     },
     {
-      // For 60 s after its start a server may refuse connections without being suspected, until it has answered the
-      // server that asks. Ten intervals let each server probe each other one, so that the kill is noticed.
+      // A server that has never answered us may refuse connections for 60 s after its start: it may not listen yet. In
+      // ten intervals each server probes each other one, so that all notice the kill.
       name: 'run on',
       goal: 'no change for ten intervals',
       holdMs: 10 * interval * 1000,
@@ -77,7 +77,7 @@ async function runStep(step, cluster, screen) {
     while (performance.now() < holdUntil) {
       let mismatch = firstMismatch(step, cluster);
       if (mismatch) {
-        // The lists know of the end of a server before its parent does, which then throws here.
+        // The lists may name a dead server before its exit event comes; then the next check throws with its output.
         await sleep(HOLD_MS);
         mismatch = firstMismatch(step, cluster) ?? mismatch;
       }
