@@ -2,6 +2,8 @@
 
 // Turns the configuration that a program passes to `shazbotStart` into environment variables, which the engine reads.
 
+const { suggestion } = require('./unknown-names.js');
+
 /** @typedef {import('../index.js').ShazbotConfig} ShazbotConfig */
 /** @typedef {'text' | 'number' | 'boolean' | 'words' | 'commas' | 'object'} Kind */
 
@@ -35,6 +37,9 @@ const KINDS = {
   SHAZBOT_TLS_KEY: 'text',
 };
 
+/** Of `shazbotStart`, and of the integrations that call it. */
+const START_OPTIONS = ['config', 'discover', 'port', 'tags'];
+
 const EXPECTED = {
   text: 'a string',
   number: 'a number or a string',
@@ -43,9 +48,6 @@ const EXPECTED = {
   commas: 'a string or an array of strings',
   object: 'an object of strings, or a string',
 };
-
-/** The most changed letters for which a name is taken as a misspelt one: fewer for a short name. */
-const MAX_TYPOS = 3;
 
 /** Variables that are not settings: of the command line, and of tests. */
 const OTHER_VARIABLES = /^SHAZBOT_(?:CONTROL_SECRET_FILE|TEST_\w+)$/;
@@ -123,42 +125,4 @@ function typeName(value) {
   return Array.isArray(value) ? 'an array of this kind' : `a value of type ${typeof value}`;
 }
 
-/**
- * @param {string} name
- * @param {string[]} known
- * @returns {string} the end of a sentence
- */
-function suggestion(name, known) {
-  // So that `baseUrl` and `BASE_URL` are near SHAZBOT_BASE_URL.
-  const letters = (/** @type {string} */ text) =>
-    text
-      .toLowerCase()
-      .replace(/^shazbot_?|_/g, '')
-      .replaceAll('_', '');
-  const near = known
-    .map((candidate) => ({ candidate, typos: distance(letters(name), letters(candidate)) }))
-    .sort((a, b) => a.typos - b.typos)[0];
-  return near && near.typos <= Math.min(MAX_TYPOS, letters(name).length / 2) ? `. Did you mean ${near.candidate}?` : '';
-}
-
-/**
- * How many letters must be inserted, removed or replaced to get one text from the other.
- * @param {string} a
- * @param {string} b
- */
-function distance(a, b) {
-  // What a setting is called has at most 39 letters: a longer text is not a misspelt one, and would take long.
-  if (a.length > 60) return Number.POSITIVE_INFINITY;
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = Number(row[j - 1]) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(Number(row[j]) + 1, Number(next[j - 1]) + 1, replaced));
-    }
-    row = next;
-  }
-  return Number(row[b.length]);
-}
-
-module.exports = { KINDS, suggestion, unknownVariables, withConfig };
+module.exports = { KINDS, START_OPTIONS, unknownVariables, withConfig };

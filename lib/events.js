@@ -10,6 +10,7 @@ const { isDisabled } = require('./disabled.js');
 const { engine } = require('./engine.js');
 const { unwrap } = require('./errors.js');
 const { serverList } = require('./server-lists.js');
+const { checkEventName } = require('./unknown-names.js');
 
 /** How many of the last events `shazbotStatus()` has. */
 const MAX_RECENT = 200;
@@ -24,6 +25,10 @@ const channels = {
   ready: channel('clustershazbot:member:ready'),
 };
 
+const EVENTS = [...Object.keys(channels), 'change'];
+/** Events that every EventEmitter of Node may have. */
+const NODE_EVENTS = ['error', 'newListener', 'removeListener'];
+
 const emitter = new EventEmitter();
 /** @type {MemberEvent[]} */
 const recent = [];
@@ -32,6 +37,14 @@ let isEmitting = false;
 const observers = new Set();
 /** When a server last came or went, or changed what it offers, in ms of the performance clock. */
 let changedAt = 0;
+
+for (const method of /** @type {const} */ (['on', 'once', 'addListener', 'prependListener', 'prependOnceListener'])) {
+  // A listener for a misspelt event would never be called.
+  emitter[method] = function (name, listener) {
+    checkEventName('shazbotEvents', name, EVENTS, NODE_EVENTS);
+    return EventEmitter.prototype[method].call(this, name, listener);
+  };
+}
 
 /**
  * Emits the events that the engine has queued. Does nothing if called by a listener: the other listeners must get the

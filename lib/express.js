@@ -3,14 +3,16 @@
 // The routes as a handler for Express, Connect and Node's own HTTP server.
 
 const { pathBelowMount } = require('./paths.js');
-const { handleRequest } = require('./routes.js');
+const { ROUTER_OPTIONS, handleRequest } = require('./routes.js');
 const { send } = require('./send.js');
+const { checkOptions } = require('./unknown-names.js');
 
 /** @type {typeof import('./express.d.ts').shazbotRouter} */
 function shazbotRouter(options, /** @type {any[]} */ ...others) {
   if (typeof others[0]?.end === 'function') {
     throw new TypeError("shazbotRouter is not a handler but makes one: app.use('/clustershazbot', shazbotRouter())");
   }
+  checkOptions('shazbotRouter', options, ROUTER_OPTIONS);
   return (req, res, next) => {
     // Properties that Express and Connect add: the URL before the mount was removed from it, and the parsed body.
     const { originalUrl = req.url ?? '', body } = /** @type {{ originalUrl?: string, body?: unknown }} */ (req);

@@ -3,12 +3,18 @@
 // The routes as a plugin for Fastify 5.
 
 const { version } = require('../package.json');
+const { START_OPTIONS } = require('./config.js');
 const { MOUNT, endsWithPath } = require('./paths.js');
-const { PATHS, handleRequest } = require('./routes.js');
+const { PATHS, ROUTER_OPTIONS, handleRequest } = require('./routes.js');
 const { closeApp, openApp, startWithApp } = require('./start-with-app.js');
+const { checkSharedOptions } = require('./unknown-names.js');
+
+const OPTIONS = [...ROUTER_OPTIONS, ...START_OPTIONS, 'enabled', 'drainFor'];
 
 /** @type {typeof import('./fastify.d.ts').shazbotFastify} */
 const shazbotFastify = async (fastify, options) => {
+  // Fastify, and plugins that load other plugins, add options of their own.
+  checkSharedOptions('shazbotFastify', options, OPTIONS);
   if (options.enabled === false) return;
   // A plugin without a prefix of its own would get the prefix of the plugin that registers it, without the mount.
   if (options.prefix === undefined) {

@@ -5,13 +5,15 @@
 const { Readable } = require('node:stream');
 const { URL } = require('node:url');
 const { MOUNT, pathBelowMount } = require('./paths.js');
-const { handleRequest } = require('./routes.js');
+const { ROUTER_OPTIONS, handleRequest } = require('./routes.js');
+const { checkOptions } = require('./unknown-names.js');
 
 /** Statuses whose responses have no body. */
 const WITHOUT_BODY = new Set([204, 304]);
 
 /** @type {typeof import('./fetch-handler.d.ts').shazbotHandler} */
 function shazbotHandler(options) {
+  checkOptions('shazbotHandler', options, ROUTER_OPTIONS);
   return async (request) => {
     const { pathname } = new URL(request.url);
     const path = pathBelowMount(pathname.slice(pathname.lastIndexOf(MOUNT)), pathname);

@@ -7,11 +7,14 @@ const { clearTimeout, setTimeout } = require('node:timers');
 const { engine } = require('./engine.js');
 const { shazbotError } = require('./errors.js');
 const { observers } = require('./events.js');
-const { beginRequest, pick } = require('./pick.js');
+const { PICK_OPTIONS, beginRequest, pick } = require('./pick.js');
 const { IDEMPOTENT, isReplayable, nothingWasSent, urlAt } = require('./retries.js');
+const { checkSharedOptions } = require('./unknown-names.js');
 
 /** @typedef {import('./fetch.d.ts').ShazbotFetchInit} Init */
 /** @typedef {{ response: Response, error?: undefined } | { response?: undefined, error: unknown }} Outcome */
+
+const OPTIONS = [...PICK_OPTIONS, 'attempts', 'attemptTimeout'];
 
 const DEFAULT_ATTEMPTS = 3;
 /** A server that is overloaded or shuts down. */
@@ -19,6 +22,7 @@ const UNAVAILABLE = 503;
 
 /** @type {typeof import('./fetch.d.ts').shazbotFetch} */
 async function shazbotFetch(path, options = {}) {
+  checkSharedOptions('shazbotFetch', options, OPTIONS);
   const { where, prefer, key, except, attempts = DEFAULT_ATTEMPTS, attemptTimeout, ...init } = options;
   const isIdempotent = IDEMPOTENT.has((init.method ?? 'GET').toUpperCase());
   // The first server may have acted before it redirected the request.

@@ -3,7 +3,8 @@
 // Lets one server of the cluster run the scheduled methods of a Nest application.
 
 const { SetMetadata } = require('@nestjs/common');
-const { shouldRun } = require('./one-server.js');
+const { ONE_SERVER_OPTIONS, shouldRun } = require('./one-server.js');
+const { checkOptions } = require('./unknown-names.js');
 
 /** @typedef {import('../index.js').OneServerOptions} Options */
 
@@ -19,6 +20,7 @@ const { defineMetadata, getMetadata, getOwnMetadataKeys } = Reflect;
 
 /** @type {typeof import('./nestjs.d.ts').OnOneServer} */
 function OnOneServer(key, options) {
+  checkOptions('OnOneServer', options, ONE_SERVER_OPTIONS);
   return (target, name, descriptor) => {
     const method = /** @type {any} */ (descriptor.value);
     const value = onOneServer(method, key ?? `${target.constructor.name}.${String(name)}`, options);
@@ -32,6 +34,7 @@ const OnEachServer = () => SetMetadata(IS_DECIDED, true);
 
 /** @type {typeof import('./nestjs.d.ts').scheduleOnOneServer} */
 function scheduleOnOneServer(schedule, options) {
+  checkOptions('scheduleOnOneServer', options, ONE_SERVER_OPTIONS);
   const Explorer = /** @type {any} */ (schedule.providers?.find((it) => 'prototype' in it && isExplorer(it.prototype)));
   if (!Explorer) {
     throw new TypeError(

@@ -8,6 +8,7 @@ const { HealthIndicatorService } = require('@nestjs/terminus');
 const { shazbotGetServerList, shazbotServers } = require('../index.js');
 const { isDisabled } = require('./disabled.js');
 const { ShazbotService } = require('./nestjs.js');
+const { checkOptions } = require('./unknown-names.js');
 
 /** What an application without ShazbotModule has, which starts the engine itself. */
 const functions = {
@@ -33,7 +34,9 @@ class ShazbotHealthIndicator {
    * @param {Key} key
    * @param {{ minOnline?: number, where?: import('../index.js').Where }} [options]
    */
-  isHealthy(key, { minOnline = 1, where } = {}) {
+  isHealthy(key, options = {}) {
+    checkOptions('isHealthy', options, ['minOnline', 'where']);
+    const { minOnline = 1, where } = options;
     const indicator = this.service.check(key);
     const cluster = this.#cluster();
     // Nothing was started, on purpose.

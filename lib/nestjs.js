@@ -29,14 +29,16 @@ const {
   shazbotSetTags,
   shazbotStatus,
 } = require('../index.js');
+const { START_OPTIONS } = require('./config.js');
 const { isDisabled } = require('./disabled.js');
 const { engine } = require('./engine.js');
 const { unwrap } = require('./errors.js');
 const { OnEachServer, OnOneServer, scheduleOnOneServer } = require('./nestjs-jobs.js');
 const { MOUNT, endsWithPath } = require('./paths.js');
-const { PATHS, handleRequest } = require('./routes.js');
+const { PATHS, ROUTER_OPTIONS, handleRequest } = require('./routes.js');
 const { send } = require('./send.js');
 const { closeApp, disable, openApp, startWithApp } = require('./start-with-app.js');
+const { checkOptions } = require('./unknown-names.js');
 
 /** Time after which an application that listens should have a listener for signals. */
 const HOOKS_CHECK_DELAY_MS = 1_000;
@@ -45,6 +47,9 @@ const HOOKS_CHECK_DELAY_MS = 1_000;
 // neither package.
 const API_EXCLUDE_CONTROLLER = 'swagger/apiExcludeController';
 const THROTTLER_SKIP_DEFAULT = 'THROTTLER:SKIPdefault';
+
+/** Nest removes the last two from what it gives the service. */
+const OPTIONS = [...START_OPTIONS, ...ROUTER_OPTIONS, 'enabled', 'drainFor', 'isGlobal', 'decorators'];
 
 /** @typedef {import('@nestjs/core').HttpAdapterHost} Host */
 /** @typedef {import('./nestjs.d.ts').ShazbotModuleOptions} Options */
@@ -64,6 +69,7 @@ class ShazbotService {
    * @param {Options} options
    */
   constructor(host, options) {
+    checkOptions('ShazbotModule', options, OPTIONS);
     this.host = host;
     this.options = options;
     this.events = shazbotEvents;

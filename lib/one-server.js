@@ -3,8 +3,10 @@
 // Whether this server is the one that runs a job, for the integrations with schedulers.
 
 const { engine } = require('./engine.js');
-const { owner } = require('./owner.js');
+const { OWNER_OPTIONS, owner } = require('./owner.js');
 const { isOff } = require('./start-with-app.js');
+
+const ONE_SERVER_OPTIONS = [...OWNER_OPTIONS, 'settled'];
 
 /**
  * @param {string} key
@@ -19,4 +21,4 @@ function shouldRun(key, { settled = false, ...options } = {}) {
   return found?.self === true && (found.settled || !settled);
 }
 
-module.exports = { shouldRun };
+module.exports = { ONE_SERVER_OPTIONS, shouldRun };

@@ -7,9 +7,12 @@ const { engine } = require('./engine.js');
 const { afterEvents, emitPending, unchangedFor } = require('./events.js');
 const { offered } = require('./offered.js');
 const { local, suspects } = require('./server-lists.js');
+const { checkOptions } = require('./unknown-names.js');
 
 /** @typedef {import('../index.js').OwnerOptions} OwnerOptions */
 /** @typedef {import('../index.js').ShazbotOwner} ShazbotOwner */
+
+const OWNER_OPTIONS = ['where', 'minOnline'];
 
 /** For how many gossip intervals after a change others may still have another list. */
 const SETTLING_INTERVALS = 2;
@@ -47,7 +50,9 @@ const owners = (key, count, options) => find(key, count, options).urls;
  * @param {number} count
  * @param {OwnerOptions} [options]
  */
-function find(key, count, { where, minOnline = 0 } = {}) {
+function find(key, count, options = {}) {
+  checkOptions('shazbotOwner', options, OWNER_OPTIONS);
+  const { where, minOnline = 0 } = options;
   if (typeof key !== 'string') throw new TypeError('key must be a string');
   if (!Number.isSafeInteger(count) || count < 0) throw new TypeError('count must be a whole number');
   const { lists, online, places, hashes } = offered([where]);
@@ -62,6 +67,7 @@ function find(key, count, { where, minOnline = 0 } = {}) {
  * @returns {() => void}
  */
 function watch(key, listener, options) {
+  checkOptions('shazbotOwner.watch', options, OWNER_OPTIONS);
   /** @type {string | undefined} */
   let known;
   const look = () => {
@@ -73,4 +79,4 @@ function watch(key, listener, options) {
   return afterEvents(look);
 }
 
-module.exports = { owner, owners, watch };
+module.exports = { OWNER_OPTIONS, owner, owners, watch };

@@ -5,10 +5,13 @@
 const { Engine } = require('./binary.js');
 const { offered, withHashes } = require('./offered.js');
 const { serverAt, suspects } = require('./server-lists.js');
+const { checkOptions } = require('./unknown-names.js');
 
 /** @typedef {import('../index.js').PickOptions} PickOptions */
 /** @typedef {import('../index.js').ShazbotServer} ShazbotServer */
 /** @typedef {import('./offered.js').Offered} Offered */
+
+const PICK_OPTIONS = ['where', 'prefer', 'key', 'except'];
 
 /** Requests of this process that wait for a response, by the base URL of the server. @type {Map<string, number>} */
 const underWay = new Map();
@@ -17,7 +20,9 @@ const underWay = new Map();
  * @param {PickOptions} [options]
  * @returns {ShazbotServer | undefined}
  */
-function pick({ where, prefer = [], key, except } = {}) {
+function pick(options = {}) {
+  checkOptions('shazbotPick', options, PICK_OPTIONS);
+  const { where, prefer = [], key, except } = options;
   const excluded = new Set(except);
   const suspected = suspects();
   const groups = [...prefer.map((preferred) => [where, preferred]), [where]];
@@ -83,4 +88,4 @@ function beginRequest(baseUrl) {
   };
 }
 
-module.exports = { beginRequest, pick };
+module.exports = { PICK_OPTIONS, beginRequest, pick };

@@ -5,6 +5,7 @@
 const client = require('prom-client');
 const { counters } = require('./counters.js');
 const { servers } = require('./server-lists.js');
+const { checkOptions } = require('./unknown-names.js');
 
 /** Most values of a tag that have a time series of their own; the rest are counted together, as `other`. */
 const MAX_TAG_VALUES = 100;
@@ -13,7 +14,9 @@ const MAX_TAG_VALUES = 100;
 /** @typedef {{ value: number, labels: Record<string, string | number>, metricName?: string }} Sample */
 
 /** @type {import('./prometheus.d.ts').shazbotMetrics} */
-function shazbotMetrics({ register = client.register, tags = [] } = {}) {
+function shazbotMetrics(options = {}) {
+  checkOptions('shazbotMetrics', options, ['register', 'tags']);
+  const { register = client.register, tags = [] } = options;
   /** @type {Counters | undefined} */
   let cached;
   const read = () => {

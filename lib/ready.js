@@ -10,6 +10,7 @@ const { shazbotError, unwrap } = require('./errors.js');
 const { afterEvents } = require('./events.js');
 const { offered } = require('./offered.js');
 const { serverAt, suspects } = require('./server-lists.js');
+const { checkOptions } = require('./unknown-names.js');
 
 /** @type {typeof import('../index.js').shazbotReady} */
 function setReady(isReady = true) {
@@ -17,9 +18,11 @@ function setReady(isReady = true) {
 }
 
 /** @type {typeof import('../index.js').shazbotWaitFor} */
-function waitFor({ online, where, timeout } = {}) {
+async function waitFor(options = {}) {
+  checkOptions('shazbotWaitFor', options, ['online', 'where', 'timeout']);
+  const { online, where, timeout } = options;
   // Nobody will come.
-  if (isDisabled()) return Promise.resolve([]);
+  if (isDisabled()) return [];
   return new Promise((resolve, reject) => {
     /** @type {NodeJS.Timeout | undefined} */
     let timer;

@@ -24,6 +24,8 @@ const MAX_CONTROL_BODY = 4 << 10;
 
 /** A response that is larger must be read within this time. Small ones fit into the buffers of the system. */
 const LARGE_RESPONSE = 64 << 10;
+const ROUTER_OPTIONS = ['page'];
+
 const READ_TIMEOUT_MS = 30_000;
 /** When a client that was told to try again may do so, in seconds. */
 const RETRY_AFTER = '1';
@@ -214,4 +216,4 @@ function empty(status) {
   return { status, headers: { 'Cache-Control': 'no-store' }, body: '' };
 }
 
-module.exports = { PATHS: Object.keys(routes), handleRequest };
+module.exports = { PATHS: Object.keys(routes), ROUTER_OPTIONS, handleRequest };

@@ -4,10 +4,11 @@
 
 const { ANY_URL, fillBaseUrl } = require('./base-url.js');
 const { Engine } = require('./binary.js');
-const { suggestion, unknownVariables, withConfig } = require('./config.js');
+const { START_OPTIONS, unknownVariables, withConfig } = require('./config.js');
 const { DISCOVER } = require('./discovery.js');
 const { shazbotError } = require('./errors.js');
 const { withTags } = require('./tags.js');
+const { isLiteral, unknownOptions } = require('./unknown-names.js');
 
 /** @typedef {import('../index.js').ShazbotStartOptions} Options */
 /**
@@ -18,8 +19,6 @@ const { withTags } = require('./tags.js');
  * @property {string[]} doubts about the environment, a sentence each
  * @property {Options['discover']} discover
  */
-
-const OPTIONS = ['config', 'discover', 'port', 'tags'];
 
 /**
  * Throws or rejects with all that is wrong. Returns a promise only if it has to wait.
@@ -69,20 +68,13 @@ function prepare(environment, { baseUrl = ANY_URL, taken, problems: ofUrl }, pro
 }
 
 /**
- * Programs of version 1 pass `shazbotStart` as a callback, so that it gets an error, a server or an address: not options.
  * @param {unknown} options
  * @returns {Options & { problems: string[] }}
  */
 function readOptions(options) {
-  const prototype = typeof options === 'object' && options !== null && Object.getPrototypeOf(options);
-  // An object literal of another realm, as under Jest, has another prototype.
-  const isLiteral = prototype === null || (prototype && Object.getPrototypeOf(prototype) === null);
-  if (!options || !isLiteral) return { problems: [] };
+  if (!isLiteral(options)) return { problems: [] };
   const given = /** @type {Options} */ (options);
-  const unknown = Object.keys(given).filter((name) => !OPTIONS.includes(name));
-  const problems = unknown.map(
-    (name) => `shazbotStart: unknown option ${JSON.stringify(name)}${suggestion(name, OPTIONS)}`,
-  );
+  const problems = unknownOptions('shazbotStart', given, START_OPTIONS);
   const isWrong = given.discover !== undefined && typeof given.discover !== 'function';
   if (isWrong) problems.push('shazbotStart: discover must be a function that returns URLs');
   return { ...given, ...(isWrong && { discover: undefined }), problems };

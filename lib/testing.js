@@ -12,6 +12,7 @@ const { emitPending } = require('./events.js');
 const { forgetListResponses } = require('./list-response.js');
 const { flagsOf } = require('./packed-lists.js');
 const { forgetLists } = require('./server-lists.js');
+const { checkOptions } = require('./unknown-names.js');
 
 /** @typedef {import('./testing.d.ts').FakeServer} FakeServer */
 /** @typedef {Omit<Required<FakeServer>, 'reason'> & Pick<FakeServer, 'reason'>} Server */
@@ -33,7 +34,9 @@ class FakeCluster {
   events = [];
 
   /** @param {import('./testing.d.ts').FakeLists} lists */
-  set({ online = [], offline = [] }) {
+  set(lists) {
+    checkOptions('createFakeCluster', lists, ['online', 'offline']);
+    const { online = [], offline = [] } = lists;
     const up = byUrl(online);
     this.change(up, byUrl(offline));
   }

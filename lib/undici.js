@@ -6,8 +6,9 @@ const { URL } = require('node:url');
 const { Agent, Dispatcher } = require('undici');
 const { engine } = require('./engine.js');
 const { shazbotError } = require('./errors.js');
-const { beginRequest, pick } = require('./pick.js');
+const { PICK_OPTIONS, beginRequest, pick } = require('./pick.js');
 const { IDEMPOTENT, isReplayable, nothingWasSent, urlAt } = require('./retries.js');
+const { checkOptions } = require('./unknown-names.js');
 
 /** @typedef {import('undici').Dispatcher.DispatchOptions} DispatchOptions */
 /** @typedef {import('undici').Dispatcher.DispatchHandler} DispatchHandler */
@@ -19,10 +20,12 @@ class ShazbotDispatcher extends Dispatcher {
   #options;
 
   /** @param {import('./undici.d.ts').ShazbotDispatcherOptions} [options] */
-  constructor({ dispatcher = new Agent(), ...options } = {}) {
+  constructor(options = {}) {
     super();
+    checkOptions('ShazbotDispatcher', options, [...PICK_OPTIONS, 'attempts', 'dispatcher']);
+    const { dispatcher = new Agent(), ...pickOptions } = options;
     this.#agent = dispatcher;
-    this.#options = options;
+    this.#options = pickOptions;
   }
 
   /**

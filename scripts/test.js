@@ -30,7 +30,7 @@ const SLOWEST = ['faults', 'stall', 'install'];
 /** Test files that take at most a few seconds each. */
 const QUICK = [
   ...['config', 'errors', 'events', 'express', 'happy', 'jest', 'lifecycle', 'lists', 'metrics', 'publish', 'router'],
-  ...['status', 'subpaths', 'tls-and-proxy', 'trust'],
+  ...['status', 'subpaths', 'tls-and-proxy', 'trust', 'unknown-names'],
 ];
 
 const all = readdirSync(join(ROOT, '__test__')).flatMap((file) => /^(.*)\.test\.js$/.exec(file)?.[1] ?? []);

@@ -1,0 +1,139 @@
+'use strict';
+
+// Finds unknown names of options, settings and events, and suggests the name that was meant.
+
+const { withLink } = require('./errors.js');
+
+/** The most typing errors in a name for which another name is suggested; fewer in a short one. */
+const MAX_TYPOS = 3;
+
+/**
+ * Throws a TypeError if the options have a name that is not known.
+ * @param {string} caller the function, for the error
+ * @param {unknown} options
+ * @param {readonly string[]} known
+ */
+function checkOptions(caller, options, known) {
+  const [problem] = unknownOptions(caller, options, known);
+  if (problem !== undefined) throw unknownName(problem);
+}
+
+/**
+ * For options of which some belong to another package, whose names are not all known here: throws only if an unknown name looks
+ * like a misspelt one of ours.
+ * @param {string} caller
+ * @param {unknown} options
+ * @param {readonly string[]} known
+ */
+function checkSharedOptions(caller, options, known) {
+  const isMisspelt = (/** @type {string} */ name) => !known.includes(name) && suggestion(name, known) !== '';
+  const misspelt = Object.keys(Object(options)).find(isMisspelt);
+  if (misspelt !== undefined) throw unknownName(problemOf(caller, 'option', misspelt, known));
+}
+
+/**
+ * @param {string} caller
+ * @param {unknown} options
+ * @param {readonly string[]} known
+ * @returns {string[]} a sentence for each unknown name
+ */
+function unknownOptions(caller, options, known) {
+  // A callback may pass anything else: it has no options.
+  if (typeof options !== 'object' || options === null) return [];
+  const unknown = Object.keys(options).filter((name) => !known.includes(name));
+  return unknown.map((name) => problemOf(caller, 'option', name, known));
+}
+
+/**
+ * Whether a value is an object literal. Programs of version 1 pass `shazbotStart` and `shazbotShutDown` as callbacks, so that
+ * they get an error, a server or the name of a signal: not options.
+ * @param {unknown} value
+ * @returns {value is Record<string, unknown>}
+ */
+function isLiteral(value) {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  // An object literal of another realm, as under Jest, has another prototype.
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+/**
+ * Throws a TypeError if an event has a name that is not known. Symbols are names of Node's own.
+ * @param {string} emitter
+ * @param {string | symbol} name
+ * @param {readonly string[]} known
+ * @param {readonly string[]} foreign names of Node's own
+ */
+function checkEventName(emitter, name, known, foreign) {
+  if (typeof name === 'symbol' || known.includes(name) || foreign.includes(name)) return;
+  throw unknownName(problemOf(emitter, 'event', name, known));
+}
+
+/**
+ * @param {string} where
+ * @param {'option' | 'event'} kind
+ * @param {unknown} name
+ * @param {readonly string[]} known
+ */
+function problemOf(where, kind, name, known) {
+  const meant = suggestion(String(name), known) || '.';
+  return `${where}: unknown ${kind} ${JSON.stringify(String(name))}${meant} The ${kind}s are: ${known.join(', ')}`;
+}
+
+/** @param {string} message */
+function unknownName(message) {
+  const code = 'SHAZBOT_UNKNOWN_NAME';
+  return Object.assign(new TypeError(withLink(code, message)), { code });
+}
+
+/**
+ * @param {string} name
+ * @param {readonly string[]} known
+ * @returns {string} the end of a sentence, or an empty text if no known name is near
+ */
+function suggestion(name, known) {
+  // So that `baseUrl` and `BASE_URL` are near SHAZBOT_BASE_URL.
+  const letters = (/** @type {string} */ text) => text.toLowerCase().replace(/^shazbot_?|_/g, '');
+  const given = letters(name);
+  const [near] = known
+    .map((candidate) => ({
+      candidate,
+      typos: distance(given, letters(candidate)),
+      same: prefix(given, letters(candidate)),
+    }))
+    .sort((a, b) => a.typos - b.typos || b.same - a.same);
+  return near && near.typos <= Math.min(MAX_TYPOS, given.length / 2) ? `. Did you mean ${near.candidate}?` : '';
+}
+
+/**
+ * How many letters are the same at the beginning of two texts.
+ * @param {string} a
+ * @param {string} b
+ */
+function prefix(a, b) {
+  let length = 0;
+  while (length < a.length && a[length] === b[length]) length += 1;
+  return length;
+}
+
+/**
+ * How many letters must be inserted, removed or replaced to get one text from the other.
+ * @param {string} a
+ * @param {string} b
+ */
+function distance(a, b) {
+  // Known names have at most 39 letters. A text that is longer than this is not a misspelt one, and would take long.
+  if (a.length > 60) return Number.POSITIVE_INFINITY;
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = Number(row[j - 1]) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(Number(row[j]) + 1, Number(next[j - 1]) + 1, replaced));
+    }
+    row = next;
+  }
+  return Number(row[b.length]);
+}
+
+module.exports = { checkEventName, checkOptions, checkSharedOptions, isLiteral, suggestion, unknownOptions };
