@@ -201,6 +201,21 @@ describe('the program of the example', { concurrency: 2 }, () => {
     assert.match(taken.output, /EADDRINUSE/);
   });
 
+  /** @type {[file: string, ports: (port: number) => NodeJS.ProcessEnv][]} */
+  const modes = [
+    ['app.mjs', (port) => ({ PORT: String(port - 1) })],
+    ['cluster-mode.mjs', (port) => ({ PORT: '0', OWN_PORT: String(port - 1) })],
+  ];
+  for (const [file, ports] of modes) {
+    test(`pm2: ${file} adds the number of its process to the port, and ends`, { timeout: 60_000 }, async (t) => {
+      const project = await copyExample(t, 'pm2');
+      await runsTwice(project.folder, (own) => {
+        const base = { ...own, SHAZBOT_BASE_URL: 'http://127.0.0.1:{port}/', NODE_APP_INSTANCE: '1' };
+        return project.run(file, { ...base, ...ports(Number(own.PORT)) });
+      });
+    });
+  }
+
   test('node-cluster: the workers find each other, and a second signal does not end them early', {
     timeout: 60_000,
   }, async (t) => {

@@ -102,15 +102,12 @@ const PLATFORMS = {
   },
   pm2: {
     variables: () => {
-      /** @type {{ apps: { instances?: number, env: Record<string, string | number> }[] }} */
       const { apps } = require('../examples/pm2/ecosystem.config.cjs');
-      const ports = apps.map(({ env }) => env.PORT);
-      assert.equal(new Set(ports).size, apps.length, 'each process has a port of its own, also after `pm2 restart`');
-      assert.ok(apps.every(({ instances }) => instances === undefined));
-      const { env = {} } = apps[1] ?? {};
+      const { instances, exec_mode: mode, env = {} } = apps[0] ?? {};
+      assert.deepEqual([apps.length, instances, mode], [1, 4, 'fork']);
       return Object.fromEntries(Object.entries(env).map(([name, value]) => [name, String(value)]));
     },
-    baseUrl: 'http://127.0.0.1:3001/',
+    baseUrl: 'http://127.0.0.1:3000/',
   },
   systemd: {
     variables: () => {

@@ -13,9 +13,12 @@ app.get('/peers', (_req, res) => {
 
 shazbotEvents.on('change', ({ type, baseUrl, reason = '' }) => console.log(`${baseUrl} is ${type} ${reason}`));
 
-const server = app.listen(Number(process.env.PORT ?? 3000), (error) => {
+// PM2 numbers the processes of an app. A restarted process keeps its number, and `pm2 scale` uses free numbers again.
+const port = Number(process.env.PORT ?? 3000) + Number(process.env.NODE_APP_INSTANCE ?? 0);
+
+const server = app.listen(port, (error) => {
   if (error) throw error;
-  shazbotStart().catch((error) => {
+  shazbotStart({ port }).catch((error) => {
     console.error(error.message);
     process.exit(1);
   });
@@ -23,7 +26,7 @@ const server = app.listen(Number(process.env.PORT ?? 3000), (error) => {
 
 async function stop() {
   await shazbotShutDown();
-  // PM2's channel to this process would keep it running for 2 to 3 s.
+  // PM2's channel to this process would keep it running for some seconds.
   server.close(() => process.exit());
 }
 process.on('SIGINT', stop);
