@@ -25,6 +25,7 @@ const DOCUMENTS = [
   ...readdirSync(path.join(ROOT, 'docs/deploy')).map((name) => `docs/deploy/${name}`),
   'docs/engine.md',
   'docs/errors.md',
+  'docs/http.md',
   'docs/master-list.md',
   'docs/ownership.md',
   'docs/performance.md',

@@ -1,5 +1,6 @@
 /// <reference types="node" />
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 
 export interface ShazbotRouterOptions {
   /**
@@ -15,7 +16,7 @@ export interface ShazbotRouterOptions {
  *
  * ```js
  * app.use('/clustershazbot', shazbotRouter()); // the mount must end in /clustershazbot: other servers ask there
- * createServer(shazbotRouter()); // without a mount: answers below /clustershazbot/
+ * createServer(shazbotRouter()); // of node:http, https, or http2 with allowHTTP1; without a mount: answers below /clustershazbot/
  * ```
  *
  * It needs no body parser. Without one it accepts JSON bodies up to 8 MiB with the gossip secret, and signed ones up to 256 KiB;
@@ -24,4 +25,8 @@ export interface ShazbotRouterOptions {
  */
 export declare function shazbotRouter(
   options?: ShazbotRouterOptions,
-): (req: IncomingMessage, res: ServerResponse, next?: (error?: unknown) => void) => void;
+): (
+  req: IncomingMessage | Http2ServerRequest,
+  res: ServerResponse | Http2ServerResponse,
+  next?: (error?: unknown) => void,
+) => void;

@@ -13,9 +13,9 @@ function shazbotRouter(options, /** @type {any[]} */ ...others) {
     throw new TypeError("shazbotRouter is not a handler but makes one: app.use('/clustershazbot', shazbotRouter())");
   }
   checkOptions('shazbotRouter', options, ROUTER_OPTIONS);
-  return (req, res, next) => {
+  return (/** @type {any} */ req, /** @type {any} */ res, next) => {
     // Properties that Express and Connect add: the URL before the mount was removed from it, and the parsed body.
-    const { originalUrl = req.url ?? '', body } = /** @type {{ originalUrl?: string, body?: unknown }} */ (req);
+    const { originalUrl = req.url ?? '', body } = req;
     const path = pathBelowMount(req.url ?? '', originalUrl);
     const response = path === undefined ? undefined : handleRequest({ path, incoming: req, body }, options);
     if (response) response.then((it) => send(res, it)).catch(next ?? (() => res.destroy()));

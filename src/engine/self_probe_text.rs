@@ -45,6 +45,10 @@ fn remedy(code: &str, text: &str, url: &ServerUrl) -> String {
             "Gossip does not follow redirects. Set SHAZBOT_BASE_URL to the URL to which this one leads, or exempt the paths \
              below /clustershazbot/ from it"
         }
+        "HTTP_431" => {
+            "The server accepts no headers of this size. Raise its limit to 1 KiB or more (Node: maxHeaderSize, 16 KiB by \
+             default)"
+        }
         "HTTP_413" => "A body parser or a proxy has a limit that is too low: see docs/production.md, Body limits",
         "HTTP_400" | "HTTP_415" | "SHAZBOT_INVALID_MESSAGE" | "SHAZBOT_UNSUPPORTED_BODY" => {
             "The body does not reach the route. Mount a JSON body parser before routes that are written by hand, and let \
