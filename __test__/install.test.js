@@ -336,6 +336,21 @@ describe('the published package', { skip, timeout: 900_000 }, () => {
       await served.exit;
     });
 
+    test('in a single executable application it runs if the binary is beside the executable', async () => {
+      const build = ['server.cjs', '--bundle', '--platform=node', '--log-level=error', '--external:clustershazbot-*'];
+      await registry.run(folder, tool('.bin', 'esbuild'), [...build, '--outfile=sea/server.cjs']);
+      const config = { main: 'sea/server.cjs', output: 'sea/server', disableExperimentalSEAWarning: true };
+      writeFileSync(path.join(folder, 'sea.json'), JSON.stringify(config));
+      await registry.run(folder, node('26'), ['--build-sea', 'sea.json']);
+      const sea = path.join(folder, 'sea');
+      const alone = registry.begin(sea, path.join(sea, 'server'), [], {});
+      assert.notEqual(await alone.exit, 0);
+      assert.match(alone.output, /single executable application .* put the \.node file of this package beside/);
+      const { main } = require(`../npm/${platformPackage.slice('clustershazbot-'.length)}/package.json`);
+      copyFileSync(path.join(folder, 'node_modules', platformPackage, main), path.join(sea, main));
+      await assertRuns(sea, path.join(sea, 'server'), []);
+    });
+
     test('of webpack it runs if it is external', async () => {
       const config = {
         target: 'node',
@@ -396,7 +411,12 @@ describe('the published package', { skip, timeout: 900_000 }, () => {
 
     await registry.npm(folder, 'install');
     const disabled = await registry.fails(folder, '--no-addons', ...load);
-    assert.match(disabled, /loading addons is disabled\. Start Node with --allow-addons/);
+    assert.match(disabled, /loading addons is disabled\. Start Node without --no-addons\. With --permission/);
+    const readable = path.join(folder, 'node_modules', 'clustershazbot', '*');
+    await assert.rejects(
+      registry.run(folder, node('24'), ['--permission', '--allow-addons', `--allow-fs-read=${readable}`, ...load]),
+      /restricted.* Let Node read node_modules: --allow-fs-read/,
+    );
     const binary = path.join(
       folder,
       'node_modules',

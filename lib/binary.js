@@ -5,7 +5,7 @@
 const { Buffer } = require('node:buffer');
 const { closeSync, existsSync, fstatSync, openSync, readSync } = require('node:fs');
 const { createRequire } = require('node:module');
-const { join } = require('node:path');
+const { dirname, join } = require('node:path');
 const { withLink } = require('./errors.js');
 
 function load() {
@@ -13,8 +13,11 @@ function load() {
   const abi = platform === 'linux' ? (isMusl() ? '-musl' : '-gnu') : platform === 'win32' ? '-msvc' : '';
   const target = `${platform}-${arch}${abi}`;
   const system = `${platform} ${arch}${abi && ` (${abi.slice(1)})`}, Node ${version}`;
-  // Exists in a checkout only, after `npm run build`.
-  const built = join(__dirname, '..', `clustershazbot.${target}.node`);
+  // Exists in a checkout only, after `npm run build`; or beside a single executable application, which finds no packages.
+  const built = join(
+    isSingleExecutable() ? dirname(process.execPath) : join(__dirname, '..'),
+    `clustershazbot.${target}.node`,
+  );
   try {
     // Not `require`: bundlers must not follow these calls.
     const hiddenRequire = createRequire(__filename);
@@ -56,6 +59,12 @@ function load() {
   }
   const supported = 'Linux (glibc and musl), macOS and Windows, each on x64 and arm64';
   throw failure('SHAZBOT_NO_BINARY', `there is no binary for ${system}. There are binaries for ${supported}.`);
+}
+
+function isSingleExecutable() {
+  // Node 20.0 to 20.15 do not have `getBuiltinModule`, and other runtimes may not have this module.
+  const { getBuiltinModule } = /** @type {any} */ (process);
+  return getBuiltinModule?.('node:sea')?.isSea() === true;
 }
 
 /** Whether this Node runs on musl. The loader's name stands at the beginning of Node's file; a report takes over 10 ms. */
@@ -136,15 +145,16 @@ function explained(error, name, system) {
  * @param {string | undefined} code
  */
 function remedy(cause, code) {
-  if (code === 'ERR_DLOPEN_DISABLED') return 'Start Node with --allow-addons, and without --no-addons.';
+  if (code === 'ERR_DLOPEN_DISABLED') return 'Start Node without --no-addons. With --permission add --allow-addons.';
+  if (code === 'ERR_ACCESS_DENIED') return 'Let Node read node_modules: --allow-fs-read with its folder.';
   if (/--allow-ffi/.test(cause)) return 'Start Deno with --allow-ffi.';
   if (/permission denied|not permitted|failed to map segment/i.test(cause))
     return 'This process may not load the file: check its permissions, and whether its file system is mounted with noexec.';
   if (/GLIBC_/.test(cause)) return 'It needs glibc 2.17 or newer: use a newer system or image.';
   if (/No such built-in module/.test(cause))
     return (
-      'A single executable application cannot load modules that are not in it: load clustershazbot with ' +
-      'createRequire(process.execPath), and ship node_modules beside the executable.'
+      'A single executable application cannot load packages that are not in it: put the .node file of this package beside the ' +
+      'executable.'
     );
   if (/musl|ld-linux|Error relocating|Error loading shared library/.test(cause))
     return 'It is for another libc: node_modules was installed on a system with musl, such as Alpine, and runs on one with glibc, or the other way round. Install on the image that runs it.';
