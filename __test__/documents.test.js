@@ -31,6 +31,7 @@ const DOCUMENTS = [
   'docs/performance.md',
   'docs/production.md',
   'docs/protocol.md',
+  'docs/supported-versions.md',
   'docs/testing-your-program.md',
   'docs/upgrading.md',
   ...readdirSync(path.join(ROOT, 'examples')).map((name) => `examples/${name}/README.md`),

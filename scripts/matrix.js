@@ -1,18 +1,27 @@
 'use strict';
 
-// Runs a small program with the lowest and the highest supported version of each framework, on each runtime, and prints a table:
-// `npm run matrix`, or `npm run matrix -- express` for one. Needs the network, `npm run build`, and the runtimes that .ci/run installs.
+// Runs a small program with the lowest and the highest supported version of each framework, on each runtime, and prints a table.
+// Needs the network, `npm run build`, and the runtimes that .ci/run installs.
+//   npm run matrix                 all, in about two minutes
+//   npm run matrix -- express      one framework
+//   npm run matrix -- --quick      on this Node only
+//   npm run matrix -- --report     writes docs/supported-versions.md, too
 
 const { execFile } = require('node:child_process');
-const { existsSync, mkdirSync, writeFileSync } = require('node:fs');
+const { existsSync, mkdirSync, readFileSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
-const { promisify } = require('node:util');
+const { parseArgs, promisify } = require('node:util');
 const { copyPackage } = require('../__test__/support/package.js');
+const { markdown, table } = require('./shared/text.js');
 
 const run = promisify(execFile);
 const ROOT = path.join(__dirname, '..');
 const FOLDER = path.join(ROOT, 'target', 'matrix');
 const TOOLS = path.join(ROOT, 'target', 'tools', 'install', 'node_modules');
+const REPORT = path.join(ROOT, 'docs', 'supported-versions.md');
+/** Limits, in ms, of an install and of a program. */
+const INSTALL_TIMEOUT = 120_000;
+const PROGRAM_TIMEOUT = 30_000;
 
 /** A server of the fake cluster. */
 const FAKE = "require('clustershazbot/testing').createFakeCluster({ online: ['http://a/'] });";
@@ -104,69 +113,103 @@ const PEERS = {
 };
 
 /** Not tried. Bun has its own undici, which ignores dispatchers, and often cannot load @nestjs/terminus, with this package or without. */
-const EXCEPTIONS = /^(?:undici|nest) .* on Bun$/;
+const EXCEPTIONS = /^(?:undici|nest) .* on Bun /;
 
-/** @returns {[name: string, command: string, args: string[]][]} */
-function runtimes() {
-  const nodes = ['20', '22', '24', '26'].map(
-    (it) => /** @type {const} */ ([it, path.join(TOOLS, `node${it}`, 'bin/node')]),
-  );
-  /** @type {[string, string, string[]][]} */
+/** @typedef {{ name: string, command: string, args: string[] }} Runtime `name`: with its version */
+
+/**
+ * @param {boolean} isQuick
+ * @returns {Promise<Runtime[]>}
+ */
+async function runtimes(isQuick) {
+  const thisNode = { name: `Node ${process.versions.node}`, command: process.execPath, args: [] };
+  if (isQuick) return [thisNode];
+  const nodes = ['20', '22', '24', '26'].map((it) => ['Node', path.join(TOOLS, `node${it}`, 'bin/node')]);
   const all = [
-    ...nodes.map(([version, file]) => /** @type {[string, string, string[]]} */ ([`Node ${version}`, file, []])),
-    ['Bun', path.join(TOOLS, '@oven/bun-linux-x64/bin/bun'), []],
-    ['Deno', path.join(TOOLS, '@deno/linux-x64-glibc/deno'), ['run', '--allow-all']],
+    ...nodes,
+    ['Bun', path.join(TOOLS, '@oven/bun-linux-x64/bin/bun')],
+    ['Deno', path.join(TOOLS, '@deno/linux-x64-glibc/deno'), 'run', '--allow-all'],
   ];
-  const found = all.filter(([, file]) => existsSync(file));
-  return found.length > 0 ? found : [[`Node ${process.versions.node}`, process.execPath, []]];
+  const found = all.filter(([, command]) => existsSync(String(command)));
+  const named = found.map(async ([name, command = '', ...args]) => {
+    const { stdout } = await run(command, ['--version']);
+    return { name: `${name} ${/\d+\.\d+\.\d+/.exec(stdout)?.[0]}`, command, args };
+  });
+  return found.length > 0 ? Promise.all(named) : [thisNode];
 }
 
 /**
  * @param {string} peer
  * @param {Record<string, string>} versions
  * @param {string} program
+ * @returns {Promise<{ row: string, file: string }>} the name and the version that was installed, and the program
  */
 async function install(peer, versions, program) {
-  const folder = path.join(FOLDER, `${peer}-${Object.values(versions)[0]}`);
+  const [[name, wanted]] = /** @type {[[string, string]]} */ (Object.entries(versions));
+  const folder = path.join(FOLDER, `${peer}-${wanted}`);
   mkdirSync(folder, { recursive: true });
   writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ private: true, dependencies: versions }));
-  await run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock'], { cwd: folder });
+  const args = ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock', '--prefer-offline'];
+  await run('npm', args, { cwd: folder, timeout: INSTALL_TIMEOUT });
   copyPackage(path.join(folder, 'node_modules', 'clustershazbot'));
+  const { version } = JSON.parse(readFileSync(path.join(folder, 'node_modules', name, 'package.json'), 'utf8'));
   const file = path.join(folder, 'program.cjs');
   writeFileSync(file, `${FAKE}\n${ASK}\n${program}\n`);
-  return file;
+  return { row: `${peer} ${version}`, file };
 }
 
 /**
- * @param {string} command
- * @param {string[]} args
+ * @param {Runtime} runtime
+ * @param {string} file
  */
-async function outcome(command, args) {
-  const options = { cwd: path.dirname(String(args.at(-1))), timeout: 60_000 };
-  const { stdout, stderr } = await run(command, args, options).catch((error) => error);
+async function outcome({ command, args }, file) {
+  const options = { cwd: path.dirname(file), timeout: PROGRAM_TIMEOUT };
+  const { stdout, stderr } = await run(command, [...args, file], options).catch((error) => error);
   return stdout?.trim().endsWith('passed') ? 'passed' : `failed: ${(stderr || stdout || '').trim().split('\n').at(-1)}`;
 }
 
+/** @param {string[][]} rows the first is the head */
+function report([head = [], ...rows]) {
+  const title = '# Supported versions\n';
+  const text = [
+    'The lowest and the highest version of each package and runtime with which this version works. `npm run matrix` in the repository',
+    'installs each, runs a small program with it, and writes this page with `-- --report`. The versions between them are supported, too.',
+    'The packages are optional: install those that your program uses.',
+  ].join('\n');
+  const notes = [
+    'Not tried: undici on Bun, which has an undici of its own that ignores dispatchers; Nest on Bun, which often cannot load',
+    '`@nestjs/terminus`, with this package or without. Nest is tried together with `@nestjs/terminus` of the same major version.',
+  ].join('\n');
+  writeFileSync(REPORT, `${title}\n${text}\n\n${markdown(head, rows)}\n\n${notes}\n`);
+}
+
 async function main() {
-  const [, , only] = process.argv;
+  const options = /** @type {const} */ ({ quick: { type: 'boolean' }, report: { type: 'boolean' } });
+  const { values, positionals } = parseArgs({ options, allowPositionals: true });
+  const all = await runtimes(values.quick === true);
+  const rows = [['', ...all.map(({ name }) => name)]];
   const failures = [];
   for (const [peer, { installs, program }] of Object.entries(PEERS)) {
-    if (only && peer !== only) continue;
+    if (positionals.length > 0 && !positionals.includes(peer)) continue;
     for (const versions of installs) {
-      const file = await install(peer, versions, program);
+      const { row, file } = await install(peer, versions, program);
+      // The lowest version may be the highest, too.
+      if (rows.some(([known]) => known === row)) continue;
       const cells = [];
-      for (const [name, command, args] of runtimes()) {
-        const combination = `${peer} ${Object.values(versions)[0]} on ${name}`;
-        const isPossible = !EXCEPTIONS.test(combination);
-        const result = isPossible ? await outcome(command, [...args, file]) : 'not tried';
-        if (isPossible && result !== 'passed') failures.push(`${combination}: ${result}`);
-        cells.push(`${name}: ${result}`);
+      for (const runtime of all) {
+        const combination = `${row} on ${runtime.name}`;
+        const result = EXCEPTIONS.test(combination) ? 'not tried' : await outcome(runtime, file);
+        if (result.startsWith('failed')) failures.push(`${combination}: ${result}`);
+        cells.push(result);
       }
-      console.log(`| ${peer} ${Object.values(versions)[0]} | ${cells.join(' | ')} |`);
+      rows.push([row, ...cells]);
+      console.log(`${row}: ${cells.join(', ')}`);
     }
   }
+  console.log(`\n${table(rows)}`);
   for (const failure of failures) console.error(failure);
   process.exitCode = failures.length > 0 ? 1 : 0;
+  if (values.report && failures.length === 0) report(rows);
 }
 
 main();
