@@ -3,6 +3,9 @@
 // The HTTP servers, fronts and orders of closing in docs/http.md: which work, and what the others see of those that do not.
 
 const assert = require('node:assert/strict');
+const { once } = require('node:events');
+const { readFileSync } = require('node:fs');
+const http2 = require('node:http2');
 const { before, describe, test } = require('node:test');
 const path = require('node:path');
 
@@ -113,7 +116,7 @@ const FAIL = [
     /SHAZBOT_TLS_CERT/,
     { scheme: 'https', env: { SHAZBOT_TLS_CERT: '', SHAZBOT_TLS_KEY: '' } },
   ],
-  ['maxHeaderSize = 128', 'maxHeaderSize = 128', 'HTTP_431', /431/],
+  ['maxHeaderSize = 128', 'maxHeaderSize = 128', 'HTTP_431', /maxHeaderSize/],
   ['a middleware that compresses everything', 'compression of everything', 'SHAZBOT_INVALID_ANSWER', /compress/],
   [
     'a proxy that keeps a path prefix which the program does not expect',
@@ -153,6 +156,19 @@ describe('servers', { concurrency: 3 }, () => {
       assert.doesNotMatch(outputs(servers), /Warning/);
     });
   }
+
+  test('answer clients that speak HTTP/2, such as browsers, on an HTTP/2 server with allowHTTP1', {
+    skip: missing,
+  }, async (t) => {
+    const servers = await startTwo(t, 'allowHTTP1', withCertificates({ scheme: 'https' }));
+    await find(servers);
+    const client = http2.connect(servers[0].baseUrl, { ca: readFileSync(pair.authority) });
+    t.after(() => client.destroy());
+    for (const route of ['', 'list', 'nothing']) {
+      const [headers] = await once(client.request({ ':path': `/clustershazbot/${route}` }), 'response');
+      assert.equal(headers[':status'], route === 'nothing' ? 404 : 200);
+    }
+  });
 
   for (const [what, kind, code, warning, options] of FAIL) {
     test(`say why others cannot reach them: ${what}`, { skip: options?.scheme === 'https' && missing }, async (t) => {
