@@ -402,6 +402,17 @@ describe('the published package', { skip, timeout: 900_000 }, () => {
       ),
     );
     assert.match(missing, /code: 'SHAZBOT_BINARY_NOT_INSTALLED'/);
+    // As where node_modules was copied from an image with another libc.
+    const other = platformPackage.replace('-gnu', '-musl');
+    const foreignFolder = path.join(folder, 'node_modules', other);
+    mkdirSync(foreignFolder);
+    writeFileSync(path.join(foreignFolder, 'index.js'), '');
+    const copied = await registry.fails(folder, ...load);
+    assert.match(
+      copied,
+      new RegExp(`is not installed: .*\\. ${other} is installed instead: node_modules is from a system of`),
+    );
+    rmSync(foreignFolder, { recursive: true });
     const bin = 'node_modules/clustershazbot/bin/clustershazbot.js';
     assert.equal(
       await registry.run(folder, process.execPath, [bin, '--version']),

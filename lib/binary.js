@@ -128,16 +128,30 @@ function explained(error, name, system) {
   // Yarn Plug'n'Play reports a missing package with the second.
   const isMissing = code === 'MODULE_NOT_FOUND' || /package missing from disk/.test(cause);
   if (isMissing && String(message).includes(name)) {
-    return failure(
-      'SHAZBOT_BINARY_NOT_INSTALLED',
-      `the package ${name} with the binary for ${system} is not installed: ${cause}. It is an optional dependency. ` +
-        'Install without --omit=optional. If the lock file or node_modules was made on another system, remove both ' +
-        'first. If you bundle, leave clustershazbot external.',
-      error,
-    );
+    const others = installedBinaries();
+    const reason =
+      others.length > 0
+        ? `${others.join(' and ')} is installed instead: node_modules is from a system of another kind. Install on the one that runs it`
+        : 'It is an optional dependency. Install without --omit=optional. If the lock file or node_modules was made on another ' +
+          'system, remove both first. If you bundle, leave clustershazbot external';
+    const text = `the package ${name} with the binary for ${system} is not installed: ${cause}. ${reason}.`;
+    return failure('SHAZBOT_BINARY_NOT_INSTALLED', text, error);
   }
   const text = `the binary in ${name} does not load on ${system}: ${cause}. ${remedy(cause, code)}`;
   return failure('SHAZBOT_BINARY_UNLOADABLE', text, error);
+}
+
+/** The packages with a binary that are installed. Only the published package names them in its manifest. */
+function installedBinaries() {
+  const { optionalDependencies = {} } = /** @type {any} */ (require('../package.json'));
+  const { resolve } = createRequire(__filename);
+  return Object.keys(optionalDependencies).filter((name) => {
+    try {
+      return resolve(name) !== '';
+    } catch {
+      return false;
+    }
+  });
 }
 
 /**
