@@ -94,7 +94,7 @@ const PEERS = {
       });`,
   },
   undici: {
-    installs: each('undici', '6.0.0', '6', '7.0.0', '7'),
+    installs: each('undici', '6.0.0', '6', '7.0.0', '7', '8.0.0', '8'),
     program: `const server = require('node:http').createServer((_, res) => res.end('answer')).listen(0, '127.0.0.1', async () => {
       const cluster = require('clustershazbot/testing').createFakeCluster;
       cluster({ online: ['http://127.0.0.1:' + server.address().port + '/'] });
@@ -112,8 +112,11 @@ const PEERS = {
   },
 };
 
-/** Not tried. Bun has its own undici, which ignores dispatchers, and often cannot load @nestjs/terminus, with this package or without. */
-const EXCEPTIONS = /^(?:undici|nest) .* on Bun /;
+/**
+ * Not tried. Bun has its own undici, which ignores dispatchers, and often cannot load @nestjs/terminus, with this package or without.
+ * undici 8 needs Node 22.
+ */
+const EXCEPTIONS = /^(?:(?:undici|nest) .* on Bun |undici 8.* on Node 20\.)/;
 
 /** @typedef {{ name: string, command: string, args: string[] }} Runtime `name`: with its version */
 
@@ -177,8 +180,9 @@ function report([head = [], ...rows]) {
     'The packages are optional: install those that your program uses.',
   ].join('\n');
   const notes = [
-    'Not tried: undici on Bun, which has an undici of its own that ignores dispatchers; Nest on Bun, which often cannot load',
-    '`@nestjs/terminus`, with this package or without. Nest is tried together with `@nestjs/terminus` of the same major version.',
+    'Not tried: undici 8 on Node 20, since it needs Node 22; undici on Bun, which has one of its own that ignores dispatchers; Nest on Bun,',
+    'which often cannot load `@nestjs/terminus`, with this package or without. Nest is tried together with `@nestjs/terminus` of the same',
+    'major version, and with `@nestjs/schedule`.',
   ].join('\n');
   writeFileSync(REPORT, `${title}\n${text}\n\n${markdown(head, rows)}\n\n${notes}\n`);
 }
