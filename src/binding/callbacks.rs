@@ -12,13 +12,8 @@ use crate::engine::{LookUpServices, Observer, Report};
 /// Log records that may wait for a busy event loop. Further ones are dropped, except warnings: each is sent only once.
 const MAX_WAITING_RECORDS: usize = 1_000;
 
-/// Gets the code and the text of a report, and whether it is a warning.
-pub type OnReport<'a> = Function<'a, FnArgs<(String, String, bool)>, ()>;
-/// Gets the number of a look-up, and a name.
-pub type OnLookUp<'a> = Function<'a, FnArgs<(u32, String)>, ()>;
-
-/// Calls `on_report` on the event loop. After that has ended, nobody listens, and reports are dropped.
-pub fn observer(on_report: OnReport<'_>) -> napi::Result<Observer> {
+/// Calls `on_report` on the event loop with the code and the text of each report, and whether it is a warning. After that has ended, nobody listens, and reports are dropped.
+pub fn observer(on_report: Function<'_, FnArgs<(String, String, bool)>, ()>) -> napi::Result<Observer> {
     let waiting = Arc::new(AtomicUsize::new(0));
     let delivered = Arc::clone(&waiting);
     let on_report =
@@ -37,8 +32,8 @@ pub fn observer(on_report: OnReport<'_>) -> napi::Result<Observer> {
     }))
 }
 
-/// Calls `on_look_up` on the event loop.
-pub fn look_up(on_look_up: OnLookUp<'_>) -> napi::Result<LookUpServices> {
+/// Calls `on_look_up` on the event loop with the number of a look-up and a name.
+pub fn look_up(on_look_up: Function<'_, FnArgs<(u32, String)>, ()>) -> napi::Result<LookUpServices> {
     let on_look_up = on_look_up
         .build_threadsafe_function::<(u32, String)>()
         .weak::<true>()

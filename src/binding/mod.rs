@@ -13,7 +13,9 @@ mod status;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use napi::bindgen_prelude::{AsyncTask, BigUint64ArraySlice, Buffer, Either, Float64ArraySlice, PromiseRaw};
+use napi::bindgen_prelude::{
+    AsyncTask, BigUint64ArraySlice, Buffer, Either, Float64ArraySlice, FnArgs, Function, PromiseRaw,
+};
 use napi::{Env, JsValue};
 use napi_derive::napi;
 use url::Url;
@@ -25,7 +27,7 @@ use crate::message::{State, Tags};
 use crate::ownership::owners;
 
 use answering::Answering;
-use callbacks::{OnLookUp, OnReport, look_up, observer};
+use callbacks::{look_up, observer};
 use packed::{PackedAnswer, PackedLists, PackedMessage, number, unpack};
 use status::PackedStatus;
 
@@ -80,8 +82,8 @@ impl NodeEngine {
         &self,
         env: &'env Env,
         #[napi(ts_arg_type = "NodeJS.ProcessEnv")] environment: Environment,
-        on_report: OnReport<'_>,
-        look_up_services: OnLookUp<'_>,
+        on_report: Function<'_, FnArgs<(String, String, bool)>, ()>,
+        look_up_services: Function<'_, FnArgs<(u32, String)>, ()>,
         authorities: Option<String>,
     ) -> napi::Result<Either<PromiseRaw<'env, Option<Failure>>, Failure>> {
         let mut slot = lock(&self.slot);
