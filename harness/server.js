@@ -8,7 +8,7 @@ const { readFileSync } = require('node:fs');
 const http = require('node:http');
 const https = require('node:https');
 const path = require('node:path');
-const { performance } = require('node:perf_hooks');
+const { monitorEventLoopDelay, performance } = require('node:perf_hooks');
 const v8 = require('node:v8');
 const vm = require('node:vm');
 const express = require('express');
@@ -43,6 +43,8 @@ process.on('disconnect', () => process.exit(1));
 
 const app = express();
 let gossips = 0;
+/** @type {import('node:perf_hooks').IntervalHistogram | undefined} */
+let delays;
 /** @type {{ status: number, request: number, answer: number }[]} Answered gossip, with the bytes of the bodies. */
 const exchanges = [];
 
@@ -148,6 +150,14 @@ const orders = {
   /** Use of the event loop, and CPU time of this thread in ms, which only Linux counts. */
   usage: () => ({ loop: performance.eventLoopUtilization(), cpu: cpuTime() }),
   memory,
+  /** The 99th percentile of the event loop's delay since the last such order, in ms. */
+  delay() {
+    const p99 = delays ? delays.percentile(99) / 1e6 : 0;
+    delays ??= monitorEventLoopDelay();
+    delays.reset();
+    delays.enable();
+    return p99;
+  },
   /** The errors of connections that the HTTP server has reported. */
   clientErrors: () => clientErrors,
   /** Its metrics, as Prometheus reads them. */

@@ -33,6 +33,8 @@ class Cluster {
   /** @type {Map<Server, Map<string, { online: boolean, at: number }>>} The last record by viewer and base URL. */
   #records = new Map();
   #lastRecord = 0;
+  /** How many records say that a server is offline. */
+  deaths = 0;
 
   /**
    * @param {number} interval in s
@@ -53,9 +55,11 @@ class Cluster {
   /**
    * @param {number} port
    * @param {Record<string, string>} [env]
+   * @param {import('../../../harness/cluster.js').Place} [place]
    */
-  async start(port, env = {}) {
-    const server = await startServer(scope, { ...this.options, port, env: { ...this.env, ...env }, wait: false });
+  async start(port, env = {}, place = this.options.place) {
+    const options = { ...this.options, port, place, env: { ...this.env, ...env }, wait: false };
+    const server = await startServer(scope, options);
     this.forget(server);
     server.onLog = ({ code, message: text }, at) => {
       const [url = ''] = text.split(' ');
@@ -75,6 +79,7 @@ class Cluster {
    */
   record(viewer, baseUrl, online, at) {
     this.#records.get(viewer)?.set(baseUrl, { online, at });
+    if (!online) this.deaths += 1;
     this.#lastRecord = Date.now();
   }
 
@@ -90,9 +95,15 @@ class Cluster {
       const batch = ports.splice(0, BATCH).map((port) => this.start(port));
       this.servers.push(...(await Promise.all(batch)));
     }
-    const ms = await this.rest(this.servers, this.servers, true, Date.now());
-    if (ms === undefined) throw new Error(`${count} servers did not find each other within ${LIMIT / 1000} s`);
+    await this.found();
     await assertAgreed(this.servers, { online: this.servers });
+  }
+
+  /** Waits until all list each other online. */
+  async found() {
+    const ms = await this.rest(this.servers, this.servers, true, Date.now());
+    const count = this.servers.length;
+    if (ms === undefined) throw new Error(`${count} servers did not find each other within ${LIMIT / 1000} s`);
   }
 
   /**
