@@ -10,10 +10,12 @@ const { describe, test } = require('node:test');
 const { promisify } = require('node:util');
 
 const { Baseline } = require('../scripts/bench/cost/baseline.js');
+const { rows } = require('../scripts/bench/peers/document.js');
 const { CONTROL_SECRET, SECRET } = require('../harness/cluster.js');
 const { withEnvironment } = require('../harness/engine.js');
 const { entry, message } = require('../harness/gossip.js');
 const { folder } = require('../harness/folder.js');
+const { missing } = require('../harness/namespaces.js');
 const { assertIsXml } = require('./support/xml.js');
 
 const ROOT = path.join(__dirname, '..');
@@ -117,6 +119,62 @@ describe('the benchmark', () => {
   test('an option with an invalid value is reported', async () => {
     await assert.rejects(bench('--sizes', 'many'), { code: 2, stderr: /--sizes takes numbers/ });
     await assert.rejects(bench('--only', 'this'), { code: 2, stderr: /--only takes one of/ });
+  });
+});
+
+describe('the benchmark beside other programs', () => {
+  /** @param {...string} args */
+  const measure = async (...args) => {
+    const file = path.join(folder(), 'measured.json');
+    const few = ['--servers', '3', '--repeat', '1', '--seconds', '1', '--file', file];
+    const { stdout } = await bench('peers', ...few, ...args);
+    return { stdout, results: JSON.parse(readFileSync(file, 'utf8')).results };
+  };
+
+  test('measures every fault and what an idle server costs', { skip: missing, timeout: 180_000 }, async () => {
+    const { stdout, results } = await measure('--only', 'ours-0.5');
+    assert.match(stdout, /clustershazbot, 0.5 s/);
+    const [{ times, idle, failure }] = results;
+    assert.equal(failure, undefined);
+    for (const fault of ['killed', 'exits', 'left', 'hung', 'gone']) {
+      assert.equal(times[fault].length, 1, fault);
+      assert.ok(times[fault][0] > 0 && times[fault][0] < 60_000, `${fault}: ${times[fault]} ms`);
+    }
+    assert.ok(idle.bytes > 100 && idle.packets > 1 && idle.cpu > 0 && idle.memory > 20e6, JSON.stringify(idle));
+  });
+
+  test('a program that is not installed, or did not notice a fault, is shown as such', () => {
+    const machine = { cpu: 'a CPU', cores: 2, memory: 2 ** 34, node: 'v20', system: 'Linux' };
+    const options = { servers: 12, repeat: 9, seconds: 60 };
+    const results = [
+      { name: 'serf', who: 'Serf', settings: '', times: {} },
+      {
+        name: 'foca',
+        who: 'foca',
+        settings: '',
+        version: '2.0.0',
+        times: { killed: [500, 7_000, 600], hung: [null, null] },
+      },
+    ];
+    const [, serf, foca] = rows({ machine, options, bare: 1, results });
+    assert.deepEqual(serf?.slice(0, 2), ['Serf', 'not installed']);
+    assert.deepEqual(foca?.slice(0, 5), ['foca', '0.6 / 7', '–', '–', '> 120']);
+  });
+
+  test('docs/peers.md and its plots show docs/peers/measured.json', async () => {
+    const out = folder();
+    await bench('peers', '--report', '--out', out);
+    const written = readdirSync(path.join(out, 'peers'));
+    const kept = readdirSync(path.join(ROOT, 'docs/peers')).filter((name) => name !== 'measured.json');
+    assert.deepEqual(written.sort(), kept.sort());
+    for (const name of ['peers.md', ...written.map((plot) => `peers/${plot}`)])
+      assert.equal(
+        readFileSync(path.join(ROOT, 'docs', name), 'utf8'),
+        readFileSync(path.join(out, name), 'utf8'),
+        name,
+      );
+    for (const name of written) assertIsXml(readFileSync(path.join(out, 'peers', name), 'utf8'));
+    assert.doesNotMatch(readFileSync(path.join(out, 'peers.md'), 'utf8'), /undefined|NaN|Infinity|\[object/);
   });
 });
 

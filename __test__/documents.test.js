@@ -28,6 +28,7 @@ const DOCUMENTS = [
   'docs/http.md',
   'docs/master-list.md',
   'docs/ownership.md',
+  'docs/peers.md',
   'docs/performance.md',
   'docs/production.md',
   'docs/protocol.md',

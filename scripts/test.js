@@ -53,6 +53,7 @@ const has = (command, ...args) => mustHaveAll || spawnSync(command, args, { env 
 
 const { SHAZBOT_TEST_SCHEDULES = '300', SHAZBOT_TEST_INPUTS = '10000' } = process.env;
 const fuzzFormat = ['fmt', '--check', '--manifest-path', 'fuzz/Cargo.toml'];
+const peersFormat = ['fmt', '--check', '--manifest-path', 'benches/peers/Cargo.toml'];
 const clippy = ['clippy', '--workspace', '--all-targets', ...SIMULATOR_FEATURE, '--', '-D', 'warnings'];
 const coreTests = ['test', '--workspace', '--profile', 'quick', '--no-default-features', '--target-dir', 'target/test'];
 const engineTests = ['test', '--no-default-features', '--features', 'engine', '--lib', 'engine::'];
@@ -69,6 +70,7 @@ const STEPS = [
   { what: 'commit messages', quick: true, command: node, args: ['scripts/commits.js'] },
   { what: 'format of the Rust code', quick: true, command: 'cargo', args: ['fmt', '--all', '--check'] },
   { what: 'format of the fuzz targets', quick: true, command: 'cargo', args: fuzzFormat },
+  { what: 'format of the benchmark of peers', quick: true, command: 'cargo', args: peersFormat },
   { what: 'lints of the Rust code', quick: true, command: 'cargo', args: clippy },
   { what: 'the core without I/O crates', command: 'cargo', args: ['check', '--no-default-features'] },
   {

@@ -12,7 +12,7 @@ const BENCHMARKS = {
   traffic: () => require('./traffic.js'),
   processes: () => require('./processes/index.js'),
   death: () => require('./death.js'),
-  serf: () => require('./serf/index.js'),
+  peers: () => require('./peers/index.js'),
   install: () => require('./install.js'),
   hostile: () => require('./hostile.js'),
 };
