@@ -1,5 +1,6 @@
-//! Broadcasts updates. A server that learns of an update passes it on once: to its successor on the ring, so that no
-//! server is left out by chance, and to two random servers, for speed. Digests repair what is lost.
+//! `Broadcasts`: dissemination of updates. Each server sends an update once: to its successor on the ring, so that no
+//! server is left out by chance, and to two random servers, for speed. Digests repair what is lost. `add` queues an
+//! update; `next_messages` sends the queue at [`Timer::Broadcast`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::entries::Learned;
 use super::exchange::{Exchange, OnFailure, OnSuccess, Started};
-use super::repair::{fitting, outdoing_leaves};
+use super::repair::{fitting, winning_leaves};
 use super::{
     Broadcasts, Content, Core, Entry, Event, ExchangeError, Message, Now, Purpose, Repair, Request, RequestId,
     ServerUrl, State, Timer,
@@ -164,7 +164,7 @@ impl Core {
             OnSuccess::Nothing | OnSuccess::Compare => {}
             OnSuccess::Report(asker, token) => self.report_probe(to, true, asker, token, now),
             OnSuccess::EndRepair(pair) => {
-                let (leaves, _) = fitting(outdoing_leaves(&response.entries, &self.members));
+                let (leaves, _) = fitting(winning_leaves(&response.entries, &self.members));
                 if !leaves.is_empty() {
                     let content = Content::Entries(leaves, Box::default());
                     self.send(Request::with(to.clone(), Purpose::Update { ring_tries: 0 }, content), now);

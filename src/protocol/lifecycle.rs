@@ -1,5 +1,6 @@
-//! `Lifecycle`: whether this server may act and judge others. It must be running and its program's event loop must
-//! turn. Failures from before a stall or a jump of the wall clock say nothing about other servers.
+//! `Lifecycle`: whether this server may act and judge others: in the phase `Running` (then `Leaving`, then `Left`), and
+//! while its program's event loop turns. Failures from before a stall or a jump of the wall clock say nothing about
+//! other servers.
 
 use std::time::Duration;
 

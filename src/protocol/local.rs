@@ -1,5 +1,6 @@
-//! `LocalMember`: refreshes and refutes our own entry, and detects that others cannot reach our base URL or that
-//! another process has it. A server is the authority on itself.
+//! `LocalMember`: our own entry. `on_entry` collects what others claim about us, and `refresh` stamps our entry and
+//! refutes the claims. Also detects that others cannot reach our base URL (`on_contact`, `check_url`), and that another
+//! process has it (it refutes us in turn). A server is the authority on itself: only here is its entry changed.
 
 use std::time::Duration;
 
@@ -188,7 +189,7 @@ impl LocalMember {
 
     fn refute(&mut self, own: &mut Entry, claim: &Entry, now: Now, out: &mut Output) {
         let (ours, theirs) = (effective_incarnation(own), effective_incarnation(claim));
-        // Others ignore claims this far ahead of our clock, and servers with slow clocks would refuse a refutation.
+        // Others verify a claim this far ahead of our clock, and those with slow clocks would refuse its refutation.
         if theirs > now.wall + MAX_LEAD {
             own.stamp = now.wall;
             return;

@@ -265,7 +265,7 @@ impl Core {
         if self.lifecycle.check_clocks(now) {
             self.detector.clear_suspicions();
             if self.clock_check.is_wrong() && self.lifecycle.is_running() {
-                self.discovery.lists.look_now(now, &mut self.out);
+                self.discovery.lists.read_now(now, &mut self.out);
             }
             self.clock_check.reset(&mut self.out);
         }
@@ -354,7 +354,7 @@ impl Core {
         self.out.timers.set(Timer::Expire, now.mono + EXPIRY_INTERVAL);
         self.broadcasts.expire(now);
         if self.lifecycle.is_running() {
-            self.discovery.lists.look_if_alone(&self.members, now, &mut self.out);
+            self.discovery.lists.read_if_alone(&self.members, now, &mut self.out);
         }
         for entry in self.members.expire(now) {
             self.discovery.seeds.add_candidate(&entry, now);

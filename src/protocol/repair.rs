@@ -1,4 +1,13 @@
-//! Anti-entropy repair: two servers compare digests and exchange the entries of the buckets that differ.
+//! `Repair`: anti-entropy. Two servers compare digests and exchange the entries of the buckets that differ:
+//!
+//! ```text
+//! A ── digest ───────────────────────────────────────────> B   every usual message
+//! A <─ own digest, hashes of the buckets (if different) ── B   `answer`
+//! A ── entries of the buckets that differ, request ──────> B   `on_answer`: Purpose::Repair
+//! A <─ B's entries of these buckets ────────────────────── B   `answer`; A ends with `on_end`
+//! ```
+//!
+//! A pair of digests that this does not make equal is not tried again.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -71,7 +80,7 @@ impl Repair {
         if !request.requested_buckets.is_empty() {
             let first = out.rng.random_range(0..request.requested_buckets.len());
             let cutoff = request.digest.map_or(0, |digest| digest.cutoff);
-            let (entries, has_more) = fitting(outdoing_leaves(sent, members).chain(members.in_buckets(
+            let (entries, has_more) = fitting(winning_leaves(sent, members).chain(members.in_buckets(
                 &request.requested_buckets,
                 first,
                 cutoff,
@@ -173,7 +182,7 @@ impl Repair {
 }
 
 /// The listed leaves that win over entries of a message.
-pub fn outdoing_leaves<'a>(sent: &'a [Entry], members: &'a Members) -> impl Iterator<Item = &'a Entry> {
+pub fn winning_leaves<'a>(sent: &'a [Entry], members: &'a Members) -> impl Iterator<Item = &'a Entry> {
     sent.iter().filter_map(|entry| {
         let held = &members.get(&entry.url)?.entry;
         (held.is_leave() && supersedes(held, entry)).then_some(held)

@@ -36,7 +36,7 @@ impl Core {
             return;
         }
         self.refresh_local(now);
-        self.look_if_alone(now);
+        self.seek_if_alone(now);
         if let Some(own) = self.members.local() {
             self.local.check_url(own, self.detector.last_response(), now, &mut self.out);
         }

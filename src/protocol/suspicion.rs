@@ -20,16 +20,17 @@ const REFUSED_SHARE: u32 = 100;
 pub struct Suspicion {
     /// Sent to helpers and returned in their reports, so that a report for an earlier suspicion does not count.
     pub token: u32,
-    /// When the suspicion began. `started`: when the failed probe began.
     pub since: Duration,
+    /// When the failed probe began, which is earlier than `since`.
     pub started: Started,
     /// When the current step ends.
     pub deadline: Duration,
     pub step: usize,
     pub failures: Failures,
     pub helpers: Vec<ServerUrl>,
-    /// Helpers that have not reported in the current step. `is_retrying`: nor has our own retry ended.
+    /// Helpers that have not reported in the current step.
     pub awaited: Vec<ServerUrl>,
+    /// Whether our own retry of the current step has not ended.
     pub is_retrying: bool,
 }
 

@@ -1,6 +1,8 @@
-//! `Verifier`: contacts a server before a peer's report about it is accepted. *Verification*: somebody reports the
-//! failure of a server that seems to be up. *Call-back*: a server claims to be online. One rate limit bounds all these
-//! contacts.
+//! `Verifier`: contacts a server before a peer's report about it is accepted, within one rate limit.
+//!
+//! - *Verification*: a peer reports that a server failed which seems to be up. `on_report` queues the report, and
+//!   `next_verifications` contacts the server. `dispatch.rs` lists it as failed if it does not answer.
+//! - *Call-back*: a message claims that a server is online. `contact` contacts it; its answer lists it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

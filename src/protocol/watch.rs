@@ -12,7 +12,7 @@ use crate::clock::Now;
 use crate::membership::{Members, WATCHERS};
 use crate::message::ServerUrl;
 
-/// How long a host has not acknowledged anything when TCP keep-alive gives up.
+/// TCP keep-alive gives up a connection at least this long after the last acknowledgement of the host.
 pub const VANISHED_AFTER: Duration = Duration::from_secs(6);
 const SUCCESSORS: usize = WATCHERS;
 /// Most watched version 1 servers. They watch nobody, so few of our servers may have to watch many of them.

@@ -1,5 +1,12 @@
 //! `MasterList`: schedules the syncs of one master list, and handles their failures. A sync is a read, a merge with the
-//! members and, if the two differ, a write. Nothing is written after a failed read.
+//! members and, if the two differ, a write; nothing is written after a failed read.
+//!
+//! ```text
+//! next read ──> on_read ──> equal, or may not write yet ──────────────> on_done: next read
+//!                  └──────> write ──> on_written ──> Ok ──────────────> read back, after READ_BACK
+//!                                         ├────────> Conflict ────────> read and write again, after CONFLICT_WAIT
+//!                                         └────────> Failed ──────────> on_failure: next read, with backoff
+//! ```
 
 use std::time::Duration;
 
@@ -19,7 +26,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// The least time between two accesses, regardless of the configuration.
 const LEAST_WAIT: Duration = Duration::from_millis(100);
 /// How soon a server that is alone, or has a doubtful clock, reads the list again.
-const LOOK_AGAIN: Duration = Duration::from_secs(30);
+const REREAD: Duration = Duration::from_secs(30);
 /// The longest backoff after a failure. Shorter for a while if this server is alone, because a cluster that starts
 /// while its store is down has no other way to form.
 const MAX_BACKOFF: Duration = Duration::from_secs(60);
@@ -47,17 +54,13 @@ const READS: f64 = 3.0;
 /// The configured pacing of updates.
 #[derive(Clone, Copy, Debug)]
 pub struct AnnouncePacing {
-    /// The gossip interval.
     pub gossip: Duration,
-    /// Whether the list can be written.
     pub is_written: bool,
     /// The least time between two updates.
     pub minimum: Duration,
     /// A random part of this is added.
     pub interval: Duration,
 }
-
-/// The state of one master list.
 #[derive(Debug)]
 pub struct MasterList {
     name: String,
@@ -83,8 +86,6 @@ struct Schedule {
     next_announce: Duration,
     is_leaving: bool,
 }
-
-// Our last write.
 #[derive(Debug, Default)]
 struct Written {
     // How many servers it listed.
@@ -95,7 +96,6 @@ struct Written {
 }
 
 impl MasterList {
-    /// A list that was not read yet.
     pub fn new(name: String, pacing: AnnouncePacing) -> Self {
         Self {
             name,
@@ -109,18 +109,12 @@ impl MasterList {
             found_right: None,
         }
     }
-
-    /// Its name.
     pub fn name(&self) -> &str {
         &self.name
     }
-
-    /// Its status.
     pub fn status(&self) -> &ListStatus {
         &self.status
     }
-
-    /// Whether it was read or a read has failed.
     pub fn is_tried(&self) -> bool {
         self.is_tried
     }
@@ -134,13 +128,9 @@ impl MasterList {
     pub fn is_pending(&self) -> bool {
         self.schedule.current.is_some() || self.schedule.next.is_some()
     }
-
-    /// Whether this is the current access.
     pub fn is_current(&self, id: RequestId) -> bool {
         self.schedule.current == Some(id)
     }
-
-    /// When it is read next.
     pub fn next(&self) -> Option<Duration> {
         self.schedule.next
     }
@@ -155,8 +145,6 @@ impl MasterList {
     pub fn abandon(&mut self) {
         (self.schedule.current, self.schedule.next) = (None, None);
     }
-
-    /// Begins the first read.
     pub fn start(&mut self, index: ListIndex, members: &Members, now: Now, out: &mut Output) {
         self.schedule_announce(now, out);
         self.sync(index, TIMEOUT, members, now, out);
@@ -169,8 +157,6 @@ impl MasterList {
             self.sync(index, TIMEOUT / 2, members, now, out);
         }
     }
-
-    /// Begins the next read.
     pub fn sync_next(&mut self, index: ListIndex, members: &Members, now: Now, out: &mut Output) {
         self.sync(index, TIMEOUT, members, now, out);
     }
@@ -234,15 +220,11 @@ impl MasterList {
     pub fn expect_written(&mut self, message: &Message) {
         self.written.servers = message.entries.len();
     }
-
-    /// The list has not changed since the last read.
     pub fn on_unchanged(&mut self, members: &Members, now: Now, out: &mut Output) {
         self.is_tried = true;
         self.status.read = Some(now.wall);
         self.on_done(members, now, out);
     }
-
-    /// The read failed.
     pub fn on_read_failed(&mut self, error: String, members: &Members, now: Now, out: &mut Output) {
         self.is_tried = true;
         self.on_failure(error, MAX_BACKOFF_ALONE, members, now, out);
@@ -309,12 +291,12 @@ impl MasterList {
         }
         let announce = self.schedule.next_announce.saturating_sub(now.mono);
         // Two servers that started with an empty list may have missed each other.
-        let look_again = if members.is_alone() {
-            LOOK_AGAIN.mul_f64(out.jitter(1.0..2.0))
+        let reread = if members.is_alone() {
+            REREAD.mul_f64(out.jitter(1.0..2.0))
         } else {
             self.pacing.gossip.mul_f64(members.online() as f64 / READS * out.jitter(0.5..1.5))
         };
-        let (wait, may_write) = if look_again < announce { (look_again, false) } else { (announce, true) };
+        let (wait, may_write) = if reread < announce { (reread, false) } else { (announce, true) };
         self.set_next(wait, may_write, now);
     }
 
@@ -336,8 +318,8 @@ impl MasterList {
     }
 
     /// Reads the list soon, because this server is alone or has a doubtful clock.
-    pub fn look_soon(&mut self, now: Now, out: &mut Output) {
-        let wait = LOOK_AGAIN.mul_f64(out.jitter(0.0..1.0)).max(LEAST_WAIT);
+    pub fn read_soon(&mut self, now: Now, out: &mut Output) {
+        let wait = REREAD.mul_f64(out.jitter(0.0..1.0)).max(LEAST_WAIT);
         // A failing list keeps its backoff.
         let is_later = self.schedule.next.is_none_or(|at| now.mono + wait < at);
         if self.schedule.current.is_none() && self.failing.is_none() && is_later {
@@ -346,7 +328,7 @@ impl MasterList {
     }
 
     /// Reads the list at once, unless a read is under way.
-    pub fn look_now(&mut self, now: Now) {
+    pub fn read_now(&mut self, now: Now) {
         if self.schedule.current.is_none() {
             self.set_next(LEAST_WAIT, true, now);
         }

@@ -71,16 +71,16 @@ impl MasterLists {
     }
 
     /// Reads the lists soon if this server is alone.
-    pub fn look_if_alone(&mut self, members: &Members, now: Now, out: &mut Output) {
+    pub fn read_if_alone(&mut self, members: &Members, now: Now, out: &mut Output) {
         if members.is_alone() {
-            self.lists.iter_mut().for_each(|list| list.look_soon(now, out));
+            self.lists.iter_mut().for_each(|list| list.read_soon(now, out));
             self.set_timer(out);
         }
     }
 
     /// Reads the lists at once, because our clock was corrected.
-    pub fn look_now(&mut self, now: Now, out: &mut Output) {
-        self.lists.iter_mut().for_each(|list| list.look_now(now));
+    pub fn read_now(&mut self, now: Now, out: &mut Output) {
+        self.lists.iter_mut().for_each(|list| list.read_now(now));
         self.set_timer(out);
     }
 
@@ -136,7 +136,7 @@ impl MasterLists {
             list.expect_written(message);
         } else {
             list.on_done(members, now, out);
-            list.look_soon(now, out);
+            list.read_soon(now, out);
         }
         self.set_timer(out);
     }

@@ -192,9 +192,9 @@ impl Core {
     }
 
     // A server that is alone looks for others sooner, and warns after a while.
-    pub(super) fn look_if_alone(&mut self, now: Now) {
+    pub(super) fn seek_if_alone(&mut self, now: Now) {
         let Discovery { names, lonely, .. } = &mut self.discovery;
-        names.look_if_alone(&self.members, now, &mut self.out);
+        names.look_up_if_alone(&self.members, now, &mut self.out);
         if lonely.on_round(self.members.is_alone(), self.detector.interval(), now, &mut self.out) {
             let tried = self.discovery.tried();
             self.out.report(Event::Alone(tried));

@@ -217,7 +217,7 @@ impl Names {
     }
 
     /// Looks up the names soon if this server is alone now and was not at the last lookup.
-    pub fn look_if_alone(&mut self, members: &Members, now: Now, out: &mut Output) {
+    pub fn look_up_if_alone(&mut self, members: &Members, now: Now, out: &mut Output) {
         if members.is_alone() {
             let soon = now.mono + LOOK_UP_ALONE.mul_f64(out.jitter(0.1..1.0));
             let waits_long = |next: &&mut Duration| **next > now.mono + LOOK_UP_ALONE.mul_f64(1.1);

@@ -1,5 +1,11 @@
-//! `Seeds`: servers that may be up, because a master list or an earlier process names them, or they claim it. They
-//! become members when they answer.
+//! `Seeds`: servers that may be up, because a master list or an earlier process names them, or they claim it.
+//!
+//! | A seed | is |
+//! |---|---|
+//! | untried | contacted first, all of them at a bounded pace |
+//! | failed once, or added less than a minute ago | retried with backoff |
+//! | given up | removed from the master list, and contacted as rarely as a failed member |
+//! | answering | a member, and no longer a seed |
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -121,14 +121,14 @@ fn lies_that_come_faster_than_a_server_answers_do_not_win_over_its_answer() {
         server.receive_v2(&reporter(), vec![offline("b", wall, wall, Reason::Left, "b")]);
     };
     lie(&mut server);
-    let heard = server.now.wall;
+    let last_seen = server.now.wall;
     for _ in 0..10 {
         server.advance(10);
         lie(&mut server);
     }
     assert_eq!(server.state_of("b"), Some(OFFLINE));
     // It refutes the first lie, and gets the last one in the answer.
-    let answer = server.receive_v2(&alive(&server, heard + 1), vec![]);
+    let answer = server.receive_v2(&alive(&server, last_seen + 1), vec![]);
     let held = answer.entries.iter().find(|entry| entry.url == url("b")).expect("what is held of it").clone();
     assert_eq!(held.stamp, server.now.wall);
     for _ in 0..10 {
@@ -160,7 +160,7 @@ fn a_server_that_answers_is_listed_despite_an_entry_ahead_of_its_clock() {
 
 #[test]
 fn a_server_that_was_up_after_it_was_listed_offline_is_sent_that_entry() {
-    for (stamped_after, is_told) in [(true, true), (false, false)] {
+    for (stamped_after, is_notified) in [(true, true), (false, false)] {
         let mut server = Server::new("a");
         server.receive_v1(vec![entry("b", ONLINE, WALL, Some(WALL))]);
         server.advance(31_000);
@@ -173,6 +173,6 @@ fn a_server_that_was_up_after_it_was_listed_offline_is_sent_that_entry() {
         // Its refutation of an earlier lie, passed on by another server.
         server.receive_v2(&reporter(), vec![entry("b", ONLINE, stamp, Some(WALL + 1))]);
         let is_contacted = gossip_requests(&server.take_actions()).iter().any(|(_, to)| *to == url("b"));
-        assert_eq!((server.state_of("b"), is_contacted), (Some(OFFLINE), is_told));
+        assert_eq!((server.state_of("b"), is_contacted), (Some(OFFLINE), is_notified));
     }
 }

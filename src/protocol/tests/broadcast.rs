@@ -81,7 +81,7 @@ fn if_the_successor_fails_the_next_on_the_ring_gets_the_updates() {
     let ring: Vec<_> = server.core.members.successors().take(4).cloned().collect();
     let mut sent: VecDeque<_> = gossip_requests(&server.run(1)).into();
     for to in &ring[..3] {
-        let (id, receiver) = sent.pop_front().expect("one more server is told");
+        let (id, receiver) = sent.pop_front().expect("one more server gets the update");
         assert_eq!(receiver, *to);
         // The random servers respond.
         sent.drain(..).for_each(|(id, _)| server.respond(id, Message::default()));

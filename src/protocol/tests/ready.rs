@@ -22,14 +22,14 @@ fn ready_events(server: &mut Server) -> Vec<bool> {
     server.take_events().into_iter().filter_map(ready).collect()
 }
 
-fn told(actions: &[Action]) -> Vec<bool> {
-    let told = |action: &Action| match action {
+fn broadcast_readiness(actions: &[Action]) -> Vec<bool> {
+    let readiness = |action: &Action| match action {
         Action::Gossip { message, .. } if message.envelope.as_ref()?.digest.is_none() => {
             Some(message.entries[0].is_ready())
         }
         _ => None,
     };
-    actions.iter().filter_map(told).collect()
+    actions.iter().filter_map(readiness).collect()
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn a_change_of_readiness_is_broadcast_at_once_and_keeps_the_tags() {
     server.finish_broadcasts();
     let before = server.incarnation();
     server.core.handle_ready(server.now, false);
-    assert_eq!(told(&server.tick()), [false]);
+    assert_eq!(broadcast_readiness(&server.tick()), [false]);
     assert!(server.incarnation() > before);
     assert_eq!(server.own_entry().tags(), Some(Tags::parse("role=api").expect("valid")));
     assert_eq!(ready_events(&mut server), [false]);
@@ -55,7 +55,7 @@ fn frequent_changes_of_readiness_are_broadcast_once_a_second_and_the_last_wins()
     let mut all = Vec::new();
     for i in 0..50 {
         server.core.handle_ready(server.now, i % 2 == 1);
-        all.extend(told(&server.tick()));
+        all.extend(broadcast_readiness(&server.tick()));
     }
     assert!((1..=6).contains(&all.len()), "{all:?}");
     server.run(2);

@@ -217,8 +217,8 @@ fn a_leave_is_announced_if_this_process_answers_at_the_base_url_or_nobody_does()
         let id = leave_and_ask(&mut server);
         let answer = answer(&server);
         server.core.handle_response(server.now, id, answer);
-        let told: Vec<_> = gossip_requests(&server.take_actions()).into_iter().map(|(_, to)| to).collect();
-        assert_eq!(told, [url("b")]);
+        let receivers: Vec<_> = gossip_requests(&server.take_actions()).into_iter().map(|(_, to)| to).collect();
+        assert_eq!(receivers, [url("b")]);
         assert_eq!(server.reason(), Some(Reason::Left));
     }
 }

@@ -33,11 +33,11 @@ fn tag_events(server: &mut Server) -> usize {
 }
 
 fn broadcast_tags(actions: &[Action]) -> Vec<Tags> {
-    let told = |action: &Action| match action {
+    let sent = |action: &Action| match action {
         Action::Gossip { message, .. } if message.envelope.as_ref()?.digest.is_none() => message.entries[0].tags(),
         _ => None,
     };
-    actions.iter().filter_map(told).collect()
+    actions.iter().filter_map(sent).collect()
 }
 
 #[test]
@@ -47,8 +47,8 @@ fn changed_tags_raise_the_incarnation_and_are_broadcast_at_once() {
     server.finish_broadcasts();
     let before = server.incarnation();
     server.core.handle_tags(server.now, tags("role=api"));
-    let told = broadcast_tags(&server.tick());
-    assert_eq!(told, [tags("role=api")]);
+    let sent = broadcast_tags(&server.tick());
+    assert_eq!(sent, [tags("role=api")]);
     assert!(server.incarnation() > before);
     assert_eq!(tag_events(&mut server), 1);
 }
@@ -59,12 +59,12 @@ fn frequent_changes_of_tags_are_broadcast_once_an_interval_and_the_last_wins() {
     server.add_member("b", Some(5));
     server.finish_broadcasts();
     server.core.handle_tags(server.now, tags("version=0"));
-    let mut told = broadcast_tags(&server.run(1));
+    let mut sent = broadcast_tags(&server.run(1));
     for i in 1..20 {
         server.core.handle_tags(server.now, tags(&format!("version={i}")));
-        told.extend(broadcast_tags(&server.run(1)));
+        sent.extend(broadcast_tags(&server.run(1)));
     }
-    assert_eq!(told, [tags("version=0")]);
+    assert_eq!(sent, [tags("version=0")]);
     assert_eq!(broadcast_tags(&server.run(30)), [tags("version=19")]);
     let incarnation = server.incarnation();
     server.core.handle_tags(server.now, tags("version=19"));

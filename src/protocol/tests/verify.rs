@@ -13,7 +13,7 @@ fn a_reported_failure_of_a_server_that_contacted_us_recently_is_verified_before_
         let sent = server.take_actions();
         let Action::Gossip { id, to, message, .. } = &sent[0] else { panic!("{sent:?}") };
         assert_eq!(*to, url("b"));
-        assert!(message.entries.contains(&failed("b", WALL + 1, 5)), "the server is told what is reported about it");
+        assert!(message.entries.contains(&failed("b", WALL + 1, 5)), "the server gets the report about it");
         if answers {
             server.respond_v2(*id, &entry("b", ONLINE, WALL + 2, Some(WALL + 2)), vec![]);
         } else {

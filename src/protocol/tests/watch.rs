@@ -279,8 +279,8 @@ fn a_leave_closes_all_watches_and_notifies_the_watchers() {
     let actions = server.take_actions();
     let ids: BTreeSet<_> = watches.iter().map(|(id, _)| *id).collect();
     assert_eq!(closed(&actions).into_iter().collect::<BTreeSet<_>>(), ids);
-    let told: Vec<_> = gossip_requests(&actions).into_iter().map(|(_, to)| to).collect();
-    assert!(before.iter().all(|watcher| told.contains(watcher)));
+    let receivers: Vec<_> = gossip_requests(&actions).into_iter().map(|(_, to)| to).collect();
+    assert!(before.iter().all(|watcher| receivers.contains(watcher)));
     assert!(opened(&server.run(20)).is_empty(), "and none is opened any more");
 }
 
