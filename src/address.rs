@@ -1,12 +1,12 @@
-//! Classifies IP addresses: which are loopback, and which cannot belong to a server of a cluster.
+//! Classifies IP addresses: loopback addresses, and addresses that cannot belong to a server of a cluster.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::Ipv6Net;
 use url::{Host, Url};
 
-/// Where clouds serve a machine's credentials over IPv4. Those in the link-local range are needed too: an IPv6 address with
-/// one of them in it is refused, whatever its prefix.
+/// IPv4 addresses of cloud metadata services, which hand out a machine's credentials. The link-local ones are listed
+/// because an IPv6 address that contains one of them is refused, whatever its prefix.
 const METADATA_V4: [Ipv4Addr; 10] = [
     // AWS, Google, Azure, OpenStack, … (docs.aws.amazon.com, "Retrieve instance metadata").
     Ipv4Addr::new(169, 254, 169, 254),
@@ -29,7 +29,7 @@ const METADATA_V4: [Ipv4Addr; 10] = [
     Ipv4Addr::new(168, 63, 129, 16),
 ];
 
-/// The same over IPv6.
+/// IPv6 addresses of cloud metadata services.
 const METADATA_V6: [Ipv6Net; 6] = [
     // AWS: ::254 is EC2's, ::23 EKS Pod Identity's; Amazon reserves the network (docs.aws.amazon.com).
     Ipv6Net::new_assert(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0), 32),
@@ -45,8 +45,8 @@ const METADATA_V6: [Ipv6Net; 6] = [
     Ipv6Net::new_assert(Ipv6Addr::new(0xfd00, 0x100, 0, 0, 0, 0, 0x100, 0x200), 128),
 ];
 
-/// Whether this address is link-local, multicast or a cloud's metadata service: no server runs there, and the secret must
-/// never be sent there. An IPv6 address counts as the IPv4 address that it stands for.
+/// Whether this address is link-local, multicast or a metadata service. No server runs there, and the secret must never
+/// be sent there. Also checks the IPv4 address in an IPv6 address.
 pub fn is_forbidden(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_forbidden_v4(address),
@@ -65,7 +65,7 @@ fn is_forbidden_v4(address: Ipv4Addr) -> bool {
     address.is_link_local() || address.is_multicast() || METADATA_V4.contains(&address)
 }
 
-/// Whether this address leads back to this machine. The unspecified address, 0.0.0.0, does so too.
+/// Whether this address leads to this machine, as 0.0.0.0 also does.
 pub fn is_loopback(address: IpAddr) -> bool {
     let is_loopback_v4 = |it: Ipv4Addr| it.is_loopback() || it.is_unspecified();
     match address {
@@ -78,18 +78,18 @@ pub fn is_loopback(address: IpAddr) -> bool {
     }
 }
 
-/// Whether this is 0.0.0.0 or `::`, at which a server listens and nobody reaches it.
+/// Whether this is 0.0.0.0 or `::`, where a server can listen but not be reached.
 pub fn is_unspecified(address: IpAddr) -> bool {
     address.to_canonical().is_unspecified()
 }
 
-/// Whether the host of this URL is a loopback address, or `localhost` or a name below it.
+/// Whether the host of this URL is a loopback address, `localhost` or a subdomain of it.
 pub fn is_loopback_host(url: &Url) -> bool {
     let name = url.host_str().unwrap_or_default().trim_end_matches('.');
     of_url(url).map_or(name == "localhost" || name.ends_with(".localhost"), is_loopback)
 }
 
-/// The IP address in a URL, or None if its host is a name.
+/// The IP address in a URL. None if the host is a name.
 pub fn of_url(url: &Url) -> Option<IpAddr> {
     match url.host()? {
         Host::Ipv4(address) => Some(address.into()),
@@ -98,7 +98,7 @@ pub fn of_url(url: &Url) -> Option<IpAddr> {
     }
 }
 
-// The IPv4 addresses to which an IPv6 address with a well-known prefix leads. Two for Teredo: its server and its client.
+// The IPv4 addresses in an IPv6 address with a well-known prefix. Teredo contains two: its server and its client.
 fn translated(address: Ipv6Addr) -> [Option<Ipv4Addr>; 2] {
     let one = |high: u16, low: u16| [Some(v4(high, low)), None];
     match address.segments() {
@@ -123,15 +123,15 @@ fn is_local_nat64(address: Ipv6Addr) -> bool {
     address.segments()[..3] == [0x64, 0xff9b, 1]
 }
 
-// The IPv4 addresses that a NAT64 prefix of 48, 56, 64 or 96 bits may hold. They leave out octet 8.
+// The IPv4 addresses at the four positions of a NAT64 address (prefixes of 48, 56, 64 and 96 bits), skipping octet 8.
 fn rfc6052(address: Ipv6Addr) -> [Ipv4Addr; 4] {
     let octets = address.octets();
     [[6, 7, 9, 10], [7, 9, 10, 11], [9, 10, 11, 12], [12, 13, 14, 15]]
         .map(|places| Ipv4Addr::from(places.map(|place: usize| octets[place])))
 }
 
-// Networks may have a prefix of their own for NAT64 or 6rd, and put the IPv4 address anywhere behind it. A server whose
-// address has one of these by chance is one in ten million.
+// Networks may have their own NAT64 or 6rd prefix, with the IPv4 address at any position. A server's address matches by
+// chance once in ten million.
 fn contains_metadata_v4(address: Ipv6Addr) -> bool {
     let octets = address.octets();
     let without_octet_8: Vec<u8> = octets.iter().enumerate().filter(|(at, _)| *at != 8).map(|(_, it)| *it).collect();

@@ -1,4 +1,4 @@
-//! Reads the clocks: the only file that does. Also scales time for tests.
+//! Reads the clocks. No other file does. Also scales time for tests.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,24 +6,24 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// An hour of wall time, ms.
 pub const HOUR: u64 = 3_600_000;
-/// How far the wall clock of a server may be wrong, ms, in either direction. The limits on stamps and incarnations follow
-/// from it:
+/// How far the wall clock of a server may be wrong, ms, in either direction. The limits on stamps and incarnations
+/// follow from it:
 ///
-/// | Limit | Is | Because |
+/// | Limit | Value | Reason |
 /// |---|---|---|
 /// | `MAX_AHEAD` | 3 × | two clocks differ by 2 ×, and an entry may be 1 × ahead of its own server's clock |
-/// | `MAX_LEAD` | `MAX_AHEAD` − 2 × | further ahead of its own server's clock, a server with a slow clock refuses it |
+/// | `MAX_LEAD` | `MAX_AHEAD` − 2 × | with a greater lead, a server with a slow clock refuses the entry |
 /// | `NEAR_EXPIRY` | 2 × + 1 h | by another clock a tombstone expires 2 × sooner |
 /// | `ONLINE_TTL` | `TOMBSTONE_TTL` − 4 × | an entry expires before the tombstone that blocks it, by any two clocks |
 /// | `RETURN_WINDOW` | 2 × + 1 h | an hour by any two clocks |
 pub const MAX_CLOCK_ERROR: u64 = HOUR;
 
-/// A moment: every input of the core carries one.
+/// The current time. Every input of the core has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
-    /// Monotonic time since a fixed start: all intervals and timeouts are measured with it.
+    /// Monotonic time since a fixed start, for intervals and timeouts.
     pub mono: Duration,
-    /// Wall time, ms since the epoch: `lastUpdate` is made of it. May be wrong, and may step in either direction.
+    /// Wall time, ms since the epoch, for `lastUpdate`. May be wrong, and may jump in either direction.
     pub wall: u64,
 }
 
@@ -34,16 +34,16 @@ pub struct Clock {
     speed: u32,
     // How far a fast clock was ahead of the machine's wall clock at `origin`.
     lead: Duration,
-    // The wall time of `origin` as last returned, ms.
+    // The last returned wall time of `origin`, ms.
     epoch: AtomicU64,
 }
 
-/// How much the wall time of `origin` may differ between two readings without a step of the wall clock, ms: the two clocks
-/// are not read at the same moment and are rounded separately.
+/// How much the wall time of `origin` may vary without a clock jump, ms: the two clocks are read one after the other
+/// and rounded separately.
 const JITTER: u64 = 10;
 
 impl Clock {
-    /// A clock whose monotonic reading starts at zero now.
+    /// A clock whose monotonic time starts now at zero.
     #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
         let Scale { speed, epoch } = scale();
@@ -60,7 +60,7 @@ impl Clock {
         Self { origin: Instant::now(), speed, lead, epoch: AtomicU64::new(0) }
     }
 
-    /// Both readings.
+    /// The current time.
     pub fn now(&self) -> Now {
         let since_epoch = since_epoch();
         let passed = self.origin.elapsed();
@@ -68,7 +68,7 @@ impl Clock {
         Now { mono: passed * self.speed, wall: (since_epoch + ahead).as_millis() as u64 }
     }
 
-    /// The wall time of an earlier moment, by the clock as it is now: the same each time, until the clock steps.
+    /// The wall time of an earlier moment. Stays the same until the wall clock jumps.
     pub fn wall(&self, at: Duration, now: Now) -> u64 {
         let epoch = now.wall.saturating_sub(now.mono.as_millis() as u64);
         let given = self.epoch.load(Ordering::Relaxed);
@@ -82,16 +82,16 @@ fn since_epoch() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-// How time is scaled for tests.
+// How time is scaled in tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Scale {
     speed: u32,
-    // When the clocks were right, since the Unix epoch: those of all processes of a test agree if they share it.
+    // When the scaled clocks were right, since the Unix epoch. Processes that share it have equal clocks.
     epoch: Duration,
 }
 
-// `SHAZBOT_TEST_CLOCK`, `<speed>@<epoch in ms>`, is for tests only: with it all clocks and waits of the process run `speed`
-// times as fast since that moment. CONTRIBUTING.md says how to use it.
+// `SHAZBOT_TEST_CLOCK`, `<speed>@<epoch in ms>`, for tests only: all clocks and waits of the process run `speed` times
+// as fast since that moment. See CONTRIBUTING.md.
 fn scale() -> Scale {
     static SCALE: OnceLock<Scale> = OnceLock::new();
     *SCALE.get_or_init(|| {
@@ -108,19 +108,19 @@ impl Scale {
     }
 }
 
-/// How long to really wait for a duration of [`Clock`]'s time: the duration itself, except in tests that scale time. Every
-/// wait of the engine goes through here.
+/// Converts a duration of [`Clock`] to real time. They differ only in tests that scale time. Every wait of the engine
+/// uses it.
 pub fn real(duration: Duration) -> Duration {
     duration / scale().speed
 }
 
-/// Waits for a duration of [`Clock`]'s time.
+/// Waits for a duration of [`Clock`].
 #[cfg(feature = "engine")]
 pub fn sleep(duration: Duration) -> tokio::time::Sleep {
     tokio::time::sleep(real(duration))
 }
 
-/// Waits for a future for at most a duration of [`Clock`]'s time.
+/// Waits for a future, at most for a duration of [`Clock`].
 #[cfg(feature = "engine")]
 pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> tokio::time::Timeout<F::IntoFuture> {
     tokio::time::timeout(real(duration), future)

@@ -1,4 +1,4 @@
-//! Checks the examples of docs/protocol.md: the code must read each of them, and write the same again.
+//! Checks the examples in docs/protocol.md: the code must parse each one and write it unchanged.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::membership::{Members, supersedes};
 use crate::message::tests::{WALL, validator};
 use crate::message::{Entry, Envelope, Message, OWN_VERSION, ServerUrl};
 
-/// The lines of all blocks of a kind. Fails if there are none.
+/// The lines of all code blocks of a kind. Fails if there are none.
 fn lines(kind: &str) -> Vec<&'static str> {
     let fence = format!("```text protocol-example {kind}\n");
     let blocks = include_str!("../docs/protocol.md").split(&fence).skip(1);
@@ -21,12 +21,12 @@ fn columns(kind: &str) -> Vec<Vec<&'static str>> {
     lines(kind).into_iter().map(|line| line.split("  ").collect()).collect()
 }
 
-/// The examples leave out the word with the version, which changes with each release.
+/// The examples leave out the version, which changes with each release.
 fn without_version(text: &str) -> String {
     text.replace(&format!(" v{OWN_VERSION}"), "")
 }
 
-/// Reads an envelope, and checks that it is written the same.
+/// Parses an envelope, and checks that it is written unchanged.
 fn read(field: &str) -> Message {
     let message = Message::from_field(field, validator()).expect(field).expect(field);
     assert_eq!(message.skipped, [], "{field}");
@@ -42,7 +42,7 @@ fn envelope(message: Message) -> Envelope {
     message.envelope.expect("protocol 2")
 }
 
-/// The hashes of buckets as an envelope has them.
+/// The hashes of buckets as written in an envelope.
 fn hex(buckets: &[u32]) -> String {
     buckets.iter().map(|hash| format!("{hash:06x}")).collect::<Vec<_>>().concat()
 }
@@ -94,7 +94,7 @@ fn urls_and_keys_are_those_documented() {
 }
 
 #[test]
-fn digests_and_stamps_by_place_are_those_documented() {
+fn digests_and_freshness_stamps_are_those_documented() {
     let now = Now { mono: Duration::ZERO, wall: WALL };
     let mut list = Members::new(ServerUrl::parse("http://own/").expect("valid"));
     for line in columns("digest") {
@@ -134,7 +134,7 @@ fn signatures_are_those_documented() {
     let answer = read("answer");
     assert_eq!((answer.time, answer.is_stale), (guard.time(now), false));
     assert_eq!(proof.sign_response(&answerer, answer.time, answer.field.into()), value("answer"));
-    // The same request once more.
+    // The same request again.
     let refusal = proof.refuse_stale(&mut guard, &answerer, now);
     assert_eq!(refusal.as_deref(), Some(value("not handled")));
     assert!(read("not handled").is_stale);

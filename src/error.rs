@@ -1,50 +1,50 @@
-//! `Error`: why a call was refused. No error changes any state.
+//! `Error`: why a call was refused. A call that fails changes nothing.
 
 use std::fmt;
 
-/// How the text of a rejected secret begins, in version 1's words: peers recognise it by them.
+/// The prefix of the error for a rejected secret, as in version 1. Peers recognise the error by it.
 pub const UNAUTHORIZED: &str = "Unauthorized: ";
-/// How the text begins when a message belongs to another cluster: its sender recognises it by that, whatever the status.
+/// The prefix of the error for a message of another cluster. Its sender recognises it, regardless of the status.
 pub const WRONG_CLUSTER: &str = "Wrong cluster: ";
-/// How the text begins when a server handles no more messages for now: its sender recognises by that that it is up.
+/// The prefix of the error over the rate limit. Its sender learns from it that this server is up.
 pub const BUSY: &str = "Too many gossip messages";
 
-/// Why a call was refused. The text may be shown to the client: it contains no secret and nothing of the state.
+/// Why a call was refused. The text may be shown to clients: it contains no secret and nothing of the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
     /// The header is not the secret of the named variable.
     Unauthorized(&'static str),
     /// The header is the gossip secret, but only signed messages are accepted.
     Unsigned,
-    /// A signed message is for another server than this one, which has this base URL.
+    /// A signed message is for another server. Has our base URL.
     Misdirected(String),
-    /// The message belongs to another cluster. The text says which.
+    /// The message belongs to another cluster. Has the details.
     WrongCluster(String),
-    /// The body is not a message. The text says what is wrong with it.
+    /// The body is not a message. Has the problem.
     InvalidMessage(String),
-    /// The body exceeds a size limit. The text says which.
+    /// The body exceeds a size limit. Says which one.
     TooLarge(String),
-    /// More gossip messages per second than any cluster needs. The number is the limit.
+    /// More gossip messages per second than any cluster needs. Has the limit.
     Limit(u32),
-    /// The tags that the program sets are not valid. The text names the key.
+    /// The program set invalid tags. Names the key.
     InvalidTags(String),
     /// The engine is not started, or is shut down.
     NotStarted,
-    /// The environment is invalid: one sentence for each problem.
+    /// The environment is invalid. Has a sentence for each problem.
     InvalidConfig(Vec<String>),
-    /// The system has no thread or file descriptor for the engine at present.
+    /// The system is out of threads or file descriptors for the engine.
     NoResources {
-        /// The system's reason, in words.
+        /// The system's error, as text.
         reason: String,
-        /// The number of the system's error.
+        /// The system's error number.
         number: Option<i32>,
     },
-    /// The engine stopped because of a bug in it: the text of the panic.
+    /// The engine stopped because of a bug. Has the text of the panic.
     Failed(String),
 }
 
 impl Error {
-    /// The error for a start that the system did not have the resources for.
+    /// The error of a start that lacked resources.
     pub fn no_resources(error: &std::io::Error) -> Self {
         Self::NoResources { reason: error.to_string(), number: error.raw_os_error() }
     }
@@ -66,7 +66,7 @@ impl Error {
         }
     }
 
-    /// What caused it, for the program and not for clients: the text, and the number of the system's error.
+    /// The cause, for the program and not for clients: the text and the system's error number.
     pub fn cause(&self) -> Option<(&str, Option<i32>)> {
         match self {
             Self::NoResources { reason, number } => Some((reason, *number)),

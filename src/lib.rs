@@ -1,16 +1,15 @@
 //! The engine of the npm package `clustershazbot`: gossip membership over HTTP.
 //!
-//! A pure core decides everything and does no I/O. The layers around it carry out its decisions. Imports go one way:
+//! A pure core makes all decisions and does no I/O. The layers around it carry them out. Imports go one way:
 //!
 //! `binding` → `engine` → `protocol` → `membership` → `config` → `auth` → `message` → `origins` → `server_url` →
-//! `address`; `error`, `clock` and `url_mistakes` may be imported by all.
+//! `address`. All may import `error`, `clock` and `url_mistakes`.
 //!
 //! - [`membership`]: the known servers, merging, the ring, digests, tombstones. Pure.
-//! - [`protocol`]: probes and suspicion, updates, repair, the master list, timers. Pure: inputs are `handle_*`, outputs
-//!   `poll_*`.
+//! - [`protocol`]: failure detection, broadcasts, repair, discovery, timers. Pure: inputs are `handle_*`, outputs `poll_*`.
 //! - [`ownership`]: which server owns a key. Pure.
-//! - `engine`: holds the core behind one lock, and carries out its actions over HTTP and files.
-//! - `binding`: the functions that Node sees.
+//! - `engine`: holds the core behind a lock, and carries out its actions over HTTP and files.
+//! - `binding`: the functions for Node.
 
 pub mod address;
 pub mod auth;

@@ -1,5 +1,5 @@
-//! Decides which servers this one may list, and so send the secret to: checks every URL that a peer or a list names, and
-//! every address that a name resolves to.
+//! `Origins`: which servers may be listed, and so get the secret. Checks every URL in a message or list, and every
+//! address that a name resolves to.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,13 +11,13 @@ use crate::address;
 use crate::server_url::ServerUrl;
 use crate::url_mistakes::mistake;
 
-/// The rules for one server, from its base URL and `SHAZBOT_ALLOWED_ORIGINS`.
+/// The rules of one server, from its base URL and `SHAZBOT_ALLOWED_ORIGINS`.
 #[derive(Debug)]
 pub struct Origins {
     own_is_https: bool,
-    // If our base URL is a name, this is known only after its lookup.
+    // If our base URL has a name, this is known only after its lookup.
     own_is_loopback: AtomicBool,
-    // Whether a loopback address was refused since our own name was looked up, or that lookup failed.
+    // Whether a loopback address was refused since the last lookup of our own name, or that lookup failed.
     refused_loopback: AtomicBool,
     // SHAZBOT_ALLOWED_ORIGINS.
     allowed: Option<Vec<Allowed>>,
@@ -31,8 +31,8 @@ enum Allowed {
 }
 
 impl Origins {
-    /// Builds the rules of the server with the base URL `own`. `list` is `SHAZBOT_ALLOWED_ORIGINS`; the error names the
-    /// item that is wrong.
+    /// The rules of the server with the base URL `own`. `list` is `SHAZBOT_ALLOWED_ORIGINS`; the error names the
+    /// invalid item.
     pub fn new(own: &ServerUrl, list: Option<&str>) -> Result<Self, String> {
         let items = list.map(|list| list.split(',').map(str::trim).filter(|item| !item.is_empty()));
         let allowed = items.map(|items| items.map(Allowed::parse).collect::<Result<Vec<_>, _>>()).transpose()?;
@@ -53,14 +53,14 @@ impl Origins {
         }
     }
 
-    /// Parses the base URL of a server that somebody names, and checks whether it may be listed.
+    /// Parses a server's base URL and checks whether it may be listed.
     pub fn parse(&self, text: &str) -> Result<ServerUrl, &'static str> {
         let (server, url) = ServerUrl::parse_with_url(text)?;
         self.check(&url)?;
         Ok(server)
     }
 
-    /// Checks whether a server with this URL may be listed. The error says why not.
+    /// Checks whether a server with this URL may be listed. The error is the reason.
     pub fn check(&self, url: &Url) -> Result<(), &'static str> {
         let address = address::of_url(url);
         let is_downgrade = self.own_is_https && url.scheme() == "http";
@@ -78,7 +78,7 @@ impl Origins {
         Ok(())
     }
 
-    /// Checks whether to connect to this address, which the name of a listed server resolved to. The error says why not.
+    /// Checks an address to which a listed server's name resolved. The error is the reason.
     pub fn check_address(&self, address: IpAddr) -> Result<(), &'static str> {
         let is_named =
             |item: &Allowed| matches!(item, Allowed::Addresses(net) if net.contains(&address.to_canonical()));
@@ -102,24 +102,24 @@ impl Origins {
         }
     }
 
-    /// Records that our own name leads nowhere: it must be looked up again.
+    /// Records that our own name did not resolve and must be looked up again.
     pub fn expect_own_address(&self) {
         self.refused_loopback.store(true, Ordering::Relaxed);
     }
 
-    /// Whether our own name must be looked up again: it leads nowhere, or a loopback address was refused since.
+    /// Whether our own name must be looked up again: it did not resolve, or a loopback address was refused since.
     pub fn take_refused_loopback(&self) -> bool {
         self.refused_loopback.swap(false, Ordering::Relaxed)
     }
 
-    /// Whether our own base URL is at a loopback address, as far as we know.
+    /// Whether our own base URL is known to be at a loopback address.
     pub fn own_is_loopback(&self) -> bool {
         self.own_is_loopback.load(Ordering::Relaxed)
     }
 }
 
 impl Allowed {
-    // An origin as in a Content-Security-Policy: `*.` before the host matches all names below it, `:*` all ports.
+    // Parses an origin as in a Content-Security-Policy: `*.` before the host matches all subdomains, `:*` all ports.
     fn parse(item: &str) -> Result<Self, String> {
         if let Ok(net) = item.parse::<IpNet>() {
             return Ok(Self::Addresses(net.trunc()));
@@ -165,7 +165,7 @@ impl Allowed {
                 let same_port = port.is_none() || *port == url.port_or_known_default();
                 url.scheme() == scheme && (found == host || below) && same_port
             }
-            // A network has no scheme, so it must not allow http where this server is https.
+            // A network has no scheme, so it must not allow http if this server uses https.
             Self::Addresses(net) => !is_downgrade && address.is_some_and(|it| net.contains(&it.to_canonical())),
         }
     }

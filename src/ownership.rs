@@ -1,10 +1,10 @@
-//! Which server owns a key: rendezvous hashing, specified in docs/ownership.md. Every server, version and language must
-//! compute the same owner from the same list, so nothing here may ever change.
+//! Which server owns a key: rendezvous hashing, specified in docs/ownership.md. Never change it: all servers, versions
+//! and languages must compute the same owner.
 
 use crate::server_url::stable_hash;
 
-/// The places in `servers` of the `count` first owners of a key. `servers` are hashes of base URLs, in any order: all
-/// different, since no list holds two servers with one hash.
+/// The indexes in `servers` of the first `count` owners of a key. `servers` are distinct hashes of base URLs, in any
+/// order.
 pub fn owners(key: &str, servers: &[u64], count: usize) -> Vec<usize> {
     let key = stable_hash(key.as_bytes());
     let score = |place: &usize| mix(key ^ servers[*place]);
@@ -17,7 +17,7 @@ pub fn owners(key: &str, servers: &[u64], count: usize) -> Vec<usize> {
     places
 }
 
-/// The finalizer of `MurmurHash3` for 64 bits: a bijection in which each bit of the input changes half of the bits.
+/// The 64-bit finalizer of `MurmurHash3`: a bijection in which each bit of the input changes half of the output bits.
 fn mix(mut hash: u64) -> u64 {
     hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
@@ -83,7 +83,7 @@ mod tests {
         for count in [3, 10, 100, 1_000] {
             let after = servers(count);
             let before = &after[..count - 1];
-            // Enough that chance moves the share by 3.5 % (one standard deviation).
+            // So many that the share varies by chance by 3.5 % (one standard deviation).
             let keys = 800 * count;
             let moved = (0..keys).filter(|key| owner(*key, &after) == count - 1).count();
             let share = (moved * count) as f64 / keys as f64;

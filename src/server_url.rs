@@ -1,4 +1,4 @@
-//! `ServerUrl`, the checked and normalised base URL of a server, and the hash that orders servers.
+//! `ServerUrl`: the validated and normalised base URL of a server, and its hash, which orders the ring.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -13,17 +13,17 @@ use crate::address;
 /// Most characters of a base URL: twice the longest host name. 25 000 invented servers then take at most 12 MB.
 pub const MAX_URL: usize = 512;
 
-/// The base URL of a server. Normalised, so that all spellings of one URL are equal. Ends in `/`.
+/// A server's base URL. Normalised, so that all spellings of one URL are equal. Ends in `/`.
 #[derive(Clone)]
 pub struct ServerUrl(Arc<Inner>);
 
-// One allocation and one pointer: with ten thousand servers a process holds ten thousand of these.
+// One allocation and one pointer, because a process may hold ten thousand.
 struct Inner {
     key: u64,
     text: Box<str>,
 }
 
-/// A hash that is the same on every machine and in every version: servers compare digests made of it.
+/// A hash that never changes between machines or versions: digests contain it.
 pub fn stable_hash(bytes: &[u8]) -> u64 {
     let mut hasher = SipHasher13::new();
     hasher.write(bytes);
@@ -31,7 +31,7 @@ pub fn stable_hash(bytes: &[u8]) -> u64 {
 }
 
 impl ServerUrl {
-    /// Checks and normalises a base URL. The error says what is wrong, without repeating the URL.
+    /// Validates and normalises a base URL. The error does not repeat the URL.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         Self::parse_with_url(text).map(|(server, _)| server)
     }
@@ -70,7 +70,7 @@ impl ServerUrl {
             let path = format!("{}/", url.path());
             url.set_path(&path);
         }
-        // Normalising may have made it longer by escaping characters.
+        // Normalisation escapes characters and may have made it longer.
         if url.as_str().len() > MAX_URL {
             return Err("its URL is over 512 characters");
         }
@@ -83,12 +83,12 @@ impl ServerUrl {
         &self.0.text
     }
 
-    /// Whether its host is a loopback address or `localhost`. Names are not looked up.
+    /// Whether its host is a loopback address or `localhost`. Does not look names up.
     pub fn is_loopback(&self) -> bool {
         Url::parse(self.as_str()).is_ok_and(|url| address::is_loopback_host(&url))
     }
 
-    /// The hash of the URL, which orders servers the same way everywhere: on the ring and in the buckets of a digest.
+    /// The hash of the URL. Determines the position on the ring and the bucket of a digest.
     pub fn key(&self) -> u64 {
         self.0.key
     }
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn the_hash_of_a_url_never_changes() {
-        // Servers of different versions compare digests made of this hash: never change the number.
+        // Digests of other versions contain this hash: never change the number.
         assert_eq!(ServerUrl::parse("http://a/").expect("valid").key(), 10_215_502_573_201_906_603);
     }
 

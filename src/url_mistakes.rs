@@ -1,19 +1,19 @@
-//! Finds text in a configured URL that cannot be meant: variables that nothing has replaced, `undefined` as host, port 0.
+//! Detects mistakes in a configured URL: unexpanded variables, `undefined` as the host, port 0.
 
-/// How variables are written in templates of shells, Compose, Kubernetes and Helm, and in documents.
+/// Variables in templates of shells, Compose, Kubernetes and Helm, and in documents.
 const TEMPLATES: [(&str, &str); 4] = [("$(", ")"), ("${", "}"), ("{{", "}}"), ("<", ">")];
-/// What JavaScript writes for a missing value, in lower case.
+/// JavaScript's texts for a missing value, in lower case.
 const MISSING_VALUES: [&str; 4] = ["undefined", "null", "nan", "[object object]"];
 /// The longest text that an error quotes.
 const MAX_QUOTED: usize = 64;
 
-/// Why this URL, or this origin, cannot lead to a server. None if it may be right: it is not checked further.
+/// The reason why this URL or origin cannot lead to a server. None if it may be right; nothing else is checked.
 ///
-/// The error quotes neither the user nor the query of a URL, which may be secret.
+/// The reason never quotes the user or the query of a URL, which may be secret.
 pub fn mistake(url: &str) -> Option<String> {
     let text = url.split(['?', '#']).next().unwrap_or_default();
     let (authority, path) = split(text);
-    // A password may have one of these characters. It would look like a port or a path.
+    // A password may contain one of these characters, and then looks like a port or a path.
     if path.contains('@') || url[text.len()..].contains('@') {
         return None;
     }
@@ -45,12 +45,12 @@ pub fn mistake(url: &str) -> Option<String> {
     }
 }
 
-/// Whether the whole text is a variable that nothing has replaced by its value, such as `$(SECRET)`.
+/// Whether the whole text is an unexpanded variable, such as `$(SECRET)`.
 pub fn is_template(text: &str) -> bool {
     TEMPLATES.iter().any(|(open, close)| between(text, open, close) == Some(text))
 }
 
-// The host with its port, and what follows. Without a user name and a password.
+// The host with its port, and the rest. Drops user name and password.
 fn split(text: &str) -> (&str, &str) {
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
     let end = rest.find('/').unwrap_or(rest.len());
@@ -77,7 +77,7 @@ fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
     text.get(start..start + open.len() + length + close.len())
 }
 
-// `$NAME` and `%NAME%`: only in a host, since a path may contain both.
+// `$NAME` and `%NAME%`, only in a host: a path may contain both.
 fn bare_variable(authority: &str) -> Option<&str> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let windows = between(authority, "%", "%").filter(|it| it.trim_matches('%').chars().all(is_name));

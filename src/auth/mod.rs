@@ -1,4 +1,4 @@
-//! Authentication between servers: what this one sends, what it accepts, and which cluster a message must belong to.
+//! Authentication between servers: by the secret or by signatures, and by the name of the cluster.
 
 mod replay;
 mod secret;
@@ -15,22 +15,22 @@ pub use secret::{Keyring, Secret};
 use signature::{ANYBODY, RequestSignature};
 pub use signature::{EMPTY_FIELD, SCHEME, SignedResponse};
 
-/// `SHAZBOT_AUTH`: what is sent, and what is accepted.
+/// `SHAZBOT_AUTH`: what this server sends and accepts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// Sends the secret; also accepts signatures.
+    /// Sends the secret. Also accepts signatures.
     #[default]
     Plain,
-    /// Sends signatures; also accepts the secret.
+    /// Sends signatures. Also accepts the secret.
     Sign,
     /// Sends and accepts only signatures.
     Signed,
 }
 
-/// How this server and its peers prove to each other that they belong together.
+/// How this server and its peers authenticate.
 #[derive(Clone, Debug)]
 pub struct PeerAuth {
-    /// What is sent and accepted.
+    /// What this server sends and accepts.
     pub mode: Mode,
     /// `SHAZBOT_SECRET`, `SHAZBOT_SECRET_ALSO`.
     pub secrets: Keyring,
@@ -41,33 +41,33 @@ pub struct PeerAuth {
 /// The authentication of an outgoing request.
 #[derive(Debug)]
 pub struct Request {
-    /// The `Authorization` header. It is the secret itself if the request is not signed.
+    /// The `Authorization` header: a signature, or the secret itself.
     pub header: Secret,
-    /// What the signature of the response must cover. None if the request is not signed.
+    /// The nonce that the signature of the response must cover. None if the request is not signed.
     pub nonce: Option<String>,
 }
 
-/// The proof that an incoming request came from a holder of the secret: the key to sign the response with, and the
-/// signature of the request, if it was signed.
+/// The proof that a holder of the secret sent a request. For a signed request: its signature, and the key for the
+/// response.
 pub struct Proof<'a>(Option<(&'a Secret, RequestSignature<'a>)>);
 
 impl Proof<'_> {
-    /// The response of the server `own` to a signed request that is late or repeated and must not be handled: only our
-    /// time, signed. None if the request is fresh or not signed. To be asked once for each request.
+    /// If a signed request is late or repeated, and so must not be handled: the response of the server `own`, with only
+    /// our time. Call it once for each request.
     pub fn refuse_stale(&self, guard: &mut ReplayGuard, own: &ServerUrl, now: Duration) -> Option<String> {
         let (secret, request) = self.0.as_ref()?;
         let is_fresh = guard.accept(request.nonce_number, request.time, now);
         (!is_fresh).then(|| signature::sign_response(secret, request.nonce, own.as_str(), guard.time(now), None))
     }
 
-    /// The response of the server `own` to the question who answers at an address. None if the request is not a question;
-    /// a question must not be handled as anything else. It needs no protection against repetition: it changes nothing.
+    /// If a request is an identity question, which must not be handled as anything else: the response of the server
+    /// `own`. Needs no replay protection, because it changes nothing.
     pub fn answer_question(&self, own: &ServerUrl, time: ServerTime) -> Option<String> {
         let (secret, request) = self.0.as_ref().filter(|(_, request)| request.receiver == ANYBODY)?;
         Some(signature::sign_response(secret, request.nonce, ANYBODY, time, Some(signature::identity(own))))
     }
 
-    /// The field of the response of the server `own`, signed and with our time if the request was signed.
+    /// The field of the server `own`'s response. Signed, and with our time, if the request was signed.
     pub fn sign_response(&self, own: &ServerUrl, time: ServerTime, field: String) -> String {
         match &self.0 {
             Some((secret, request)) => signature::sign_response(secret, request.nonce, own.as_str(), time, Some(field)),
@@ -85,8 +85,8 @@ impl PeerAuth {
         field
     }
 
-    /// Authenticates a message to a server, by a signature or by the secret. `field` is the `shazbot` field; a message
-    /// without one, to a version 1 server, cannot be signed. `time` is what the server's time should be.
+    /// Authenticates a message to the server `to`. `field` is the `shazbot` field; a message without one, to a version
+    /// 1 server, cannot be signed. `time` is the estimated time of that server.
     pub fn request(&self, to: &ServerUrl, field: Option<&str>, time: ServerTime) -> Result<Request, &'static str> {
         let secret = self.secrets.main();
         if self.mode == Mode::Plain {
@@ -99,8 +99,8 @@ impl PeerAuth {
         Ok(Request { header: Secret::new(header), nonce: Some(nonce) })
     }
 
-    /// Asks who answers at an address; the field of the message is [`EMPTY_FIELD`]. Signed in every mode: at an address that
-    /// another program has taken over, the secret must not arrive.
+    /// Authenticates an identity question, whose field is [`EMPTY_FIELD`]. Always signed: another program may have
+    /// taken over the address, and must not get the secret.
     pub fn question(&self) -> Result<Request, &'static str> {
         let nonce = signature::nonce()?;
         let time = ServerTime::default();
@@ -108,15 +108,15 @@ impl PeerAuth {
         Ok(Request { header: Secret::new(header), nonce: Some(nonce) })
     }
 
-    /// Reads the answer to a question: the base URL of a server that has our secret, not yet checked, and its time. None if
-    /// its signature is not valid for the nonce of the question.
+    /// Parses the answer to an identity question: the base URL of a holder of our secret, not yet checked, and its
+    /// time. None if the signature is invalid.
     pub fn read_identity<'a>(&self, nonce: &str, field: &'a str) -> Option<(&'a str, ServerTime)> {
         let answer = signature::verify_response(self.secrets.main(), nonce, ANYBODY, field)?;
         Some((signature::read_identity(answer.field)?, answer.time))
     }
 
     /// Checks the `Authorization` header of a request to the server `own`. `field` is the `shazbot` field; a request
-    /// without one cannot be signed. [`Proof::answer_question`] and [`Proof::refuse_stale`] are to be asked next.
+    /// without one cannot be signed. Call [`Proof::answer_question`] and [`Proof::refuse_stale`] next.
     pub fn check_request<'a>(
         &'a self,
         header: &'a str,
@@ -143,14 +143,13 @@ impl PeerAuth {
         }
     }
 
-    /// Reads the field of a response. None if its signature is not valid for the server `by` and the nonce of the
-    /// request.
+    /// Checks the signature of a response of the server `by` to the request with this nonce. None if it is invalid.
     pub fn verify_response<'a>(&self, nonce: &str, by: &ServerUrl, field: &'a str) -> Option<SignedResponse<'a>> {
         signature::verify_response(self.secrets.main(), nonce, by.as_str(), field)
     }
 
-    /// Checks that a message belongs to our cluster, by the name in it. A name missing on one side is an error only in
-    /// signed mode: servers of version 1, and those that have no name yet, send none.
+    /// Checks that a message belongs to our cluster. A missing name is an error only in signed mode, because version 1
+    /// servers, and servers without a configured name, send none.
     pub fn check_cluster(&self, name: Option<&str>) -> Result<(), Error> {
         match (&self.cluster, name) {
             (Some(own), Some(name)) if own != name => Err(Error::WrongCluster(format!(
@@ -186,7 +185,7 @@ mod tests {
         ServerTime::parse(text).expect(text)
     }
 
-    // Whether b accepts a request of a, and a accepts the response.
+    // Whether b accepts a request of a, and a the response.
     fn exchange(a: &PeerAuth, b: &PeerAuth) -> (bool, bool) {
         let request = a.request(&url("b"), Some(FIELD), time("5.0")).expect("a request");
         let Ok(proof) = b.check_request(request.header.expose(), Some(FIELD), &url("b")) else { return (false, false) };
@@ -219,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_request_gets_only_the_time_and_an_unsigned_one_has_no_protection() {
+    fn a_repeated_signed_request_gets_only_the_time_and_an_unsigned_one_is_not_protected() {
         let now = Duration::from_secs(7);
         let (auth, mut guard) = (auth(Mode::Sign, "s", None), ReplayGuard::new(5));
         let request = auth.request(&url("b"), Some(FIELD), time("5.7000")).expect("a request");
@@ -265,7 +264,7 @@ mod tests {
 
     #[test]
     fn a_secret_can_be_changed_in_three_steps_without_a_refusal() {
-        // First all accept the new one, then all send it, then none accepts the old one.
+        // First all accept the new secret, then all send it, then all stop accepting the old one.
         let steps = [("old", None), ("old", Some("new")), ("new", Some("old")), ("new", None)];
         for mode in [Mode::Plain, Mode::Sign, Mode::Signed] {
             for pair in steps.windows(2) {
@@ -314,9 +313,9 @@ mod tests {
         assert_eq!(read(&nonce, "c", &response), None);
         assert_eq!(read("00", "b", &response), None);
         assert_eq!(read(&nonce, "b", FIELD), None);
-        // Whether the request was handled is signed too.
+        // The signature covers whether the request was handled.
         assert_eq!(read(&nonce, "b", &response.replace(" t", " n")), None);
-        // A request that is sent back is not a response.
+        // A reflected request is not a valid response.
         let mac = header.split(' ').nth(3).expect("a signature");
         assert_eq!(read(&nonce, "b", &format!("{FIELD} t5eed.8 h{mac}")), None);
     }
@@ -334,7 +333,7 @@ mod tests {
             assert_eq!(asker.read_identity("00", &answer), None);
             assert_eq!(asker.read_identity(&nonce, &answer.replace("http://b/", "http://c/")), None);
             assert_eq!(other.read_identity(&nonce, &answer), None);
-            // Neither is valid as something else.
+            // Neither is valid as another kind of message.
             assert!(asker.verify_response(&nonce, &url("b"), &answer).is_none());
             let message = proof.sign_response(&url("b"), time("5.7"), FIELD.into());
             assert_eq!(asker.read_identity(&nonce, &message), None);

@@ -1,18 +1,18 @@
-//! Protection against repeated signed requests: how a receiver refuses them, and how a sender knows the receiver's time.
+//! Replay protection: receivers refuse repeated and late signed requests; senders estimate the receiver's time.
 //!
-//! No wall clock is involved, since clocks may be an hour wrong. Each engine has a random boot number and counts the
-//! milliseconds since its start; every signed response tells its peer both. A signed request carries what the receiver's
-//! count should be when it arrives:
+//! Wall clocks may be an hour wrong, so they are not used. Each engine has a random boot number and counts the
+//! milliseconds since its start. Every signed response has both; a signed request has the receiver's estimated count on
+//! arrival:
 //!
 //! ```text
 //! A                                                      B
-//! |-- request, time 0.0 (nothing known of B) ----------->|
-//! |<---- not handled; my time is 5eed.70000 -------------|   nothing is changed, nothing of the list is told
-//! |-- the same request, time 5eed.70000, new nonce ----->|   handled; its nonce is remembered
-//! |<---- response, my time is 5eed.70002 ----------------|
+//! |-- request, time 0.0 (B is unknown) ---------------->|
+//! |<---- not handled; my time is 5eed.70000 ------------|   changes nothing and shows nothing of the list
+//! |-- the same request, time 5eed.70000, new nonce ---->|   handled; its nonce is remembered
+//! |<---- response, my time is 5eed.70002 ---------------|
 //! ```
 //!
-//! So a first contact, and one after a restart, takes one more round trip.
+//! So a first contact, and one after a restart, needs one more round trip.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -23,19 +23,19 @@ use crate::server_url::ServerUrl;
 
 /// How late a request may arrive, ms: six times the longest timeout of an exchange.
 const MAX_LATE: u64 = 30_000;
-/// How far ahead of us a request may be, ms. Senders are behind by the way of a message; only drift puts one ahead.
+/// How far ahead of our time a request may be, ms. Estimates lag by the travel time, so only drift puts one ahead.
 const MAX_EARLY: u64 = 2_000;
-/// After how long a generation of nonces is full, even if it is not.
+/// The longest age of a generation of nonces.
 const GENERATION: Duration = Duration::from_millis(MAX_LATE + MAX_EARLY);
 /// Most nonces of a generation: over 1 000 requests a second. Two generations take at most 2.3 MB.
 const MAX_NONCES: usize = 1 << 15;
 /// Most peers whose time is remembered, 32 bytes each: as many as servers can be known.
 const MAX_PEERS: usize = 50_000;
 
-/// A number that a sender chooses at random for each request.
+/// A random number that identifies a request.
 pub type Nonce = u128;
 
-/// What a server's own clock says: a number for the start of its engine, and the milliseconds since.
+/// A server's own time: the random number of its engine's start, and the milliseconds since.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ServerTime {
     boot: u64,
@@ -43,7 +43,7 @@ pub struct ServerTime {
 }
 
 impl ServerTime {
-    /// Reads `<boot>.<ms>`: a hexadecimal and a decimal number.
+    /// Parses `<boot>.<ms>`: a hexadecimal and a decimal number.
     pub fn parse(text: &str) -> Option<Self> {
         let (boot, ms) = text.split_once('.')?;
         Some(Self { boot: u64::from_str_radix(boot, 16).ok()?, ms: ms.parse().ok()? })
@@ -58,15 +58,14 @@ impl fmt::Display for ServerTime {
 
 /// The receiver's side: accepts each signed request once.
 ///
-/// Nonces are remembered in two generations. When the older one is forgotten, every request of its time is refused from
-/// then on. So a flood of new requests makes the time that a request may be late shorter, and never makes a repeated
-/// request acceptable.
+/// Remembers nonces in two generations. When it forgets the older one, it refuses all requests up to that time from
+/// then on. So a flood of new requests shortens the allowed delay, but never makes a repeated request acceptable.
 #[derive(Debug)]
 pub struct ReplayGuard {
     boot: u64,
     newer: Generation,
     older: Generation,
-    // Only requests with a later time are accepted, ms.
+    // Requests up to this time are refused, ms.
     horizon: Option<u64>,
 }
 
@@ -84,13 +83,13 @@ impl ReplayGuard {
         Self { boot, newer: Generation::default(), older: Generation::default(), horizon: None }
     }
 
-    /// Our time, for our peers. `now` is monotonic.
+    /// Our time, for peers. `now` is monotonic.
     pub fn time(&self, now: Duration) -> ServerTime {
         ServerTime { boot: self.boot, ms: now.as_millis() as u64 }
     }
 
-    /// Whether a request is fresh: meant for this run of the engine, in time, and not seen before. Remembers it if so.
-    /// Only for requests with a valid signature: nobody else can use up the memory.
+    /// Whether a request is for this engine, in time, and new. If so, remembers it. Only for requests with a valid
+    /// signature, so that nobody else can use up the memory.
     pub fn accept(&mut self, nonce: Nonce, time: ServerTime, now: Duration) -> bool {
         let own = self.time(now);
         let is_in_time = time.boot == own.boot
@@ -111,21 +110,21 @@ impl ReplayGuard {
     }
 }
 
-/// The sender's side: what its peers' clocks said, and when.
+/// The sender's side: the last time that each peer sent, and when.
 #[derive(Debug, Default)]
 pub struct PeerTimes(HashMap<ServerUrl, (ServerTime, Duration)>);
 
 impl PeerTimes {
-    /// A peer told its time just now.
+    /// A peer sent its time just now.
     pub fn learn(&mut self, peer: &ServerUrl, time: ServerTime, now: Duration) {
         if self.0.len() >= MAX_PEERS && !self.0.contains_key(peer) {
-            // Costs one more round trip with each.
+            // Costs one more round trip with each peer.
             self.0.clear();
         }
         self.0.insert(peer.clone(), (time, now));
     }
 
-    /// What the clock of a peer says now. One that no server accepts if we do not know.
+    /// The estimated current time of a peer. If unknown, a time that every server refuses.
     pub fn estimate(&self, peer: &ServerUrl, now: Duration) -> ServerTime {
         let Some((time, at)) = self.0.get(peer) else { return ServerTime::default() };
         ServerTime { boot: time.boot, ms: time.ms.saturating_add(now.saturating_sub(*at).as_millis() as u64) }
@@ -188,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_request_is_never_accepted_at_whatever_rate_others_come() {
+    fn a_repeated_request_is_never_accepted_at_any_rate_of_requests() {
         for step in [1, 7, 50, 900, 31_000] {
             let mut guard = ReplayGuard::new(1);
             let captured: Vec<_> = [0, 28_000, 30_000, 32_000].map(|ms| ServerTime { boot: 1, ms }).into();
@@ -208,10 +207,10 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_leaves_less_time_to_be_late_and_the_usual_time_afterwards() {
+    fn a_flood_shortens_the_allowed_delay_until_it_ends() {
         let mut guard = ReplayGuard::new(1);
         let late = |guard: &ReplayGuard, now: u64, by: u64| guard.time(at(now - by));
-        // Ten requests a millisecond for ten seconds, all of them with the latest time that is accepted.
+        // Ten requests a millisecond for ten seconds, all with the latest accepted time.
         for i in 0..100_000 {
             let now = 100_000 + i / 10;
             assert!(guard.accept(Nonce::from(i), guard.time(at(now + MAX_EARLY)), at(now)));
@@ -248,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn the_times_of_only_so_many_peers_are_remembered() {
+    fn the_number_of_remembered_peer_times_is_bounded() {
         let mut times = PeerTimes::default();
         for i in 0..=MAX_PEERS {
             times.learn(&url(&format!("s{i}")), time("1.1"), at(0));

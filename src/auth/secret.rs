@@ -1,10 +1,10 @@
-//! Secrets from the environment: kept out of logs and compared in constant time.
+//! `Secret` and `Keyring`: configured secrets, kept out of logs and compared in constant time.
 
 use std::fmt;
 
 use ring::hmac;
 
-/// Secrets with fewer bytes than this can be guessed from a signature or from a header in a log.
+/// Shorter secrets can be guessed from a signature or from a header in a log, bytes.
 const SHORT: usize = 16;
 
 /// A secret. Its `Debug` output does not show it.
@@ -34,14 +34,14 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The secret that this server sends, and a second one that it also accepts while secrets are being changed.
+/// The secret that this server sends, and a second one that it also accepts during a rotation.
 #[derive(Clone, Debug)]
 pub struct Keyring {
     main: Accepted,
     also: Option<Accepted>,
 }
 
-// A secret with its MAC, which headers are compared with.
+// A secret and its MAC, for comparison with headers.
 #[derive(Clone)]
 struct Accepted {
     secret: Secret,
@@ -49,29 +49,29 @@ struct Accepted {
 }
 
 impl Keyring {
-    /// Sends and accepts `main`, and also accepts `also`.
+    /// Sends and accepts `main`; also accepts `also`.
     pub fn new(main: Secret, also: Option<Secret>) -> Self {
         Self { main: Accepted::new(main), also: also.map(Accepted::new) }
     }
 
-    /// The secret that is sent.
+    /// The secret to send.
     pub fn main(&self) -> &Secret {
         &self.main.secret
     }
 
-    /// The second secret that is accepted.
+    /// The second accepted secret.
     pub fn also(&self) -> Option<&Secret> {
         self.also.as_ref().map(|also| &also.secret)
     }
 
-    /// All secrets that are accepted, the main one first.
+    /// All accepted secrets, the main one first.
     pub fn all(&self) -> impl Iterator<Item = &Secret> {
         std::iter::once(self.main()).chain(self.also())
     }
 
     /// Whether a header is one of the secrets.
     pub fn matches(&self, header: &str) -> bool {
-        // Always compares both, so that the time does not tell which one matched.
+        // Always compares both, so that the time does not show which one matched.
         std::iter::once(&self.main).chain(&self.also).map(|it| it.matches(header)).fold(false, |any, one| any | one)
     }
 }
@@ -83,7 +83,7 @@ impl Accepted {
         Self { secret, mac }
     }
 
-    // Compares MACs, so that the time says nothing about the secret, not even its length.
+    // Compares MACs, so that the time shows nothing of the secret, not even its length.
     fn matches(&self, header: &str) -> bool {
         hmac::verify(&mac_key(), header.as_bytes(), &self.mac).is_ok()
     }

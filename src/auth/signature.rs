@@ -1,22 +1,22 @@
-//! Signatures of gossip requests and responses: how they are made, written and read.
+//! Makes, writes and parses the signatures of gossip requests and responses.
 //!
-//! A signature is an HMAC-SHA-256 whose key is the secret. The signature of a request covers a nonce, the receiver and its
-//! time (see `replay.rs`), and the `shazbot` field, which names the sender:
+//! A signature is an HMAC-SHA-256 with the secret as the key. The signature of a request covers a nonce, the receiver,
+//! the receiver's time (see `replay.rs`) and the `shazbot` field, which contains the sender:
 //!
 //! ```text
 //! Authorization: Shazbot <nonce> <time> <mac> <receiver>   mac of "request <nonce> <time> <receiver> <field>"
 //! ```
 //!
-//! The signature of the response covers the nonce of the request, the server that answers, and the field. Its last words are
-//! the time of that server and the signature. A request that is late or repeated gets the second form, and is not handled:
+//! The signature of a response covers the nonce of the request, the responder and the field. It ends the field, after
+//! the responder's time. The second form is for a late or repeated request, which is not handled:
 //!
 //! ```text
 //! 2 so1795647144812>http://a/>… t<time> h<mac>             mac of "answer <nonce> <responder> <field before it>"
 //! 2 n<time> h<mac>
 //! ```
 //!
-//! A server that knows only an address asks who answers there. The question is a request with the receiver `?` and the field
-//! `2`; the answer is `2 i<base URL> t<time> h<mac>`, with the mac of "answer <nonce> ? <field before it>".
+//! An identity question asks the server at an address for its base URL. It is a request with the receiver `?` and the
+//! field `2`. The answer is `2 i<base URL> t<time> h<mac>`, with the mac of "answer <nonce> ? <field before it>".
 
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -25,30 +25,30 @@ use super::replay::{Nonce, ServerTime};
 use super::secret::Secret;
 use crate::server_url::ServerUrl;
 
-/// How an `Authorization` header with a signature begins. Secrets must not begin with it.
+/// The prefix of an `Authorization` header with a signature. Secrets must not begin with it.
 pub const SCHEME: &str = "Shazbot ";
 /// Precedes the signature at the end of a response's field.
 const MAC_WORD: &str = " h";
-/// Precedes the time of the server that answers, if it has handled the request.
+/// Precedes the responder's time if it handled the request.
 const TIME_WORD: &str = " t";
-/// The same if it has not.
+/// Precedes the responder's time if it did not.
 const STALE_WORD: &str = " n";
-/// The field of a question, and of a response without entries, before its words.
+/// The field of an identity question, and of a response without entries, before time and signature.
 pub const EMPTY_FIELD: &str = "2";
-/// The receiver of a question. The server that answers at an address says its base URL, and does nothing else. No base URL is
-/// spelt like this, so a question is not valid as a message, nor the answer to one as the answer to a message.
+/// The receiver of an identity question. No base URL is spelt like this, so a question is not valid as a message, nor
+/// its answer as the answer to a message.
 pub const ANYBODY: &str = "?";
-/// Precedes the base URL of the server that answers a question.
+/// Precedes the base URL in the answer to an identity question.
 const URL_WORD: &str = " i";
 
-/// A random number, hexadecimal. The error says that there is none.
+/// A random number, hexadecimal. Fails if the system has no random numbers.
 pub(super) fn nonce() -> Result<String, &'static str> {
     let mut nonce = [0; 16];
     SystemRandom::new().fill(&mut nonce).map_err(|_| "the system has no random numbers")?;
     Ok(hex(&nonce))
 }
 
-/// The `Authorization` header that signs a request to a server, whose time we estimate.
+/// The `Authorization` header that signs a request to a server with this estimated time.
 pub(super) fn sign_request(secret: &Secret, nonce: &str, time: ServerTime, to: &str, field: &str) -> String {
     let time = time.to_string();
     let mac = sign(secret, &["request", nonce, &time, to, field]);
@@ -61,19 +61,19 @@ pub(super) struct RequestSignature<'a> {
     pub nonce: &'a str,
     pub nonce_number: Nonce,
     time_text: &'a str,
-    /// What the receiver's time should be.
+    /// The estimated time of the receiver.
     pub time: ServerTime,
     mac: &'a str,
-    /// The base URL of the server that the request is for.
+    /// The base URL of the receiver.
     pub receiver: &'a str,
 }
 
 impl<'a> RequestSignature<'a> {
-    /// Reads what follows [`SCHEME`].
+    /// Parses the text after [`SCHEME`].
     pub fn parse(text: &'a str) -> Option<Self> {
         let mut parts = text.splitn(4, ' ');
         let (nonce, time_text) = (parts.next()?, parts.next()?);
-        // A nonce has one spelling, so that a repeated one is recognised: no sign, no other number of digits.
+        // A nonce has exactly one spelling, so that a repeated one is recognised: 32 digits, no sign.
         let is_hex = nonce.len() == 32 && nonce.bytes().all(|digit| digit.is_ascii_hexdigit());
         let nonce_number = is_hex.then(|| Nonce::from_str_radix(nonce, 16).ok())??;
         let time = ServerTime::parse(time_text)?;
@@ -86,18 +86,18 @@ impl<'a> RequestSignature<'a> {
     }
 }
 
-/// A response whose signature is valid.
+/// A response with a valid signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SignedResponse<'a> {
     /// The `shazbot` field without time and signature.
     pub field: &'a str,
-    /// The time of the server that answers.
+    /// The responder's time.
     pub time: ServerTime,
-    /// Whether it has not handled the request, because it was late or repeated.
+    /// Whether the request was not handled, because it was late or repeated.
     pub is_stale: bool,
 }
 
-/// Signs the response of the server `own`, with its time. Without a field it says that the request was late or repeated.
+/// Signs the response of the server `own`. Without a field it means that the request was late or repeated.
 pub(super) fn sign_response(
     secret: &Secret,
     nonce: &str,
@@ -114,7 +114,7 @@ pub(super) fn sign_response(
     field
 }
 
-/// Reads the field of a response. None if its signature is not valid for the server `by` and the request's nonce.
+/// Parses the field of a response. None if its signature is not valid for the server `by` and the request's nonce.
 pub(super) fn verify_response<'a>(
     secret: &Secret,
     nonce: &str,
@@ -131,7 +131,7 @@ pub(super) fn verify_response<'a>(
     Some(SignedResponse { field, time: ServerTime::parse(time)?, is_stale })
 }
 
-/// The field of the answer of the server `own` to a question, before its time and signature.
+/// The field of the server `own`'s answer to an identity question, before time and signature.
 pub(super) fn identity(own: &ServerUrl) -> String {
     format!("{EMPTY_FIELD}{URL_WORD}{own}")
 }
@@ -153,7 +153,7 @@ fn key(secret: &Secret) -> hmac::Key {
     hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes())
 }
 
-// By hand: no crate that is linked anyway encodes hexadecimal.
+// By hand, because none of the linked crates encodes hexadecimal.
 fn hex(bytes: &[u8]) -> String {
     bytes
         .iter()

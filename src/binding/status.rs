@@ -163,7 +163,7 @@ impl<'a> MemberStatus<'a> {
             since: wall(member.first_seen()),
             changed_at: wall(core.changed_at(member)),
             answered: member.last_answered().map(wall),
-            heard: member.last_heard().map(wall),
+            heard: member.last_seen().map(wall),
             failures: member.failures(),
             last_error: member.last_failure().map(|LastFailure { failure, at, .. }| ExchangeFailure {
                 code: failure.code.to_string(),

@@ -1,5 +1,5 @@
-//! The `SHAZBOT_MASTER_LIST` variables and `SHAZBOT_STATE_FILE`: where the master lists and the state are, and the headers of
-//! requests to a store.
+//! The `SHAZBOT_MASTER_LIST` variables and `SHAZBOT_STATE_FILE`: the locations of master lists and state, and the
+//! headers of requests to a store.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,9 +12,9 @@ use crate::address;
 use crate::auth::Secret;
 use crate::server_url::ServerUrl;
 
-/// Stands in `SHAZBOT_MASTER_LIST` for the function that the program passes as `discover`. JavaScript adds it.
+/// The item of `SHAZBOT_MASTER_LIST` for the program's `discover` function. JavaScript adds it.
 pub const DISCOVER: &str = "discover()";
-/// Most master lists: each is read and written separately.
+/// Most master lists. Each is read and written separately.
 const MAX_LISTS: usize = 8;
 /// Headers that the engine sets on its requests.
 const RESERVED_HEADERS: [&str; 8] = [
@@ -28,14 +28,14 @@ const RESERVED_HEADERS: [&str; 8] = [
     "x-goog-if-generation-match",
 ];
 
-/// The master lists, and the headers of requests for them.
+/// The master lists, and the headers of requests to them.
 #[derive(Clone, Debug)]
 pub struct MasterLists {
-    /// The documents in `SHAZBOT_MASTER_LIST`, with `SHAZBOT_MASTER_LIST_UPDATE`.
+    /// The lists in `SHAZBOT_MASTER_LIST`, with their `SHAZBOT_MASTER_LIST_UPDATE`.
     pub lists: Vec<List>,
-    /// The names in `SHAZBOT_MASTER_LIST` that DNS leads to servers.
+    /// The DNS names in `SHAZBOT_MASTER_LIST`.
     pub names: Vec<DnsName>,
-    /// Whether the program's `discover` is asked for servers.
+    /// Whether the program has a `discover` function.
     pub discovers: bool,
     /// `SHAZBOT_MASTER_LIST_AUTH`: the `Authorization` header for reading.
     pub auth: Option<Secret>,
@@ -45,23 +45,23 @@ pub struct MasterLists {
     pub update_headers: Vec<(String, Secret)>,
 }
 
-/// Where a master list is read and written. For a file these are the same, unless configured otherwise.
+/// Where a master list is read and written. The same for a file, unless configured otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct List {
     /// With `GET`.
     pub read: Location,
-    /// With `PUT`. None if the list is only read, such as the list route of a server.
+    /// With `PUT`. None if the list is read-only, such as the list route of a server.
     pub write: Option<Location>,
 }
 
-/// A name that leads to servers. It says where to ask, never who is up.
+/// A DNS name that leads to servers. It says where to ask, never which servers are up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DnsName {
-    /// The URL below which servers answer: a scheme, the name, a port, and the path of their base URLs.
+    /// The URL to ask at: scheme, name, port, and the path of the base URLs.
     pub url: ServerUrl,
-    /// The name that is looked up.
+    /// The name to look up.
     pub name: String,
-    /// Whether SRV records give the hosts and the ports of the servers, not A and AAAA records their addresses.
+    /// Whether to look up SRV records (hosts and ports) instead of A and AAAA records (addresses).
     pub is_srv: bool,
 }
 
@@ -74,9 +74,9 @@ impl fmt::Display for DnsName {
 /// Where a list is stored.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Location {
-    /// Over http or https.
+    /// Over HTTP or HTTPS.
     Http(Url),
-    /// On this machine, or on a shared volume.
+    /// On this machine or a shared volume.
     File(PathBuf),
 }
 
@@ -117,14 +117,14 @@ impl MasterLists {
 }
 
 impl MasterLists {
-    /// The names that lead to servers, as logs and the status have them; then the program's `discover`.
+    /// The DNS names as shown in logs and the status, then the program's `discover`.
     pub fn names_to_look_up(&self) -> Vec<String> {
         let names = self.names.iter().map(ToString::to_string);
         names.chain(self.discovers.then(|| DISCOVER.into())).collect()
     }
 }
 
-// The names and the documents in SHAZBOT_MASTER_LIST, each None if any of them is wrong; and whether `discover` is there.
+// The DNS names and lists in `SHAZBOT_MASTER_LIST`, each None if one is invalid; and whether `discover` is there.
 fn read_locations(reader: &mut Reader<'_>) -> (Option<Vec<DnsName>>, Option<Vec<Location>>, bool) {
     let name = "SHAZBOT_MASTER_LIST";
     let is_name =
@@ -175,14 +175,14 @@ fn dns_name(reader: &mut Reader<'_>, variable: &str, value: &str) -> Option<DnsN
 fn lists(reader: &mut Reader<'_>, read: Option<Vec<Location>>) -> Option<Vec<List>> {
     let (name, update) = ("SHAZBOT_MASTER_LIST", "SHAZBOT_MASTER_LIST_UPDATE");
     let is_missing = reader.get(update).is_none();
-    // Somebody who gives the authorisation of writes means to write.
+    // An authorisation for writes shows that the operator wants writes.
     let means_to_write = reader.get("SHAZBOT_MASTER_LIST_UPDATE_AUTH").is_some();
     let write = match &read {
-        // A file can be written where it is read, and another document without an update variable is only read.
+        // A file is written where it is read. Other lists without an update variable are read-only.
         Some(read) if is_missing && !(means_to_write && read.iter().any(Location::is_http)) => {
             read.iter().map(|it| Some(it.clone()).filter(|it| !it.is_http())).collect()
         }
-        // The wrong value may be meant as a file, which needs no update variable.
+        // The invalid value may be meant as a file, which needs no update variable.
         None if is_missing => return None,
         Some(_) | None => {
             let urls = urls(reader, update);
@@ -252,7 +252,7 @@ fn location(reader: &mut Reader<'_>, name: &str, value: &str) -> Option<Location
             }
             return Some(Location::Http(url));
         }
-        // Url::parse would take a relative path as a file in the root folder.
+        // `Url::parse` would take a relative path as a file in the root folder.
         "file" if !value.to_ascii_lowercase().starts_with("file:///") => {
             reader.problem(name, "a file needs its absolute path: file:///path/to/list.json");
         }
@@ -269,10 +269,10 @@ fn update_auth(reader: &mut Reader<'_>, lists: Option<&[List]>) -> Option<Secret
     let name = "SHAZBOT_MASTER_LIST_UPDATE_AUTH";
     let needs_one = |lists: &[List]| lists.iter().any(|list| list.write.as_ref().is_some_and(Location::is_http));
     match reader.raw(name) {
-        // Empty on purpose: no header is sent.
+        // Empty on purpose: send no header.
         Some("") => None,
         Some(value) => reader.header(name, value),
-        // If the lists are wrong or missing, that is reported.
+        // Invalid or missing lists are reported elsewhere.
         None if lists.is_none_or(|lists| !needs_one(lists)) => None,
         None => {
             reader.missing(name);
@@ -309,7 +309,7 @@ fn update_headers(reader: &mut Reader<'_>) -> Vec<(String, Secret)> {
     accepted
 }
 
-/// `SHAZBOT_STATE_FILE`: a path, or the `file:` URL of one.
+/// `SHAZBOT_STATE_FILE`: a path or a `file:` URL.
 pub(super) fn state_file(reader: &mut Reader<'_>, lists: Option<&[List]>) -> Option<PathBuf> {
     let name = "SHAZBOT_STATE_FILE";
     let value = reader.get(name)?;

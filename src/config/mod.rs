@@ -1,4 +1,4 @@
-//! The configuration: environment variables, parsed once at start. All problems are reported together.
+//! The configuration: environment variables, parsed once at the start. All problems are reported together.
 
 mod lists;
 mod network;
@@ -23,10 +23,10 @@ use reader::Reader;
 /// Environment variables by name.
 pub type Environment = HashMap<String, String>;
 
-/// Everything that is configured.
+/// The whole configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// What the core needs.
+    /// The settings of the core.
     pub settings: Settings,
     /// How peers authenticate: `SHAZBOT_AUTH`, `SHAZBOT_SECRET`, `SHAZBOT_CLUSTER`.
     pub peer_auth: PeerAuth,
@@ -34,7 +34,7 @@ pub struct Config {
     pub control: Keyring,
     /// Whether the list route requires a secret: `SHAZBOT_LIST_AUTH` is `required`.
     pub list_needs_secret: bool,
-    /// Which servers we may list: `SHAZBOT_ALLOWED_ORIGINS`.
+    /// Which servers may be listed: `SHAZBOT_ALLOWED_ORIGINS`.
     pub origins: Arc<Origins>,
     /// The variables that begin with `SHAZBOT_MASTER_LIST`.
     pub master_lists: MasterLists,
@@ -42,29 +42,29 @@ pub struct Config {
     pub state_file: Option<PathBuf>,
     /// How connections are made.
     pub network: Network,
-    /// What is valid but unsafe, or probably not meant.
+    /// Values that are valid but unsafe or probably wrong.
     pub warnings: Vec<Warning>,
 }
 
-/// Something that is accepted, and that an operator should look at.
+/// A valid value that an operator should check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
-    /// What it is about.
+    /// The kind of problem.
     pub kind: WarningKind,
     /// For people, without secrets.
     pub message: String,
 }
 
-/// What a [`Warning`] is about.
+/// The kind of problem of a [`Warning`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WarningKind {
     /// A secret that can be guessed.
     WeakSecret,
-    /// A value that is probably not meant.
+    /// A value that is probably wrong.
     Doubtful,
 }
 
-/// The settings that decide the core's behaviour.
+/// The settings of the core.
 #[derive(Clone, Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "each is an environment variable")]
 pub struct Settings {
@@ -72,11 +72,11 @@ pub struct Settings {
     pub base_url: ServerUrl,
     /// `SHAZBOT_MONITOR`.
     pub monitor: bool,
-    /// `SHAZBOT_TAGS`: what this server says of itself.
+    /// `SHAZBOT_TAGS`.
     pub tags: Tags,
-    /// Whether this server may be given work from its start on: `SHAZBOT_READY` is not `manual`.
+    /// Whether this server may be given work from the start: `SHAZBOT_READY` is not `manual`.
     pub is_ready: bool,
-    /// `SHAZBOT_GOSSIP_INTERVAL`. A shorter one detects a dead server sooner and costs proportionally more traffic.
+    /// `SHAZBOT_GOSSIP_INTERVAL`. A shorter one detects failures sooner and causes proportionally more traffic.
     pub interval: Duration,
     /// `SHAZBOT_MASTER_ANNOUNCE_MINIMUM`.
     pub announce_minimum: Duration,
@@ -84,29 +84,30 @@ pub struct Settings {
     pub announce_interval: Duration,
     /// `SHAZBOT_UPDATE_MASTER_LIST_ON_SHUTDOWN`.
     pub update_list_on_shutdown: bool,
-    /// `SHAZBOT_FORGET_AFTER`: how long a server that left in order is remembered. Shorter saves memory and traffic where
-    /// each deployment brings new base URLs. A server that was cut off for longer may report such a server as failed.
+    /// `SHAZBOT_FORGET_AFTER`: how long a leave is remembered. A shorter time saves memory and traffic if each
+    /// deployment brings new base URLs. But a server that was cut off for longer may then report a departed server as
+    /// failed.
     pub forget_after: Duration,
-    /// The documents that are lists.
+    /// The master lists.
     pub lists: Vec<ListSettings>,
-    /// The names that DNS leads to servers, as logs and the status have them. The program's `discover` comes last.
+    /// The DNS names as shown in logs and the status; the program's `discover` comes last.
     pub names: Vec<String>,
-    /// Whether there is a `SHAZBOT_STATE_FILE`.
+    /// Whether `SHAZBOT_STATE_FILE` is set.
     pub keeps_state: bool,
 }
 
-/// What the core needs to know of a list.
+/// The settings of one list.
 #[derive(Clone, Debug)]
 pub struct ListSettings {
-    /// What logs and the status call it.
+    /// Its name in logs and the status.
     pub name: String,
     /// Whether it can be written.
     pub is_written: bool,
 }
 
 impl Config {
-    /// Reads the variables. An empty one counts as missing, except `SHAZBOT_MASTER_LIST_UPDATE_AUTH`: empty, it means that
-    /// no header is sent.
+    /// Reads the variables. Empty ones count as missing, except `SHAZBOT_MASTER_LIST_UPDATE_AUTH`, where empty means to
+    /// send no header.
     pub fn from_environment(environment: &Environment) -> Result<Self, Error> {
         let mut reader = Reader::new(environment);
         let secrets = reader.keyring("SHAZBOT_SECRET", "SHAZBOT_SECRET_ALSO");
@@ -150,7 +151,7 @@ impl Settings {
         settings.expect("it has a base URL")
     }
 
-    // Reads everything even without a base URL, so that all problems are reported.
+    // Reads all variables even without a base URL, so that all problems are reported.
     fn read(
         reader: &mut Reader<'_>,
         base_url: Option<ServerUrl>,

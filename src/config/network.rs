@@ -1,4 +1,4 @@
-//! What decides how connections are made: Node's own variables for TLS and proxies, and the client certificate.
+//! The settings of connections: Node's own variables for TLS and proxies, and the client certificate.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,13 +9,13 @@ use crate::auth::Secret;
 /// The variable of a proxy. Its URL may contain a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProxyVariable {
-    /// Which of the two spellings is set.
+    /// The spelling that is set.
     pub name: &'static str,
-    /// As it is set.
+    /// Its value.
     pub url: Secret,
 }
 
-/// The certificate and the key with which this server proves its identity to servers that demand it.
+/// The certificate and key that this server shows to servers that require one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientCertificate {
     /// `SHAZBOT_TLS_CERT`.
@@ -24,20 +24,20 @@ pub struct ClientCertificate {
     pub key: Pem,
 }
 
-/// A variable that has a PEM text, or names a file with one.
+/// A variable with PEM text, or with the path of a PEM file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pem {
-    /// Of the variable.
+    /// The name of the variable.
     pub name: &'static str,
     value: Secret,
 }
 
 impl Pem {
-    /// The text. Reads the file, which blocks.
+    /// The PEM text. Blocks to read the file.
     pub fn read(&self) -> io::Result<Vec<u8>> {
         let value = self.value.expose();
         if value.trim_start().starts_with("-----BEGIN") {
-            // Tools that write variables to a file put a backslash and an n for a line break.
+            // Some tools write a line break as a backslash and an n.
             return Ok(value.replace("\\n", "\n").into_bytes());
         }
         std::fs::read(value)
@@ -45,7 +45,7 @@ impl Pem {
 }
 
 impl ClientCertificate {
-    /// None without the variables.
+    /// None if the variables are not set.
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let (certificate, key) = ("SHAZBOT_TLS_CERT", "SHAZBOT_TLS_KEY");
         let pem = |name, value: &str| Pem { name, value: Secret::new(value.into()) };
@@ -64,12 +64,12 @@ impl ClientCertificate {
     }
 }
 
-/// The variables.
+/// The settings of connections.
 #[derive(Clone, Debug, Default)]
 pub struct Network {
     /// The certificate authorities that Node trusts instead of its built-in ones, in PEM.
     pub authorities: Option<String>,
-    /// Shown to servers and master lists that demand one.
+    /// Shown to servers and master lists that require a certificate.
     pub client_certificate: Option<ClientCertificate>,
     /// `NODE_EXTRA_CA_CERTS`: a file with additional trusted certificates.
     pub extra_ca_certs: Option<PathBuf>,

@@ -1,4 +1,4 @@
-//! `Reader`: reads single environment variables, and collects what is wrong with them.
+//! `Reader`: reads environment variables one by one, and collects the problems.
 
 use std::time::Duration;
 
@@ -10,16 +10,14 @@ use crate::origins::Origins;
 use crate::server_url::ServerUrl;
 use crate::url_mistakes::mistake;
 
-/// Reads variables. An empty one counts as missing.
-///
-/// A problem never repeats a value that may be secret. URLs may be: they can be presigned.
-//
-// All of this runs once per start. What is called often is not inlined, to keep the binary small.
+/// Reads variables. An empty one counts as missing. A problem never shows a value that may be secret, as a presigned URL
+/// is.
+// All of this runs once, so functions with many callers are not inlined, to keep the binary small.
 pub struct Reader<'a> {
     environment: &'a Environment,
-    /// What is wrong, a sentence each.
+    /// The problems, a sentence each.
     pub problems: Vec<String>,
-    /// What is accepted and probably not meant.
+    /// Valid values that are probably wrong.
     pub warnings: Vec<Warning>,
 }
 
@@ -54,20 +52,20 @@ impl<'a> Reader<'a> {
         self.problems.push(format!("{name}: {why}"));
     }
 
-    /// Reports something that is accepted and probably not meant.
+    /// Reports a valid value that is probably wrong.
     #[inline(never)]
     pub fn doubt(&mut self, name: &str, why: &str) {
         self.warnings.push(Warning { kind: WarningKind::Doubtful, message: format!("{name}: {why}") });
     }
 
-    // Begins with version 1's words.
+    // Begins as in version 1.
     pub fn missing(&mut self, name: &str) {
         let example = EXAMPLES.iter().find(|(variable, _)| *variable == name);
         let example = example.map(|(_, example)| format!(", for example {example}")).unwrap_or_default();
         self.problems.push(format!("Environment variable {name} is required{example}"));
     }
 
-    /// Reports a URL that cannot be meant. Returns whether it is one.
+    /// Reports a URL that cannot work. Returns whether it is one.
     pub fn is_mistake(&mut self, name: &str, url: &str) -> bool {
         let found = mistake(url);
         if let Some(why) = &found {
@@ -119,7 +117,7 @@ impl<'a> Reader<'a> {
             None | Some("plain") => Mode::Plain,
             Some("sign") => Mode::Sign,
             Some("signed") => Mode::Signed,
-            // The value is not repeated: somebody may have put a secret here.
+            // Does not show the value: somebody may have put a secret here.
             Some(_) => {
                 self.problem("SHAZBOT_AUTH", "it must be plain, sign or signed");
                 Mode::Plain
@@ -200,12 +198,12 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// `true` in any case is true, and everything else is false, as in version 1.
+    /// `true` in any case is true, everything else is false, as in version 1.
     pub fn boolean(&mut self, name: &str) -> bool {
         let value = self.get(name).unwrap_or("false");
         let is = |word| value.eq_ignore_ascii_case(word);
         if !is("true") && !is("false") {
-            // Not a long one: somebody may have put a secret here.
+            // Does not show a long value: somebody may have put a secret here.
             let shown = if value.len() <= 8 { format!("{value:?}") } else { "its value".into() };
             self.doubt(name, &format!("{shown} is neither true nor false, and counts as false"));
         }

@@ -37,13 +37,13 @@ fn the_defaults_are_those_of_the_readme() {
 }
 
 #[test]
-fn a_missing_variable_is_named_in_version_1s_words_with_an_example() {
+fn a_missing_variable_is_named_as_in_version_1_with_an_example() {
     for name in [
         "SHAZBOT_SECRET",
         "SHAZBOT_CONTROL_SECRET",
         "SHAZBOT_BASE_URL",
         "SHAZBOT_MASTER_LIST",
-        // Its authorisation is given, so it is not meant to be a list that is only read.
+        // Its authorisation is set, so it is not meant to be read-only.
         "SHAZBOT_MASTER_LIST_UPDATE",
         "SHAZBOT_MASTER_LIST_UPDATE_AUTH",
     ] {
@@ -202,7 +202,7 @@ fn a_document_without_update_variables_is_only_read() {
 }
 
 #[test]
-fn names_need_no_update_variables_and_stand_beside_other_lists() {
+fn names_need_no_update_variables_and_can_be_combined_with_lists() {
     let only = |value| {
         read(&[
             ("SHAZBOT_MASTER_LIST", Some(value)),

@@ -1,23 +1,23 @@
-//! `ActiveWarnings`: the warnings whose cause holds now. The status shows them, and each is reported once.
+//! `ActiveWarnings`: the warnings whose cause persists. The status shows them; each is reported once.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
-/// The code of a warning. Those of the engine are literals; JavaScript brings its own.
+/// The code of a warning: a literal, or a string from JavaScript.
 pub type Code = Cow<'static, str>;
 
-/// How many subjects are remembered for one code, at most. A peer may invent servers and entries.
+/// Most subjects that are remembered for one code. A peer may invent servers and entries.
 const MAX_SUBJECTS: usize = 1_000;
-/// How many warnings are shown, at most, and how many of them with the same code, so that one code does not hide others.
+/// How many warnings are shown: in all, and with the same code, so that one code does not hide others.
 const MAX_SHOWN: usize = 50;
 const MAX_SHOWN_OF_CODE: usize = 8;
 /// How long after a warning another one with the same code may be reported, if its cause comes back.
 const PAUSE: Duration = Duration::from_secs(60);
-/// How long a warning holds after its cause was last seen, where nothing shows that the cause is gone.
+/// How long a warning stays active after its cause was last seen, if nothing shows that the cause is gone.
 const HOUR: Duration = Duration::from_secs(3_600);
 const TEN_MINUTES: Duration = Duration::from_secs(600);
 
-// How long a warning holds. None: until an event of the core ends it, or until the engine ends.
+// How long a warning stays active. None: until an event of the core ends it, or the engine ends.
 fn lifetime(code: &str) -> Option<Duration> {
     match code {
         // A failed exchange is repeated at least once an hour while the other server is listed.
@@ -32,13 +32,13 @@ fn lifetime(code: &str) -> Option<Duration> {
     }
 }
 
-/// A warning whose cause holds, or once held.
+/// A warning that is or was active.
 #[derive(Debug)]
 pub struct Warning {
     pub code: Code,
     subject: String,
     pub message: String,
-    /// Since when its cause holds, as monotonic time.
+    /// When its cause appeared, monotonic.
     pub since: Duration,
     last: Duration,
     told: Duration,
@@ -46,7 +46,7 @@ pub struct Warning {
 }
 
 impl Warning {
-    /// What it is about, unless there is only one with this code. Some have their message as the subject.
+    /// Its subject, unless its code has only one. Some have their message as the subject.
     pub fn subject(&self) -> Option<&str> {
         Some(self.subject.as_str()).filter(|subject| !subject.is_empty() && *subject != self.message)
     }
@@ -56,13 +56,13 @@ impl Warning {
     }
 }
 
-/// The warnings so far.
+/// All warnings so far.
 #[derive(Debug, Default)]
 pub struct ActiveWarnings(Vec<Warning>);
 
 impl ActiveWarnings {
-    /// The cause of a warning was seen at the time `now`. Returns the message if the operator must be told now. `message`
-    /// is only called if the warning does not hold already.
+    /// Records that the cause was seen at `now`. Returns the message if it must be reported now. Calls `message` only
+    /// if the warning is not active.
     pub fn add(&mut self, code: Code, subject: &str, message: impl FnOnce() -> String, now: Duration) -> Option<&str> {
         if let Some(known) = self.0.iter().position(|it| it.code == code && it.subject == subject) {
             if self.0[known].holds(now) {
@@ -89,28 +89,28 @@ impl ActiveWarnings {
         self.0.last().map(|warning| warning.message.as_str())
     }
 
-    /// The cause of a warning is gone.
+    /// Ends a warning, because its cause is gone.
     pub fn end(&mut self, code: &str, subject: &str) {
         for warning in self.0.iter_mut().filter(|it| it.code == code && it.subject == subject) {
             warning.has_ended = true;
         }
     }
 
-    /// A server has answered an exchange at the time `now`.
+    /// A server answered an exchange at `now`.
     pub fn on_answer(&mut self, from: &str, now: Duration) {
         for warning in &mut self.0 {
             warning.has_ended |= match &*warning.code {
                 "SHAZBOT_CERTIFICATE" | "SHAZBOT_PEER_REFUSED_SECRET" | "SHAZBOT_WRONG_CLUSTER" => {
                     warning.subject == from
                 }
-                // Some exchanges may succeed although resources are short.
+                // During a shortage, some exchanges can still succeed.
                 "SHAZBOT_NO_RESOURCES" => now >= warning.last + PAUSE,
                 _ => false,
             };
         }
     }
 
-    /// The warnings that hold, oldest first, and how many more there are than these.
+    /// The active warnings, oldest first, and how many are not shown.
     pub fn shown(&self, now: Duration) -> (Vec<&Warning>, usize) {
         let mut holding: Vec<_> = self.0.iter().filter(|it| it.holds(now)).collect();
         let count = holding.len();
@@ -126,7 +126,7 @@ impl ActiveWarnings {
         (shown, more)
     }
 
-    /// How many warnings hold, by code.
+    /// How many warnings are active, by code.
     pub fn counts(&self, now: Duration) -> Vec<(&str, u64)> {
         let mut counts: Vec<(&str, u64)> = Vec::new();
         for warning in self.0.iter().filter(|it| it.holds(now)) {
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_warning_is_told_once_and_holds_until_its_cause_is_gone() {
+    fn a_warning_is_reported_once_and_is_active_until_its_cause_is_gone() {
         let mut warnings = ActiveWarnings::default();
         assert!(add(&mut warnings, CODE, "a", 1));
         assert!(!add(&mut warnings, CODE, "a", 100));
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_that_comes_back_is_shown_at_once_and_told_at_most_once_a_minute() {
+    fn a_cause_that_comes_back_is_shown_at_once_and_reported_at_most_once_a_minute() {
         let mut warnings = ActiveWarnings::default();
         let mut told = Vec::new();
         for seconds in (0..200).step_by(10) {
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_ends_what_was_wrong_with_that_server() {
+    fn an_answer_ends_the_warnings_about_that_server() {
         let mut warnings = ActiveWarnings::default();
         for subject in ["a", "b"] {
             add(&mut warnings, "SHAZBOT_PEER_REFUSED_SECRET", subject, 1);

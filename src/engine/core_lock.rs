@@ -1,6 +1,6 @@
-//! `CoreLock`: the one way to the core. Holds it behind a lock, catches its panics, and wakes the engine's thread.
+//! `CoreLock`: the only access to the core. Holds it behind a lock, catches its panics, and wakes the engine's thread.
 //!
-//! The lock is held as long as the core needs, microseconds up to the time for a large message, and never across an await.
+//! The lock is held while the core works (microseconds, or longer for a large message) and never across an await.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,7 +15,7 @@ use crate::clock::{Clock, Now};
 use crate::error::Error;
 use crate::protocol::{Action, Core, Event, MemberEvent, MemberEventKind};
 
-/// Most member events that the program gets in one call, so that it keeps no more than it handles.
+/// Most member events that the program gets in one call.
 const MAX_EVENTS: usize = 250;
 
 pub struct CoreLock {
@@ -30,24 +30,24 @@ pub struct CoreLock {
 
 struct Inner {
     core: Core,
-    // Events that are not yet reported.
+    // Events that are not reported yet.
     events: Vec<Event>,
-    // The member events among them that the program has not yet taken. It takes them later than the thread reports them, and
-    // under the lock under which it reads the lists. They cannot pile up while the program hangs: after 5 s without a
-    // heartbeat the core gossips with nobody, so nothing new comes in.
+    // Member events that the program has not taken yet. The program takes them later than the thread reports them, and
+    // under the lock under which it reads the lists. A hung program cannot pile them up: after 5 s without a heartbeat
+    // the core stops gossiping.
     member_events: Vec<MemberEvent>,
 }
 
-/// What the engine's thread has to do.
+/// What the engine's thread must do.
 pub struct Work {
     pub actions: Vec<Action>,
     pub events: Vec<Event>,
-    /// How long until the next timer of the core.
+    /// The time until the next timer of the core.
     pub wait: Option<Duration>,
 }
 
 impl CoreLock {
-    /// `core` makes the core at the present moment.
+    /// `core` creates the core.
     pub fn new(clock: Clock, redactor: Arc<Redactor>, core: impl FnOnce(Now) -> Core) -> Self {
         let core = core(clock.now());
         Self {
@@ -60,7 +60,7 @@ impl CoreLock {
         }
     }
 
-    /// Calls `act` with the core. A panic in the core is a bug: the core is not used again, and every later call fails.
+    /// Calls `act` with the core. A panic is a bug in the core: every later call fails.
     pub fn with<R>(&self, act: impl FnOnce(&mut Core, Now) -> R) -> Result<R, Error> {
         self.with_inner(|inner, now| act(&mut inner.core, now))
     }
@@ -78,7 +78,7 @@ impl CoreLock {
         })
     }
 
-    /// The oldest member events that the program has not yet taken.
+    /// The oldest member events that the program has not taken yet.
     pub fn take_member_events(&self) -> Result<Vec<MemberEvent>, Error> {
         self.with_inner(|inner, _| {
             inner.collect();
@@ -92,7 +92,7 @@ impl CoreLock {
         self.wake.notified().await;
     }
 
-    /// Waits for a future, but not after a call of [`Self::stop`].
+    /// Waits for a future until [`Self::stop`] is called.
     pub async fn unless_stopped<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         let mut future = std::pin::pin!(future);
         while !self.is_stopped() {
@@ -114,9 +114,9 @@ impl CoreLock {
         self.stopped.load(Ordering::Acquire)
     }
 
-    /// Every later call fails with this error, or with that of an earlier failure.
+    /// Makes every later call fail with this error. The first error wins.
     pub fn fail(&self, error: Error) {
-        // A later failure follows from the first.
+        // A later failure is a consequence of the first.
         let _ = self.failure.set(error);
     }
 
@@ -124,7 +124,7 @@ impl CoreLock {
         self.failure.get().is_some()
     }
 
-    /// The error for a panic. Its text may quote what a peer sent.
+    /// The error for a panic. Its text may quote a peer.
     pub fn panicked(&self, panic: &(dyn Any + Send)) -> Error {
         let text = panic.downcast_ref::<&str>().copied();
         let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it panicked");
@@ -204,7 +204,7 @@ mod tests {
                 shared.core.with(move |_, _| {
                     locked.send(()).expect("a receiver");
                     let _ = released.recv();
-                    // Long enough for the other call to reach the lock; if it does not, the test shows less.
+                    // Long enough for the other call to reach the lock. If it does not, the test proves less.
                     std::thread::sleep(Duration::from_millis(50));
                     panic!("a test panics with a gossip secret");
                 })

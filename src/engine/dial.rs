@@ -1,4 +1,4 @@
-//! `Dialer`: opens TCP connections to servers, for watches and to find out why an exchange gets no answer.
+//! `Dialer`: opens TCP connections, for watches and to find out why a server does not answer.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,14 +13,14 @@ use super::http::{ClientFactory, Proxies, Resolver};
 use crate::clock;
 use crate::origins::Origins;
 
-/// TCP keep-alive finds a host that has vanished after 11 s.
+/// TCP keep-alive detects a vanished host within 11 s.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(5);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
 const KEEPALIVE_RETRIES: u32 = 3;
 /// The system counts these times in whole seconds.
 const MIN_KEEPALIVE: Duration = Duration::from_secs(1);
 
-/// Finds the addresses of servers, and connects to them. Knows which may be contacted.
+/// Resolves and connects to servers that may be contacted.
 pub struct Dialer {
     resolver: Resolver,
     proxies: Arc<Proxies>,
@@ -32,14 +32,14 @@ impl Dialer {
         Self { resolver, proxies: Arc::clone(&factory.proxies) }
     }
 
-    /// The addresses to connect to. None if requests to the server go through a proxy, which must not be bypassed, or if the
-    /// name leads to addresses that must not be contacted.
+    /// The addresses to connect to. None if there is a proxy, which must not be bypassed, or if the name resolves to
+    /// addresses that must not be contacted.
     pub async fn addresses(&self, url: &Url) -> io::Result<Option<Vec<SocketAddr>>> {
         let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else { return Ok(None) };
         if self.proxies.is_used(Some(url)) {
             return Ok(None);
         }
-        // The origin of a listed server was checked with its URL; what its name resolves to is checked here.
+        // The origin was checked when the server was listed; the addresses of its name are checked here.
         Ok(match host {
             Host::Ipv4(address) => Some(vec![(address, port).into()]),
             Host::Ipv6(address) => Some(vec![(address, port).into()]),
@@ -51,7 +51,7 @@ impl Dialer {
     }
 }
 
-/// Tries one address after the other within a time, so that an address that does not answer leaves time for the next one.
+/// Tries the addresses in turn. Each gets a part of the time, so that a silent one leaves time for the next.
 pub async fn connect(addresses: &[SocketAddr], within: Duration) -> io::Result<TcpStream> {
     let share = within / addresses.len().max(1) as u32;
     let mut failure = io::ErrorKind::NotFound.into();
@@ -63,7 +63,7 @@ pub async fn connect(addresses: &[SocketAddr], within: Duration) -> io::Result<T
                     .with_time(real(KEEPALIVE_IDLE))
                     .with_interval(real(KEEPALIVE_INTERVAL))
                     .with_retries(KEEPALIVE_RETRIES);
-                // Without it, only the renewal of a watch finds that a host has vanished.
+                // If this fails, only the renewal of a watch detects a vanished host.
                 let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive);
                 return Ok(stream);
             }

@@ -28,9 +28,9 @@ use crate::protocol::{Action, Event};
 
 /// How long a start waits for the lookup of its own name.
 const OWN_NAME_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long a start waits for the files with certificates.
+/// How long a start waits for the certificate files.
 const CERTIFICATES_TIMEOUT: Duration = Duration::from_secs(5);
-/// The files of the client certificate are read again once a round, not more often than this.
+/// The least time between two reads of the client certificate's files. They are read once a round.
 const MIN_RENEWAL: Duration = Duration::from_secs(1);
 
 struct Driver {
@@ -52,7 +52,7 @@ struct Clients {
     lists: ListClient,
 }
 
-/// The threads for calls that block.
+/// The threads for blocking calls.
 struct Threads {
     names: Arc<Workers>,
     files: Arc<Workers>,
@@ -72,7 +72,7 @@ pub fn run(shared: &Arc<Shared>) {
         let (threads, runtime) = Threads::start()
             .and_then(|threads| Ok((threads, runtime?)))
             .map_err(|error| Error::no_resources(&error))?;
-        // Does not wait for calls that block: they cannot be interrupted.
+        // Does not wait for blocking calls, which cannot be interrupted.
         runtime.block_on(drive(shared, &threads))
     }));
     let result = outcome.unwrap_or_else(|panic| Err(shared.core.panicked(&*panic)));
@@ -182,7 +182,7 @@ impl Driver {
             Ok(())
         });
         let load = async {
-            // It goes on looking if that takes longer.
+            // The lookup continues after this timeout.
             let _ = clock::timeout(OWN_NAME_TIMEOUT, is_found).await;
             match &self.state_file {
                 Some(file) => Some((file, file.check_folder().await, file.read().await)),
@@ -232,7 +232,7 @@ impl Driver {
                 });
             }
             Action::SyncList { id, list, write, if_changed, timeout } => {
-                // The core only waits for the newest update.
+                // The core waits only for the newest update.
                 if let Some(earlier) = self.updates[list].take() {
                     earlier.abort();
                 }
@@ -270,7 +270,7 @@ impl Driver {
         }
     }
 
-    // Waits for the next timer of the core, for a call that needs the thread, or for the end of a task.
+    // Waits for the next timer of the core, a wake-up, or the end of a task.
     async fn wait(&mut self, timer: Option<Duration>) -> Result<(), Error> {
         tokio::select! {
             () = self.shared.core.woken() => {}
@@ -284,7 +284,7 @@ impl Driver {
     fn check(&self, ended: Result<Result<(), Error>, JoinError>) -> Result<(), Error> {
         match ended {
             Err(error) if error.is_panic() => Err(self.shared.core.panicked(&*error.into_panic())),
-            // An update that was replaced by a newer one, or an engine that has failed meanwhile.
+            // An update that a newer one replaced, or an engine that has failed.
             Err(_) | Ok(_) => Ok(()),
         }
     }

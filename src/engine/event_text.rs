@@ -1,4 +1,4 @@
-//! The text of each event of the core, for log records and warnings. docs/errors.md lists the codes.
+//! The text of each event of the core, for log records and warnings. The codes are listed in docs/errors.md.
 
 use super::failure::certificate_remedy;
 use super::self_probe_text;
@@ -16,14 +16,14 @@ pub struct Text {
 /// Whether an event is a warning.
 pub enum Warn {
     No,
-    /// If it does not hold already for its subject. Otherwise it is a log record with the code `repeated`, if that is given.
+    /// A warning, unless one is active for its subject; then a log record with the code `repeated`, or nothing.
     Once {
         subject: String,
         repeated: Option<&'static str>,
     },
 }
 
-/// What to report of an event. Nothing for events that only the engine needs.
+/// The texts to report for an event. None for events that only the engine uses.
 pub fn texts(event: Event) -> Vec<Text> {
     vec![match event {
         Event::Started | Event::Left | Event::Resolved(_) => return Vec::new(),
@@ -105,7 +105,7 @@ pub fn texts(event: Event) -> Vec<Text> {
     }]
 }
 
-/// The code and the subject of a warning whose cause is gone.
+/// The code and subject of a warning whose cause is gone.
 pub fn ended(resolved: &Resolved) -> (&'static str, &str) {
     match resolved {
         Resolved::Alone => ("SHAZBOT_ALONE", ""),
@@ -138,7 +138,7 @@ fn member(MemberEvent { kind, entry, failure, .. }: MemberEvent) -> Vec<Text> {
     let url = entry.url.clone();
     let failure = failure.map(|Failure { code, text }| format!(" ({code}: {text})")).unwrap_or_default();
     vec![match kind {
-        // Nothing has happened.
+        // Not a change for the program.
         MemberEventKind::Tombstone => return Vec::new(),
         MemberEventKind::Online => log("MEMBER_ONLINE", format!("{url} is online")),
         MemberEventKind::Tags => log("MEMBER_TAGS", format!("{url} has other tags")),

@@ -1,4 +1,4 @@
-//! An exchange that this server starts: authenticates the message, sends it, and checks the response.
+//! An outgoing exchange: authenticates the message, sends it, and checks the response.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,19 +12,19 @@ use crate::message::Message;
 use crate::protocol::{ExchangeError, Failure};
 use crate::server_url::ServerUrl;
 
-/// A server that does not know the time of its peer learns it with the first attempt.
+/// If the peer's time is unknown, the first attempt fetches it.
 const ATTEMPTS: usize = 2;
-/// Why an exchange failed though the peer answers.
+/// The failure if the peer refuses both attempts as late or repeated.
 const STALE: &str =
     "it calls our signed message late or repeated, twice: more than one process answers at its base URL";
 
-/// A message as it is sent: the `shazbot` field, which is signed, and the body. Only the header differs by the receiver.
+/// A serialized message: the `shazbot` field, which is signed, and the body. The header depends on the receiver.
 pub struct Written {
     field: Option<String>,
     body: Vec<u8>,
 }
 
-/// Writes messages. The core gives an update for all its receivers at once, so it is enough to keep the last.
+/// Serializes messages. The core sends an update to all its receivers at once, so caching the last one is enough.
 #[derive(Default)]
 pub struct Writer(Option<(Arc<Message>, Arc<Written>)>);
 
@@ -43,7 +43,7 @@ impl Writer {
     }
 }
 
-/// Sends a message and returns the response. `new_connection` requires one that is not in the pool.
+/// Sends a message and returns the response. `new_connection`: do not use the connection pool.
 pub async fn exchange(
     shared: &Shared,
     client: &GossipClient,
@@ -75,7 +75,7 @@ pub async fn exchange(
     Err(ExchangeError::Other(Failure::new("SHAZBOT_DUPLICATE_BASE_URL", STALE)))
 }
 
-// None if the peer told its time, and has not handled the request.
+// None if the peer sent its time but did not handle the request.
 fn read(shared: &Shared, from: &ServerUrl, nonce: Option<&str>, body: &[u8]) -> Result<Option<Message>, ExchangeError> {
     let invalid = |text: String| ExchangeError::Other(Failure::new(INVALID_ANSWER, text));
     let other = |error: Error| invalid(error.to_string());

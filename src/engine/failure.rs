@@ -1,4 +1,4 @@
-//! Names the cause of a failed exchange by the error of the HTTP client, with the codes that Node users know.
+//! Maps errors of the HTTP client to failures, with the codes that Node users know.
 
 use std::error::Error;
 use std::io;
@@ -8,7 +8,7 @@ use rustls::{AlertDescription, CertificateError};
 use super::http::cause;
 use crate::protocol::{Failure, FailureCode};
 
-/// The codes of our own errors that a peer may answer with. Others are not taken from a peer.
+/// The codes of this package that are accepted from a peer's answer.
 const ANSWERED: [&str; 7] = [
     "SHAZBOT_FAILED",
     "SHAZBOT_INVALID_MESSAGE",
@@ -22,13 +22,13 @@ const ANSWERED: [&str; 7] = [
 /// The code for an answer that is not a gossip message.
 pub const INVALID_ANSWER: &str = "SHAZBOT_INVALID_ANSWER";
 
-/// The code for an answer with an HTTP status and perhaps a code of this package.
+/// The code for an answer with an HTTP error status, which may have a code of this package.
 pub fn answered_code(status: u16, code: Option<&str>) -> FailureCode {
     let known = ANSWERED.into_iter().find(|known| code == Some(known));
     known.map_or(FailureCode::Http(status), FailureCode::Named)
 }
 
-/// The cause of an error of the HTTP client.
+/// The failure for an error of the HTTP client.
 pub fn failure_of(error: &reqwest::Error) -> Failure {
     let text = cause(error);
     let mut source = error.source();
@@ -48,7 +48,7 @@ pub fn failure_of(error: &reqwest::Error) -> Failure {
     Failure::new(code, format!("{explanation}: {text}"))
 }
 
-/// What to do about a certificate that one side refuses.
+/// How to fix a rejected certificate.
 pub fn certificate_remedy(failure: &Failure) -> Option<&'static str> {
     let FailureCode::Named(code) = failure.code else { return None };
     Some(match code {
@@ -82,7 +82,7 @@ pub fn certificate_remedy(failure: &Failure) -> Option<&'static str> {
     })
 }
 
-/// The cause of an error of the system.
+/// The failure for an error of the system.
 pub fn io_failure(error: &io::Error) -> Failure {
     match io_code(error) {
         Some(code) => Failure::new(code, error.to_string()),
@@ -90,7 +90,7 @@ pub fn io_failure(error: &io::Error) -> Failure {
     }
 }
 
-/// The cause of a failed lookup of a name.
+/// The failure for a failed name lookup.
 pub fn name_failure(error: &io::Error) -> Failure {
     let text = error.to_string();
     Failure::new(name_code(&text), text)
@@ -106,7 +106,7 @@ fn code_of(error: &(dyn Error + 'static)) -> Option<&'static str> {
     if let Some(error) = error.downcast_ref::<hyper::Error>() {
         let is_closed = error.is_incomplete_message() || error.is_closed();
         let code = if is_closed { "ECONNRESET" } else { "HPE_INVALID_CONSTANT" };
-        // What talks before it is asked, such as a mail server. hyper has no method for that.
+        // The server sent data before the request, like a mail server. hyper has no method to detect that.
         let is_early = error.to_string().contains("unexpected message");
         return (is_closed || is_early || error.is_parse()).then_some(code);
     }
@@ -127,7 +127,7 @@ fn io_code(error: &io::Error) -> Option<&'static str> {
         Kind::HostUnreachable => "EHOSTUNREACH",
         Kind::NetworkUnreachable => "ENETUNREACH",
         Kind::AddrNotAvailable => "EADDRNOTAVAIL",
-        // Also of the resolver, for an address that must not be contacted.
+        // Also from our resolver, for an address that must not be contacted.
         Kind::PermissionDenied => "EACCES",
         _ => return None,
     })
@@ -143,7 +143,7 @@ fn tls_code(error: &rustls::Error) -> &'static str {
             Bad::NotValidForName | Bad::NotValidForNameContext { .. } => "ERR_TLS_CERT_ALTNAME_INVALID",
             Bad::BadSignature => "CERT_SIGNATURE_FAILURE",
             Bad::Revoked => "CERT_REVOKED",
-            // The certificate of an authority as that of a server, as `openssl req -x509` makes it.
+            // An authority's certificate used as a server's, as `openssl req -x509` makes it.
             bad if bad.to_string().contains("CaUsedAsEndEntity") => "DEPTH_ZERO_SELF_SIGNED_CERT",
             _ => "CERT_REJECTED",
         },

@@ -1,7 +1,8 @@
-//! `LockedFile`: reads and replaces a file with a list of servers, a master list or the state, without blocking the engine.
+//! `LockedFile`: reads and replaces a file with a list of servers (a master list or the state), without blocking the
+//! engine.
 //!
-//! Others may be able to write to the folder. So nothing beside the file is opened through a symbolic link, no file that
-//! exists is truncated, and what only this user needs has the mode 0600.
+//! Others may have write access to the folder. So helper files are never opened through a symbolic link, existing files
+//! are never truncated, and private files have the mode 0600.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
@@ -17,10 +18,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::workers::Workers;
 use crate::clock;
 
-/// How often a lock that another process holds is tried again: an update takes about a millisecond.
+/// How often a held lock is retried. An update takes about a millisecond.
 const LOCK_POLL: Duration = Duration::from_millis(10);
 
-/// The right to update a file: no other process has it until this is dropped.
+/// An exclusive lock on a file, until dropped.
 pub struct Lock {
     file: Option<File>,
     workers: Arc<Workers>,
@@ -32,20 +33,20 @@ impl Drop for Lock {
     }
 }
 
-/// Why the right to update a file was not obtained.
+/// Why a lock was not obtained.
 pub struct LockError {
-    /// Another process has it.
+    /// Another process holds it.
     pub is_held: bool,
     /// The folder of the file does not exist.
     pub has_no_folder: bool,
-    /// In words.
+    /// The error, as text.
     pub why: String,
 }
 
-/// A file with at most one access at a time: a volume that hangs blocks one thread, however often it is tried.
+/// A file with one access at a time, so that a hung volume blocks only one thread.
 pub struct LockedFile {
     path: PathBuf,
-    // Whether only this user may read it, whatever its present mode is.
+    // Whether only this user may read it, regardless of its current mode.
     is_private: bool,
     turn: Arc<Semaphore>,
     workers: Arc<Workers>,
@@ -66,8 +67,7 @@ impl LockedFile {
         &self.path
     }
 
-    /// Waits for the right to update the file. The lock is on a second file, `NAME.lock`, because an update replaces the
-    /// file itself.
+    /// Waits for the lock. It is on a second file, `NAME.lock`, because an update replaces the file itself.
     pub async fn lock(&self, timeout: Duration) -> Result<Lock, LockError> {
         let path = with_suffix(&self.path, ".lock");
         let mut is_held = false;
@@ -102,7 +102,7 @@ impl LockedFile {
         }
     }
 
-    /// Reads up to `most` bytes. A file that does not exist is empty.
+    /// Reads up to `most` bytes. A missing file counts as empty.
     pub async fn read(&self, most: usize, timeout: Duration) -> Result<Vec<u8>, String> {
         let path = self.path.clone();
         within(timeout, self.blocking(move || read(&path, most))).await
@@ -113,15 +113,14 @@ impl LockedFile {
         let path = self.path.clone();
         let check = self.blocking(move || match fs::metadata(folder_of(&path)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(not_opened(&path, &error)),
-            // Another error shows when the file is used.
+            // Other errors show when the file is used.
             Ok(_) | Err(_) => Ok(()),
         });
         within(timeout, check).await
     }
 
-    /// Replaces the whole file: a reader sees either the old or the new one. Only if it still has the content `unchanged`,
-    /// where that is given: the result is false if it has not. Holds a lock until that is done, even if the caller stops
-    /// waiting earlier.
+    /// Replaces the whole file atomically. With `unchanged`: only if the file still has that content; returns false
+    /// otherwise. Holds a lock until done, even if the caller stops waiting.
     pub async fn replace(
         &self,
         content: Vec<u8>,
@@ -155,7 +154,7 @@ impl LockedFile {
         let _ = self.blocking(act).await;
     }
 
-    // On a thread of its own: a volume may hang, and the engine's thread must not.
+    // Runs on a worker thread, because a volume may hang.
     async fn blocking<T: Send + 'static>(&self, act: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
         // The semaphore is never closed.
         let turn: Option<OwnedSemaphorePermit> = Arc::clone(&self.turn).acquire_owned().await.ok();
@@ -167,15 +166,15 @@ impl LockedFile {
     }
 }
 
-/// How old a temporary file must be to be removed by another process: a write takes milliseconds.
+/// How old another process's temporary file must be before it is removed. A write takes milliseconds.
 const LEFT_OVER: Duration = Duration::from_secs(60);
-/// How many names of a folder are looked at for such files.
+/// How many names of a folder are searched for such files.
 const MAX_ENTRIES: usize = 1_000;
 
-/// The mode of what only this user needs.
+/// The mode of private files.
 const PRIVATE: u32 = 0o600;
 
-/// A file that takes another's place. Its name is unpredictable, and it is removed unless it has taken that place.
+/// A temporary file that will replace another. Has an unpredictable name, and is removed on drop unless renamed.
 struct Temporary {
     file: File,
     path: PathBuf,
@@ -189,7 +188,7 @@ impl Temporary {
         random.iter().try_for_each(|byte| write!(suffix, "{byte:02x}")).map_err(io::Error::other)?;
         let path = with_suffix(path, &(suffix + ".new"));
         let mut options = OpenOptions::new();
-        // Fails if there is anything of that name, a link too.
+        // Fails if the name exists, even as a link.
         options.write(true).create_new(true);
         if mode.is_some() {
             restrict(&mut options, PRIVATE);
@@ -206,8 +205,8 @@ impl Temporary {
         self.file.sync_all()
     }
 
-    // Removes what processes left that were killed while they wrote: only regular files of this user with a name that we
-    // could have given. If such a write still goes on, it fails and is repeated. Links are not followed.
+    // Removes temporary files of killed processes: only regular files of this user with a name that we could have
+    // chosen. A write still in progress then fails and is repeated. Does not follow links.
     fn remove_older(&self, path: &Path) {
         let (Some(name), Ok(own)) = (path.file_name(), self.file.metadata()) else { return };
         let Ok(entries) = fs::read_dir(folder_of(path)) else { return };
@@ -227,7 +226,7 @@ impl Temporary {
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        // Nothing of this name is left after it was renamed.
+        // After a rename there is no such file.
         let _ = fs::remove_file(&self.path);
     }
 }
@@ -249,7 +248,7 @@ fn has_same_owner(_: &fs::Metadata, _: &fs::Metadata) -> bool {
     true
 }
 
-// Those who may write to the list may hold its lock.
+// Who may write the list may also hold its lock.
 fn open_lock(path: &Path, list: &Path) -> io::Result<File> {
     let is_shared = own_mode(list).is_some_and(|mode| mode & 0o020 != 0);
     let mut options = OpenOptions::new();
@@ -273,7 +272,7 @@ fn open_lock(path: &Path, list: &Path) -> io::Result<File> {
     }
 }
 
-// Sets the mode of a file that is created. Links are not followed, and a pipe does not block.
+// Sets the mode of a new file. Does not follow links or block on a pipe.
 #[cfg(unix)]
 fn restrict(options: &mut OpenOptions, mode: u32) {
     use std::os::unix::fs::OpenOptionsExt;
@@ -293,7 +292,7 @@ fn set_mode(_: &File, _: u32) -> io::Result<()> {
     Ok(())
 }
 
-// The mode of a regular file that is there.
+// The mode of an existing regular file.
 #[cfg(unix)]
 fn own_mode(path: &Path) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt;
@@ -310,7 +309,7 @@ fn regular(file: File) -> io::Result<File> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is not a regular file")) }
 }
 
-// Follows links: an orchestrator may mount the file as one.
+// Follows links, because an orchestrator may mount the file as one.
 fn read(path: &Path, most: usize) -> io::Result<Vec<u8>> {
     let mut options = OpenOptions::new();
     options.read(true);
@@ -340,7 +339,7 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-// Names the path: these files are not the one that is configured. A missing file is created, a missing folder is not.
+// Names the path, because these files are not the configured one. A missing file is created, a missing folder is not.
 fn not_opened(path: &Path, error: &io::Error) -> io::Error {
     #[cfg(unix)]
     let is_link = error.raw_os_error() == Some(libc::ELOOP);

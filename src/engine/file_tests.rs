@@ -1,4 +1,4 @@
-//! Tests of files of lists: links and pipes beside them, their modes, and a lock that another process holds.
+//! Tests of `LockedFile`: links and pipes with its names, modes, and a lock that another process holds.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::protocol::WriteError;
 const WAIT: Duration = Duration::from_secs(20);
 const SOON: Duration = Duration::from_millis(100);
 
-/// A folder that is removed with it.
+/// A folder that is removed on drop.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -78,7 +78,7 @@ fn set_mode(path: &Path, mode: u32) {
 
 #[cfg(unix)]
 #[test]
-fn links_in_place_of_the_lock_and_of_the_temporary_file_are_not_followed() {
+fn symbolic_links_named_like_the_lock_or_temporary_file_are_not_followed() {
     use std::os::unix::fs::symlink;
     let folder = Folder::new("links");
     let (list, victim, lock) = (folder.file("list.json"), folder.file("victim"), folder.file("list.json.lock"));
@@ -89,7 +89,7 @@ fn links_in_place_of_the_lock_and_of_the_temporary_file_are_not_followed() {
     let error = write(&file, "{}", None).expect_err("refused");
     assert!(error.contains("list.json.lock: it is a symbolic link"), "{error}");
     fs::remove_file(&lock).expect("the link");
-    // A link to a file that is not there must not create it.
+    // A dangling link must not create its target.
     symlink(folder.file("absent"), &lock).expect("a link");
     assert!(write(&file, "{}", None).is_err());
     fs::remove_file(&lock).expect("the link");
@@ -109,7 +109,7 @@ fn a_lock_file_that_holds_something_is_not_truncated() {
 
 #[cfg(unix)]
 #[test]
-fn a_pipe_in_place_of_a_file_is_refused_and_blocks_nothing() {
+fn a_pipe_named_like_the_file_is_refused_and_blocks_nothing() {
     let folder = Folder::new("pipe");
     let list = folder.file("list.json");
     for name in ["list.json", "list.json.lock"] {
@@ -125,7 +125,7 @@ fn a_pipe_in_place_of_a_file_is_refused_and_blocks_nothing() {
 
 #[cfg(unix)]
 #[test]
-fn a_list_keeps_its_mode_and_only_those_who_may_write_it_may_hold_its_lock() {
+fn a_list_keeps_its_mode_and_only_its_writers_may_hold_its_lock() {
     let folder = Folder::new("modes");
     let (list, lock) = (folder.file("list.json"), folder.file("list.json.lock"));
     let file = LockedFile::new(list.clone(), &workers());
@@ -172,7 +172,7 @@ fn no_access_to_a_file_blocks_the_thread_that_asks() {
     let file = LockedFile::new(folder.file("list.json"), &workers());
     let lock = run(file.lock(WAIT)).ok().expect("the lock");
     let (release, released) = std::sync::mpsc::channel::<()>();
-    // A volume that hangs.
+    // A hung volume.
     let hung = file.hang(move || assert!(released.recv().is_err()));
     run(async {
         assert!(tokio::time::timeout(SOON, hung).await.is_err());
@@ -185,7 +185,7 @@ fn no_access_to_a_file_blocks_the_thread_that_asks() {
 }
 
 #[test]
-fn a_list_whose_lock_another_process_holds_is_read_and_after_a_while_written() {
+fn a_list_locked_by_another_process_is_read_and_written_after_a_while() {
     let folder = Folder::new("held");
     let list = folder.file("list.json");
     fs::write(&list, "old").expect("a file");

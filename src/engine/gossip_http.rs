@@ -1,4 +1,4 @@
-//! `GossipClient`: sends gossip messages over HTTP, and classifies what goes wrong.
+//! `GossipClient`: sends gossip messages over HTTP and classifies errors.
 
 use std::error::Error;
 use std::io;
@@ -24,28 +24,28 @@ use crate::error::{BUSY, UNAUTHORIZED, WRONG_CLUSTER};
 use crate::protocol::{ExchangeError, Failure, Place};
 use crate::server_url::ServerUrl;
 
-/// Below the base URL of each server.
+/// The route below a server's base URL.
 const ROUTE: &str = "clustershazbot/gossip";
-/// Exchanges at the same time: the 20 of a leave, 100 monitors, and a few more. Each takes a file descriptor.
+/// Most exchanges at a time: the 20 of a leave, 100 monitors, and a few more. Each takes a file descriptor.
 const MAX_EXCHANGES: usize = 128;
-/// Responses above this size, bytes, wait for their turn, so that many at the same time cannot fill the memory. Those of
-/// protocol 2 servers are below 90 kB.
+/// Larger responses are read in turn, bytes, so that many at a time cannot fill the memory. Responses of protocol 2
+/// servers are below 90 kB.
 const LARGE_BODY: usize = 128 << 10;
-/// How many large responses are read at the same time.
+/// How many large responses are read at a time.
 const LARGE_AT_A_TIME: usize = 1;
-/// How long a large response may take, so that a slow one does not block the others.
+/// The time limit of a large response, so that a slow one does not block the others.
 const LARGE_TIMEOUT: Duration = Duration::from_secs(1);
-/// An answer that takes longer than this share of its time is late: then the client tries to connect, to know afterwards
-/// whether the server's host accepts connections. It has a third of the time for that.
+/// After this share of its timeout an answer is late. Then the client tries to connect, for a third of the timeout, to
+/// find out whether the host accepts connections.
 const LATE: (u32, u32) = (3, 5);
-/// Most characters of a peer's error message that are read. Reports cut it further, after secrets are removed.
+/// Most characters read of a peer's error message. Reports cut it further after redaction.
 const MAX_ERROR_TEXT: usize = 2_000;
 
 type Sending<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, ExchangeError>> + Send + 'a>>;
 
 pub struct GossipClient {
     pooled: Client,
-    // Each request gets a connection of its own.
+    // Opens a new connection for each request.
     unpooled: Client,
     proxies: Arc<Proxies>,
     exchanges: Semaphore,
@@ -66,7 +66,7 @@ impl GossipClient {
         })
     }
 
-    /// Waits until one more exchange may be under way.
+    /// Waits until one more exchange may begin.
     pub async fn permit(&self) -> Option<SemaphorePermit<'_>> {
         // The semaphores are never closed.
         self.exchanges.acquire().await.ok()
@@ -82,7 +82,7 @@ impl GossipClient {
         new_connection: bool,
     ) -> Result<Vec<u8>, ExchangeError> {
         let client = if new_connection { &self.unpooled } else { &self.pooled };
-        // Boxed, because it is awaited at two places: inlined twice it would take more room in the binary.
+        // Boxed, because it is awaited at two places: inlining it twice would make the binary larger.
         let mut sending: Sending<'_> = Box::pin(self.post(client, to, header, body, timeout));
         if let Ok(ended) = clock::timeout(timeout * LATE.0 / LATE.1, &mut sending).await {
             return ended;
@@ -91,12 +91,12 @@ impl GossipClient {
         ended.map_err(|error| if error == ExchangeError::TimedOut { silence } else { error })
     }
 
-    // Why a server may be silent: its host accepts no connections, or its program does not answer. Counts as silence.
+    // Finds out why a server is silent: its host accepts no connections, or its program does not answer.
     async fn explain_silence(&self, to: &ServerUrl, timeout: Duration) -> ExchangeError {
         let Ok(url) = Url::parse(to.as_str()) else { return ExchangeError::TimedOut };
         let addresses = match clock::timeout(timeout / 6, self.dialer.addresses(&url)).await {
             Ok(Ok(Some(addresses))) => addresses,
-            // The request went to a proxy, which accepted the connection.
+            // A proxy accepted the connection.
             Ok(Ok(None)) => return ExchangeError::NoAnswer(timeout),
             Ok(Err(error)) => return ExchangeError::Unreachable(name_failure(&error)),
             Err(_) => return ExchangeError::Unreachable(Failure::new("EAI_AGAIN", "no answer of DNS in time")),
@@ -108,7 +108,7 @@ impl GossipClient {
         }
     }
 
-    /// The same on a connection of its own, to this address: the name in the URL may lead to several.
+    /// Sends a message on a new connection to this address, because the name in the URL may have several.
     pub async fn send_to(
         &self,
         place: &Place,
@@ -116,7 +116,7 @@ impl GossipClient {
         body: Vec<u8>,
         timeout: Duration,
     ) -> Result<Vec<u8>, ExchangeError> {
-        // The client keeps no connection, so it opens one for this request and in its task, which has the address.
+        // The unpooled client connects within this task, which has the address.
         let sending = self.post(&self.unpooled, &place.url, header, body, timeout);
         match place.address {
             Some(address) => CONNECT_TO.scope(address, sending).await,
@@ -143,7 +143,7 @@ impl GossipClient {
         let header = |name| response.headers().get(name).map(|it| String::from_utf8_lossy(it.as_bytes()).into_owned());
         let (location, encoding) = (header(LOCATION), header(CONTENT_ENCODING));
         let body = self.read(response).await?;
-        // A proxy answers 502 or 407 in the name of the server.
+        // A proxy answers 502 or 407 for the server.
         let explain = |answer| self.proxies.explain(Some(&url), answer);
         if !status.is_success() {
             return Err(refusal(status, location.as_deref(), &body, explain));
@@ -187,13 +187,13 @@ impl GossipClient {
         } else if is_connection_refused(error) && !self.proxies.is_used(error.url()) {
             ExchangeError::Refused(failure().text)
         } else {
-            // A proxy that refuses says nothing about the server.
+            // A refusing proxy says nothing about the server.
             ExchangeError::Unreachable(failure())
         }
     }
 }
 
-// Why a peer did not accept a message.
+// Why a peer rejected a message.
 fn refusal(
     status: StatusCode,
     location: Option<&str>,
@@ -202,7 +202,7 @@ fn refusal(
 ) -> ExchangeError {
     let (text, code) = error_text(body);
     let begins = |with| text.as_ref().is_some_and(|text| text.starts_with(with));
-    // Version 1's Express route answers every error with 401: only the text tells them apart.
+    // Version 1's Express route answers every error with 401. Only the text distinguishes them.
     if status == StatusCode::UNAUTHORIZED && begins(UNAUTHORIZED) {
         return ExchangeError::SecretRejected;
     }
@@ -217,16 +217,16 @@ fn refusal(
     let text = format!("it answered {status}{}{}", target.unwrap_or_default(), text.unwrap_or_default());
     let answer = Failure { code: answered_code(status.as_u16(), code.as_deref()), text: explain(text) };
     match status {
-        // From a proxy whose program does not listen, or from a program whose engine is not started.
+        // A proxy without a backend, or a program whose engine has not started.
         StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE => ExchangeError::NotReady(answer),
         _ => ExchangeError::Other(answer),
     }
 }
 
-// The error text in a response, and the code that the ready-made routes add. Express puts the text in `error`, Nest in
-// `message`, with the name of the status in `error`.
+// The error text in a response, and the code that the ready-made routes add. Express puts the text in `error`; Nest
+// puts it in `message`, and the name of the status in `error`.
 fn error_text(body: &[u8]) -> (Option<String>, Option<String>) {
-    // A `Value` may take sixteen times the memory of its text.
+    // A `Value` may need sixteen times the memory of its text.
     if body.len() > LARGE_BODY {
         return (None, None);
     }

@@ -1,4 +1,4 @@
-//! Requests from others, passed on by JavaScript: checks their authorisation and gives the messages to the core.
+//! `Inbound`: handles requests from other servers. Checks their authorisation and passes messages to the core.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,27 +11,27 @@ use crate::error::Error;
 use crate::message::{Entry, GossipBody, Message, RawEntry, State, Validator};
 use crate::protocol::Core;
 
-/// Longer messages, in bytes, are parsed without the lock of the core: the event loop may wait for that lock.
+/// Longer messages are parsed without the core's lock, bytes, because the event loop may wait for that lock.
 const LONG: usize = 128 << 10;
-/// Most entries that the core takes in one go, for the same reason. lib/requests.js answers messages of up to so many at
-/// once, which must not be held up by the pause.
+/// Most entries that the core merges at once, for the same reason. `lib/requests.js` answers messages of up to this
+/// size at once, which the pause must not delay.
 const PART: usize = 1_500;
-/// Pause between two such parts. A mutex is not fair: without a pause the same thread gets the lock again.
+/// The pause between two parts. A mutex is not fair: without a pause the same thread gets it again.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// Answers requests. A clone works on another thread than the event loop.
+/// Handles requests. A clone can work on another thread.
 #[derive(Clone)]
 pub struct Inbound(Arc<Shared>);
 
 impl Engine {
-    /// What answers the requests of others.
+    /// The handler of requests from others.
     pub fn inbound(&self) -> Inbound {
         Inbound(Arc::clone(&self.shared))
     }
 }
 
 impl Inbound {
-    /// Checks the `Authorization` header of a gossip request that is not signed.
+    /// Checks the `Authorization` header of an unsigned gossip request.
     pub fn authorize_gossip(&self, header: &str) -> Result<(), Error> {
         let Config { peer_auth, settings, .. } = &self.0.config;
         peer_auth.check_request(header, None, &settings.base_url).map(drop)
@@ -42,7 +42,7 @@ impl Inbound {
         if self.0.config.control.matches(header) { Ok(()) } else { Err(Error::Unauthorized("SHAZBOT_CONTROL_SECRET")) }
     }
 
-    /// Checks the `Authorization` header of a list request. Returns whether the response includes the offline servers.
+    /// Checks the `Authorization` header of a list request. Returns whether the response includes offline servers.
     pub fn authorize_list(&self, header: &str) -> Result<bool, Error> {
         let Config { control, peer_auth, list_needs_secret, .. } = &self.0.config;
         let is_control = control.matches(header);
@@ -62,21 +62,21 @@ impl Inbound {
         {
             return Ok(Message::json_of_field(&answer));
         }
-        // Before an error is reported: only a caller with the secret may learn of it.
+        // Authorise before reporting an error: only a caller with the secret may learn of it.
         self.authorize_gossip(header)?;
         let message = parsed?;
         let message = self.read(body.len(), Core::admit_v1, |validator| message.read(validator))?;
         Ok(Message::new(self.handle(message)?.entries).to_json_text())
     }
 
-    /// Handles the lists of a version 1 peer, which is authorised already. Returns the lists of the response.
+    /// Handles the lists of an authorised version 1 peer. Returns the lists of the response.
     pub fn gossip<'a>(&self, entries: impl Iterator<Item = (State, RawEntry<'a>)>) -> Result<Vec<Entry>, Error> {
         let message = self.read(0, Core::admit_v1, |validator| Message::from_raw(entries, validator))?;
         Ok(self.handle(message)?.entries)
     }
 
-    /// Handles the `shazbot` field of a protocol 2 message and its `Authorization` header. Returns the field of the response,
-    /// or None for a protocol that we do not know.
+    /// Handles the `shazbot` field of a protocol 2 message and its `Authorization` header. Returns the field of the
+    /// response, or None for an unknown protocol.
     pub fn exchange(&self, header: &str, field: &str) -> Result<Option<String>, Error> {
         let Config { peer_auth, settings, .. } = &self.0.config;
         let own = &settings.base_url;
@@ -86,7 +86,7 @@ impl Inbound {
         if let Some(answer) = proof.answer_question(own, guard.time(now)) {
             return Ok(Some(answer));
         }
-        // Before anything is counted: a repeated message must not use up the share of its first sender.
+        // Before admission: a repeated message must not use up its sender's share.
         if let Some(refusal) = proof.refuse_stale(&mut guard, own, now) {
             return Ok(Some(refusal));
         }
@@ -103,12 +103,12 @@ impl Inbound {
         Ok(response.map(|field| proof.sign_response(own, time, peer_auth.with_cluster(field))))
     }
 
-    /// Handles a control request, which is authorised already.
+    /// Handles an authorised control request.
     pub fn control(&self, online: bool) -> Result<(), Error> {
         self.0.core.with(|core, now| core.handle_control(now, online))
     }
 
-    /// Admits a message of a given length, and reads it.
+    /// Admits a message of a given length, and parses it.
     fn read<T>(
         &self,
         length: usize,
@@ -124,13 +124,13 @@ impl Inbound {
         }
         self.0.core.with(|core, now| {
             admit(core, now)?;
-            // Spares the checks of most URLs.
+            // Saves the checks of most URLs.
             let known = |text: &str| core.members().known(text);
             read(self.0.validator(now, &known))
         })?
     }
 
-    /// Gives a message to the core. Returns the response.
+    /// Passes a message to the core. Returns the response.
     fn handle(&self, mut message: Message) -> Result<Message, Error> {
         while message.entries.len() > PART {
             let entries = message.entries.split_off(message.entries.len() - PART);

@@ -26,24 +26,24 @@ pub struct ListClient {
     update_headers: HeaderMap,
 }
 
-/// What a store calls a version of a document.
+/// The version of a document in a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Version {
     /// The document does not exist.
     Absent,
     /// A strong `ETag`.
     Tag(String),
-    /// A generation number, of Google Cloud Storage.
+    /// A generation number of Google Cloud Storage.
     Generation(String),
 }
 
-/// A list as it was read.
+/// A list as read from a store.
 pub struct Document {
     /// Empty if it does not exist.
     pub body: Vec<u8>,
-    /// Its `ETag`, weak or strong, if it has one.
+    /// Its `ETag`, weak or strong, if there is one.
     pub tag: Option<String>,
-    /// The version that a conditional write can name.
+    /// The version for a conditional write.
     pub version: Option<Version>,
     /// Its URL after redirects.
     pub url: Url,
@@ -51,11 +51,11 @@ pub struct Document {
 
 /// Why a list was not written.
 pub enum PutError {
-    /// The list has changed since the version that the write named.
+    /// The list no longer has the version of the conditional write.
     Conflict(String),
     /// The store does not support the request, perhaps because of its condition.
     Unsupported(String),
-    /// Any other reason.
+    /// Any other failure.
     Failed(String),
 }
 
@@ -64,7 +64,7 @@ impl ListClient {
         let mut update_headers = HeaderMap::new();
         update_headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         for (name, value) in &config.update_headers {
-            // The configuration has checked the names.
+            // The names were validated with the configuration.
             if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
                 update_headers.insert(name, header_value(value));
             }
@@ -84,8 +84,8 @@ impl ListClient {
 
     /// Reads a list. None if it still has the tag `seen`.
     pub async fn get(&self, url: &Url, seen: Option<&str>, timeout: Duration) -> Result<Option<Document>, String> {
-        // Caches must not answer, and proxies must not compress: some change the tag when they do, and then every
-        // conditional write fails.
+        // Caches must not answer. Proxies must not compress, because some change the tag, and then every conditional
+        // write fails.
         let mut request = self
             .get
             .get(url.clone())
@@ -110,7 +110,7 @@ impl ListClient {
         }
     }
 
-    /// Writes a list. With a `version`, only if the list still has it.
+    /// Writes a list. With a `version`: only if the list still has it.
     pub async fn put(
         &self,
         url: &Url,
@@ -135,7 +135,7 @@ impl ListClient {
             // S3 answers 409 during a concurrent write and 412 after one. WebDAV answers 409 if the folder is missing.
             StatusCode::CONFLICT => Err(PutError::Conflict(answered(": does the folder exist?"))),
             StatusCode::PRECONDITION_FAILED => Err(PutError::Conflict(answered(""))),
-            // Stores that do not know conditions may answer either.
+            // Stores without conditional writes may answer either.
             StatusCode::BAD_REQUEST | StatusCode::NOT_IMPLEMENTED => Err(PutError::Unsupported(answered(""))),
             StatusCode::METHOD_NOT_ALLOWED => Err(PutError::Failed(answered(": it does not accept PUT there"))),
             status => Err(PutError::Failed(explain(refused(status, "SHAZBOT_MASTER_LIST_UPDATE_AUTH")))),
@@ -171,14 +171,14 @@ fn refused(status: StatusCode, auth: &str) -> String {
     }
 }
 
-// The value comes from the store, in a header: it can always be sent back.
+// The value came from the store in a header, so it is valid in one.
 fn insert(headers: &mut HeaderMap, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
     }
 }
 
-// Some stores keep a document compressed and return it so to every reader. The limit protects against gzip bombs.
+// Some stores keep a document compressed and return it compressed. The limit protects against gzip bombs.
 fn unzip(body: &[u8]) -> Result<Vec<u8>, String> {
     let mut content = Vec::new();
     let read = MultiGzDecoder::new(body).take(MAX_RESPONSE as u64 + 1).read_to_end(&mut content);

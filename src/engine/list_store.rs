@@ -1,4 +1,4 @@
-//! `ListStore`: reads and writes one master list, in a file or over HTTP, without overwriting what others have written.
+//! `ListStore`: reads and writes one master list, in a file or over HTTP, without overwriting others' changes.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,19 +14,19 @@ use crate::config::{List, Location};
 use crate::error::Error;
 use crate::protocol::WriteError;
 
-/// How many characters are shown of a document that is not a list: enough to recognise HTML, too few for a secret.
+/// How many characters of an invalid document are shown: enough to recognise HTML, too few for a secret.
 const PREVIEW: usize = 15;
-/// How many conditional writes of the same version a store may refuse. Then it returns another version to readers than it
-/// compares with, for example behind a proxy that changes tags.
+/// After how many refused conditional writes of one version the store's conditions count as broken, for example by a
+/// proxy that changes tags.
 const MAX_REFUSED: u32 = 3;
-/// How long, and in how many tries, another process may hold the lock of a file before it is written without: that process
-/// hangs, since an update takes milliseconds.
+/// How long, and in how many tries, another process may hold the lock of a file before we write without it. Such a
+/// process hangs, because an update takes milliseconds.
 pub const LOCK_PATIENCE: (Duration, u32) = (Duration::from_secs(5 * 60), 5);
 
 pub struct ListStore {
     list: List,
     read: Target,
-    // None if the list is only read.
+    // None if the list is read-only.
     write: Option<Target>,
     seen: Mutex<Seen>,
 }
@@ -36,34 +36,34 @@ enum Target {
     File(LockedFile),
 }
 
-// What earlier accesses have shown.
+// Results of earlier accesses.
 #[derive(Default)]
 struct Seen {
-    // The tag of the list that was read last.
+    // The tag of the list at the last read.
     tag: Option<String>,
     // The version whose write was refused last, and how often in a row.
     refused: Option<(Version, u32)>,
     // Whether conditional writes do not work.
     is_unconditional: bool,
-    // Since when another process holds the lock of the file, and in how many tries in a row.
+    // Since when another process holds the lock, and in how many tries in a row.
     locked: Option<(Instant, u32)>,
 }
 
-/// A list as it was read.
+/// A list as read.
 pub struct Content {
     /// None if it has not changed.
     pub json: Option<Vec<u8>>,
-    // A redirect led to another origin: what is there may be anything, and must not be shown.
+    // A redirect led to another origin. The content may be anything and must not be shown.
     is_foreign: bool,
     tag: Option<String>,
     guard: Guard,
 }
 
-/// What protects a list from concurrent writes between our reading and our writing.
+/// Protects a list from concurrent writes between our read and our write.
 enum Guard {
     Nothing,
     Lock(Lock),
-    /// Another process has held the lock for so long that the write only makes sure that the file has not changed.
+    /// Another process has held the lock for too long: the write only checks that the file has not changed.
     LockIgnored,
     /// The file cannot be written.
     NotLocked(LockError),
@@ -79,8 +79,8 @@ impl ListStore {
         Self { read: target(&list.read), write: list.write.as_ref().map(target), list, seen: Mutex::default() }
     }
 
-    /// Reads the list; one that does not exist is empty. A file that will be written stays locked until the content is
-    /// dropped. With `if_changed`, a list that has not changed since the last reading is not transferred.
+    /// Reads the list; a missing one counts as empty. A file that will be written stays locked until the content is
+    /// dropped. With `if_changed`, an unchanged list is not transferred.
     pub async fn read(
         &self,
         client: &ListClient,
@@ -137,7 +137,7 @@ impl ListStore {
 
     fn content(&self, document: Document, write: bool, mut guard: Guard) -> Content {
         let Document { body, tag, version, url } = document;
-        // A version says something only about the document that it came with. Presigned URLs differ in their query.
+        // A version is valid only for its document. Presigned URLs differ in their query.
         if let (Some(Target::Http(write_url)), Some(version), true) = (&self.write, version, write)
             && is_same_document(write_url, &url)
             && !self.seen().is_unconditional
@@ -147,12 +147,12 @@ impl ListStore {
         Content { json: Some(body), is_foreign: false, tag, guard }
     }
 
-    /// The content was a valid list: it need not be transferred again before it changes.
+    /// The content was a valid list, so it need not be transferred again until it changes.
     pub fn accept(&self, content: &Content) {
         self.seen().tag.clone_from(&content.tag);
     }
 
-    /// The error for a document that is not a list. Shows how it begins: it may be the page of a proxy.
+    /// The error for a document that is not a list. Shows its beginning, because it may be the page of a proxy.
     pub fn not_a_list(&self, content: &Content, error: &Error) -> String {
         if content.is_foreign {
             return format!("{} cannot be read: it redirects to another origin, and no list is there", self.list.read);
@@ -177,7 +177,7 @@ impl ListStore {
         let failed = |error| WriteError::Failed(format!("{location} cannot be written: {error}"));
         match (target, read.guard) {
             (Target::File(file), Guard::Lock(lock)) => {
-                // Not only where the lock was ignored: then it is ignored by others too.
+                // Also with the lock: others may have ignored it.
                 let unchanged = read.json.filter(|_| self.is_same_document());
                 let is_written = file.replace(json, Some(lock), unchanged, timeout).await.map_err(failed)?;
                 if is_written { Ok(true) } else { Err(WriteError::Conflict) }
@@ -208,7 +208,7 @@ impl ListStore {
                     Err(PutError::Conflict(why)) => {
                         self.count_conflict(version, &why).map_err(failed).and(Err(WriteError::Conflict))
                     }
-                    // The next write, after another reading, is unconditional.
+                    // The next write, after another read, will be unconditional.
                     Err(PutError::Unsupported(_)) => {
                         self.seen().is_unconditional = true;
                         Err(WriteError::Conflict)
@@ -219,8 +219,8 @@ impl ListStore {
         }
     }
 
-    // If somebody else has written the list, the next reading returns another version. If it does not, several times in a
-    // row, the store's conditions do not work.
+    // After a real conflict the next read returns another version. If it returns the same one several times in a row,
+    // the store's conditions do not work.
     fn count_conflict(&self, version: Version, why: &str) -> Result<(), String> {
         let mut seen = self.seen();
         let before = seen.refused.take().filter(|(refused, _)| *refused == version).map_or(0, |(_, times)| times);

@@ -1,4 +1,4 @@
-//! `ListUpdate`: reads a master list, lets the core merge it, and writes the result back.
+//! `ListUpdate`: reads a master list, lets the core merge it, and writes the result.
 
 use std::time::Duration;
 
@@ -9,26 +9,26 @@ use crate::error::Error;
 use crate::message::{Entry, MasterList, Message};
 use crate::protocol::RequestId;
 
-/// What the core asked for.
+/// The action [`SyncList`](crate::protocol::Action::SyncList).
 pub struct ListUpdate {
     pub id: RequestId,
     /// Whether the list may be written.
     pub write: bool,
-    /// Whether the core does not need the list if it has not changed.
+    /// Whether to skip an unchanged list.
     pub if_changed: bool,
-    /// For each of reading and writing.
+    /// For the read and for the write.
     pub timeout: Duration,
 }
 
 impl ListUpdate {
-    /// Carries it out. A list is never written without reading it just before.
+    /// Carries it out. A write always follows a read.
     pub async fn run(self, shared: &Shared, client: &ListClient, store: &ListStore) -> Result<(), Error> {
         let mut kept = Vec::new();
         let content = store.read(client, self.write, self.if_changed, self.timeout).await;
         let list = content.as_ref().map_err(Clone::clone).and_then(|content| parse(shared, store, content, &mut kept));
         let merged = shared.core.with(|core, now| core.handle_list_read(now, self.id, list))?;
         if let (Some(mut merged), Ok(content)) = (merged, content) {
-            // Servers that we do not list stay in the list: others may list them.
+            // Keeps servers that we must not list: others may list them.
             let own = &shared.config.settings.base_url;
             merged.entries.extend(kept.into_iter().filter(|entry| entry.url != *own));
             let written = store.write(client, merged.to_master_list(), content, self.timeout).await;

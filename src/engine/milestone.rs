@@ -1,4 +1,4 @@
-//! `Milestone`: something that happens once, such as the end of the start, and the callbacks that wait for it.
+//! `Milestone`: an event that happens once, such as the end of the start, and its waiting callbacks.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -10,7 +10,7 @@ pub type Done = Box<dyn FnOnce(Result<(), Error>) + Send>;
 pub struct Milestone(Mutex<Progress>);
 
 enum Progress {
-    /// The callbacks that wait.
+    /// The waiting callbacks.
     Ahead(Vec<Done>),
     /// It has happened, with this result.
     Reached(Result<(), Error>),
@@ -21,7 +21,7 @@ impl Milestone {
         Self(Mutex::new(Progress::Ahead(Vec::new())))
     }
 
-    /// Calls `done` when it happens, or at once if it has.
+    /// Calls `done` when it happens, or at once if it already has.
     pub fn wait(&self, done: Done) {
         let mut progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *progress {
@@ -39,7 +39,7 @@ impl Milestone {
         matches!(*self.0.lock().unwrap_or_else(PoisonError::into_inner), Progress::Reached(_))
     }
 
-    /// It has happened. Does nothing the second time.
+    /// It happens. Does nothing the second time.
     pub fn reach(&self, result: &Result<(), Error>) {
         let mut progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Progress::Ahead(waiting) = &mut *progress else { return };

@@ -67,14 +67,15 @@ pub use stats::{DURATION_BOUNDS, ExchangeTotals};
 /// How often the program proves that its event loop turns. Well below the 5 s after which it counts as stalled.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A running server. Ends when it has left, or when it is dropped.
+/// A running server. Ends after a leave, or when dropped.
 pub struct Engine {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Engine {
-    /// Starts a server. `look_up` is asked for SRV records, which [`Self::end_lookup`] is to be given. `started` is called after the first gossip round.
+    /// Starts a server. `look_up` is called for SRV records; pass its result to [`Self::end_lookup`]. `started` is
+    /// called after the first gossip round.
     pub fn start(config: Config, observer: Observer, look_up: LookUpServices, started: Done) -> Self {
         let shared = Arc::new(Shared::new(config, observer, look_up, Clock::new(), random_seed()));
         shared.started.wait(started);
@@ -95,14 +96,14 @@ impl Engine {
         self.shared.started.is_reached()
     }
 
-    /// Leaves the cluster, and calls `left` afterwards. The engine has ended then.
+    /// Leaves the cluster. Calls `left` when the engine has ended.
     pub fn leave(&self, left: Done) {
         self.shared.left.wait(left);
-        // A failed engine has called everything that waits.
+        // A failed engine has called all waiting callbacks.
         let _ = self.shared.core.with(Core::handle_leave);
     }
 
-    /// What a lookup of SRV records gave.
+    /// The result of a lookup of SRV records.
     pub fn end_lookup(&self, number: u32, services: Services) {
         self.shared.service_lookups.end(number, services);
     }
@@ -112,7 +113,7 @@ impl Engine {
         clock::real(HEARTBEAT_INTERVAL)
     }
 
-    /// The program's event loop runs.
+    /// The program's event loop turned.
     pub fn heartbeat(&self) {
         // A failed engine needs no heartbeat.
         let _ = self.shared.core.with(Core::handle_heartbeat);
@@ -123,7 +124,7 @@ impl Engine {
         self.shared.core.with(|core, now| core.handle_tags(now, tags))
     }
 
-    /// Whether this server may be given work.
+    /// Sets whether this server may be given work.
     pub fn set_ready(&self, is_ready: bool) -> Result<(), Error> {
         self.shared.core.with(|core, now| core.handle_ready(now, is_ready))
     }
@@ -142,14 +143,14 @@ impl Engine {
         !self.shared.core.has_failed()
     }
 
-    /// A number that changes whenever [`Engine::entries`] would return something else.
+    /// Changes whenever the result of [`Engine::entries`] changes.
     pub fn version(&self) -> Result<u64, Error> {
         self.shared.core.with(|core, _| core.members().revision())
     }
 
-    /// The oldest member events that were not yet taken. Empty once all are.
+    /// The oldest member events that were not taken yet. Empty when all are taken.
     pub fn take_events(&self) -> Vec<MemberEvent> {
-        // A failed engine has reported that.
+        // A failed engine has reported its error.
         self.shared.core.take_member_events().unwrap_or_default()
     }
 
@@ -173,36 +174,35 @@ impl Engine {
         &self.shared.config.settings
     }
 
-    /// Gives a warning that JavaScript has found, unless it holds already for this subject.
+    /// Reports a warning of JavaScript, unless one is active for this subject.
     pub fn warn(&self, code: String, subject: &str, message: &str) {
         let now = self.shared.core.clock.now().mono;
         self.shared.reporter().warn_of(code.into(), subject, message, now);
     }
 
-    /// The cause of a warning that JavaScript has found is gone.
+    /// Ends a warning of JavaScript, because its cause is gone.
     pub fn end_warning(&self, code: &str, subject: &str) {
         self.shared.reporter().end_warning(code, subject);
     }
 
-    /// Calls `read` with the warnings that hold.
+    /// Calls `read` with the active warnings.
     pub fn look_at_warnings<R>(&self, read: impl FnOnce(&ActiveWarnings) -> R) -> R {
         read(self.shared.reporter().warnings())
     }
 
-    /// The text without secrets, cut if it is long.
+    /// Redacts and shortens a text.
     pub fn redact(&self, text: &str) -> String {
         self.shared.redactor.redact(text)
     }
 
-    /// Calls `read` with all entries, in the order of the hashes of their URLs, and with a digest of everything in them
-    /// except the stamps.
+    /// Calls `read` with all entries in ring order, and with a digest of everything in them except stamps.
     pub fn entries<R>(&self, read: impl FnOnce(u64, &mut dyn Iterator<Item = &Entry>) -> R) -> Result<R, Error> {
         self.look(|core, _| read(core.members().digest(0).hash, &mut core.members().entries()))
     }
 }
 
 impl Drop for Engine {
-    // Joins the thread, because Node may unload the code that it runs.
+    // Joins the thread, because Node may unload its code.
     fn drop(&mut self) {
         self.shared.core.stop();
         if let Some(thread) = self.thread.take() {
@@ -214,7 +214,7 @@ impl Drop for Engine {
 
 fn random_seed() -> u64 {
     let mut bytes = [0; 8];
-    // The clock will do if there are no random numbers: nothing secret depends on the seed.
+    // The clock is good enough: nothing secret depends on the seed.
     if ring::rand::SystemRandom::new().fill(&mut bytes).is_err() {
         return Clock::new().now().wall;
     }

@@ -1,4 +1,4 @@
-//! Looks up the names that lead to servers, and asks at the places found which servers are there.
+//! Looks up DNS names, and asks for the base URL of the server at each place found.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,14 +19,14 @@ use crate::message::Message;
 use crate::protocol::{ExchangeError, Place};
 use crate::server_url::ServerUrl;
 
-/// What SRV records give: hosts and ports. Or why there are none, in words.
+/// The hosts and ports in SRV records, or the error as text.
 pub type Services = Result<Vec<(String, u16)>, String>;
-/// Asks the program to look up the SRV records of a name, and to call [`ServiceLookups::end`] with the number. The name
-/// [`DISCOVER`] asks for the URLs that its `discover` returns, each with the port 0. The
-/// standard library has no function for it, and Node's resolver knows the configuration of every system.
+/// Lets the program look up the SRV records of a name and call [`ServiceLookups::end`] with the number. The standard
+/// library has no such function, and Node's resolver reads every system's configuration. For the name [`DISCOVER`], the
+/// result is the URLs that the program's `discover` returned, each with the port 0.
 pub type LookUpServices = Box<dyn Fn(u32, String) + Send + Sync>;
 
-/// Lookups of SRV records that the program makes.
+/// The program's lookups of SRV records under way.
 pub struct ServiceLookups {
     look_up: LookUpServices,
     waiting: Mutex<(u32, BTreeMap<u32, oneshot::Sender<Services>>)>,
@@ -41,7 +41,7 @@ impl ServiceLookups {
         let (sender, receiver) = oneshot::channel();
         let number = {
             let mut waiting = self.waiting();
-            // Of lookups that nobody waits for the program may never tell the end.
+            // The program may never end some lookups.
             waiting.1.retain(|_, sender| !sender.is_closed());
             waiting.0 = waiting.0.wrapping_add(1);
             let number = waiting.0;
@@ -52,7 +52,7 @@ impl ServiceLookups {
         receiver.await.unwrap_or_else(|_| Err("the lookup was given up".into()))
     }
 
-    /// A lookup has ended.
+    /// A lookup ended.
     pub fn end(&self, number: u32, services: Services) {
         if let Some(sender) = self.waiting().1.remove(&number) {
             // Fails if nobody waits any more.
@@ -78,14 +78,14 @@ pub async fn find_places(
             return Ok(services.iter().filter_map(|(host, port)| place_of(&name.url, host, *port)).collect());
         }
         let addresses = look_up(names, &name.name).await.map_err(|error| error.to_string())?;
-        // The system names an address once for each protocol.
+        // The system returns each address once per protocol.
         let addresses: BTreeSet<_> = addresses.iter().map(|it| it.ip().to_canonical()).collect();
         Ok(addresses.into_iter().map(|it| Place { url: name.url.clone(), address: Some(it) }).collect())
     };
     clock::timeout(timeout, find).await.unwrap_or_else(|_| Err("no answer in time".into()))
 }
 
-// The target of an SRV record. None if no server can be there; the target `.` says that there is no such service.
+// The place for an SRV target. None if there can be no server; the target `.` means that there is no such service.
 fn place_of(url: &ServerUrl, host: &str, port: u16) -> Option<Place> {
     let mut url = Url::parse(url.as_str()).ok()?;
     url.set_host(Some(host.trim_end_matches('.'))).ok()?;
@@ -93,7 +93,7 @@ fn place_of(url: &ServerUrl, host: &str, port: u16) -> Option<Place> {
     Some(Place { url: ServerUrl::parse(url.as_str()).ok()?, address: None })
 }
 
-/// The servers that the program's `discover` returns, as in a master list.
+/// The servers that the program's `discover` returned, as in a master list.
 pub async fn discover(shared: &Shared, timeout: Duration) -> Result<Message, String> {
     let found = clock::timeout(timeout, shared.service_lookups.services(DISCOVER)).await;
     let found = found.unwrap_or_else(|_| Err("no answer in time".into()))?;
@@ -103,7 +103,7 @@ pub async fn discover(shared: &Shared, timeout: Duration) -> Result<Message, Str
     Message::from_master_list(list.as_bytes(), validator).map_err(|error| error.to_string())
 }
 
-/// Asks which server is at a place. The answer is from a holder of our secret, and this server may list it.
+/// Asks for the base URL of the server at a place. The answer is from a holder of our secret, and may be listed.
 pub async fn identify(
     shared: &Shared,
     client: &GossipClient,
@@ -123,7 +123,7 @@ pub async fn identify(
     let identity = identity.and_then(|(field, nonce)| auth.read_identity(nonce, field));
     let (url, time) = identity.ok_or("what answers there is not a server with our secret")?;
     let url = shared.config.origins.parse(url).map_err(|why| format!("{url} is there; {why}"))?;
-    // Its first message then needs no second try.
+    // Saves the first message a second attempt.
     shared.peer_times().learn(&url, time, shared.core.clock.now().mono);
     Ok(url)
 }
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_a_place_with_the_name_as_its_host() {
+    fn an_address_record_becomes_a_place_with_the_name_as_its_host() {
         let services = ServiceLookups::new(Box::new(|_, _| unreachable!("not for addresses")));
         let places =
             find(&name("https://localhost:3000/app/", false), &services, Duration::from_secs(9)).expect("found");
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_is_a_place_with_its_target_and_port_and_a_late_answer_is_an_error() {
+    fn an_srv_record_becomes_a_place_with_its_target_and_port_and_a_late_answer_is_an_error() {
         let (sender, receiver) = std::sync::mpsc::channel();
         let sender = Mutex::new(sender);
         let services = ServiceLookups::new(Box::new(move |number, name| {

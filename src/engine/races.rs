@@ -1,4 +1,4 @@
-//! Two servers write one list at the same time, on a real store: `__test__/stores.test.js` runs this.
+//! Tests that two servers can write one list at the same time on a real store. `__test__/stores.test.js` runs it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +18,8 @@ use crate::protocol::Action;
 const SPEED: u32 = 1_000;
 /// How long a race lasts, in the cores' time.
 const RACE: Duration = Duration::from_secs(90);
-/// How often each server reads the list at least, even if the machine stands still during the race: at first, to write it,
-/// to read its write back, and once more.
+/// The least number of reads of each server, even if the machine stalls during the race: the first, to write, to read
+/// the write back, and one more.
 const READS: u32 = 4;
 
 fn shared(base_url: &str) -> Shared {
@@ -36,7 +36,7 @@ fn shared(base_url: &str) -> Shared {
     Shared::new(config, Box::new(|_| {}), Box::new(|_, _| {}), Clock::fast(SPEED), random_seed())
 }
 
-// No peer answers, so each server knows of the other only from the list.
+// No peer answers, so the servers know each other only from the list.
 async fn run(shared: &Shared, client: &ListClient, store: &ListStore) {
     let mut reads = 0;
     loop {

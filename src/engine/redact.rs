@@ -1,5 +1,5 @@
-//! `Redactor`: removes secrets and invisible characters from text. Peers and stores know secrets, and what they say ends up
-//! in logs.
+//! `Redactor`: removes secrets and invisible characters from text. Peers and stores know secrets, and their errors are
+//! logged.
 
 use std::ops::Range;
 
@@ -12,20 +12,20 @@ use crate::config::{Config, Location};
 
 /// Most characters of a redacted text: a peer may send a long one.
 const MAX_TEXT: usize = 1_000;
-/// Parts of secrets with this many characters are removed too: a peer may cut what it says back.
+/// Parts of secrets with this many characters are removed too: a peer may cut its error anywhere.
 const PART: usize = 8;
-/// How many encodings may be around each other, as percent-encoding within JSON.
+/// How many encodings may be nested, such as percent-encoding within JSON.
 const MAX_NESTING: usize = 3;
 
-/// The secrets that no text may contain, in all encodings.
+/// The secrets to remove, in all encodings.
 pub struct Redactor {
     // All parts of the secrets, sorted.
     parts: Vec<[char; PART]>,
-    // The secrets that are shorter than that.
+    // Secrets shorter than a part.
     short: Vec<Vec<char>>,
 }
 
-// A character of a text, with its encoding undone, and its place in the text.
+// A decoded character and its range in the text.
 type Token = (char, Range<usize>);
 
 impl Redactor {
@@ -51,7 +51,7 @@ impl Redactor {
     fn of(secrets: &[String]) -> Self {
         let in_base64 = secrets.iter().flat_map(|secret| in_base64(secret)).filter(|text| text.len() >= PART);
         let plain: Vec<Vec<char>> = secrets.iter().cloned().chain(in_base64).map(|it| it.chars().collect()).collect();
-        // A secret may be percent-encoded where it is configured, in a URL.
+        // A secret in a configured URL may be percent-encoded.
         let decoded = plain.iter().map(|it| decode(&tokens(&it.iter().collect::<String>()), percent));
         let decoded: Vec<Vec<char>> = decoded.map(|it| it.into_iter().map(|(c, _)| c).collect()).collect();
         let (long, short): (Vec<_>, Vec<_>) = plain.into_iter().chain(decoded).partition(|it| it.len() >= PART);
@@ -62,7 +62,7 @@ impl Redactor {
         Self { parts, short }
     }
 
-    /// The text without secrets, with invisible characters escaped, cut if it is long.
+    /// The text without secrets, shortened, with invisible characters escaped.
     pub fn redact(&self, text: &str) -> String {
         let mut found = Vec::new();
         self.find(&tokens(text), MAX_NESTING, &mut found);
@@ -80,7 +80,7 @@ impl Redactor {
         printable(&redacted).chars().take(MAX_TEXT).collect()
     }
 
-    // Adds the places of secrets, also where they are encoded.
+    // Adds the ranges of secrets, also of encoded ones.
     fn find(&self, tokens: &[Token], nesting: usize, found: &mut Vec<Range<usize>>) {
         let place = |window: &[Token]| window[0].1.start..window[window.len() - 1].1.end;
         for window in tokens.windows(PART) {
@@ -108,7 +108,7 @@ fn tokens(text: &str) -> Vec<Token> {
     text.char_indices().map(|(at, c)| (c, at..at + c.len_utf8())).collect()
 }
 
-/// Escapes control, bidirectional and invisible characters, with which a peer could forge or hide lines of a log.
+/// Escapes control, bidirectional and invisible characters, with which a peer could forge or hide log lines.
 pub fn printable(text: &str) -> String {
     let mut printable = String::with_capacity(text.len());
     for c in text.chars() {
@@ -117,7 +117,7 @@ pub fn printable(text: &str) -> String {
     printable
 }
 
-// Undoes an encoding: what one character at the beginning stands for, if anything, and how many characters that takes.
+// Decodes a text. `encoding` returns the decoded first character, if any, and the number of characters that it takes.
 fn decode(tokens: &[Token], encoding: fn(&[Token]) -> (Option<char>, usize)) -> Vec<Token> {
     let mut decoded = Vec::with_capacity(tokens.len());
     let mut at = 0;
@@ -145,7 +145,7 @@ fn percent(tokens: &[Token]) -> (Option<char>, usize) {
     }
 }
 
-// The escapes of JSON and of Rust: \u0041, \u{41}, \x41, \" and the like.
+// The escapes of JSON and Rust: \u0041, \u{41}, \x41, \" and the like.
 fn escape(tokens: &[Token]) -> (Option<char>, usize) {
     let hex = |digits: Range<usize>| {
         let mut digits = tokens.get(digits)?.iter().map(|token| token.0.to_digit(16));
@@ -165,7 +165,7 @@ fn escape(tokens: &[Token]) -> (Option<char>, usize) {
     escaped.map_or((Some(tokens[0].0), 1), |(c, length)| (Some(c), length))
 }
 
-// Characters that nobody sees are left out.
+// Drops invisible characters.
 fn invisible(tokens: &[Token]) -> (Option<char>, usize) {
     (Some(tokens[0].0).filter(|c| is_visible(*c)), 1)
 }
@@ -174,7 +174,7 @@ fn is_visible(c: char) -> bool {
     matches!(c, ' '..='~') || c.escape_debug().len() == 1
 }
 
-// A header as a whole, what follows its scheme, and what that says in base64: a user name and a password.
+// The whole header, the part after its scheme, and that part base64-decoded: a user name and a password.
 fn secrets_of_header(header: &str) -> Vec<String> {
     let mut secrets = vec![header.to_owned()];
     if let Some((_, rest)) = header.split_once(' ') {
@@ -197,7 +197,7 @@ fn secrets_of_url(url: &Url) -> Vec<String> {
     secrets
 }
 
-// How base64 shows a secret that begins at each of the three places of a group. The ends depend on what surrounds it.
+// The base64 forms of a secret at each of the three offsets. The ends depend on the surrounding text.
 fn in_base64(secret: &str) -> Vec<String> {
     let mut encoded = Vec::new();
     for before in 0..3_usize {
@@ -222,7 +222,7 @@ mod tests {
         Redactor::of(&secrets.iter().map(|&it| it.into()).collect::<Vec<_>>())
     }
 
-    // Whether a part of the secret is in the text as somebody may read it.
+    // Whether the text shows a part of the secret to a reader.
     fn shows_part(text: &str, secret: &str) -> bool {
         let secret: Vec<char> = secret.chars().collect();
         secret.windows(PART).any(|part| text.contains(&part.iter().collect::<String>()))
@@ -269,7 +269,7 @@ mod tests {
             let redacted = redactor.redact(&format!("<{}>", &secret[start..end]));
             assert!(!shows_part(&redacted, secret), "{redacted}");
         }
-        // At the place where long texts are cut.
+        // Around the position where long texts are cut.
         for before in MAX_TEXT - 50..=MAX_TEXT {
             let redacted = redactor.redact(&format!("{}{secret}", "x".repeat(before)));
             assert!(!shows_part(&redacted, secret) && redacted.chars().count() <= MAX_TEXT, "{before}");

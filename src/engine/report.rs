@@ -1,4 +1,4 @@
-//! `Reporter`: hands log records and warnings to the program, without secrets, and knows which warnings hold.
+//! `Reporter`: passes log records and warnings to the program, redacted, and tracks active warnings.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use crate::error::Error;
 use crate::protocol::Event;
 use crate::server_url::ServerUrl;
 
-/// Most warnings of one event, for example of one message with bad entries: each takes the event loop about 15 µs. Later
-/// messages with these entries bring the other warnings.
+/// Most warnings of one event, such as a message with bad entries: each takes the event loop about 15 µs. Later
+/// messages with these entries report the others.
 const MAX_AT_ONCE: usize = 20;
 
 /// Called with each log record and warning, on the engine's thread or the caller's.
@@ -25,7 +25,7 @@ pub struct Report {
     pub code: Code,
     /// For people.
     pub message: String,
-    /// Whether an operator has to act.
+    /// Whether an operator must act.
     pub is_warning: bool,
 }
 
@@ -61,46 +61,46 @@ impl Reporter {
         Self { observer, redactor, warnings: ActiveWarnings::default() }
     }
 
-    /// The warnings that hold.
+    /// The active warnings.
     pub fn warnings(&self) -> &ActiveWarnings {
         &self.warnings
     }
 
-    /// Gives warnings without redacting them. They contain only our own words: a secret that is one of those words would
-    /// make them unreadable.
+    /// Reports warnings without redaction, because they contain only our own text. A secret that equals one of its
+    /// words would make them unreadable.
     pub fn warn(&mut self, warnings: Vec<Report>, now: Duration) {
         for Report { code, message, .. } in warnings {
-            // One for each message: there may be several weak secrets.
+            // The message is the subject: there may be several weak secrets.
             if let Some(message) = self.warnings.add(code.clone(), &message, || printable(&message), now) {
                 (self.observer)(Report::warning(code, message.to_owned()));
             }
         }
     }
 
-    /// Gives one warning, unless it holds already for this subject.
+    /// Reports a warning, unless one is active for this subject.
     pub fn warn_of(&mut self, code: Code, subject: &str, message: &str, now: Duration) {
         if let Some(message) = self.warnings.add(code.clone(), subject, || self.redactor.redact(message), now) {
             (self.observer)(Report::warning(code, message.to_owned()));
         }
     }
 
-    /// The cause of a warning is gone.
+    /// Ends a warning, because its cause is gone.
     pub fn end_warning(&mut self, code: &str, subject: &str) {
         self.warnings.end(code, subject);
     }
 
-    /// A server has answered an exchange.
+    /// A server answered an exchange.
     pub fn on_answer(&mut self, from: &ServerUrl, now: Duration) {
         self.warnings.on_answer(from.as_str(), now);
     }
 
-    /// The engine has failed.
+    /// The engine failed.
     pub fn failed(&self, error: &Error) {
         let cause = error.cause().map(|(cause, _)| format!(" ({cause})")).unwrap_or_default();
         self.send(Report::warning(error.code(), format!("{error}{cause}")));
     }
 
-    /// Reports an event of the core. A warning that holds already becomes a log record, or nothing.
+    /// Reports an event of the core. An active warning becomes a log record, or nothing.
     pub fn report(&mut self, event: Event, now: Duration) {
         if let Event::Resolved(resolved) = &event {
             let (code, subject) = ended(resolved);
@@ -151,7 +151,7 @@ mod tests {
         .into()
     }
 
-    // The codes that are reported, with a ! for a warning.
+    // The reported codes, with a ! for a warning.
     fn codes(events: impl IntoIterator<Item = Event>) -> Vec<String> {
         let redactor = Arc::new(Redactor::new(&Config::from_environment(&environment()).expect("valid")));
         let (sender, receiver) = mpsc::channel();

@@ -1,5 +1,5 @@
-//! The text of the warning that a server does not find itself at its own base URL: what answered there, why that may be,
-//! and what to do.
+//! The warning if a server does not find itself at its own base URL: what answered, the likely cause, and how to fix
+//! it.
 
 use crate::protocol::{ExchangeError, Failure};
 use crate::server_url::ServerUrl;
@@ -7,7 +7,7 @@ use crate::server_url::ServerUrl;
 const NOT_HTTP_1: &str = "Gossip uses HTTP/1.1. Does the server speak HTTP/2 only (Node: http2.createServer), or TLS where \
                           SHAZBOT_BASE_URL begins with http:?";
 
-/// The warning.
+/// The text of the warning.
 pub fn message(url: &ServerUrl, error: &ExchangeError) -> String {
     let Failure { code, text } = error.failure();
     let remedy = remedy(&code.to_string(), &text, url);
@@ -18,7 +18,7 @@ pub fn message(url: &ServerUrl, error: &ExchangeError) -> String {
     )
 }
 
-// The cause and the remedy of each code in docs/errors.md#shazbot_self_probe.
+// The cause and fix of each code in docs/errors.md#shazbot_self_probe.
 fn remedy(code: &str, text: &str, url: &ServerUrl) -> String {
     let fixed = match code {
         "HTTP_404" => {
@@ -109,7 +109,7 @@ fn remedy(code: &str, text: &str, url: &ServerUrl) -> String {
         _ if code.starts_with("CERT_") || code.starts_with("ERR_SSL_") || code.starts_with("ERR_TLS_") => {
             "The other servers will not accept the certificate either: see docs/production.md, TLS"
         }
-        // An HTTP/2 server may speak first.
+        // An HTTP/2 server may send data before the request.
         _ if text.contains("unexpected message from connection") => NOT_HTTP_1,
         _ if text.contains("compressed") => {
             "A middleware or a proxy compresses answers although the request did not allow it. Exempt the paths below \

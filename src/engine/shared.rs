@@ -1,4 +1,4 @@
-//! `Shared`: what the engine's thread and the threads that call the engine share.
+//! `Shared`: the state that the engine's thread shares with the threads that call the engine.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -43,7 +43,7 @@ impl Shared {
             started: Milestone::new(),
             left: Milestone::new(),
             service_lookups: ServiceLookups::new(look_up),
-            // Another number than the seed, which shows in what the core sends.
+            // Not the seed, which can be derived from the core's messages.
             replay_guard: Mutex::new(ReplayGuard::new(random_seed())),
             peer_times: Mutex::default(),
             config,
@@ -55,22 +55,22 @@ impl Shared {
         self.replay_guard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the clocks of our peers say.
+    /// The last known time of each peer.
     pub fn peer_times(&self) -> MutexGuard<'_, PeerTimes> {
         self.peer_times.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is told to the program. Not to be held while the core is called.
+    /// Reports to the program. Do not hold it while calling the core.
     pub fn reporter(&self) -> MutexGuard<'_, Reporter> {
         self.reporter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives warnings that contain only our own words.
+    /// Reports warnings that contain only our own text.
     pub fn warn(&self, warnings: Vec<Report>) {
         self.reporter().warn(warnings, self.core.clock.now().mono);
     }
 
-    /// A server of protocol 2 has told the name of its cluster, or that it has none.
+    /// A protocol 2 server sent the name of its cluster, or none.
     pub fn check_cluster_name(&self, of: &ServerUrl, name: Option<&str>) {
         let message = match (&self.config.peer_auth.cluster, name) {
             (Some(own), None) => format!("this server has SHAZBOT_CLUSTER={own}, and {of} has none"),
@@ -85,12 +85,12 @@ impl Shared {
         self.reporter().warn_of("SHAZBOT_CLUSTER_NAME".into(), "", &message, now);
     }
 
-    /// What incoming entries are checked against.
+    /// The context to validate incoming entries.
     pub fn validator<'a>(&'a self, now: Now, known: &'a dyn Fn(&str) -> Option<ServerUrl>) -> Validator<'a> {
         Validator { wall: now.wall, origins: &self.config.origins, known }
     }
 
-    /// The engine has ended: calls everything that still waits.
+    /// The engine ended: calls all waiting callbacks.
     pub fn finish(&self, result: &Result<(), Error>) {
         if let Err(error) = result {
             self.core.fail(error.clone());

@@ -1,4 +1,4 @@
-//! `StateFile`: where this server keeps the servers that it knows, for its next start.
+//! `StateFile`: stores the known servers for the next start.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,10 +10,10 @@ use super::http::MAX_RESPONSE;
 use super::workers::Workers;
 use crate::message::Message;
 
-/// How long a start waits for the state, and how long saving it may take.
+/// The time limit for reading at the start, and for saving.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A file in the format of a master list, of this server alone.
+/// A private file in the format of a master list.
 pub struct StateFile(LockedFile);
 
 impl StateFile {
@@ -26,7 +26,7 @@ impl StateFile {
         self.0.read(MAX_RESPONSE, TIMEOUT).await
     }
 
-    /// Fails if its folder does not exist, so that it cannot be saved.
+    /// Fails if its folder does not exist, so that saving would fail.
     pub async fn check_folder(&self) -> Result<(), String> {
         self.0.check_folder(TIMEOUT).await.map_err(|error| self.not_written(&error))
     }

@@ -9,11 +9,11 @@ use crate::protocol::ExchangeError;
 /// Upper bounds of the duration histogram, ms: from a peer on the same machine to the longest timeout.
 pub const DURATION_BOUNDS: [u64; 12] = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000];
 
-/// Counters since the start.
+/// Totals since the start.
 #[derive(Clone, Copy, Default)]
 pub struct ExchangeTotals {
-    /// Exchanges by outcome: answered; refused, nobody listens; timed out; unreachable; rejected, for the secret or the
-    /// cluster; failed for another reason.
+    /// Exchanges by outcome: answered; connection refused; timed out; unreachable; rejected because of the secret or
+    /// the cluster; failed for another reason.
     pub outcomes: [u64; 6],
     /// Answered exchanges by duration: one count for each bound, and one for longer exchanges.
     pub durations: [u64; DURATION_BOUNDS.len() + 1],
@@ -23,7 +23,7 @@ pub struct ExchangeTotals {
     pub bytes: [u64; 2],
 }
 
-/// Collects the counters.
+/// Collects the totals.
 #[derive(Default)]
 pub struct ExchangeStats(Mutex<ExchangeTotals>);
 

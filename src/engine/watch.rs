@@ -1,7 +1,7 @@
-//! `Watches`: holds the watch connections, which the kernel of another server closes when that server's process ends.
+//! `Watches`: the open watch connections. The kernel of a watched server closes them when its process ends.
 //!
-//! Nothing is sent on them. They end with a FIN and never with a reset, which Node reports to the program of the other
-//! server as `clientError`. For the same reason a TLS handshake that has begun is completed (`tlsClientError`).
+//! Nothing is sent on them. We close them with a FIN, never with a reset, which Node reports to the other program as
+//! `clientError`. For the same reason a TLS handshake that has begun is completed (`tlsClientError`).
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -28,14 +28,14 @@ use crate::origins::Origins;
 use crate::protocol::{RequestId, WatchEnd};
 use crate::server_url::ServerUrl;
 
-/// How long opening a connection may take, with the name lookup and the TLS handshake.
+/// The time limit to open a connection, including name lookup and TLS handshake.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long the other side has for its own FIN.
+/// How long to wait for the peer's FIN.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// The same when the engine ends: a leave must not take longer.
+/// The same at the end of the engine, because a leave must be quick.
 const FINAL_CLOSE_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// The watch connections of this server: one small task each.
+/// The watch connections of this server, a small task each.
 pub struct Watches {
     connector: Arc<Connector>,
     // Dropping one closes its connection.
@@ -61,15 +61,15 @@ impl Watches {
         self.closers.remove(&id);
     }
 
-    /// Closes all, and waits a moment until that is done.
+    /// Closes all, and waits briefly until that is done.
     pub async fn close_all(&mut self) {
         self.closers.clear();
-        // What takes longer is closed by the system.
+        // The system closes the rest.
         let _ = clock::timeout(FINAL_CLOSE_TIMEOUT, async { while self.tasks.join_next().await.is_some() {} }).await;
     }
 }
 
-// Holds a connection until one side closes it. The core ignores what is told of a connection that it has closed.
+// Holds a connection until one side closes it. The core ignores reports about connections that it has closed.
 async fn watch(
     shared: &Shared,
     connector: &Connector,
@@ -88,7 +88,7 @@ async fn watch(
         end = stream.end() => ended(end)?,
         _ = on_close => {}
     }
-    // Dropped when it takes longer, which sends a FIN too.
+    // On timeout the drop sends a FIN, too.
     let _ = clock::timeout(CLOSE_TIMEOUT, stream.close()).await;
     Ok(())
 }
@@ -101,7 +101,7 @@ struct Connector {
 impl Connector {
     async fn open(&self, to: &ServerUrl) -> Result<Stream, WatchEnd> {
         let url = Url::parse(to.as_str()).map_err(|_| WatchEnd::Unsupported)?;
-        // A proxy would close connections at its own discretion.
+        // A proxy closes idle connections on its own.
         let addresses = self.dialer.addresses(&url).await.map_err(|error| not_opened(&error))?;
         let addresses = addresses.ok_or(WatchEnd::Unsupported)?;
         let tcp = connect(&addresses, OPEN_TIMEOUT).await.map_err(|error| not_opened(&error))?;
@@ -128,7 +128,7 @@ enum Stream {
 }
 
 impl Stream {
-    // Waits until the other side ends the connection or sends something.
+    // Waits until the peer ends the connection or sends data.
     async fn end(&mut self) -> WatchEnd {
         let mut byte = [0];
         let read = match self {
@@ -144,7 +144,7 @@ impl Stream {
         }
     }
 
-    // Sends a FIN and waits for that of the other side. Unread bytes would make the kernel send a reset.
+    // Sends a FIN and waits for the peer's. Unread bytes would make the kernel send a reset.
     async fn close(self) {
         let mut tcp = match self {
             Self::Plain(tcp) => tcp,

@@ -1,7 +1,7 @@
-//! `Workers`: threads for calls that block, name lookups and file accesses, so that the engine's own thread never does.
+//! `Workers`: threads for blocking calls (name lookups, file accesses), so that the engine's thread never blocks.
 //!
-//! tokio has a pool for this, but it panics where the system has no thread for the first call, and a call that hangs keeps
-//! its place in it forever.
+//! Not tokio's pool: it panics if the system has no thread for the first call, and a hung call occupies a thread of it
+//! for ever.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -13,21 +13,21 @@ use tokio::sync::oneshot;
 
 use crate::clock;
 
-/// Most threads that work at the same time.
+/// Most working threads.
 const MAX_WORKING: usize = 8;
-/// After how long a call counts as hung: another thread may take its place then.
+/// After how long a call counts as hung. Then another thread may replace it.
 const HUNG_AFTER: Duration = Duration::from_secs(30);
-/// Most threads, hung ones included.
+/// Most threads, including hung ones.
 const MAX_THREADS: usize = 4 * MAX_WORKING;
-/// Most calls that wait for a thread. There are at most 128 exchanges at a time.
+/// Most waiting calls. There are at most 128 exchanges at a time.
 const MAX_WAITING: usize = 256;
-/// How long a thread stays that has nothing to do, except the last.
+/// How long an idle thread is kept; the last one stays.
 const IDLE: Duration = Duration::from_secs(10);
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// A pool of threads. It has one at least, from the start to the end: where the system has no thread for another, calls
-/// wait. Its threads end when it is dropped, hung ones later; nobody waits for them.
+/// A pool with at least one thread. If the system has no more threads, calls wait. Threads end after the pool is
+/// dropped; nobody waits for them, because they may be hung.
 pub struct Workers(Arc<Pool>);
 
 struct Pool {
@@ -40,14 +40,14 @@ struct Pool {
 struct State {
     waiting: VecDeque<Job>,
     idle: usize,
-    // Since when each other thread works on its present call.
+    // Since when each busy thread works on its current call.
     busy: BTreeMap<usize, Instant>,
     threads_made: usize,
     is_closed: bool,
 }
 
 impl Workers {
-    /// Makes the first thread. Fails if the system has none.
+    /// Starts the first thread. Fails if the system has none.
     pub fn start(name: &str) -> io::Result<Self> {
         let pool = Pool { name: name.into(), state: Mutex::default(), wake: Condvar::new() };
         let workers = Self(Arc::new(pool));
@@ -55,19 +55,19 @@ impl Workers {
         Ok(workers)
     }
 
-    /// Calls `act` on one of the threads. A call whose caller no longer waits when its turn comes is not made.
+    /// Calls `act` on one of the threads. Skips the call if the caller no longer waits.
     pub async fn run<T: Send + 'static>(&self, act: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
         let (sender, receiver) = oneshot::channel();
         self.submit(Box::new(move || {
             if !sender.is_closed() {
-                // Fails if the caller has stopped waiting meanwhile.
+                // Fails if the caller no longer waits.
                 let _ = sender.send(act());
             }
         }))?;
         receiver.await.unwrap_or_else(|_| Err(io::Error::other("the call panicked")))
     }
 
-    /// Drops a value on one of the threads: closing a file may block.
+    /// Drops a value on one of the threads, because closing a file may block.
     pub fn drop_later(&self, value: impl Send + 'static) {
         // If too many calls wait, it is dropped here.
         let _ = self.submit(Box::new(move || drop(value)));
@@ -76,7 +76,7 @@ impl Workers {
     fn submit(&self, job: Job) -> io::Result<()> {
         let mut state = self.0.state();
         if state.idle <= state.waiting.len() && state.may_grow() {
-            // If the system has no thread, the call waits for one that is there.
+            // If the system has no thread, the call waits for an existing one.
             let _ = self.add_thread(&mut state);
         }
         if state.waiting.len() >= MAX_WAITING {
@@ -124,7 +124,7 @@ impl Pool {
                 state.idle -= 1;
                 state.busy.insert(id, Instant::now());
                 drop(state);
-                // Its caller learns of a panic, since nothing is sent.
+                // After a panic nothing is sent, so the caller gets an error.
                 let _ = catch_unwind(AssertUnwindSafe(job));
                 state = self.state();
                 state.busy.remove(&id);

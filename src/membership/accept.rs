@@ -1,5 +1,12 @@
-//! Decides what to do with a peer's entry of another server: take it, verify it first, or ignore it. This is the one place
-//! that answers "who is believed"; which of two entries wins is decided in `precedence.rs`.
+//! Decides whether to accept a peer's entry about another server, to verify it first, or to ignore it. All rules about
+//! trust in a source are here; `precedence.rs` decides which of two entries wins.
+//!
+//! | Source | Why the rules differ |
+//! |---|---|
+//! | the server's answer to us (`Reached`) | proves what the server claims |
+//! | a message in its name (`Itself`) | any holder of the secret can send it |
+//! | another server (`ThirdParty`) | usually true, may be stale or a lie |
+//! | a version 1 server (`Version1`) | spreads stale lists |
 
 use std::time::Duration;
 
@@ -7,79 +14,78 @@ use super::{Member, adds_extensions, effective_incarnation, raises_incarnation, 
 use crate::clock::{HOUR, MAX_CLOCK_ERROR, Now};
 use crate::message::{Entry, MAX_AHEAD, State};
 
-/// How long an offline server is remembered, ms (24 hours, from version 1's README). Until then no entry that is older
-/// than the failure lists it online again.
+/// How long a tombstone is kept, ms (24 hours, as in version 1). Until then an entry older than the failure cannot list
+/// the server online again.
 pub const TOMBSTONE_TTL: u64 = 24 * HOUR;
-/// How long, at least, a server that left in order is remembered, ms. A leave is in digests for as long as this less twice
-/// as much as two clocks may differ and an hour, so that servers which forget it need not be told of it again.
+/// The least time for which a leave is remembered, ms. Digests cover a leave for three hours only: this, less twice the
+/// greatest difference of two clocks, less an hour. So a server that has forgotten a leave is not sent it again.
 pub const LEAST_LEAVE_TTL: u64 = 6 * HOUR;
-/// We refuse online entries that are older than this, ms. It is shorter than [`TOMBSTONE_TTL`] by twice as much as two
-/// clocks may differ: if a tombstone blocked an entry, that entry is too old when we forget the tombstone.
+/// Online entries older than this are refused, ms. Shorter than [`TOMBSTONE_TTL`] by twice the greatest difference of
+/// two clocks: when a tombstone expires, every entry that it blocked is too old.
 pub const ONLINE_TTL: u64 = TOMBSTONE_TTL - 4 * MAX_CLOCK_ERROR;
 
-/// How far the version of an entry may be ahead of its server's own clock, ms. A server refutes what is no further ahead,
-/// and nobody believes what is: a server with a fast clock that answered more would be refused by those with slow clocks,
-/// which take nothing that is more than [`MAX_AHEAD`] ahead of theirs.
+/// How far an entry may be ahead of its server's own clock, ms. A server refutes entries up to this lead; others verify
+/// those further ahead. With a greater lead the refutation of a server with a fast clock would exceed [`MAX_AHEAD`]
+/// for servers with slow clocks.
 pub const MAX_LEAD: u64 = MAX_AHEAD - 2 * MAX_CLOCK_ERROR;
 
-/// How an entry reached us.
+/// Where an entry comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The message claims to come from the server itself. Any holder of the secret can claim this.
+    /// A message in the server's own name. Any holder of the secret can send one.
     Itself,
-    /// We contacted the server, and it answered so. Only this proves what a server says of itself.
+    /// The server's answer at its own URL. The only proof of what a server claims about itself.
     Reached,
-    /// Another server of protocol 2 told us.
+    /// Another protocol 2 server.
     ThirdParty,
-    /// A version 1 server told us: about itself or about another, its messages do not say which.
+    /// A version 1 server, about itself or another: its messages do not say which.
     Version1,
 }
 
 /// What to do with an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// It is not newer than what is known, or too old.
+    /// Not newer than the listed entry, or too old.
     Ignore,
     /// List it.
     Take,
-    /// List it, and let some of those who do so tell the server: the message may not be from it.
-    TakeAndTell,
-    /// List it with a stamp that is newer than what is known: the server went back to version 1 after it left.
+    /// List it, and let some of the servers that list it notify the server: somebody else may have sent the message.
+    TakeAndNotify,
+    /// List it with a stamp above the listed one: the server went back to version 1 after it left.
     TakeRaised,
-    /// List it although it is older: what is known is of a later time than the server's clock shows.
+    /// List it although it is older: the listed entry is from a time that the server's clock has not reached.
     Replace,
-    /// Contact the server before it is listed online: it may not be reachable at its URL, or the entry may be stale.
+    /// Contact the server before listing it online: its URL may be wrong, or the entry stale.
     CallBack,
-    /// Contact the server before it is listed offline: there is reason to believe that it is up.
+    /// Contact the server before listing it offline: there are signs that it is up.
     Verify,
 }
 
-/// Facts for the decision, other than the entry and the listed member.
+/// Inputs of [`decide`] other than the two entries.
 #[derive(Clone, Copy, Debug)]
 pub struct Circumstances {
-    /// The time.
+    /// The current time.
     pub now: Now,
-    /// The gossip interval: how long a server counts as up after it last spoke to us.
+    /// The gossip interval. A server that contacted us within one counts as up.
     pub interval: Duration,
-    /// Whether we suspect the server ourselves.
+    /// Whether we suspect the server.
     pub is_suspected: bool,
 }
 
-/// Decides what to do with an entry. `known` is what is listed of its server, if anything is.
+/// Decides what to do with `entry`. `known` is the listed member, if there is one.
 pub fn decide(known: Option<&Member>, entry: &Entry, source: Source, at: Circumstances) -> Decision {
     if !is_news(known, entry, at.now) {
         return known.map_or(Decision::Ignore, |known| decide_older(known, entry, source, at));
     }
     match (known, entry.state) {
         (None, _) => Decision::Take,
-        // What a server answers is the truth about it.
         (Some(_), _) if source == Source::Reached => Decision::Take,
         (Some(known), State::Online) => decide_online(known, entry, source, at),
         (Some(known), State::Offline) => decide_offline(known, entry, source, at),
     }
 }
 
-/// Whether an entry is newer than what is listed of its server, and not too old to be listed.
+/// Whether an entry is newer than the listed one, and recent enough to list.
 pub fn is_news(known: Option<&Member>, entry: &Entry, now: Now) -> bool {
     is_recent(entry, now)
         && known.is_none_or(|known| supersedes(entry, &known.entry) || adds_extensions(entry, &known.entry))
@@ -93,11 +99,12 @@ fn is_recent(entry: &Entry, now: Now) -> bool {
     entry.stamp + ttl >= now.wall
 }
 
-// What is listed may be newer than what the server says, and not be from it. What it answers is the truth then.
+// An entry that loses to the listed one may still be right, if the listed one is not the server's own:
 //
-// - A leave is stamped ahead, so the stamps of a version 1 process that is started in its place are older for a while. Once
-//   that process is reached, it is listed with a newer stamp; version 1 has no incarnation that only the server may raise.
-// - What is further ahead of a server's clock than it ever refutes is a lie, or from a time when its clock was wrong.
+// - A leave is stamped ahead of the clock. A version 1 process that starts in its place has older stamps for a while and
+//   no incarnation to raise. Once we reach it, we list it with a newer stamp.
+// - A listed entry beyond the lead that its server refutes ([`MAX_LEAD`]) is a lie, or was made while the server's clock
+//   was wrong.
 fn decide_older(known: &Member, entry: &Entry, source: Source, at: Circumstances) -> Decision {
     if entry.state == State::Offline && source != Source::Reached || !is_recent(entry, at.now) {
         return Decision::Ignore;
@@ -119,14 +126,15 @@ fn decide_older(known: &Member, entry: &Entry, source: Source, at: Circumstances
     }
 }
 
-/// How far ahead of the clock a leave is stamped, ms. Servers that have not heard of the leave may declare the server
-/// failed for as long; the leave must be the newer entry.
+/// How far ahead of the clock a leave is stamped, ms. Servers that miss the leave declare the server failed within this
+/// time, and the leave must win over that.
 pub fn leave_lead(interval: Duration) -> u64 {
     10_000 + 2 * interval.as_millis() as u64
 }
 
-// A failed server is not revived by its own entry alone, nor by version 1, which spreads stale lists: it must be reached.
-// The same holds for a raised incarnation that a listed server tells us itself: its base URL may be wrong.
+// A failed server comes back only when we reach it or another protocol 2 server reports it: its own message is no
+// proof, and version 1 spreads stale lists. Nor do we take a raised incarnation from the message of a listed server:
+// its base URL may be wrong.
 fn decide_online(known: &Member, entry: &Entry, source: Source, at: Circumstances) -> Decision {
     if is_implausible(known, entry, at.now) {
         return Decision::CallBack;
@@ -140,22 +148,21 @@ fn decide_online(known: &Member, entry: &Entry, source: Source, at: Circumstance
     }
 }
 
-// Anybody who has the secret can say of a living server, in any name, that it failed, left or was drained. So an offline
-// entry is verified first where there is a sign that the server is up, and the rate of such entries buys nothing: they
-// wait, and the server stays online.
+// Any holder of the secret can report that a living server failed, left or was drained. So a report is verified first
+// if there is a sign that the server is up. Meanwhile the server stays online. The signs:
 //
-// - The server was called offline a short time ago, and was not ([`Member::is_contested`]).
-// - It has spoken to us within the last interval, or has stamped itself after the failure: otherwise a partition that ends
-//   would begin with the living being listed offline on their own side.
-// - It cannot refute the entry: its version is too far ahead, or the server is of version 1. Version 1 servers also declare
-//   others failed too lightly to be believed.
+// - It was reported offline a short time ago, but was up ([`Member::is_contested`]).
+// - It contacted us within the last interval, or its stamp is later than the failure. Without this rule, both sides would
+//   list living servers offline when a partition ends.
+// - It cannot refute the report, which is too far ahead or about a version 1 server. Version 1 servers also declare
+//   failures too easily.
 //
-// Else it is taken: most entries are true, and each server would have to contact each other that leaves or fails.
+// Other reports are taken: most are true, and each server would otherwise contact every one that leaves or fails.
 fn decide_offline(known: &Member, entry: &Entry, source: Source, at: Circumstances) -> Decision {
     if at.is_suspected {
         return Decision::Take;
     }
-    // It may be listed offline still: a lie that comes before its answer must not outdo the answer.
+    // Also if it is still listed offline: a lie that arrives before the server's answer must not win over the answer.
     if known.is_contested(at.now) {
         return Decision::Verify;
     }
@@ -167,24 +174,24 @@ fn decide_offline(known: &Member, entry: &Entry, source: Source, at: Circumstanc
     if !is_refutable {
         return Decision::Verify;
     }
-    let was_heard = known.last_heard().is_some_and(|heard| at.now.mono < heard + at.interval);
+    let was_just_seen = known.last_seen().is_some_and(|seen| at.now.mono < seen + at.interval);
     match source {
-        Source::Itself => Decision::TakeAndTell,
+        Source::Itself => Decision::TakeAndNotify,
         Source::Version1 if is_failure => Decision::Verify,
-        Source::ThirdParty | Source::Version1 if was_heard || is_failure && known.entry.stamp > entry.stamp => {
+        Source::ThirdParty | Source::Version1 if was_just_seen || is_failure && known.entry.stamp > entry.stamp => {
             Decision::Verify
         }
         Source::Reached | Source::ThirdParty | Source::Version1 => Decision::Take,
     }
 }
 
-// Whether an entry claims to be of a later time than its server's clock can show.
+// Whether an entry is further ahead than the clock of its server allows.
 fn is_implausible(known: &Member, entry: &Entry, now: Now) -> bool {
     newest_time(entry) > known.estimated_clock(now) + MAX_LEAD
 }
 
-// The latest time that an entry names. An online entry counts as its incarnation, but where its stamp is hours ahead, its
-// server cannot even read it, and so cannot refute it.
+// The latest time in an entry. Precedence ignores the stamp of an online entry, but a stamp hours ahead makes it
+// unreadable to its server, which then cannot refute it.
 fn newest_time(entry: &Entry) -> u64 {
     effective_incarnation(entry).max(entry.stamp)
 }
@@ -225,7 +232,7 @@ mod tests {
     /// A member that spoke to us 10 s ago, which is within the last interval.
     fn recent(entry: Entry) -> Member {
         let mut member = silent(entry);
-        member.hear(at(90));
+        member.on_message(at(90));
         member
     }
 
@@ -237,17 +244,17 @@ mod tests {
     }
 
     #[test]
-    fn an_offline_entry_is_verified_where_the_server_may_be_up() {
-        use Decision::{Take, TakeAndTell, Verify};
+    fn an_offline_entry_is_verified_if_the_server_may_be_up() {
+        use Decision::{Take, TakeAndNotify, Verify};
         let online = || entry("b", ONLINE, WALL, Some(5));
         let ahead = || left(WALL + 100_000 + MAX_LEAD + 1);
         let of_v1 = || entry("b", ONLINE, WALL, None);
         let cases = [
-            ("a failure of a silent server", silent(online()), failed(WALL + 1), [TakeAndTell, Take, Take, Verify]),
-            ("a failure of one that spoke", recent(online()), failed(WALL + 1), [TakeAndTell, Take, Verify, Verify]),
-            ("a failure before its stamp", silent(online()), failed(WALL - 9), [TakeAndTell, Take, Verify, Verify]),
-            ("a leave", silent(online()), left(WALL + 1), [TakeAndTell, Take, Take, Take]),
-            ("a leave of one that spoke", recent(online()), left(WALL + 1), [TakeAndTell, Take, Verify, Verify]),
+            ("a failure of a silent server", silent(online()), failed(WALL + 1), [TakeAndNotify, Take, Take, Verify]),
+            ("a failure of one that spoke", recent(online()), failed(WALL + 1), [TakeAndNotify, Take, Verify, Verify]),
+            ("a failure before its stamp", silent(online()), failed(WALL - 9), [TakeAndNotify, Take, Verify, Verify]),
+            ("a leave", silent(online()), left(WALL + 1), [TakeAndNotify, Take, Take, Take]),
+            ("a leave of one that spoke", recent(online()), left(WALL + 1), [TakeAndNotify, Take, Verify, Verify]),
             ("a leave of a contested server", contested(online()), left(WALL + 1), [Verify, Take, Verify, Verify]),
             ("a leave too far ahead", silent(online()), ahead(), [Verify, Take, Verify, Verify]),
             (
@@ -266,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn an_online_entry_leads_to_a_call_back_where_only_an_answer_shows_that_it_is_true() {
+    fn an_online_entry_causes_a_call_back_if_only_an_answer_can_prove_it() {
         use Decision::{CallBack, Ignore, Replace, Take, TakeRaised};
         let online = || entry("b", ONLINE, WALL, Some(5));
         let raised = || entry("b", ONLINE, WALL + 9, Some(WALL + 9));

@@ -1,17 +1,18 @@
-//! Digests: one hash over the whole list, and one for each of some buckets. Servers compare these instead of lists.
+//! Digests for anti-entropy: one hash of the whole list, and one for each bucket of it. Servers compare digests instead
+//! of lists, and exchange the buckets that differ.
 
 use super::{LEAST_LEAVE_TTL, Members, TOMBSTONE_TTL, effective_incarnation};
 use crate::message::{Digest, Entry, MAX_BUCKETS, State, stable_hash};
 
-/// About how many servers share a bucket: what a difference in one of them costs.
+/// Servers per bucket, about: the cost of one difference.
 const BUCKET: usize = 16;
-/// By how much sooner leaves are left out of digests than other tombstones, ms: some servers forget them sooner, the same
-/// on all servers.
+/// How much earlier digests drop leaves than other tombstones, ms. Servers may forget leaves after different times, but
+/// all must compute the same digest.
 const LEAVES_SOONER: u64 = TOMBSTONE_TTL - LEAST_LEAVE_TTL;
 
 impl Members {
-    /// The digest of the list without tombstones that are stamped before `cutoff`, and without leaves that are stamped before
-    /// it or not long after.
+    /// The digest of the list without tombstones stamped before `cutoff`, and without leaves stamped less than
+    /// [`LEAVES_SOONER`] after it.
     pub fn digest(&self, cutoff: u64) -> Digest {
         let leaves = self.leaves.range((cutoff, 0)..(cutoff.saturating_add(LEAVES_SOONER), 0));
         let left_out = self.tombstones.range(..(cutoff, 0)).chain(leaves).filter_map(|(_, key)| self.by_key(*key));
@@ -19,17 +20,17 @@ impl Members {
         Digest { hash, cutoff }
     }
 
-    /// The hash of all online servers: equal as long as the same processes are online.
+    /// A hash of the online servers. Stays the same while the same processes are online.
     pub fn online_hash(&self) -> u64 {
         self.digest(u64::MAX).hash
     }
 
-    /// How many buckets to compare: enough that a difference costs little, and few enough to fit in a message.
+    /// How many buckets to compare: many make a difference cheap, but they must fit in a message.
     pub fn bucket_count(&self) -> usize {
         (self.map.len() / BUCKET).next_power_of_two().clamp(4, MAX_BUCKETS)
     }
 
-    /// The hashes of `count` buckets, 24 bits each. `count` is a power of two.
+    /// The hashes of `count` buckets, 24 bits each. `count` must be a power of two.
     pub fn buckets(&self, count: usize, cutoff: u64) -> Vec<u32> {
         let mut buckets = vec![0u64; count];
         for entry in self.entries().filter(|entry| counts(entry, cutoff)) {
@@ -39,8 +40,8 @@ impl Members {
         buckets.into_iter().map(|hash| (hash >> 40) as u32).collect()
     }
 
-    /// The entries of the requested buckets, beginning with bucket `first`. Several servers that are asked for more than
-    /// fits in a message begin at different buckets, so that they do not all send the same part.
+    /// The entries of the requested buckets, starting with bucket `first`. If the entries exceed a message, several
+    /// servers with different `first` send different parts.
     pub fn in_buckets<'a>(
         &'a self,
         requested: &'a [bool],
@@ -67,13 +68,13 @@ fn bucket_of(entry: &Entry, count: usize) -> usize {
     (entry.url.key() >> (64 - count.trailing_zeros())) as usize
 }
 
-/// What an entry adds to the digest: all but the stamp of an online server, which changes with each heartbeat.
+/// What an entry adds to the digest: all its fields, except the stamp of an online server, which changes all the time.
 pub(super) fn contribution(entry: &Entry) -> u64 {
     let v2 = entry.v2.as_ref();
     let (state, version) = match (entry.state, v2) {
         (State::Online, None) => (0, 0),
         (State::Online, Some(v2)) => (1, v2.incarnation),
-        // A drained version 1 server stamps itself anew at each exchange: only a much newer stamp counts.
+        // A drained version 1 server stamps itself again at each exchange, so only a much newer stamp counts.
         (State::Offline, None) => (2, entry.stamp >> 22),
         (State::Offline, Some(_)) => (2, effective_incarnation(entry)),
     };
@@ -89,7 +90,7 @@ pub(super) fn contribution(entry: &Entry) -> u64 {
     bytes[20] = state;
     bytes[21] = u8::from(entry.monitor);
     bytes[22..].copy_from_slice(&extensions.to_le_bytes());
-    // Most entries have none.
+    // Most entries have no extensions.
     stable_hash(if extensions == 0 { &bytes[..22] } else { &bytes })
 }
 
@@ -163,7 +164,7 @@ mod tests {
             Entry { v2, ..entry("left", State::Offline, stamp, None) }
         };
         let other = members_in_order(1..50);
-        // The cutoff of an asker whose clock shows WALL + 21 h.
+        // The cutoff of a peer whose clock shows WALL + 21 h.
         let cutoff = WALL;
         for (stamp, is_counted) in [(WALL + 18 * HOUR - 1, false), (WALL + 18 * HOUR, true)] {
             let mut one = other.clone();

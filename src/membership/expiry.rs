@@ -1,24 +1,24 @@
-//! When members are forgotten, and what must not bring them back afterwards.
+//! Removes expired members, and decides which entries must not bring them back.
 
 use super::{LEAST_LEAVE_TTL, Members, TOMBSTONE_TTL, effective_incarnation};
 use crate::clock::{MAX_CLOCK_ERROR, Now};
 use crate::message::{Entry, MAX_AHEAD, State};
 
 impl Members {
-    /// The same, and servers that left are remembered for `ttl` ms.
+    /// Sets for how long leaves are remembered, ms.
     #[must_use]
     pub fn forgetting_leaves(mut self, ttl: u64) -> Self {
         self.leave_ttl = ttl.clamp(LEAST_LEAVE_TTL, TOMBSTONE_TTL);
         self
     }
 
-    /// Whether an entry of an unknown server tells of a leave that is forgotten.
+    /// Whether an entry reports a leave that we have already forgotten.
     pub fn is_forgotten(&self, entry: &Entry, now: Now) -> bool {
         self.is_past_ttl(entry, now) && self.get(&entry.url).is_none()
     }
 
-    /// Whether an entry lists an unknown server online, and is so old that the server may have left since and be forgotten.
-    /// It must be contacted before it is listed. Our clock may have been set back since we forgot it.
+    /// Whether an unknown server in an old online entry may have left since, and been forgotten here. It must be
+    /// contacted before it is listed. The margin covers a clock that was set back since.
     pub fn may_be_forgotten(&self, entry: &Entry, now: Now) -> bool {
         let newest = now.wall.saturating_sub(self.leave_ttl - 3 * MAX_CLOCK_ERROR);
         entry.state == State::Online && entry.stamp < newest && self.get(&entry.url).is_none()
@@ -29,8 +29,8 @@ impl Members {
         entry.state == State::Offline && entry.stamp + ttl < now.wall
     }
 
-    /// Forgets tombstones past their TTL, and entries that are stamped further ahead of our clock than is accepted: they
-    /// were taken while our own clock was wrong. Returns the latter, to be contacted anew.
+    /// Removes expired tombstones, and entries stamped too far ahead of our clock, which were accepted while our clock
+    /// was wrong. Returns the latter: their servers must be contacted again.
     pub fn expire(&mut self, now: Now) -> Vec<Entry> {
         let is_ahead = |entry: &Entry| entry.stamp.max(effective_incarnation(entry)) > now.wall + MAX_AHEAD;
         let others = self.entries().filter(|entry| entry.url != self.local);

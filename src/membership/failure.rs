@@ -1,4 +1,5 @@
-//! Why an exchange with a server failed: a code that programs compare, and words for people.
+//! Why an exchange with a server failed: a code for programs and a text for people; and the last failure of each
+//! member.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,15 +8,15 @@ use super::{Member, Members};
 use crate::clock::Now;
 use crate::message::ServerUrl;
 
-/// Most characters of the text of a failure that is kept for each member.
+/// Most characters kept of a failure's text.
 const MAX_KEPT: usize = 200;
 
-/// The name of a cause. It is never a text that a peer has made, so there are few different codes.
+/// The cause of a failure. A peer cannot invent codes, so there are few.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FailureCode {
-    /// A code that Node users know, such as `ECONNREFUSED`, or one of this package, such as `SHAZBOT_NO_ANSWER`.
+    /// A code that Node users know, such as `ECONNREFUSED`, or one of ours, such as `SHAZBOT_NO_ANSWER`.
     Named(&'static str),
-    /// An HTTP status that is not a success: `HTTP_404`.
+    /// An HTTP status other than success: `HTTP_404`.
     Http(u16),
 }
 
@@ -51,21 +52,20 @@ impl From<String> for Failure {
     }
 }
 
-/// The same.
 impl From<&str> for Failure {
     fn from(text: &str) -> Self {
         text.to_owned().into()
     }
 }
 
-/// The last failed exchange with a member. Most members have none, so each keeps a pointer to it.
+/// The last failed exchange with a member. Boxed in `Member`, because most members have none.
 #[derive(Clone, Debug)]
 pub struct LastFailure {
-    /// Why it failed. The text is short.
+    /// The text is cut to [`MAX_KEPT`].
     pub failure: Failure,
-    /// When, as monotonic time.
+    /// Monotonic.
     pub at: Duration,
-    // When we last reported that we suspect the member.
+    // When we last reported that we suspect the member, monotonic.
     reported: Option<Duration>,
 }
 
@@ -86,15 +86,14 @@ impl Member {
 }
 
 impl Members {
-    /// Notes that an exchange with a server failed, and why.
+    /// Records that an exchange with a server failed.
     pub fn on_failure(&mut self, url: &ServerUrl, failure: Failure, now: Now) {
         if let Some(member) = self.map.get_mut(&url.key()) {
             member.fail(failure, now);
         }
     }
 
-    /// Whether to report that we suspect a server: the first time since it last answered us or came online, and then once in
-    /// each `pause`.
+    /// Whether to report that we suspect a server: once after it answered or came online, then once each `pause`.
     pub fn admit_report(&mut self, url: &ServerUrl, pause: Duration, now: Now) -> bool {
         let Some(member) = self.map.get_mut(&url.key()) else { return false };
         let since = member.changed_at();

@@ -1,5 +1,5 @@
-//! What this server knows of one member: the entry that everybody may be told, and its own observations. A server of ten
-//! thousand keeps ten thousand of these, so times are milliseconds and not `Duration`.
+//! One member: its entry, which is gossiped, and our own observations of it, which are not. There may be ten thousand
+//! members, so times are `u64` milliseconds instead of `Duration`.
 
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -8,34 +8,34 @@ use super::{LastFailure, raises_incarnation};
 use crate::clock::Now;
 use crate::message::{Entry, State};
 
-/// For how long a server counts as contested after it was called offline and was not, ms.
+/// How long a server counts as contested, ms, see [`Member::is_contested`].
 const CONTESTED: u64 = 300_000;
-/// How far a stamp that others pass on may be ahead of the clock that a server showed in its last answer, ms.
+/// How far a relayed stamp may be ahead of the clock that the server showed in its last answer, ms.
 const MAX_DRIFT: u64 = 60_000;
 
-/// One member.
+/// A known server.
 #[derive(Clone, Debug)]
 pub struct Member {
-    /// What everybody may be told.
+    /// The entry, as it is gossiped.
     pub entry: Entry,
-    // Monotonic times, ms: when this process of it was first seen, last answered us, and last spoke to us.
+    // Monotonic times, ms: when this process was first seen, last answered us, and last sent us a message.
     first_seen: u64,
     last_answered: Option<NonZeroU64>,
-    last_heard: Option<NonZeroU64>,
-    // How far its clock is ahead of our monotonic one, ms: by its last answer, or by a later stamp that puts its clock
-    // further ahead. A stamp that puts it back only came a long way round.
+    last_seen: Option<NonZeroU64>,
+    // Wall clock of the member minus our monotonic clock, ms. Set by its answers; a relayed stamp can only raise it,
+    // because an old stamp makes a clock look slow.
     clock_offset: i64,
-    // Since when it is listed offline, monotonic ms.
+    // When it was listed offline, monotonic ms.
     offline_since: u64,
-    // Since when it is in its state, for the same reason, monotonic ms.
+    // When its state or the reason last changed, monotonic ms.
     changed_at: u64,
-    // Until when offline entries of it are verified first, monotonic ms.
+    // Until when reports that it is offline are verified first, monotonic ms.
     contested_until: u64,
-    /// Whether any process of it has ever answered us.
+    /// Whether any process at this URL has ever answered us.
     pub(super) is_reached: bool,
-    // The version of this package that it runs, by its last message.
+    // The package version in its last message.
     version: Option<Box<str>>,
-    // Exchanges with it that failed since it last answered, and the last of them.
+    // Exchanges that failed since it last answered: how many, and the last one.
     pub(super) failures: u32,
     pub(super) last_failure: Option<Box<LastFailure>>,
 }
@@ -47,7 +47,7 @@ impl Member {
             entry,
             first_seen: ms(now.mono),
             last_answered: None,
-            last_heard: None,
+            last_seen: None,
             clock_offset,
             offline_since: ms(now.mono),
             changed_at: ms(now.mono),
@@ -74,15 +74,15 @@ impl Member {
         if self.entry.state == State::Online {
             self.offline_since = ms(now.mono);
         }
-        // Another server may have stamped an offline entry.
+        // An offline entry may be stamped by another server, so it says nothing about this server's clock.
         if entry.state == State::Online && self.may_be_from_it(entry.stamp, now) {
             self.clock_offset = self.clock_offset.max(clock_offset(entry.stamp, now));
         }
         self.entry = entry;
     }
 
-    /// Takes a newer stamp of the same process. A stamp that is ahead of the clock which the server itself showed to us
-    /// is not from it.
+    /// Updates the stamp. Refuses a stamp that is ahead of the clock that the server itself showed us: somebody else
+    /// made it.
     pub(super) fn refresh(&mut self, stamp: u64, now: Now) -> bool {
         if !self.may_be_from_it(stamp, now) {
             return false;
@@ -92,16 +92,17 @@ impl Member {
         true
     }
 
-    // Whether the clock that it showed in its last answer can show this now. Version 1 servers are stamped by others too.
+    // Whether the server's clock can show `stamp` now. Other servers stamp version 1 servers too, so theirs always
+    // pass.
     fn may_be_from_it(&self, stamp: u64, now: Now) -> bool {
         let is_known = self.entry.v2.is_some() && self.last_answered.is_some();
         !is_known || stamp <= self.estimated_clock(now) + MAX_DRIFT
     }
 
-    /// It has answered us, and stamped itself so in its answer, if it is online.
-    pub(super) fn answer(&mut self, stamp: Option<u64>, now: Now) {
+    /// The server answered us. `stamp` is its own stamp in the answer, if it is online.
+    pub(super) fn on_response(&mut self, stamp: Option<u64>, now: Now) {
         self.last_answered = NonZeroU64::new(ms(now.mono).max(1));
-        self.hear(now);
+        self.on_message(now);
         self.failures = 0;
         self.last_failure = None;
         if let Some(stamp) = stamp {
@@ -109,88 +110,86 @@ impl Member {
         }
     }
 
-    /// Its clock shows this now, whatever was known of it.
+    /// The server's clock shows `stamp` now. Replaces earlier estimates.
     pub(super) fn set_clock(&mut self, stamp: u64, now: Now) {
         self.clock_offset = clock_offset(stamp, now);
     }
 
-    /// It was called offline, and was not.
+    /// The server was reported offline but is up.
     pub(super) fn contest(&mut self, now: Now) {
         self.contested_until = ms(now.mono) + CONTESTED;
     }
 
-    /// Whether the server was recently listed or reported offline and was up. We contact it before we believe the next
-    /// offline entry, so repeated lies gain nothing.
+    /// Whether the server was recently listed or reported offline although it was up. The next such report is verified
+    /// first, so that repeating a lie gains nothing.
     pub fn is_contested(&self, now: Now) -> bool {
         ms(now.mono) < self.contested_until
     }
 
-    /// Whether an online entry of it that is older than what is listed was nevertheless made after it was listed offline: it
-    /// was up then, and does not know of it.
+    /// Whether an online entry proves that the server was up after it was listed offline, although the entry loses to
+    /// the listed one. The server does not know yet that it is listed offline.
     pub fn is_denied_by(&self, entry: &Entry) -> bool {
         let clock_then = self.offline_since.saturating_add_signed(self.clock_offset);
         (self.entry.state, entry.state) == (State::Offline, State::Online) && entry.stamp > clock_then
     }
 
-    pub(super) fn hear(&mut self, now: Now) {
-        self.last_heard = NonZeroU64::new(ms(now.mono).max(1));
+    pub(super) fn on_message(&mut self, now: Now) {
+        self.last_seen = NonZeroU64::new(ms(now.mono).max(1));
     }
 
-    /// When this process of it was first seen, as monotonic time.
+    /// When this process was first seen, monotonic.
     pub fn first_seen(&self) -> Duration {
         Duration::from_millis(self.first_seen)
     }
 
-    /// Since when it is in its state, for the same reason, as monotonic time.
+    /// When its state or the reason last changed, monotonic.
     pub fn changed_at(&self) -> Duration {
         Duration::from_millis(self.changed_at)
     }
 
-    /// When this process of it last answered us, as monotonic time.
+    /// When this process last answered us, monotonic.
     pub fn last_answered(&self) -> Option<Duration> {
         self.last_answered.map(|at| Duration::from_millis(at.get()))
     }
 
-    /// When it last spoke to us, asked or unasked, as monotonic time.
-    pub fn last_heard(&self) -> Option<Duration> {
-        self.last_heard.map(|at| Duration::from_millis(at.get()))
+    /// When it last sent us anything, a message or an answer, monotonic.
+    pub fn last_seen(&self) -> Option<Duration> {
+        self.last_seen.map(|at| Duration::from_millis(at.get()))
     }
 
-    /// It has told us the version that it runs.
     pub(super) fn set_version(&mut self, version: Option<&str>) {
         if self.version.as_deref() != version {
             self.version = version.map(Into::into);
         }
     }
 
-    /// The version of this package that it runs, if it has told us.
+    /// The package version that it runs, if known.
     pub fn version(&self) -> Option<&str> {
         self.version.as_deref()
     }
 
-    /// How many exchanges with it failed in a row.
+    /// How many exchanges with it have failed in a row.
     pub fn failures(&self) -> u32 {
         self.failures
     }
 
-    /// The last failed exchange with it. None if it has answered since.
+    /// The last failed exchange, unless it has answered since.
     pub fn last_failure(&self) -> Option<&LastFailure> {
         self.last_failure.as_deref()
     }
 
-    /// What its own clock shows now, ms since the epoch, as far as we can know. An entry with a greater stamp was made
-    /// later than now, whatever any other clock shows.
+    /// The best estimate of its own wall clock, ms since the epoch. An entry with a greater stamp was made later than
+    /// now, even if other clocks differ.
     pub fn estimated_clock(&self, now: Now) -> u64 {
         ms(now.mono).saturating_add_signed(self.clock_offset)
     }
 
-    // It is back, or has raised its incarnation: it answers those who call it offline. After a restart that is not so, but
-    // does no harm.
+    // Whether `entry` shows that the server came back or refuted a report. A restart also matches, which does no harm.
     fn is_refuted_by(&self, entry: &Entry) -> bool {
         entry.state == State::Online && (self.entry.state == State::Offline || raises_incarnation(entry, &self.entry))
     }
 
-    // Version 1 servers do not number their processes: one that comes back may be another process.
+    // Version 1 has no instances, so a version 1 server that comes back may be another process.
     fn is_another_process(&self, entry: &Entry) -> bool {
         match (&self.entry.v2, &entry.v2) {
             (Some(before), Some(after)) => before.instance != after.instance,
@@ -205,6 +204,6 @@ fn ms(time: Duration) -> u64 {
 }
 
 fn clock_offset(stamp: u64, now: Now) -> i64 {
-    // Stamps are below 2^53.
+    // Cannot overflow: stamps are below 2^53.
     stamp.cast_signed() - ms(now.mono).cast_signed()
 }

@@ -1,4 +1,8 @@
-//! The membership list: who is known, and in which state. Pure: time and random numbers come in with the calls.
+//! The membership list. `Members` holds one `Member` for each known server and merges entries into it. It is pure: the
+//! caller passes time and random numbers.
+//!
+//! `accept.rs` decides whether to accept an entry, `precedence.rs` which of two entries wins, `digest.rs` compares
+//! lists, `selection.rs` chooses members, `expiry.rs` removes old ones.
 
 mod accept;
 mod digest;
@@ -23,31 +27,30 @@ pub use member::Member;
 pub use precedence::{adds_extensions, effective_incarnation, join, raises_incarnation, supersedes};
 pub use selection::WATCHERS;
 
-/// Most servers that are remembered: room for the largest cluster and as many dead again.
+/// The most servers that are remembered: the largest supported cluster, and as many tombstones.
 pub const MAX_SERVERS: usize = 50_000;
-/// How many of them may be servers that have never answered us. A peer that invents servers leaves as much room to those
-/// that exist.
+/// How many of them may be servers that have never answered us. A peer that invents servers cannot use up the rest.
 pub const MAX_UNREACHED: usize = MAX_SERVERS / 2;
 
-/// What an entry changed in the list.
+/// How an entry changed the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Nothing.
+    /// The list is the same.
     None,
-    /// Only a stamp is newer.
+    /// Only the stamp is newer.
     Refreshed,
-    /// The state is the same in a newer version: a refutation, a restart, another stamp of a failure.
+    /// Same state, newer entry: a refutation, a restart, or a newer stamp of a failure.
     Renewed,
-    /// A server is online that was offline or unknown.
+    /// Online; was offline or unknown.
     Online,
-    /// A server is offline that was online.
+    /// Offline; was online.
     Offline,
-    /// A server is offline that was unknown.
+    /// Offline; was unknown.
     Tombstone,
 }
 
 impl Change {
-    /// Whether others may have to be told.
+    /// Whether the change must be broadcast.
     pub fn is_news(self) -> bool {
         match self {
             Self::None | Self::Refreshed => false,
@@ -56,15 +59,15 @@ impl Change {
     }
 }
 
-/// The sets of members that are searched and drawn from, each kept in ring order.
+/// Indexes of members, each in ring order. A member can be in several.
 #[derive(Clone, Copy)]
 enum Group {
     Online,
-    // Offline, neither left nor drained.
+    // Offline, but neither left nor drained.
     Failed,
-    // Online, of version 1.
+    // Online, version 1.
     Version1,
-    // Online, a monitor.
+    // Online monitors.
     Monitor,
     // Online, and has answered us.
     Reached,
@@ -88,28 +91,28 @@ impl Group {
     }
 }
 
-/// Every server known, the local one included, in ring order: by the hash of their URLs, which all servers share. Servers
-/// watch each other along the ring, and a place in it names a server in a few characters.
+/// All known servers, including the local one, in ring order: sorted by the hash of their URLs, so the order is the
+/// same on all servers. Servers watch their successors on the ring.
 #[derive(Clone, Debug)]
 pub struct Members {
     local: ServerUrl,
-    // By the hash of the URL. Two servers never share a hash by chance; one that is made up to do so is refused.
+    // By the hash of the URL. Random collisions do not occur; a URL made to collide with a known one is refused.
     map: BTreeMap<u64, Member>,
-    // The hashes of the members of each group, in order.
+    // For each group, the sorted keys of its members.
     groups: [Vec<u64>; Group::COUNT],
-    // The digest of all entries.
+    // Sum of the contributions of all entries, see `digest.rs`.
     hash: u64,
-    // Stamps and hashes of the offline.
+    // (stamp, key) of each offline server.
     tombstones: BTreeSet<(u64, u64)>,
-    // The same of those that left.
+    // (stamp, key) of each server that left.
     leaves: BTreeSet<(u64, u64)>,
-    // How long those are remembered, ms.
+    // How long a leave is remembered, ms.
     leave_ttl: u64,
     revision: u64,
 }
 
 impl Members {
-    /// An empty list of the server with this URL.
+    /// An empty list, held by the server with this URL.
     pub fn new(local: ServerUrl) -> Self {
         Self {
             local,
@@ -128,12 +131,12 @@ impl Members {
         &self.local
     }
 
-    /// The local member's entry, which a core puts there first and never removes.
+    /// The local member's entry. `Core` adds it first and never removes it.
     pub fn local(&self) -> Option<&Entry> {
         self.by_key(self.local.key())
     }
 
-    /// The same list as another server would hold it. For simulations.
+    /// The same list with another local member. For simulations.
     #[cfg(any(feature = "sim", test))]
     #[must_use]
     pub fn held_by(mut self, local: ServerUrl) -> Self {
@@ -141,7 +144,7 @@ impl Members {
         self
     }
 
-    /// Takes an entry if it is newer than what is known and not too old.
+    /// Merges an entry if it is newer than the listed one and not too old.
     pub fn merge(&mut self, entry: Entry, now: Now) -> Change {
         if !self.would_take(&entry, now) {
             return Change::None;
@@ -153,20 +156,20 @@ impl Members {
         self.put(entry, now)
     }
 
-    /// Whether [`Members::merge`] would take it.
+    /// Whether [`Members::merge`] would accept the entry.
     pub fn would_take(&self, entry: &Entry, now: Now) -> bool {
         let known = self.get(&entry.url);
         is_news(known, entry, now) && (known.is_some() || self.has_room_for(&entry.url, true))
     }
 
-    /// Whether an unknown server can be listed: one that has answered us, or one that we only heard of.
+    /// Whether an unknown server can be added. `is_reached`: it has answered us.
     pub fn has_room_for(&self, url: &ServerUrl, is_reached: bool) -> bool {
         let count = |group| self.keys(group).len();
         let unreached = count(Group::Online) - count(Group::Reached) + count(Group::Stranger);
         self.map.len() < MAX_SERVERS && (is_reached || unreached < MAX_UNREACHED) && !self.map.contains_key(&url.key())
     }
 
-    /// Forgets an offline server that has never answered us, if there is one, so that an online one can be listed.
+    /// Forgets one offline server that has never answered us, to make room for an online one.
     pub fn evict_stranger(&mut self) {
         let local = self.local.key();
         if let Some(key) = self.keys(Group::Stranger).iter().rfind(|key| **key != local) {
@@ -174,7 +177,7 @@ impl Members {
         }
     }
 
-    /// Replaces the listed entry without a check.
+    /// Replaces the listed entry unconditionally.
     pub fn put(&mut self, entry: Entry, now: Now) -> Change {
         self.revision += 1;
         let (key, state, added) = (entry.url.key(), entry.state, contribution(&entry));
@@ -206,8 +209,8 @@ impl Members {
         }
     }
 
-    /// Lists what a server has answered although it is older than what is known: its clock shows that the latter is not from
-    /// it.
+    /// Lists a server's own answer although the listed entry is newer: the server's clock proves that the listed entry
+    /// is not its own.
     pub fn replace(&mut self, entry: Entry, now: Now) -> Change {
         let (key, stamp) = (entry.url.key(), entry.stamp);
         let change = self.put(entry, now);
@@ -217,13 +220,13 @@ impl Members {
         change
     }
 
-    /// The stamps of the online servers in ring order, from a place on, all the way round.
+    /// The stamps of all online servers in ring order, starting at ring position `place`.
     pub fn stamps_from(&self, place: usize) -> impl Iterator<Item = u64> {
         let (before, after) = self.keys(Group::Online).split_at(place);
         after.iter().chain(before).filter_map(|key| self.by_key(*key)).map(|entry| entry.stamp)
     }
 
-    /// Takes a newer stamp of the online server at a place of the ring.
+    /// Updates the stamp of the online server at ring position `place`, if it is newer.
     pub fn refresh(&mut self, place: usize, stamp: u64, now: Now) {
         let Some(key) = self.keys(Group::Online).get(place).copied() else { return };
         if let Some(member) = self.map.get_mut(&key)
@@ -234,8 +237,8 @@ impl Members {
         }
     }
 
-    /// Takes an entry that differs from what is listed of an online server by its stamp alone, as nearly all entries of
-    /// a whole list do. Returns whether it is such an entry.
+    /// Fast path for whole lists: if the entry of an online server differs from the listed one in its stamp at most,
+    /// updates the stamp and returns true.
     pub fn refresh_if_same(&mut self, entry: &Entry, now: Now) -> bool {
         let Some(member) = self.map.get_mut(&entry.url.key()) else { return false };
         let known = &member.entry;
@@ -249,9 +252,9 @@ impl Members {
         is_same
     }
 
-    /// Lists a server offline because it could not be reached since a moment. The stamp is that moment by the clock of the
-    /// failed server: it can refute this at once when its clock is slow, and a process that has started since wins. An
-    /// entry of version 1 has only its stamp to outdo one that the server made just before, so it gets the present time.
+    /// Lists a server as failed since `since`. The stamp is that moment by the failed server's own clock, so that a
+    /// server with a slow clock can refute it at once and a process started later wins. A version 1 entry has nothing
+    /// but its stamp, which must be newer than the server's last, so it gets the present time.
     pub fn mark_failed(&mut self, url: &ServerUrl, since: Duration, now: Now) -> Change {
         let Some(member) = self.get(url) else {
             return Change::None;
@@ -268,18 +271,18 @@ impl Members {
         self.put(entry, now)
     }
 
-    /// Notes that a server has answered us; `stamp` is how it stamped itself in the answer, if it is online.
+    /// Records that a server answered us. `stamp` is its own stamp in the answer, if it is online.
     pub fn on_response(&mut self, url: &ServerUrl, stamp: Option<u64>, now: Now) {
         let Some(member) = self.map.get_mut(&url.key()) else { return };
         let is_first = !std::mem::replace(&mut member.is_reached, true);
-        member.answer(stamp, now);
+        member.on_response(stamp, now);
         if is_first {
             let groups = Group::of(member);
             self.index(url.key(), groups);
         }
     }
 
-    /// Notes the same of every server. For simulations.
+    /// Records an answer of every server. For simulations.
     #[cfg(any(feature = "sim", test))]
     pub fn all_answered(&mut self, now: Now) {
         let entries: Vec<_> = self.entries().cloned().collect();
@@ -288,21 +291,21 @@ impl Members {
         }
     }
 
-    /// Notes that a server has spoken to us.
+    /// Records a message from a server.
     pub fn on_message(&mut self, url: &ServerUrl, now: Now) {
         if let Some(member) = self.map.get_mut(&url.key()) {
-            member.hear(now);
+            member.on_message(now);
         }
     }
 
-    /// Notes the version of this package that a server has told us.
+    /// Records the package version that a server sent.
     pub fn set_version(&mut self, url: &ServerUrl, version: Option<&str>) {
         if let Some(member) = self.map.get_mut(&url.key()) {
             member.set_version(version);
         }
     }
 
-    /// Notes that a server was called offline, and is not.
+    /// Records that a server was reported offline but is up, see [`Member::is_contested`].
     pub fn contest(&mut self, url: &ServerUrl, now: Now) {
         if let Some(member) = self.map.get_mut(&url.key()) {
             member.contest(now);
@@ -318,17 +321,17 @@ impl Members {
         self.revision += 1;
     }
 
-    /// A number that differs whenever the list does.
+    /// Changes with every change of the list.
     pub fn revision(&self) -> u64 {
         self.revision
     }
 
-    /// One server.
+    /// The member with this URL.
     pub fn get(&self, url: &ServerUrl) -> Option<&Member> {
         self.map.get(&url.key()).filter(|member| member.entry.url == *url)
     }
 
-    /// The state of one server.
+    /// The listed state of a server.
     pub fn state(&self, url: &ServerUrl) -> Option<State> {
         self.get(url).map(|member| member.entry.state)
     }
@@ -338,13 +341,13 @@ impl Members {
         self.get(url).is_some_and(|member| member.is_reached)
     }
 
-    /// The URL of a server that is listed under exactly this text.
+    /// The URL of the server that is listed under exactly this text.
     pub fn known(&self, text: &str) -> Option<ServerUrl> {
         let member = self.map.get(&stable_hash(text.as_bytes()))?;
         (member.entry.url.as_str() == text).then(|| member.entry.url.clone())
     }
 
-    /// The entry of the server with this hash.
+    /// The entry of the server with this URL hash.
     pub fn by_key(&self, key: u64) -> Option<&Entry> {
         self.map.get(&key).map(|member| &member.entry)
     }
@@ -363,7 +366,7 @@ impl Members {
         }
     }
 
-    /// All entries in ring order, from the first whose hash is not less than this one, all the way round.
+    /// All entries in ring order, starting at `key` and wrapping around.
     pub fn from(&self, key: u64) -> impl Iterator<Item = &Entry> {
         self.map.range(key..).chain(self.map.range(..key)).map(|(_, member)| &member.entry)
     }
@@ -379,9 +382,9 @@ impl Members {
     }
 }
 
-/// Entries by their URLs; of several with one URL the last.
+/// Indexes entries by URL. The last of duplicates wins.
 pub fn by_url<'a>(entries: impl Iterator<Item = &'a Entry>) -> BTreeMap<&'a ServerUrl, &'a Entry> {
-    // Not collected: that would sort first, which is 8 kB of code for each type.
+    // `collect` sorts first, which adds 8 kB of code for each type.
     let mut map = BTreeMap::new();
     map.extend(entries.map(|entry| (&entry.url, entry)));
     map

@@ -1,19 +1,20 @@
-//! Which of two entries of one server wins: the greater in a total order. So merging is commutative, associative and
-//! idempotent, in whatever order entries arrive. Whether a peer is believed at all is decided in `accept.rs`.
+//! Decides which of two entries of the same server wins: the greater one in a total order. So merging is commutative,
+//! associative and idempotent, and the order of arrival does not matter. Trust in sources is not considered here, see
+//! `accept.rs`.
 
 use crate::message::{Entry, State};
 
-/// The incarnation that an entry counts as. Incarnations begin at the wall clock, so they compare with stamps:
+/// The incarnation for comparisons. Incarnations begin at the wall clock, so they can be compared with stamps:
 ///
 /// | entry | counts as |
 /// |---|---|
-/// | of version 1 | its stamp |
+/// | version 1 | its stamp |
 /// | online | its incarnation |
 /// | offline | the greater of its incarnation and its stamp |
 ///
-/// A server that is upgraded from version 1 is therefore above its old self at once, and one that is rolled back is as
-/// soon as it stamps itself. The stamp counts for an offline entry because a tool or a hand-made list may strip the
-/// incarnation of an online entry: by its stamp that entry is still older than the failure.
+/// So an upgraded server wins over its version 1 entry at once, and one that was rolled back wins as soon as it stamps
+/// itself. An offline entry counts its stamp because a tool may strip the incarnation from an old online entry, which
+/// must still lose to the failure.
 pub fn effective_incarnation(entry: &Entry) -> u64 {
     match (&entry.v2, entry.state) {
         (None, _) => entry.stamp,
@@ -27,8 +28,8 @@ pub fn supersedes(new: &Entry, old: &Entry) -> bool {
     rank(new) > rank(old)
 }
 
-/// Whether `new` is of the same process as `old`, with a higher incarnation: only the server itself does that, to refute what
-/// others say of it, or when it is drained or leaves.
+/// Whether `new` is from the same process as `old` and has a higher incarnation. Only the server itself raises it: to
+/// refute a report, to drain or to leave.
 pub fn raises_incarnation(new: &Entry, old: &Entry) -> bool {
     match (&new.v2, &old.v2) {
         (Some(new), Some(old)) => new.instance == old.instance && new.incarnation > old.incarnation,
@@ -36,7 +37,7 @@ pub fn raises_incarnation(new: &Entry, old: &Entry) -> bool {
     }
 }
 
-/// The entry that wins, with its extensions, if the other has them and they were left out of this one.
+/// Returns the winner. If its extensions were left out, fills them in from the other entry.
 pub fn join(a: Entry, b: Entry) -> Entry {
     let (mut winner, other) = if supersedes(&b, &a) { (b, a) } else { (a, b) };
     if adds_extensions(&other, &winner)
@@ -47,7 +48,7 @@ pub fn join(a: Entry, b: Entry) -> Entry {
     winner
 }
 
-/// Whether `new` has extensions that were left out of `old`, on the way through a version 1 server.
+/// Whether `new` has extensions that `old` lost on its way through a version 1 server.
 pub fn adds_extensions(new: &Entry, old: &Entry) -> bool {
     match (&new.v2, &old.v2) {
         (Some(new), Some(old)) => {
@@ -57,8 +58,8 @@ pub fn adds_extensions(new: &Entry, old: &Entry) -> bool {
     }
 }
 
-// At the same incarnation offline wins; in the same state the newest stamp. The rest only breaks ties between entries
-// that should not both exist, the same way on every server.
+// Incarnation first, then offline wins, then the newer stamp. The other fields only break ties between entries that
+// should not both exist, the same way on every server.
 fn rank(entry: &Entry) -> impl Ord {
     let v2 = entry.v2.as_ref();
     let author = v2.map(|v2| (v2.incarnation, v2.instance, v2.reason, &v2.author));
@@ -76,7 +77,7 @@ mod tests {
         // Few different values, so that ties are frequent.
         let reason = prop::option::of(prop::sample::select(vec![Reason::Failed, Reason::Drained, Reason::Left]));
         let author = prop::option::of(prop::sample::select(vec!["http://a/", "http://b/"]));
-        // The same state of a process has the same extensions, or they were left out.
+        // Extensions depend on process and incarnation only, or were left out.
         let extensions = |incarnation: u64, instance: u32, is_left_out: bool| {
             let known = ["1.1", "1.1>a", "1.1>b"][(incarnation as usize + instance as usize) % 3];
             EntryV2::parse(if is_left_out { "1.1>?" } else { known }).expect("valid").extensions
@@ -97,8 +98,8 @@ mod tests {
         })
     }
 
-    // Left-out extensions may be filled in or not, by the order in which entries arrive: an entry in between may have
-    // replaced the one that had them. Digests show that, and the repair brings them.
+    // Whether left-out extensions are filled in depends on the order of arrival: an entry in between may have replaced
+    // the one that had them. Digests show the difference and repair fills it in.
     fn without_left_out(mut a: Entry, b: &Entry) -> Entry {
         let is_left_out = |entry: &Entry| entry.v2.as_ref().is_some_and(|v2| v2.extensions.is_left_out());
         if is_left_out(&a) != is_left_out(b)

@@ -1,4 +1,4 @@
-//! Chooses members: whom to gossip with, to ask, to tell, and who is next on the ring.
+//! Selects members for an exchange: gossip partners, helpers, ring neighbours, receivers of an announcement.
 
 use rand::RngExt;
 use rand::rngs::SmallRng;
@@ -8,23 +8,23 @@ use super::{Group, Members};
 use crate::clock::{HOUR, MAX_CLOCK_ERROR, Now};
 use crate::message::{Entry, ServerUrl};
 
-/// How many random servers hear of a leave or a drain (version 1's number); the monitors hear of it too.
+/// How many random servers receive a leave or a drain (as in version 1); the monitors receive it too.
 const ANNOUNCE_FANOUT: usize = 20;
-/// How many servers that come before a server on the ring watch it.
+/// How many predecessors on the ring watch a server.
 pub const WATCHERS: usize = 2;
-/// How many monitors they are told to at most: a cluster in which every server is a monitor must not send N² messages.
+/// Most monitors that receive an announcement: if all servers are monitors, a restart must not cause N² messages.
 const MAX_MONITORS: usize = 100;
-/// About how many exchanges an interval a monitor gets because it is preferred.
+/// About how many extra exchanges a monitor gets each interval.
 const MONITOR_LOAD: usize = 10;
-/// How many members are looked at to find some that fit: few, even where nearly all are of version 1.
+/// How many random members are tried to find suitable ones. Bounds the cost where nearly all are version 1.
 const SEARCHED: usize = 64;
-/// For how long a server that left or was drained is contacted now and then, ms: it may have started again and know
-/// nobody while no master list can be read. One hour, and as much as two clocks may differ.
+/// How long a server that left or was drained is contacted now and then, ms: it may start again, unable to read a
+/// master list, and know nobody. One hour plus the greatest difference of two clocks.
 const RETURN_WINDOW: u64 = HOUR + 2 * MAX_CLOCK_ERROR;
 
 impl Members {
-    /// A random online server to gossip with: a monitor in up to half of the draws, but in no more than the monitors of
-    /// a large cluster can handle.
+    /// A random online server to gossip with. Prefers monitors in up to half of the draws, but limits their load in a
+    /// large cluster.
     pub fn gossip_partner(&self, rng: &mut SmallRng) -> Option<ServerUrl> {
         let monitors = self.others_in(Group::Monitor);
         let preferred = (MONITOR_LOAD * monitors) as f64 / self.keys(Group::Online).len().max(1) as f64;
@@ -32,26 +32,25 @@ impl Members {
         self.random(group, rng, 1, |_| true).pop()
     }
 
-    /// Up to `count` random online servers of protocol 2, without those in `except`.
+    /// Up to `count` random online protocol 2 servers that are not in `except`.
     pub fn random_peers(&self, rng: &mut SmallRng, count: usize, except: &[ServerUrl]) -> Vec<ServerUrl> {
         self.random(Group::Online, rng, count, |entry| entry.v2.is_some() && !except.contains(&entry.url))
     }
 
-    /// The online servers of protocol 2 that follow the local one on the ring, nearest first.
+    /// The online protocol 2 servers after the local one on the ring, nearest first.
     pub fn successors(&self) -> impl Iterator<Item = &ServerUrl> {
         self.successors_of(&self.local)
     }
 
-    /// The online servers of protocol 2 that follow another one on the ring, nearest first; the local one may be among
-    /// them.
+    /// The online protocol 2 servers after `url` on the ring, nearest first. May include the local one.
     pub fn successors_of<'a>(&'a self, url: &'a ServerUrl) -> impl Iterator<Item = &'a ServerUrl> {
         let (before, after) = self.split_at(Group::Online, url);
         self.of_protocol_2(after.iter().chain(before), url)
     }
 
-    /// Whom to watch: the online servers of protocol 2 that follow on the ring, so many, and those of version 1 between
-    /// them, at most so many. Servers that have never answered us do not count: two invented ones must not take the place
-    /// of those that exist.
+    /// The servers to watch: the next `successors` online protocol 2 servers on the ring, and up to `max_version_1`
+    /// version 1 servers between them. Skips servers that have never answered us, so that invented ones do not displace
+    /// real ones.
     pub fn watch_targets(&self, successors: usize, max_version_1: usize) -> Vec<ServerUrl> {
         let (before, after) = self.split_at(Group::Reached, &self.local);
         let others = after.iter().chain(before);
@@ -69,7 +68,7 @@ impl Members {
         targets
     }
 
-    /// The nearest server after `url` on the ring that has answered us, if `url` itself never has.
+    /// If `url` has never answered us: the next server after it on the ring that has.
     pub fn reached_after(&self, url: &ServerUrl) -> Option<&ServerUrl> {
         if self.get(url).is_some_and(|member| member.is_reached) {
             return None;
@@ -78,23 +77,22 @@ impl Members {
         self.of_protocol_2(after.iter().chain(before), &self.local).next()
     }
 
-    /// The online servers of protocol 2 that come before the local one on the ring, nearest first.
+    /// The online protocol 2 servers before the local one on the ring, nearest first.
     pub fn predecessors(&self) -> impl Iterator<Item = &ServerUrl> {
         let (before, after) = self.split_at(Group::Online, &self.local);
         self.of_protocol_2(before.iter().rev().chain(after.iter().rev()), &self.local)
     }
 
-    /// The online server of version 1 that follows another server on the ring: itself, if it is the only one.
+    /// The next online version 1 server after `url` on the ring. If `url` is the only one, `url` itself.
     pub fn version_1_after(&self, url: &ServerUrl) -> Option<ServerUrl> {
         let (before, after) = self.split_at(Group::Version1, url);
-        // It may be the only one.
         let same = self.keys(Group::Version1).get(before.len()).filter(|key| **key == url.key());
         let key = after.iter().chain(before).chain(same).next()?;
         self.by_key(*key).map(|entry| entry.url.clone())
     }
 
-    /// Whom to tell of a drain, its end or a leave of the local member: the monitors, up to 20 random online servers, and
-    /// the two that watch it, whose connections its program may wait for.
+    /// The receivers of a drain, its end or a leave of the local member: the monitors, up to 20 random online servers,
+    /// and its watchers, whose open connections may delay the end of our program.
     pub fn announcement_targets(&self, rng: &mut SmallRng) -> Vec<ServerUrl> {
         let mut chosen = self.random(Group::Monitor, rng, MAX_MONITORS, |_| true);
         chosen.extend(self.random(Group::Online, rng, ANNOUNCE_FANOUT, |entry| !entry.monitor));
@@ -104,8 +102,8 @@ impl Members {
         chosen
     }
 
-    /// Sometimes a random offline server to contact: a failed one, or one that left or was drained a short time ago. Each
-    /// of them is contacted about once a round by some online server. Partitions heal by this.
+    /// With some probability, a random offline server to contact: failed, or left or drained a short time ago. Each one
+    /// is contacted about once a round by some online server, which heals partitions.
     pub fn offline_to_contact(&self, rng: &mut SmallRng, now: Now) -> Option<ServerUrl> {
         let failed = self.others_in(Group::Failed);
         let departed: Vec<_> = self.departed_since(now.wall.saturating_sub(RETURN_WINDOW)).collect();
@@ -120,7 +118,7 @@ impl Members {
         }
     }
 
-    /// How many servers an announcement is told to.
+    /// How many servers receive an announcement.
     pub fn announcement_size(&self) -> usize {
         let monitors = self.others_in(Group::Monitor);
         let others = self.others_in(Group::Online).saturating_sub(monitors);
@@ -142,7 +140,7 @@ impl Members {
         self.others_in(Group::Online) == 0
     }
 
-    /// The place of the local member among the online servers of the ring.
+    /// The ring position of the local member among the online servers.
     pub fn local_place(&self) -> Option<usize> {
         self.keys(Group::Online).binary_search(&self.local.key()).ok()
     }

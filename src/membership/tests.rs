@@ -1,4 +1,4 @@
-//! Tests of the list of members, and helpers for all tests of the core.
+//! Tests of the membership list, and helpers for all tests of the core.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `Entry`: what a server list says of one server, and the `shazbot` string that protocol 2 adds to it.
+//! `Entry`: one server in a list, with the `shazbot` string that protocol 2 adds.
 
 use std::fmt;
 
@@ -6,10 +6,10 @@ use super::extensions::Extensions;
 use super::tags::Tags;
 use crate::server_url::ServerUrl;
 
-/// Whether a server is listed online or offline. Offline is greater: between equal versions it wins.
+/// Whether a server is listed online or offline. `Offline` is greater, so it wins at equal incarnations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum State {
-    /// Up, to the knowledge of the server that lists it.
+    /// Up, as far as the server that lists it knows.
     Online,
     /// Left, drained or failed.
     Offline,
@@ -18,13 +18,13 @@ pub enum State {
 /// Why a server is offline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
-    /// Others could not reach it.
+    /// Declared failed by another server.
     Failed,
-    /// A control request took it out of the cluster. Its process still runs.
+    /// Drained by a control request. Its process still runs.
     Drained,
-    /// It shut down.
+    /// Shut down.
     Left,
-    /// A reason of a later version: its letter.
+    /// The letter of a reason that a later version added.
     Other(u8),
 }
 
@@ -49,22 +49,22 @@ impl Reason {
     }
 }
 
-/// What protocol 2 adds to an entry. Version 1 peers keep it and pass it on.
+/// The fields that protocol 2 adds to an entry. Version 1 peers pass them on unchanged.
 ///
-/// On the wire it is the string field `shazbot` of an entry: `<incarnation>.<instance>[.<reason>[.<author>]]{><extension>}`,
-/// with a decimal incarnation, a hexadecimal instance, a letter as the reason (`f`, `d` or `l`; others are of later
-/// versions), and a base URL as the author.
+/// On the wire: the string field `shazbot`, `<incarnation>.<instance>[.<reason>[.<author>]]{><extension>}`. The
+/// incarnation is decimal, the instance hexadecimal, the reason a letter (`f`, `d` or `l`; others belong to later
+/// versions), the author a base URL.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EntryV2 {
-    /// The version of the server's state, which only the server itself raises. Starts at its wall clock, ms.
+    /// The version of the server's state. Only the server itself raises it. Starts at its wall clock, ms.
     pub incarnation: u64,
     /// A random number that identifies its process.
     pub instance: u32,
-    /// Why it is offline. None if it is online, or if a version 1 peer called it offline.
+    /// Why it is offline. None if it is online, or if a version 1 peer listed it offline.
     pub reason: Option<Reason>,
-    /// Who called it offline. None if it is online, or if a version 1 peer called it offline.
+    /// The server that listed it offline. None if it is online, or if a version 1 peer did.
     pub author: Option<ServerUrl>,
-    /// What later versions add, tags and readiness among them. Only the server itself changes them, with a higher incarnation.
+    /// Tags, readiness and additions of later versions. Only the server itself changes them, with a higher incarnation.
     pub extensions: Extensions,
 }
 
@@ -85,13 +85,13 @@ impl EntryV2 {
         Some(Self { incarnation, instance, reason, author, extensions })
     }
 
-    /// The same as a version 1 server may keep it.
+    /// A copy for version 1 servers: without long extensions.
     #[must_use]
     pub fn for_v1(&self) -> Self {
         Self { extensions: self.extensions.for_v1(), ..self.clone() }
     }
 
-    /// Whether it is the same state of the same process, so that its extensions are the same too.
+    /// Whether both are the same state of the same process, and so have the same extensions.
     pub fn has_extensions_of(&self, other: &Self) -> bool {
         (self.incarnation, self.instance) == (other.incarnation, other.instance)
     }
@@ -110,7 +110,7 @@ impl fmt::Display for EntryV2 {
     }
 }
 
-/// What a server list says of one server.
+/// One server in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Its base URL.
@@ -119,15 +119,15 @@ pub struct Entry {
     pub monitor: bool,
     /// Online or offline.
     pub state: State,
-    /// `lastUpdate`, wall time in ms since the epoch. Of an online server: when it last renewed its own entry, by its own
-    /// clock. Of an offline one: when it was called offline, converted to its clock as well as the caller could.
+    /// `lastUpdate`, wall time in ms since the epoch. Online: when the server last renewed its own entry. Offline: when
+    /// it was listed offline, converted to its own clock by estimate.
     pub stamp: u64,
-    /// What protocol 2 adds. None for a version 1 server.
+    /// The fields of protocol 2. None for a version 1 server.
     pub v2: Option<EntryV2>,
 }
 
 impl Entry {
-    /// An upper bound of its bytes in a message, in JSON for a version 1 peer.
+    /// An upper bound of its size in a message to a version 1 peer, bytes of JSON.
     pub fn size(&self) -> usize {
         let digits = |number: u64| number.checked_ilog10().map_or(1, |log| log as usize + 1);
         let v2 = self.v2.as_ref().map_or(0, |v2| {
@@ -137,35 +137,35 @@ impl Entry {
         r#"{"baseUrl":"","monitor":false,"lastUpdate":},"#.len() + self.url.as_str().len() + digits(self.stamp) + v2
     }
 
-    /// The same in a message for a version 1 server.
+    /// The same without long extensions, as version 1 servers get it.
     pub fn size_for_v1(&self) -> usize {
         let saved = |v2: &EntryV2| v2.extensions.size().saturating_sub(v2.extensions.size_for_v1());
         self.size() - self.v2.as_ref().map_or(0, saved)
     }
 
-    /// Its tags. None if they are not known: it is of version 1, or they were left out on the way.
+    /// Its tags. None if unknown: it is version 1, or they were left out on the way.
     pub fn tags(&self) -> Option<Tags> {
         let extensions = &self.v2.as_ref()?.extensions;
         (!extensions.is_left_out()).then(|| extensions.tags())
     }
 
-    /// Whether it may be given work. True if that is not known: it is of version 1, or its extensions were left out on the way.
+    /// Whether it may be given work. True if unknown: it is version 1, or its extensions were left out on the way.
     pub fn is_ready(&self) -> bool {
         self.v2.as_ref().is_none_or(|v2| v2.extensions.is_ready())
     }
 
-    /// The number of its process. None for a version 1 server.
+    /// The instance of its process. None for a version 1 server.
     pub fn instance(&self) -> Option<u32> {
         self.v2.as_ref().map(|v2| v2.instance)
     }
 
-    /// Whether it says that the server left in order.
+    /// Whether the server shut down in order.
     pub fn is_leave(&self) -> bool {
         let reason = self.v2.as_ref().and_then(|v2| v2.reason);
         self.state == State::Offline && reason == Some(Reason::Left)
     }
 
-    /// Whether it says that the server failed, rather than left or was drained.
+    /// Whether the server failed, rather than left or was drained.
     pub fn is_failure(&self) -> bool {
         let is_own_will = self.v2.as_ref().is_some_and(|v2| match v2.reason {
             Some(Reason::Left | Reason::Drained) => true,

@@ -1,25 +1,25 @@
-//! `Envelope`: what protocol 2 servers tell each other in the field `shazbot` of a gossip message. The field is one string,
-//! which crosses to JavaScript cheaply. It carries the whole message; a receiver of protocol 2 reads nothing else.
+//! `Envelope`: the protocol 2 part of a gossip message, in its string field `shazbot`. One string crosses to JavaScript
+//! cheaply. It contains the whole message; protocol 2 receivers read nothing else.
 //!
-//! The field is a list of words separated by spaces. A normalised URL contains neither a space nor a `>`, and no word needs
-//! escapes in JSON. The first word is `2`, the version of the protocol. The first letter of each other word says what it is.
-//! A reader ignores words with a letter that it does not know, so that later versions may add some:
+//! The field is a list of words separated by spaces. A normalised URL contains neither a space nor a `>`, and no word
+//! needs escapes in JSON. The first word is `2`, the version of the protocol. The first letter of each other word is
+//! its type. Readers ignore unknown types, so that later versions can add some:
 //!
 //! | word | meaning |
 //! |---|---|
 //! | `e<state><stamp>><url>[><v2>]` | an entry; the state is `o` online or `x` offline, in upper case for a monitor. The sender's own entry comes first, with `s` instead of `e` |
-//! | `d<hash>.<cutoff>` | the digest: a hexadecimal hash over all that the sender lists, except tombstones stamped before the cutoff |
-//! | `a<newest>.<index>.<ages>` | freshness stamps of consecutive online servers, in the order of the hashes of their URLs, from this index on |
+//! | `d<hash>.<cutoff>` | the digest: a hexadecimal hash of the sender's list, except tombstones stamped before the cutoff |
+//! | `a<newest>.<index>.<ages>` | freshness stamps of consecutive online servers in ring order, from this index on |
 //! | `b<hashes>` | the hashes of the sender's buckets, 6 hexadecimal digits each |
 //! | `w<bits>` | the buckets whose entries the sender requests, hexadecimal |
 //! | `m` | the requested buckets have more entries than fit |
 //! | `q<token>><url>` | an indirect probe request: please probe this server. The token is hexadecimal, and random for each suspicion |
-//! | `r<token>><url>` | the answer to a request with this token: the sender reached this server |
-//! | `f<token>><url>` | the other answer: the sender did not reach this server |
+//! | `r<token>><url>` | the report for this token: the sender reached this server |
+//! | `f<token>><url>` | the report for this token: the sender did not reach this server |
 //! | `c<name>` | the sender's cluster |
 //! | `v<version>` | the version of this package that the sender runs, for people only |
-//! | `t<time>` | what the clock of the server that answers says, see `auth/replay.rs` |
-//! | `n<time>` | the same; it has not handled the signed request, which is late or repeated |
+//! | `t<time>` | the responder's time, see `auth/replay.rs` |
+//! | `n<time>` | the responder's time, if it did not handle the signed request, which is late or repeated |
 //! | `h<mac>` | the signature of everything before it, see `auth/signature.rs` |
 //! | `u` | the sender suspects the receiver, which should refute that |
 
@@ -30,7 +30,7 @@ use super::{MAX_ENTRIES, Message, Validator, too_many_entries};
 use crate::error::Error;
 use crate::server_url::ServerUrl;
 
-/// Most freshness stamps of a message: with three exchanges per interval, these keep the stamps of a hundred servers fresh.
+/// Most freshness stamps in a message. With three exchanges an interval, they keep a hundred servers fresh.
 pub const MAX_FRESHNESS_STAMPS: usize = 64;
 /// Most buckets of a digest.
 pub const MAX_BUCKETS: usize = 1_024;
@@ -38,21 +38,21 @@ pub const MAX_BUCKETS: usize = 1_024;
 const MAX_PROBES: usize = 4;
 /// The first word of the field.
 const PROTOCOL: &str = "2";
-/// The version of this package, which is told in each message.
+/// The version of this package, sent in each message.
 pub const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Most characters of a version.
 const MAX_VERSION: usize = 32;
 
-/// What a protocol 2 message carries in addition to entries.
+/// The parts of a protocol 2 message other than entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Envelope {
-    /// Who sent it. None if its own entry was not accepted.
+    /// The sender. None if its own entry was rejected.
     pub sender: Option<ServerUrl>,
-    /// The digest of everything that the sender lists.
+    /// The digest of the sender's list.
     pub digest: Option<Digest>,
-    /// Freshness stamps. They mean nothing if the digests differ.
+    /// Freshness stamps. Valid only if the digests are equal.
     pub freshness: Freshness,
-    /// The hashes of the sender's buckets: the response to a different digest.
+    /// The hashes of the sender's buckets, sent in response to a different digest.
     pub buckets: Vec<u32>,
     /// For each bucket, whether the sender requests its entries. Empty: none.
     pub requested_buckets: Vec<bool>,
@@ -60,58 +60,58 @@ pub struct Envelope {
     pub has_more: bool,
     /// Whether the sender suspects the receiver, which should refute that.
     pub suspects_receiver: bool,
-    /// Servers that the receiver is asked to probe.
+    /// Servers that the receiver should probe.
     pub probe_requests: Vec<ProbeTicket>,
-    /// Servers that the sender was asked to probe, and reached.
+    /// Successful indirect probes that the receiver requested.
     pub probe_successes: Vec<ProbeTicket>,
-    /// Servers that the sender was asked to probe, and did not reach.
+    /// Failed indirect probes that the receiver requested.
     pub probe_failures: Vec<ProbeTicket>,
-    /// The name of the sender's cluster. Only read here: the engine adds it with [`add_cluster_name`].
+    /// The sender's cluster. Only parsed here; the engine adds it with [`add_cluster_name`].
     pub cluster: Option<String>,
-    /// The version of this package that the sender runs. Only read here: what is written is [`OWN_VERSION`].
+    /// The sender's package version. Only parsed here; [`OWN_VERSION`] is what we write.
     pub version: Option<Box<str>>,
 }
 
-/// A hash over all that a server lists, equal on two servers exactly if their lists are.
+/// A hash of a server's list. Two servers have the same hash if and only if their lists are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Digest {
     /// The hash.
     pub hash: u64,
-    /// Tombstones stamped before this, ms, are left out: by another server's clock they may have expired.
+    /// Tombstones stamped before this are left out, ms: they may have expired by another server's clock.
     pub cutoff: u64,
 }
 
-/// Stamps of consecutive online servers, in the order of the hashes of their URLs, wrapping around at the end.
+/// Stamps of consecutive online servers in ring order, wrapping around at the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Freshness {
-    /// The index of the first of them among all online servers.
+    /// The ring position of the first one among all online servers.
     pub first: usize,
-    /// Their stamps, ms, rounded down to a unit. None: too old to be told.
+    /// The stamps, ms, rounded down to a unit. None: too old to send.
     pub stamps: Vec<Option<u64>>,
 }
 
-/// Whether this can be the name of a cluster: only characters that need no escapes.
+/// Whether this is a valid cluster name: only characters that need no escapes.
 pub fn is_cluster_name(name: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     (1..=64).contains(&name.len()) && name.chars().all(fits)
 }
 
-// A version that a later one spells otherwise is not shown; the message counts all the same.
+// A later package may use another format. Such a version is not shown, but the message is valid.
 fn is_version(text: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '-');
     (1..=MAX_VERSION).contains(&text.len()) && text.chars().all(fits)
 }
 
-/// Adds the word with the name of the sender's cluster to the field of a message.
+/// Appends the cluster name to the field of a message.
 pub fn add_cluster_name(field: &mut String, name: &str) {
     write(field, format_args!(" c{name}"));
 }
 
-/// A request to probe a server for another, or the report that it was reached. The token is random for each suspicion, so
-/// that an old report answers no later request.
+/// A request for an indirect probe, or the report of its result. The token is random for each suspicion, so that a
+/// replayed report does not count for a later one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProbeTicket {
-    /// The same in the request and in the report.
+    /// The same in the request and the report.
     pub token: u32,
     /// The server to probe.
     pub url: ServerUrl,
@@ -124,7 +124,7 @@ impl fmt::Display for ProbeTicket {
 }
 
 impl Message {
-    /// Writes the `shazbot` field. None for a message in the form of version 1.
+    /// Writes the `shazbot` field. None for a version 1 message.
     pub fn to_field(&self) -> Option<String> {
         let envelope = self.envelope.as_ref()?;
         let mut text = String::with_capacity(64 + 100 * self.entries.len());
@@ -159,14 +159,13 @@ impl Message {
         Some(text)
     }
 
-    /// The URL that a `shazbot` field names as its sender, before anything of it is checked: its first entry is the
-    /// sender's own.
+    /// The sender that a `shazbot` field claims, before any check: the URL of its first entry.
     pub fn sender_of(field: &str) -> Option<&str> {
         let own = field.split(' ').nth(1)?.strip_prefix('s')?;
         own.split('>').nth(1)
     }
 
-    /// Reads the `shazbot` field. None if it is of another protocol; the message then counts as one of version 1.
+    /// Parses the `shazbot` field. None if it is of another protocol: the message then counts as version 1.
     pub fn from_field(text: &str, validator: Validator<'_>) -> Option<Result<Self, Error>> {
         let mut words = text.split(' ');
         if words.next() != Some(PROTOCOL) {
@@ -241,7 +240,7 @@ impl Reader<'_> {
     }
 }
 
-// A server that we may not list is ignored, like those beyond the limit: the word is valid all the same.
+// A server that must not be listed, or exceeds the limit, is skipped; the word is valid.
 fn add_ticket(tickets: &mut Vec<ProbeTicket>, text: &str, validator: Validator<'_>) -> bool {
     let Some((token, url)) = text.split_once('>') else { return false };
     let Ok(token) = u32::from_str_radix(token, 16) else { return false };

@@ -1,4 +1,4 @@
-//! The body of a gossip request as it comes over HTTP: checks its shape before anything is decoded.
+//! `GossipBody`: the body of a gossip request. Checks the shape of its JSON before entries are decoded.
 
 use serde_json::value::RawValue;
 
@@ -6,11 +6,11 @@ use super::json::{Parts, text};
 use super::{Message, Validator};
 use crate::error::Error;
 
-/// The body of a gossip request: the shape of its JSON is checked, its entries are not.
+/// A body with a valid JSON shape and unchecked entries.
 pub struct GossipBody<'a>(Parts<'a>);
 
 impl<'a> GossipBody<'a> {
-    /// Checks the shape. lib/messages.js has the same errors.
+    /// Checks the shape. `lib/messages.js` has the same errors.
     pub fn parse(body: &'a [u8]) -> Result<Self, Error> {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         let json = str::from_utf8(body).map_err(|_| not_json())?.trim_ascii_start();
@@ -44,7 +44,7 @@ impl<'a> GossipBody<'a> {
         self.0.text()
     }
 
-    /// Checks the entries of a version 1 message.
+    /// Parses the entries of a version 1 message.
     pub fn read(&self, validator: Validator<'_>) -> Result<Message, Error> {
         Ok(self.0.read(validator, |_, raw| raw)?.message)
     }

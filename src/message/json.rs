@@ -1,4 +1,4 @@
-//! Gossip messages and master lists as JSON: the form of version 1, which carries the `shazbot` field in addition.
+//! Gossip messages and master lists as JSON: the format of version 1, plus the `shazbot` field.
 
 use std::fmt;
 
@@ -10,20 +10,20 @@ use serde_json::value::RawValue;
 use super::{Entry, MAX_ENTRIES, Message, RawEntry, State, Validator, too_many_entries};
 use crate::error::Error;
 
-/// A master list as it was read.
+/// A parsed master list.
 #[derive(Debug, Default)]
 pub struct MasterList {
     /// Its entries.
     pub message: Message,
-    /// Well-formed entries that this server does not list because of their origin, or because they are stamped too far ahead
-    /// of its clock. Other servers may list them, so they must stay in the list when this server writes it.
+    /// Valid entries that this server must not list, because of their origin or a stamp too far ahead of its clock.
+    /// Others may list them, so an update must keep them.
     pub kept: Vec<Entry>,
 }
 
 impl MasterList {
-    /// Reads a master list. An empty file is an empty list. An entry written by hand needs only a `baseUrl`.
+    /// Parses a master list. An empty file is an empty list, and an entry needs only a `baseUrl`.
     pub fn parse(json: &[u8], validator: Validator<'_>) -> Result<Self, Error> {
-        // Some editors start a file with a byte order mark.
+        // Some editors write a byte order mark.
         let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
         if json.trim_ascii().is_empty() {
             return Ok(Self::default());
@@ -37,30 +37,30 @@ impl MasterList {
 }
 
 impl Message {
-    /// The `shazbot` field of a peer's response, if it has one.
+    /// The `shazbot` field of a peer's response, if there is one.
     pub fn field_of(json: &[u8]) -> Result<Option<String>, Error> {
         Ok(Parts::of_gossip(json)?.text())
     }
 
-    /// Reads a peer's response.
+    /// Parses a peer's response.
     pub fn from_json(json: &[u8], validator: Validator<'_>) -> Result<Self, Error> {
         let parts = Parts::of_gossip(json)?;
         let v2 = parts.text().and_then(|text| Self::from_field(&text, validator));
         v2.unwrap_or_else(|| Ok(parts.read(validator, |_, raw| raw)?.message))
     }
 
-    /// Reads a master list, without the entries that this server may not list. See [`MasterList::parse`].
+    /// Parses a master list, without [`MasterList::kept`].
     pub fn from_master_list(json: &[u8], validator: Validator<'_>) -> Result<Self, Error> {
         Ok(MasterList::parse(json, validator)?.message)
     }
 
-    /// The same as [`Self::to_json`], as text.
+    /// [`Self::to_json`] as text.
     pub fn to_json_text(&self) -> String {
         // JSON is UTF-8.
         String::from_utf8(self.to_json()).unwrap_or_default()
     }
 
-    /// The body of a response to a protocol 2 server, which reads this field only.
+    /// The body of a response to a protocol 2 server, which reads only this field.
     pub fn json_of_field(field: &str) -> String {
         let field = serde_json::to_string(field).unwrap_or_default();
         format!(r#"{{"message":"gossip","online":[],"offline":[],"shazbot":{field}}}"#)
@@ -71,18 +71,18 @@ impl Message {
         self.to_json_with(self.to_field())
     }
 
-    /// The same, with a `shazbot` field that the caller has extended.
+    /// The same with a `shazbot` field that the caller has extended.
     pub fn to_json_with(&self, shazbot: Option<String>) -> Vec<u8> {
         to_json(&Wire { message: Some("gossip"), entries: self.lists(), offline: true, shazbot })
     }
 
-    /// The body of a master list: only the online servers.
+    /// The body of a master list: only online servers.
     pub fn to_master_list(&self) -> Vec<u8> {
         to_json(&Wire { message: None, entries: &self.entries, offline: false, shazbot: None })
     }
 }
 
-// The values of a message as unparsed JSON, so that an entry that cannot be decoded does not affect the others.
+// The values of a message as unparsed JSON, so that a bad entry does not affect the others.
 #[derive(serde::Deserialize)]
 pub(super) struct Parts<'a> {
     #[serde(borrow)]
@@ -95,12 +95,12 @@ pub(super) struct Parts<'a> {
     shazbot: Option<&'a RawValue>,
 }
 
-// Fills in the fields of an entry that may be missing.
+// Fills in missing fields of an entry.
 type Complete = for<'b> fn(&Fields<'_>, RawEntry<'b>) -> RawEntry<'b>;
 
 impl<'a> Parts<'a> {
     fn of(json: &'a [u8]) -> Result<Self, Error> {
-        // serde would accept an array as the fields in their order.
+        // serde would accept an array of fields, too.
         if json.trim_ascii_start().first() != Some(&b'{') {
             return Err(Error::InvalidMessage("It is not a JSON object".into()));
         }
@@ -127,7 +127,7 @@ impl<'a> Parts<'a> {
         for (name, state, json) in [("online", State::Online, Some(online)), ("offline", State::Offline, self.offline)]
         {
             let Some(json) = json else { continue };
-            // One entry at a time: a list may be as long as a response may be, and an entry as deeply nested.
+            // One at a time, to bound memory: lists can be long and entries deeply nested.
             let take = |entry: &RawValue| {
                 count += 1;
                 if count <= MAX_ENTRIES {
@@ -168,7 +168,7 @@ fn add_entry(
     message.add(state, complete(&fields, raw), validator)
 }
 
-// Passes the elements of an array to a function, until it returns false.
+// Calls a function with each element of an array until it returns false.
 struct Each<F>(F);
 
 impl<'de, F: FnMut(&'de RawValue) -> bool> Visitor<'de> for Each<F> {
@@ -188,7 +188,7 @@ impl<'de, F: FnMut(&'de RawValue) -> bool> Visitor<'de> for Each<F> {
     }
 }
 
-// The fields of an entry, as unparsed JSON.
+// The fields of an entry as unparsed JSON.
 #[derive(Default, serde::Deserialize)]
 pub(super) struct Fields<'a> {
     #[serde(borrow, rename = "baseUrl")]
@@ -216,7 +216,7 @@ pub(super) fn text(value: &RawValue) -> Option<String> {
 }
 
 fn to_json(wire: &Wire<'_>) -> Vec<u8> {
-    // Serialising strings and numbers to memory cannot fail.
+    // Serializing strings and numbers to memory cannot fail.
     serde_json::to_vec(wire).unwrap_or_default()
 }
 

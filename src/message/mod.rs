@@ -1,5 +1,5 @@
-//! What goes over the wire: entries, gossip messages and master lists. Everything that comes in is checked here, so that
-//! the rest of the crate only sees valid values.
+//! The wire format: entries, gossip messages and master lists. All input is validated here, so the other modules get
+//! only valid values.
 
 mod entry;
 mod envelope;
@@ -24,39 +24,39 @@ pub use json::MasterList;
 pub use tags::Tags;
 pub use validate::{MAX_AHEAD, RawEntry, Skipped, Validator};
 
-/// Most entries of a message or list: twice the largest supported cluster, with as many offline servers.
+/// Most entries of a message or list: the largest supported cluster, and as many offline servers.
 pub const MAX_ENTRIES: usize = 50_000;
-/// How many skipped entries are reported, of one message and by one engine: a peer that invents entries must not fill the
-/// memory.
+/// Most skipped entries that are reported, for a message and for the life of an engine. Bounds the memory if a peer
+/// invents entries.
 pub const MAX_NAMED: usize = 1_000;
 
-/// The content of a gossip message or of a master list, checked.
+/// A validated gossip message or master list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Message {
-    /// The accepted entries, in the order they came.
+    /// The accepted entries, in order.
     pub entries: Vec<Entry>,
-    /// The entries that were not accepted, up to [`MAX_NAMED`].
+    /// The rejected entries, up to [`MAX_NAMED`].
     pub skipped: Vec<Skipped>,
-    /// How many of the entries that were not accepted are online and stamped too far ahead of our clock.
+    /// How many rejected entries are online and stamped too far ahead of our clock.
     pub ahead: usize,
-    /// What protocol 2 servers tell each other. None in a message from or to a version 1 server, and in a master list.
+    /// The protocol 2 part. None in a message from or to a version 1 server, and in a master list.
     pub envelope: Option<Envelope>,
 }
 
 impl Message {
-    /// A message in the form of version 1.
+    /// A version 1 message.
     pub fn new(entries: Vec<Entry>) -> Self {
         Self { entries, ..Self::default() }
     }
 
-    /// A message of protocol 2. The sender's own entry comes first.
+    /// A protocol 2 message. The sender's own entry comes first.
     pub fn new_v2(own: Entry, others: impl IntoIterator<Item = Entry>, envelope: Envelope) -> Self {
         let sender = Some(own.url.clone());
         let entries = std::iter::once(own).chain(others).collect();
         Self { entries, envelope: Some(Envelope { sender, ..envelope }), ..Self::default() }
     }
 
-    /// The name of the sender's cluster, if it has one.
+    /// The sender's cluster name, if it has one.
     pub fn cluster(&self) -> Option<&str> {
         self.envelope.as_ref()?.cluster.as_deref()
     }
@@ -66,14 +66,14 @@ impl Message {
         self.envelope.is_some()
     }
 
-    /// The entries that a version 1 server reads. Of a protocol 2 message only the sender's, by which the receiver may get
-    /// to know it.
+    /// The entries that a version 1 server reads. For a protocol 2 message only the sender's own, which makes the
+    /// receiver list it.
     pub fn lists(&self) -> &[Entry] {
         let shown = if self.is_v2() { 1 } else { self.entries.len() };
         &self.entries[..shown.min(self.entries.len())]
     }
 
-    /// Checks entries that JavaScript took out of a message.
+    /// Validates entries that JavaScript parsed.
     pub fn from_raw<'a>(
         raw: impl IntoIterator<Item = (State, RawEntry<'a>)>,
         validator: Validator<'_>,
@@ -88,7 +88,7 @@ impl Message {
         Ok(message)
     }
 
-    // Returns the entry if it is well-formed and was skipped only for its origin or its stamp.
+    // Returns the entry if it is valid and was rejected only for its origin or stamp.
     fn add(&mut self, state: State, raw: RawEntry<'_>, validator: Validator<'_>) -> Option<Entry> {
         match raw.check(state, validator) {
             Ok(entry) => {

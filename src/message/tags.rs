@@ -1,4 +1,4 @@
-//! `Tags`: what a server says of itself in a few keys and values, such as its role, its zone and its version.
+//! `Tags`: keys and values that describe a server, such as its role, zone and version.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +12,12 @@ pub const MAX_BYTES: usize = 512;
 /// Most characters of a key.
 const MAX_KEY: usize = 32;
 
-/// Tags by their keys. All are valid.
+/// Valid tags, sorted by key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Tags(BTreeMap<String, String>);
 
 impl Tags {
-    /// Checks tags. The error names the key.
+    /// Validates tags. The error names the key.
     pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, String> {
         let (mut tags, mut bytes) = (BTreeMap::new(), 0);
         for (key, value) in pairs {
@@ -36,7 +36,7 @@ impl Tags {
         Ok(Self(tags))
     }
 
-    /// Reads `key=value,key=value`, where spaces around keys and values do not count, or a JSON object of strings.
+    /// Parses `key=value,key=value` (spaces around keys and values are ignored) or a JSON object of strings.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.trim_start().starts_with('{') {
             let pairs: BTreeMap<String, String> = serde_json::from_str(text)
@@ -51,12 +51,12 @@ impl Tags {
         Self::new(pairs.map(pair).collect::<Result<Vec<_>, String>>()?)
     }
 
-    /// As the form encoding of URLs: printable ASCII without space, `>`, `"` and `\`.
+    /// Form-encodes the tags: printable ASCII without space, `>`, `"` and `\`.
     pub(super) fn encode(&self) -> String {
         form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.0).finish()
     }
 
-    /// Reads what a peer sent. Tags that this version does not allow are left out, and those beyond the limits.
+    /// Parses a peer's tags. Drops those that are invalid or exceed the limits.
     pub(super) fn decode(text: &str) -> Self {
         let pairs = form_urlencoded::parse(text.as_bytes()).take(MAX_KEYS);
         let valid = pairs.filter(|(key, value)| check(key, value).is_ok());
@@ -68,12 +68,12 @@ impl Tags {
         Self(fitting.map(|(key, value)| (key.into_owned(), value.into_owned())).collect())
     }
 
-    /// Whether there are none.
+    /// Whether there are no tags.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// All, by their keys.
+    /// All tags, sorted by key.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
@@ -93,7 +93,7 @@ fn check(key: &str, value: &str) -> Result<(), String> {
     Ok(())
 }
 
-// Control characters, and those that hide or reorder text where people read it.
+// Control characters, and characters that hide or reorder text on a screen.
 fn is_invisible(c: char) -> bool {
     let is_format = matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     c.is_control() || is_format
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_beyond_the_limits_are_refused_with_the_name_of_the_key() {
+    fn tags_over_the_limits_are_refused_and_the_error_names_the_key() {
         let long = "x".repeat(MAX_BYTES - 3);
         let many: Vec<_> = (0..=MAX_KEYS).map(|i| format!("k{i}=")).collect();
         for (text, key) in [
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_of_a_peer_beyond_the_limit_of_bytes_are_left_out() {
+    fn tags_of_a_peer_over_the_limit_of_bytes_are_left_out() {
         let values = "x".repeat(MAX_BYTES / 2);
         let extensions = Extensions::parse(&format!("ta={values}&b={values}&c=1")).expect("valid");
         assert_eq!(extensions.tags().iter().map(|(key, _)| key).collect::<Vec<_>>(), ["a"]);

@@ -1,24 +1,24 @@
-//! Checks entries as they come in: the URL and its origin, the types of the fields, and stamps too far in the future.
+//! Validates incoming entries: the URL and its origin, the types of the fields, and stamps too far in the future.
 
 use super::entry::{Entry, EntryV2, State};
 use crate::clock::MAX_CLOCK_ERROR;
 use crate::origins::Origins;
 use crate::server_url::ServerUrl;
 
-/// How far ahead of our clock a stamp may be, ms: as far as two clocks may differ, and as much as one may be wrong by which
+/// How far ahead of our clock a stamp may be, ms: the greatest difference of two clocks, plus one clock error, by which
 /// an entry may be ahead of its own server's clock.
 pub const MAX_AHEAD: u64 = 3 * MAX_CLOCK_ERROR;
-/// The largest integer that a JavaScript number holds exactly.
+/// The largest integer that a JavaScript number can hold exactly.
 const MAX_STAMP: f64 = 9_007_199_254_740_992.0;
 
-/// What incoming entries are checked against.
+/// The context for validation.
 #[derive(Clone, Copy)]
 pub struct Validator<'a> {
     /// Our clock, ms since the epoch.
     pub wall: u64,
-    /// Which servers we may list.
+    /// Which servers may be listed.
     pub origins: &'a Origins,
-    /// Looks up a listed server by the exact text of its URL, to skip parsing and checks.
+    /// Finds a listed server by the exact text of its URL. Saves parsing and checks.
     pub known: &'a dyn Fn(&str) -> Option<ServerUrl>,
 }
 
@@ -28,25 +28,25 @@ impl Validator<'_> {
     }
 }
 
-/// The fields of an entry before they are checked, from JSON, a word of the `shazbot` field, or JavaScript.
+/// The unchecked fields of an entry, from JSON, the `shazbot` field, or JavaScript.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RawEntry<'a> {
-    /// Its `baseUrl`, if that is a string.
+    /// `baseUrl`, if it is a string.
     pub url: Option<&'a str>,
-    /// Its `monitor`, if that is a boolean.
+    /// `monitor`, if it is a boolean.
     pub monitor: Option<bool>,
-    /// Its `lastUpdate`, if that is a number.
+    /// `lastUpdate`, if it is a number.
     pub stamp: Option<f64>,
-    /// Its `shazbot` field. If that is not a string, the empty string, which is malformed too.
+    /// `shazbot`. If it is not a string, the empty string, which is malformed too.
     pub v2: Option<&'a str>,
 }
 
-/// Why an entry is not accepted.
+/// A rejected entry.
 pub(super) struct Rejected {
     pub reason: &'static str,
-    /// The entry, if it is well-formed and only its origin or its stamp is refused.
+    /// The entry, if it is valid and only its origin or stamp was rejected.
     pub entry: Option<Entry>,
-    /// Whether it is stamped too far ahead of our clock.
+    /// Whether its stamp is too far ahead of our clock.
     pub is_ahead: bool,
 }
 
@@ -90,11 +90,11 @@ impl RawEntry<'_> {
     }
 }
 
-/// An entry that was not accepted.
+/// A rejected entry, for the report.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Skipped {
-    /// Its URL without user name, password, query and fragment, cut to 200 characters, with control characters escaped.
-    /// Empty if it has none.
+    /// Its URL, cut to 200 characters, without user name, password, query and fragment, and with control characters
+    /// escaped. Empty if it has none.
     pub name: String,
     /// What is wrong with it.
     pub reason: &'static str,
@@ -107,7 +107,7 @@ impl Skipped {
 }
 
 fn printable(url: &str) -> String {
-    // A query may hold a signature, and the text before an @ a password.
+    // A query may contain a signature, and the text before an @ a password.
     let url = url.split(['?', '#']).next().unwrap_or_default();
     let masked = url.rsplit_once('@').map(|(before, after)| {
         let scheme = before.split_once("://").map(|(scheme, _)| format!("{scheme}://")).unwrap_or_default();

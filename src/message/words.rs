@@ -1,5 +1,5 @@
-//! The words of the `shazbot` field that hold more than a flag or a URL, each written and read here: entries, digests,
-//! bucket hashes, requested buckets and freshness stamps.
+//! Writes and parses the words of the `shazbot` field: entries, digests, bucket hashes, requested buckets, freshness
+//! stamps. Flags and plain URLs are in `envelope.rs`.
 
 use std::fmt::{Arguments, Write};
 
@@ -7,11 +7,11 @@ use super::entry::{Entry, State};
 use super::envelope::{Digest, Freshness, MAX_BUCKETS, MAX_FRESHNESS_STAMPS};
 use super::validate::RawEntry;
 
-/// Freshness stamps are rounded down to a multiple of this many ms.
+/// Freshness stamps are rounded down to a multiple of this, ms.
 pub const STAMP_UNIT: u64 = 128;
-/// The age, in units, that means "too old to tell": 18 bits, about 9 hours.
+/// The age, in units, that means "too old to send": 18 bits, about 9 hours.
 const MAX_AGE: u64 = (1 << 18) - 1;
-/// The digits of an age. Not base 64 of bytes: each age is 18 bits, which are three digits on their own.
+/// The digits of an age. Not standard base 64, because an age has 18 bits: exactly three digits.
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 pub fn write(text: &mut String, word: Arguments<'_>) {
@@ -72,7 +72,7 @@ pub fn parse_buckets(text: &str) -> Option<Vec<u32>> {
     chunks.iter().map(hash).collect()
 }
 
-/// One hexadecimal digit for each four buckets, the first bucket in its lowest bit.
+/// One hexadecimal digit for each four buckets; the first bucket is the lowest bit.
 pub fn write_requested(text: &mut String, requested: &[bool]) {
     for bits in requested.chunks(4) {
         let bits = bits.iter().enumerate().fold(0, |sum, (bit, is_requested)| sum | (u32::from(*is_requested) << bit));
@@ -92,8 +92,8 @@ fn is_bucket_count(count: usize) -> bool {
     count.is_power_of_two() && (4..=MAX_BUCKETS).contains(&count)
 }
 
-/// ` a<newest stamp>.<index>.<ages>`: both the stamp and the ages in units, each age in three digits. Writes nothing if no
-/// stamp is recent enough.
+/// ` a<newest stamp>.<index>.<ages>`: stamp and ages in units, three digits for each age. Writes nothing if no stamp is
+/// recent enough.
 pub fn write_freshness(text: &mut String, freshness: &Freshness) {
     let units = |stamp: &u64| stamp / STAMP_UNIT;
     let Some(newest) = freshness.stamps.iter().flatten().map(units).max() else { return };
@@ -113,7 +113,7 @@ pub fn parse_freshness(text: &str) -> Option<Freshness> {
     let (ages, []) = ages.as_bytes().as_chunks::<3>() else { return None };
     let stamp = |age: &[u8; 3]| {
         let age = age.iter().try_fold(0, |sum, character| Some(sum << 6 | digit(*character)?))?;
-        // An age that reaches back before the epoch counts as too old.
+        // An age that reaches before the epoch is invalid and counts as too old.
         Some(newest.checked_sub(age).filter(|_| age < MAX_AGE).map(|units| units * STAMP_UNIT))
     };
     let stamps = ages.iter().take(MAX_FRESHNESS_STAMPS).map(stamp).collect::<Option<Vec<_>>>()?;

@@ -1,4 +1,4 @@
-//! What the core asks to be carried out, and how that may fail.
+//! Actions: what the core asks the engine to do (send, read a list, open a watch), and how each can fail.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,26 +10,26 @@ use url::Url;
 use crate::membership::Failure;
 use crate::message::{Message, ServerUrl};
 
-/// The number of an action, which is given back with its outcome.
+/// Identifies an action. The engine passes it back with the outcome.
 pub type RequestId = u64;
 
-/// The place of a master list in the configuration, from 0.
+/// The index of a master list in the configuration.
 pub type ListIndex = usize;
 
-/// The place of a name that DNS leads to servers in the configuration, from 0. The program's `discover` comes last.
+/// The index of a DNS name in the configuration. The program's `discover` comes after the last one.
 pub type NameIndex = usize;
 
-/// Where a server may be, according to DNS. That is not its base URL: the server there says which it has.
+/// Where DNS says that a server may be. This is not a base URL: the server there must be asked for its own.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// The URL below which it would answer. Its host is the name, which certificates are checked against.
+    /// The URL to ask at. Its host is the name that the certificate must match.
     pub url: ServerUrl,
-    /// The address to connect to. None: what the host of the URL leads to.
+    /// The address to connect to. None: resolve the host of the URL.
     pub address: Option<IpAddr>,
 }
 
 impl Place {
-    /// The base URL of a server there if that has the address, or the target of an SRV record, as its host.
+    /// The base URL that a server there would have if it uses the address or the SRV target as its host.
     pub fn base_url(&self) -> Option<ServerUrl> {
         let Some(address) = self.address else { return Some(self.url.clone()) };
         let mut url = Url::parse(self.url.as_str()).ok()?;
@@ -47,128 +47,128 @@ impl fmt::Display for Place {
     }
 }
 
-/// Something to carry out for the core, which is told the outcome.
+/// What the engine does for the core. It reports each outcome back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Send a gossip message, and give the response to `handle_response`.
+    /// Send a gossip message, then call `handle_response`.
     Gossip {
-        /// To be given back with the response.
+        /// Passed back with the response.
         id: RequestId,
         /// The receiver.
         to: ServerUrl,
         /// What to send.
         message: Arc<Message>,
-        /// After how long the exchange has failed.
+        /// The time limit of the exchange.
         timeout: Duration,
-        /// Whether to use a connection of its own: an idle one may have been closed by the other side, and one that is
-        /// kept may keep the other side from ending.
+        /// Whether to open a new connection: the peer may have closed an idle one, and a kept one may delay the peer's
+        /// exit.
         new_connection: bool,
     },
-    /// Read a master list, give it to `handle_list_read`, write what that returns, and tell `handle_list_written`.
+    /// Read a master list, call `handle_list_read`, write what that returns, and call `handle_list_written`.
     SyncList {
-        /// To be given back with each outcome.
+        /// Passed back with each outcome.
         id: RequestId,
         /// Which list.
         list: ListIndex,
-        /// Whether it may be written: then nobody else may write it in between, as far as the store can tell.
+        /// Whether the list may be written. The write must fail if somebody else wrote in between, as far as the store
+        /// can tell.
         write: bool,
-        /// Whether its content is of no use if it has not changed since the last read.
+        /// Whether to skip the content if it has not changed since the last read.
         if_changed: bool,
-        /// After how long each of reading and writing has failed.
+        /// The time limit for the read and for the write.
         timeout: Duration,
     },
-    /// Look up a name that DNS leads to servers, and give the places to `handle_looked_up`. Or call the program's
-    /// `discover`, and give the servers to `handle_discovered`.
+    /// Look up a DNS name, then call `handle_looked_up` with the places. For the program's `discover`: call it, then
+    /// `handle_discovered`.
     LookUp {
-        /// To be given back with the outcome.
+        /// Passed back with the outcome.
         id: RequestId,
         /// Which name.
         name: NameIndex,
-        /// After how long the lookup has failed.
+        /// The time limit.
         timeout: Duration,
     },
-    /// Ask who answers at a place, and give the base URL to `handle_identified`.
+    /// Ask which server is at a place, then call `handle_identified` with its base URL.
     Identify {
-        /// To be given back with the outcome.
+        /// Passed back with the outcome.
         id: RequestId,
-        /// Where.
+        /// Where to ask.
         place: Place,
-        /// After how long the question has failed.
+        /// The time limit.
         timeout: Duration,
     },
-    /// Keep this for the next start, and tell `handle_state_saved`.
+    /// Save this for the next start, then call `handle_state_saved`.
     SaveState(Box<Message>),
-    /// Open a watch: a connection on which nothing is sent. Tell `handle_watch_opened` when it is open (over TLS: with its
-    /// handshake done), and `handle_watch_ended` when it has ended or cannot be opened.
+    /// Open a watch: a connection on which nothing is sent. Call `handle_watch_opened` when it is open (over TLS: after
+    /// the handshake), and `handle_watch_ended` when it ends or cannot be opened.
     OpenWatch {
-        /// To be given back.
+        /// Passed back with each outcome.
         id: RequestId,
         /// The server to connect to.
         to: ServerUrl,
     },
-    /// Close a watch, or give up opening it. Nothing is told of it any more.
+    /// Close a watch, or stop opening it. No outcome is reported.
     CloseWatch {
-        /// The number with which it was opened.
+        /// The id with which it was opened.
         id: RequestId,
     },
 }
 
-/// How a watch ended that this server did not close.
+/// Why a watch ended, other than by [`Action::CloseWatch`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WatchEnd {
-    /// The other side closed it, or sent something, which it does before it closes.
+    /// The peer closed it, or sent data, as it does before it closes.
     Closed,
-    /// The other side's host does not acknowledge keep-alive packets.
+    /// The peer's host stopped acknowledging keep-alive packets.
     Vanished,
-    /// It could not be opened: refused, no answer in time, a failed TLS handshake.
+    /// Could not be opened: connection refused, timeout, failed TLS handshake.
     NotOpened,
-    /// It could not be opened because this process or machine lacks something.
+    /// Could not be opened because this process or machine lacks a resource.
     Local,
-    /// There is a proxy in between, or the address may not be contacted: this server cannot be watched.
+    /// Cannot be watched: there is a proxy in between, or the address may not be contacted.
     Unsupported,
 }
 
 /// Why a master list was not written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WriteError {
-    /// Another server has written it since it was read.
+    /// Another server has written the list since we read it.
     Conflict,
-    /// The folder of the file does not exist, in words: trying again is of no use before somebody creates it.
+    /// The folder of the file does not exist; the text says which. Retries fail until somebody creates it.
     NoFolder(String),
-    /// Anything else, in words.
+    /// Any other failure, as text.
     Failed(String),
 }
 
 /// Why an exchange failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExchangeError {
-    /// The connection was refused, in words.
+    /// Connection refused; the text has details.
     Refused(String),
-    /// Something answers there that is not ready: a proxy in front of a program that does not listen, or a
-    /// program whose engine is not started.
+    /// Something answers, but the server is not ready: a proxy without a backend, or a program whose engine has not
+    /// started.
     NotReady(Failure),
-    /// The server cannot be reached for another reason: no such name, no route, a certificate that is not accepted. Our own
-    /// network may be the cause.
+    /// Unreachable for another reason: unknown host name, no route, rejected certificate. Our own network may be the
+    /// cause.
     Unreachable(Failure),
-    /// The server is up, and handles no more messages at present.
+    /// The server is up, but handles no more messages at present.
     Busy,
-    /// No response in time, and no connection as far as we know.
+    /// No response in time. Not known whether there was a connection.
     TimedOut,
-    /// No response in this time, although the server's host accepts connections.
+    /// No response within this time, although the host accepted the connection.
     NoAnswer(Duration),
-    /// This process or machine lacked what an exchange needs, such as a file descriptor, in words. It says nothing of the
-    /// peer.
+    /// This process or machine lacked a resource, such as a file descriptor. Says nothing about the peer.
     Local(String),
     /// The peer rejected our secret.
     SecretRejected,
-    /// The peer belongs to another cluster, in words.
+    /// The peer belongs to another cluster; the text names it.
     WrongCluster(String),
-    /// Anything else.
+    /// Any other failure.
     Other(Failure),
 }
 
 impl ExchangeError {
-    /// Its code and its words.
+    /// The code and text of this error.
     pub fn failure(&self) -> Failure {
         match self {
             Self::NotReady(failure) | Self::Unreachable(failure) | Self::Other(failure) => failure.clone(),
@@ -178,7 +178,7 @@ impl ExchangeError {
             Self::Busy => Failure::new("SHAZBOT_LIMIT", "it handles no more messages at present"),
             Self::TimedOut => Failure::new("ETIMEDOUT", "no connection in time"),
             Self::NoAnswer(time) => {
-                // The formatting of fractions would add 20 kB to the binary.
+                // Integers only: formatting floats would add 20 kB to the binary.
                 let tenths = (time.as_millis() as u64 + 50) / 100;
                 let (seconds, tenths) = (tenths / 10, tenths % 10);
                 let tenths = if tenths == 0 { String::new() } else { format!(".{tenths}") };
@@ -188,7 +188,7 @@ impl ExchangeError {
         }
     }
 
-    /// The words that are not ours, from which secrets must be removed.
+    /// The part of the text that comes from elsewhere and may contain secrets, to be redacted.
     pub fn text_mut(&mut self) -> Option<&mut String> {
         match self {
             Self::NotReady(failure) | Self::Unreachable(failure) | Self::Other(failure) => Some(&mut failure.text),

@@ -1,6 +1,6 @@
-//! Limits the messages that are handled in a second. Each member that has answered us has a share. Version 1 servers, which
-//! do not name themselves, use one share together, and unknown senders another. A flood in one name uses only that name's
-//! share. A refusal does not harm its sender's picture of us: it shows that we are up.
+//! Limits how many incoming messages are handled each second. Each member that has answered us has its own limit;
+//! version 1 servers, which do not name themselves, share one, and unknown senders share another. So a flood under one
+//! name blocks that name only. A refused sender still sees that we are up.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,28 +9,28 @@ use super::rate_limit::RateLimit;
 use crate::error::Error;
 use crate::message::ServerUrl;
 
-/// Messages of one member handled a second: more than the shortest interval and a storm of updates make.
+/// Per member and second: more than the shortest interval with a storm of updates needs.
 const PER_MEMBER: u32 = 100;
-/// Messages of all members together. This bounds a sender that writes in many names.
+/// All members together, per second. Bounds a sender that uses many names.
 const OF_MEMBERS: u32 = 2_000;
-/// Messages of version 1 servers: each sends one in an interval, and many when they restart together.
+/// Version 1 servers, per second: each sends one message an interval, and many when all restart together.
 const OF_VERSION_1: u32 = 500;
-/// Messages of servers that have never answered us: many times what a server gets when a large cluster starts.
+/// Senders that have never answered us, per second: many times what the start of a large cluster causes.
 const OF_STRANGERS: u32 = 500;
 
-/// What has been handled lately.
+/// The rate limits of incoming messages, by sender.
 #[derive(Debug)]
 pub struct Admission {
     all_members: RateLimit,
     version_1: RateLimit,
     strangers: RateLimit,
-    // Those that have sent something lately. Full buckets are removed each second.
+    // Senders of the last seconds. Full buckets are removed each second.
     members: BTreeMap<ServerUrl, RateLimit>,
     cleaned: Duration,
 }
 
 impl Admission {
-    /// Nothing handled yet.
+    /// All limits unused.
     pub fn new(now: Duration) -> Self {
         let limit = |rate| RateLimit::full((rate, rate), now);
         Self {
@@ -42,17 +42,17 @@ impl Admission {
         }
     }
 
-    /// Counts a message of version 1.
+    /// Admits a version 1 message, or returns the limit.
     pub fn admit_v1(&mut self, now: Duration) -> Result<(), Error> {
         self.version_1.take(1, now).map_err(|_| Error::Limit(OF_VERSION_1))
     }
 
-    /// Counts a message of a server that we do not know, or that has never answered us.
+    /// Admits a message from a server that is unknown or has never answered us.
     pub fn admit_stranger(&mut self, now: Duration) -> Result<(), Error> {
         self.strangers.take(1, now).map_err(|_| Error::Limit(OF_STRANGERS))
     }
 
-    /// Counts a message of a member that has answered us.
+    /// Admits a message from a member that has answered us.
     pub fn admit_member(&mut self, sender: &ServerUrl, now: Duration) -> Result<(), Error> {
         if now.saturating_sub(self.cleaned) >= Duration::from_secs(1) {
             self.members.retain(|_, limit| !limit.is_full(now));

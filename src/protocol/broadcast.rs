@@ -1,5 +1,6 @@
-//! Broadcasts updates of members: each server that learns of one tells the next on the ring, so that nobody is left out by
-//! chance, and two random servers, so that it is fast; once each. Digests make up for what is lost.
+//! `Broadcasts`: dissemination of updates. Each server sends an update once: to its successor on the ring, so that no
+//! server is left out by chance, and to two random servers, for speed. Digests repair what is lost. `add` queues an
+//! update; `next_messages` sends the queue at [`Timer::Broadcast`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,49 +15,48 @@ use crate::clock::Now;
 use crate::membership::Members;
 use crate::message::{Envelope, Message, ServerUrl};
 
-/// The least time between two broadcasts: the updates of that time go together, so that a storm of them makes one message.
+/// The least time between two broadcasts. Updates that arrive meanwhile share one message.
 const BATCH: Duration = Duration::from_millis(40);
-/// How many random servers get each update, added to the ring successor.
+/// How many random servers get each update, in addition to the ring successor.
 const FANOUT: usize = 2;
-/// How many more servers on the ring are tried if the first does not take the updates.
+/// How many further servers on the ring are tried if the successor does not respond.
 const RING_TRIES: u32 = 2;
-/// Updates that wait; those beyond are left to the digests.
+/// Most waiting updates. Digests repair the rest.
 const MAX_WAITING: usize = 5_000;
-/// After how many intervals a server may be renewed again.
+/// The least time between two renewals of a server, in intervals.
 const RENEWAL: f64 = 0.8;
-/// Servers for which the last renewal is remembered; renewals of others are not broadcast.
+/// Most servers whose last renewal is remembered. Renewals of further servers are not broadcast.
 const MAX_RENEWALS: usize = 1_000;
-/// Messages at once, and a second.
+/// Rate limit of broadcast messages: burst, and per second.
 const MESSAGES: (u32, u32) = (8, 2);
-/// How many random servers are told directly of a failure that this server declares, and how many messages of this kind
-/// are sent at once, and a second.
-const DECLARED_TO: usize = 8;
+/// How many random servers are notified directly of a failure that we declare, and the rate limit of these messages.
+const DECLARATION_FANOUT: usize = 8;
 const DECLARATIONS: (u32, u32) = (16, 2);
 
-/// The updates that wait to be broadcast.
+/// The updates waiting to be broadcast.
 #[derive(Debug)]
 pub struct Broadcasts {
     interval: Duration,
     waiting: BTreeSet<ServerUrl>,
-    // When a renewal of a server, whose state stayed the same, was broadcast last.
+    // When a renewal (same state, newer entry) of a server was last broadcast.
     renewals: BTreeMap<ServerUrl, Duration>,
     messages: RateLimit,
-    // The failures that this server declared, told to more servers at once.
+    // Limits direct notifications of failures that we declare.
     declarations: RateLimit,
     last: Duration,
 }
 
 impl Broadcasts {
-    /// None yet.
+    /// No updates.
     pub fn new(interval: Duration, now: Now) -> Self {
         let messages = RateLimit::half_full(MESSAGES, now.mono);
         let declarations = RateLimit::half_full(DECLARATIONS, now.mono);
         Self { interval, waiting: BTreeSet::new(), renewals: BTreeMap::new(), messages, declarations, last: now.mono }
     }
 
-    /// An update of a member is to be broadcast.
+    /// Adds an update of a member.
     pub fn add(&mut self, url: ServerUrl, members: &Members, now: Now, out: &mut Output) {
-        // Our own update is sent at once, with what else waits.
+        // Our own update goes out at once, together with the waiting ones.
         let due = if url == *members.local_url() { now.mono } else { now.mono.max(self.last + BATCH) };
         if self.waiting.len() < MAX_WAITING {
             self.waiting.insert(url);
@@ -64,9 +64,9 @@ impl Broadcasts {
         }
     }
 
-    /// Whether a renewal of a server may be broadcast. Two processes with one base URL contradict each other for ever, so
-    /// that is done about once an interval: a little less, because others' tags change once an interval, and do not always
-    /// take equally long.
+    /// Whether a renewal of a server may be broadcast: about once an interval, because two processes with one base URL
+    /// refute each other for ever. A little less than an interval, because tags change once an interval and arrive with
+    /// jitter.
     pub fn may_renew(&mut self, url: &ServerUrl, now: Now) -> bool {
         let last = self.renewals.get(url).copied();
         let may =
@@ -102,13 +102,13 @@ impl Broadcasts {
         targets.into_iter().enumerate().map(request).collect()
     }
 
-    /// Tells some random servers directly of a failure that this server declares, in addition to its broadcast: that
-    /// saves the first hops. Not of a server that never answered: it may be invented, and there may be thousands.
+    /// Notifies some random servers directly of a failure that we declare, to save the first hops of the broadcast. Not
+    /// for a server that never answered us: it may be invented, and there may be thousands.
     pub fn declare(&mut self, url: &ServerUrl, members: &Members, now: Now, out: &mut Output) -> Vec<Request> {
         let Some(entry) = members.get(url).map(|member| &member.entry).filter(|_| members.is_reached(url)) else {
             return Vec::new();
         };
-        let targets = members.random_peers(&mut out.rng, DECLARED_TO, &[]);
+        let targets = members.random_peers(&mut out.rng, DECLARATION_FANOUT, &[]);
         let allowed = targets.into_iter().take_while(|_| self.declarations.take(1, now.mono).is_ok());
         let request = |to| {
             let content = Content::Entries(vec![entry.clone()], Box::default());
@@ -117,8 +117,8 @@ impl Broadcasts {
         allowed.map(request).collect()
     }
 
-    // The next on the ring, and some random servers. The former is not one that an update is about: it would not tell that
-    // on.
+    // The ring successor and some random servers. The successor must not be the subject of an update, since it would
+    // not pass that on.
     fn targets(&self, members: &Members, out: &mut Output) -> Option<Vec<ServerUrl>> {
         let next = members.successors().find(|url| !self.waiting.contains(*url));
         let next = next.or_else(|| members.successors().next()).cloned()?;
@@ -132,7 +132,7 @@ impl Broadcasts {
         while bytes < MAX_ENTRY_BYTES
             && let Some(url) = self.waiting.pop_first()
         {
-            // Our own entry is in every message.
+            // Every message contains our own entry anyway.
             if let Some(member) = members.get(&url).filter(|_| url != *members.local_url()) {
                 bytes += member.entry.size();
                 entries.push(member.entry.clone());
@@ -143,9 +143,9 @@ impl Broadcasts {
         Some(Arc::new(Message::new_v2(own, entries, Envelope::default())))
     }
 
-    /// Whom to tell in place of a server that did not take updates: one that has answered us if this one never has, else
-    /// the next on the ring.
-    pub fn instead_of(
+    /// The server to notify instead of one that did not respond: the next on the ring, or the next that has answered us
+    /// if this one never has.
+    pub fn fallback_for(
         failed: &ServerUrl,
         ring_tries: u32,
         message: Arc<Message>,
@@ -160,7 +160,7 @@ impl Broadcasts {
         Some(Request::with(to.clone(), Purpose::Update { ring_tries }, Content::Message(message)))
     }
 
-    /// An update is told in another way.
+    /// Drops an update that is sent in another way.
     pub fn forget(&mut self, url: &ServerUrl) {
         self.waiting.remove(url);
     }
@@ -171,18 +171,18 @@ impl Broadcasts {
         self.waiting.len()
     }
 
-    /// Whether none waits.
+    /// Whether no update waits.
     #[cfg(test)]
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
-    /// Forgets all updates.
+    /// Drops all updates.
     pub fn clear(&mut self) {
         self.waiting.clear();
     }
 
-    /// Forgets renewals that are long enough ago.
+    /// Forgets old renewals.
     pub fn expire(&mut self, now: Now) {
         self.renewals.retain(|_, at| now.mono < *at + self.interval);
     }

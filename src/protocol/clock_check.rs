@@ -1,6 +1,6 @@
-//! Whether our own clock can be right: it is compared with the clocks of the servers that answer, and with the stamps in
-//! master lists. A server whose clock is hours wrong refuses what others say, and others refuse what it says, so it must
-//! not take its own list for the truth.
+//! Detects a wrong local clock, by comparing it with the clocks of servers that answer and the stamps in master lists.
+//! A server whose clock is hours wrong rejects others' entries, and others reject its own, so it must not overwrite a
+//! master list with what it knows.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,17 +10,17 @@ use super::output::Output;
 use crate::clock::Now;
 use crate::message::{MAX_AHEAD, ServerUrl};
 
-/// How many servers are remembered of each kind: a majority of so many is enough.
+/// How many servers are remembered on each side: enough for a majority.
 const MAX_REMEMBERED: usize = 16;
-/// For how long a server whose clock seems wrong leaves the lists as they are: a machine that starts sets its clock meanwhile.
+/// How long a server whose clock seems wrong leaves the lists alone: a booting machine sets its clock meanwhile.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What others' clocks say about ours.
+/// Evidence about our clock.
 #[derive(Debug, Default)]
 pub struct ClockCheck {
     agreeing: BTreeSet<ServerUrl>,
     differing: BTreeSet<ServerUrl>,
-    // Most servers of a list are stamped ahead of us.
+    // Most entries of a list are stamped ahead of our clock.
     is_behind_list: bool,
     // Since when our clock has seemed wrong.
     doubted_since: Option<Duration>,
@@ -28,13 +28,13 @@ pub struct ClockCheck {
 }
 
 impl ClockCheck {
-    /// Our clock was set, or stepped: nothing is known any more.
+    /// Our clock was set or jumped: drops all evidence.
     pub fn reset(&mut self, out: &mut Output) {
         self.resolve(out);
         *self = Self::default();
     }
 
-    /// A server has answered: with its own stamp, or None where that is too far ahead of our clock to be read.
+    /// A server answered. `stamp` is its own stamp, or None if that was too far ahead of our clock to be accepted.
     pub fn on_answer(&mut self, from: &ServerUrl, stamp: Option<u64>, now: Now, out: &mut Output) {
         let differs = stamp.is_none_or(|stamp| stamp.abs_diff(now.wall) > MAX_AHEAD);
         let (to, other) =
@@ -46,19 +46,19 @@ impl ClockCheck {
         self.judge(now, out);
     }
 
-    /// A list was read: so many of its servers are stamped too far ahead of our clock, and so many others are not.
+    /// A list was read. `ahead` of its servers are stamped too far ahead of our clock, `others` are not.
     pub fn on_list(&mut self, ahead: usize, others: usize, now: Now, out: &mut Output) {
         self.is_behind_list = ahead > others;
         self.judge(now, out);
     }
 
-    /// Whether our clock seems to be wrong by more than three hours.
+    /// Whether our clock seems wrong by more than three hours.
     pub fn is_wrong(&self) -> bool {
         self.differing.len() > self.agreeing.len() || self.is_behind_list && self.agreeing.is_empty()
     }
 
-    /// Whether our clock has seemed wrong for so long that nobody is likely to set it. The clocks of the others may be wrong
-    /// then, or they may have left a list that was stamped by a wrong clock.
+    /// Whether our clock has seemed wrong for [`PATIENCE`]. Then nobody is about to set it, and the others' clocks may
+    /// be the wrong ones, or the list was left by a server with a wrong clock.
     pub fn is_wrong_for_long(&self, now: Now) -> bool {
         self.is_wrong() && self.doubted_since.is_some_and(|since| now.mono >= since + PATIENCE)
     }

@@ -1,42 +1,42 @@
-//! Counters and last times for people and metrics. Nothing is decided by them.
+//! Counters and timestamps for status and metrics. They never influence a decision.
 
 use super::action::WatchEnd;
 use crate::message::ServerUrl;
 
-/// What has happened since the start.
+/// Totals since the start.
 #[derive(Clone, Debug, Default)]
 pub struct Counters {
-    /// When another server last began an exchange with us, ms since the epoch, and which one, if it is of protocol 2.
+    /// The last exchange that another server began: when, ms since the epoch, and its sender if it is protocol 2.
     pub last_inbound: Option<(u64, Option<ServerUrl>)>,
-    /// When an exchange that we began was last answered, ms since the epoch, and by whom.
+    /// The last answer to an exchange that we began: when, ms since the epoch, and its sender.
     pub last_outbound: Option<(u64, ServerUrl)>,
-    /// Updates of members that were broadcast.
+    /// Updates broadcast.
     pub updates: u64,
-    /// Suspicions that began.
+    /// Suspicions started.
     pub suspicions: u64,
-    /// Servers that we declared failed.
+    /// Failures that we declared.
     pub failures: u64,
-    /// Entries about us that we refuted.
+    /// Refutations of entries about us.
     pub refutations: u64,
-    /// How watch connections ended, except those that this server closed.
+    /// How watches ended, except those that we closed.
     pub watches: WatchCounters,
 }
 
-/// How watch connections ended, and what followed.
+/// How watches ended, and the probes that followed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WatchCounters {
-    /// Closed by the other side.
+    /// Closed by the peer.
     pub closed: u64,
-    /// The other side's host did not acknowledge keep-alive packets.
+    /// Given up by TCP keep-alive.
     pub vanished: u64,
     /// Could not be opened.
     pub not_opened: u64,
-    /// Probes that these and other hints started.
+    /// Probes started because of these and other hints.
     pub probes: u64,
 }
 
 impl WatchCounters {
-    /// A watch has ended.
+    /// Counts the end of a watch.
     pub fn on_end(&mut self, end: WatchEnd) {
         match end {
             WatchEnd::Closed => self.closed += 1,
@@ -46,17 +46,17 @@ impl WatchCounters {
     }
 }
 
-/// The condition of a master list.
+/// The status of a master list.
 #[derive(Clone, Debug, Default)]
 pub struct ListStatus {
-    /// When it was read last, ms since the epoch.
+    /// Last successful read, ms since the epoch.
     pub read: Option<u64>,
-    /// When it was written last, ms since the epoch.
+    /// Last successful write, ms since the epoch.
     pub written: Option<u64>,
-    /// How many servers it named then.
+    /// How many servers it listed then.
     pub servers: usize,
-    /// How many accesses failed since the last that succeeded, and why the last one did.
+    /// How many accesses have failed in a row, and the last error.
     pub failing: Option<(u32, String)>,
-    /// How many accesses failed since the start.
+    /// How many accesses have failed since the start.
     pub failed: u64,
 }

@@ -1,9 +1,14 @@
-//! The failure detector: whom to probe in each round, silence that is noticed, and what is done about a server that does
-//! not answer before it is declared failed.
+//! `FailureDetector`: selects the probe targets of each round, suspects members that do not answer, and declares them
+//! failed when indirect probes fail too. It decides; `rounds.rs` sends the requests.
 //!
-//! After SWIM (Das, Gupta, Motivala 2002), but the ring decides whom to probe: every server is probed by the two that come
-//! before it, so the time to notice a failure does not depend on the number of servers. Suspicions are not broadcast, since
-//! that would amplify itself where many exchanges are lost.
+//! ```text
+//! probe fails ──> suspect: retry + 3 helpers ──> retry + 8 helpers ──> declared failed
+//!                    └── any answer, a helper's success, or an excuse: suspicion ends
+//! ```
+//!
+//! After SWIM (Das, Gupta, Motivala 2002), with two differences. The ring selects the targets: its two predecessors
+//! probe each server, so the detection time does not grow with the cluster. Suspicions are not broadcast, because under
+//! heavy loss they would multiply.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,47 +25,46 @@ use crate::clock::Now;
 use crate::membership::Members;
 use crate::message::{Envelope, ProbeTicket, ServerUrl, State};
 
-/// How many servers that follow on the ring are probed in each round.
+/// How many ring successors are probed in each round.
 const SUCCESSORS: usize = 2;
-/// How many others are asked to probe a suspect: some first, more later. Where a fifth of all exchanges is lost, nine of
-/// these eleven must fail by chance, and four tries of our own.
+/// How many helpers probe a suspect indirectly, in the first and the second step. If a fifth of all exchanges is lost,
+/// these eleven and four tries of our own rarely all fail.
 const HELPERS: [usize; 2] = [3, 8];
-/// After how many intervals without a message a server that should gossip with us is probed: its rounds are at most so
-/// far apart.
+/// After how many intervals without a message a predecessor is probed. Its rounds are at most this far apart.
 const SILENCE: f64 = 1.05;
-/// For how long a server that has never answered us may refuse connections: programs start before they listen. Meanwhile it
-/// contacts the two that come before it on the ring, which judge it.
+/// How long a server that has never answered us may refuse connections, because programs start before they listen.
+/// Meanwhile it contacts its two predecessors, which judge it.
 pub const STARTUP_GRACE: Duration = Duration::from_secs(60);
-/// If a starting server stays silent for this long, it has ended before it listened.
+/// A starting server that is silent for this long has ended before it listened.
 const STARTUP_SILENCE: Duration = Duration::from_secs(10);
-/// How often a server that nobody has contacted yet contacts those two.
+/// How often a server that nobody has contacted yet contacts its two predecessors.
 const STARTUP_CONTACT: Duration = Duration::from_secs(3);
-/// How often a suspect that still speaks is reprieved: it may just have come back, or we asked too early. A server that
-/// goes on speaking and never answers has a wrong base URL.
+/// How often a suspect that still sends messages is excused: it may have just come back, or our probe was too early. A
+/// server that keeps sending but never answers has a wrong base URL.
 const MAX_REPRIEVES: u32 = 5;
-/// Requests to helpers, and probes on behalf of others: how many at once, and a second.
+/// Rate limits of requests to helpers, and of probes for others: burst, and per second.
 const HELP_REQUESTS: (u32, u32) = (22, 11);
 const INDIRECT_PROBES: (u32, u32) = (12, 6);
-/// Probes because of hints, such as the close of a watch: a switch that restarts closes every connection.
+/// Rate limit of probes after hints, such as a closed watch: a switch that restarts closes all watches.
 const HINTS: (u32, u32) = (6, 2);
 
-/// The next action for a suspect.
+/// What to do next about a suspect.
 #[derive(Debug, PartialEq, Eq)]
 pub enum NextStep {
-    /// Try it again, and ask more helpers.
-    AskMore(ServerUrl),
-    /// Try it again alone: nobody answers us, so we may be the one that is cut off.
-    TryAgain(ServerUrl),
-    /// Declare it failed since this moment.
+    /// Retry it, and ask more helpers.
+    AskHelpers(ServerUrl),
+    /// Retry it without helpers: nobody answers us, so we may be the one that is cut off.
+    RetryAlone(ServerUrl),
+    /// Declare it failed, as of this moment.
     DeclareFailed(ServerUrl, Duration),
 }
 
-/// Which servers are suspected, and why.
+/// The suspicions of this server, and the limits on the probes that they cause.
 #[derive(Debug)]
 pub struct FailureDetector {
     interval: Duration,
     suspicions: BTreeMap<ServerUrl, Suspicion>,
-    // How often a server that does not answer has been reprieved since it last did.
+    // How often a server's failed probes have been excused since it last answered.
     reprieves: BTreeMap<ServerUrl, u32>,
     help_requests: RateLimit,
     indirect_probes: RateLimit,
@@ -69,7 +73,7 @@ pub struct FailureDetector {
 }
 
 impl FailureDetector {
-    /// Nobody is suspected.
+    /// No suspicions.
     pub fn new(interval: Duration, now: Now) -> Self {
         Self {
             interval,
@@ -87,13 +91,13 @@ impl FailureDetector {
         self.interval
     }
 
-    /// Schedules the next round.
+    /// Sets the timer of the next round.
     pub fn schedule_round(&self, now: Now, out: &mut Output) {
         let wait = self.interval.mul_f64(out.jitter(2.0 - SILENCE..SILENCE));
         out.timers.set(Timer::Round, now.mono + wait);
     }
 
-    /// Whom to probe in a round: those who follow on the ring, a version 1 server in its turn, and a random server.
+    /// The probe targets of a round: ring successors, the next version 1 server in turn, a random server.
     pub fn round_targets(members: &Members, version_1: Option<ServerUrl>, out: &mut Output) -> Vec<ServerUrl> {
         let mut targets: Vec<_> = members.successors().take(SUCCESSORS).cloned().collect();
         for target in version_1.into_iter().chain(members.gossip_partner(&mut out.rng)) {
@@ -104,14 +108,14 @@ impl FailureDetector {
         targets
     }
 
-    /// Which servers should have gossiped with us by now and have not, and which of those that we judge have never
-    /// answered: a server that starts may end before its next round. Schedules the next look.
+    /// The predecessors that should have contacted us by now but did not, and the servers among those we judge that
+    /// have never answered: a starting server may end before the next round. Sets the next [`Timer::Silence`].
     pub fn silent_neighbours(&self, members: &Members, now: Now, out: &mut Output) -> Vec<ServerUrl> {
         let patience = self.interval.mul_f64(SILENCE);
         let (mut silent, mut next) = (Vec::new(), now.mono + patience / 4);
         for url in members.predecessors().take(SUCCESSORS) {
-            let heard = members.get(url).map_or(now.mono, |it| it.last_heard().unwrap_or_else(|| it.first_seen()));
-            let due = heard + patience;
+            let seen = members.get(url).map_or(now.mono, |it| it.last_seen().unwrap_or_else(|| it.first_seen()));
+            let due = seen + patience;
             if due <= now.mono {
                 silent.push(url.clone());
             } else {
@@ -134,17 +138,17 @@ impl FailureDetector {
         silent
     }
 
-    /// Schedules the first look for silent servers.
+    /// Sets the first [`Timer::Silence`].
     pub fn schedule_first_silence(&self, now: Now, out: &mut Output) {
         out.timers.set(Timer::Silence, now.mono + self.interval);
     }
 
-    /// Schedules the next contact of a server that nobody has contacted yet.
+    /// Sets the next [`Timer::Startup`].
     pub fn schedule_startup_contact(now: Now, out: &mut Output) {
         out.timers.set(Timer::Startup, now.mono + STARTUP_CONTACT);
     }
 
-    /// Whom such a server contacts: the two that come before it on the ring, which judge it.
+    /// The contacts of a server that nobody has contacted yet: its two predecessors, which judge it.
     pub fn startup_contacts(members: &Members) -> Vec<Request> {
         let judges = members.predecessors().take(SUCCESSORS);
         judges.map(|url| Request::new(url.clone(), Purpose::Contact)).collect()
@@ -160,38 +164,39 @@ impl FailureDetector {
         self.suspicions.get(url).map(|suspicion| suspicion.since)
     }
 
-    /// The servers that are suspected.
+    /// All suspected servers.
     pub fn suspects(&self) -> impl Iterator<Item = &ServerUrl> {
         self.suspicions.keys()
     }
 
-    /// When the next step of a suspicion ends.
+    /// When the next step of any suspicion is due.
     pub fn next_deadline(&self) -> Option<Duration> {
         self.suspicions.values().map(|suspicion| suspicion.deadline).min()
     }
 
-    /// When anybody last answered us.
+    /// When any server last answered us.
     pub fn last_response(&self) -> Duration {
         self.last_response
     }
 
-    /// Some server has answered us.
+    /// Some server answered us.
     pub fn on_response(&mut self, now: Now) {
         self.last_response = now.mono;
     }
 
-    /// This server has answered us.
+    /// `url` answered us, or a helper.
     pub fn on_alive(&mut self, url: &ServerUrl) {
         self.suspicions.remove(url);
         self.reprieves.remove(url);
     }
 
-    /// This server is listed online that was not.
+    /// `url` came online.
     pub fn on_online(&mut self, url: &ServerUrl) {
         self.reprieves.remove(url);
     }
 
-    /// A probe has failed. Returns whether the suspect is to be tried again now: one that starts gets some seconds first.
+    /// A probe failed: suspects the server unless it has an excuse. Returns whether to retry it now; a starting server
+    /// is retried later.
     pub fn on_probe_failed(
         &mut self,
         url: &ServerUrl,
@@ -215,25 +220,25 @@ impl FailureDetector {
         !is_starting
     }
 
-    /// A further try of a suspect has failed.
+    /// A retry of a suspect failed.
     pub fn on_retry_failed(&mut self, url: &ServerUrl, error: &ExchangeError, now: Now) {
         if let Some(suspicion) = self.suspicions.get_mut(url) {
             let Failures { refused, silent } = Failures::of(error);
             suspicion.failures.refused &= refused;
             suspicion.failures.silent &= silent;
-            // Tries outside of a step, while we may be the one that is cut off, keep their pause.
+            // While in doubt about ourselves we retry outside of a step; such a failure must not shorten the wait.
             if std::mem::take(&mut suspicion.is_retrying) {
                 suspicion.end_step_if_answered(now);
             }
         }
     }
 
-    /// We cannot try a suspect again, nor ask others: nothing more is known of it than before. The next round probes it.
+    /// We lack the resources to retry the suspect or to ask helpers. Drops the suspicion; the next round probes again.
     pub fn on_retry_impossible(&mut self, url: &ServerUrl) {
         self.suspicions.remove(url);
     }
 
-    /// The next suspect about which something must be done now, if there is any.
+    /// The next step that is due, for any suspect.
     pub fn next_step(&mut self, members: &Members, is_working: bool, now: Now) -> Option<NextStep> {
         loop {
             let due = self.suspicions.iter().find(|(_, it)| it.deadline <= now.mono);
@@ -242,10 +247,10 @@ impl FailureDetector {
             if self.use_excuse(&url, started, members) || !is_working {
                 self.suspicions.remove(&url);
             } else if step < HELPERS.len() {
-                return Some(NextStep::AskMore(url));
+                return Some(NextStep::AskHelpers(url));
             } else if failures.silent && self.is_in_doubt(started, now) {
                 self.set_deadline(&url, now.mono + self.interval / 4);
-                return Some(NextStep::TryAgain(url));
+                return Some(NextStep::RetryAlone(url));
             } else {
                 self.suspicions.remove(&url);
                 return Some(NextStep::DeclareFailed(url, started.mono));
@@ -253,7 +258,8 @@ impl FailureDetector {
         }
     }
 
-    // If nobody at all has answered us meanwhile, the fault may be ours: nobody is declared failed for two more rounds.
+    // If nobody has answered us since the probe, we may be the one that is cut off. Then nobody is declared failed for
+    // two more rounds.
     fn is_in_doubt(&self, started: Started, now: Now) -> bool {
         let patience = 2 * self.interval + 3 * exchange_timeout(self.interval);
         self.last_response < started.mono && now.mono < started.mono + patience
@@ -264,14 +270,14 @@ impl FailureDetector {
         Some(self.suspicions.get_mut(url)?.begin_step(self.interval, now))
     }
 
-    /// Leaves out a step of a suspicion.
+    /// Skips a step of a suspicion.
     pub fn skip_step(&mut self, url: &ServerUrl) {
         if let Some(suspicion) = self.suspicions.get_mut(url) {
             suspicion.step += 1;
         }
     }
 
-    /// Asks other servers to probe a suspect, as many as the step asks for and the rate limit allows.
+    /// The requests to helpers of this step, within the rate limit.
     pub fn ask_helpers(
         &mut self,
         url: &ServerUrl,
@@ -299,7 +305,7 @@ impl FailureDetector {
         }
     }
 
-    /// Another server asks us to probe some: those that we know, as far as the rate limit allows.
+    /// A peer asks for indirect probes. Returns the probes of known servers, within the rate limit.
     pub fn on_probe_requests(
         &mut self,
         asker: &ServerUrl,
@@ -307,7 +313,7 @@ impl FailureDetector {
         members: &Members,
         now: Now,
     ) -> Vec<Request> {
-        // Nobody can make us contact a server that we do not list.
+        // A peer must not make us contact a server that we do not list.
         let is_known = |ticket: &&ProbeTicket| ticket.url != *members.local_url() && members.get(&ticket.url).is_some();
         let allowed = tickets.iter().filter(is_known).take_while(|_| self.indirect_probes.take(1, now.mono).is_ok());
         let request = |ticket: &ProbeTicket| {
@@ -317,8 +323,8 @@ impl FailureDetector {
         allowed.map(request).collect()
     }
 
-    /// Another server reports that it reaches some. Only a report counts that answers a request of ours: one of an earlier
-    /// time may be repeated by somebody.
+    /// A helper reaches these suspects. Counts only with the token of our current request: an attacker may replay an
+    /// old report.
     pub fn on_probe_successes(&mut self, by: &ServerUrl, tickets: &[ProbeTicket]) {
         for ProbeTicket { token, url } in tickets {
             let suspicion = self.suspicions.get(url);
@@ -328,7 +334,7 @@ impl FailureDetector {
         }
     }
 
-    /// Another server reports that it does not reach some.
+    /// A helper does not reach these suspects.
     pub fn on_probe_failures(&mut self, by: &ServerUrl, tickets: &[ProbeTicket], now: Now) {
         for ProbeTicket { token, url } in tickets {
             if let Some(suspicion) = self.suspicions.get_mut(url).filter(|it| it.token == *token) {
@@ -338,45 +344,45 @@ impl FailureDetector {
         }
     }
 
-    /// Whether one more probe may be made because of a hint, such as the close of a watch.
+    /// Whether the rate limit allows a probe because of a hint.
     pub fn admit_hint(&mut self, now: Now) -> bool {
         self.hints.take(1, now.mono).is_ok()
     }
 
-    /// Another server gets no answer from us: our answers may be lost on the way, so we contact it.
+    /// A peer suspects us. Our answers may be lost, so we contact it ourselves.
     pub fn on_suspected(&mut self, by: &ServerUrl, now: Now) -> Option<Request> {
         let is_allowed = self.indirect_probes.take(1, now.mono).is_ok();
         is_allowed.then(|| Request::new(by.clone(), Purpose::Contact))
     }
 
-    /// Counts a reprieve, and returns whether it excuses the failure of an exchange that began at `started`: the server has
-    /// answered since, or is not online, or it still speaks, to us or by a stamp of its own clock, and has reprieves left.
+    /// Whether the failure of an exchange that began at `started` is excused: the server has answered since, is offline
+    /// already, or still sends messages or newer stamps (limited to [`MAX_REPRIEVES`], counted here).
     pub fn use_excuse(&mut self, url: &ServerUrl, started: Started, members: &Members) -> bool {
         let Some(member) = members.get(url) else { return true };
         if member.entry.state == State::Offline || member.last_answered().is_some_and(|at| at > started.mono) {
             return true;
         }
-        let has_spoken = member.last_heard().is_some_and(|at| at > started.mono);
+        let has_spoken = member.last_seen().is_some_and(|at| at > started.mono);
         if !has_spoken && member.entry.stamp <= started.peer_clock {
             return false;
         }
         let reprieves = self.reprieves.entry(url.clone()).or_default();
         *reprieves += 1;
-        // If nobody answers us, we are the one that reaches nobody, for as long as others speak to us.
+        // If nobody answers us while others still send to us, our own outgoing connections fail.
         *reprieves <= MAX_REPRIEVES || self.last_response <= started.mono
     }
 
-    /// Whether a probe of a server, or a suspicion, is under way.
+    /// Whether a server is being probed or is suspected.
     pub fn is_probing(&self, url: &ServerUrl, exchanges: &Exchanges) -> bool {
         self.is_suspect(url) || exchanges.is_probing(url)
     }
 
-    /// Drops all suspicions: what failed until now says nothing about others.
+    /// Drops all suspicions, because earlier failures say nothing about others.
     pub fn clear_suspicions(&mut self) {
         self.suspicions.clear();
     }
 
-    /// Forgets servers that are not known any more.
+    /// Forgets reprieves of servers that are not listed any more.
     pub fn expire(&mut self, members: &Members) {
         self.reprieves.retain(|url, _| members.get(url).is_some());
     }

@@ -1,10 +1,11 @@
-//! Handles messages and responses, and sends requests. `entries.rs` takes in what they say of servers.
+//! Routes messages: handles gossip and responses, applies the policy of each exchange, sends requests. `entries.rs`
+//! merges their entries.
 
 use std::sync::Arc;
 
 use super::entries::Learned;
 use super::exchange::{Exchange, OnFailure, OnSuccess, Started};
-use super::repair::{fitting, outdoing_leaves};
+use super::repair::{fitting, winning_leaves};
 use super::{
     Broadcasts, Content, Core, Entry, Event, ExchangeError, Message, Now, Purpose, Repair, Request, RequestId,
     ServerUrl, State, Timer,
@@ -13,7 +14,7 @@ use crate::membership::{Failure, Member, Source, supersedes};
 use crate::message::{Envelope, ProbeTicket};
 
 impl Core {
-    /// A peer's message, admitted. Returns the answer to it.
+    /// Handles an admitted message of a peer and returns the answer.
     pub fn handle_gossip(&mut self, now: Now, message: &Message) -> Message {
         self.handle_heartbeat(now);
         let sender = message.envelope.as_ref().and_then(|envelope| envelope.sender.clone());
@@ -23,16 +24,17 @@ impl Core {
         }
         self.out.counters.last_inbound = Some((now.wall, sender.clone()));
         let is_repair = message.envelope.as_ref().is_some_and(|it| !it.requested_buckets.is_empty());
-        self.take_in(message, sender.as_ref(), Source::Itself, is_repair, now);
-        // A message that says that its sender leaves is no sign of life.
-        if let Some(sender) = sender.as_ref().filter(|sender| says_online(sender, message)) {
+        self.merge_message(message, sender.as_ref(), Source::Itself, is_repair, now);
+        // A message in which the sender leaves is no sign that it is up.
+        if let Some(sender) = sender.as_ref().filter(|sender| claims_online(sender, message)) {
             self.members.on_message(sender, now);
             self.contest_if_offline(sender, now);
             self.note_version(sender, message);
         }
         self.refresh_local(now);
         self.local.on_contact(&mut self.out);
-        // A question without a sender may have come by another URL: that of a name in DNS.
+        // An identity question has no sender. It may have come by a DNS name, so it does not prove that our base URL
+        // works.
         if sender.is_some() || message.envelope.is_none() {
             self.self_probe.on_proof(&mut self.out);
         }
@@ -40,21 +42,21 @@ impl Core {
             return self.legacy.answer(&self.members);
         };
         if let Some(sender) = &sender {
-            self.on_words(sender, envelope, now);
+            self.on_envelope(sender, envelope, now);
         }
         self.answer(sender.as_ref(), message, envelope, now)
     }
 
-    /// Entries of a message that is too long to be handled at once. Its first entries are left for `handle_gossip`.
+    /// Merges a part of a message that is too long to handle at once. `handle_gossip` must get the first part.
     pub fn handle_part(&mut self, now: Now, part: &Message) {
         let envelope = part.envelope.as_ref();
         let sender = envelope.and_then(|envelope| envelope.sender.as_ref());
         let is_repair = envelope.is_some_and(|it| !it.requested_buckets.is_empty());
-        self.take_in(part, sender, Source::Itself, is_repair, now);
+        self.merge_message(part, sender, Source::Itself, is_repair, now);
     }
 
-    // What a server of protocol 2 reports and asks for, apart from the lists.
-    fn on_words(&mut self, sender: &ServerUrl, envelope: &Envelope, now: Now) {
+    // Handles the requests and reports in a protocol 2 message, all but its entries.
+    fn on_envelope(&mut self, sender: &ServerUrl, envelope: &Envelope, now: Now) {
         self.detector.on_probe_successes(sender, &envelope.probe_successes);
         self.detector.on_probe_failures(sender, &envelope.probe_failures, now);
         if !self.lifecycle.is_working(now) {
@@ -69,11 +71,13 @@ impl Core {
         }
     }
 
-    // Our entry, what we hold of the sender that goes beyond its own entry, and what the repair answers.
+    // Builds the answer: our entry, what we list of the sender if that wins over its own entry, and the repair's
+    // answer.
     fn answer(&mut self, sender: Option<&ServerUrl>, message: &Message, envelope: &Envelope, now: Now) -> Message {
         let own_entry = message.entries.iter().find(|entry| Some(&entry.url) == sender);
-        let held = own_entry.and_then(|own| self.held(&own.url).filter(|held| supersedes(held, own)).cloned());
-        let mut others: Vec<_> = held.into_iter().collect();
+        let listed =
+            own_entry.and_then(|own| self.listed_or_reported(&own.url).filter(|it| supersedes(it, own)).cloned());
+        let mut others: Vec<_> = listed.into_iter().collect();
         let (entries, answer) = self.repair.answer(envelope, &message.entries, &mut self.members, now, &mut self.out);
         others.extend(entries);
         Message::new_v2(self.own().clone(), others, answer)
@@ -84,15 +88,15 @@ impl Core {
         self.members.set_version(sender, version);
     }
 
-    // What we hold of a server, or what is reported of it.
-    fn held(&self, url: &ServerUrl) -> Option<&Entry> {
+    // The listed or reported entry of a server.
+    fn listed_or_reported(&self, url: &ServerUrl) -> Option<&Entry> {
         self.verifier.report(url).or_else(|| self.members.get(url).map(|member| &member.entry))
     }
 
-    // A message or a response at our own base URL: from us, or from another process there. It shows neither that others
-    // reach us nor that we reach anybody.
+    // A message or response at our own base URL, from us or from another process there. It does not prove that others
+    // reach us, or that we reach anybody.
     pub(super) fn on_own_message(&mut self, message: &Message, now: Now) {
-        self.take_in(message, None, Source::ThirdParty, false, now);
+        self.merge_message(message, None, Source::ThirdParty, false, now);
         self.refresh_local(now);
     }
 
@@ -105,9 +109,9 @@ impl Core {
                 self.on_self_probe(exchange.started, response, now);
             }
             Ok(response) => self.on_response(&exchange, &response, now),
-            // It is up, although it says nothing of its list.
+            // It is up, but sent no entries.
             Err(ExchangeError::Busy) => self.detector.on_alive(&exchange.to),
-            // It says nothing of the peer.
+            // Says nothing about the peer.
             Err(error @ ExchangeError::Local(_)) => {
                 if exchange.purpose == Purpose::SuspectRetry {
                     self.detector.on_retry_impossible(&exchange.to);
@@ -122,7 +126,7 @@ impl Core {
             }
         }
         self.end_first_contact(id);
-        self.finish_leave_if_told();
+        self.finish_leave_if_delivered();
     }
 
     fn on_response(&mut self, exchange: &Exchange, response: &Message, now: Now) {
@@ -133,7 +137,7 @@ impl Core {
         self.discovery.seeds.remove(to);
         self.discovery.bootstrap.on_response();
         let is_repair = matches!(purpose, Purpose::Repair(_));
-        let has_learned = self.take_in(response, Some(to), Source::Reached, is_repair, now);
+        let has_learned = self.merge_message(response, Some(to), Source::Reached, is_repair, now);
         let own = response.entries.iter().find(|entry| entry.url == *to && entry.state == State::Online);
         if !self.members.is_reached(to) {
             // Only servers that have answered are watched.
@@ -151,7 +155,7 @@ impl Core {
             if was_reported {
                 self.members.contest(to, now);
             }
-            // What we have been told meanwhile goes beyond its answer, so it does not know of it.
+            // An entry arrived meanwhile that wins over the answer, so the server does not know of it.
             self.contest_if_offline(to, now);
         }
         self.refresh_local(now);
@@ -160,7 +164,7 @@ impl Core {
             OnSuccess::Nothing | OnSuccess::Compare => {}
             OnSuccess::Report(asker, token) => self.report_probe(to, true, asker, token, now),
             OnSuccess::EndRepair(pair) => {
-                let (leaves, _) = fitting(outdoing_leaves(&response.entries, &self.members));
+                let (leaves, _) = fitting(winning_leaves(&response.entries, &self.members));
                 if !leaves.is_empty() {
                     let content = Content::Entries(leaves, Box::default());
                     self.send(Request::with(to.clone(), Purpose::Update { ring_tries: 0 }, content), now);
@@ -172,8 +176,8 @@ impl Core {
         }
     }
 
-    // A server is up and listed offline, and what it says of itself is older. It is told, and nothing newer is taken in the
-    // place of its answer: the rate of lies must not win.
+    // A server is up, but listed offline by an entry newer than its own. Sends it that entry to refute, and marks it as
+    // contested, so that no further lie is accepted before it answers.
     pub(super) fn contest_if_offline(&mut self, url: &ServerUrl, now: Now) {
         let is_due = |member: &Member| member.entry.state == State::Offline && !member.is_contested(now);
         if self.members.get(url).is_some_and(is_due) {
@@ -186,7 +190,7 @@ impl Core {
         }
     }
 
-    // Goes on where the sender of a response lists something else than we do.
+    // Continues with a repair if the sender of a response has a different list.
     fn compare(&mut self, sender: &ServerUrl, response: &Message, now: Now) {
         let next = match &response.envelope {
             None => self.legacy.on_answer(sender.clone(), &response.entries, &self.members, now),
@@ -200,7 +204,7 @@ impl Core {
         self.send_all(next, now);
     }
 
-    // Tells the server that asked whether we reach another.
+    // Reports the result of an indirect probe to the server that asked for it.
     fn report_probe(&mut self, probed: &ServerUrl, is_reached: bool, asker: &ServerUrl, token: u32, now: Now) {
         let entry = self.members.get(probed).filter(|_| is_reached).map(|member| member.entry.clone());
         let mut envelope = Envelope::default();
@@ -216,9 +220,9 @@ impl Core {
         }
         let policy = exchange.purpose.policy();
         let (is_retried, on_failure) = (policy.is_retried, policy.on_failure);
-        // A refused connection is as good as the close of a watch; a lost message says nothing. Where others are asked, or
-        // have asked, somebody probes it already.
-        let is_hint = matches!(on_failure, OnFailure::Nothing | OnFailure::TellNext(_));
+        // A refused connection is a hint, like a closed watch; a lost message is not. If helpers are involved, the
+        // server is being probed already.
+        let is_hint = matches!(on_failure, OnFailure::Nothing | OnFailure::SendToNext(_));
         let is_refused = matches!(error, ExchangeError::Refused(_));
         if is_hint && is_refused {
             self.on_hint(&exchange.to, now);
@@ -231,7 +235,7 @@ impl Core {
             OnFailure::Nothing => {}
             OnFailure::Suspect => {
                 self.on_probe_failed(&to, started, error, now);
-                // Invented servers, which have never answered us, do not keep us from probing real ones.
+                // Invented servers, which have never answered us, must not displace real probe targets.
                 if let Some(instead) = self.members.reached_after(&to).cloned() {
                     self.probe(instead, now);
                 }
@@ -242,8 +246,8 @@ impl Core {
                     self.report_probe(&to, false, &asker, token, now);
                 }
             }
-            OnFailure::BelieveReport => self.on_verification_failed(&to, started, now),
-            OnFailure::TellNext(ring_tries) => self.tell_next(&to, ring_tries, message, now),
+            OnFailure::AcceptReport => self.on_verification_failed(&to, started, now),
+            OnFailure::SendToNext(ring_tries) => self.send_to_next(&to, ring_tries, message, now),
         }
     }
 
@@ -255,12 +259,12 @@ impl Core {
         } else if is_excused {
             self.verifier.take_report(url);
         } else {
-            self.believe_report(url, now);
+            self.accept_report(url, now);
         }
     }
 
-    // Lists what is reported of a server that does not answer. Returns whether it is offline by that.
-    pub(super) fn believe_report(&mut self, url: &ServerUrl, now: Now) -> bool {
+    // Lists a reported failure, after the server did not answer. Returns whether the server is offline now.
+    pub(super) fn accept_report(&mut self, url: &ServerUrl, now: Now) -> bool {
         let Some(report) = self.verifier.take_report(url) else { return false };
         let mut learned = Learned::default();
         self.learn(report, &mut learned, now);
@@ -268,9 +272,9 @@ impl Core {
         self.members.state(url) == Some(State::Offline)
     }
 
-    // A server did not take updates.
-    fn tell_next(&mut self, failed: &ServerUrl, ring_tries: u32, message: Arc<Message>, now: Now) {
-        let next = Broadcasts::instead_of(failed, ring_tries, message, &self.members);
+    // Sends updates to the next server on the ring, after one did not respond.
+    fn send_to_next(&mut self, failed: &ServerUrl, ring_tries: u32, message: Arc<Message>, now: Now) {
+        let next = Broadcasts::fallback_for(failed, ring_tries, message, &self.members);
         self.send_all(next, now);
     }
 
@@ -293,16 +297,17 @@ impl Core {
         self.exchanges.begin(request, message, &self.members, now, &mut self.out)
     }
 
-    // Our entry, our digest, some stamps, and what we hold of the receiver that it may want to correct.
+    // The usual message: our entry, our digest, some stamps, and the receiver's entry if we list it offline, so that it
+    // can refute that.
     fn gossip_message(&mut self, to: &ServerUrl, suspects_receiver: bool, now: Now) -> Message {
-        let held = self.held(to).filter(|held| held.state == State::Offline);
-        let others: Vec<_> = held.cloned().into_iter().collect();
+        let listed = self.listed_or_reported(to).filter(|listed| listed.state == State::Offline);
+        let others: Vec<_> = listed.cloned().into_iter().collect();
         let words = Repair::digest_and_stamps(&self.members, now, &mut self.out);
         Message::new_v2(self.own().clone(), others, Envelope { suspects_receiver, ..words })
     }
 }
 
-// If another process answers at a server's URL, such as a load balancer, that does not show that the server is up.
+// If another process answers at the URL, for example behind a load balancer, the server may still be down.
 fn sent_by(to: &ServerUrl, response: Message) -> Result<Message, ExchangeError> {
     match response.envelope.as_ref().and_then(|envelope| envelope.sender.as_ref()) {
         Some(sender) if sender != to => {
@@ -313,6 +318,6 @@ fn sent_by(to: &ServerUrl, response: Message) -> Result<Message, ExchangeError> 
     }
 }
 
-fn says_online(server: &ServerUrl, message: &Message) -> bool {
+fn claims_online(server: &ServerUrl, message: &Message) -> bool {
     message.entries.iter().any(|entry| entry.url == *server && entry.state == State::Online)
 }

@@ -1,30 +1,30 @@
-//! Takes in the entries of messages: decides about each, lists it, and has it broadcast or verified.
+//! Merges the entries of messages: asks `decide` about each, lists it, and broadcasts or verifies it.
 
 use rand::RngExt;
 
-use super::legacy::is_others_statement;
+use super::legacy::is_relayed;
 use super::{Change, Core, Entry, Event, MemberEvent, MemberEventKind, Message, Now, ServerUrl, State, Timer};
 use crate::membership::{Circumstances, Decision, Source, decide, effective_incarnation};
 
-/// Updates of so many servers are broadcast even where a repair brings them: it may have overtaken the broadcast, which the
-/// next on the ring waits for.
+/// Up to this many updates from a repair are broadcast. The repair may have overtaken their broadcast, which the ring
+/// successor still waits for.
 const FEW: usize = 32;
-/// About how many of the servers that are told of a leave or a drain contact the server because of it.
-const TELLERS: f64 = 3.0;
+/// About how many receivers of a leave or drain contact its subject to check it.
+const CHECKERS: f64 = 3.0;
 
-/// What the entries of a message have changed.
+/// The changes made by one message.
 #[derive(Default)]
 pub(super) struct Learned {
     is_anything_new: bool,
-    // More servers were named than are remembered.
+    // The message listed more servers than fit.
     is_full: bool,
     pub(super) to_broadcast: Vec<ServerUrl>,
 }
 
 impl Core {
-    // Takes in what a message says of servers. Returns whether any of it was news. Much that a repair brings is not
-    // broadcast: servers that lack it find so by their digests.
-    pub(super) fn take_in(
+    // Merges a message. Returns whether anything changed. Large repairs are not broadcast: digests show other servers
+    // what they lack.
+    pub(super) fn merge_message(
         &mut self,
         message: &Message,
         sender: Option<&ServerUrl>,
@@ -40,10 +40,10 @@ impl Core {
         let mut learned = Learned::default();
         for entry in &message.entries {
             let is_sender = sender == Some(&entry.url);
-            if is_sender && !message.is_v2() && is_others_statement(entry, message) {
+            if is_sender && !message.is_v2() && is_relayed(entry, message) {
                 continue;
             }
-            self.take_in_entry(entry, if is_sender { source } else { others }, &mut learned, now);
+            self.merge_entry(entry, if is_sender { source } else { others }, &mut learned, now);
         }
         if !is_repair || learned.to_broadcast.len() <= FEW {
             self.broadcast_all(learned.to_broadcast, now);
@@ -55,7 +55,7 @@ impl Core {
         learned.is_anything_new
     }
 
-    pub(super) fn take_in_entry(&mut self, entry: &Entry, source: Source, learned: &mut Learned, now: Now) {
+    pub(super) fn merge_entry(&mut self, entry: &Entry, source: Source, learned: &mut Learned, now: Now) {
         if entry.url == *self.members.local_url() {
             if let Some(own) = self.members.local() {
                 self.local.on_entry(own, entry);
@@ -78,14 +78,14 @@ impl Core {
         };
         match decide(self.members.get(&entry.url), entry, source, at) {
             Decision::Ignore => {}
-            Decision::Take | Decision::TakeAndTell if !self.make_room(entry, source, learned) => {
-                // There is room for servers that answer.
+            Decision::Take | Decision::TakeAndNotify if !self.make_room(entry, source, learned) => {
+                // A sender that answers its call-back may still be listed.
                 if source == Source::Itself {
                     self.call_back(entry, now);
                 }
             }
             Decision::Take => self.learn(entry.clone(), learned, now),
-            Decision::TakeAndTell => self.learn_and_tell(entry, learned, now),
+            Decision::TakeAndNotify => self.learn_and_notify(entry, learned, now),
             Decision::TakeRaised => {
                 let known = self.members.get(&entry.url).map_or(0, |known| effective_incarnation(&known.entry));
                 self.learn(Entry { stamp: known + 1, ..entry.clone() }, learned, now);
@@ -99,11 +99,11 @@ impl Core {
         }
     }
 
-    // A server said that it goes offline. It tells up to twenty others so; a few of them make sure that it was not somebody
-    // else who said it: a server that is up refutes that at once. Where that cannot be now, it is listed later.
-    pub(super) fn learn_and_tell(&mut self, entry: &Entry, learned: &mut Learned, now: Now) {
-        let told = self.members.announcement_size() as f64;
-        if self.out.rng.random_bool((TELLERS / told).min(1.0)) && self.lifecycle.is_working(now) {
+    // A server announced that it goes offline, to up to twenty servers. A few of these contact it, in case somebody
+    // else sent the message; it refutes a lie at once. Over the rate limit, the report is verified before it is listed.
+    pub(super) fn learn_and_notify(&mut self, entry: &Entry, learned: &mut Learned, now: Now) {
+        let receivers = self.members.announcement_size() as f64;
+        if self.out.rng.random_bool((CHECKERS / receivers).min(1.0)) && self.lifecycle.is_working(now) {
             let Some(contact) = self.verifier.contact(&entry.url, now) else {
                 return self.verifier.on_report(entry);
             };
@@ -114,7 +114,7 @@ impl Core {
         }
     }
 
-    // Makes sure that a server which is not known can be listed. Returns whether it can.
+    // Makes room for an unknown server. Returns whether it can be listed.
     pub(super) fn make_room(&mut self, entry: &Entry, source: Source, learned: &mut Learned) -> bool {
         let is_reached = source == Source::Reached;
         if self.members.get(&entry.url).is_some() || self.members.has_room_for(&entry.url, is_reached) {
@@ -127,7 +127,7 @@ impl Core {
         self.members.has_room_for(&entry.url, is_reached)
     }
 
-    // Contacts a server that says it is up before it is listed. Until it answers it is a seed.
+    // Contacts a server before it is listed online. Until it answers it is a seed candidate.
     pub(super) fn call_back(&mut self, entry: &Entry, now: Now) {
         if !self.lifecycle.is_running() {
             return;
@@ -142,8 +142,8 @@ impl Core {
         self.schedule_seed_contacts(now);
     }
 
-    // Lists an entry. It is broadcast, unless it only says again that a server is offline for the same reason, or renews an
-    // entry more often than once an interval.
+    // Lists an entry and broadcasts it, except for a repetition of the same offline state and reason, and for renewals
+    // more often than once an interval.
     pub(super) fn learn(&mut self, entry: Entry, learned: &mut Learned, now: Now) {
         let (url, is_online) = (entry.url.clone(), entry.state == State::Online);
         let before = self.members.get(&url).map(|member| member.entry.clone());
@@ -152,16 +152,15 @@ impl Core {
             return self.learn_change(&url, change, false, learned, now);
         };
         let is_urgent = self.report_extensions(&url, &before, now);
-        let told = |entry: &Entry| entry.v2.as_ref().map(|v2| (v2.reason, v2.extensions.clone()));
-        let is_same_again = !is_online && self.members.get(&url).map(|it| told(&it.entry)) == Some(told(&before));
+        let content = |entry: &Entry| entry.v2.as_ref().map(|v2| (v2.reason, v2.extensions.clone()));
+        let is_same_again = !is_online && self.members.get(&url).map(|it| content(&it.entry)) == Some(content(&before));
         self.learn_change(&url, change, is_same_again, learned, now);
         if is_urgent && learned.to_broadcast.last() != Some(&url) {
             learned.to_broadcast.push(url);
         }
     }
 
-    // Reports other tags and another readiness than before. Returns whether the readiness differs, which others must know at
-    // once.
+    // Reports changed tags and readiness as events. Returns whether the readiness changed, which is urgent.
     pub(super) fn report_extensions(&mut self, url: &ServerUrl, before: &Entry, now: Now) -> bool {
         let Some(after) = self.members.get(url).map(|member| &member.entry) else { return false };
         let (tags_differ, ready_differs) = (after.tags() != before.tags(), after.is_ready() != before.is_ready());
@@ -191,7 +190,7 @@ impl Core {
         }
     }
 
-    // An entry has changed. Returns whether that is news.
+    // An entry changed. Returns whether that must be broadcast.
     pub(super) fn on_change(&mut self, url: &ServerUrl, change: Change, now: Now) -> bool {
         if !change.is_news() {
             return false;
@@ -221,7 +220,7 @@ impl Core {
         if is_of_online && entry.state == State::Offline {
             return;
         }
-        // Nothing is known of the clock of a new server but this stamp.
+        // This stamp is all that we know of a new server's clock.
         let is_new = member.first_seen().as_millis() == now.mono.as_millis();
         let clock = if is_new { now.wall } else { member.estimated_clock(now) };
         let known_after = clock.saturating_sub(entry.stamp);

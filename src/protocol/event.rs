@@ -1,43 +1,43 @@
-//! What happened, for people and programs.
+//! Events: what the core reports to the program and the operator.
 
 use super::action::{ExchangeError, Place};
 use crate::membership::Failure;
 use crate::message::{Entry, ServerUrl, Skipped};
 
-/// What has become of a member.
+/// How a member changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemberEventKind {
-    /// It is listed online, and was not.
+    /// Now listed online.
     Online,
-    /// It is listed offline, and was not.
+    /// Now listed offline.
     Offline,
-    /// It is listed offline, and was unknown: it has failed or left before this process began, or is not back yet. Nothing has
-    /// changed for the program.
+    /// Listed offline, and was unknown: it failed or left before this process began, or is not back yet. Not a change
+    /// for the program.
     Tombstone,
-    /// It is listed online, and does not answer us.
+    /// Listed online, but does not answer us.
     Suspect,
-    /// It is listed online with other tags.
+    /// Listed online with different tags.
     Tags,
-    /// It is listed online, and may be given work now or may not any more.
+    /// Listed online with a different readiness.
     Ready,
 }
 
 /// A change of a member, as this server sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberEvent {
-    /// What it is now.
+    /// What changed.
     pub kind: MemberEventKind,
-    /// What is listed of it now.
+    /// Its new entry.
     pub entry: Entry,
-    /// Why our last exchange with it failed, where that is why it is suspected or listed as failed.
+    /// Our last failed exchange with it, if that is why it is suspected or failed.
     pub failure: Option<Failure>,
     /// When we learned of it, ms since the epoch.
     pub at: u64,
-    /// How long that was after the entry was stamped, ms, by the clock that stamped it, as far as we know it.
+    /// How long before that the entry was stamped, ms, by our estimate of the clock that stamped it.
     pub known_after: u64,
 }
 
-/// Which event has lost its cause.
+/// The event whose cause is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resolved {
     /// [`Event::Alone`]: another server is known.
@@ -48,61 +48,61 @@ pub enum Resolved {
     State,
     /// [`Event::Unreachable`]: another server has contacted this one.
     Unreachable,
-    /// [`Event::SelfProbeFailed`]: this server was found at its base URL, or something else answers there now.
+    /// [`Event::SelfProbeFailed`]: this server was found at its base URL, or the error changed.
     SelfProbe,
     /// [`Event::DuplicateUrl`]: the other process is gone.
     DuplicateUrl,
-    /// [`Event::ClockWrong`]: the clock agrees with the others', or was set.
+    /// [`Event::ClockWrong`]: the clock agrees with the others, or was set.
     Clock,
 }
 
-/// Something that happened.
+/// What the core reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The first round is over, even if nobody answered.
     Started,
-    /// The leave is over, even if nobody has heard of it.
+    /// The leave is over, even if nobody received it.
     Left,
-    /// A member changed, the local one included.
+    /// A member changed; may be the local one.
     Member(MemberEvent),
     /// An exchange with a server failed.
     ExchangeFailed(ServerUrl, ExchangeError),
-    /// A place that DNS names did not say which server of this cluster is there; why.
+    /// A place from DNS did not lead to a server of this cluster, and why.
     PlaceFailed(Place, String),
-    /// This server has known no other for ten intervals; what it has tried, and what answered.
+    /// This server has known no other for ten intervals. Has what it tried and the results.
     Alone(Vec<String>),
     /// A master list was written.
     ListWritten {
         /// Which list.
         list: String,
-        /// How many servers it names now.
+        /// How many servers it lists now.
         servers: usize,
-        /// Whether the store made sure that nobody else had written it meanwhile.
+        /// Whether the store ensured that nobody else had written in between.
         on_condition: bool,
     },
-    /// A master list could not be read or written; why.
+    /// A master list could not be read or written, and why.
     ListFailed(String),
-    /// A master list has failed for so long that an operator must look at it. Once until it works again.
+    /// A master list has failed for long; an operator must act. Once until it works again.
     ListUnusable {
         /// Which list.
         list: String,
         /// Why.
         error: String,
     },
-    /// The state could not be saved; why.
+    /// The state could not be saved, and why.
     StateNotSaved(String),
-    /// Others list this server as failed and have not contacted it since, though they answer it.
+    /// Others list this server as failed and answer it, but have not contacted it since.
     Unreachable {
-        /// The base URL at which they try.
+        /// The base URL that they use.
         url: ServerUrl,
-        /// The server that said so last.
+        /// The server that reported it last.
         by: Option<ServerUrl>,
     },
-    /// A server does not find itself at its own base URL; why. Once until that changes.
+    /// A server does not find itself at its own base URL, and why. Once until that changes.
     SelfProbeFailed(ServerUrl, ExchangeError),
-    /// Another process runs under our base URL. Again every five intervals for as long as that lasts.
+    /// Another process has our base URL. Repeated every five intervals while that lasts.
     DuplicateUrl(ServerUrl),
-    /// Our base URL leads every machine to itself, and a server on another machine is online.
+    /// Our base URL is a loopback address, but a server on another machine is online.
     LoopbackUrl {
         /// Our base URL.
         url: ServerUrl,
@@ -111,15 +111,15 @@ pub enum Event {
     },
     /// The cause of an earlier event is gone.
     Resolved(Resolved),
-    /// The clock of this machine differs by more than three hours from those of most other servers. Once until it is set.
+    /// The local clock differs by over three hours from those of most servers. Once until it is set.
     ClockWrong,
-    /// A message names more servers than are remembered.
+    /// A message lists more servers than can be remembered.
     Full,
-    /// Entries of a message or a list were not acceptable.
+    /// Invalid entries in a message or list were skipped.
     EntriesSkipped {
         /// The entries.
         entries: Vec<Skipped>,
-        /// Where they stood, in words: which message or list.
+        /// Which message or list, as text.
         place: String,
     },
 }

@@ -1,6 +1,5 @@
-//! Exchanges: a message to a server and its response. One table, [`Purpose::policy`], holds the timeout, the retry and the
-//! consequences of each kind. `dispatch.rs` treats self-probes, repairs and retries of suspects separately where they differ
-//! in more than that.
+//! Exchanges: a request to a server and its response. The table in [`Purpose::policy`] sets the timeout, the retry and
+//! the consequences for each kind. `dispatch.rs` has the special cases of self-probes, repairs and suspect retries.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,63 +11,63 @@ use crate::clock::Now;
 use crate::membership::Members;
 use crate::message::{Entry, Envelope, Message, ServerUrl, State};
 
-/// The longest time in which an exchange must be answered (version 1's number); a shorter interval makes it shorter.
+/// The longest timeout of an exchange (as in version 1). Shorter intervals have shorter timeouts.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(5);
-/// The longest time of each of two tries: a connection whose first packet is lost opens after a second.
+/// The longest timeout of each of two tries. A connection whose first packet is lost takes a second to open.
 const TRY_TIMEOUT: Duration = Duration::from_millis(1_500);
 const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// After how long an exchange has failed.
+/// The timeout of an exchange.
 pub fn exchange_timeout(interval: Duration) -> Duration {
     interval.clamp(SHORTEST_TIMEOUT, LONGEST_TIMEOUT)
 }
 
-/// The same for one whose outcome others wait for.
+/// The timeout of an exchange if another server waits for its outcome.
 pub fn short_timeout(interval: Duration) -> Duration {
     exchange_timeout(interval) * 4 / 5
 }
 
-/// What an exchange is for.
+/// Why an exchange is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Compares lists with a server; a failure has no consequence.
+    /// Compares lists. A failure has no consequence.
     Contact,
-    /// To find out whether a member is up.
+    /// Tests whether a member answers.
     Probe,
-    /// To try a suspect again.
+    /// Retries a suspect.
     SuspectRetry,
-    /// To find out whether a member is up that others report as failed.
+    /// Verifies a failure that others reported.
     Verification,
-    /// To find out for another server, which asked, whether a member is up.
+    /// Probes a member for another server.
     IndirectProbe {
         /// The server that asked.
         asker: ServerUrl,
         /// The token of its request.
         token: u32,
     },
-    /// Tells the asker of an indirect probe whether the member answered.
+    /// Reports the result of an indirect probe.
     ProbeReport,
-    /// To tell updates. If the receiver fails, the next on the ring is told, for so many tries more.
+    /// Sends updates. If the receiver fails, the next on the ring gets them.
     Update {
-        /// How many.
+        /// How many further receivers may be tried.
         ring_tries: u32,
     },
-    /// To send each other the entries of the buckets that differ.
+    /// Exchanges the entries of the buckets that differ.
     Repair(DigestPair),
-    /// To find out who answers at our own base URL.
+    /// Asks which process answers at our own base URL.
     SelfProbe,
 }
 
-/// The hashes of our list and of another, as they were before a repair.
+/// The hashes of our list and the peer's, before a repair.
 pub type DigestPair = (u64, u64);
 
-/// How an exchange of one kind is made, and what follows from its outcome.
+/// How one kind of exchange is made, and what follows its outcome.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy<'a> {
-    /// Its timeout.
+    /// Which timeout it has.
     pub timeout: Timeout,
-    /// Whether it is tried once more on a new connection, unless that was refused: where nothing else makes up for a lost
-    /// exchange, or for an idle connection that the other side has closed.
+    /// Whether a failure is retried once on a new connection, unless the connection was refused. For exchanges whose
+    /// loss, also on an idle connection that the peer closed, nothing else repairs.
     pub is_retried: bool,
     /// What follows an answer.
     pub on_success: OnSuccess<'a>,
@@ -76,49 +75,49 @@ pub struct Policy<'a> {
     pub on_failure: OnFailure,
 }
 
-/// Which timeout an exchange has.
+/// The timeout of an exchange.
 #[derive(Clone, Copy, Debug)]
 pub enum Timeout {
     /// [`exchange_timeout`].
     Full,
     /// [`short_timeout`].
     Short,
-    /// [`TRY_TIMEOUT`]: the exchange is tried twice, and others wait for the outcome of both tries.
+    /// [`TRY_TIMEOUT`], twice at most: another server waits for the outcome of both tries.
     Try,
 }
 
-/// What follows an answer, after its entries are taken in.
+/// What follows an answer, after its entries are merged.
 #[derive(Clone, Copy, Debug)]
 pub enum OnSuccess<'a> {
-    /// Nothing.
+    /// Only merge its entries.
     Nothing,
-    /// The lists are compared by their digests.
+    /// Compare the digests of both lists.
     Compare,
-    /// The server that asked is told.
+    /// Report to the server that asked for an indirect probe.
     Report(&'a ServerUrl, u32),
-    /// The repair ends.
+    /// End the repair.
     EndRepair(DigestPair),
 }
 
 /// What follows a failure.
 #[derive(Clone, Copy, Debug)]
 pub enum OnFailure {
-    /// Nothing.
+    /// Only record it.
     Nothing,
-    /// The server is suspected.
+    /// Suspect the server.
     Suspect,
-    /// The suspicion notes how it failed.
+    /// Record the failure in the suspicion.
     Confirm,
-    /// The reported failure is believed.
-    BelieveReport,
-    /// Another server is told.
-    TellNext(u32),
-    /// The server that asked is told.
+    /// Accept the reported failure.
+    AcceptReport,
+    /// Send the updates to the next server on the ring.
+    SendToNext(u32),
+    /// Report to the server that asked for an indirect probe.
     Report,
 }
 
 impl Purpose {
-    /// The policy of each kind of exchange.
+    /// The policy of this kind of exchange.
     pub fn policy(&self) -> Policy<'_> {
         use OnSuccess::{Compare, EndRepair, Nothing, Report};
         use Timeout::{Full, Short, Try};
@@ -126,10 +125,10 @@ impl Purpose {
             Self::Contact => (Full, false, Compare, OnFailure::Nothing),
             Self::Probe => (Full, false, Compare, OnFailure::Suspect),
             Self::SuspectRetry => (Short, false, Compare, OnFailure::Confirm),
-            Self::Verification => (Try, true, Compare, OnFailure::BelieveReport),
+            Self::Verification => (Try, true, Compare, OnFailure::AcceptReport),
             Self::IndirectProbe { asker, token } => (Try, true, Report(asker, *token), OnFailure::Report),
             Self::ProbeReport => (Short, true, Nothing, OnFailure::Nothing),
-            Self::Update { ring_tries } => (Full, false, Nothing, OnFailure::TellNext(*ring_tries)),
+            Self::Update { ring_tries } => (Full, false, Nothing, OnFailure::SendToNext(*ring_tries)),
             Self::Repair(pair) => (Full, false, EndRepair(*pair), OnFailure::Nothing),
             Self::SelfProbe => (Full, false, Nothing, OnFailure::Nothing),
         };
@@ -137,29 +136,29 @@ impl Purpose {
     }
 }
 
-/// An exchange that a part of the protocol asks for.
+/// An exchange to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// The receiver.
     pub to: ServerUrl,
-    /// What it is for.
+    /// Its purpose.
     pub purpose: Purpose,
-    /// What is sent.
+    /// What to send.
     pub content: Content,
-    /// Whether it needs a new connection.
+    /// Whether to open a new connection.
     pub new_connection: bool,
-    /// A shorter timeout than its purpose has.
+    /// Overrides the timeout of the policy.
     pub timeout: Option<Duration>,
 }
 
-/// What a request sends. The local member's entry is always part of it.
+/// What a request sends, in addition to the local member's entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// What we list of the receiver where it may want to correct that, and our digest.
+    /// Our digest, and what we list of the receiver if it may want to refute that.
     Gossip,
-    /// Some entries and words.
+    /// These entries and envelope fields.
     Entries(Vec<Entry>, Box<Envelope>),
-    /// A message that is made already.
+    /// This complete message.
     Message(Arc<Message>),
 }
 
@@ -169,17 +168,17 @@ impl Request {
         Self::with(to, purpose, Content::Gossip)
     }
 
-    /// A request with other content.
+    /// A request with the given content.
     pub fn with(to: ServerUrl, purpose: Purpose, content: Content) -> Self {
         Self { to, purpose, content, new_connection: false, timeout: None }
     }
 
-    /// The same on a connection of its own.
+    /// Opens a new connection for it.
     pub fn on_new_connection(self) -> Self {
         Self { new_connection: true, ..self }
     }
 
-    /// The same with a shorter timeout.
+    /// Sets a shorter timeout.
     pub fn within(self, timeout: Duration) -> Self {
         Self { timeout: Some(timeout), ..self }
     }
@@ -190,22 +189,22 @@ impl Request {
 pub struct Exchange {
     /// The receiver.
     pub to: ServerUrl,
-    /// What it is for.
+    /// Its purpose.
     pub purpose: Purpose,
-    /// When it began.
+    /// When it began; for a retry, when the first try began.
     pub started: Started,
     /// What was sent.
     pub message: Arc<Message>,
-    /// Whether it has a connection of its own.
+    /// Whether it has a new connection.
     pub new_connection: bool,
 }
 
-/// When an exchange began: by our clock, and by the clock of the server it is with.
+/// When an exchange began, by our clock and by the peer's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Started {
-    /// Monotonic time.
+    /// Monotonic.
     pub mono: Duration,
-    /// Wall time, ms, as far as we know that server's clock.
+    /// The peer's estimated wall clock, ms.
     pub peer_clock: u64,
 }
 
@@ -217,12 +216,12 @@ pub struct Exchanges {
 }
 
 impl Exchanges {
-    /// None yet.
+    /// None.
     pub fn new(interval: Duration) -> Self {
         Self { interval, under_way: BTreeMap::new() }
     }
 
-    /// Begins an exchange whose message is made.
+    /// Begins an exchange with a complete message.
     pub fn begin(
         &mut self,
         request: Request,
@@ -233,7 +232,7 @@ impl Exchanges {
     ) -> RequestId {
         let Request { to, purpose, new_connection, timeout, .. } = request;
         let member = members.get(&to);
-        // A server that has left is about to end, and its program waits for connections that are kept.
+        // A server that left is about to exit, and its program waits for kept connections.
         let new_connection = new_connection || member.is_some_and(|member| member.entry.state == State::Offline);
         let own_timeout = match purpose.policy().timeout {
             Timeout::Full => exchange_timeout(self.interval),
@@ -241,7 +240,7 @@ impl Exchanges {
             Timeout::Try => short_timeout(self.interval).min(TRY_TIMEOUT),
         };
         let timeout = timeout.map_or(own_timeout, |timeout| timeout.min(own_timeout));
-        // Its clock may have been set back since it made the stamp that is listed.
+        // `max`: its clock may have been set back since it made the listed stamp.
         let peer_clock = member.map_or(0, |member| member.estimated_clock(now).max(member.entry.stamp));
         let started = Started { mono: now.mono, peer_clock };
         let id = out.new_id();
@@ -250,7 +249,7 @@ impl Exchanges {
         id
     }
 
-    /// Begins an exchange that has failed once more, on a new connection. It counts as begun when it first was.
+    /// Retries a failed exchange on a new connection. Keeps the start time of the first try.
     pub fn retry(&mut self, exchange: Exchange, members: &Members, now: Now, out: &mut Output) {
         let Exchange { to, purpose, started, message, .. } = exchange;
         let request = Request::with(to, purpose, Content::Message(Arc::clone(&message))).on_new_connection();
@@ -260,27 +259,27 @@ impl Exchanges {
         }
     }
 
-    /// Ends an exchange. None if nobody waits for it any more.
+    /// Ends an exchange. None if it was dropped.
     pub fn end(&mut self, id: RequestId) -> Option<Exchange> {
         self.under_way.remove(&id)
     }
 
-    /// Forgets all.
+    /// Drops all exchanges.
     pub fn clear(&mut self) {
         self.under_way.clear();
     }
 
-    /// Whether none is under way.
+    /// Whether no exchange is under way.
     pub fn is_empty(&self) -> bool {
         self.under_way.is_empty()
     }
 
-    /// How many of a kind are under way.
+    /// How many exchanges of a kind are under way.
     pub fn count(&self, is_kind: impl Fn(&Purpose) -> bool) -> usize {
         self.under_way.values().filter(|exchange| is_kind(&exchange.purpose)).count()
     }
 
-    /// Whether an exchange with a server is under way.
+    /// Whether any exchange with a server is under way.
     pub fn is_contacting(&self, url: &ServerUrl) -> bool {
         self.under_way.values().any(|exchange| exchange.to == *url)
     }
@@ -293,7 +292,7 @@ impl Exchanges {
 
     /// The receivers of all exchanges of a kind.
     pub fn receivers(&self, is_kind: impl Fn(&Purpose) -> bool) -> BTreeSet<&ServerUrl> {
-        // Not collected: that would sort first, which is 8 kB of code for each type.
+        // `collect` sorts first, which adds 8 kB of code for each type.
         let mut receivers = BTreeSet::new();
         receivers.extend(self.under_way.values().filter(|it| is_kind(&it.purpose)).map(|it| &it.to));
         receivers

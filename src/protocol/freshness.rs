@@ -1,4 +1,4 @@
-//! Keeps the stamps of online servers fresh: servers whose lists are equal exchange some stamps by their place on the ring.
+//! Keeps stamps of online servers fresh: servers with equal lists send each other some stamps, by ring position.
 
 use rand::RngExt;
 
@@ -7,14 +7,14 @@ use crate::clock::Now;
 use crate::membership::Members;
 use crate::message::{Freshness, MAX_AHEAD, MAX_FRESHNESS_STAMPS};
 
-/// The stamps to send: a stretch of the ring that begins anywhere. The ones that we know best, or learned last, are no
-/// better choice, because most others know them already.
+/// The stamps to send: a stretch of the ring with a random start. Those that we know best, or learned last, are a worse
+/// choice, because most others know them already.
 pub fn sample(members: &Members, out: &mut Output) -> Freshness {
     let first = out.rng.random_range(0..members.online());
     Freshness { first, stamps: members.stamps_from(first).take(MAX_FRESHNESS_STAMPS).map(Some).collect() }
 }
 
-/// Takes the stamps of a server whose list is equal to ours.
+/// Merges the stamps of a server whose list equals ours.
 pub fn apply(freshness: &Freshness, members: &mut Members, now: Now) {
     let online = members.online();
     let local = members.local_place();

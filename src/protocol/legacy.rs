@@ -1,5 +1,5 @@
-//! Answers and probes version 1 peers. When nobody runs version 1 any more, this file can be deleted; docs/architecture.md
-//! lists the few other places.
+//! Serves version 1 peers. When nobody runs version 1 any more, this file can be deleted; docs/architecture.md lists
+//! the few other places.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,31 +11,31 @@ use crate::clock::Now;
 use crate::membership::{Members, TOMBSTONE_TTL, by_url, supersedes};
 use crate::message::{Entry, Message, ServerUrl, State};
 
-/// Most bytes of entries in a message for a version 1 server, which holds nothing else.
+/// Most bytes of entries in a message to a version 1 server.
 const MAX_BYTES: usize = 89_000;
-/// Changes that are remembered as the last: as many as fit in half a message.
+/// How many recent changes are remembered: half of a message.
 const MAX_CHANGED: usize = MAX_BYTES / 2 / 80;
-/// How many intervals older the stamp of a version 1 server must be than ours to be worth the bytes.
+/// How many intervals older than ours a version 1 server's stamp must be before we send it the newer one.
 const STALE_INTERVALS: u64 = 2;
 
-/// What is remembered to serve version 1 peers.
+/// What we remember to build messages for version 1 servers.
 #[derive(Debug)]
 pub struct Legacy {
     interval: Duration,
-    // The hashes of the servers whose entries changed last, the newest at the end.
+    // The keys of the servers that changed last, newest at the end.
     changed: VecDeque<u64>,
-    // At which hash the next answer goes on, where a list takes several messages.
+    // The key at which the next answer continues, if the list needs several messages.
     next_key: u64,
     last_probed: ServerUrl,
 }
 
 impl Legacy {
-    /// Nothing has changed.
+    /// No changes.
     pub fn new(interval: Duration, local: ServerUrl) -> Self {
         Self { interval, changed: VecDeque::new(), next_key: 0, last_probed: local }
     }
 
-    /// The entry of a server has changed.
+    /// A server's entry changed.
     pub fn on_change(&mut self, url: &ServerUrl) {
         let key = url.key();
         self.changed.retain(|other| *other != key);
@@ -45,14 +45,14 @@ impl Legacy {
         self.changed.push_back(key);
     }
 
-    /// The version 1 server to probe in this round: each in its turn, since they do not watch each other.
+    /// The next version 1 server to probe, in turn, because version 1 servers do not watch each other.
     pub fn next_to_probe(&mut self, members: &Members) -> Option<ServerUrl> {
         let next = members.version_1_after(&self.last_probed)?;
         self.last_probed = next.clone();
         Some(next)
     }
 
-    /// The answer to a version 1 server: the whole list as far as it fits; what changed last first, the rest in turns.
+    /// The answer to a version 1 server: as much of the list as fits. Recent changes first, the rest in turns.
     pub fn answer(&mut self, members: &Members) -> Message {
         let local = members.local_url().key();
         let changed = self.changed.iter().rev().filter(|key| **key != local);
@@ -65,7 +65,7 @@ impl Legacy {
             }
             bytes <= most
         };
-        // Half of the room is for the rest, which a storm of changes would leave out otherwise.
+        // Half of the message is reserved for the rest, which a storm of changes would crowd out.
         let taken = first.iter().take_while(|entry| take(entry, MAX_BYTES / 2)).count();
         let mut taken: Vec<_> = first[..taken].iter().map(|entry| entry.url.key()).collect();
         taken.sort_unstable();
@@ -77,13 +77,13 @@ impl Legacy {
         Message::new(entries)
     }
 
-    /// A version 1 server has answered with its whole list: the message with what that list lacks, in the form of version 1.
+    /// A version 1 server answered with its list. Returns a version 1 message with the entries that its list lacks.
     pub fn on_answer(&self, sender: ServerUrl, list: &[Entry], members: &Members, now: Now) -> Option<Request> {
-        // A drained version 1 server stands in both its lists: the later entry, offline, counts.
+        // A drained version 1 server is in both of its lists. The offline entry comes later and wins.
         let theirs = by_url(list.iter());
         let stale = STALE_INTERVALS * self.interval.as_millis() as u64;
         let is_lacking = |entry: &&Entry| match theirs.get(&entry.url) {
-            // It has been told of us already.
+            // Our message had our own entry.
             _ if entry.url == *members.local_url() => false,
             None => entry.stamp + TOMBSTONE_TTL > now.wall,
             Some(known) if known.state != entry.state => supersedes(entry, known),
@@ -98,9 +98,9 @@ impl Legacy {
     }
 }
 
-/// Whether a version 1 server passes on what others say of it, where this entry of it is offline. One that was drained
-/// stands in both its lists with one stamp; with a later offline stamp it only repeats what others say.
-pub fn is_others_statement(entry: &Entry, message: &Message) -> bool {
+/// Whether an offline entry in a version 1 server's own message repeats what others report. A drained server is in both
+/// of its lists with one stamp; a later stamp in the offline list comes from others.
+pub fn is_relayed(entry: &Entry, message: &Message) -> bool {
     let online = message.entries.iter().find(|it| it.url == entry.url && it.state == State::Online);
     entry.state == State::Offline && online.is_some_and(|online| online.stamp < entry.stamp)
 }

@@ -1,36 +1,37 @@
-//! Whether the server may act and judge: it runs, and its program's event loop turns. After a stall of the program, or a
-//! jump of the wall clock, earlier failures say nothing about other servers.
+//! `Lifecycle`: whether this server may act and judge others: in the phase `Running` (then `Leaving`, then `Left`), and
+//! while its program's event loop turns. Failures from before a stall or a jump of the wall clock say nothing about
+//! other servers.
 
 use std::time::Duration;
 
 use crate::clock::Now;
 
-/// After how long without a heartbeat the program counts as stalled. Longer than a garbage collection or a synchronous
-/// start-up task should take, shorter than the time after which others declare a silent server failed.
+/// How long without a heartbeat counts as a stall: longer than a garbage collection or a synchronous start-up task
+/// takes, shorter than the time after which others declare a silent server failed.
 const STALL: Duration = Duration::from_secs(5);
 /// How far the wall clock may move against the monotonic one between two readings, ms. More is a jump: the machine may
-/// have been suspended, and the time that has passed is unknown.
+/// have been suspended for an unknown time.
 const CLOCK_JUMP: u64 = 5_000;
 
-/// How far a server has come.
+/// The phase of this server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// It takes part.
+    /// Takes part.
     Running,
-    /// It has said that it leaves, and waits until others know.
+    /// Has announced its leave and waits until others know.
     Leaving,
-    /// It has left.
+    /// Has left.
     Left,
 }
 
-/// The phase of a server, and the last sign that its program works.
+/// The phase of this server, and when its program last proved that it works.
 #[derive(Debug)]
 pub struct Lifecycle {
     phase: Phase,
     last_heartbeat: Duration,
-    // Since when neither the program has stalled nor the clock has jumped.
+    // Since when there was no stall and no clock jump.
     steady_since: Duration,
-    // How far the wall clock is ahead of the monotonic one, ms.
+    // Wall clock minus monotonic clock, ms.
     clock_offset: u64,
 }
 
@@ -45,7 +46,7 @@ impl Lifecycle {
         }
     }
 
-    /// The program's event loop turns. Returns whether this ends a stall.
+    /// The event loop turned. Returns whether this ends a stall.
     pub fn on_heartbeat(&mut self, now: Now) -> bool {
         let has_stalled = !self.is_awake(now);
         if has_stalled {
@@ -55,7 +56,7 @@ impl Lifecycle {
         has_stalled
     }
 
-    /// Compares the clocks with the last reading. Returns whether the wall clock has jumped.
+    /// Compares the clocks with the last reading. Returns whether the wall clock jumped.
     pub fn check_clocks(&mut self, now: Now) -> bool {
         let offset = clock_offset(now);
         let moved = offset.wrapping_sub(self.clock_offset).cast_signed().unsigned_abs();
@@ -77,27 +78,27 @@ impl Lifecycle {
         self.phase = Phase::Left;
     }
 
-    /// How far it has come.
+    /// The current phase.
     pub fn phase(&self) -> Phase {
         self.phase
     }
 
-    /// Whether it takes part.
+    /// Whether the phase is [`Phase::Running`].
     pub fn is_running(&self) -> bool {
         self.phase == Phase::Running
     }
 
-    /// Whether its program's event loop turns: only then it may say that it is up.
+    /// Whether the event loop turns. Otherwise this server must not claim to be up.
     pub fn is_awake(&self, now: Now) -> bool {
         now.mono.saturating_sub(self.last_heartbeat) <= STALL
     }
 
-    /// Whether it takes part and its program works: only then it may judge others.
+    /// Whether it is running and awake. Otherwise it must not judge others.
     pub fn is_working(&self, now: Now) -> bool {
         self.is_running() && self.is_awake(now)
     }
 
-    /// Whether an exchange began before the last stall or jump, so that its failure says nothing.
+    /// Whether an exchange began before the last stall or jump. Its failure does not count.
     pub fn is_outdated(&self, started: Duration) -> bool {
         started < self.steady_since
     }

@@ -1,5 +1,6 @@
-//! The local member: its own entry, how it answers what others say of it, and whether others find it at its base URL. A
-//! server is the authority on itself.
+//! `LocalMember`: our own entry. `on_entry` collects what others claim about us, and `refresh` stamps our entry and
+//! refutes the claims. Also detects that others cannot reach our base URL (`on_contact`, `check_url`), and that another
+//! process has it (it refutes us in turn). A server is the authority on itself: only here is its entry changed.
 
 use std::time::Duration;
 
@@ -13,30 +14,29 @@ use crate::config::Settings;
 use crate::membership::{MAX_LEAD, effective_incarnation, join, leave_lead, supersedes};
 use crate::message::{Entry, EntryV2, Extensions, Reason, ServerUrl, State, Tags};
 
-/// For how many intervals after its own refuted failure a server may hear from nobody before it doubts its base URL. A
-/// server that is listed online is probed in each interval; beside version 1 servers, which choose at random, ten
-/// intervals are needed.
-const UNHEARD_INTERVALS: u32 = 10;
-/// For how many intervals another process must contradict us before we warn: during a restart without a gap the old
-/// process and the new one run side by side for a while.
+/// How many intervals after refuting its own failure a server waits for a contact before it reports that its base URL
+/// does not work. Others probe an online server each interval; version 1 servers choose at random, so ten are needed.
+const URL_DOUBT_INTERVALS: u32 = 10;
+/// How many intervals another process must refute us before we warn. In a zero-downtime restart, the old and the new
+/// process overlap for a while.
 const OVERLAP_INTERVALS: u32 = 5;
-/// How old the stamp of a drained server gets, ms, before it is renewed: its tombstone would expire after 24 h.
+/// The age at which the stamp of a drained server is renewed, ms. Its tombstone would expire after 24 h.
 const DRAINED_STAMP_AGE: u64 = HOUR;
-/// The least time between two changes of readiness that others are told.
+/// The least time between two broadcast changes of readiness.
 const READY_PAUSE: Duration = Duration::from_secs(1);
-/// How far beyond [`MAX_LEAD`] our own entry may be ahead of our clock, ms: a refutation goes beyond the claim, and clocks are
-/// corrected in small steps.
+/// How far beyond [`MAX_LEAD`] our own entry may be ahead of our clock, ms: a refutation exceeds the claim, and clocks
+/// are corrected in small steps.
 const LEAD_SLACK: u64 = 60_000;
 
 // Others have declared us failed, and nobody has contacted us since.
 #[derive(Debug)]
-struct Unheard {
+struct UrlDoubt {
     since: Duration,
     by: Option<ServerUrl>,
 }
 
-// We have refuted entries of another process: first and last at these times. A process that has ended refutes nothing in
-// its turn, so all but one such entry come from a process that runs.
+// When we first and last refuted an entry of another process. A process that has ended does not refute in turn, so all
+// but one of these entries prove that the other process runs.
 #[derive(Clone, Copy, Debug)]
 struct Refuted {
     first: Duration,
@@ -44,27 +44,27 @@ struct Refuted {
     is_reported: bool,
 }
 
-/// The local member's own state. Its entry is in `Members`, like everybody's.
+/// The local member's state. Its entry is in `Members`.
 #[derive(Debug)]
 pub struct LocalMember {
     interval: Duration,
-    // The greatest entry about us that goes beyond our own, until we answer it.
+    // The greatest entry about us that wins over our own, until we refute it.
     to_refute: Option<Entry>,
-    url_doubt: Option<Unheard>,
+    url_doubt: Option<UrlDoubt>,
     is_reported_unreachable: bool,
     duplicate: Option<Refuted>,
     is_contacted: bool,
-    // Whether our base URL leads every machine to itself, and nobody has been told that another machine is in the cluster.
+    // Our base URL is a loopback address, and this was not reported yet.
     is_loopback: bool,
-    // Tags and readiness that are set and not told yet, and when others were told last.
+    // Tags and readiness that wait to be broadcast, and when each was last broadcast.
     new_tags: Option<Tags>,
-    tags_told: Option<Duration>,
+    tags_sent: Option<Duration>,
     new_ready: Option<bool>,
-    ready_told: Option<Duration>,
+    ready_sent: Option<Duration>,
 }
 
 impl LocalMember {
-    /// No server has said anything about this member yet.
+    /// No claims about us yet.
     pub fn new(url: &ServerUrl, interval: Duration) -> Self {
         Self {
             interval,
@@ -75,13 +75,13 @@ impl LocalMember {
             duplicate: None,
             is_contacted: false,
             new_tags: None,
-            tags_told: None,
+            tags_sent: None,
             new_ready: None,
-            ready_told: None,
+            ready_sent: None,
         }
     }
 
-    /// The first entry of a new process. Its incarnation begins at the wall clock, above what an earlier process had.
+    /// The first entry of a new process. Its incarnation starts at the wall clock, above that of earlier processes.
     pub fn first_entry(settings: &Settings, now: Now, out: &mut Output) -> Entry {
         let Settings { base_url: url, monitor, tags, is_ready, .. } = settings;
         let (url, monitor, extensions) = (url.clone(), *monitor, Extensions::new(tags, *is_ready));
@@ -89,9 +89,9 @@ impl LocalMember {
         Entry { url, monitor, state: State::Online, stamp: now.wall, v2: Some(v2) }
     }
 
-    /// Another server sent an entry about us. One that goes beyond our own is answered by the next [`Self::refresh`].
+    /// A peer sent an entry about us. If it wins over our own, the next [`Self::refresh`] refutes it.
     pub fn on_entry(&mut self, own: &Entry, entry: &Entry) {
-        // A version 1 peer only compares stamps: another state with a newer stamp wins there.
+        // Version 1 peers compare only stamps: a different state with a newer stamp wins there.
         if supersedes(entry, own)
             || alters_extensions(entry, own)
             || (entry.state != own.state && entry.stamp >= own.stamp)
@@ -103,27 +103,27 @@ impl LocalMember {
         }
     }
 
-    /// The program has set its tags. Returns when [`Self::take_changes`] is to be called.
+    /// The program set its tags. Returns when to call [`Self::take_changes`].
     pub fn set_tags(&mut self, tags: Tags, now: Now) -> Option<Duration> {
         self.new_tags = Some(tags);
         self.changes_due(now)
     }
 
-    /// The program has said whether it is ready. Returns when [`Self::take_changes`] is to be called.
+    /// The program set its readiness. Returns when to call [`Self::take_changes`].
     pub fn set_ready(&mut self, is_ready: bool, now: Now) -> Option<Duration> {
         self.new_ready = Some(is_ready);
         self.changes_due(now)
     }
 
-    // Readiness is told sooner than tags: until then others send requests here.
+    // Readiness goes out sooner than tags: until then others send requests here.
     fn changes_due(&self, now: Now) -> Option<Duration> {
-        let after = |told: Option<Duration>, pause| told.map_or(now.mono, |told| now.mono.max(told + pause));
-        let tags = self.new_tags.as_ref().map(|_| after(self.tags_told, self.interval));
-        let ready = self.new_ready.map(|_| after(self.ready_told, READY_PAUSE));
+        let after = |sent: Option<Duration>, pause| sent.map_or(now.mono, |sent| now.mono.max(sent + pause));
+        let tags = self.new_tags.as_ref().map(|_| after(self.tags_sent, self.interval));
+        let ready = self.new_ready.map(|_| after(self.ready_sent, READY_PAUSE));
         tags.into_iter().chain(ready).min()
     }
 
-    /// Our entry with the tags and the readiness that were set last, if they differ.
+    /// Our entry with the waiting tags and readiness, if they differ.
     pub fn take_changes(&mut self, mut own: Entry, now: Now) -> Option<Entry> {
         let above = effective_incarnation(&own) + 1;
         let v2 = own.v2.as_mut()?;
@@ -134,17 +134,17 @@ impl LocalMember {
             return None;
         }
         if new_tags.is_some() {
-            self.tags_told = Some(now.mono);
+            self.tags_sent = Some(now.mono);
         }
         if new_ready.is_some() {
-            self.ready_told = Some(now.mono);
+            self.ready_sent = Some(now.mono);
         }
         v2.extensions = Extensions::new(&new_tags.unwrap_or(tags), new_ready.unwrap_or(is_ready));
         set_incarnation(&mut own, above);
         Some(own)
     }
 
-    /// Another server contacted us: it finds us at our base URL.
+    /// Another server contacted us, so our base URL works.
     pub fn on_contact(&mut self, out: &mut Output) {
         self.is_contacted = true;
         self.url_doubt = None;
@@ -153,7 +153,8 @@ impl LocalMember {
         }
     }
 
-    /// Another server is online. If its base URL leads to another machine and ours does not, it cannot reach us.
+    /// Another server is online. If its base URL leads to another machine and ours is a loopback address, it cannot
+    /// reach us.
     pub fn on_online(&mut self, own: &ServerUrl, other: &ServerUrl, out: &mut Output) {
         if self.is_loopback && !other.is_loopback() {
             self.is_loopback = false;
@@ -161,23 +162,23 @@ impl LocalMember {
         }
     }
 
-    /// Whether another server has ever contacted us: until then we may not listen yet.
+    /// Whether another server has contacted us. Before that, our program may not listen yet.
     pub fn is_contacted(&self) -> bool {
         self.is_contacted
     }
 
-    /// Our entry stamped anew, with what others say of us refuted. Only for a program whose event loop turns: nobody else
-    /// can tell that it does not.
+    /// Our entry with a new stamp, and with claims about us refuted. Call it only while the event loop turns: other
+    /// servers cannot detect a hung program by other means.
     pub fn refresh(&mut self, mut own: Entry, now: Now, out: &mut Output) -> Entry {
         if let Some(claim) = self.to_refute.take() {
             self.refute(&mut own, &claim, now, out);
         }
-        // Each stamp of a drained server is news to others, so it is renewed only before it expires.
+        // Each stamp of a drained server is broadcast, so it is renewed only before it expires.
         if own.state == State::Online || own.stamp + DRAINED_STAMP_AGE < now.wall {
             own.stamp = own.stamp.max(now.wall);
         }
-        // Our clock was ahead and has been set back. Nobody who compares our entry with our clock would believe it, and servers
-        // with right clocks may have refused what we said meanwhile.
+        // Our clock was ahead and has been set back. Others would not accept our entry, and may have refused our
+        // messages meanwhile.
         if own.stamp.max(effective_incarnation(&own)) > now.wall + MAX_LEAD + LEAD_SLACK {
             own.stamp = now.wall;
             let incarnation = own.v2.as_ref().map_or(0, |v2| v2.incarnation);
@@ -188,12 +189,12 @@ impl LocalMember {
 
     fn refute(&mut self, own: &mut Entry, claim: &Entry, now: Now, out: &mut Output) {
         let (ours, theirs) = (effective_incarnation(own), effective_incarnation(claim));
-        // Nobody who knows our clock believes it, and servers with slow clocks would refuse what goes beyond it.
+        // Others verify a claim this far ahead of our clock, and those with slow clocks would refuse its refutation.
         if theirs > now.wall + MAX_LEAD {
             own.stamp = now.wall;
             return;
         }
-        // The same state with a newer stamp is what version 1 peers make of us in their master list.
+        // The same state with a newer stamp needs no refutation: version 1 peers stamp us in their master list.
         if (theirs, claim.state) > (ours, own.state) || alters_extensions(claim, own) {
             out.counters.refutations += 1;
             if is_of_running_process(claim, own) {
@@ -201,7 +202,7 @@ impl LocalMember {
             }
             if claim.is_failure() && self.url_doubt.is_none() {
                 let by = claim.v2.as_ref().and_then(|v2| v2.author.clone());
-                self.url_doubt = Some(Unheard { since: now.mono, by });
+                self.url_doubt = Some(UrlDoubt { since: now.mono, by });
                 out.timers.set_earlier(Timer::SelfProbe, now.mono);
             }
             set_incarnation(own, ours.max(theirs) + 1);
@@ -209,8 +210,8 @@ impl LocalMember {
         own.stamp = own.stamp.max((claim.stamp + 1).min(now.wall + MAX_LEAD + 1));
     }
 
-    /// Our entry once we go online or offline by our own will. `has_peers` is whether any other server of protocol 2 is online:
-    /// servers of version 1 would hold the lead of a leave against the next process here.
+    /// Our entry when the program drains, resumes or leaves. `has_peers`: another protocol 2 server is online. If not,
+    /// a leave is not stamped ahead, since version 1 servers would hold the lead against the next process here.
     pub fn declare(&self, mut own: Entry, state: State, reason: Option<Reason>, has_peers: bool, now: Now) -> Entry {
         let above = effective_incarnation(&own) + 1;
         own.state = state;
@@ -227,22 +228,22 @@ impl LocalMember {
         own
     }
 
-    /// Reports if others have declared us failed, answer us, and still have not contacted us: they find nobody at our base
-    /// URL. A server that is listed again soon hears from others, which ends the doubt. To be called each round.
+    /// Each round: reports if others declared us failed and answer us, but have not contacted us since. Then our base
+    /// URL does not lead to us. If it does, they contact us soon, which ends the doubt.
     pub fn check_url(&mut self, own: &Entry, last_response: Duration, now: Now, out: &mut Output) {
         let is_answered = now.mono < last_response + 2 * self.interval;
         // Nobody contacts a drained server.
         let is_listed = own.state == State::Online;
-        if let Some(Unheard { since, by }) = &self.url_doubt
+        if let Some(UrlDoubt { since, by }) = &self.url_doubt
             && is_listed
             && is_answered
-            && now.mono >= *since + UNHEARD_INTERVALS * self.interval
+            && now.mono >= *since + URL_DOUBT_INTERVALS * self.interval
         {
             out.report(Event::Unreachable { url: own.url.clone(), by: by.clone() });
             (self.url_doubt, self.is_reported_unreachable) = (None, true);
         }
         let overlap = OVERLAP_INTERVALS * self.interval;
-        // Several self-probes in a row may reach this process and not the other.
+        // Wait for twice the overlap: behind a load balancer, several self-probes in a row may reach this process.
         if let Some(ended) = self.duplicate.take_if(|refuted| now.mono >= refuted.last + 2 * overlap)
             && ended.is_reported
         {
@@ -252,7 +253,7 @@ impl LocalMember {
 
     fn on_duplicate(&mut self, url: &ServerUrl, now: Now, out: &mut Output) {
         let overlap = OVERLAP_INTERVALS * self.interval;
-        // After a silence it is another process, which replaces us or is replaced.
+        // After a long silence this is another process, which replaces us or is replaced.
         let refuted = self.duplicate.filter(|refuted| now.mono < refuted.last + overlap);
         let mut first = refuted.map_or(now.mono, |refuted| refuted.first);
         let mut is_reported = self.duplicate.is_some_and(|refuted| refuted.is_reported);
@@ -264,7 +265,7 @@ impl LocalMember {
     }
 }
 
-// Whether an entry has other extensions than we have given this state. They may be left out, which alters nothing.
+// Whether an entry has other extensions than ours at the same incarnation. Left-out extensions do not count.
 fn alters_extensions(claim: &Entry, own: &Entry) -> bool {
     claim.v2.as_ref().zip(own.v2.as_ref()).is_some_and(|(theirs, ours)| {
         let is_known = !theirs.extensions.is_left_out();

@@ -1,9 +1,9 @@
-//! The protocol: when to gossip with whom, and what follows from the answers. Pure: it reads no clock, sends nothing, and
-//! draws its random numbers from a seed.
+//! The gossip protocol: failure detection, dissemination, anti-entropy repair, discovery. It is pure: it reads no
+//! clock, does no I/O, and draws random numbers from a seed.
 //!
-//! [`Core`] holds the parts and routes: inputs and timers here, rounds and suspicions in `rounds.rs`, messages in
-//! `dispatch.rs`, their entries in `entries.rs`, lists and seeds in `discovery/`. Each part
-//! owns its state, and none reaches into another: the core hands over what one needs to know of another.
+//! [`Core`] routes inputs to its parts: timers and control here, rounds and suspicions in `rounds.rs`, messages in
+//! `dispatch.rs`, entries in `entries.rs`, lists and seeds in `discovery/`. Each part owns its state and never calls
+//! another part: `Core` passes what one needs from another as arguments.
 
 mod action;
 mod admission;
@@ -61,19 +61,19 @@ use timer::Timer;
 use verify::Verifier;
 use watch::Watches;
 
-/// How often expired entries are looked for: tombstones live 24 h, so a minute more does not matter.
+/// How often expired entries are removed. Tombstones live for hours, so a minute more does not matter.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(60);
-/// `shazbotShutDown` promises that a leave ends within 6 s, or 12 s with an update of the master list; here less a margin
+/// The time limit of a leave. `shazbotShutDown` promises 6 s, or 12 s with an update of the master list; the rest is
 /// for carrying it out.
 const LEAVE_LIMIT: Duration = Duration::from_millis(5_800);
 const LEAVE_LIMIT_WITH_LIST: Duration = Duration::from_millis(11_800);
 
-/// One server's protocol.
+/// The protocol state of one server.
 ///
-/// Order of calling: after [`Core::new`] and after every `handle_*`, take all of [`Core::poll_action`] and
-/// [`Core::poll_event`]; carry out the actions and give back their outcome; call [`Core::handle_timeout`] when
-/// [`Core::poll_timeout`] says so; call [`Core::handle_heartbeat`] at least every 2 s for as long as the program works.
-/// `now` never goes back in its monotonic part; its wall part may step.
+/// After [`Core::new`] and after every `handle_*`, drain [`Core::poll_action`] and [`Core::poll_event`], carry out the
+/// actions, and report their outcomes. Call [`Core::handle_timeout`] at the time that [`Core::poll_timeout`] returns,
+/// and [`Core::handle_heartbeat`] at least every 2 s while the program's event loop turns. `now` must be monotonic in
+/// `mono`; `wall` may jump.
 #[derive(Debug)]
 pub struct Core {
     lifecycle: Lifecycle,
@@ -94,7 +94,7 @@ pub struct Core {
 }
 
 impl Core {
-    /// A server that starts now. `seed` decides every random choice.
+    /// A server that starts now. The seed determines every random choice.
     pub fn new(settings: &Settings, now: Now, seed: u64) -> Self {
         let (url, interval) = (settings.base_url.clone(), settings.interval);
         let mut core = Self {
@@ -127,43 +127,42 @@ impl Core {
         core
     }
 
-    /// Something to carry out.
+    /// The next action to carry out.
     pub fn poll_action(&mut self) -> Option<Action> {
         self.out.take_action()
     }
 
-    /// Something that happened.
+    /// The next event.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.out.take_event()
     }
 
-    /// Whether there is anything to poll.
+    /// Whether an action or event waits.
     pub fn has_output(&self) -> bool {
         !self.out.is_empty()
     }
 
-    /// When to call [`Core::handle_timeout`] next, as monotonic time.
+    /// When to call [`Core::handle_timeout`] next, monotonic.
     pub fn poll_timeout(&self) -> Option<Duration> {
         self.detector.next_deadline().into_iter().chain(self.out.timers.next()).min()
     }
 
-    /// Everybody known.
+    /// All known servers.
     pub fn members(&self) -> &Members {
         &self.members
     }
 
-    /// What has happened, and how often.
+    /// Totals since the start.
     pub fn counters(&self) -> &Counters {
         &self.out.counters
     }
 
-    /// The master lists and the names that DNS leads to servers, and their condition.
+    /// The name and status of each master list and DNS name.
     pub fn list_statuses(&self) -> impl Iterator<Item = (&str, &ListStatus)> {
         self.discovery.lists.statuses().chain(self.discovery.names.statuses())
     }
 
-    /// Whether it leaves without having said so: it asks whether another process runs at its base URL, or one does. For
-    /// simulations.
+    /// Whether it leaves unannounced, because another process may have its base URL. For simulations.
     #[cfg(any(feature = "sim", test))]
     pub fn leaves_silently(&self) -> bool {
         match self.lifecycle.phase() {
@@ -173,7 +172,7 @@ impl Core {
         }
     }
 
-    /// Makes it a member of a cluster that has run for a while. For simulations.
+    /// Starts as a member of a cluster that has run for a while. For simulations.
     #[cfg(any(feature = "sim", test))]
     pub fn adopt(&mut self, members: Members, now: Now) {
         let own = self.own().clone();
@@ -187,17 +186,17 @@ impl Core {
         self.discovery.bootstrap.end(&mut self.out);
     }
 
-    /// A time that [`Core::poll_timeout`] gave has come.
+    /// The time of [`Core::poll_timeout`] has come.
     pub fn handle_timeout(&mut self, now: Now) {
         self.check_clocks(now);
         while let Some(timer) = self.out.timers.take_due(now.mono) {
             match timer {
                 Timer::Round => self.round(now),
-                Timer::Silence => self.probe_silent(now),
+                Timer::Silence => self.probe_silent_neighbours(now),
                 Timer::Startup => {
                     if !self.local.is_contacted() {
                         FailureDetector::schedule_startup_contact(now, &mut self.out);
-                        self.contact_judges(now);
+                        self.contact_predecessors(now);
                     }
                 }
                 Timer::SelfProbe => self.probe_self(1, now),
@@ -222,11 +221,11 @@ impl Core {
                         self.watches.update(&self.members, now, &mut self.out);
                     }
                 }
-                Timer::OwnChanges => self.tell_changes(now),
+                Timer::OwnChanges => self.send_own_changes(now),
                 Timer::Leave => self.finish_leave(),
             }
         }
-        self.judge_suspects(now);
+        self.advance_suspicions(now);
     }
 
     /// A watch is open.
@@ -234,7 +233,7 @@ impl Core {
         self.watches.on_opened(id, now, &mut self.out);
     }
 
-    /// A watch has ended that we did not close, or could not be opened.
+    /// A watch has ended or could not be opened.
     pub fn handle_watch_ended(&mut self, now: Now, id: RequestId, end: WatchEnd) {
         self.check_clocks(now);
         if let Some(url) = self.watches.on_end(id, end, now, &mut self.out) {
@@ -251,7 +250,7 @@ impl Core {
         self.watches.open()
     }
 
-    /// The program's event loop turns. Without this the server says of nobody that it is up, itself included.
+    /// The program's event loop turned. Without heartbeats the server neither claims to be up nor judges others.
     pub fn handle_heartbeat(&mut self, now: Now) {
         self.check_clocks(now);
         if self.lifecycle.on_heartbeat(now) {
@@ -266,19 +265,18 @@ impl Core {
         if self.lifecycle.check_clocks(now) {
             self.detector.clear_suspicions();
             if self.clock_check.is_wrong() && self.lifecycle.is_running() {
-                self.discovery.lists.look_now(now, &mut self.out);
+                self.discovery.lists.read_now(now, &mut self.out);
             }
             self.clock_check.reset(&mut self.out);
         }
     }
 
-    /// Whether one more message of version 1 may be handled now. To be asked before it is even read.
+    /// Whether a version 1 message may be handled now. Call it before parsing the message.
     pub fn admit_v1(&mut self, now: Now) -> Result<(), Error> {
         self.admission.admit_v1(now.mono)
     }
 
-    /// Whether one more message may be handled now whose sender, it says, has this URL. To be asked before the rest of it is
-    /// read.
+    /// Whether a message may be handled now that claims to be from `sender`. Call it before parsing the rest.
     pub fn admit_v2(&mut self, sender: Option<&str>, now: Now) -> Result<(), Error> {
         let known = sender.and_then(|sender| self.members.known(sender));
         match known.filter(|sender| self.members.is_reached(sender)) {
@@ -287,7 +285,7 @@ impl Core {
         }
     }
 
-    /// A control request: drains this server or ends its drain, and tells the others.
+    /// A control request: drains this server or ends its drain, and announces it.
     pub fn handle_control(&mut self, now: Now, online: bool) {
         self.handle_heartbeat(now);
         let (state, reason) = if online { (State::Online, None) } else { (State::Offline, Some(Reason::Drained)) };
@@ -296,8 +294,9 @@ impl Core {
         }
     }
 
-    /// The program shuts down: tells the others. [`Event::Left`] says when that is done. A process that was never found at its
-    /// base URL asks there first: it may have the configuration of another process that runs on, and must not list that offline.
+    /// The program shuts down: announces the leave, and reports [`Event::Left`] when it is done. If this process was
+    /// never found at its base URL, it asks there first: another process may run there, which must not be listed
+    /// offline.
     pub fn handle_leave(&mut self, now: Now) {
         if !self.lifecycle.is_running() {
             return;
@@ -321,7 +320,7 @@ impl Core {
         }
     }
 
-    // What was found at our base URL.
+    // The self-probe before a leave has ended.
     fn on_asked_before_leave(&mut self, is_other: bool, now: Now) {
         if is_other {
             self.out.report(Event::DuplicateUrl(self.members.local_url().clone()));
@@ -334,10 +333,10 @@ impl Core {
     fn announce_leave(&mut self, now: Now) {
         self.declare_local(State::Offline, Some(Reason::Left), now);
         self.discovery.lists.update_on_leave(&self.members, now, &mut self.out);
-        self.finish_leave_if_told();
+        self.finish_leave_if_delivered();
     }
 
-    fn finish_leave_if_told(&mut self) {
+    fn finish_leave_if_delivered(&mut self) {
         let is_leaving = self.lifecycle.phase() == Phase::Leaving;
         if is_leaving && self.exchanges.is_empty() && !self.discovery.lists.is_pending() {
             self.finish_leave();
@@ -355,12 +354,12 @@ impl Core {
         self.out.timers.set(Timer::Expire, now.mono + EXPIRY_INTERVAL);
         self.broadcasts.expire(now);
         if self.lifecycle.is_running() {
-            self.discovery.lists.look_if_alone(&self.members, now, &mut self.out);
+            self.discovery.lists.read_if_alone(&self.members, now, &mut self.out);
         }
         for entry in self.members.expire(now) {
             self.discovery.seeds.add_candidate(&entry, now);
             if entry.state == State::Online {
-                // It is not listed until it has answered again.
+                // Reported offline, because it is not listed again until it answers.
                 let kind = MemberEventKind::Offline;
                 let event = MemberEvent { kind, entry, failure: None, at: now.wall, known_after: 0 };
                 self.out.report(Event::Member(event));
@@ -370,18 +369,18 @@ impl Core {
         self.schedule_seed_contacts(now);
     }
 
-    /// Whether a peer or this server itself has found this process at its base URL.
+    /// Whether this process was found at its base URL, by a peer or by itself.
     pub fn is_found(&self) -> bool {
         self.self_probe.is_found()
     }
 
-    // What we say of ourselves.
+    // Our own entry.
     fn own(&self) -> &Entry {
-        // new() puts it there, and nothing removes it.
+        // `new` adds it and nothing removes it.
         self.members.local().expect("the local entry is always there")
     }
 
-    // Stamps our entry, and answers what others have said of us.
+    // Stamps our entry and refutes claims about us.
     fn refresh_local(&mut self, now: Now) {
         if self.lifecycle.is_awake(now) {
             let own = self.local.refresh(self.own().clone(), now, &mut self.out);
@@ -389,7 +388,8 @@ impl Core {
         }
     }
 
-    // Goes online or offline by our own will. That is told more widely than other updates, and nobody passes it on for us.
+    // Changes our state because the program wants it. Announced to more servers than other updates, because no server
+    // passes it on.
     fn declare_local(&mut self, state: State, reason: Option<Reason>, now: Now) {
         self.refresh_local(now);
         let has_peers = self.members.successors().next().is_some();

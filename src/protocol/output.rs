@@ -1,5 +1,5 @@
-//! What the core produces: actions to carry out, events to report, timers, counters. Each part of the protocol is handed
-//! one, and has no other effect. The random numbers are here too, so that a seed repeats a run.
+//! `Output`: everything that the parts of the core produce (actions, events, timers, counters), and their random
+//! numbers. Each part gets it as an argument and has no other side effects.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -13,22 +13,22 @@ use super::event::Event;
 use super::timer::Timers;
 use crate::message::Skipped;
 
-/// Actions and events that wait to be taken, and what all parts share.
+/// The outputs that wait to be polled, and the state that all parts share.
 #[derive(Debug)]
 pub struct Output {
     actions: VecDeque<Action>,
     events: VecDeque<Event>,
     next_id: RequestId,
-    /// When the core wants to be called.
+    /// The timers of the core.
     pub timers: Timers,
-    /// What has happened how often.
+    /// Totals for status and metrics.
     pub counters: Counters,
-    /// All random choices come from here.
+    /// The only source of random numbers, so that a seed reproduces a run.
     pub rng: SmallRng,
 }
 
 impl Output {
-    /// Nothing yet. `seed` decides every random choice.
+    /// Empty. The seed determines every random choice.
     pub fn new(seed: u64) -> Self {
         Self {
             actions: VecDeque::new(),
@@ -40,45 +40,45 @@ impl Output {
         }
     }
 
-    /// Asks for something to be carried out.
+    /// Adds an action.
     pub fn act(&mut self, action: Action) {
         self.actions.push_back(action);
     }
 
-    /// Reports something.
+    /// Adds an event.
     pub fn report(&mut self, event: Event) {
         self.events.push_back(event);
     }
 
-    /// Reports entries that were not acceptable. `place` says in words where they stood.
+    /// Reports skipped entries. `place` returns where they were, as text.
     pub fn report_skipped(&mut self, skipped: &[Skipped], place: impl FnOnce() -> String) {
         if !skipped.is_empty() {
             self.report(Event::EntriesSkipped { entries: skipped.to_vec(), place: place() });
         }
     }
 
-    /// A new number for an action whose outcome is given back.
+    /// A new id for an action.
     pub fn new_id(&mut self) -> RequestId {
         self.next_id += 1;
         self.next_id
     }
 
-    /// A random factor for a wait.
+    /// A random factor for a delay.
     pub fn jitter(&mut self, range: Range<f64>) -> f64 {
         self.rng.random_range(range)
     }
 
-    /// Takes the next action.
+    /// The next action.
     pub fn take_action(&mut self) -> Option<Action> {
         self.actions.pop_front()
     }
 
-    /// Takes the next event.
+    /// The next event.
     pub fn take_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
 
-    /// Whether nothing waits to be taken.
+    /// Whether no action or event waits.
     pub fn is_empty(&self) -> bool {
         self.actions.is_empty() && self.events.is_empty()
     }

@@ -1,9 +1,9 @@
-//! What the program says of this server while it runs: its tags, and whether it may be given work.
+//! Changes that the program makes to its own entry while it runs: tags and readiness.
 
 use super::{Core, Now, Tags, Timer};
 
 impl Core {
-    /// The program sets the tags of this server. Others are told at once, or an interval after they were last.
+    /// Sets the tags of this server. Broadcast at once, or an interval after the last change.
     pub fn handle_tags(&mut self, now: Now, tags: Tags) {
         if self.lifecycle.is_running()
             && let Some(due) = self.local.set_tags(tags, now)
@@ -12,7 +12,7 @@ impl Core {
         }
     }
 
-    /// The program says whether this server may be given work. Others are told at once, or a second after they were last.
+    /// Sets whether this server may be given work. Broadcast at once, or a second after the last change.
     pub fn handle_ready(&mut self, now: Now, is_ready: bool) {
         if self.lifecycle.is_running()
             && let Some(due) = self.local.set_ready(is_ready, now)
@@ -21,7 +21,7 @@ impl Core {
         }
     }
 
-    pub(super) fn tell_changes(&mut self, now: Now) {
+    pub(super) fn send_own_changes(&mut self, now: Now) {
         self.refresh_local(now);
         if let Some(own) = self.local.take_changes(self.own().clone(), now) {
             let before = self.own().clone();

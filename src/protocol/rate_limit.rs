@@ -1,9 +1,8 @@
-//! Limits how many messages of a kind are sent or handled, whatever happens to the cluster or comes from a peer: a token
-//! bucket.
+//! A token bucket. Limits how many messages of a kind are sent or handled, whatever happens in the cluster.
 
 use std::time::Duration;
 
-/// Allows `burst` at once, and `rate` a second after that.
+/// Allows `burst` at once, then `rate` per second.
 #[derive(Debug)]
 pub struct RateLimit {
     burst: f64,
@@ -19,25 +18,25 @@ impl RateLimit {
         Self { burst, rate: f64::from(rate), tokens: burst, at: now }
     }
 
-    /// Whether the bucket is full at this time: a sender with a full one needs none of its own.
+    /// Whether the bucket is full. A sender with a full bucket needs none of its own.
     pub fn is_full(&self, now: Duration) -> bool {
         let passed = now.saturating_sub(self.at).as_secs_f64();
         self.tokens + passed * self.rate >= self.burst
     }
 
-    /// A half full bucket: when all servers start at once, each has more to learn than to say.
+    /// A half-full bucket: when all servers start at once, each has little to send.
     pub fn half_full(limit: (u32, u32), now: Duration) -> Self {
         let full = Self::full(limit, now);
         Self { tokens: full.burst / 2.0, ..full }
     }
 
-    /// Takes `count` tokens if they are there; the error is the time when they will be.
+    /// Takes `count` tokens. The error is the time when enough will be available.
     pub fn take(&mut self, count: usize, now: Duration) -> Result<(), Duration> {
         let passed = now.saturating_sub(self.at).as_secs_f64();
         (self.tokens, self.at) = ((self.tokens + passed * self.rate).min(self.burst), now);
         let missing = count as f64 - self.tokens;
         if missing > 0.0 {
-            // Without the extra millisecond, rounding could wake us too early for ever.
+            // One millisecond more, because rounding could otherwise wake us too early again and again.
             return Err(now + Duration::from_secs_f64(missing / self.rate) + Duration::from_millis(1));
         }
         self.tokens -= count as f64;

@@ -1,4 +1,13 @@
-//! Anti-entropy repair: two servers compare digests, and send each other the entries of the buckets that differ.
+//! `Repair`: anti-entropy. Two servers compare digests and exchange the entries of the buckets that differ:
+//!
+//! ```text
+//! A ── digest ───────────────────────────────────────────> B   every usual message
+//! A <─ own digest, hashes of the buckets (if different) ── B   `answer`
+//! A ── entries of the buckets that differ, request ──────> B   `on_answer`: Purpose::Repair
+//! A <─ B's entries of these buckets ────────────────────── B   `answer`; A ends with `on_end`
+//! ```
+//!
+//! A pair of digests that this does not make equal is not tried again.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,24 +23,25 @@ use crate::clock::{HOUR, MAX_CLOCK_ERROR, Now};
 use crate::membership::{Members, TOMBSTONE_TTL, supersedes};
 use crate::message::{Entry, Envelope, ServerUrl};
 
-/// Most bytes of entries in one message. With the rest of the message, and what JSON adds, it stays below the 90 kB that we
-/// promise, and so below the 100 kB that Express accepts.
+/// Most bytes of entries in one message. With the rest of the message and JSON escapes, it stays below the promised 90
+/// kB, and so below Express's default limit of 100 kB.
 pub const MAX_ENTRY_BYTES: usize = 80_000;
-/// Tombstones with less than this to live, ms, are left out of digests: by another clock they may have expired. As much as
-/// two clocks may differ, and an hour to spare.
+/// Tombstones with less than this to live are left out of digests, ms: a server with another clock may have expired
+/// them. The greatest difference of two clocks, plus an hour.
 const NEAR_EXPIRY: u64 = 2 * MAX_CLOCK_ERROR + HOUR;
-/// How soon a new server whose list differs contacts other servers, how many, and where waiting longer begins to pay. If the
-/// lists are equal, it waits for a third of the time for which it has been new: two new servers may lack the same servers.
+/// Catch-up of a new server whose list differs: the delay, the number of servers to contact, and the cluster size from
+/// which the delay grows. With equal lists it waits for a third of its age, since two new servers may lack the same
+/// entries.
 const CATCH_UP: Duration = Duration::from_secs(1);
 const CATCH_UP_PEERS: usize = 2;
 const CATCH_UP_AT_A_TIME: usize = 300;
 const MAX_CROWD_FACTOR: f64 = 5.0;
-/// For how long at most after its first answer a server counts as new.
+/// How long a server counts as new after its first answer.
 const CATCH_UP_FOR: Duration = Duration::from_secs(30);
-/// Digest pairs that repair could not reconcile, and that are not tried again.
+/// How many digest pairs are remembered that repair could not reconcile. They are not retried.
 const MAX_IRRECONCILABLE: usize = 16;
 
-/// What is known about differences between our list and others'.
+/// The known differences between our list and others'.
 #[derive(Debug)]
 pub struct Repair {
     interval: Duration,
@@ -40,24 +50,24 @@ pub struct Repair {
 }
 
 impl Repair {
-    /// Nothing is known yet.
+    /// No known differences.
     pub fn new(interval: Duration) -> Self {
         Self { interval, irreconcilable: VecDeque::new(), first_response: None }
     }
 
-    /// Some server has answered us.
+    /// A server answered us.
     pub fn on_response(&mut self, now: Now) {
         self.first_response.get_or_insert(now.mono);
     }
 
-    /// What the usual message says about our list.
+    /// The digest and stamps of the usual message.
     pub fn digest_and_stamps(members: &Members, now: Now, out: &mut Output) -> Envelope {
         let digest = members.digest(now.wall.saturating_sub(TOMBSTONE_TTL - NEAR_EXPIRY));
         Envelope { digest: Some(digest), freshness: freshness::sample(members, out), ..Envelope::default() }
     }
 
-    /// What the answer to a message says about our list, and the entries that the message asks for: first the leaves that
-    /// outdo what the message says, since they may be too old for digests.
+    /// The repair's part of an answer, and the entries to send: first the leaves that win over entries of the message,
+    /// since digests may not cover them any more.
     pub fn answer(
         &self,
         request: &Envelope,
@@ -70,13 +80,13 @@ impl Repair {
         if !request.requested_buckets.is_empty() {
             let first = out.rng.random_range(0..request.requested_buckets.len());
             let cutoff = request.digest.map_or(0, |digest| digest.cutoff);
-            let (entries, has_more) = fitting(outdoing_leaves(sent, members).chain(members.in_buckets(
+            let (entries, has_more) = fitting(winning_leaves(sent, members).chain(members.in_buckets(
                 &request.requested_buckets,
                 first,
                 cutoff,
             )));
             answer.has_more = has_more;
-            // So that the other side sees whether the lists are equal now.
+            // Lets the peer see whether the lists are equal now.
             answer.digest = request.digest.map(|digest| members.digest(digest.cutoff));
             return (entries, answer);
         }
@@ -93,7 +103,7 @@ impl Repair {
         (Vec::new(), answer)
     }
 
-    /// An answer has come. If its sender lists something else than we do, returns the exchange of what differs.
+    /// An answer arrived. If its digest differs from ours, returns the repair exchange.
     pub fn on_answer(
         &self,
         answer: &Envelope,
@@ -115,7 +125,7 @@ impl Repair {
             return None;
         }
         self.schedule_catch_up(false, members.online() + seeds, now, out);
-        // One at a time: what the first brings may be all that differs from the others too.
+        // One repair at a time: the first may bring everything that other servers have too.
         let is_repairing = exchanges.count(|purpose| matches!(purpose, Purpose::Repair(_))) > 0;
         if answer.buckets.is_empty() || is_repairing {
             return None;
@@ -129,7 +139,7 @@ impl Repair {
         Some((Purpose::Repair(pair), Content::Entries(entries, envelope.into())))
     }
 
-    /// A repair has ended. If there is more to learn, another server is asked for it, so that not all comes from one.
+    /// A repair ended. If entries are still missing, returns a request to another server, to spread the load.
     pub fn on_end(
         &mut self,
         pair: DigestPair,
@@ -139,7 +149,7 @@ impl Repair {
         members: &Members,
         out: &mut Output,
     ) -> Option<Request> {
-        // The other side may have learned what we had not to.
+        // The peer may have received its missing entries in the same exchange.
         let is_equal = answer.and_then(|answer| answer.digest).is_some_and(|it| members.digest(it.cutoff) == it);
         if !has_learned && !is_equal {
             if self.irreconcilable.len() == MAX_IRRECONCILABLE {
@@ -153,9 +163,8 @@ impl Repair {
         Some(Request::new(next.unwrap_or_else(|| peer.clone()), Purpose::Contact))
     }
 
-    // Many servers that start at once learn of each other in bulk, which is not broadcast, and miss some. A new server does
-    // not wait for its next round then. Its rounds stay when they are: bringing them forward would bring those of all new
-    // servers together, from then on.
+    // New servers miss some updates, because a mass start is not broadcast. They catch up before their next round. The
+    // rounds stay as scheduled: moving them would synchronize the rounds of all new servers for good.
     fn schedule_catch_up(&self, is_equal: bool, servers: usize, now: Now, out: &mut Output) {
         let Some(age) = self.first_response.map(|first| now.mono.saturating_sub(first)) else { return };
         if age < self.interval.min(CATCH_UP_FOR) && !out.timers.is_set(Timer::CatchUp) {
@@ -165,22 +174,22 @@ impl Repair {
         }
     }
 
-    /// Whom a new server contacts to catch up.
+    /// The contacts of a new server to catch up.
     pub fn catch_up(members: &Members, out: &mut Output) -> Vec<Request> {
         let peers = members.random_peers(&mut out.rng, CATCH_UP_PEERS, &[]);
         peers.into_iter().map(|to| Request::new(to, Purpose::Contact)).collect()
     }
 }
 
-/// The leaves that we list and that outdo entries of a message.
-pub fn outdoing_leaves<'a>(sent: &'a [Entry], members: &'a Members) -> impl Iterator<Item = &'a Entry> {
+/// The listed leaves that win over entries of a message.
+pub fn winning_leaves<'a>(sent: &'a [Entry], members: &'a Members) -> impl Iterator<Item = &'a Entry> {
     sent.iter().filter_map(|entry| {
         let held = &members.get(&entry.url)?.entry;
         (held.is_leave() && supersedes(held, entry)).then_some(held)
     })
 }
 
-/// As many entries as fit in a message, and whether there are more.
+/// As many entries as fit in a message, and whether some are left.
 pub fn fitting<'a>(mut entries: impl Iterator<Item = &'a Entry>) -> (Vec<Entry>, bool) {
     let (mut taken, mut bytes) = (Vec::new(), 0);
     for entry in entries.by_ref() {

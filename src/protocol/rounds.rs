@@ -1,4 +1,5 @@
-//! Routes rounds and suspicions: whom to probe, and what is done about servers that do not answer.
+//! Runs rounds and suspicions: sends the probes, retries and indirect probes that `detector.rs` selects, and reports
+//! suspects and failures.
 
 use std::time::Duration;
 
@@ -7,40 +8,40 @@ use super::watch::VANISHED_AFTER;
 use super::{Core, ExchangeError, Failure, FailureDetector, MemberEventKind, NextStep, Now, ServerUrl, State};
 use crate::membership::Member;
 
-/// For how many intervals no second suspicion of a server is reported that has not answered us since the first. Where only we
-/// do not reach it, others end each suspicion, and our next probe begins another one.
+/// How many intervals pass before a server is reported as suspect again without an answer in between. If only we cannot
+/// reach it, helpers end each suspicion, and our next probe starts another.
 const REPORT_PAUSE: u32 = 10;
 
 impl Core {
-    /// Whether a server does not answer us, while others are asked whether they reach it.
+    /// Whether a server is suspected.
     pub fn is_suspect(&self, url: &ServerUrl) -> bool {
         self.detector.is_suspect(url)
     }
 
-    /// Since when a member is in its state, and a failure, leave or drain counts as a state of its own. As monotonic time.
+    /// When a member's state or reason last changed, or its suspicion began, monotonic.
     pub fn changed_at(&self, member: &Member) -> Duration {
         self.detector.suspected_since(&member.entry.url).unwrap_or_else(|| member.changed_at())
     }
 
-    /// All such servers.
+    /// All suspected servers.
     pub fn suspects(&self) -> impl Iterator<Item = &ServerUrl> {
         self.detector.suspects()
     }
 
-    // Probes two successors, one version 1 server and a random server. Sometimes contacts an offline server or a lost seed,
-    // by which partitions heal. A server without protocol 2 peers also probes itself.
+    // A gossip round: probes two successors, one version 1 server and a random server. Sometimes contacts an offline
+    // server or a lost seed, which heals partitions. A server without protocol 2 peers also probes itself.
     pub(super) fn round(&mut self, now: Now) {
         self.detector.schedule_round(now, &mut self.out);
         if !self.lifecycle.is_awake(now) {
             return;
         }
         self.refresh_local(now);
-        self.look_if_alone(now);
+        self.seek_if_alone(now);
         if let Some(own) = self.members.local() {
             self.local.check_url(own, self.detector.last_response(), now, &mut self.out);
         }
         if self.members.successors().next().is_none() {
-            // A load balancer that takes processes in turn may send the first of each round to ourselves, for minutes on end.
+            // Twice: a load balancer in round-robin mode may return every first request to this process.
             self.probe_self(2, now);
         }
         let version_1 = self.legacy.next_to_probe(&self.members);
@@ -63,21 +64,20 @@ impl Core {
         }
     }
 
-    /// A sign from outside the protocol that a server may have ended, such as a refused connection of the program. It is
-    /// probed, at a bounded rate.
+    /// The program saw a sign that a server has ended, such as a refused connection. Probes it, within a rate limit.
     pub fn handle_hint(&mut self, now: Now, url: &ServerUrl) {
         self.on_hint(url, now);
     }
 
-    // A sign that a server may have ended: the close of a watch, a refused connection. It is probed.
+    // A watch closed or a connection was refused. Probes the server.
     pub(super) fn on_hint(&mut self, url: &ServerUrl, now: Now) {
         if !self.detector.is_probing(url, &self.exchanges) && self.may_follow_hint(url, now) {
             self.send(Request::new(url.clone(), Purpose::Probe).on_new_connection(), now);
         }
     }
 
-    // The host of a server has acknowledged nothing for a while: that counts as a probe that got no answer, and as the
-    // first few helpers, since asking them would take seconds more.
+    // TCP keep-alive gave up on a watched host. Counts as a failed, silent probe, and as a failed first step of
+    // helpers, which would take seconds more.
     pub(super) fn on_vanished(&mut self, url: &ServerUrl, now: Now) {
         if !self.detector.is_suspect(url)
             && self.may_follow_hint(url, now)
@@ -107,7 +107,7 @@ impl Core {
         }
     }
 
-    // Returns whether a suspicion begins now.
+    // Returns whether a new suspicion begins.
     fn suspect(&mut self, url: &ServerUrl, started: Started, error: &ExchangeError, now: Now) -> bool {
         let begins = self.detector.on_probe_failed(url, started, error, &self.members, now, &mut self.out);
         if begins {
@@ -119,8 +119,9 @@ impl Core {
         begins
     }
 
-    // Nobody has contacted this server yet: it tells those that probe it that it is up, although it may not listen yet.
-    pub(super) fn contact_judges(&mut self, now: Now) {
+    // Before anybody has contacted this server, it shows its predecessors that it is up, although it may not listen
+    // yet.
+    pub(super) fn contact_predecessors(&mut self, now: Now) {
         if self.lifecycle.is_awake(now) {
             self.refresh_local(now);
             let contacts = FailureDetector::startup_contacts(&self.members);
@@ -128,7 +129,7 @@ impl Core {
         }
     }
 
-    pub(super) fn probe_silent(&mut self, now: Now) {
+    pub(super) fn probe_silent_neighbours(&mut self, now: Now) {
         let silent = self.detector.silent_neighbours(&self.members, now, &mut self.out);
         if self.lifecycle.is_awake(now) {
             for url in silent {
@@ -137,16 +138,16 @@ impl Core {
         }
     }
 
-    pub(super) fn judge_suspects(&mut self, now: Now) {
+    pub(super) fn advance_suspicions(&mut self, now: Now) {
         let is_working = self.lifecycle.is_working(now);
         while let Some(step) = self.detector.next_step(&self.members, is_working, now) {
             match step {
-                NextStep::AskMore(url) => self.retry_suspect(&url, now),
-                NextStep::TryAgain(url) => {
+                NextStep::AskHelpers(url) => self.retry_suspect(&url, now),
+                NextStep::RetryAlone(url) => {
                     self.send(Request::new(url, Purpose::SuspectRetry).on_new_connection(), now);
                 }
-                // It said that it goes offline before it did: that explains its silence.
-                NextStep::DeclareFailed(url, _) if self.believe_report(&url, now) => {}
+                // It announced that it goes offline before it stopped answering.
+                NextStep::DeclareFailed(url, _) if self.accept_report(&url, now) => {}
                 NextStep::DeclareFailed(url, since) => {
                     self.out.counters.failures += 1;
                     let change = self.members.mark_failed(&url, since, now);
@@ -160,7 +161,7 @@ impl Core {
         }
     }
 
-    // Tries a suspect on a new connection, and asks others to probe it.
+    // Retries a suspect on a new connection, and asks helpers to probe it.
     pub(super) fn retry_suspect(&mut self, url: &ServerUrl, now: Now) {
         let Some(step) = self.detector.begin_step(url, now) else { return };
         self.send(Request::new(url.clone(), Purpose::SuspectRetry).on_new_connection(), now);

@@ -1,5 +1,5 @@
-//! `SelfProbe`: whether this server finds itself at its own base URL, when it asks there, and when an operator is told that
-//! something else answers, or nothing.
+//! `SelfProbe`: checks whether this server is reachable at its own base URL, by sending a message there. Decides when
+//! to probe, and when to report that another process, something else or nothing answers.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -13,25 +13,25 @@ use super::{Core, Entry, Message};
 use crate::clock::Now;
 use crate::message::ServerUrl;
 
-/// How long after its start a server first asks, in seconds: most programs listen by then, most servers of a cluster have
-/// been contacted, and a thousand that start at once do not ask at once.
+/// The delay of the first self-probe after the start, s. By then most programs listen and most servers were contacted
+/// by a peer, which saves the probe. The spread protects a load balancer when a thousand servers start at once.
 const FIRST: Range<f64> = 1.0..2.5;
-/// The pause after the first failure; each further one doubles it, up to an interval.
+/// The delay after the first failure. Doubles with each failure, up to an interval.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// For how long nothing may answer before an operator is told: a program may listen, and a proxy may find it, only seconds
-/// after its start.
+/// How long silence is accepted before it is reported: a program may listen, and a proxy find it, seconds after the
+/// start.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How often a wrong answer must come: a program that has just begun to listen may still add its routes.
+/// How often a wrong answer must repeat: a program that just began to listen may still add its routes.
 const CONFIRMED: u32 = 2;
 
-/// The timeout of a self-probe, shorter than that of other exchanges: the operator is to be told within seconds.
+/// The timeout of a self-probe: short, so that a problem is reported within seconds.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The same before a leave, which is to be quick.
+/// The timeout before a leave, which must be quick.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The self-probes since one last succeeded, or since a peer last contacted this server: both prove that it is found. A
-/// timer is set for as long as there is no proof.
+/// Failed self-probes since the last proof that our base URL works: a successful self-probe, or a peer's contact. A
+/// timer runs while there is no proof.
 #[derive(Debug)]
 pub struct SelfProbe {
     interval: Duration,
@@ -39,14 +39,14 @@ pub struct SelfProbe {
     is_found: bool,
 }
 
-// Failed self-probes of one kind.
+// Failures of one kind in a row.
 #[derive(Debug)]
 struct Failing {
     kind: Kind,
     // When the first and the last of them began.
     since: Duration,
     latest: Duration,
-    // Those that began together count once.
+    // Self-probes that began together count once.
     times: u32,
     is_reported: bool,
 }
@@ -57,7 +57,7 @@ enum Kind {
     WrongAnswer,
 }
 
-// What a failed self-probe shows. None if it shows nothing about the base URL.
+// What a failed self-probe proves about the base URL, if anything.
 fn kind(error: &ExchangeError) -> Option<Kind> {
     match error {
         ExchangeError::Refused(_)
@@ -82,7 +82,7 @@ impl Failing {
 }
 
 impl SelfProbe {
-    /// Nothing is known yet.
+    /// No proof yet.
     pub fn new(interval: Duration) -> Self {
         Self { interval, failing: None, is_found: false }
     }
@@ -93,26 +93,26 @@ impl SelfProbe {
         out.timers.set(Timer::SelfProbe, now.mono + wait);
     }
 
-    /// This process was found at its base URL: a self-probe came back, or a peer contacted us there.
+    /// This process was found at its base URL: a self-probe came back, or a peer contacted us.
     pub fn on_proof(&mut self, out: &mut Output) {
         self.is_found = true;
         out.timers.stop(Timer::SelfProbe);
         self.forget_failures(out);
     }
 
-    /// Whether this process has been found at its base URL.
+    /// Whether this process was found at its base URL.
     pub fn is_found(&self) -> bool {
         self.is_found
     }
 
-    /// Another process with our base URL answered: it may be the one that this process replaces.
+    /// Another process answered at our base URL. It may be the one that this process replaces.
     pub fn on_other_process(&mut self, now: Now, out: &mut Output) {
         self.is_found = false;
         self.forget_failures(out);
         self.retry(now, out);
     }
 
-    /// A self-probe that began at `began` has failed, or could not be sent.
+    /// A self-probe that began at `began` failed, or could not be sent.
     pub fn on_failure(&mut self, url: &ServerUrl, error: ExchangeError, began: Duration, now: Now, out: &mut Output) {
         let Some(kind) = kind(&error) else { return self.retry(now, out) };
         if self.failing.as_ref().is_some_and(|failing| failing.kind != kind) {
@@ -128,7 +128,7 @@ impl SelfProbe {
         self.retry(now, out);
     }
 
-    /// Asks again after a pause.
+    /// Schedules another self-probe.
     pub fn retry(&self, now: Now, out: &mut Output) {
         let times = self.failing.as_ref().map_or(1, |failing| failing.times.clamp(1, 16));
         let pause = (FIRST_PAUSE * (1 << (times - 1))).min(self.interval.max(FIRST_PAUSE));
@@ -143,9 +143,8 @@ impl SelfProbe {
 }
 
 impl Core {
-    // Asks at our own base URL who answers: that shows whether others find us there, and nobody else would tell a server
-    // without protocol 2 peers of another process there. New connections, because a load balancer sends a kept one to the
-    // same process again.
+    // Sends `times` messages to our own base URL. Without protocol 2 peers this is the only way to detect another
+    // process there. Uses new connections, because a load balancer sends a kept one to the same process again.
     pub(super) fn probe_self(&mut self, times: usize, now: Now) {
         let own = self.members.local_url().clone();
         if self.exchanges.is_contacting(&own) {
@@ -160,7 +159,7 @@ impl Core {
         }
     }
 
-    // Whether another process runs at our base URL, which a leave would list offline.
+    // Checks for another process at our base URL, which a leave would list offline.
     pub(super) fn ask_before_leave(&mut self, now: Now) {
         let request = Request::new(self.members.local_url().clone(), Purpose::SelfProbe).on_new_connection();
         self.send(request.within(LEAVE_TIMEOUT), now);
@@ -180,7 +179,7 @@ impl Core {
                 }
                 self.on_own_message(&answer, now);
             }
-            // Our own program did not answer because it was stopped.
+            // Our own program may not have answered because it was stopped.
             Err(_) if !self.lifecycle.is_working(now) || self.lifecycle.is_outdated(started.mono) => {
                 self.self_probe.retry(now, &mut self.out);
             }

@@ -1,4 +1,5 @@
-//! A suspicion: a server that does not answer, and what is waited for before it is judged.
+//! One suspicion: a member that did not answer a probe, and the retries and helpers that must fail before it is
+//! declared failed.
 
 use std::time::Duration;
 
@@ -7,28 +8,29 @@ use super::exchange::{Started, short_timeout};
 use crate::clock::Now;
 use crate::message::ServerUrl;
 
-/// How long a message and its response may travel, apart from the timeout of the exchange that a helper makes.
+/// Travel time of a request to a helper and its report, on top of the helper's own timeout.
 const TRAVEL: Duration = Duration::from_millis(500);
-/// How long we wait for helpers if the suspect refuses connections, which helpers find out at once: the least, and the
-/// share of the interval. The second time it is twice as long.
+/// How long to wait for helpers if the suspect refuses connections, which they notice at once: the minimum, and the
+/// divisor of the interval. Twice as long in the second step.
 const REFUSED_WAIT: Duration = Duration::from_millis(100);
 const REFUSED_SHARE: u32 = 100;
 
-/// A server that does not answer, while others are asked whether they reach it.
+/// A suspected member and the current step of its suspicion.
 #[derive(Debug)]
 pub struct Suspicion {
-    /// Reports of helpers have it, so that one of an earlier time does not count.
+    /// Sent to helpers and returned in their reports, so that a report for an earlier suspicion does not count.
     pub token: u32,
-    /// When it began. The probe that failed had begun earlier.
     pub since: Duration,
+    /// When the failed probe began, which is earlier than `since`.
     pub started: Started,
-    /// When the present step ends.
+    /// When the current step ends.
     pub deadline: Duration,
     pub step: usize,
     pub failures: Failures,
     pub helpers: Vec<ServerUrl>,
-    /// Whose outcome the present step waits for: helpers, and our own retry.
+    /// Helpers that have not reported in the current step.
     pub awaited: Vec<ServerUrl>,
+    /// Whether our own retry of the current step has not ended.
     pub is_retrying: bool,
 }
 
@@ -39,7 +41,7 @@ impl Suspicion {
         Self { token, since, started, deadline, step: 0, failures, helpers, awaited, is_retrying: false }
     }
 
-    /// Begins the next step, in which we try the suspect and ask helpers. Returns its number, from 0.
+    /// Begins the next step: a retry and requests to helpers. Returns its number, from 0.
     pub fn begin_step(&mut self, interval: Duration, now: Now) -> usize {
         let step = self.step;
         self.step += 1;
@@ -53,8 +55,8 @@ impl Suspicion {
         step
     }
 
-    /// If every helper that was asked has answered, nothing more is to be waited for. A server that answers with errors gets
-    /// all of the time: something is up there, and it may recover.
+    /// Ends the step early if all helpers and our retry have failed. Not for a server that answers with errors:
+    /// something is up there, and it may recover.
     pub fn end_step_if_answered(&mut self, now: Now) {
         let is_down = self.failures.refused || self.failures.silent;
         if is_down && self.awaited.is_empty() && !self.is_retrying {
@@ -63,17 +65,17 @@ impl Suspicion {
     }
 }
 
-/// What all failures so far have in common.
+/// What all failures of a suspicion have in common.
 #[derive(Clone, Copy, Debug)]
 pub struct Failures {
-    /// The connection was refused: others learn that at once too.
+    /// Connections were refused. Helpers will notice at once, too.
     pub refused: bool,
-    /// Nothing came back: our own network may be the cause.
+    /// Nothing came back. Our own network may be the cause.
     pub silent: bool,
 }
 
 impl Failures {
-    /// What one failure is.
+    /// Classifies one failure.
     pub fn of(error: &ExchangeError) -> Self {
         match error {
             ExchangeError::Refused(_) => Self { refused: true, silent: false },

@@ -1,44 +1,44 @@
-//! The timers of the core: for each kind at most one time at which it wants to be called.
+//! The timers of the core: at most one deadline of each kind.
 
 use std::time::Duration;
 
-/// What a time is waited for.
+/// What a timer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Timer {
-    /// The next gossip round.
+    /// Gossip round.
     Round,
-    /// The next look for servers that should have gossiped with us.
+    /// Check for predecessors that should have contacted us.
     Silence,
-    /// The next contact of a server that nobody has contacted yet.
+    /// Contact by a starting server that nobody has contacted yet.
     Startup,
-    /// The next question at our own base URL, for as long as nothing proves that others find us there.
+    /// Self-probe, while nothing proves that others reach us.
     SelfProbe,
-    /// The next broadcast of updates.
+    /// Broadcast of updates.
     Broadcast,
-    /// The next verification of reported failures.
+    /// Verification of reported failures.
     Verification,
-    /// The next exchange of a new server whose list differs from the others'.
+    /// Exchange of a new server whose list differs from the others'.
     CatchUp,
-    /// The next contact with seeds.
+    /// Contact with seeds.
     Seeds,
-    /// The next read or update of a master list.
+    /// Read or update of a master list.
     Lists,
-    /// The next lookup of a name, or question at a place that it leads to.
+    /// DNS lookup, or question at a place.
     Names,
-    /// The next look for changes to save for the next start.
+    /// Check for changes to save for the next start.
     SaveState,
-    /// The next removal of what has expired.
+    /// Removal of expired entries.
     Expire,
-    /// The next update of our own tags and readiness.
+    /// Broadcast of our own tags and readiness.
     OwnChanges,
-    /// The next watch connection to open or to renew.
+    /// Opening or renewal of a watch.
     Watch,
-    /// The end of a leave, no matter who has heard of it.
+    /// Time limit of a leave.
     Leave,
 }
 
 impl Timer {
-    // Timers that are due at the same time fire in this order.
+    // The order in which timers fire that are due at the same time.
     const ALL: [Self; 15] = [
         Self::Round,
         Self::Silence,
@@ -58,17 +58,17 @@ impl Timer {
     ];
 }
 
-/// At most one monotonic time for each timer.
+/// The deadline of each timer, monotonic.
 #[derive(Clone, Debug, Default)]
 pub struct Timers([Option<Duration>; Timer::ALL.len()]);
 
 impl Timers {
-    /// Sets a timer; an earlier setting is forgotten.
+    /// Sets a timer, replacing its deadline.
     pub fn set(&mut self, timer: Timer, at: Duration) {
         self.0[timer as usize] = Some(at);
     }
 
-    /// Sets a timer unless it is set to an earlier time.
+    /// Sets a timer unless it has an earlier deadline.
     pub fn set_earlier(&mut self, timer: Timer, at: Duration) {
         if self.0[timer as usize].is_none_or(|set| at < set) {
             self.set(timer, at);
@@ -90,7 +90,7 @@ impl Timers {
         *self = Self::default();
     }
 
-    /// The earliest time.
+    /// The earliest deadline.
     pub fn next(&self) -> Option<Duration> {
         self.0.iter().flatten().min().copied()
     }

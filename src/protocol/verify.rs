@@ -1,5 +1,8 @@
-//! Verifies what others say before it is listed: a reported failure of a server that seems to be up, and, by a call back, a
-//! server that says it is up. One rate limit bounds all contacts that peers can cause this way.
+//! `Verifier`: contacts a server before a peer's report about it is accepted, within one rate limit.
+//!
+//! - *Verification*: a peer reports that a server failed which seems to be up. `on_report` queues the report, and
+//!   `next_verifications` contacts the server. `dispatch.rs` lists it as failed if it does not answer.
+//! - *Call-back*: a message claims that a server is online. `contact` contacts it; its answer lists it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,18 +17,18 @@ use crate::clock::Now;
 use crate::membership::{Members, supersedes};
 use crate::message::{Entry, ServerUrl};
 
-/// Contacts at once, and a second.
+/// Rate limit of contacts: burst, and per second.
 const CONTACTS: (u32, u32) = (6, 3);
 
-/// A reported failure that is not verified yet.
+/// A reported failure, to be verified.
 #[derive(Debug)]
 struct Report {
     entry: Entry,
-    // Not to be verified before, as monotonic time.
+    // The earliest time to verify it, monotonic.
     due: Duration,
 }
 
-/// The reported failures that are not verified yet.
+/// The reported failures to be verified.
 #[derive(Debug)]
 pub struct Verifier {
     reports: BTreeMap<ServerUrl, Report>,
@@ -33,12 +36,12 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// Nothing is reported.
+    /// No reports.
     pub fn new(now: Now) -> Self {
         Self { reports: BTreeMap::new(), contacts: RateLimit::half_full(CONTACTS, now.mono) }
     }
 
-    /// A failure is reported that must be verified. The newest report of a server is kept.
+    /// Adds a reported failure. Of several about one server, the newest counts.
     pub fn on_report(&mut self, entry: &Entry) {
         let new = || Report { entry: entry.clone(), due: Duration::ZERO };
         let report = self.reports.entry(entry.url.clone()).or_insert_with(new);
@@ -47,17 +50,17 @@ impl Verifier {
         }
     }
 
-    /// The report about a server that waits to be verified.
+    /// The waiting report about a server.
     pub fn report(&self, url: &ServerUrl) -> Option<&Entry> {
         self.reports.get(url).map(|report| &report.entry)
     }
 
-    /// Removes the report about a server: it has answered, or it has not.
+    /// Removes the report about a server, after the outcome is known.
     pub fn take_report(&mut self, url: &ServerUrl) -> Option<Entry> {
         self.reports.remove(url).map(|report| report.entry)
     }
 
-    /// The server did not answer, but it still speaks: it is tried again later. The report would not come again by itself.
+    /// Verifies again later: the server did not answer, but still sends messages. Nobody would repeat the report.
     pub fn postpone(&mut self, url: &ServerUrl, due: Duration) {
         if let Some(report) = self.reports.get_mut(url) {
             report.due = due;
@@ -69,13 +72,13 @@ impl Verifier {
         !self.reports.is_empty()
     }
 
-    /// Forgets all reports.
+    /// Drops all reports.
     pub fn clear(&mut self) {
         self.reports.clear();
     }
 
-    /// The servers to contact now because they are reported as failed, as many as the rate limit allows. Each is sent the
-    /// report, so that one contact makes it refute the report for everybody.
+    /// The verifications to send now, within the rate limit. Each contains the report, so that the server can refute it
+    /// for everybody.
     pub fn next_verifications(
         &mut self,
         members: &Members,
@@ -103,7 +106,7 @@ impl Verifier {
         requests
     }
 
-    /// A contact with one server because of what is said of it, if the rate limit allows that.
+    /// A contact with a server that a peer made a claim about, if the rate limit allows it.
     pub fn contact(&mut self, url: &ServerUrl, now: Now) -> Option<Request> {
         let is_allowed = self.contacts.take(1, now.mono).is_ok();
         is_allowed.then(|| Request::new(url.clone(), Purpose::Contact))

@@ -1,5 +1,5 @@
-//! Watch connections: silent connections to the servers that follow on the ring. When a server's process ends, its kernel
-//! closes them at once. A close is a reason to probe, never a verdict: proxies and idle timeouts close connections too.
+//! `Watches`: idle connections to the ring successors, so that we notice the end of a process at once: its kernel
+//! closes them. A close is a reason to probe, never a verdict, because proxies and idle timeouts close connections too.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,45 +12,44 @@ use crate::clock::Now;
 use crate::membership::{Members, WATCHERS};
 use crate::message::ServerUrl;
 
-/// For how long a host has acknowledged nothing when keep-alive gives it up.
+/// TCP keep-alive gives up a connection at least this long after the last acknowledgement of the host.
 pub const VANISHED_AFTER: Duration = Duration::from_secs(6);
 const SUCCESSORS: usize = WATCHERS;
-/// How many version 1 servers are watched at most: they watch nobody, so a few servers of ours may have to watch many.
+/// Most watched version 1 servers. They watch nobody, so few of our servers may have to watch many of them.
 const MAX_VERSION_1: usize = 16;
-/// After how long a watch is replaced by a new one. Node cuts a silent connection off after 60 s (`headersTimeout`), and
-/// `server.close()` waits for it, so a program that closes its server without a leave waits for this long at most.
+/// How long a watch is kept before a new one replaces it. Node closes an idle connection after 60 s (`headersTimeout`),
+/// and `server.close()` without a leave waits for it this long.
 const RENEWAL: Duration = Duration::from_secs(15);
-/// How much shorter than the last one lived the next watch is kept, if something closed it while the server was up.
+/// The factor by which the next watch is shorter if something closed the last one while the server was up.
 const SHORTER: f64 = 0.8;
-/// A watch that lived for less than this is of no use.
+/// A watch that lived for less than this is useless.
 const SHORTEST: Duration = Duration::from_secs(3);
-/// After how many of these a server is not watched for a while, and for how long. After that time an earlier close is
-/// forgotten too: whatever closed the connections may be gone.
+/// After how many useless watches a server is not watched, and for how long. An older close is forgotten as well: the
+/// cause may be gone.
 const MAX_SHORT: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(3_600);
-/// How long after a watch has ended the next one is opened. The probe has shown by then whether the server is up.
+/// The delay between the end of a watch and the next one. By then the probe has shown whether the server is up.
 const REOPENING: Duration = Duration::from_secs(1);
-/// How long after a failed attempt to open a watch the next one is made, if the server is still listed online. It doubles
-/// with each failure, up to [`PAUSE`].
+/// The delay after a failed attempt to open a watch. Doubles with each failure, up to [`PAUSE`].
 const RETRY: Duration = Duration::from_secs(5);
 
 /// One watched server.
 #[derive(Debug)]
 struct Watch {
-    // The connection that is open, and since when.
+    // The open connection, and since when.
     open: Option<(RequestId, Duration)>,
-    // The one that is being opened: before the other is closed, so that there always is one.
+    // The connection that will replace it. Opened before the old one is closed, so that there is no gap.
     opening: Option<RequestId>,
-    // When the next one is to be opened.
+    // When to open the next one.
     due: Duration,
-    // How long one is kept.
+    // How long to keep a connection.
     lifetime: Duration,
-    // When the lifetime was shortened last.
+    // When the lifetime was last shortened.
     shortened: Duration,
-    // How many in a row were closed at once, and how many could not be opened.
+    // How many in a row were closed early, and how many could not be opened.
     short: u32,
     not_opened: u32,
-    // The process that it leads to, if that is known: version 1 has no instances.
+    // The instance of the watched process. None for version 1.
     instance: Option<u32>,
 }
 
@@ -68,7 +67,7 @@ impl Watch {
         }
     }
 
-    // Another process may run there now: the end of the one before does not mean that something closes connections.
+    // After a restart, a close is explained by the end of the old process.
     fn on_instance(&mut self, instance: Option<u32>, now: Duration) {
         if self.instance.is_some_and(|before| Some(before) != instance) {
             (self.lifetime, self.short, self.not_opened) = (RENEWAL, 0, 0);
@@ -79,7 +78,7 @@ impl Watch {
         self.instance = instance;
     }
 
-    // Something closed it after so long.
+    // Something closed it after `lived`.
     fn on_closed(&mut self, lived: Duration, now: Duration) {
         if lived < SHORTEST {
             self.short += 1;
@@ -94,15 +93,14 @@ impl Watch {
     }
 }
 
-/// The watch connections of this server.
+/// The watches of this server.
 #[derive(Debug, Default)]
 pub struct Watches {
     by_url: BTreeMap<ServerUrl, Watch>,
 }
 
 impl Watches {
-    /// Opens and closes connections, so that those are watched who should be. To be called when the members have changed,
-    /// and at [`Timer::Watch`].
+    /// Opens and closes connections to match the current targets. Call it when members change and at [`Timer::Watch`].
     pub fn update(&mut self, members: &Members, now: Now, out: &mut Output) {
         let targets = members.watch_targets(SUCCESSORS, MAX_VERSION_1);
         let gone: Vec<_> = self.by_url.keys().filter(|url| !targets.contains(url)).cloned().collect();
@@ -125,7 +123,7 @@ impl Watches {
         }
     }
 
-    /// A connection is open. The one before it is closed.
+    /// A connection is open. Closes the one before it.
     pub fn on_opened(&mut self, id: RequestId, now: Now, out: &mut Output) {
         let Some(watch) = self.by_url.values_mut().find(|watch| watch.opening == Some(id)) else { return };
         (watch.opening, watch.not_opened) = (None, 0);
@@ -139,7 +137,7 @@ impl Watches {
         out.timers.set_earlier(Timer::Watch, watch.due);
     }
 
-    /// A connection has ended, or could not be opened. Returns the server if that is a reason to probe it.
+    /// A connection ended or could not be opened. Returns the server if it should be probed.
     pub fn on_end(&mut self, id: RequestId, end: WatchEnd, now: Now, out: &mut Output) -> Option<ServerUrl> {
         let is_it = |watch: &Watch| watch.opening == Some(id) || watch.open.is_some_and(|(open, _)| open == id);
         let (url, watch) = self.by_url.iter_mut().find(|(_, watch)| is_it(watch))?;
@@ -154,7 +152,7 @@ impl Watches {
             watch.opening = None;
             let retry = backoff(RETRY, watch.not_opened, PAUSE);
             watch.due = now.mono + if end == WatchEnd::Unsupported { PAUSE } else { retry };
-            // Once this machine has what it lacks, the watch is opened soon.
+            // A shortage of resources does not lengthen the backoff.
             watch.not_opened += u32::from(end != WatchEnd::Local);
         }
         out.timers.set_earlier(Timer::Watch, watch.due);
@@ -165,7 +163,7 @@ impl Watches {
         }
     }
 
-    /// Closes all.
+    /// Closes all watches.
     pub fn close_all(&mut self, out: &mut Output) {
         let all: Vec<_> = self.by_url.keys().cloned().collect();
         for url in all {

@@ -66,7 +66,7 @@ fn pick_author_and_receiver(experiment: &mut Experiment) -> (usize, usize) {
 fn has_heard_recently(world: &World, observer: usize, subject: usize) -> bool {
     let server = world.server(observer);
     let Some(core) = server.core() else { return false };
-    let heard = core.members().get(world.url(subject)).and_then(Member::last_heard);
+    let heard = core.members().get(world.url(subject)).and_then(Member::last_seen);
     heard.is_some_and(|at| world.now() < at + server.settings.interval * 2)
 }
 

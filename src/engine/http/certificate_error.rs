@@ -1,4 +1,4 @@
-//! Says in words what is wrong with the certificate of a server.
+//! Explains why a server's certificate was rejected.
 
 use std::error::Error;
 use std::io;
@@ -11,12 +11,12 @@ use super::certificate::date;
 /// Most names of a certificate that are shown.
 const MAX_NAMES: usize = 5;
 
-/// The certificate error that made a connection fail, if there is one.
+/// The certificate error behind a failed connection, if any.
 pub fn certificate_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a CertificateError> {
     if let Some(rustls::Error::InvalidCertificate(error)) = error.downcast_ref() {
         return Some(error);
     }
-    // The source of an `io::Error` is that of the error inside it, not that error.
+    // The source of an `io::Error` is the source of the error inside it, not that error.
     let inner = error
         .downcast_ref::<io::Error>()
         .and_then(|error| error.get_ref())
@@ -24,7 +24,7 @@ pub fn certificate_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Cer
     inner.or_else(|| error.source()).and_then(certificate_error)
 }
 
-/// Describes the error, without a full stop: a remedy may follow.
+/// Explains the error, without a full stop: a remedy may follow.
 pub fn explain(error: &CertificateError) -> String {
     use CertificateError as Bad;
     let day = |time: &UnixTime| date(time.as_secs());
@@ -33,7 +33,7 @@ pub fn explain(error: &CertificateError) -> String {
         Bad::NotValidYetContext { not_before, .. } => {
             format!("its certificate is not valid before {}", day(not_before))
         }
-        // Its end is before its beginning.
+        // Its validity ends before it begins.
         Bad::Expired => "its certificate has expired".into(),
         Bad::UnknownIssuer => "its certificate is of an issuer that this server does not trust".into(),
         Bad::NotValidForNameContext { presented, .. } if presented.is_empty() => {

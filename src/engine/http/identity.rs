@@ -1,4 +1,4 @@
-//! `Identity`: the certificate with which this server proves its identity to servers that demand one. Renewed while it runs.
+//! `Identity`: the client certificate, for servers that require one. Renewed while the process runs.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,7 +11,7 @@ use rustls::{Error, SignatureScheme};
 
 use crate::config::ClientCertificate;
 
-/// The content of the two files, in PEM.
+/// The content of the two PEM files.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Files {
     certificate: Vec<u8>,
@@ -19,10 +19,10 @@ pub struct Files {
 }
 
 impl Files {
-    /// Reads the files, which blocks. The error names the variable.
+    /// Reads the files; blocks. The error names the variable.
     pub fn read(config: &ClientCertificate) -> Result<Self, String> {
         let read = |pem: &crate::config::Pem| {
-            // The path is not shown: it may be a key that is not in PEM.
+            // Does not show the path, which may be a key that is not in PEM.
             pem.read().map_err(|error| format!("{}: the file that it names cannot be read: {error}", pem.name))
         };
         Ok(Self { certificate: read(&config.certificate)?, key: read(&config.key)? })
@@ -47,7 +47,7 @@ impl Files {
     }
 }
 
-/// Shared by all connections.
+/// The certificate that all connections share.
 #[derive(Debug)]
 pub struct Identity(Mutex<State>);
 
@@ -71,7 +71,7 @@ impl Identity {
         Ok(Self(Mutex::new(State { files, current, failures: 0, problem: None })))
     }
 
-    /// Takes over what the files contain now, for new connections. If it cannot be used, the previous certificate stays.
+    /// Uses the files' new content for new connections. If it is invalid, keeps the previous certificate.
     pub fn renew(&self, read: Result<Files, String>) {
         let mut state = self.state();
         let parsed = match read {
@@ -94,7 +94,7 @@ impl Identity {
         }
     }
 
-    /// Why the files could not be used since the last call.
+    /// Why the files could not be used, if that has happened since the last call.
     pub fn take_problem(&self) -> Option<String> {
         self.state().problem.take()
     }

@@ -30,22 +30,21 @@ pub use response::{MAX_RESPONSE, cause, header_value, read_up_to};
 pub use tls::TlsFiles;
 use tls::client_config;
 
-/// How long an idle connection is kept, up to twice as long in fact: long enough for the steps of one repair or announcement.
-/// Not longer, since `server.close()` waits for one that has carried no request yet, as Node before 26 does.
+/// How long an idle connection is kept, in practice up to twice as long. Enough for the steps of one repair or
+/// announcement. Not longer, since on Node before 26 `server.close()` waits for a connection without a request.
 const IDLE: Duration = Duration::from_secs(1);
 
 /// Builds clients that share the settings of TLS and proxies.
 pub struct ClientFactory<'a> {
     pub names: &'a Arc<Workers>,
     pub tls: ClientConfig,
-    /// What is shown to servers that demand a certificate.
+    /// The certificate for servers that require one.
     pub identity: Option<Arc<Identity>>,
     pub proxies: Arc<Proxies>,
 }
 
 impl<'a> ClientFactory<'a> {
-    /// `names` looks up names. Also returns warnings for the operator.
-    /// The error names the variable that is wrong.
+    /// `names` resolves names. Also returns warnings for the operator. The error names the invalid variable.
     pub fn new(network: &Network, names: &'a Arc<Workers>, files: TlsFiles) -> Result<(Self, Vec<Report>), String> {
         let mut warnings = Vec::new();
         let (tls, identity) = client_config(network, files, &mut warnings)?;
@@ -61,8 +60,7 @@ impl<'a> ClientFactory<'a> {
         Ok((Self { names, tls, identity, proxies }, warnings))
     }
 
-    /// Builds a client that follows redirects by `redirects` and looks up names by `resolver`. `max_idle` is how many idle
-    /// connections to a host it keeps.
+    /// Builds a client with this redirect policy and resolver, which keeps up to `max_idle` idle connections to a host.
     pub fn build(&self, redirects: Policy, resolver: &Resolver, max_idle: usize) -> Result<Client, String> {
         let proxies = Arc::clone(&self.proxies);
         let builder = Client::builder()
@@ -72,9 +70,9 @@ impl<'a> ClientFactory<'a> {
             .redirect(redirects)
             // A Referer would show a presigned URL to the target of a redirect.
             .referer(false)
-            // reqwest's own would use the threads of tokio.
+            // reqwest's own resolver would use the threads of tokio.
             .dns_resolver(Arc::new(resolver.clone()))
-            // Otherwise reqwest would obey the proxy variables even if Node does not.
+            // Otherwise reqwest would read the proxy variables even if Node does not.
             .no_proxy()
             .proxy(Proxy::custom(move |url| proxies.url(url)))
             .tls_backend_preconfigured(self.tls.clone());

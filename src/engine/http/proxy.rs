@@ -1,4 +1,4 @@
-//! `Proxies`: decides which requests go through a proxy, as Node does with `NODE_USE_ENV_PROXY=1`.
+//! `Proxies`: selects the proxy of a request, as Node does with `NODE_USE_ENV_PROXY=1`.
 
 use std::net::Ipv4Addr;
 
@@ -21,7 +21,7 @@ struct EnvProxy {
 }
 
 impl Proxies {
-    /// The error names the variable that is wrong.
+    /// The error names the invalid variable.
     pub fn new(network: &Network) -> Result<Self, String> {
         let parse = |variable: &Option<ProxyVariable>| variable.as_ref().map(EnvProxy::parse).transpose();
         Ok(Self {
@@ -36,7 +36,7 @@ impl Proxies {
         self.find(url).map(|proxy| proxy.url.clone())
     }
 
-    /// Adds to the text of an error which proxy the request to `url` went through: the proxy may be its cause.
+    /// Appends the proxy of the request to an error text, because it may be the cause.
     pub fn explain(&self, url: Option<&Url>, error: String) -> String {
         match url.and_then(|url| self.find(url)) {
             Some(proxy) => format!("through the proxy {}: {error}", proxy.name),
@@ -73,8 +73,8 @@ impl EnvProxy {
     }
 }
 
-// Node's two clients, `http.request` and `fetch`, read NO_PROXY differently. What one of them excepts is excepted, so that
-// the secret is not sent to a proxy that the operator has excluded.
+// Node's two clients, `http.request` and `fetch`, read NO_PROXY differently. An exception of either counts, so that the
+// secret is never sent to a proxy that the operator has excluded.
 fn is_excepted(list: &str, url: &Url) -> bool {
     let Some(host) = url.host_str() else { return false };
     let port = url.port_or_known_default().unwrap_or_default();

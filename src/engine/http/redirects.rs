@@ -1,4 +1,4 @@
-//! Decides which redirects of a store of master lists are followed.
+//! The redirect policies for stores of master lists.
 
 use std::net::IpAddr;
 
@@ -7,15 +7,15 @@ use reqwest::redirect::{Action, Attempt, Policy};
 
 use crate::address;
 
-/// How many redirects are followed, as by Node's `fetch`.
+/// Most redirects that are followed, as by Node's `fetch`.
 const MAX_REDIRECTS: usize = 20;
 
-/// For reading. The `Authorization` header is sent only within its origin: reqwest removes it.
+/// For reads. reqwest removes the `Authorization` header when a redirect leaves the origin.
 pub fn to_lists() -> Policy {
     Policy::custom(|attempt| follow(attempt, reason_against))
 }
 
-/// For writing: a redirect to another origin would send the header and the list to somebody else.
+/// For writes. A redirect to another origin would send the header and the list to somebody else.
 pub fn within_origin() -> Policy {
     Policy::custom(|attempt| {
         follow(attempt, |previous, next| {
@@ -25,8 +25,8 @@ pub fn within_origin() -> Policy {
     })
 }
 
-/// Why a list is not read from the last of these URLs, to which those before it have redirected. `addresses` are those of its
-/// name, if it has one. For `doctor`, which reads lists without an engine.
+/// Why a list must not be read from the last of these URLs, after redirects from those before it. `addresses`: those of
+/// its name. For `doctor`, which reads lists without an engine.
 pub fn reason_against_list(urls: &[Url], addresses: &[IpAddr]) -> Option<&'static str> {
     let (next, previous) = urls.split_last()?;
     let may_be_loopback = previous.first().unwrap_or(next);
@@ -46,8 +46,8 @@ fn follow(attempt: Attempt<'_>, reason_against: impl Fn(&[Url], &Url) -> Option<
     }
 }
 
-// Why a redirect is not followed. `previous` has the URLs so far, the configured one first. Addresses of names are checked
-// when they are looked up, and reqwest follows no other scheme than http and https.
+// Why a redirect is not followed. `previous` has the URLs so far, the configured one first. The addresses of names are
+// checked by the resolver, and reqwest follows only http and https.
 fn reason_against(previous: &[Url], next: &Url) -> Option<&'static str> {
     let is_loopback = previous.first().is_some_and(address::is_loopback_host);
     if previous.len() > MAX_REDIRECTS {
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_redirect_is_followed_only_to_where_a_list_may_be() {
+    fn a_redirect_is_followed_only_to_an_allowed_address() {
         for (from, to, refused) in [
             ("https://a/list", "https://b/list", None),
             ("http://a/list", "https://a/list", None),
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_followed_unless_all_its_addresses_are_where_no_list_may_be() {
+    fn a_redirect_to_a_name_is_followed_unless_all_its_addresses_are_forbidden() {
         for (urls, addresses, is_refused) in [
             (&["http://a/"][..], &["127.0.0.1"][..], false),
             (&["http://a/"], &["169.254.169.254"], true),

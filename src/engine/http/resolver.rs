@@ -1,4 +1,4 @@
-//! Resolves the names of servers and of stores, and refuses addresses that must not be contacted.
+//! Resolves the names of servers and stores, and refuses addresses that must not be contacted.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -18,13 +18,13 @@ use crate::config::{List, Location};
 use crate::origins::Origins;
 use crate::server_url::ServerUrl;
 
-/// How long until a lookup that a shortage prevented is tried again.
+/// The delay before a lookup is retried that failed for lack of a resource.
 const SHORTAGE_RETRY: Duration = Duration::from_secs(1);
-/// How long, at least, between other lookups of our own name.
+/// The least time between other lookups of our own name.
 const RETRY: Duration = Duration::from_secs(2);
 
 tokio::task_local! {
-    /// The address that a request connects to, whatever its name leads to. It must be one that servers may have.
+    /// The address that a request connects to instead of resolving its name. Must be allowed for servers.
     pub static CONNECT_TO: IpAddr;
 }
 
@@ -33,7 +33,7 @@ tokio::task_local! {
 pub struct Resolver {
     names: Arc<Workers>,
     check: Arc<CheckAddress>,
-    // Proxies may be anywhere: they come from the program's own environment.
+    // Proxies may be anywhere, because the program's own environment configures them.
     proxies: Arc<[String]>,
 }
 
@@ -47,7 +47,7 @@ impl Resolver {
         Self { names: Arc::clone(names), check, proxies: proxies.hosts().into() }
     }
 
-    /// For master lists. A list may be at a loopback address, but a redirect must not lead there from elsewhere.
+    /// For master lists. A list may be at a loopback address, but a redirect from elsewhere must not lead there.
     pub fn for_lists(lists: &[List], names: &Arc<Workers>, proxies: &Proxies) -> Self {
         let locations = lists.iter().flat_map(|list| [Some(&list.read), list.write.as_ref()]).flatten();
         let urls = locations.filter_map(|it| if let Location::Http(url) = it { Some(url) } else { None });
@@ -65,7 +65,7 @@ impl Resolver {
         Self { names: Arc::clone(names), check: Arc::new(check), proxies: proxies.hosts().into() }
     }
 
-    /// Looks up a name. The inner error says why none of its addresses may be contacted.
+    /// Looks up a name. The inner error is the reason why none of its addresses may be contacted.
     pub async fn find(&self, name: &str) -> io::Result<Result<Vec<SocketAddr>, &'static str>> {
         let found = match CONNECT_TO.try_with(|address| SocketAddr::new(*address, 0)) {
             Ok(address) => vec![address],
@@ -116,9 +116,8 @@ pub async fn look_up(names: &Workers, name: &str) -> io::Result<Vec<SocketAddr>>
     names.run(look_up).await
 }
 
-/// Looks up the name in our own base URL, since only a server at a loopback address may list others there: until the name
-/// leads somewhere, and again after a server was refused because it does not lead to a loopback address. `first` is
-/// dropped when the first lookup has ended.
+/// Looks up the name in our own base URL, because only a server at a loopback address may list others at one. Repeats
+/// until the name resolves, and again after a loopback server was refused. Drops `first` after the first lookup.
 pub async fn follow_own_name(origins: &Origins, own: &ServerUrl, names: &Workers, first: oneshot::Sender<()>) {
     let own = Url::parse(own.as_str()).ok();
     let Some(name) = own.as_ref().and_then(Url::domain) else { return };

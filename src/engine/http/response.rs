@@ -1,4 +1,4 @@
-//! What all HTTP clients of the engine share: bounded bodies, secret headers, and the causes of errors.
+//! Shared by all HTTP clients of the engine: bounded bodies, secret headers, and the causes of errors.
 
 use std::error::Error;
 
@@ -8,10 +8,10 @@ use reqwest::header::HeaderValue;
 use super::certificate_error::{certificate_error, explain};
 use crate::auth::Secret;
 
-/// Largest response body or list that is read, bytes: what a version 1 server sends when it knows 50 000 protocol 2 servers.
+/// The largest response body or list, bytes: what a version 1 server sends that knows 50 000 protocol 2 servers.
 pub const MAX_RESPONSE: usize = 8 << 20;
 
-/// Reads the body up to `most` bytes. Returns whether that was all of it; if not, the first chunk beyond is also read.
+/// Reads the body up to `most` bytes. Returns whether it was complete; if not, one chunk beyond the limit was read.
 pub async fn read_up_to(response: &mut Response, body: &mut Vec<u8>, most: usize) -> Result<bool, reqwest::Error> {
     if response.content_length().is_some_and(|length| length > MAX_RESPONSE as u64) {
         return Ok(false);
@@ -31,7 +31,7 @@ pub fn header_value(secret: &Secret) -> HeaderValue {
     value
 }
 
-/// The innermost cause of an error: the outer ones only say that a request failed. It never contains the URL, which may be
+/// The innermost cause of an error; the outer ones only say that a request failed. Never contains the URL, which may be
 /// presigned.
 pub fn cause(error: &reqwest::Error) -> String {
     if error.is_timeout() {

@@ -1,4 +1,4 @@
-//! Verifies certificates of servers as Node does: by certificate authorities, or because they are trusted themselves.
+//! Verifies certificates as Node does: by certificate authorities, or because they are trusted themselves.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, Sign
 
 use super::certificate::Facts;
 
-/// Accepts what [`WebPkiServerVerifier`] accepts, and certificates that are byte for byte in a file of trusted ones. webpki
-/// refuses such a certificate if it is an authority's (`openssl req -x509` makes these), if it has X.509 version 1, or if it
-/// has only a common name; OpenSSL accepts it. Its names and its dates are checked here. The handshake proves that the server
-/// has its key.
+/// Accepts what [`WebPkiServerVerifier`] accepts, and certificates that are byte for byte in a file of trusted ones.
+/// webpki rejects such a certificate if it is an authority's (`openssl req -x509` makes these), has X.509 version 1, or
+/// has only a common name; OpenSSL accepts it. Its names and dates are checked here. The handshake proves that the
+/// server has its key.
 #[derive(Debug)]
 pub struct Verifier {
     by_roots: Arc<WebPkiServerVerifier>,
@@ -50,7 +50,7 @@ fn hash(certificate: &CertificateDer<'_>) -> [u8; 32] {
     hash
 }
 
-// Checks the dates and the name of a certificate that is in a file of trusted ones.
+// Checks the dates and the name of a certificate in a file of trusted ones.
 fn verify_trusted(
     certificate: &CertificateDer<'_>,
     name: &ServerName<'_>,
@@ -122,7 +122,7 @@ impl ServerCertVerifier for Verifier {
     ) -> Result<HandshakeSignatureValid, Error> {
         let facts = if self.trusts(certificate) { Facts::of(certificate) } else { None };
         match facts {
-            // webpki cannot read version 1. For TLS 1.2 rustls has no such function, so there the handshake fails.
+            // webpki cannot parse version 1. For TLS 1.2 rustls has no such function, so the handshake fails there.
             Some(facts) if facts.is_version_1 => {
                 verify_tls13_signature_with_raw_key(message, &facts.key, signature, &self.algorithms)
             }

@@ -1,4 +1,4 @@
-//! Notices that this server has known nobody else for so long that an operator must look.
+//! `Lonely`: warns when this server has known no other for too long.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use crate::clock::Now;
 use crate::protocol::event::{Event, Resolved};
 use crate::protocol::output::Output;
 
-/// After how many intervals alone an operator is told.
+/// After how many intervals alone an operator is warned.
 const INTERVALS: u32 = 10;
 
-/// Since when this server knows nobody.
+/// Since when this server has known no other.
 #[derive(Debug, Default)]
 pub struct Lonely {
     since: Option<Duration>,
@@ -17,7 +17,7 @@ pub struct Lonely {
 }
 
 impl Lonely {
-    /// A round begins. Returns whether an operator must be told now: once for each time that the server is alone.
+    /// A round begins. Returns true once for each time that the server is alone: when it must be reported.
     pub fn on_round(&mut self, is_alone: bool, interval: Duration, now: Now, out: &mut Output) -> bool {
         if !is_alone {
             if std::mem::take(self).is_reported {

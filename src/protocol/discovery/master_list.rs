@@ -1,5 +1,12 @@
-//! One master list: when it is read and written, and what is done about failures. A sync is a read, a join with what this
-//! server knows and, where the two differ, a write. Nothing is written after a read that failed.
+//! `MasterList`: schedules the syncs of one master list, and handles their failures. A sync is a read, a merge with the
+//! members and, if the two differ, a write; nothing is written after a failed read.
+//!
+//! ```text
+//! next read ──> on_read ──> equal, or may not write yet ──────────────> on_done: next read
+//!                  └──────> write ──> on_written ──> Ok ──────────────> read back, after READ_BACK
+//!                                         ├────────> Conflict ────────> read and write again, after CONFLICT_WAIT
+//!                                         └────────> Failed ──────────> on_failure: next read, with backoff
+//! ```
 
 use std::time::Duration;
 
@@ -14,62 +21,58 @@ use crate::protocol::event::Event;
 use crate::protocol::output::Output;
 use crate::protocol::pacing::{backoff, crowd_factor};
 
-/// After how long a read or a write has failed (version 1's number); half of that when the program shuts down.
+/// The timeout of a read and of a write (as in version 1). Half of it at shutdown.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// The least time between two accesses, whatever is configured.
+/// The least time between two accesses, regardless of the configuration.
 const LEAST_WAIT: Duration = Duration::from_millis(100);
-/// How soon, at least, a server that is alone, or doubts its clock, reads the list again.
-const LOOK_AGAIN: Duration = Duration::from_secs(30);
-/// The longest wait after a failure: shorter for a while if this server knows nobody, because a cluster that starts while
-/// its store is down waits for nothing else.
+/// How soon a server that is alone, or has a doubtful clock, reads the list again.
+const REREAD: Duration = Duration::from_secs(30);
+/// The longest backoff after a failure. Shorter for a while if this server is alone, because a cluster that starts
+/// while its store is down has no other way to form.
 const MAX_BACKOFF: Duration = Duration::from_secs(60);
 const MAX_BACKOFF_ALONE: Duration = Duration::from_millis(1_500);
 const ALONE_FOR: Duration = Duration::from_secs(120);
-/// The wait after a write that came too late: doubled each time, up to a limit, since others try too.
+/// The delay after a write conflict. Doubles each time, up to a limit, since others retry too.
 const CONFLICT_WAIT: Duration = Duration::from_millis(100);
 const MAX_CONFLICT_WAIT: Duration = Duration::from_millis(6_400);
-/// How often in a row a write may come too late before that is a failure.
+/// After how many write conflicts in a row a write has failed.
 const MAX_CONFLICTS: u32 = 8;
-/// When a write is read back: the store may have taken one of a server that had read the list before.
+/// When a write is read back. Another server that read the list before may have overwritten it.
 const READ_BACK: Duration = Duration::from_secs(2);
-/// How often in a row what was written may be missing before that is a failure: a slower write may overtake ours several
-/// times.
+/// How often in a row our entry may be missing after a write before that is a failure. Slower writers may overwrite
+/// ours several times.
 const MAX_MISSING: u32 = 3;
-/// How old a stamp in the list may become, ms, so that the dead can be told from the living.
+/// When a listed stamp is renewed, ms. Older stamps belong to dead servers.
 const STAMP_AGE: u64 = HOUR;
-/// How many servers may find themselves missing from the list without having to wait longer for each other.
+/// How many servers may find themselves missing from the list before they wait longer, to write in turns.
 const MISSING_AT_A_TIME: usize = 200;
 
-/// How often in an interval all servers together read a list, at least: one that has lost its content, as a store that
-/// starts anew, has it back within two intervals, whatever the size of the cluster.
+/// The least number of reads an interval, of all servers together. If a store loses its content, for example in a
+/// restart, it is restored within two intervals, regardless of the cluster's size.
 const READS: f64 = 3.0;
 
-/// How often a list is updated, from the configuration.
+/// The configured pacing of updates.
 #[derive(Clone, Copy, Debug)]
 pub struct AnnouncePacing {
-    /// The gossip interval.
     pub gossip: Duration,
-    /// Whether the list can be written.
     pub is_written: bool,
     /// The least time between two updates.
     pub minimum: Duration,
     /// A random part of this is added.
     pub interval: Duration,
 }
-
-/// What is known of one master list.
 #[derive(Debug)]
 pub struct MasterList {
     name: String,
     pacing: AnnouncePacing,
     status: ListStatus,
     schedule: Schedule,
-    // Whether it has been read, or has failed to be.
+    // Whether it was read or a read has failed.
     is_tried: bool,
     failing: Option<Failing>,
     conflicts: u32,
     written: Written,
-    // The digest of our list when the master list was found to name just our online servers, and when that was.
+    // When the list last matched our online servers exactly, and our digest then.
     found_right: Option<(u64, Duration)>,
 }
 
@@ -78,24 +81,21 @@ struct Schedule {
     // When it is read next, and whether it may be written then.
     next: Option<Duration>,
     may_write: bool,
-    // The access under way whose outcome counts.
+    // The current access. Outcomes of others are ignored.
     current: Option<RequestId>,
     next_announce: Duration,
     is_leaving: bool,
 }
-
-// Our last write.
 #[derive(Debug, Default)]
 struct Written {
-    // How many servers it named.
+    // How many servers it listed.
     servers: usize,
-    // How often in a row we were missing from the list after we had written it.
+    // How often in a row our entry was missing after our write.
     missing: u32,
     is_read_back: bool,
 }
 
 impl MasterList {
-    /// One that has not been read.
     pub fn new(name: String, pacing: AnnouncePacing) -> Self {
         Self {
             name,
@@ -109,68 +109,54 @@ impl MasterList {
             found_right: None,
         }
     }
-
-    /// How it is called.
     pub fn name(&self) -> &str {
         &self.name
     }
-
-    /// Its condition.
     pub fn status(&self) -> &ListStatus {
         &self.status
     }
-
-    /// Whether it has been read, or has failed to be.
     pub fn is_tried(&self) -> bool {
         self.is_tried
     }
 
-    /// Whether this server writes it, too.
+    /// Whether this server also writes it.
     pub fn is_written(&self) -> bool {
         self.pacing.is_written
     }
 
-    /// Whether it is being read or written, or will be.
+    /// Whether it is being accessed, or will be.
     pub fn is_pending(&self) -> bool {
         self.schedule.current.is_some() || self.schedule.next.is_some()
     }
-
-    /// Whether this is the access whose outcome counts.
     pub fn is_current(&self, id: RequestId) -> bool {
         self.schedule.current == Some(id)
     }
-
-    /// When it is read next.
     pub fn next(&self) -> Option<Duration> {
         self.schedule.next
     }
 
-    /// The server leaves: the list is not read again, except for a last update.
+    /// The server leaves: at most one last update follows.
     pub fn leave(&mut self) {
         self.schedule.is_leaving = true;
         self.abandon();
     }
 
-    /// Forgets the access under way, and schedules none.
+    /// Drops the current access and the schedule.
     pub fn abandon(&mut self) {
         (self.schedule.current, self.schedule.next) = (None, None);
     }
-
-    /// Begins the first read.
     pub fn start(&mut self, index: ListIndex, members: &Members, now: Now, out: &mut Output) {
         self.schedule_announce(now, out);
         self.sync(index, TIMEOUT, members, now, out);
     }
 
-    /// Begins the update of a leave.
+    /// Begins the last update, before a leave.
     pub fn update_last(&mut self, index: ListIndex, members: &Members, now: Now, out: &mut Output) {
         self.schedule.may_write = self.pacing.is_written;
         if self.schedule.may_write {
             self.sync(index, TIMEOUT / 2, members, now, out);
         }
     }
-
-    /// Begins the next read.
     pub fn sync_next(&mut self, index: ListIndex, members: &Members, now: Now, out: &mut Output) {
         self.sync(index, TIMEOUT, members, now, out);
     }
@@ -185,7 +171,7 @@ impl MasterList {
         out.act(Action::SyncList { id, list, write, if_changed, timeout });
     }
 
-    /// It was read, and names these servers as online. Returns what is to be written, if anything is.
+    /// The list was read and contains `listed` as online servers. Returns the list to write, if it needs an update.
     pub fn on_read(
         &mut self,
         listed: &[Entry],
@@ -206,7 +192,7 @@ impl MasterList {
         let (wanted, strangers) = wanted(listed, members, seeds, now);
         let is_right = is_right(listed, &wanted);
         let hash = members.online_hash();
-        // Strangers may have to leave the list, although nothing else changes.
+        // Strangers may have to be removed from the list later, although nothing else changes.
         self.found_right = (is_right && strangers == 0).then_some((hash, now.mono));
         if self.schedule.may_write && !is_right {
             self.written.servers = wanted.len();
@@ -216,7 +202,7 @@ impl MasterList {
         if !is_missing || !is_online {
             self.on_done(members, now, out);
         } else if self.written.missing < MAX_MISSING {
-            // Where there are many, one of them will have written the others too.
+            // If many are missing, one of them will have added the others too.
             let factor = crowd_factor(members.online(), MISSING_AT_A_TIME);
             let wait = Duration::from_secs(1).mul_f64(out.jitter(0.25..1.0) * factor);
             self.on_success(out);
@@ -230,25 +216,21 @@ impl MasterList {
         None
     }
 
-    /// This is written instead of what [`Self::on_read`] returned.
+    /// `message` is written instead of what [`Self::on_read`] returned.
     pub fn expect_written(&mut self, message: &Message) {
         self.written.servers = message.entries.len();
     }
-
-    /// It has not changed since it was read last.
     pub fn on_unchanged(&mut self, members: &Members, now: Now, out: &mut Output) {
         self.is_tried = true;
         self.status.read = Some(now.wall);
         self.on_done(members, now, out);
     }
-
-    /// It could not be read.
     pub fn on_read_failed(&mut self, error: String, members: &Members, now: Now, out: &mut Output) {
         self.is_tried = true;
         self.on_failure(error, MAX_BACKOFF_ALONE, members, now, out);
     }
 
-    /// A write has ended: the result is whether the store made sure that nobody else had written meanwhile.
+    /// The write ended. Ok(true): the store ensured that nobody else had written in between.
     pub fn on_written(&mut self, result: Result<bool, WriteError>, members: &Members, now: Now, out: &mut Output) {
         match result {
             Ok(on_condition) => self.on_write_done(on_condition, now, out),
@@ -263,7 +245,7 @@ impl MasterList {
                 let wait = wait.mul_f64(out.jitter(0.25..0.75));
                 self.schedule.set(wait, true, now);
             }
-            // What is refused now is refused the next time too, and may get the account locked.
+            // With backoff, even if alone: a rejected write will be rejected again, and retries may lock the account.
             Err(WriteError::Failed(error)) => {
                 self.on_failure(error, MAX_BACKOFF, members, now, out);
             }
@@ -300,7 +282,7 @@ impl MasterList {
         }
     }
 
-    /// It is as it should be, or can wait.
+    /// The sync is done: schedules the next one.
     pub fn on_done(&mut self, members: &Members, now: Now, out: &mut Output) {
         self.on_success(out);
         self.conflicts = 0;
@@ -309,16 +291,16 @@ impl MasterList {
         }
         let announce = self.schedule.next_announce.saturating_sub(now.mono);
         // Two servers that started with an empty list may have missed each other.
-        let look_again = if members.is_alone() {
-            LOOK_AGAIN.mul_f64(out.jitter(1.0..2.0))
+        let reread = if members.is_alone() {
+            REREAD.mul_f64(out.jitter(1.0..2.0))
         } else {
             self.pacing.gossip.mul_f64(members.online() as f64 / READS * out.jitter(0.5..1.5))
         };
-        let (wait, may_write) = if look_again < announce { (look_again, false) } else { (announce, true) };
+        let (wait, may_write) = if reread < announce { (reread, false) } else { (announce, true) };
         self.set_next(wait, may_write, now);
     }
 
-    // Waits for `most_alone` at most if this server knows nobody else.
+    // Retries with backoff, limited to `most_alone` if this server is alone.
     fn on_failure(&mut self, error: String, most_alone: Duration, members: &Members, now: Now, out: &mut Output) {
         (self.schedule.current, self.found_right) = (None, None);
         let failing = self.failing.get_or_insert(Failing::new(now));
@@ -335,18 +317,18 @@ impl MasterList {
         self.set_next(wait, self.schedule.may_write, now);
     }
 
-    /// Reads the list soon, and does not wait for the next update: this server is alone, or doubts its clock.
-    pub fn look_soon(&mut self, now: Now, out: &mut Output) {
-        let wait = LOOK_AGAIN.mul_f64(out.jitter(0.0..1.0)).max(LEAST_WAIT);
-        // A list that fails has its own wait.
+    /// Reads the list soon, because this server is alone or has a doubtful clock.
+    pub fn read_soon(&mut self, now: Now, out: &mut Output) {
+        let wait = REREAD.mul_f64(out.jitter(0.0..1.0)).max(LEAST_WAIT);
+        // A failing list keeps its backoff.
         let is_later = self.schedule.next.is_none_or(|at| now.mono + wait < at);
         if self.schedule.current.is_none() && self.failing.is_none() && is_later {
             self.set_next(wait, false, now);
         }
     }
 
-    /// Reads the list at once, unless it is being read.
-    pub fn look_now(&mut self, now: Now) {
+    /// Reads the list at once, unless a read is under way.
+    pub fn read_now(&mut self, now: Now) {
         if self.schedule.current.is_none() {
             self.set_next(LEAST_WAIT, true, now);
         }
@@ -357,7 +339,7 @@ impl MasterList {
         self.schedule.next_announce = now.mono + self.pacing.minimum + more;
     }
 
-    // A server that leaves updates the list once more: it only repeats a write that came too late.
+    // A leaving server reads no more, except to retry its last update after a conflict.
     fn set_next(&mut self, wait: Duration, may_write: bool, now: Now) {
         if !self.schedule.is_leaving {
             self.schedule.set(wait, may_write, now);
@@ -371,8 +353,9 @@ impl Schedule {
     }
 }
 
-// The list as it should be: the servers that are online as far as we know, and strangers, which the list names and which we
-// neither know nor have tried in vain: servers that ended leave the list this way. Returns with it how many strangers there are.
+// The list as it should be: all online members, and strangers. A stranger is a listed server that is not a member and
+// that we have not yet failed to contact. So servers that ended disappear from the list. Also returns the number of
+// strangers.
 fn wanted(listed: &[Entry], members: &Members, seeds: &Seeds, now: Now) -> (Vec<Entry>, usize) {
     let mut entries: Vec<_> = members.entries().filter(|it| it.state == State::Online).cloned().collect();
     let strangers = by_url(listed.iter().filter(|entry| seeds.may_be_online(&entry.url, now)));
@@ -380,7 +363,7 @@ fn wanted(listed: &[Entry], members: &Members, seeds: &Seeds, now: Now) -> (Vec<
     (entries, strangers.len())
 }
 
-/// The list with nothing changed but our own entry. None if that is right as it is.
+/// The list with only our own entry changed. None if that is correct already.
 pub fn add_own(listed: &[Entry], own: &Entry) -> Option<Message> {
     let others = by_url(listed.iter().filter(|entry| entry.url != own.url));
     let own = Some(own).filter(|own| own.state == State::Online);
@@ -388,7 +371,7 @@ pub fn add_own(listed: &[Entry], own: &Entry) -> Option<Message> {
     (!is_right(listed, &wanted)).then(|| Message::new(wanted))
 }
 
-// Whether a list needs no update. A newer stamp alone is no reason for one until the listed stamp is old.
+// Whether a list needs no update. A newer stamp alone does not cause one until the listed stamp is old.
 fn is_right(listed: &[Entry], wanted: &[Entry]) -> bool {
     let by_url = by_url(listed.iter());
     let incarnation = |entry: &Entry| entry.v2.as_ref().map(|v2| v2.incarnation);

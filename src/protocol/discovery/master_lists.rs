@@ -1,4 +1,4 @@
-//! All master lists: they share one timer, and the update of a leave.
+//! `MasterLists`: all master lists. They share one timer and the last update of a leave.
 
 use super::master_list::{AnnouncePacing, MasterList};
 use super::seeds::Seeds;
@@ -11,7 +11,7 @@ use crate::protocol::counters::ListStatus;
 use crate::protocol::output::Output;
 use crate::protocol::timer::Timer;
 
-/// The master lists, in the order of the configuration.
+/// The master lists, in configuration order.
 #[derive(Debug)]
 pub struct MasterLists {
     lists: Vec<MasterList>,
@@ -19,7 +19,7 @@ pub struct MasterLists {
 }
 
 impl MasterLists {
-    /// Nothing is read yet.
+    /// No list read yet.
     pub fn new(settings: &Settings) -> Self {
         let pacing = |list: &ListSettings| AnnouncePacing {
             gossip: settings.interval,
@@ -40,13 +40,13 @@ impl MasterLists {
         }
     }
 
-    /// The server leaves: reads no list any more. Returns whether the configuration asks for a last update of all.
+    /// The server leaves: schedules no more reads. Returns whether the configuration asks for a last update.
     pub fn leave(&mut self) -> bool {
         self.lists.iter_mut().for_each(MasterList::leave);
         self.updates_on_leave
     }
 
-    /// Begins the last update of all, if the configuration asks for it.
+    /// Begins the last update of all lists, if the configuration asks for it.
     pub fn update_on_leave(&mut self, members: &Members, now: Now, out: &mut Output) {
         if self.updates_on_leave {
             self.update_last(members, now, out);
@@ -71,16 +71,16 @@ impl MasterLists {
     }
 
     /// Reads the lists soon if this server is alone.
-    pub fn look_if_alone(&mut self, members: &Members, now: Now, out: &mut Output) {
+    pub fn read_if_alone(&mut self, members: &Members, now: Now, out: &mut Output) {
         if members.is_alone() {
-            self.lists.iter_mut().for_each(|list| list.look_soon(now, out));
+            self.lists.iter_mut().for_each(|list| list.read_soon(now, out));
             self.set_timer(out);
         }
     }
 
-    /// Reads the lists at once: our clock was wrong, and was set.
-    pub fn look_now(&mut self, now: Now, out: &mut Output) {
-        self.lists.iter_mut().for_each(|list| list.look_now(now));
+    /// Reads the lists at once, because our clock was corrected.
+    pub fn read_now(&mut self, now: Now, out: &mut Output) {
+        self.lists.iter_mut().for_each(|list| list.read_now(now));
         self.set_timer(out);
     }
 
@@ -90,13 +90,13 @@ impl MasterLists {
         }
     }
 
-    /// The list whose current access this is.
+    /// The list whose current access has this id.
     pub fn find(&self, id: RequestId) -> Option<ListIndex> {
         self.lists.iter().position(|list| list.is_current(id))
     }
 
-    /// What a read of a list gave: the online servers that it names, or None where it has not changed. Returns what is to be
-    /// written, if anything is.
+    /// A list was read: the online servers in it, or None if it has not changed. Returns the list to write, if it needs
+    /// an update.
     pub fn on_read(
         &mut self,
         index: ListIndex,
@@ -122,7 +122,7 @@ impl MasterLists {
         written
     }
 
-    /// Less is to be written than [`Self::on_read`] returned, or nothing, for a reason that has nothing to do with the list.
+    /// A smaller update, or none, replaces what [`Self::on_read`] returned, for a reason outside of the list.
     pub fn on_write_limited(
         &mut self,
         index: ListIndex,
@@ -136,12 +136,12 @@ impl MasterLists {
             list.expect_written(message);
         } else {
             list.on_done(members, now, out);
-            list.look_soon(now, out);
+            list.read_soon(now, out);
         }
         self.set_timer(out);
     }
 
-    /// What a write of a list gave.
+    /// The write of a list ended.
     pub fn on_written(
         &mut self,
         index: ListIndex,
@@ -154,33 +154,33 @@ impl MasterLists {
         self.set_timer(out);
     }
 
-    /// Forgets accesses under way. For simulations.
+    /// Drops accesses under way. For simulations.
     #[cfg(any(feature = "sim", test))]
     pub fn abandon(&mut self) {
         self.lists.iter_mut().for_each(MasterList::abandon);
     }
 
-    /// Whether any list is being read or written, or will be.
+    /// Whether any list is being accessed, or will be.
     pub fn is_pending(&self) -> bool {
         self.lists.iter().any(MasterList::is_pending)
     }
 
-    /// Whether all lists have been read, or have failed.
+    /// Whether every list was read or has failed.
     pub fn are_tried(&self) -> bool {
         self.lists.iter().all(MasterList::is_tried)
     }
 
-    /// What a list is called.
+    /// The name of a list.
     pub fn name(&self, index: ListIndex) -> &str {
         self.lists.get(index).map_or(DISCOVER, MasterList::name)
     }
 
-    /// The lists by their names, and their condition.
+    /// The name and status of each list.
     pub fn statuses(&self) -> impl Iterator<Item = (&str, &ListStatus)> {
         self.lists.iter().map(|list| (list.name(), list.status()))
     }
 
-    /// Whether each is written, too.
+    /// Whether each list is also written.
     pub fn are_written(&self) -> impl Iterator<Item = bool> {
         self.lists.iter().map(MasterList::is_written)
     }

@@ -1,5 +1,6 @@
-//! How a server finds others at its start, and announces itself: the master lists, the seeds that they name, the first
-//! contacts with those, and the state that is saved for the next start. `Core` routes between them here.
+//! Discovery: how a server finds others and announces itself. Sources of seeds are master lists, DNS names, the
+//! program's `discover` and the state saved by an earlier process. Seeds become members when they answer. `Core` routes
+//! between the parts here.
 
 mod bootstrap;
 mod failing;
@@ -26,10 +27,10 @@ use names::Names;
 use saved_state::SavedState;
 use seeds::Seeds;
 
-/// Stands for the list of the servers that the program's `discover` returns.
+/// The list index of servers that the program's `discover` returns.
 const DISCOVERED: ListIndex = ListIndex::MAX;
 
-/// The parts by which a server finds others. `Core` uses them directly.
+/// The parts of discovery. `Core` accesses them directly.
 #[derive(Debug)]
 pub struct Discovery {
     pub lists: MasterLists,
@@ -41,7 +42,7 @@ pub struct Discovery {
 }
 
 impl Discovery {
-    /// Nothing is read yet.
+    /// Nothing read yet.
     pub fn new(settings: &Settings) -> Self {
         Self {
             lists: MasterLists::new(settings),
@@ -53,7 +54,7 @@ impl Discovery {
         }
     }
 
-    // What was tried to find others, and what answered, for people.
+    // What was tried to find others, and the results, for people.
     fn tried(&self) -> Vec<String> {
         let says = |name: &str, status: &ListStatus, one: &str, many: &str| match (&status.failing, status.servers) {
             (Some((_, error)), _) => error.clone(),
@@ -71,15 +72,15 @@ impl Discovery {
         tried
     }
 
-    // Whether all lists and names have been tried.
+    // Whether every list and name was tried.
     fn is_tried(&self) -> bool {
         self.lists.are_tried() && self.names.are_tried()
     }
 }
 
 impl Core {
-    /// What reading a list for [`Action::SyncList`](super::Action::SyncList) gave; None if it has not changed. Returns what
-    /// is to be written, if anything is.
+    /// The read of [`Action::SyncList`](super::Action::SyncList) ended. `Ok(None)`: not changed. Returns the list to
+    /// write, if it needs an update.
     pub fn handle_list_read(
         &mut self,
         now: Now,
@@ -88,8 +89,9 @@ impl Core {
     ) -> Option<Message> {
         let index = self.discovery.lists.find(id)?;
         let listed = list.map(|list| list.map(|list| self.take_seeds(index, list, now)));
-        // What a server with a wrong clock knows is not what the others do: the list stays as it is. After a while the server
-        // adds itself all the same: if the clocks of the others are wrong, those that are right find each other only by that.
+        // With a wrong clock our view differs from the others', so the list stays as it is. After a while the server
+        // adds its own entry only: if the others' clocks are wrong, servers with right clocks can find each other only
+        // this way.
         let with_own = match &listed {
             Ok(Some(listed)) if self.clock_check.is_wrong_for_long(now) => {
                 self.members.local().map(|own| add_own(listed, own))
@@ -104,11 +106,11 @@ impl Core {
         }
         let is_tried = self.discovery.is_tried();
         self.discovery.bootstrap.on_list_read(is_tried, &mut self.out);
-        self.finish_leave_if_told();
+        self.finish_leave_if_delivered();
         written
     }
 
-    // Returns the servers that a list names as online.
+    // Merges the seeds of a list. Returns the servers that it lists as online.
     fn take_seeds(&mut self, index: ListIndex, list: Message, now: Now) -> Vec<Entry> {
         let lists = &self.discovery.lists;
         self.out.report_skipped(&list.skipped, || format!("the master list {}", lists.name(index)));
@@ -123,15 +125,15 @@ impl Core {
         listed
     }
 
-    /// What writing a list for [`Action::SyncList`](super::Action::SyncList) gave: whether the store made sure that nobody
-    /// else had written meanwhile.
+    /// The write of [`Action::SyncList`](super::Action::SyncList) ended. Ok(true): the store ensured that nobody else
+    /// had written in between.
     pub fn handle_list_written(&mut self, now: Now, id: RequestId, result: Result<bool, WriteError>) {
         let Some(index) = self.discovery.lists.find(id) else { return };
         self.discovery.lists.on_written(index, result, &self.members, now, &mut self.out);
-        self.finish_leave_if_told();
+        self.finish_leave_if_delivered();
     }
 
-    /// What looking up a name for [`Action::LookUp`](super::Action::LookUp) gave: places, of which the first thousand count.
+    /// The lookup of [`Action::LookUp`](super::Action::LookUp) ended. Places after the first thousand are ignored.
     pub fn handle_looked_up(&mut self, now: Now, id: RequestId, found: Result<Vec<Place>, String>) {
         if self.discovery.names.on_looked_up(id, found, &self.members, now, &mut self.out) {
             self.ask_places(now);
@@ -140,7 +142,7 @@ impl Core {
         }
     }
 
-    /// The servers that the program's `discover` returned for [`Action::LookUp`](super::Action::LookUp), as in a master list.
+    /// The program's `discover` returned for [`Action::LookUp`](super::Action::LookUp): servers, as in a master list.
     pub fn handle_discovered(&mut self, now: Now, id: RequestId, found: Result<Message, String>) {
         let count = found.as_ref().map(|found| found.entries.len()).map_err(String::as_str);
         if self.discovery.names.on_discovered(id, count, &self.members, now, &mut self.out) {
@@ -152,8 +154,8 @@ impl Core {
         }
     }
 
-    /// The base URL of the server at a place, for [`Action::Identify`](super::Action::Identify), or why there is none. It is
-    /// only a hint: the server is contacted there, and listed if it answers.
+    /// The question of [`Action::Identify`](super::Action::Identify) ended: the base URL of the server there, or an
+    /// error. The URL is only a hint: the server is contacted there, and listed if it answers.
     pub fn handle_identified(&mut self, now: Now, id: RequestId, answer: Result<ServerUrl, String>) {
         if let Some(url) = self.discovery.names.on_answer(id, answer, &self.members, &mut self.out)
             && self.lifecycle.is_running()
@@ -169,7 +171,7 @@ impl Core {
         self.end_first_contact(id);
     }
 
-    // A first contact has ended, or anything else.
+    // An exchange ended; if it was a first contact, the bootstrap may be over.
     pub(super) fn end_first_contact(&mut self, id: RequestId) {
         let is_tried = self.discovery.is_tried();
         self.discovery.bootstrap.on_exchange_end(id, is_tried, &mut self.out);
@@ -189,17 +191,17 @@ impl Core {
         }
     }
 
-    // A server that knows nobody looks for others, and says so when it has found none for long.
-    pub(super) fn look_if_alone(&mut self, now: Now) {
+    // A server that is alone looks for others sooner, and warns after a while.
+    pub(super) fn seek_if_alone(&mut self, now: Now) {
         let Discovery { names, lonely, .. } = &mut self.discovery;
-        names.look_if_alone(&self.members, now, &mut self.out);
+        names.look_up_if_alone(&self.members, now, &mut self.out);
         if lonely.on_round(self.members.is_alone(), self.detector.interval(), now, &mut self.out) {
             let tried = self.discovery.tried();
             self.out.report(Event::Alone(tried));
         }
     }
 
-    /// What an earlier process saved. To be called before anything else, if at all.
+    /// Loads the state saved by an earlier process. Call it before all others, if at all.
     pub fn handle_saved_state(&mut self, now: Now, state: &Message) {
         self.out.report_skipped(&state.skipped, || "the state file".into());
         for entry in state.entries.iter().filter(|entry| entry.url != *self.members.local_url()) {

@@ -1,6 +1,5 @@
-//! Names that DNS leads to servers: when they are looked up, and which of the places found are asked who answers there. A
-//! place only leads to the base URL of a server, which is then contacted as every seed is. DNS lists nobody, neither
-//! online nor offline.
+//! `Names`: when to look up DNS names, and at which of the places found to ask for the server's base URL. That server
+//! is then contacted like any other seed. DNS itself never lists a server online or offline.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -19,23 +18,23 @@ use crate::protocol::event::Event;
 use crate::protocol::output::Output;
 use crate::protocol::timer::Timer;
 
-/// How often a name is looked up by a server that knows nobody, and by one that knows others.
+/// How often a name is looked up by a server that is alone, and by one that is not.
 const LOOK_UP_ALONE: Duration = Duration::from_secs(5);
 const LOOK_UP: Duration = Duration::from_secs(60);
-/// After how long a lookup has failed.
+/// The timeout of a lookup.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Most places of a name that are used: one server that answers names all others.
+/// Most places used of a name. One server that answers lists all others.
 pub const MAX_PLACES: usize = 1_000;
-/// How many places a warning names.
+/// How many places a warning shows.
 const SHOWN: usize = 3;
 
-/// All names, in the order of the configuration, and the places that they lead to.
+/// All names in configuration order, and their places.
 #[derive(Debug)]
 pub struct Names {
     lookups: Vec<Name>,
     places: BTreeMap<Place, Known>,
     questions: BTreeMap<RequestId, Place>,
-    // When a server that is alone asks on.
+    // When a server that is alone asks the next places.
     next_question: Option<Duration>,
 }
 
@@ -47,7 +46,7 @@ struct Name {
     current: Option<RequestId>,
     is_tried: bool,
     failing: Option<Failing>,
-    // What was found last. Kept while the resolver fails.
+    // The result of the last successful lookup.
     found: BTreeSet<Place>,
 }
 
@@ -60,7 +59,7 @@ impl Name {
         self.status.servers = servers;
     }
 
-    // Returns whether an operator must look now.
+    // Returns whether to warn an operator now.
     fn on_failure(&mut self, error: &str, now: Now) -> bool {
         let failing = self.failing.get_or_insert(Failing::new(now));
         let is_unusable = failing.count(now);
@@ -73,11 +72,11 @@ impl Name {
 // What is known of a place.
 #[derive(Debug)]
 struct Known {
-    // The base URL that a server there has if its host is the address.
+    // The base URL of a server that uses the address as its host.
     expected: Option<ServerUrl>,
-    // The base URL of the server that answered last, or why none did.
+    // The last answer: the base URL of the server, or an error.
     answer: Option<Result<ServerUrl, String>>,
-    // Whether it was asked since all others were.
+    // Whether it was asked in the current pass over all places.
     is_asked: bool,
 }
 
@@ -86,7 +85,7 @@ impl Known {
         Self { expected: place.base_url(), answer: None, is_asked: false }
     }
 
-    // Whether it leads to a server that is known to be up, or to this one.
+    // Whether it leads to this server or to one that is up.
     fn is_known(&self, members: &Members) -> bool {
         let answered = self.answer.as_ref().and_then(|answer| answer.as_ref().ok());
         let is_up = |url: &ServerUrl| members.state(url) == Some(State::Online) || url == members.local_url();
@@ -95,7 +94,7 @@ impl Known {
 }
 
 impl Names {
-    /// Nothing is looked up yet.
+    /// No lookups yet.
     pub fn new(names: &[String]) -> Self {
         let name = |text: &String| Name {
             text: text.clone(),
@@ -121,7 +120,7 @@ impl Names {
         }
     }
 
-    /// The server leaves: nothing is looked up or asked any more.
+    /// The server leaves: stops lookups and questions.
     pub fn leave(&mut self) {
         *self = Self { lookups: std::mem::take(&mut self.lookups), ..Self::new(&[]) };
         self.lookups.iter_mut().for_each(|name| (name.next, name.current) = (None, None));
@@ -134,7 +133,7 @@ impl Names {
         out.act(Action::LookUp { id, name: index, timeout: TIMEOUT });
     }
 
-    /// What a lookup gave. Returns whether places may be asked now.
+    /// A lookup ended. Returns whether to ask places now.
     pub fn on_looked_up(
         &mut self,
         id: RequestId,
@@ -163,8 +162,8 @@ impl Names {
         true
     }
 
-    /// How many servers the program's `discover` returned. The program reports its failures itself. Returns whether the
-    /// servers may be contacted now.
+    /// The program's `discover` returned this many servers, or failed, which the program reports itself. Returns
+    /// whether to contact the servers now.
     pub fn on_discovered(
         &mut self,
         id: RequestId,
@@ -198,14 +197,14 @@ impl Names {
         }
     }
 
-    // Begins again once all places were asked that lead to nobody known: a server may have started at one of them since.
+    // Begins the next pass when all unknown places were asked: servers may have started there since.
     fn ask_again(&mut self, members: &Members) {
         if self.places.values().all(|known| known.is_asked || known.is_known(members)) {
             self.places.values_mut().for_each(|known| known.is_asked = false);
         }
     }
 
-    /// Looks up the names that are due. Returns whether places may be asked now.
+    /// Looks up the names that are due. Returns whether to ask places now.
     pub fn on_timer(&mut self, now: Now, out: &mut Output) -> bool {
         for index in 0..self.lookups.len() {
             if self.lookups[index].next.is_some_and(|at| at <= now.mono) {
@@ -217,8 +216,8 @@ impl Names {
         is_due
     }
 
-    /// Looks up the names soon if this server is alone and was not when it looked them up last.
-    pub fn look_if_alone(&mut self, members: &Members, now: Now, out: &mut Output) {
+    /// Looks up the names soon if this server is alone now and was not at the last lookup.
+    pub fn look_up_if_alone(&mut self, members: &Members, now: Now, out: &mut Output) {
         if members.is_alone() {
             let soon = now.mono + LOOK_UP_ALONE.mul_f64(out.jitter(0.1..1.0));
             let waits_long = |next: &&mut Duration| **next > now.mono + LOOK_UP_ALONE.mul_f64(1.1);
@@ -231,11 +230,11 @@ impl Names {
         }
     }
 
-    /// Asks at some places who answers there. Returns the numbers of the questions.
+    /// Asks some places for their server's base URL. Returns the ids of the questions.
     ///
-    /// A server that knows nobody asks at all of them, as fast as it contacts seeds. One that knows others asks as seldom as
-    /// it contacts failed servers: at about as many places in a minute, in the whole cluster, as lead to nobody known.
-    /// Partitions heal by that, also after the servers of the other side are forgotten.
+    /// A server that is alone asks all places, as fast as it contacts seeds. One that is not asks as rarely as it
+    /// contacts failed servers: in the whole cluster and each interval, about as many places as lead to unknown
+    /// servers. This heals partitions even after both sides have forgotten each other.
     pub fn ask(&mut self, members: &Members, now: Now, out: &mut Output) -> Vec<RequestId> {
         let under_way: BTreeSet<_> = self.questions.values().cloned().collect();
         let is_own = |known: &Known| known.expected.as_ref() == Some(members.local_url());
@@ -270,7 +269,7 @@ impl Names {
         id
     }
 
-    /// The outcome of a question. Returns the base URL of a server that is not known to be up.
+    /// A question ended. Returns the base URL if that server is not known to be up.
     pub fn on_answer(
         &mut self,
         id: RequestId,
@@ -295,17 +294,17 @@ impl Names {
         }
     }
 
-    /// Whether all names have been looked up, or could not be.
+    /// Whether every name was looked up, or a lookup has failed.
     pub fn are_tried(&self) -> bool {
         self.lookups.iter().all(|name| name.is_tried)
     }
 
-    /// The names, and their condition.
+    /// The name and status of each name.
     pub fn statuses(&self) -> impl Iterator<Item = (&str, &ListStatus)> {
         self.lookups.iter().map(|name| (name.text.as_str(), &name.status))
     }
 
-    /// What some of the places have answered, for people.
+    /// The answers of some places, for people.
     pub fn answers(&self) -> impl Iterator<Item = String> {
         let answered = self.places.iter().filter_map(|(place, known)| Some((place, known.answer.as_ref()?)));
         answered.take(SHOWN).map(|(place, answer)| match answer {

@@ -1,4 +1,4 @@
-//! What a server saves for its next start, in case no master list can be read then.
+//! `SavedState`: saves online servers for the next start, in case no master list can be read then.
 
 use std::time::Duration;
 
@@ -11,32 +11,32 @@ use crate::protocol::timer::Timer;
 
 /// How soon a change is saved.
 const SAVE_INTERVAL: Duration = Duration::from_secs(10);
-/// How many servers are saved: one that answers names all others.
+/// Most saved servers. One that answers lists all others.
 const MAX_SAVED: usize = 1_000;
 
-/// Whether the state is saved, and what it was last.
+/// Whether saving is enabled, and what was saved last.
 #[derive(Debug)]
 pub struct SavedState {
     is_enabled: bool,
-    // The digest of the list when it was saved last.
+    // The digest of the list at the last save.
     saved: Option<u64>,
 }
 
 impl SavedState {
-    /// Nothing is saved yet.
+    /// Nothing saved yet.
     pub fn new(is_enabled: bool) -> Self {
         Self { is_enabled, saved: None }
     }
 
-    /// Schedules the next look for changes.
+    /// Sets the timer of the next check.
     pub fn schedule(&self, now: Now, out: &mut Output) {
         if self.is_enabled {
             out.timers.set(Timer::SaveState, now.mono + SAVE_INTERVAL);
         }
     }
 
-    /// Saves the servers that are online if the list has changed. What an earlier process saved is not replaced by
-    /// nothing: it may help the next start, if nobody has answered this one.
+    /// Saves the online servers if the list has changed. Never saves an empty list: if nobody has answered this
+    /// process, the state of an earlier one may still help the next start.
     pub fn save(&mut self, members: &Members, out: &mut Output) {
         let hash = members.online_hash();
         if self.saved == Some(hash) {
@@ -51,7 +51,7 @@ impl SavedState {
         }
     }
 
-    /// The last save failed: it is done again.
+    /// The last save failed: saves again at the next check.
     pub fn on_failed(&mut self) {
         self.saved = None;
     }

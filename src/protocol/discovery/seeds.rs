@@ -1,5 +1,11 @@
-//! Seed candidates: servers that may be up, since a master list names them, or they say so themselves, or an earlier process
-//! knew them. They are not members until they answer.
+//! `Seeds`: servers that may be up, because a master list or an earlier process names them, or they claim it.
+//!
+//! | A seed | is |
+//! |---|---|
+//! | untried | contacted first, all of them at a bounded pace |
+//! | failed once, or added less than a minute ago | retried with backoff |
+//! | given up | removed from the master list, and contacted as rarely as a failed member |
+//! | answering | a member, and no longer a seed |
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -18,26 +24,26 @@ use crate::protocol::output::Output;
 use crate::protocol::pacing::backoff;
 use crate::protocol::timer::Timer;
 
-/// After how many failures a seed is not contacted again, and leaves the list.
+/// After how many failures a seed is given up, and removed from the list.
 const TRIES: u32 = 2;
-/// How many seeds are contacted at a time: few, since one that answers names all others; more by a server that knows
-/// nobody. A thousand servers that start at once bear it.
+/// How many seeds are contacted at a time by a server that knows others: one that answers lists all others. A server
+/// that is alone contacts more, see [`PACE_ALONE`].
 pub const AT_A_TIME: usize = 3;
 const AT_A_TIME_ALONE: usize = 20;
-/// A server that knows nobody tries all seeds once in 20 s. It has at most 64 exchanges with them under way, half of what
-/// the engine carries at a time, and waits a second for each: one seed that answers is enough.
+/// A server that is alone tries all seeds once within 20 s, with a timeout of 1 s. At most 64 exchanges at a time: half
+/// of what the engine carries out in parallel.
 pub const PACE_ALONE: Pace = Pace { wait: Duration::from_millis(250), steps: 80, least: 5, most: 64 };
 pub const TIMEOUT_ALONE: Duration = Duration::from_secs(1);
-/// A server that knows others does it in 5 min, the least time between two updates of the list: it may then leave out the
-/// seeds that did not answer.
+/// A server that knows others tries all seeds within 5 min, the least time between two updates of the list. Then it can
+/// remove those that did not answer.
 const PACE: Pace = Pace { wait: Duration::from_secs(1), steps: 300, least: AT_A_TIME, most: 20 };
-/// Stamps this close to the newest, ms, do not tell which seed is more likely to be up: a list is stamped anew once an
-/// hour.
+/// How close to the newest stamp counts as equally recent, ms. Listed stamps are renewed once an hour, so smaller
+/// differences mean nothing.
 const RECENT: u64 = 2 * HOUR;
-/// Seeds that no list names, at most.
+/// Most seeds that no list names.
 const MAX_CANDIDATES: usize = 1_000;
 
-// How fast seeds are tried the first time: all in so many steps, with at least and at most so many contacts in each.
+// How fast new seeds are tried: all within `steps`, with `least` to `most` contacts under way.
 pub struct Pace {
     pub wait: Duration,
     pub steps: usize,
@@ -51,54 +57,54 @@ impl Pace {
     }
 }
 
-/// The servers that may be up.
+/// The seed candidates.
 #[derive(Debug)]
 pub struct Seeds {
     interval: Duration,
     known: BTreeMap<ServerUrl, Seed>,
-    // How often seeds that did not answer have been tried again.
+    // How many batches of failed seeds were retried, for the backoff.
     retries: u32,
-    // The last failure, in words.
+    // The last failure, as text.
     last_failure: Option<String>,
 }
 
 #[derive(Debug)]
 struct Seed {
     entry: Entry,
-    // Which lists name it.
+    // The lists that name it.
     listed: BTreeSet<ListIndex>,
     failures: u32,
     since: Duration,
 }
 
 impl Seed {
-    // A server that is up is stamped anew once an hour in a list; a list that is written by hand may have no stamps.
+    // Listed stamps of living servers are renewed once an hour. A hand-written list may have no stamps.
     fn may_be_online(&self, now: Now) -> bool {
         let stamp = self.entry.stamp;
         let is_old = stamp > 0 && stamp.saturating_add(TOMBSTONE_TTL) < now.wall;
         self.is_retried(now) && !(self.failures > 0 && is_old)
     }
 
-    // Programs start before they listen: a seed is tried throughout its first minute.
+    // In the first minute a failed seed is retried, because programs start before they listen.
     fn is_retried(&self, now: Now) -> bool {
         self.failures < TRIES || now.mono < self.since + STARTUP_GRACE
     }
 }
 
 impl Seeds {
-    /// Nobody.
+    /// No seeds.
     pub fn new(interval: Duration) -> Self {
         Self { interval, known: BTreeMap::new(), retries: 0, last_failure: None }
     }
 
-    /// Forgets all. For simulations.
+    /// Removes all seeds. For simulations.
     #[cfg(any(feature = "sim", test))]
     pub fn clear(&mut self) {
         *self = Self::new(self.interval);
     }
 
-    /// A list was read: the online servers that it names become seeds, unless they are known to be up. Seeds that it alone
-    /// named before are forgotten.
+    /// A list was read. Its online servers become seeds, unless they are known to be up. Seeds that only this list
+    /// named before are removed.
     pub fn on_list(&mut self, list: ListIndex, listed: &[Entry], members: &Members, now: Now) {
         let named = by_url(listed.iter());
         self.known
@@ -114,14 +120,14 @@ impl Seeds {
         self.remove(members.local_url());
     }
 
-    /// A server says itself that it is up, or a version 1 server does, or it was up once.
+    /// Adds a server that claims to be up, that a version 1 server reported, or that was up before.
     pub fn add_candidate(&mut self, entry: &Entry, now: Now) {
         if self.known.len() < MAX_CANDIDATES || self.known.contains_key(&entry.url) {
             self.add(entry, now);
         }
     }
 
-    // A higher incarnation than before makes a seed worth trying anew.
+    // A higher incarnation than before makes a failed seed worth trying again.
     fn add(&mut self, entry: &Entry, now: Now) -> &mut Seed {
         let known = self.known.entry(entry.url.clone());
         let seed = known.or_insert_with(|| {
@@ -139,7 +145,7 @@ impl Seeds {
         seed
     }
 
-    /// A server is a member now, or known better than its seed.
+    /// Removes a server that became a member.
     pub fn remove(&mut self, url: &ServerUrl) {
         self.known.remove(url);
     }
@@ -152,17 +158,17 @@ impl Seeds {
         }
     }
 
-    /// The last seed that was tried in vain and why, for people.
+    /// The last seed that failed and why, for people.
     pub fn last_failure(&self) -> Option<&str> {
         self.last_failure.as_deref()
     }
 
-    /// How many there are.
+    /// How many seeds there are.
     pub fn count(&self) -> usize {
         self.known.len()
     }
 
-    /// Whether a server is a seed that has not been tried in vain.
+    /// Whether a server is a seed that was not given up.
     pub fn may_be_online(&self, url: &ServerUrl, now: Now) -> bool {
         self.known.get(url).is_some_and(|seed| seed.may_be_online(now))
     }
@@ -171,14 +177,14 @@ impl Seeds {
         self.known.values().filter(|seed| seed.failures == 0 && !under_way.contains(&seed.entry.url))
     }
 
-    /// Schedules the next contacts, the first soon; a wait that has begun stays as it is.
+    /// Sets the timer of the next contacts if it is not set. The first come soon.
     pub fn expect(&self, members: &Members, exchanges: &Exchanges, now: Now, out: &mut Output) {
         if self.retries == 0 || !out.timers.is_set(Timer::Seeds) {
             self.schedule(members, exchanges, now, out);
         }
     }
 
-    /// Schedules the next contacts.
+    /// Sets the timer of the next contacts.
     pub fn schedule(&self, members: &Members, exchanges: &Exchanges, now: Now, out: &mut Output) {
         if self.known.is_empty() {
             return;
@@ -186,14 +192,15 @@ impl Seeds {
         let wait = if self.untried(&exchanges.receivers(|_| true)).next().is_some() {
             Pace::for_members(members).wait
         } else {
-            // Each second at first, for a program that does not listen yet; then as seldom as gossip.
+            // Every second at first, since programs start before they listen; then less and less, down to once an
+            // interval.
             backoff(Duration::from_secs(1), self.retries, self.interval)
         };
         let wait = wait.mul_f64(out.jitter(0.9..1.1));
         out.timers.set_earlier(Timer::Seeds, now.mono + wait);
     }
 
-    /// The seeds to contact now: some that have not been tried, or else some that have not answered.
+    /// The seeds to contact now: untried ones first, then failed ones again.
     pub fn next_contacts(
         &mut self,
         members: &Members,
@@ -222,18 +229,18 @@ impl Seeds {
         chosen.into_iter().map(request).collect()
     }
 
-    /// The time for contacts passes without any.
+    /// Skips one batch of contacts.
     pub fn skip_contacts(&mut self) {
         self.retries += 1;
     }
 
-    /// Some seeds that have not been tried, `most` at most: the first that a new server contacts.
+    /// Up to `most` untried seeds, for the first contacts.
     pub fn first_contacts(&self, most: usize, exchanges: &Exchanges, out: &mut Output) -> Vec<ServerUrl> {
         choose(self.untried(&exchanges.receivers(|_| true)), most, &mut out.rng)
     }
 
-    /// Now and then a seed that was tried in vain, about as often as a failed member: while two parts of a cluster were cut
-    /// off from each other their servers may have restarted, and then they know each other from the list alone.
+    /// With some probability, a given-up seed, as often as a failed member. After a partition in which all servers of
+    /// the other side restarted, only the list connects the two sides.
     pub fn lost_contact(
         &self,
         members: &Members,
@@ -241,7 +248,7 @@ impl Seeds {
         now: Now,
         out: &mut Output,
     ) -> Option<ServerUrl> {
-        // A server that is alone goes on with all its seeds anyway.
+        // A server that is alone retries all seeds anyway.
         if members.is_alone() {
             return None;
         }
@@ -253,13 +260,13 @@ impl Seeds {
     }
 }
 
-// Whether a list speaks of a later process than the one that we know to be offline. Its incarnation may be lower all the
-// same: it restarted right after its leave, which is stamped ahead, or with another clock, and nobody has told it.
+// Whether a listed entry is from a later process than the offline entry that we know. Its incarnation can still be
+// lower: after a leave, which is stamped ahead, or with another clock.
 fn may_be_back(listed: &Entry, known: &Entry) -> bool {
     supersedes(listed, known) || listed.stamp > effective_incarnation(known) || listed.instance() != known.instance()
 }
 
-// Half of them from those whose stamps are near the newest: in a list full of the dead they are the likeliest to be up.
+// Half of them have stamps near the newest: in a list full of dead servers those are the likeliest to be up.
 fn choose<'a>(seeds: impl Iterator<Item = &'a Seed>, count: usize, rng: &mut SmallRng) -> Vec<ServerUrl> {
     let entries: Vec<_> = seeds.map(|seed| &seed.entry).collect();
     let newest = entries.iter().map(|entry| entry.stamp).max().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What a server does at once with a peer's entry of another server.
+//! Which entries from peers are listed, verified, called back or ignored.
 
 use super::*;
 
@@ -27,7 +27,7 @@ fn a_failed_server_is_listed_online_when_another_server_reports_it_online() {
 }
 
 #[test]
-fn a_sender_that_is_listed_as_failed_is_told_so() {
+fn a_sender_that_is_listed_as_failed_is_sent_that_entry() {
     let mut server = Server::new("a");
     server.receive_v2(&reporter(), vec![failed("b", WALL, 5)]);
     let answer = server.receive_v2(&entry("b", ONLINE, WALL + 1, Some(5)), vec![]);
@@ -48,7 +48,7 @@ fn a_leave_wins_over_a_failure_that_others_report_soon_after_it() {
 }
 
 #[test]
-fn a_leave_that_another_reports_of_a_server_that_spoke_recently_is_verified_first() {
+fn a_reported_leave_of_a_server_that_contacted_us_recently_is_verified_first() {
     for (seconds, messages, state) in [(0, 1, ONLINE), (31, 0, OFFLINE)] {
         let mut server = Server::new("a");
         server.add_member("b", Some(5));
@@ -74,7 +74,7 @@ fn a_lie_about_a_living_server_works_once_and_its_repetitions_do_not() {
     server.advance(31_000);
     server.receive_v2(&reporter(), vec![offline("b", server.now.wall, 6, Reason::Left, "b")]);
     assert_eq!(server.state_of("b"), Some(OFFLINE));
-    // It refutes the lie, and answers each of the next ones.
+    // It refutes the lie, and answers every later one.
     server.receive_v2(&reporter(), vec![alive(&server, server.now.wall + 1)]);
     for _ in 0..100 {
         let incarnation = server.now.wall + 2;
@@ -100,7 +100,7 @@ fn a_server_that_went_back_to_version_1_after_its_leave_is_listed_once_it_is_rea
     server.receive_v2(leaver.own_entry(), vec![]);
     server.take_actions();
     server.advance(2_000);
-    // Its stamp is older than the leave, which is stamped ahead.
+    // The leave is stamped ahead, so the new process has an older stamp.
     let of_v1 = entry("b", ONLINE, server.now.wall, None);
     server.receive_v1(vec![of_v1.clone()]);
     assert_eq!(server.state_of("b"), Some(OFFLINE));
@@ -111,7 +111,7 @@ fn a_server_that_went_back_to_version_1_after_its_leave_is_listed_once_it_is_rea
 }
 
 #[test]
-fn lies_that_come_faster_than_a_server_answers_do_not_outdo_its_answer() {
+fn lies_that_come_faster_than_a_server_answers_do_not_win_over_its_answer() {
     let mut server = Server::new("a");
     let alive = |server: &Server, incarnation| entry("b", ONLINE, server.now.wall, Some(incarnation));
     server.receive_v1(vec![alive(&server, WALL)]);
@@ -121,14 +121,14 @@ fn lies_that_come_faster_than_a_server_answers_do_not_outdo_its_answer() {
         server.receive_v2(&reporter(), vec![offline("b", wall, wall, Reason::Left, "b")]);
     };
     lie(&mut server);
-    let heard = server.now.wall;
+    let last_seen = server.now.wall;
     for _ in 0..10 {
         server.advance(10);
         lie(&mut server);
     }
     assert_eq!(server.state_of("b"), Some(OFFLINE));
-    // It refutes the first lie, and hears of the last in the answer to that.
-    let answer = server.receive_v2(&alive(&server, heard + 1), vec![]);
+    // It refutes the first lie, and gets the last one in the answer.
+    let answer = server.receive_v2(&alive(&server, last_seen + 1), vec![]);
     let held = answer.entries.iter().find(|entry| entry.url == url("b")).expect("what is held of it").clone();
     assert_eq!(held.stamp, server.now.wall);
     for _ in 0..10 {
@@ -144,7 +144,7 @@ fn lies_that_come_faster_than_a_server_answers_do_not_outdo_its_answer() {
 }
 
 #[test]
-fn a_server_that_answers_is_listed_whatever_is_listed_beyond_its_clock() {
+fn a_server_that_answers_is_listed_despite_an_entry_ahead_of_its_clock() {
     let mut server = Server::new("a");
     let ahead = WALL + 3 * HOUR;
     server.receive_v2(&reporter(), vec![offline("b", ahead, ahead, Reason::Left, "b")]);
@@ -159,8 +159,8 @@ fn a_server_that_answers_is_listed_whatever_is_listed_beyond_its_clock() {
 }
 
 #[test]
-fn a_server_that_was_up_after_it_was_called_offline_is_told_so() {
-    for (stamped_after, is_told) in [(true, true), (false, false)] {
+fn a_server_that_was_up_after_it_was_listed_offline_is_sent_that_entry() {
+    for (stamped_after, is_notified) in [(true, true), (false, false)] {
         let mut server = Server::new("a");
         server.receive_v1(vec![entry("b", ONLINE, WALL, Some(WALL))]);
         server.advance(31_000);
@@ -170,9 +170,9 @@ fn a_server_that_was_up_after_it_was_called_offline_is_told_so() {
         server.finish_broadcasts();
         server.take_actions();
         let stamp = if stamped_after { server.now.wall } else { before };
-        // Its refutation of an earlier lie, which another server passes on.
+        // Its refutation of an earlier lie, passed on by another server.
         server.receive_v2(&reporter(), vec![entry("b", ONLINE, stamp, Some(WALL + 1))]);
         let is_contacted = gossip_requests(&server.take_actions()).iter().any(|(_, to)| *to == url("b"));
-        assert_eq!((server.state_of("b"), is_contacted), (Some(OFFLINE), is_told));
+        assert_eq!((server.state_of("b"), is_contacted), (Some(OFFLINE), is_notified));
     }
 }

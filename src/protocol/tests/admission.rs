@@ -1,4 +1,4 @@
-//! How many messages are admitted a second.
+//! The rate limits of incoming messages.
 
 use super::*;
 
@@ -8,7 +8,7 @@ fn admitted_of(server: &mut Server, sender: &str, messages: usize) -> usize {
 }
 
 #[test]
-fn each_kind_of_sender_has_a_share_that_is_full_again_a_second_later() {
+fn each_kind_of_sender_has_a_limit_that_refills_within_a_second() {
     let mut server = Server::new("a");
     server.add_member("b", Some(1));
     for _ in 0..3 {
@@ -32,7 +32,7 @@ fn a_member_that_sends_all_the_time_gets_its_rate_and_no_more() {
 }
 
 #[test]
-fn a_flood_in_whatever_name_leaves_the_other_members_their_share() {
+fn a_flood_under_any_name_leaves_the_other_members_their_share() {
     let mut server = Server::new("a");
     let members: Vec<_> = (0..12).map(|i| format!("s{i}")).collect();
     for name in &members {

@@ -1,4 +1,4 @@
-//! The first contacts with seeds, which the start of a server waits for.
+//! The first contacts with seeds, which `shazbotStart` waits for.
 
 use super::*;
 
@@ -30,7 +30,7 @@ fn one_readable_list_is_enough_to_start() {
     assert_eq!(first.len(), 1);
     server.respond(first[0].0, Message::new(vec![seed]));
     assert!(server.take_events().contains(&Event::Started));
-    // Each list is read again after its own wait.
+    // Each list has its own backoff.
     let again = server.run(3);
     for index in 0..2 {
         assert!(again.iter().any(|it| matches!(it, Action::SyncList { list, .. } if *list == index)), "{again:?}");

@@ -1,8 +1,8 @@
-//! Updates: which are broadcast, to whom, and how often.
+//! Which updates are broadcast, to which servers, and how often.
 
 use super::*;
 
-/// A server with this many members, and no update that waits.
+/// A server with this many members and no waiting updates.
 fn server_with_members(count: usize) -> Server {
     let mut server = Server::new("a");
     for i in 0..count {
@@ -13,7 +13,7 @@ fn server_with_members(count: usize) -> Server {
     server
 }
 
-/// `s1` tells of another server.
+/// `s1` sends an entry of another server.
 fn receive_update(server: &mut Server, name: &str) {
     let from = entry("s1", ONLINE, WALL, Some(1));
     server.receive_v2(&from, vec![entry(name, ONLINE, WALL, Some(1))]);
@@ -75,15 +75,15 @@ fn new_stamps_are_not_broadcast() {
 }
 
 #[test]
-fn if_the_successor_fails_the_next_on_the_ring_is_told() {
+fn if_the_successor_fails_the_next_on_the_ring_gets_the_updates() {
     let mut server = server_with_members(20);
     receive_update(&mut server, "new");
     let ring: Vec<_> = server.core.members.successors().take(4).cloned().collect();
     let mut sent: VecDeque<_> = gossip_requests(&server.run(1)).into();
     for to in &ring[..3] {
-        let (id, receiver) = sent.pop_front().expect("one more server is told");
+        let (id, receiver) = sent.pop_front().expect("one more server gets the update");
         assert_eq!(receiver, *to);
-        // The random servers take it.
+        // The random servers respond.
         sent.drain(..).for_each(|(id, _)| server.respond(id, Message::default()));
         server.fail(id, ExchangeError::TimedOut);
         sent.extend(gossip_requests(&server.take_actions()));

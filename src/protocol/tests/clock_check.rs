@@ -1,4 +1,4 @@
-//! A server whose own clock is hours wrong.
+//! A server whose clock is hours wrong.
 
 use super::*;
 
@@ -6,12 +6,12 @@ fn wrong_clock(server: &mut Server) -> bool {
     server.take_events().contains(&Event::ClockWrong)
 }
 
-/// A master list as a server whose clock is four hours slow reads it: the others are stamped too far ahead.
+/// A master list as read by a server whose clock is four hours slow: the other entries are stamped too far ahead.
 fn list_of_the_others(count: usize) -> Message {
     Message { ahead: count, ..Message::default() }
 }
 
-/// Reads a list whenever the server does, for so long. Returns what the server writes, and after how many seconds.
+/// Reads a list whenever the server asks for it, for this long. Returns the writes and the seconds at which they came.
 fn read_for(server: &mut Server, seconds: u64, list: &Message) -> Option<(Message, u64)> {
     for second in 0..seconds {
         for action in server.run(1) {
@@ -26,7 +26,7 @@ fn read_for(server: &mut Server, seconds: u64, list: &Message) -> Option<(Messag
 }
 
 #[test]
-fn a_server_behind_a_master_list_does_not_write_it_for_a_minute_and_says_why_once() {
+fn a_server_with_a_slow_clock_does_not_write_the_list_for_a_minute_and_warns_once() {
     let mut server = Server::new("a");
     server.take_actions();
     assert_eq!(server.on_list_read(Ok(list_of_the_others(3))), None);
@@ -90,7 +90,7 @@ fn a_server_whose_clock_differs_from_most_that_answer_only_adds_itself_to_its_li
             let is_ahead = skew < -3;
             let own = entry(name, ONLINE, stamp, Some(1));
             let answer = Message::new_v2(own, None, Envelope::default());
-            // What is too far ahead of our clock is not even read.
+            // An entry too far ahead of our clock is rejected when it is parsed.
             let unreadable = Message { ahead: 1, envelope: Some(Envelope::default()), ..Message::default() };
             let answer = if is_ahead { unreadable } else { answer };
             server.core.handle_response(server.now, id, Ok(answer));

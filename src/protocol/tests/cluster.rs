@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 
-/// Servers whose messages arrive at once, unless the two are cut off from each other.
+/// Servers whose messages arrive at once, unless the network between the two is cut.
 struct Cluster {
     servers: BTreeMap<ServerUrl, Server>,
     is_cut: fn(&ServerUrl, &ServerUrl) -> bool,

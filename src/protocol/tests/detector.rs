@@ -3,7 +3,7 @@
 use super::*;
 use crate::message::ProbeTicket;
 
-/// Whether a message asks its receiver to probe a server.
+/// Whether a message requests an indirect probe of a server.
 fn requests_probe_of(name: &'static str) -> impl Fn(&Message) -> bool {
     move |message| {
         message
@@ -36,7 +36,7 @@ fn a_failed_probe_does_not_count_if_the_server_stamped_itself_after_the_probe_be
     server.add_member("b", Some(1));
     let probe = server.next_exchange();
     server.fail(probe, ExchangeError::Other("timeout".into()));
-    // It stamped itself a second after the probe began, by its own clock.
+    // Stamped a second after the probe began, by its own clock.
     server.receive_v1(vec![entry("b", ONLINE, server.now.wall + 1_000, Some(1))]);
     let second = server.next_exchange();
     server.fail(second, ExchangeError::Other("timeout".into()));
@@ -56,7 +56,7 @@ fn a_new_stamp_that_arrives_during_a_probe_excuses_its_failure() {
 }
 
 #[test]
-fn a_server_that_keeps_speaking_but_never_answers_is_declared_failed_in_the_end() {
+fn a_server_that_keeps_sending_messages_but_never_answers_is_declared_failed() {
     let mut server = Server::new("a");
     server.add_member("b", Some(1));
     server.add_member("c", Some(1));
@@ -71,7 +71,7 @@ fn a_server_that_keeps_speaking_but_never_answers_is_declared_failed_in_the_end(
 }
 
 #[test]
-fn a_server_that_reaches_nobody_does_not_declare_those_failed_that_speak_to_it() {
+fn a_server_that_reaches_nobody_does_not_declare_servers_failed_that_contact_it() {
     let mut server = Server::new("a");
     for name in ["b", "c"] {
         server.add_member(name, Some(1));
@@ -91,7 +91,7 @@ fn a_new_stamp_excuses_a_server_whose_clock_has_stepped_back() {
     server.receive_v1(vec![entry("b", ONLINE, WALL + HOUR, Some(1))]);
     server.run(20);
     server.receive_v1(vec![entry("b", ONLINE, WALL + HOUR + 1, Some(1))]);
-    // Its answer tells us what its clock shows.
+    // Its answer shows its clock.
     server.core.members.on_response(&url("b"), None, server.now);
     let probe = server.next_exchange();
     server.fail(probe, ExchangeError::TimedOut);
@@ -107,7 +107,7 @@ fn a_stamp_from_before_the_probe_does_not_excuse_its_failure() {
     server.finish_broadcasts();
     let probe = server.next_exchange();
     server.fail(probe, ExchangeError::Other("refused".into()));
-    // It was stamped before the probe began, and arrives after it.
+    // Stamped before the probe began, but received after it.
     server.receive_v1(vec![entry("b", ONLINE, server.now.wall - 10_000, Some(1))]);
     server.run_with_refusals("b", 15);
     assert_eq!(server.state_of("b"), Some(OFFLINE));
@@ -122,7 +122,7 @@ fn a_server_that_answers_with_errors_has_no_startup_grace() {
 }
 
 #[test]
-fn a_server_that_has_never_answered_is_not_declared_failed_while_it_starts_and_speaks() {
+fn a_starting_server_that_sends_messages_is_not_declared_failed() {
     let mut server = Server::new("a");
     let starting = |server: &Server| entry("b", ONLINE, server.now.wall, Some(1));
     for _ in 0..18 {
@@ -142,7 +142,7 @@ fn a_server_that_falls_silent_before_it_listens_is_declared_failed_after_ten_sec
 }
 
 #[test]
-fn a_starting_server_contacts_those_who_probe_it_until_somebody_contacts_it() {
+fn a_starting_server_contacts_its_predecessors_until_somebody_contacts_it() {
     let mut server = Server::new("a");
     server.core.members.put(entry("b", ONLINE, WALL, Some(1)), server.now);
     let contacts = |server: &mut Server| {
@@ -161,7 +161,7 @@ fn a_starting_server_contacts_those_who_probe_it_until_somebody_contacts_it() {
 }
 
 #[test]
-fn a_server_that_does_not_answer_is_tried_again_at_once_and_three_helpers_are_asked() {
+fn a_failed_probe_is_retried_at_once_and_three_helpers_are_asked() {
     let mut server = server_with_suspect(20, refused());
     let sent = server.take_actions();
     let is_on_new_connection = |action: &&Action| matches!(action, Action::Gossip { new_connection: true, .. });
@@ -213,7 +213,7 @@ fn a_report_of_an_earlier_suspicion_does_not_clear_a_later_one() {
         Envelope { probe_successes: request.envelope.expect("protocol 2").probe_requests, ..Envelope::default() };
     server.receive_v2_with(&helper, vec![], report.clone());
     assert!(!server.core.is_suspect(&url("b")));
-    // Somebody repeats the report each second, while the server does not answer any more.
+    // Somebody replays the report every second, while the server no longer answers.
     let probe = server.core.send(Request::new(url("b"), Purpose::Probe), server.now);
     server.fail(probe, ExchangeError::TimedOut);
     for _ in 0..15 {
@@ -305,7 +305,7 @@ fn a_predecessor_that_falls_silent_is_probed() {
     let own_entry = server.entry_of(&predecessor);
     let (mut while_it_speaks, mut while_silent) = (0, 0);
     for second in 0..600 {
-        // It speaks to us every 30 s for five minutes, then not any more.
+        // It contacts us every 30 s for five minutes, then stops.
         if second % 30 == 0 && second < 300 {
             server.receive_v2(&own_entry, vec![]);
         }
@@ -328,7 +328,7 @@ fn eight_more_helpers_are_asked_if_the_first_three_report_nothing() {
 }
 
 #[test]
-fn a_suspect_is_told_so_and_contacts_the_server_that_suspects_it() {
+fn a_suspect_is_notified_and_contacts_the_server_that_suspects_it() {
     let mut server = server_with_suspect(3, ExchangeError::TimedOut);
     let (_, to, _) =
         server.next_message(|message| message.envelope.as_ref().is_some_and(|envelope| envelope.suspects_receiver));
@@ -355,7 +355,7 @@ fn a_flood_of_probe_requests_causes_a_bounded_number_of_probes() {
 }
 
 #[test]
-fn an_exchange_that_we_lack_a_descriptor_for_says_nothing_of_the_peer() {
+fn an_exchange_that_fails_for_lack_of_a_descriptor_causes_no_suspicion() {
     let lacking = ExchangeError::Local("Too many open files".into());
     let mut server = Server::new("a");
     server.receive_v1(vec![entry("b", ONLINE, WALL, Some(1))]);

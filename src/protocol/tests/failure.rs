@@ -1,4 +1,4 @@
-//! Why a server is suspected or offline, since when, and which events the program gets.
+//! Causes of failures, the time in a state, and the events that the program gets.
 
 use super::detector::server_with_suspect;
 use super::*;
@@ -26,7 +26,7 @@ fn seconds_in_state(server: &Server, name: &str) -> u64 {
     server.now.mono.saturating_sub(server.core.changed_at(member)).as_secs()
 }
 
-/// Lets time pass while we do not reach a server, and everybody else reaches it. Returns the events.
+/// Runs while we cannot reach one server but everybody else can. Returns the events.
 fn run_cut_off_from(server: &mut Server, name: &str, seconds: u64) -> Vec<Event> {
     let mut events = Vec::new();
     for _ in 0..seconds * 10 {
@@ -82,7 +82,7 @@ fn another_server_at_the_base_url_and_a_host_that_vanished_are_causes_too() {
     server.respond_v2(retry, &entry("c", ONLINE, WALL, Some(1)), vec![]);
     assert_eq!(last_code(&server, "b"), Some(FailureCode::Named("SHAZBOT_ANOTHER_SERVER")));
     server.add_member("d", Some(1));
-    // A watch ends eleven seconds after the last sign of life.
+    // A watch ends eleven seconds after the last acknowledged packet.
     server.run(12);
     server.take_events();
     server.core.on_vanished(&url("d"), server.now);

@@ -1,4 +1,4 @@
-//! Tests of how servers that left in order are forgotten.
+//! How leaves are forgotten.
 
 use super::*;
 use crate::clock::MAX_CLOCK_ERROR;
@@ -8,8 +8,8 @@ fn left(name: &str, stamp: u64) -> Entry {
     offline(name, stamp, WALL, Reason::Left, name)
 }
 
-/// A server that was told of a leave and a failure, a number of ms ago.
-fn server_told_before(ms: u64) -> Server {
+/// A server that received a leave and a failure this many ms ago.
+fn server_with_old_tombstones(ms: u64) -> Server {
     let mut server = Server::new("a");
     server.receive_v2(&reporter(), vec![left("left", WALL), failed("failed", WALL, WALL)]);
     server.now.wall += ms;
@@ -19,23 +19,23 @@ fn server_told_before(ms: u64) -> Server {
 
 #[test]
 fn a_server_that_left_is_forgotten_long_before_one_that_failed() {
-    let server = server_told_before(LEAST_LEAVE_TTL - 62_000);
+    let server = server_with_old_tombstones(LEAST_LEAVE_TTL - 62_000);
     assert_eq!((server.state_of("left"), server.state_of("failed")), (Some(OFFLINE), Some(OFFLINE)));
-    let server = server_told_before(LEAST_LEAVE_TTL);
+    let server = server_with_old_tombstones(LEAST_LEAVE_TTL);
     assert_eq!((server.state_of("left"), server.state_of("failed")), (None, Some(OFFLINE)));
 }
 
 #[test]
 fn a_leave_that_is_forgotten_is_not_listed_again() {
-    let mut server = server_told_before(LEAST_LEAVE_TTL);
+    let mut server = server_with_old_tombstones(LEAST_LEAVE_TTL);
     server.receive_v2(&Entry { stamp: server.now.wall, ..reporter() }, vec![left("left", WALL)]);
     assert_eq!(server.state_of("left"), None);
 }
 
 #[test]
-fn nobody_is_listed_online_who_may_have_left_and_be_forgotten_before_it_answers() {
+fn a_server_that_may_have_left_and_been_forgotten_is_listed_only_when_it_answers() {
     for clock_set_back in [0, 2 * MAX_CLOCK_ERROR] {
-        let mut server = server_told_before(LEAST_LEAVE_TTL);
+        let mut server = server_with_old_tombstones(LEAST_LEAVE_TTL);
         server.now.wall -= clock_set_back;
         let before_its_leave = entry("left", ONLINE, WALL - 1, Some(WALL - 1));
         server.take_actions();
@@ -47,9 +47,9 @@ fn nobody_is_listed_online_who_may_have_left_and_be_forgotten_before_it_answers(
 }
 
 #[test]
-fn a_server_that_reports_what_a_leave_outdoes_is_told_of_the_leave_although_digests_leave_it_out() {
+fn a_server_that_sends_an_entry_older_than_a_leave_is_sent_the_leave_even_if_digests_omit_it() {
     for stale in [entry("left", ONLINE, WALL - 1, Some(WALL - 1)), failed("left", WALL - 1, WALL - 1)] {
-        let mut server = server_told_before(LEAST_LEAVE_TTL - 62_000);
+        let mut server = server_with_old_tombstones(LEAST_LEAVE_TTL - 62_000);
         let cutoff = server.now.wall - (TOMBSTONE_TTL - 3 * HOUR);
         let digest = crate::message::Digest { hash: 1, cutoff };
         let envelope = Envelope { digest: Some(digest), requested_buckets: vec![true; 4], ..Envelope::default() };

@@ -1,4 +1,4 @@
-//! What a leave, a stall of the program and a jump of the clock do to a server.
+//! Leaves, stalls of the program, and clock jumps.
 
 use super::detector::server_with_suspect;
 use super::*;

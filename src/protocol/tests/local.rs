@@ -1,4 +1,4 @@
-//! The local member: its entry, its refutations, and the doubts about its base URL.
+//! The local member: its entry, its refutations, and the checks of its base URL.
 
 use super::*;
 use crate::membership::effective_incarnation;
@@ -17,7 +17,7 @@ fn a_failure_that_a_version_1_peer_stamped_ahead_of_our_clock_is_refuted_at_once
     let mut server = Server::new("a");
     server.receive_v1(vec![entry("a", OFFLINE, WALL + HOUR, None)]);
     assert_eq!((server.own_entry().state, server.own_entry().stamp), (ONLINE, WALL + HOUR + 1));
-    // Version 1 peers compare the stamp, others the incarnation.
+    // Version 1 peers compare stamps, protocol 2 peers incarnations.
     assert!(server.incarnation() > Some(WALL + HOUR));
 }
 
@@ -48,7 +48,7 @@ fn a_clock_that_is_set_back_by_two_hours_is_shown_in_our_entry() {
 }
 
 #[test]
-fn a_leave_is_stamped_ahead_only_if_another_server_of_protocol_2_can_hear_of_it() {
+fn a_leave_is_stamped_ahead_only_if_another_protocol_2_server_is_online() {
     for (is_v2, lead) in [(true, 70_000), (false, 0)] {
         let mut server = Server::new("a");
         if is_v2 {
@@ -131,7 +131,7 @@ fn take_unreachable_events(server: &mut Server) -> Vec<Event> {
 }
 
 #[test]
-fn a_server_that_refuted_its_failure_and_hears_from_nobody_reports_itself_unreachable_once() {
+fn a_server_that_nobody_contacts_after_its_refutation_reports_itself_unreachable_once() {
     let mut server = server_that_refuted_its_failure();
     server.run_with_failures(&[], 9 * 30, &ExchangeError::TimedOut);
     assert_eq!(take_unreachable_events(&mut server), []);
@@ -144,7 +144,7 @@ fn a_server_that_refuted_its_failure_and_hears_from_nobody_reports_itself_unreac
 }
 
 #[test]
-fn a_server_that_refuted_its_failure_and_hears_from_a_peer_does_not_report_itself_unreachable() {
+fn a_server_that_a_peer_contacts_after_its_refutation_does_not_report_itself_unreachable() {
     let mut server = server_that_refuted_its_failure();
     server.receive_v1(vec![]);
     server.run_with_failures(&[], 1_000, &ExchangeError::TimedOut);
@@ -179,7 +179,7 @@ fn take_duplicate_url_events(server: &mut Server) -> Vec<Event> {
     server.take_events().into_iter().filter(|event| matches!(event, Event::DuplicateUrl(_))).collect()
 }
 
-/// What another process with the same base URL sends to refute our entry.
+/// The refutation that another process with the same base URL sends.
 fn entry_of_another_process(server: &Server) -> Entry {
     entry("a", ONLINE, server.now.wall, Some(effective_incarnation(server.own_entry()) + 1))
 }
@@ -202,7 +202,7 @@ fn another_process_with_our_base_url_is_reported_after_five_intervals() {
 }
 
 #[test]
-fn a_server_at_a_loopback_address_says_once_that_a_server_on_another_machine_is_online() {
+fn a_server_at_a_loopback_address_reports_once_that_a_server_on_another_machine_is_online() {
     let online = |own: &str, others: &[&str]| {
         let base_url = ServerUrl::parse(own).expect(own);
         let mut server = Server::with_settings(&Settings { base_url: base_url.clone(), ..settings("a") });
@@ -250,7 +250,7 @@ fn a_server_probes_itself_twice_a_round_until_it_knows_a_server_of_protocol_2() 
         let sent = gossip_requests(&server.run(100));
         sent.into_iter().filter(|(_, to)| *to == url("a")).map(|(id, _)| id).collect::<Vec<_>>()
     };
-    // The second reaches another process if a load balancer sent the first to this one.
+    // Behind a load balancer, the second self-probe may reach the other process.
     for _ in 0..2 {
         let [first, second] = self_probes(&mut server)[..] else { panic!("not exactly two") };
         server.respond(first, Message::default());

@@ -1,4 +1,4 @@
-//! When a master list is read and written, and what is written to it.
+//! When a master list is read and written, and its new content.
 
 use super::*;
 
@@ -15,7 +15,7 @@ fn an_unreadable_list_ends_the_bootstrap_and_is_retried_with_backoff() {
             server.on_list_read(Err("no answer".into()));
         }
     }
-    // Every 1 to 2 s for two minutes, because it knows no other server; after that up to a minute apart.
+    // Every 1 to 2 s for two minutes, because it is alone; then up to a minute apart.
     let early = tries.iter().filter(|second| **second < 120).count();
     assert!(tries[0] <= 2 && (60..120).contains(&early) && (2..8).contains(&(tries.len() - early)), "{tries:?}");
     let warnings = server.take_events().into_iter().filter(|event| matches!(event, Event::ListUnusable { .. }));
@@ -52,7 +52,7 @@ fn a_server_that_is_alone_rereads_the_list_and_writes_it_only_to_renew_its_stamp
             }
         }
     }
-    // It renews its stamp about once an hour. Most reads are conditional: the store need not send an unchanged list.
+    // It renews its stamp about once an hour. Most reads are conditional: the store can leave out an unchanged list.
     assert!((2..=4).contains(&writes), "{writes}");
     assert!((250..=480).contains(&reads) && conditional * 10 >= reads * 8, "{reads} {conditional}");
 }

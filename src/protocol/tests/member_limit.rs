@@ -1,9 +1,9 @@
-//! How many servers are remembered, whatever peers invent.
+//! How many servers are remembered, even if peers invent more.
 
 use super::*;
 use crate::membership::MAX_UNREACHED;
 
-/// A server to which `b` has named many others, 500 in each message.
+/// A server to which `b` has sent invented entries, 500 in each message.
 fn server_with_reported(name: &str, state: State, count: usize) -> Server {
     let mut server = Server::new("a");
     server.add_member("b", Some(1));
@@ -73,7 +73,7 @@ fn a_peer_that_invents_a_thousand_servers_in_every_answer_does_no_harm() {
     let known = server.core.members().entries().count();
     assert!(answers >= 100, "{answers}");
     assert!(known <= MAX_UNREACHED + 10, "{known}");
-    // A server that refuses an update is probed, and all invented servers refuse at once.
+    // A server that refuses a connection is probed, and all invented servers refuse at once.
     assert!(busiest <= 200, "{busiest}");
     assert!(sent <= 20 * 3_600, "{sent}");
 }

@@ -58,12 +58,12 @@ fn offline(name: &str, stamp: u64, incarnation: u64, reason: Reason, author: &st
     Entry { v2: Some(v2), ..entry(name, OFFLINE, stamp, None) }
 }
 
-/// A failure that the server `x` has reported.
+/// A failure reported by the server `x`.
 fn failed(name: &str, stamp: u64, incarnation: u64) -> Entry {
     offline(name, stamp, incarnation, Reason::Failed, "x")
 }
 
-/// The entry of a server that reports something about another.
+/// The entry of a server that reports another.
 fn reporter() -> Entry {
     entry("reporter", ONLINE, WALL, Some(1))
 }
@@ -89,7 +89,7 @@ impl Server {
         Self { core: Core::new(settings, at(0), 7), now: at(0), list_request: 0 }
     }
 
-    /// Lets time pass while the event loop turns, and returns the actions of that time.
+    /// Runs while the event loop turns. Returns the actions of that time.
     fn run(&mut self, seconds: u64) -> Vec<Action> {
         let mut actions = self.take_actions();
         for _ in 0..seconds * 10 {
@@ -98,7 +98,7 @@ impl Server {
         actions
     }
 
-    /// Lets time pass while the event loop is blocked: there are no heartbeats.
+    /// Runs while the event loop is blocked: without heartbeats.
     fn run_stalled(&mut self, seconds: u64) -> Vec<Action> {
         let mut actions = self.take_actions();
         for _ in 0..seconds * 10 {
@@ -109,7 +109,7 @@ impl Server {
         actions
     }
 
-    /// Lets 100 ms pass.
+    /// Runs for 100 ms.
     fn tick(&mut self) -> Vec<Action> {
         self.advance(100);
         self.core.handle_heartbeat(self.now);
@@ -117,19 +117,19 @@ impl Server {
         self.take_actions()
     }
 
-    /// Advances the clock and calls nothing.
+    /// Advances the clock without calling the core.
     fn advance(&mut self, millis: u64) {
         self.now.mono += Duration::from_millis(millis);
         self.now.wall += millis;
     }
 
-    /// Lets time pass while every exchange with one server is refused and every other succeeds; returns how many were
-    /// refused.
+    /// Runs while every exchange with one server is refused and every other succeeds. Returns the number of refused
+    /// ones.
     fn run_with_refusals(&mut self, name: &str, seconds: u64) -> usize {
         self.run_with_failures(&[name], seconds, &refused())
     }
 
-    /// Lets time pass while every exchange with these servers fails and every other succeeds; returns how many failed.
+    /// Runs while every exchange with these servers fails and every other succeeds. Returns the number of failed ones.
     fn run_with_failures(&mut self, names: &[&str], seconds: u64, error: &ExchangeError) -> usize {
         let mut failures = 0;
         for _ in 0..seconds * 10 {
@@ -145,7 +145,7 @@ impl Server {
         failures
     }
 
-    /// Lets a few seconds pass in which every exchange succeeds, so that no update waits to be broadcast.
+    /// Runs for a few seconds in which every exchange succeeds, so that no update waits.
     fn finish_broadcasts(&mut self) {
         self.run_with_failures(&[], 5, &ExchangeError::TimedOut);
     }
@@ -162,7 +162,7 @@ impl Server {
         std::iter::from_fn(|| self.core.poll_event()).collect()
     }
 
-    /// Waits for the next gossip message that fits.
+    /// Waits for the next gossip message that matches.
     fn next_message(&mut self, fits: impl Fn(&Message) -> bool) -> (RequestId, ServerUrl, Message) {
         for _ in 0..3_000 {
             for action in self.tick() {
@@ -182,12 +182,12 @@ impl Server {
         sent.expect("rounds never end")[0].0
     }
 
-    /// The outcome of the last read of the master list. Returns what is to be written.
+    /// Ends the current read of the master list. Returns the list to write.
     fn on_list_read(&mut self, list: Result<Message, String>) -> Option<Message> {
         self.core.handle_list_read(self.now, self.list_request, list.map(Some))
     }
 
-    /// The same of a list that has not changed: a conditional read gives no content then.
+    /// Ends it with the result that the list has not changed.
     fn on_unchanged_list_read(&mut self, listed: &[Entry], if_changed: bool) -> Option<Message> {
         let list = (!if_changed).then(|| Message::new(listed.to_vec()));
         self.core.handle_list_read(self.now, self.list_request, Ok(list))
@@ -197,7 +197,7 @@ impl Server {
         self.core.handle_list_written(self.now, self.list_request, Ok(true));
     }
 
-    /// An update of a master list with these entries; returns the servers that it names after that.
+    /// Updates a master list that has these entries. Returns the servers in it afterwards.
     fn update_list(&mut self, listed: Vec<Entry>) -> Vec<ServerUrl> {
         self.start_list_updates();
         self.take_actions();
@@ -226,7 +226,7 @@ impl Server {
         self.core.handle_gossip(self.now, &Message::new(entries));
     }
 
-    /// Receives a message of protocol 2 with entries of other servers. Returns the answer.
+    /// Receives a protocol 2 message with entries of other servers. Returns the answer.
     fn receive_v2(&mut self, from: &Entry, others: Vec<Entry>) -> Message {
         self.receive_v2_with(from, others, Envelope::default())
     }
@@ -245,12 +245,12 @@ impl Server {
         self.core.handle_response(self.now, id, Ok(response));
     }
 
-    /// Ends an exchange with a response of protocol 2.
+    /// Ends an exchange with a protocol 2 response.
     fn respond_v2(&mut self, id: RequestId, from: &Entry, others: Vec<Entry>) {
         self.respond(id, Message::new_v2(from.clone(), others, Envelope::default()));
     }
 
-    /// The answer of a server that only sends its own entry.
+    /// The answer of a server that sends only its own entry.
     fn empty_answer_of(&self, from: &ServerUrl) -> Message {
         let known = self.core.members().get(from).map(|member| member.entry.clone());
         known.map_or_else(Message::default, |entry| Message::new_v2(entry, None, Envelope::default()))
@@ -270,7 +270,7 @@ impl Server {
         self.own_entry().v2.as_ref().map(|v2| v2.incarnation)
     }
 
-    /// Why the server says that it is offline.
+    /// The listed reason for which a server is offline.
     fn reason(&self) -> Option<Reason> {
         self.own_entry().v2.as_ref().and_then(|v2| v2.reason)
     }
@@ -284,7 +284,7 @@ impl Server {
     }
 }
 
-/// The exchanges that begin with these actions, and their receivers.
+/// The exchanges that these actions begin, and their receivers.
 fn gossip_requests(actions: &[Action]) -> Vec<(RequestId, ServerUrl)> {
     let request = |action: &Action| match action {
         Action::Gossip { id, to, .. } => Some((*id, to.clone())),
@@ -293,7 +293,7 @@ fn gossip_requests(actions: &[Action]) -> Vec<(RequestId, ServerUrl)> {
     actions.iter().filter_map(request).collect()
 }
 
-/// For each read of a master list whether the list may be written then.
+/// For each read of a master list, whether the list may be written then.
 fn list_requests(actions: &[Action]) -> Vec<bool> {
     let request = |action: &Action| match action {
         Action::SyncList { write, .. } => Some(*write),

@@ -1,9 +1,9 @@
-//! Tests of names that DNS leads to servers.
+//! DNS names that lead to servers.
 
 use super::*;
 use crate::protocol::discovery::MAX_PLACES;
 
-/// A server that looks one name up and reads no list.
+/// A server that looks up one name and reads no list.
 fn server() -> Server {
     Server::with_settings(&Settings { lists: Vec::new(), names: vec!["the name".into()], ..settings("a") })
 }
@@ -25,7 +25,7 @@ fn questions(actions: &[Action]) -> Vec<(RequestId, Place)> {
 }
 
 impl Server {
-    // Answers the lookup that is under way. Returns the questions that follow.
+    // Answers the current lookup. Returns the questions that follow.
     fn look_up(&mut self, found: Result<Vec<Place>, String>) -> Vec<(RequestId, Place)> {
         let id = *lookups(&self.take_actions()).last().expect("a lookup");
         self.core.handle_looked_up(self.now, id, found);

@@ -1,4 +1,4 @@
-//! Whether a server may be given work: who says so, and how it spreads.
+//! Readiness: who sets it, and how it spreads.
 
 use super::*;
 
@@ -22,18 +22,18 @@ fn ready_events(server: &mut Server) -> Vec<bool> {
     server.take_events().into_iter().filter_map(ready).collect()
 }
 
-fn told(actions: &[Action]) -> Vec<bool> {
-    let told = |action: &Action| match action {
+fn broadcast_readiness(actions: &[Action]) -> Vec<bool> {
+    let readiness = |action: &Action| match action {
         Action::Gossip { message, .. } if message.envelope.as_ref()?.digest.is_none() => {
             Some(message.entries[0].is_ready())
         }
         _ => None,
     };
-    actions.iter().filter_map(told).collect()
+    actions.iter().filter_map(readiness).collect()
 }
 
 #[test]
-fn a_server_that_is_not_ready_tells_the_others_at_once_and_keeps_its_tags() {
+fn a_change_of_readiness_is_broadcast_at_once_and_keeps_the_tags() {
     let mut server = Server::new("a");
     server.add_member("b", Some(5));
     server.core.handle_tags(server.now, Tags::parse("role=api").expect("valid"));
@@ -41,21 +41,21 @@ fn a_server_that_is_not_ready_tells_the_others_at_once_and_keeps_its_tags() {
     server.finish_broadcasts();
     let before = server.incarnation();
     server.core.handle_ready(server.now, false);
-    assert_eq!(told(&server.tick()), [false]);
+    assert_eq!(broadcast_readiness(&server.tick()), [false]);
     assert!(server.incarnation() > before);
     assert_eq!(server.own_entry().tags(), Some(Tags::parse("role=api").expect("valid")));
     assert_eq!(ready_events(&mut server), [false]);
 }
 
 #[test]
-fn readiness_that_changes_often_is_told_once_a_second_and_the_last_counts() {
+fn frequent_changes_of_readiness_are_broadcast_once_a_second_and_the_last_wins() {
     let mut server = Server::new("a");
     server.add_member("b", Some(5));
     server.finish_broadcasts();
     let mut all = Vec::new();
     for i in 0..50 {
         server.core.handle_ready(server.now, i % 2 == 1);
-        all.extend(told(&server.tick()));
+        all.extend(broadcast_readiness(&server.tick()));
     }
     assert!((1..=6).contains(&all.len()), "{all:?}");
     server.run(2);
@@ -67,13 +67,13 @@ fn readiness_that_changes_often_is_told_once_a_second_and_the_last_counts() {
 }
 
 #[test]
-fn a_server_begins_unready_if_it_is_told_so() {
+fn a_server_starts_unready_if_configured_so() {
     let server = Server::with_settings(&Settings { is_ready: false, ..settings("a") });
     assert!(!is_ready(&server, "a"));
 }
 
 #[test]
-fn a_peer_passes_each_change_of_readiness_on_although_it_renewed_the_entry_just_before() {
+fn a_peer_passes_on_each_change_of_readiness_even_right_after_a_renewal() {
     let mut server = Server::new("a");
     server.add_member("b", Some(5));
     server.add_member("c", Some(5));
@@ -91,7 +91,7 @@ fn a_peer_passes_each_change_of_readiness_on_although_it_renewed_the_entry_just_
 }
 
 #[test]
-fn a_server_refutes_that_it_is_not_ready() {
+fn a_server_refutes_a_false_claim_that_it_is_not_ready() {
     let mut server = Server::new("a");
     let mut altered = server.own_entry().clone();
     if let Some(v2) = &mut altered.v2 {

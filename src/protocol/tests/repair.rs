@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Lets one server contact another until it sends nothing more. Returns the size of the largest body.
+/// One server contacts another until nothing more is sent. Returns the size of the largest body.
 pub(super) fn exchange_until_done(one: &mut Server, other: &mut Server) -> usize {
     let to = other.own_entry().url.clone();
     let mut largest = 0;
@@ -72,7 +72,7 @@ fn the_cost_of_an_exchange_between_equal_lists_does_not_depend_on_their_length()
 #[test]
 fn a_repair_that_changes_nothing_is_not_repeated() {
     let (mut one, mut other) = (server_that_knows("a", 0..40), server_that_knows("b", 0..40));
-    // The first server ignores this entry, because it is too old.
+    // The first server rejects this entry, because it is too old.
     let old = entry("old", ONLINE, WALL - 21 * HOUR, Some(1));
     other.core.members.put(old, other.now);
     for _ in 0..2 {

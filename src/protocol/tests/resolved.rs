@@ -1,4 +1,4 @@
-//! Each cause of a warning is followed by an event when it is gone.
+//! The event that follows when the cause of a warning is gone.
 
 use super::*;
 
@@ -58,7 +58,7 @@ fn the_state_is_not_saved_until_it_is() {
 }
 
 #[test]
-fn a_server_that_is_alone_with_a_list_that_it_does_not_write_says_so() {
+fn a_server_that_is_alone_with_a_read_only_list_warns() {
     for (is_written, expected) in
         [(true, "has 0 servers"), (false, "has 0 servers (only read: SHAZBOT_MASTER_LIST_UPDATE is not set)")]
     {

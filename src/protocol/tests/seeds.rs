@@ -20,7 +20,7 @@ fn a_seed_that_one_list_drops_is_still_a_seed_of_the_other() {
 #[test]
 fn a_server_that_restarted_right_after_its_leave_is_contacted_despite_its_lower_incarnation() {
     let mut server = Server::new("a");
-    // A leave is stamped a minute ahead, so that it wins over failures that others report meanwhile.
+    // A leave is stamped a minute ahead, so that it wins over failures reported meanwhile.
     let left = entry("b", OFFLINE, WALL + 70_000, Some(WALL));
     server.receive_v1(vec![left.clone()]);
     server.take_actions();

@@ -1,8 +1,8 @@
-//! Self-probes: when a server asks at its own base URL, and when it reports that it is not found there.
+//! Self-probes: when a server makes them, and which results it reports.
 
 use super::*;
 
-/// Lets time pass while each self-probe ends like this, and returns the times in ms at which they began.
+/// Runs while each self-probe ends with this result. Returns the times at which they began, ms.
 fn run_self_probes(
     server: &mut Server,
     seconds: u64,
@@ -56,7 +56,7 @@ fn findings(server: &mut Server) -> Vec<Event> {
 }
 
 #[test]
-fn a_server_asks_once_soon_after_its_start_and_not_again_if_it_answers() {
+fn a_server_probes_itself_once_after_its_start_if_that_succeeds() {
     let mut server = server_with_silent_peer();
     let began = run_self_probes(&mut server, 600, |it| Ok(ours(it)));
     assert_eq!(began.len(), 1, "{began:?}");
@@ -65,13 +65,13 @@ fn a_server_asks_once_soon_after_its_start_and_not_again_if_it_answers() {
 }
 
 #[test]
-fn a_server_that_a_peer_contacts_before_does_not_ask() {
+fn a_server_that_a_peer_contacts_first_does_not_probe_itself() {
     let mut server = server_with_peer();
     assert_eq!(run_self_probes(&mut server, 600, |it| Ok(ours(it))).len(), 0);
 }
 
 #[test]
-fn a_question_that_names_no_sender_does_not_prove_that_the_base_url_is_right() {
+fn an_identity_question_does_not_prove_that_the_base_url_works() {
     let mut server = server_with_silent_peer();
     let question = Message { envelope: Some(Envelope::default()), ..Message::default() };
     server.core.handle_gossip(server.now, &question);
@@ -98,7 +98,7 @@ fn a_single_wrong_answer_is_not_reported() {
 }
 
 #[test]
-fn wrong_answers_to_questions_that_began_together_count_once() {
+fn wrong_answers_to_self_probes_that_began_together_count_once() {
     let mut server = Server::new("a");
     run_self_probes(&mut server, 5, |it| Ok(ours(it)));
     let round = (0..60).map(|_| run_self_probes(&mut server, 1, not_found)).find(|began| !began.is_empty());
@@ -119,7 +119,7 @@ fn a_program_may_begin_to_listen_seconds_after_its_start() {
 }
 
 #[test]
-fn a_shortage_of_the_own_machine_is_not_a_finding() {
+fn a_local_shortage_of_resources_is_not_a_finding() {
     let mut server = server_with_silent_peer();
     run_self_probes(&mut server, 60, |_| Err(ExchangeError::Local("EMFILE".into())));
     assert_eq!(findings(&mut server), []);
@@ -146,7 +146,7 @@ fn a_finding_ends_when_a_peer_contacts_the_server_which_may_be_unable_to_reach_i
 }
 
 #[test]
-fn a_finding_of_another_kind_takes_the_place_of_the_first() {
+fn a_finding_of_another_kind_replaces_the_first() {
     let mut server = server_with_silent_peer();
     run_self_probes(&mut server, 60, |_| Err(refused()));
     run_self_probes(&mut server, 120, not_found);
@@ -155,7 +155,7 @@ fn a_finding_of_another_kind_takes_the_place_of_the_first() {
 }
 
 #[test]
-fn a_server_asks_on_while_another_process_answers_and_reports_nothing_of_that_itself() {
+fn self_probes_continue_without_a_report_while_another_process_answers() {
     let mut server = server_with_silent_peer();
     let began = run_self_probes(&mut server, 60, |it| Ok(other_process(it)));
     assert!(began.len() > 10, "{began:?}");
@@ -163,7 +163,7 @@ fn a_server_asks_on_while_another_process_answers_and_reports_nothing_of_that_it
 }
 
 #[test]
-fn a_server_that_others_declare_failed_asks_at_its_base_url() {
+fn a_server_that_others_declare_failed_probes_itself() {
     let mut server = server_with_peer();
     let incarnation = server.incarnation().expect("protocol 2");
     let (id, to, _) = server.next_message(|_| true);
@@ -184,7 +184,7 @@ fn a_server_whose_program_hangs_does_not_report_itself() {
     assert_eq!(findings(&mut server), []);
 }
 
-/// The self-probe with which the leave begins, and nothing else.
+/// Begins a leave and returns its self-probe, the only message.
 fn leave_and_ask(server: &mut Server) -> RequestId {
     server.take_actions();
     server.core.handle_leave(server.now);
@@ -217,8 +217,8 @@ fn a_leave_is_announced_if_this_process_answers_at_the_base_url_or_nobody_does()
         let id = leave_and_ask(&mut server);
         let answer = answer(&server);
         server.core.handle_response(server.now, id, answer);
-        let told: Vec<_> = gossip_requests(&server.take_actions()).into_iter().map(|(_, to)| to).collect();
-        assert_eq!(told, [url("b")]);
+        let receivers: Vec<_> = gossip_requests(&server.take_actions()).into_iter().map(|(_, to)| to).collect();
+        assert_eq!(receivers, [url("b")]);
         assert_eq!(server.reason(), Some(Reason::Left));
     }
 }

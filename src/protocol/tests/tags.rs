@@ -14,7 +14,7 @@ fn tagged(name: &str, stamp: u64, incarnation: u64, text: &str) -> Entry {
     entry
 }
 
-/// The entry as the list of a version 1 server has it, where long extensions are left out.
+/// The entry as a version 1 server lists it: without long extensions.
 fn through_v1(entry: &Entry) -> Entry {
     let list = Message::new(vec![entry.clone()]);
     let origins = crate::origins::Origins::new(&url("own"), None).expect("valid");
@@ -32,40 +32,40 @@ fn tag_events(server: &mut Server) -> usize {
     server.take_events().iter().filter(|event| is_tags(event)).count()
 }
 
-fn told_tags(actions: &[Action]) -> Vec<Tags> {
-    let told = |action: &Action| match action {
+fn broadcast_tags(actions: &[Action]) -> Vec<Tags> {
+    let sent = |action: &Action| match action {
         Action::Gossip { message, .. } if message.envelope.as_ref()?.digest.is_none() => message.entries[0].tags(),
         _ => None,
     };
-    actions.iter().filter_map(told).collect()
+    actions.iter().filter_map(sent).collect()
 }
 
 #[test]
-fn changed_tags_raise_the_incarnation_and_are_told_at_once() {
+fn changed_tags_raise_the_incarnation_and_are_broadcast_at_once() {
     let mut server = Server::new("a");
     server.add_member("b", Some(5));
     server.finish_broadcasts();
     let before = server.incarnation();
     server.core.handle_tags(server.now, tags("role=api"));
-    let told = told_tags(&server.tick());
-    assert_eq!(told, [tags("role=api")]);
+    let sent = broadcast_tags(&server.tick());
+    assert_eq!(sent, [tags("role=api")]);
     assert!(server.incarnation() > before);
     assert_eq!(tag_events(&mut server), 1);
 }
 
 #[test]
-fn tags_that_change_often_are_told_once_an_interval_and_the_last_win() {
+fn frequent_changes_of_tags_are_broadcast_once_an_interval_and_the_last_wins() {
     let mut server = Server::new("a");
     server.add_member("b", Some(5));
     server.finish_broadcasts();
     server.core.handle_tags(server.now, tags("version=0"));
-    let mut told = told_tags(&server.run(1));
+    let mut sent = broadcast_tags(&server.run(1));
     for i in 1..20 {
         server.core.handle_tags(server.now, tags(&format!("version={i}")));
-        told.extend(told_tags(&server.run(1)));
+        sent.extend(broadcast_tags(&server.run(1)));
     }
-    assert_eq!(told, [tags("version=0")]);
-    assert_eq!(told_tags(&server.run(30)), [tags("version=19")]);
+    assert_eq!(sent, [tags("version=0")]);
+    assert_eq!(broadcast_tags(&server.run(30)), [tags("version=19")]);
     let incarnation = server.incarnation();
     server.core.handle_tags(server.now, tags("version=19"));
     server.run(60);
@@ -83,7 +83,7 @@ fn a_drained_server_changes_its_tags_without_an_event_as_its_peers_do() {
 }
 
 #[test]
-fn a_peer_lists_new_tags_and_tells_them_on() {
+fn a_peer_lists_new_tags_and_passes_them_on() {
     let mut server = Server::new("a");
     server.add_member("b", Some(5));
     server.add_member("c", Some(5));
@@ -138,7 +138,7 @@ fn a_server_refutes_tags_that_others_invent_for_it() {
 }
 
 #[test]
-fn tags_of_its_own_that_were_left_out_on_the_way_are_not_refuted() {
+fn own_tags_that_were_left_out_on_the_way_are_not_refuted() {
     let mut server = Server::new("a");
     server.core.handle_tags(server.now, tags(&format!("note={}", "x".repeat(100))));
     server.run(1);
@@ -180,7 +180,7 @@ fn ten_thousand_servers_with_512_bytes_of_tags_are_repaired_in_messages_of_90_kb
         for action in empty.tick() {
             let Action::Gossip { id, to, message, .. } = action else { continue };
             full.now = empty.now;
-            // The others would answer the same.
+            // The other peers would send the same answer.
             let answer = full.core.handle_gossip(full.now, &message);
             largest = largest.max(message.to_json().len()).max(answer.to_json().len());
             if to == url("b") {

@@ -1,9 +1,9 @@
-//! What is verified before it is listed: reported failures, and failed servers that say they are online.
+//! What is verified before it is listed: reported failures, and failed servers that claim to be online.
 
 use super::*;
 
 #[test]
-fn a_reported_failure_of_a_server_that_spoke_recently_is_verified_before_it_is_listed() {
+fn a_reported_failure_of_a_server_that_contacted_us_recently_is_verified_before_it_is_listed() {
     for (answers, state) in [(true, ONLINE), (false, OFFLINE)] {
         let mut server = Server::new("a");
         server.add_member("b", Some(5));
@@ -13,7 +13,7 @@ fn a_reported_failure_of_a_server_that_spoke_recently_is_verified_before_it_is_l
         let sent = server.take_actions();
         let Action::Gossip { id, to, message, .. } = &sent[0] else { panic!("{sent:?}") };
         assert_eq!(*to, url("b"));
-        assert!(message.entries.contains(&failed("b", WALL + 1, 5)), "the server is told what is reported about it");
+        assert!(message.entries.contains(&failed("b", WALL + 1, 5)), "the server gets the report about it");
         if answers {
             server.respond_v2(*id, &entry("b", ONLINE, WALL + 2, Some(WALL + 2)), vec![]);
         } else {
@@ -88,7 +88,7 @@ fn the_time_to_handle_reported_failures_grows_linearly_with_their_number() {
     assert!(names.iter().all(|name| server.core.verifier.report(&url(name)).is_some()));
 }
 
-/// A server that has verified a report about `b` for a second.
+/// A server that has been verifying a report about `b` for a second.
 fn server_that_verifies_b() -> (Server, RequestId) {
     let mut server = Server::new("a");
     server.add_member("b", Some(5));
@@ -100,7 +100,7 @@ fn server_that_verifies_b() -> (Server, RequestId) {
 }
 
 #[test]
-fn a_server_that_speaks_during_its_verification_is_not_listed_as_failed() {
+fn a_server_that_contacts_us_during_its_verification_is_not_listed_as_failed() {
     let (mut server, verification) = server_that_verifies_b();
     server.fail(verification, ExchangeError::TimedOut);
     server.receive_v2(&entry("b", ONLINE, server.now.wall, Some(server.now.wall)), vec![]);
@@ -109,9 +109,9 @@ fn a_server_that_speaks_during_its_verification_is_not_listed_as_failed() {
 }
 
 #[test]
-fn a_report_about_a_server_that_still_speaks_is_verified_again_later() {
+fn a_report_about_a_server_that_still_contacts_us_is_verified_again_later() {
     let (mut server, verification) = server_that_verifies_b();
-    // It speaks while it does not answer, so it is not listed offline yet. Then it dies.
+    // It contacts us but does not answer, so it is not listed offline yet. Then it dies.
     server.receive_v2(&entry("b", ONLINE, server.now.wall, Some(5)), vec![]);
     server.fail(verification, ExchangeError::TimedOut);
     server.run_with_failures(&["b"], 4, &ExchangeError::TimedOut);

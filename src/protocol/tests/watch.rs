@@ -1,4 +1,4 @@
-//! Watch connections: which servers are watched, and what follows when a watch ends.
+//! Watches: which servers are watched, and what follows when a watch ends.
 
 use super::detector::server_with_suspect;
 use super::*;
@@ -22,19 +22,19 @@ fn closed(actions: &[Action]) -> Vec<RequestId> {
     actions.iter().filter_map(close).collect()
 }
 
-/// A server with these servers of protocol 2 as members, and the watches that it opens.
+/// A server with these protocol 2 members, and the watches that it opens.
 fn server_with(members: usize) -> (Server, Vec<(RequestId, ServerUrl)>) {
     let mut server = Server::new("a");
     for i in 0..members {
         server.add_member(&format!("s{i}"), Some(1));
     }
-    // Members that were put there answered no exchange, which would set the timer.
+    // `put` sets no timer for watches; an answer would.
     server.core.out.timers.set(Timer::Watch, server.now.mono);
     let watches = opened(&server.tick());
     (server, watches)
 }
 
-/// Waits for the next watch, while every exchange succeeds. Returns after how many seconds it was opened.
+/// Waits for the next watch, while every exchange succeeds. Returns the seconds until it opened.
 fn next_watch(server: &mut Server, limit: u64) -> Option<(RequestId, f64)> {
     for tick in 1..=limit * 10 {
         let actions = server.tick();
@@ -73,7 +73,7 @@ fn version_1_servers_up_to_the_second_successor_are_watched_but_at_most_sixteen(
         for i in 0..version_1 {
             server.add_member(&format!("old{i}"), None);
         }
-        // Without a server of protocol 2 all of them come before the next one.
+        // Without a protocol 2 server among them, all would come before the next one.
         server.core.out.timers.set(Timer::Watch, server.now.mono);
         assert_eq!(opened(&server.tick()).len(), expected, "of {version_1}");
     }
@@ -91,7 +91,7 @@ fn a_server_that_never_answered_is_not_watched() {
 }
 
 #[test]
-fn servers_that_never_answered_do_not_take_the_place_of_those_that_are_watched() {
+fn servers_that_never_answered_do_not_displace_watched_ones() {
     let mut server = Server::new("a");
     let invented = (0..40).map(|i| entry(&format!("invented{i}"), ONLINE, WALL, Some(1))).collect();
     server.receive_v2(&reporter(), invented);
@@ -104,7 +104,7 @@ fn servers_that_never_answered_do_not_take_the_place_of_those_that_are_watched()
 }
 
 #[test]
-fn a_server_of_protocol_2_is_watched_behind_many_of_version_1() {
+fn a_protocol_2_server_is_watched_behind_many_version_1_servers() {
     let mut server = Server::new("a");
     for i in 0..40 {
         server.add_member(&format!("old{i}"), None);
@@ -130,7 +130,7 @@ fn a_watch_is_replaced_within_fifteen_seconds_and_closed_only_after_the_next_one
 }
 
 #[test]
-fn a_watch_that_something_closed_is_replaced_sooner_than_that_the_next_time() {
+fn the_watch_after_one_that_was_closed_is_renewed_sooner() {
     let (mut server, watches) = server_with(1);
     server.core.handle_watch_opened(server.now, watches[0].0);
     assert!(next_watch(&mut server, 5).is_none());
@@ -176,7 +176,7 @@ fn a_new_process_is_watched_although_the_watches_of_the_one_before_closed_at_onc
 }
 
 #[test]
-fn a_server_to_which_no_watch_can_be_opened_is_tried_less_often_each_time() {
+fn attempts_to_open_a_watch_back_off() {
     let (mut server, watches) = server_with(1);
     let (mut id, mut waits) = (watches[0].0, Vec::new());
     for _ in 0..4 {
@@ -270,7 +270,7 @@ fn a_refused_exchange_of_any_kind_starts_a_probe() {
 }
 
 #[test]
-fn a_leave_closes_all_watches_and_tells_the_servers_that_watch_the_leaving_one() {
+fn a_leave_closes_all_watches_and_notifies_the_watchers() {
     let (mut server, watches) = server_with(100);
     server.core.handle_watch_opened(server.now, watches[0].0);
     server.take_actions();
@@ -279,8 +279,8 @@ fn a_leave_closes_all_watches_and_tells_the_servers_that_watch_the_leaving_one()
     let actions = server.take_actions();
     let ids: BTreeSet<_> = watches.iter().map(|(id, _)| *id).collect();
     assert_eq!(closed(&actions).into_iter().collect::<BTreeSet<_>>(), ids);
-    let told: Vec<_> = gossip_requests(&actions).into_iter().map(|(_, to)| to).collect();
-    assert!(before.iter().all(|watcher| told.contains(watcher)));
+    let receivers: Vec<_> = gossip_requests(&actions).into_iter().map(|(_, to)| to).collect();
+    assert!(before.iter().all(|watcher| receivers.contains(watcher)));
     assert!(opened(&server.run(20)).is_empty(), "and none is opened any more");
 }
 
@@ -293,7 +293,8 @@ fn a_watch_of_a_server_that_is_listed_offline_is_closed() {
     assert_eq!(closed(&server.run(1)), [watches[0].0]);
 }
 
-/// A server that has asked three helpers about `b`, which refused its retry too. Returns what it asked and whom.
+/// A server that has asked three helpers about `b`, after its retry was refused too. Returns the request and the
+/// helpers.
 fn with_three_helpers() -> (Server, Vec<(Entry, ProbeTicket)>) {
     let mut server = server_with_suspect(3, refused());
     let (mut asked, mut retry) = (Vec::new(), None);
@@ -330,7 +331,7 @@ fn a_step_ends_when_all_helpers_have_reported_that_they_do_not_reach_the_suspect
 }
 
 #[test]
-fn a_report_of_a_stranger_or_with_a_wrong_token_or_twice_by_one_helper_ends_no_step() {
+fn only_the_first_report_of_an_asked_helper_with_the_right_token_counts() {
     let (mut server, asked) = with_three_helpers();
     let (first, ticket) = &asked[0];
     let wrong = ProbeTicket { token: ticket.token.wrapping_add(1), ..ticket.clone() };
@@ -361,7 +362,7 @@ fn a_helper_reports_that_it_does_not_reach_the_suspect() {
 }
 
 #[test]
-fn a_server_without_an_answer_for_all_tries_pauses_between_them_while_it_may_be_cut_off() {
+fn a_server_that_may_be_cut_off_pauses_between_retries() {
     let mut server = server_with_suspect(0, ExchangeError::Unreachable("no route".into()));
     let failed = server.run_with_failures(&["b"], 30, &ExchangeError::Unreachable("no route".into()));
     assert!(failed < 12, "{failed} tries within 30 s");
