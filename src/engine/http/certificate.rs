@@ -64,10 +64,9 @@ fn is_authority(mut rest: Der<'_>, is_version_1: bool) -> Option<bool> {
         while let Some(mut extension) = extensions.content(SEQUENCE) {
             let name = extension.next()?.1;
             let value = loop {
-                match extension.next()? {
-                    (OCTET_STRING, value) => break value,
-                    // Whether it is critical.
-                    (_, _) => {}
+                // Before the value an extension may say whether it is critical.
+                if let (OCTET_STRING, value) = extension.next()? {
+                    break value;
                 }
             };
             if name == BASIC_CONSTRAINTS {
