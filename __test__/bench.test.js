@@ -108,11 +108,13 @@ describe('the benchmark', () => {
     assert.doesNotMatch((await bench('--load', small)).stdout, /largest body/);
   });
 
-  test('docs/performance.md shows exactly the plots that are in docs/performance', () => {
-    const document = readFileSync(path.join(ROOT, 'docs/performance.md'), 'utf8');
+  test('docs/contributors/performance.md shows exactly the plots that are in docs/contributors/performance', () => {
+    const document = readFileSync(path.join(ROOT, 'docs/contributors/performance.md'), 'utf8');
     const shown = Array.from(document.matchAll(/\]\(performance\/([^)]+)\)/g), ([, name]) => String(name));
     assert.deepEqual(shown.sort(), PLOTS);
-    const others = readdirSync(path.join(ROOT, 'docs/performance')).filter((name) => !OTHER_FILES.includes(name));
+    const others = readdirSync(path.join(ROOT, 'docs/contributors/performance')).filter(
+      (name) => !OTHER_FILES.includes(name),
+    );
     assert.deepEqual(others.sort(), PLOTS);
   });
 

@@ -47,7 +47,7 @@ describe('the convergence report', () => {
   });
 
   test('shows exactly the plots that exist', () => {
-    const plots = plotsIn(path.join(ROOT, 'docs/convergence.md'));
+    const plots = plotsIn(path.join(ROOT, 'docs/contributors/convergence.md'));
     assert.equal(plots.length, PLOTS.length);
     for (const file of plots) assert.ok(existsSync(file), file);
   });

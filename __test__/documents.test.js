@@ -3,7 +3,7 @@
 // The programs in the documents run, and the documents agree with the package.
 
 const assert = require('node:assert/strict');
-const { execFile } = require('node:child_process');
+const { execFile, execFileSync } = require('node:child_process');
 const { existsSync, readdirSync, readFileSync } = require('node:fs');
 const path = require('node:path');
 const { after, describe, test } = require('node:test');
@@ -14,32 +14,13 @@ const { request } = require('../harness/http.js');
 const { freePorts } = require('../harness/ports.js');
 const { SECRETS, runsTwice } = require('./support/twice.js');
 
-const DOCUMENTS = [
-  'README.md',
-  'EXAMPLES.md',
-  'SECURITY.md',
-  'CONTRIBUTING.md',
-  'CHANGELOG.md',
-  'docs/architecture.md',
-  'docs/convergence.md',
-  ...readdirSync(path.join(ROOT, 'docs/deploy')).map((name) => `docs/deploy/${name}`),
-  'docs/engine.md',
-  'docs/errors.md',
-  'docs/http.md',
-  'docs/master-list.md',
-  'docs/ownership.md',
-  'docs/peers.md',
-  'docs/performance.md',
-  'docs/production.md',
-  'docs/protocol.md',
-  'docs/supported-versions.md',
-  'docs/testing-your-program.md',
-  'docs/upgrading.md',
-  ...readdirSync(path.join(ROOT, 'examples')).map((name) => `examples/${name}/README.md`),
-  'fuzz/README.md',
-  'npm/README.md',
-  'sim/README.md',
-];
+/** All documents that somebody wrote or a script of ours writes. */
+const DOCUMENTS = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '*.md'], {
+  cwd: ROOT,
+  encoding: 'utf8',
+})
+  .split('\n')
+  .filter((name) => name && name !== 'THIRD-PARTY-LICENSES.md' && existsSync(path.join(ROOT, name)));
 const NEST = ['clustershazbot.controller.ts', 'clustershazbot.service.ts', 'clustershazbot.module.ts', 'main.ts'];
 /** @typedef {InstanceType<typeof Project>} UserProject */
 
@@ -162,15 +143,17 @@ describe('the documents', () => {
   });
 
   test('links lead to files and headings that exist', () => {
+    const broken = [];
     for (const document of DOCUMENTS) {
-      for (const [, link] of read(document).matchAll(/\]\(([^)\s]+)\)/g)) {
-        if (/^https?:/.test(link)) continue;
+      for (const link of links(read(document))) {
+        if (/^(https?:|mailto:)/.test(link)) continue;
         const [file, heading] = link.split('#');
         const target = file ? path.join(path.dirname(document), file) : document;
-        assert.ok(existsSync(path.join(ROOT, target)), `${document} links to ${link}`);
-        if (heading) assert.ok(headings(read(target)).includes(heading), `${document} links to ${link}`);
+        if (!existsSync(path.join(ROOT, target))) broken.push(`${document}: ${link}`);
+        else if (heading && !headings(read(target)).includes(heading)) broken.push(`${document}: ${link}`);
       }
     }
+    assert.deepEqual(broken, []);
   });
 
   test('every environment variable, function and error code is documented', () => {
@@ -218,6 +201,16 @@ function sources(folder) {
   const names = readdirSync(path.join(ROOT, folder), { recursive: true, encoding: 'utf8' });
   const files = names.filter((name) => name.endsWith('.rs'));
   return files.map((name) => readFileSync(path.join(ROOT, folder, name), 'utf8')).join('\n');
+}
+
+/**
+ * The targets of the links and pictures of a document, outside code.
+ *
+ * @param {string} text
+ */
+function links(text) {
+  const prose = text.replace(/^ *```.*?^ *```$/gms, '').replace(/`[^`\n]*`/g, (code) => code.replace(/[()[\]]/g, ' '));
+  return [...prose.matchAll(/\]\(([^)\s]+)\)|\b(?:src|srcset)="([^"]+)"/g)].map(([, link, picture]) => link ?? picture);
 }
 
 /**

@@ -1,6 +1,6 @@
 'use strict';
 
-// Runs a benchmark: npm run bench -- NAME, or without a name the one that docs/performance.md is made from.
+// Runs a benchmark: npm run bench -- NAME, or without a name the one that docs/contributors/performance.md is made from.
 
 const { execute, SIMULATOR_FEATURE } = require('../shared/cargo.js');
 const { run } = require('../shared/command.js');

@@ -1,6 +1,6 @@
 'use strict';
 
-// Writes docs/convergence.md.
+// Writes docs/contributors/convergence.md.
 
 const { count } = require('../shared/text.js');
 

@@ -1,6 +1,6 @@
 'use strict';
 
-// Runs the simulator and writes docs/convergence.md and its plots: how long until all servers know of a change.
+// Runs the simulator and writes docs/contributors/convergence.md and its plots: how long until all servers know of a change.
 
 const { mkdirSync, readFileSync, writeFileSync } = require('node:fs');
 const { availableParallelism, totalmem } = require('node:os');
@@ -18,7 +18,7 @@ const HELP = `npm run report [-- --quick --up-to N --out DIR --save FILE --load 
 
 Runs the simulator at sizes from 3 to 10 000 servers and writes convergence.md with its plots, convergence/*.svg.
 
-  --out DIR    where to write, default: docs
+  --out DIR    where to write, default: docs/contributors
   --quick      few seeds, 100 servers at most: under a minute, to see that it works
   --up-to N    no cluster of more than N servers
   --save FILE  keep the output of the simulator
@@ -87,7 +87,7 @@ run({
   options: {
     quick: { type: 'boolean' },
     'up-to': { type: 'string' },
-    out: { type: 'string', default: join(ROOT, 'docs') },
+    out: { type: 'string', default: join(ROOT, 'docs/contributors') },
     save: { type: 'string' },
     load: { type: 'string' },
   },

@@ -1,6 +1,6 @@
 'use strict';
 
-// Draws the plots of docs/convergence.md, each with a table of its values and the commands that repeat its runs.
+// Draws the plots of docs/contributors/convergence.md, each with a table of its values and the commands that repeat its runs.
 
 const { BLUE, GREEN, PURPLE, RED, decades, draw } = require('../shared/plot.js');
 const { LOSSES, v1 } = require('./plan.js');

@@ -1,5 +1,5 @@
-//! Serves version 1 peers. When nobody runs version 1 any more, this file can be deleted; docs/architecture.md lists
-//! the few other places.
+//! Serves version 1 peers. When nobody runs version 1 any more, this file can be deleted;
+//! docs/contributors/architecture.md lists the few other places.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 'use strict';
 
-// Writes docs/performance.md.
+// Writes docs/contributors/performance.md.
 
 const load = require('../load/index.js');
 const traffic = require('../traffic.js');
@@ -44,7 +44,7 @@ machines. Ratios differ between processes: the table has their median, with the 
 
 ## How it is measured
 
-- **Version 1** is [a plain JavaScript implementation](../scripts/bench/cost/baseline.js) of version 1, as fast as possible:
+- **Version 1** is [a plain JavaScript implementation](../../scripts/bench/cost/baseline.js) of version 1, as fast as possible:
   it returns its arrays without copying them, and checks nothing. The tests hold it to version 1's rules.
 - **Times** of the event loop are ${machine.isOnCore ? 'CPU times of its thread' : 'wall-clock times: this system does not count the CPU time of a thread'}.
   "CPU" is the time of all threads of the process. The time of reading the clocks is subtracted.
@@ -148,7 +148,7 @@ ${others('core', 'core.txt', kept.core && `\`\`\`text\n${kept.core.replace(/[^\S
  * @param {string | undefined} shown
  */
 const others = (command, file, shown) => `\`\`\`sh
-npm run --silent bench -- ${command} > docs/performance/${file}   # the next report shows it
+npm run --silent bench -- ${command} > docs/contributors/performance/${file}   # the next report shows it
 \`\`\`
 
 ${shown || 'Not measured yet.'}`;

@@ -1,6 +1,6 @@
 'use strict';
 
-// Measures what the package costs beside version 1, and writes docs/performance.md and its plots.
+// Measures what the package costs beside version 1, and writes docs/contributors/performance.md and its plots.
 
 const { execFileSync } = require('node:child_process');
 const { existsSync, mkdirSync, readFileSync, writeFileSync } = require('node:fs');
@@ -27,8 +27,8 @@ of 10 to 10 000 servers. On Linux times are CPU times of a thread: other work on
   --json          print everything measured
   --check         fail if a target is missed; a target that was not measured does not fail
   --report        write performance.md and its plots, performance/*.svg. It also shows the last results of the benchmarks
-                  load, traffic and core, from docs/performance/load.json, traffic.json and core.txt
-  --out DIR       where --report writes, default: docs
+                  load, traffic and core, from docs/contributors/performance/load.json, traffic.json and core.txt
+  --out DIR       where --report writes, default: docs/contributors
   --load FILE     read the output of --json from a file and measure nothing
 
 Takes four minutes; with --quick half a minute.
@@ -43,7 +43,7 @@ Other benchmarks, each with a --help of its own except core:
 `;
 
 const SIZES = [10, 100, 1_000, 10_000];
-const DOCS = join(ROOT, 'docs');
+const DOCS = join(ROOT, 'docs/contributors');
 
 /** @param {ReturnType<typeof read>} options */
 async function main({ quick = false, sizes, only, json, check, report, out, load }) {

@@ -1,6 +1,6 @@
 'use strict';
 
-// Draws the plots of docs/performance.md, each with a table of its values.
+// Draws the plots of docs/contributors/performance.md, each with a table of its values.
 
 const { BLUE, GREEN, PURPLE, RED, decades, draw } = require('../../shared/plot.js');
 const { count, figure, markdown } = require('../../shared/text.js');
