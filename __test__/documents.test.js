@@ -8,6 +8,7 @@ const { existsSync, readdirSync, readFileSync } = require('node:fs');
 const path = require('node:path');
 const { after, describe, test } = require('node:test');
 const { promisify } = require('node:util');
+const { reference } = require('../scripts/api.js');
 const { withLink } = require('../lib/errors.js');
 const { Project, ROOT, blocks, program, read } = require('./support/documents.js');
 const { request } = require('../harness/http.js');
@@ -21,6 +22,30 @@ const DOCUMENTS = execFileSync('git', ['ls-files', '-co', '--exclude-standard', 
 })
   .split('\n')
   .filter((name) => name && name !== 'THIRD-PARTY-LICENSES.md' && existsSync(path.join(ROOT, name)));
+/** Pages for users with code to copy. */
+const GUIDES = DOCUMENTS.filter((name) => /^(README\.md|docs\/[\w-]+\.md)$/.test(name) && name !== 'docs/api.md');
+/** Blocks that other tests run, in this file and in testing.test.js. */
+const WHOLE_PROGRAMS = new Set(['app.mjs', 'express.mjs', 'servers.test.mjs']);
+/** Pages that may be longer than others: references, of which nobody reads all, and the specification. */
+const LONG = ['api.md', 'errors.md', 'protocol.md', 'contributors/convergence.md', 'contributors/performance.md'];
+
+/** Imported before a fragment: a cluster of three, of which the own server answers every request. It ends after 300 ms. */
+const CLUSTER = `
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { createFakeCluster } from 'clustershazbot/testing';
+
+const server = createServer((_req, res) => res.end('{}')).listen(0, '127.0.0.1');
+await once(server, 'listening');
+createFakeCluster({
+  online: [
+    { baseUrl: \`http://127.0.0.1:\${server.address().port}/\`, tags: { role: 'orders' } },
+    { baseUrl: 'http://db-1:3000/', tags: { role: 'db' } },
+    'http://other:3000/',
+  ],
+});
+setTimeout(() => process.exit(), 300).unref();
+`;
 const NEST = ['clustershazbot.controller.ts', 'clustershazbot.service.ts', 'clustershazbot.module.ts', 'main.ts'];
 /** @typedef {InstanceType<typeof Project>} UserProject */
 
@@ -51,9 +76,10 @@ function runTwice(project, file, env, check) {
 describe('the programs in the documents', () => {
   test('README.md: the Express program forms a cluster of two', { timeout: 60_000 }, async () => {
     const it = project();
-    it.write('express.ts', program('README.md', 'express.ts'));
-    await it.compile('express.ts');
-    await runTwice(it, 'express.js');
+    it.write('app.mjs', program('README.md', 'app.mjs'));
+    await runTwice(it, 'app.mjs', {}, async (first, second) => {
+      assert.deepEqual((await request(first)).json.sort(), [first, second].sort());
+    });
   });
 
   test('README.md: the Nest application forms a cluster of two', { timeout: 60_000 }, async () => {
@@ -94,12 +120,30 @@ describe('the programs in the documents', () => {
 
   test('every JavaScript block has a file name, and Node can parse it', async () => {
     const it = project();
-    for (const block of ['README.md', 'docs/upgrading.md'].flatMap(blocks)) {
-      if (!['js', 'ts'].includes(block.language)) continue;
+    for (const block of GUIDES.flatMap(blocks)) {
+      if (block.language !== 'js') continue; // The tests above compile TypeScript.
       assert.ok(block.name, `a block in ${block.document} does not begin with a file name:\n${block.text}`);
-      if (block.language === 'ts') continue; // The tests above compile these.
       await promisify(execFile)(process.execPath, ['--check', it.write(block.name, block.text)]);
     }
+  });
+
+  test('the fragments in the guides run in a process that knows three servers', { timeout: 120_000 }, async () => {
+    const it = project();
+    it.write('cluster.mjs', CLUSTER);
+    let ran = 0;
+    for (const { document, name, text } of GUIDES.flatMap(blocks)) {
+      if (!name.endsWith('.mjs') || WHOLE_PROGRAMS.has(name)) continue;
+      const [port] = await freePorts(1);
+      it.write(name, text.replace('listen(3000', `listen(${port}`));
+      const { stdout, stderr } = await promisify(execFile)(process.execPath, ['--import', './cluster.mjs', name], {
+        cwd: it.folder,
+        env: { ...process.env, ...SECRETS },
+        timeout: 20_000,
+      });
+      assert.equal(stderr, '', `${name} in ${document}: ${stdout}`);
+      ran += 1;
+    }
+    assert.ok(ran >= 8, `${ran} fragments ran`);
   });
 
   test('every JSON block is valid JSON', () => {
@@ -156,17 +200,14 @@ describe('the documents', () => {
     assert.deepEqual(broken, []);
   });
 
-  test('every environment variable, function and error code is documented', () => {
+  test('every environment variable and error code is documented', () => {
     const types = read('index.d.ts');
-    const readme = read('README.md');
+    const configuration = read('docs/configuration.md');
     // The type names those of version 1, the engine reads more.
     assert.equal([...types.matchAll(/^ {2}(SHAZBOT_\w+):/gm)].length, 11);
     const variables = new Set([...sources('src/config').matchAll(/"(SHAZBOT_\w+)"/g)].map(([, name]) => name));
     assert.equal(variables.size, 25);
-    for (const name of variables) assert.ok(readme.includes(`| \`${name}\` |`), name);
-    const functions = new Set([...types.matchAll(/^export declare function (\w+)/gm)].map(([, name]) => name));
-    assert.equal(functions.size, 14);
-    for (const name of functions) assert.ok(readme.includes(`| \`${name}(`), name);
+    for (const name of variables) assert.ok(configuration.includes(`| \`${name}\` |`), name);
     const codes = [...types.matchAll(/'(SHAZBOT_\w+)'/g)].map(([, code]) => code);
     assert.equal(codes.length, 18);
     for (const code of codes) assertExplained(code);
@@ -177,6 +218,29 @@ describe('the documents', () => {
     const codes = [...source.matchAll(/\b(?:log|warning(?:_once)?|Some)\(\s*"([A-Z_]+)"/g)].map(([, code]) => code);
     assert.ok(codes.length >= 20, `${codes}`);
     for (const code of new Set(codes)) assertExplained(code);
+  });
+
+  test('docs/api.md is what node scripts/api.js writes', () => {
+    assert.equal(read('docs/api.md'), reference());
+  });
+
+  test('the README has at most 160 lines, and a page for users or contributors 250', () => {
+    const long = DOCUMENTS.filter((name) => name.startsWith('docs/') && !LONG.includes(name.slice('docs/'.length)));
+    const lines = (/** @type {string} */ name) => read(name).split('\n').length - 1;
+    assert.ok(lines('README.md') <= 160);
+    assert.deepEqual(
+      long.filter((name) => lines(name) > 250),
+      [],
+    );
+  });
+
+  test('docs/README.md leads to every page for users', () => {
+    const index = read('docs/README.md');
+    const pages = DOCUMENTS.filter((name) => /^docs\/(deploy\/)?[\w-]+\.md$/.test(name) && name !== 'docs/README.md');
+    assert.deepEqual(
+      pages.filter((name) => !index.includes(`](${name.slice('docs/'.length)}`)),
+      [],
+    );
   });
 
   test('the link in an error leads to a heading', () => {
