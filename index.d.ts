@@ -112,9 +112,9 @@ export interface ShazbotLoadError extends Error {
 }
 
 /**
- * Settings for {@link ShazbotStartOptions}, with the names of the environment variables. The README explains each. A setting that
- * is undefined leaves the environment variable as it is; an empty text counts as missing. Every value can be the text of the
- * variable.
+ * Settings for {@link ShazbotStartOptions}, with the names of the environment variables. docs/configuration.md explains each. A
+ * setting that is undefined leaves the environment variable as it is; an empty text counts as missing. Every value can be the
+ * text of the variable.
  */
 export interface ShazbotConfig {
   /** Whether this server joins a cluster; default true. With false, for tests, the start resolves and the lists are empty. */

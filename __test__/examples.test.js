@@ -129,7 +129,7 @@ describe('the examples for platforms', () => {
     );
     for (const name of Object.keys(PLATFORMS)) {
       assert.ok(read(`docs/deploy/${name}.md`).includes(`(../../examples/${name})`), name);
-      assert.ok(read('README.md').includes(`(docs/deploy/${name}.md)`), name);
+      assert.ok(read('docs/README.md').includes(`(deploy/${name}.md)`), name);
     }
   });
 

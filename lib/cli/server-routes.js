@@ -54,7 +54,7 @@ async function callRoute({ base, secret, secretFrom, timeout }, route, body) {
   }
   // A program that answers every unknown path with a page, as many do, has no status either.
   if (route === 'status' && (status === 404 || (status === 200 && !json))) {
-    const text = `${base} has no status route. The ready-made routes have one; see the README`;
+    const text = `${base} has no status route. The ready-made routes have one; see docs/getting-started.md`;
     throw new CommandError(text, 1, 'no status');
   }
   const reason = json?.error ?? json?.message;

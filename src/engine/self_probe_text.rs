@@ -24,8 +24,8 @@ fn remedy(code: &str, text: &str, url: &ServerUrl) -> String {
         "HTTP_404" => {
             return format!(
                 "There is no such route. Does the program have a global prefix, or the routes below another path? Then add \
-                 that path to SHAZBOT_BASE_URL, for example {url}api/. Does it have the routes at all (README.md, Use it \
-                 with Express)?"
+                 that path to SHAZBOT_BASE_URL, for example {url}api/. Does it have the routes at all \
+                 (docs/getting-started.md)?"
             );
         }
         "HTTP_401" | "HTTP_403" | "HTTP_407" => {
@@ -90,7 +90,8 @@ fn remedy(code: &str, text: &str, url: &ServerUrl) -> String {
              issuer is in there, append the intermediate certificates to the certificate file of this server"
         }
         "DEPTH_ZERO_SELF_SIGNED_CERT" => {
-            "Copy this certificate into the file in NODE_EXTRA_CA_CERTS on all servers, and restart them: see docs/production.md, TLS"
+            "Copy this certificate into the file in NODE_EXTRA_CA_CERTS on all servers, and restart them: see \
+             docs/production.md, TLS"
         }
         "ERR_TLS_CERT_ALTNAME_INVALID" => {
             "Make a certificate with the host of SHAZBOT_BASE_URL as a subjectAltName, or change SHAZBOT_BASE_URL to a name \

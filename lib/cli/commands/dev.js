@@ -77,7 +77,10 @@ function parse(args) {
  */
 async function devEnvironment(env) {
   if (env.NODE_ENV === 'production') {
-    throw new CommandError('dev is for development: NODE_ENV is production. Set the variables of the README there', 2);
+    throw new CommandError(
+      'dev is for development: NODE_ENV is production. Set the variables there: see docs/configuration.md',
+      2,
+    );
   }
   const folder = devFolder(process.cwd());
   // An empty variable counts as missing, as it does for the engine.

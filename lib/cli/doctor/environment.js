@@ -10,7 +10,7 @@ const { mustBeWritable } = require('./list-files.js');
 /** @typedef {import('../commands/doctor.js').Finding} Finding */
 
 const check = 'environment';
-const NO_BINARY = 'See "Where it does not load" in the README.';
+const NO_BINARY = 'See docs/install-problems.md.';
 
 /**
  * Fills in the placeholders of the base URL, as the server does when it starts.
