@@ -308,8 +308,8 @@ export interface OneServerOptions extends OwnerOptions {
  *
  * **This is not a lock.** After a crash nobody owns the keys of the dead server until the others know, for 1 to 2 s, or until a job
  * runs next. While a server starts, stops or drains, two may own a key for about a second; on both sides of a network partition two
- * do until it heals, unless `minOnline` prevents it. docs/ownership.md has the measured rates. What must happen exactly once needs a
- * lock or a unique key in your database.
+ * do until it heals, unless `minOnline` prevents it. docs/ownership.md has the measured rates. Anything that must happen exactly
+ * once needs a lock or a unique key in your database.
  *
  * Throws `SHAZBOT_NOT_STARTED` if the engine is not running, and a `TypeError` if the key or the condition is malformed.
  */

@@ -29,8 +29,8 @@ const env = {
 const SLOWEST = ['faults', 'stall', 'install'];
 /** Test files that take at most a few seconds each. */
 const QUICK = [
-  ...['config', 'errors', 'events', 'express', 'happy', 'jest', 'lifecycle', 'lists', 'metrics', 'publish', 'router'],
-  ...['status', 'subpaths', 'tls-and-proxy', 'trust', 'unknown-names'],
+  ...['config', 'errors', 'events', 'express', 'guarantees', 'happy', 'jest', 'lifecycle', 'lists', 'metrics', 'publish'],
+  ...['router', 'status', 'subpaths', 'tls-and-proxy', 'trust', 'unknown-names'],
 ];
 
 const all = readdirSync(join(ROOT, '__test__')).flatMap((file) => /^(.*)\.test\.js$/.exec(file)?.[1] ?? []);
@@ -80,6 +80,7 @@ const STEPS = [
     args: ['biome', 'check', '--error-on-warnings'],
   },
   { what: 'types of the JavaScript code', quick: true, command: 'npx', args: ['tsc'] },
+  { what: 'English of the documents', quick: true, command: node, args: ['scripts/prose.js'] },
   { what: 'types of the page', quick: true, command: 'npx', args: ['tsc', '--project', 'tsconfig.page.json'] },
   { what: 'tests of the core and the simulator', quick: true, command: 'cargo', args: coreTests },
   { what: 'targets in the simulator', command: 'cargo', args: simulator('--check') },

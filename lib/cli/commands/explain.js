@@ -97,7 +97,7 @@ async function serversToAsk({ values, env }, target) {
  * @typedef {object} View what one server says of the member
  * @property {Asked} asked
  * @property {string} baseUrl of that server
- * @property {number} [at] when it said so, by its clock; missing if it did not answer
+ * @property {number} [at] when it answered, by its clock; missing if it did not answer
  * @property {Member} [member] missing if it does not list the member
  */
 
