@@ -243,7 +243,8 @@ describe('the documents', () => {
     );
   });
 
-  test('the link in an error leads to a heading', () => {
+  test('the link in an error leads to a heading of a document that is published', () => {
+    assert.ok(JSON.parse(read('package.json')).files.includes('docs'));
     for (const code of ['SHAZBOT_ALONE', 'SHAZBOT_INVALID_CONFIG']) {
       const [, file, anchor] = /See clustershazbot\/(\S+)#(\S+)$/.exec(withLink(code, 'It failed.')) ?? [];
       assert.ok(headings(read(String(file))).includes(String(anchor)), `${file}#${anchor}`);

@@ -9,7 +9,7 @@
 //   PROPTEST_CASES           random cases of each property test, default: 100000, with --quick 1000
 
 const { spawnSync } = require('node:child_process');
-const { readdirSync } = require('node:fs');
+const { existsSync, readdirSync } = require('node:fs');
 const { delimiter, dirname, join } = require('node:path');
 
 const { ROOT, SIMULATOR, SIMULATOR_FEATURE, execute } = require('./shared/cargo.js');
@@ -87,6 +87,12 @@ const STEPS = [
   { what: 'random faults in the simulator', command: 'cargo', args: simulator('--fuzz', SHAZBOT_TEST_SCHEDULES) },
   { what: 'tests of the engine', command: 'cargo', args: engineTests },
   { what: 'tests of the package', quick: true, command: node, args: nodeTests },
+  {
+    what: 'the documentation site',
+    when: () => mustHaveAll || existsSync(join(ROOT, 'site', 'node_modules')),
+    command: 'npm',
+    args: ['run', '--silent', 'docs'],
+  },
   {
     what: 'random inputs for all parsers',
     // libFuzzer is C++.

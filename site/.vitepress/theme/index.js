@@ -1,0 +1,6 @@
+// VitePress's own theme, with enough contrast for axe.
+
+import theme from 'vitepress/theme';
+import './style.css';
+
+export default theme;
