@@ -1,6 +1,6 @@
 'use strict';
 
-// docs/guarantees.md promises what the simulator checks: each scenario has a row, with the limits of its targets.
+// docs/guarantees.md promises what the simulator checks, and docs/contributors/limits.md gives the limits of the source.
 
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
@@ -57,4 +57,43 @@ describe('docs/guarantees.md', () => {
       assert.deepEqual(sorted(promised), sorted(checked.get(name) ?? []), name);
     }
   });
+});
+
+describe('docs/contributors/limits.md', () => {
+  const limitRows = read('docs/contributors/limits.md').split('\n');
+
+  test('has the rates that the constants in the source have', () => {
+    const rates = limitRows.flatMap((line) => {
+      const [, burst, rate, name, file] = /\| (\d+) at once, (\d+) a second \| `(\w+)` in `(\w+\.rs)`/.exec(line) ?? [];
+      return file === undefined ? [] : [{ burst, rate, name, file }];
+    });
+    assert.ok(rates.length >= 6, `${rates.length} rates`);
+    for (const { burst, rate, name, file } of rates) {
+      assert.ok(read(`src/protocol/${file}`).includes(`const ${name}: (u32, u32) = (${burst}, ${rate});`), name);
+    }
+  });
+
+  for (const [what, file, name] of [
+    ['messages handled of a member', 'src/protocol/admission.rs', 'PER_MEMBER'],
+    ['messages handled of a member', 'src/protocol/admission.rs', 'OF_MEMBERS'],
+    ['messages handled of version 1', 'src/protocol/admission.rs', 'OF_VERSION_1'],
+    ['entries of a message', 'src/message/mod.rs', 'MAX_ENTRIES'],
+    ['servers known', 'src/membership/mod.rs', 'MAX_SERVERS'],
+    ['extensions of an entry', 'src/message/extensions.rs', 'MAX_EXTENSION_BYTES'],
+    ['extensions of an entry', 'src/message/tags.rs', 'MAX_KEYS'],
+    ['extensions of an entry', 'src/message/tags.rs', 'MAX_BYTES'],
+    ['places of a name', 'src/protocol/discovery/names.rs', 'MAX_PLACES'],
+    ['base URL', 'src/server_url.rs', 'MAX_URL'],
+    ['nonces of signed requests', 'src/auth/replay.rs', 'MAX_PEERS'],
+    ['subjects of a warning', 'src/engine/active_warnings.rs', 'MAX_SUBJECTS'],
+    ['warnings in the status', 'src/engine/active_warnings.rs', 'MAX_SHOWN'],
+    ['warnings in the status', 'src/engine/active_warnings.rs', 'MAX_SHOWN_OF_CODE'],
+  ]) {
+    test(`gives the value of ${name} for ${what}`, () => {
+      const value = new RegExp(`const ${name}: \\w+ = ([\\d_]+);`).exec(read(file))?.[1];
+      const row = limitRows.find((line) => line.startsWith(`| ${what}`));
+      const shown = (row?.split('|')[2]?.match(/\d+(?: \d{3})*/g) ?? []).map((number) => number.replace(' ', ''));
+      assert.ok(shown.includes(String(value?.replace('_', ''))), `${value}: ${row}`);
+    });
+  }
 });
