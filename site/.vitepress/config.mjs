@@ -1,6 +1,6 @@
 // The documentation site: the documents of the repository as they are, with search. npm run docs builds it in site/.vitepress/dist.
 
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitepress';
@@ -13,7 +13,19 @@ const REPOSITORY = process.env.REPOSITORY_URL;
 const README = /\bREADME\.md(?=#|$)/;
 
 const page = (text, link) => ({ text, link });
-const platforms = readdirSync(path.join(ROOT, 'docs/deploy')).map((name) => path.basename(name, '.md'));
+
+/** The sections of docs/README.md: the first link of each row of a table, or all links of a paragraph. */
+const sidebar = readFileSync(path.join(ROOT, 'docs/README.md'), 'utf8')
+  .split(/^## /m)
+  .slice(1)
+  .map((section) => {
+    const [text, ...lines] = section.split('\n');
+    const links = lines.flatMap((line) => {
+      const all = [...line.matchAll(/\[([^\]]+)\]\(([^)]+)\.md\)/g)];
+      return line.startsWith('|') ? all.slice(0, 1) : all;
+    });
+    return { text, items: links.map(([, name, file]) => page(name, path.posix.join('/docs', file))) };
+  });
 
 export default defineConfig({
   title: 'clustershazbot',
@@ -64,58 +76,6 @@ export default defineConfig({
       page('Changes', '/CHANGELOG'),
     ],
     socialLinks: REPOSITORY ? [{ icon: 'github', link: REPOSITORY }] : [],
-    sidebar: [
-      {
-        text: 'Begin',
-        items: [
-          page('Introduction', '/'),
-          page('Getting started', '/docs/getting-started'),
-          page('Configuration', '/docs/configuration'),
-          page('Production checklist', '/docs/production-checklist'),
-          page('In production', '/docs/production'),
-          page('Install problems', '/docs/install-problems'),
-          page('Upgrading', '/docs/upgrading'),
-          page('All pages', '/docs/'),
-        ],
-      },
-      {
-        text: 'Use',
-        items: [
-          page('Calling and owning', '/docs/calling-and-owning'),
-          page('Tags', '/docs/tags'),
-          page('Events and metrics', '/docs/events-and-metrics'),
-          page('Testing your program', '/docs/testing-your-program'),
-          page('Examples', '/EXAMPLES'),
-          page('API', '/docs/api'),
-        ],
-      },
-      {
-        text: 'Where it runs',
-        items: [
-          ...platforms.map((name) => page(name, `/docs/deploy/${name}`)),
-          page('Master list', '/docs/master-list'),
-        ],
-      },
-      {
-        text: 'Operate',
-        items: [
-          page('Troubleshooting', '/docs/troubleshooting'),
-          page('Errors and warnings', '/docs/errors'),
-          page('Command line', '/docs/cli'),
-          page('Page', '/docs/page'),
-          page('Security', '/docs/security'),
-        ],
-      },
-      {
-        text: 'Understand',
-        items: [
-          page('Guarantees', '/docs/guarantees'),
-          page('How it works', '/docs/how-it-works'),
-          page('Ownership', '/docs/ownership'),
-          page('Protocol', '/docs/protocol'),
-          page('For contributors', '/docs/contributors/architecture'),
-        ],
-      },
-    ],
+    sidebar,
   },
 });
