@@ -90,8 +90,7 @@ fn remedy(code: &str, text: &str, url: &ServerUrl) -> String {
              issuer is in there, append the intermediate certificates to the certificate file of this server"
         }
         "DEPTH_ZERO_SELF_SIGNED_CERT" => {
-            "Copy this certificate into the file in NODE_EXTRA_CA_CERTS on all servers, and restart them: see \
-             docs/production.md, TLS"
+            "Copy this certificate into the file in NODE_EXTRA_CA_CERTS on all servers, and restart them: see docs/production.md, TLS"
         }
         "ERR_TLS_CERT_ALTNAME_INVALID" => {
             "Make a certificate with the host of SHAZBOT_BASE_URL as a subjectAltName, or change SHAZBOT_BASE_URL to a name \
