@@ -29,7 +29,19 @@ const env = {
 const SLOWEST = ['faults', 'stall', 'install'];
 /** Test files that take at most a few seconds each. */
 const QUICK = [
-  ...['config', 'errors', 'events', 'express', 'guarantees', 'happy', 'jest', 'lifecycle', 'lists', 'metrics', 'publish'],
+  ...[
+    'config',
+    'errors',
+    'events',
+    'express',
+    'guarantees',
+    'happy',
+    'jest',
+    'lifecycle',
+    'lists',
+    'metrics',
+    'publish',
+  ],
   ...['router', 'status', 'subpaths', 'tls-and-proxy', 'trust', 'unknown-names'],
 ];
 
