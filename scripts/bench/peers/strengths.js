@@ -23,7 +23,7 @@ const strengths = `### Serf
 
 - Each member has a key-value state of any size, which all others read: Scuttlebutt reconciliation transfers only what has
   changed. Our tags hold 512 bytes.
-- Its phi accrual failure detector adapts to the intervals that it observes, and needs no time-out to be chosen for a network.
+- Its phi accrual failure detector adapts to the intervals that it observes, and needs no timeout to be chosen for a network.
 - Quickwit uses it to search over clusters that start and stop all the time. A native library in Rust for programs in Rust.
 
 ### foca
