@@ -3,9 +3,11 @@
 // Watch connections between real processes: how soon a death is known, and that they disturb nobody.
 
 const assert = require('node:assert/strict');
+const { once } = require('node:events');
 const net = require('node:net');
 const { describe, test } = require('node:test');
 const { setTimeout: sleep } = require('node:timers/promises');
+const tls = require('node:tls');
 
 const { fastify } = require('fastify');
 
@@ -138,6 +140,25 @@ describe('server.close()', () => {
     }
     assert.ok(Math.max(...times) < 3_500, `${times} ms`);
   });
+
+  for (const scheme of ['http', 'https']) {
+    test(`does not wait for silent ${scheme} connections whose other end is gone, with the routes of the package`, {
+      skip: scheme === 'https' && noCertificates,
+    }, async (t) => {
+      const env = { ...fileList().env, ...RARELY, ...(scheme === 'https' && secure()), TEST_ROUTER: 'yes' };
+      const [server, other] = /** @type {[Server, Server]} */ (await startServers(t, 2, { env }));
+      await agree([server, other], { online: [server, other] });
+      const { hostname: host, port } = new URL(server.baseUrl);
+      // Like a peer from which no FIN arrives, this one never closes its end.
+      const to = { host, port: Number(port), allowHalfOpen: true };
+      const silent = scheme === 'https' ? tls.connect({ ...to, rejectUnauthorized: false }) : net.connect(to);
+      t.after(() => silent.destroy());
+      await once(silent, scheme === 'https' ? 'secureConnect' : 'connect');
+      await server.order('shutDown');
+      const ms = await server.order('close');
+      assert.ok(ms < 5_000, `it took ${ms} ms`);
+    });
+  }
 
   test('makes a server leave that has the routes of the package', async (t) => {
     const env = { ...fileList().env, ...RARELY, TEST_ROUTER: 'yes' };
