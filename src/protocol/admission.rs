@@ -19,7 +19,7 @@ const OF_VERSION_1: u32 = 500;
 const OF_STRANGERS: u32 = 500;
 
 /// The rate limits of incoming messages, by sender.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Admission {
     all_members: RateLimit,
     version_1: RateLimit,

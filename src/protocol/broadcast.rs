@@ -34,7 +34,7 @@ const DECLARATION_FANOUT: usize = 8;
 const DECLARATIONS: (u32, u32) = (16, 2);
 
 /// The updates waiting to be broadcast.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Broadcasts {
     interval: Duration,
     waiting: BTreeSet<ServerUrl>,

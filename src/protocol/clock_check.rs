@@ -16,7 +16,7 @@ const MAX_REMEMBERED: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Evidence about our clock.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ClockCheck {
     agreeing: BTreeSet<ServerUrl>,
     differing: BTreeSet<ServerUrl>,

@@ -60,7 +60,7 @@ pub enum NextStep {
 }
 
 /// The suspicions of this server, and the limits on the probes that they cause.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct FailureDetector {
     interval: Duration,
     suspicions: BTreeMap<ServerUrl, Suspicion>,

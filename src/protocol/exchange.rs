@@ -185,7 +185,7 @@ impl Request {
 }
 
 /// An exchange under way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Exchange {
     /// The receiver.
     pub to: ServerUrl,
@@ -209,7 +209,7 @@ pub struct Started {
 }
 
 /// The exchanges under way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Exchanges {
     interval: Duration,
     under_way: BTreeMap<RequestId, Exchange>,

@@ -19,7 +19,7 @@ const MAX_CHANGED: usize = MAX_BYTES / 2 / 80;
 const STALE_INTERVALS: u64 = 2;
 
 /// What we remember to build messages for version 1 servers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Legacy {
     interval: Duration,
     // The keys of the servers that changed last, newest at the end.

@@ -25,7 +25,7 @@ pub enum Phase {
 }
 
 /// The phase of this server, and when its program last proved that it works.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Lifecycle {
     phase: Phase,
     last_heartbeat: Duration,

@@ -29,7 +29,7 @@ const READY_PAUSE: Duration = Duration::from_secs(1);
 const LEAD_SLACK: u64 = 60_000;
 
 // Others have declared us failed, and nobody has contacted us since.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct UrlDoubt {
     since: Duration,
     by: Option<ServerUrl>,
@@ -45,7 +45,7 @@ struct Refuted {
 }
 
 /// The local member's state. Its entry is in `Members`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct LocalMember {
     interval: Duration,
     // The greatest entry about us that wins over our own, until we refute it.

@@ -74,7 +74,7 @@ const LEAVE_LIMIT_WITH_LIST: Duration = Duration::from_millis(11_800);
 /// actions, and report their outcomes. Call [`Core::handle_timeout`] at the time that [`Core::poll_timeout`] returns,
 /// and [`Core::handle_heartbeat`] at least every 2 s while the program's event loop turns. `now` must be monotonic in
 /// `mono`; `wall` may jump.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Core {
     lifecycle: Lifecycle,
     clock_check: ClockCheck,
@@ -170,6 +170,12 @@ impl Core {
             Phase::Leaving => self.exchanges.count(|purpose| matches!(purpose, Purpose::SelfProbe)) > 0,
             Phase::Left => !self.self_probe.is_found(),
         }
+    }
+
+    /// Restarts the random numbers: later choices do not depend on earlier ones. For simulations.
+    #[cfg(any(feature = "sim", test))]
+    pub fn reseed(&mut self, seed: u64) {
+        self.out.reseed(seed);
     }
 
     /// Starts as a member of a cluster that has run for a while. For simulations.

@@ -14,7 +14,7 @@ use super::timer::Timers;
 use crate::message::Skipped;
 
 /// The outputs that wait to be polled, and the state that all parts share.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Output {
     actions: VecDeque<Action>,
     events: VecDeque<Event>,
@@ -38,6 +38,12 @@ impl Output {
             counters: Counters::default(),
             rng: SmallRng::seed_from_u64(seed),
         }
+    }
+
+    /// Restarts the random numbers. For simulations.
+    #[cfg(any(feature = "sim", test))]
+    pub fn reseed(&mut self, seed: u64) {
+        self.rng = SmallRng::seed_from_u64(seed);
     }
 
     /// Adds an action.

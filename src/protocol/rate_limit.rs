@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Allows `burst` at once, then `rate` per second.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RateLimit {
     burst: f64,
     rate: f64,

@@ -42,7 +42,7 @@ const CATCH_UP_FOR: Duration = Duration::from_secs(30);
 const MAX_IRRECONCILABLE: usize = 16;
 
 /// The known differences between our list and others'.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Repair {
     interval: Duration,
     irreconcilable: VecDeque<DigestPair>,

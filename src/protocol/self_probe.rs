@@ -32,7 +32,7 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Failed self-probes since the last proof that our base URL works: a successful self-probe, or a peer's contact. A
 /// timer runs while there is no proof.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SelfProbe {
     interval: Duration,
     failing: Option<Failing>,
@@ -40,7 +40,7 @@ pub struct SelfProbe {
 }
 
 // Failures of one kind in a row.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Failing {
     kind: Kind,
     // When the first and the last of them began.

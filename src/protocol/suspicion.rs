@@ -16,7 +16,7 @@ const REFUSED_WAIT: Duration = Duration::from_millis(100);
 const REFUSED_SHARE: u32 = 100;
 
 /// A suspected member and the current step of its suspicion.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Suspicion {
     /// Sent to helpers and returned in their reports, so that a report for an earlier suspicion does not count.
     pub token: u32,

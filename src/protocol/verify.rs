@@ -21,7 +21,7 @@ use crate::message::{Entry, ServerUrl};
 const CONTACTS: (u32, u32) = (6, 3);
 
 /// A reported failure, to be verified.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Report {
     entry: Entry,
     // The earliest time to verify it, monotonic.
@@ -29,7 +29,7 @@ struct Report {
 }
 
 /// The reported failures to be verified.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Verifier {
     reports: BTreeMap<ServerUrl, Report>,
     contacts: RateLimit,

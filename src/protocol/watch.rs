@@ -34,7 +34,7 @@ const REOPENING: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_secs(5);
 
 /// One watched server.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Watch {
     // The open connection, and since when.
     open: Option<(RequestId, Duration)>,
@@ -94,7 +94,7 @@ impl Watch {
 }
 
 /// The watches of this server.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Watches {
     by_url: BTreeMap<ServerUrl, Watch>,
 }

@@ -8,7 +8,7 @@ use crate::protocol::event::Event;
 use crate::protocol::output::Output;
 
 /// The first contacts. The bootstrap is over when all have ended and a server has answered, or all lists were tried.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Bootstrap {
     contacts: BTreeSet<RequestId>,
     has_answer: bool,

@@ -10,7 +10,7 @@ use crate::protocol::output::Output;
 const UNUSABLE_AFTER: (Duration, u32) = (Duration::from_secs(30), 3);
 
 /// The failures since the last success.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Failing {
     since: Duration,
     /// How many.

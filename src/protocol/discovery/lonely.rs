@@ -10,7 +10,7 @@ use crate::protocol::output::Output;
 const INTERVALS: u32 = 10;
 
 /// Since when this server has known no other.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Lonely {
     since: Option<Duration>,
     is_reported: bool,

@@ -61,7 +61,7 @@ pub struct AnnouncePacing {
     /// A random part of this is added.
     pub interval: Duration,
 }
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct MasterList {
     name: String,
     pacing: AnnouncePacing,
@@ -76,7 +76,7 @@ pub struct MasterList {
     found_right: Option<(u64, Duration)>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Schedule {
     // When it is read next, and whether it may be written then.
     next: Option<Duration>,
@@ -86,7 +86,7 @@ struct Schedule {
     next_announce: Duration,
     is_leaving: bool,
 }
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Written {
     // How many servers it listed.
     servers: usize,

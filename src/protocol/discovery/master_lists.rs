@@ -12,7 +12,7 @@ use crate::protocol::output::Output;
 use crate::protocol::timer::Timer;
 
 /// The master lists, in configuration order.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct MasterLists {
     lists: Vec<MasterList>,
     updates_on_leave: bool,

@@ -31,7 +31,7 @@ use seeds::Seeds;
 const DISCOVERED: ListIndex = ListIndex::MAX;
 
 /// The parts of discovery. `Core` accesses them directly.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Discovery {
     pub lists: MasterLists,
     pub names: Names,

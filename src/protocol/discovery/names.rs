@@ -29,7 +29,7 @@ pub const MAX_PLACES: usize = 1_000;
 const SHOWN: usize = 3;
 
 /// All names in configuration order, and their places.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Names {
     lookups: Vec<Name>,
     places: BTreeMap<Place, Known>,
@@ -38,7 +38,7 @@ pub struct Names {
     next_question: Option<Duration>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Name {
     text: String,
     status: ListStatus,
@@ -70,7 +70,7 @@ impl Name {
 }
 
 // What is known of a place.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Known {
     // The base URL of a server that uses the address as its host.
     expected: Option<ServerUrl>,

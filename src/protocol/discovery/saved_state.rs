@@ -15,7 +15,7 @@ const SAVE_INTERVAL: Duration = Duration::from_secs(10);
 const MAX_SAVED: usize = 1_000;
 
 /// Whether saving is enabled, and what was saved last.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SavedState {
     is_enabled: bool,
     // The digest of the list at the last save.

@@ -58,7 +58,7 @@ impl Pace {
 }
 
 /// The seed candidates.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Seeds {
     interval: Duration,
     known: BTreeMap<ServerUrl, Seed>,
@@ -68,7 +68,7 @@ pub struct Seeds {
     last_failure: Option<String>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Seed {
     entry: Entry,
     // The lists that name it.
