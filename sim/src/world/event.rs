@@ -11,7 +11,7 @@ use clustershazbot::protocol::{Place, RequestId, WatchEnd, WriteError};
 use super::watches::WatchId;
 
 /// Something that happens at a moment of virtual time.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum SimEvent {
     /// The timer of a process is due.
     Wake { server: usize, pid: u32 },
@@ -69,7 +69,7 @@ pub enum ExchangeEnd {
 }
 
 /// An HTTP exchange. `message` is the body of the request on the way there, and that of the response on the way back.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct HttpExchange {
     pub from: usize,
     pub pid: u32,

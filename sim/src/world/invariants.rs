@@ -1,5 +1,6 @@
 //! What must hold at every moment of any run, checked after each event of a protocol 2 server.
 
+use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use clustershazbot::membership::{LEAST_LEAVE_TTL, MAX_LEAD, TOMBSTONE_TTL, effec
 use clustershazbot::message::{Entry, MAX_AHEAD, State};
 
 use super::network::Direction;
-use super::server::Servers;
+use super::server::Server;
 use super::traffic::PeakRate;
 
 /// The largest body that a server may send, in bytes. Express rejects bodies over 100 kB.
@@ -50,7 +51,7 @@ struct Seen {
 }
 
 /// What is remembered about one server.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct History {
     // Every incarnation that processes at this base URL have had.
     incarnations: BTreeSet<u64>,
@@ -66,7 +67,7 @@ struct History {
 }
 
 /// What is remembered about each server, and the violations found.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Invariants {
     servers: Vec<History>,
     violations: Vec<Violation>,
@@ -126,8 +127,8 @@ impl Invariants {
     }
 
     /// Checks what a protocol 2 server lists.
-    pub fn check(&mut self, servers: &Servers, now: Duration, server: usize) {
-        let it = &servers[server];
+    pub fn check<S: Borrow<Server>>(&mut self, servers: &[S], now: Duration, server: usize) {
+        let it = servers[server].borrow();
         let Some(core) = it.core() else { return };
         let Some(own) = core.members().get(it.url()).map(|member| &member.entry) else {
             return self.report("own entry", now, format!("server {server} does not list itself"));
@@ -137,11 +138,12 @@ impl Invariants {
         let (mut next, mut count) = (0, 0);
         for entry in core.members().entries() {
             // Lists and indices are both in the order of base URLs.
-            if servers.get(next).is_none_or(|it| *it.url() != entry.url) {
-                let Some(found) = servers.find(&entry.url) else { continue };
+            let is_it = |it: &S| *it.borrow().url() == entry.url;
+            if !servers.get(next).is_some_and(is_it) {
+                let Some(found) = servers.iter().position(is_it) else { continue };
                 next = found;
             }
-            self.check_entry(now, server, next, servers[next].earliest_answer(now), entry);
+            self.check_entry(now, server, next, servers[next].borrow().earliest_answer(now), entry);
             next += 1;
             count += 1;
         }
@@ -217,12 +219,12 @@ impl Invariants {
         }
     }
 
-    fn check_forgotten(&mut self, servers: &Servers, now: Duration, server: usize) {
-        let wall = servers[server].clock(now).wall;
-        let Some(core) = servers[server].core() else { return };
-        for subject in 0..self.servers[server].list.len() {
+    fn check_forgotten<S: Borrow<Server>>(&mut self, servers: &[S], now: Duration, server: usize) {
+        let wall = servers[server].borrow().clock(now).wall;
+        let Some(core) = servers[server].borrow().core() else { return };
+        for (subject, it) in servers.iter().enumerate() {
             let Some(seen) = self.servers[server].list[subject] else { continue };
-            if core.members().get(servers[subject].url()).is_none() {
+            if core.members().get(it.borrow().url()).is_none() {
                 self.servers[server].list[subject] = None;
                 // What is further ahead was taken while the clock was wrong.
                 let is_ahead = seen.incarnation.max(seen.stamp) > wall + MAX_AHEAD;

@@ -38,8 +38,7 @@ use rand::{RngExt, SeedableRng};
 pub use convergence::Convergence;
 use dns::Dns;
 use event::EventQueue;
-use invariants::Invariants;
-pub use invariants::{MAX_EXCHANGES, Violation};
+pub use invariants::{Invariants, MAX_EXCHANGES, Violation};
 use network::Network;
 pub use process::{Process, Version};
 use server::Servers;
@@ -176,8 +175,7 @@ impl World {
     /// Sets how far a server's wall clock is ahead, in ms.
     pub fn set_clock(&mut self, server: usize, clock_skew: i64) {
         self.send_heartbeats(server);
-        self.servers[server].clock_skew = clock_skew;
-        self.servers[server].clock_set_at = Some(self.now);
+        self.servers[server].set_clock(clock_skew, self.now);
     }
 
     /// Sets whether a server accepts connections.

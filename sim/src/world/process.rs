@@ -20,6 +20,7 @@ pub enum Version {
 }
 
 /// The process of a server.
+#[derive(Clone, Debug)]
 pub enum Process {
     /// Version 1's policy.
     V1(Box<V1>),
@@ -33,6 +34,14 @@ impl Process {
         match version {
             Version::V1 => Self::V1(Box::new(V1::new(settings.clone(), now, seed))),
             Version::V2 => Self::V2(Box::new(Core::new(settings, now, seed))),
+        }
+    }
+
+    /// Begins its random numbers anew.
+    pub fn reseed(&mut self, seed: u64) {
+        match self {
+            Self::V1(v1) => v1.reseed(seed),
+            Self::V2(core) => core.reseed(seed),
         }
     }
 
@@ -99,7 +108,7 @@ impl Process {
         }
     }
 
-    pub(super) fn handle_response(&mut self, now: Now, id: RequestId, answer: Result<Message, ExchangeError>) {
+    pub fn handle_response(&mut self, now: Now, id: RequestId, answer: Result<Message, ExchangeError>) {
         match self {
             Self::V1(v1) => {
                 v1.handle_response(now, id, answer.map(|message| for_v1(Cow::Owned(message)).into_owned()));
@@ -111,21 +120,21 @@ impl Process {
         }
     }
 
-    pub(super) fn handle_timeout(&mut self, now: Now) {
+    pub fn handle_timeout(&mut self, now: Now) {
         match self {
             Self::V1(v1) => v1.handle_timeout(now),
             Self::V2(core) => core.handle_timeout(now),
         }
     }
 
-    pub(super) fn handle_heartbeat(&mut self, now: Now) {
+    pub fn handle_heartbeat(&mut self, now: Now) {
         match self {
             Self::V1(_) => {}
             Self::V2(core) => core.handle_heartbeat(now),
         }
     }
 
-    pub(super) fn handle_list_read(
+    pub fn handle_list_read(
         &mut self,
         now: Now,
         id: RequestId,
@@ -148,7 +157,7 @@ impl Process {
         }
     }
 
-    pub(super) fn handle_list_written(&mut self, now: Now, id: RequestId, result: Result<bool, WriteError>) {
+    pub fn handle_list_written(&mut self, now: Now, id: RequestId, result: Result<bool, WriteError>) {
         match self {
             // Version 1 only logs a failure.
             Self::V1(_) => {}
@@ -156,7 +165,7 @@ impl Process {
         }
     }
 
-    pub(super) fn handle_watch_opened(&mut self, now: Now, id: RequestId) {
+    pub fn handle_watch_opened(&mut self, now: Now, id: RequestId) {
         match self {
             // Version 1 watches nobody.
             Self::V1(_) => {}
@@ -164,7 +173,7 @@ impl Process {
         }
     }
 
-    pub(super) fn handle_watch_ended(&mut self, now: Now, id: RequestId, end: WatchEnd) {
+    pub fn handle_watch_ended(&mut self, now: Now, id: RequestId, end: WatchEnd) {
         match self {
             Self::V1(_) => {}
             Self::V2(core) => core.handle_watch_ended(now, id, end),
@@ -172,33 +181,33 @@ impl Process {
     }
 
     // Version 1 looks up no names.
-    pub(super) fn handle_looked_up(&mut self, now: Now, id: RequestId, found: Result<Vec<Place>, String>) {
+    pub fn handle_looked_up(&mut self, now: Now, id: RequestId, found: Result<Vec<Place>, String>) {
         if let Self::V2(core) = self {
             core.handle_looked_up(now, id, found);
         }
     }
 
-    pub(super) fn handle_identified(&mut self, now: Now, id: RequestId, answer: Result<ServerUrl, String>) {
+    pub fn handle_identified(&mut self, now: Now, id: RequestId, answer: Result<ServerUrl, String>) {
         if let Self::V2(core) = self {
             core.handle_identified(now, id, answer);
         }
     }
 
-    pub(super) fn poll_action(&mut self) -> Option<Action> {
+    pub fn poll_action(&mut self) -> Option<Action> {
         match self {
             Self::V1(v1) => v1.poll_action(),
             Self::V2(core) => core.poll_action(),
         }
     }
 
-    pub(super) fn poll_event(&mut self) -> Option<Event> {
+    pub fn poll_event(&mut self) -> Option<Event> {
         match self {
             Self::V1(v1) => v1.poll_event(),
             Self::V2(core) => core.poll_event(),
         }
     }
 
-    pub(super) fn poll_timeout(&self) -> Option<Duration> {
+    pub fn poll_timeout(&self) -> Option<Duration> {
         match self {
             Self::V1(v1) => v1.poll_timeout(),
             Self::V2(core) => core.poll_timeout(),

@@ -39,6 +39,7 @@ pub enum Health {
 }
 
 /// One server: what survives a restart, and the process that runs now.
+#[derive(Clone)]
 pub struct Server {
     /// The configuration.
     pub settings: Settings,
@@ -55,7 +56,7 @@ pub struct Server {
     /// How far its wall clock is ahead, in ms.
     pub clock_skew: i64,
     /// When that was changed last.
-    pub(super) clock_set_at: Option<Duration>,
+    clock_set_at: Option<Duration>,
     /// Counts the processes. Events for an earlier one are dropped.
     pub(super) pid: u32,
     pub(super) wake_at: Option<Duration>,
@@ -69,7 +70,7 @@ pub struct Server {
 }
 
 /// When the event loop reports that it turns: once per interval since `since`.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Heartbeats {
     since: Duration,
     last_input: Duration,
@@ -97,7 +98,7 @@ impl Server {
     }
 
     /// Starts a new process. The one before must have ended.
-    pub(super) fn start(&mut self, now: Now, seed: u64) {
+    pub fn start(&mut self, now: Now, seed: u64) {
         self.process = Some(Process::new(self.version, &self.settings, now, seed));
         (self.health, self.intended) = (Health::Up, State::Online);
         (self.pid, self.wake_at) = (self.pid + 1, None);
@@ -105,18 +106,18 @@ impl Server {
     }
 
     /// Gives an input to the process, if one runs.
-    pub(super) fn call<R>(&mut self, now: Now, input: impl FnOnce(&mut Process, Now) -> R) -> Option<R> {
+    pub fn call<R>(&mut self, now: Now, input: impl FnOnce(&mut Process, Now) -> R) -> Option<R> {
         self.heartbeats.last_input = now.mono;
         self.process.as_mut().map(|process| input(process, now))
     }
 
     /// Begins to count heartbeats at this moment: none was sent while the process was suspended.
-    pub(super) fn restart_heartbeats(&mut self, now: Duration) {
+    pub fn restart_heartbeats(&mut self, now: Duration) {
         self.heartbeats = Heartbeats { since: now, last_input: now };
     }
 
     /// Gives the process the heartbeats that are due since its last input, as few as possible.
-    pub(super) fn send_heartbeats(&mut self, Now { mono, wall }: Now) {
+    pub fn send_heartbeats(&mut self, Now { mono, wall }: Now) {
         let Heartbeats { since, last_input } = &mut self.heartbeats;
         let past = mono.saturating_sub(*since).as_nanos() % HEARTBEAT_INTERVAL.as_nanos();
         let last = mono.saturating_sub(Duration::from_nanos(past as u64));
@@ -128,6 +129,11 @@ impl Server {
             }
             *last_input = at;
         }
+    }
+
+    /// Sets how far its wall clock is ahead, in ms.
+    pub fn set_clock(&mut self, skew: i64, now: Duration) {
+        (self.clock_skew, self.clock_set_at) = (skew, Some(now));
     }
 
     /// Both clocks, at a moment of virtual time.

@@ -49,7 +49,7 @@ enum ListPurpose {
 }
 
 /// A server of version 1.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct V1 {
     settings: Settings,
     online: List,
@@ -90,6 +90,11 @@ impl V1 {
         it.stamp_own(now);
         it.read_list();
         it
+    }
+
+    /// Begins its random numbers anew.
+    pub fn reseed(&mut self, seed: u64) {
+        self.rng = SmallRng::seed_from_u64(seed);
     }
 
     /// Gives it the list of a cluster that has run for a while.
