@@ -4,11 +4,12 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | `cli` | reads the command line and starts one of the next five |
+//! | `cli` | reads the command line and starts one of the next six |
 //! | `check` | compares measurements with the targets |
 //! | `report` | sums up the measurements of many seeds, as text and JSON |
 //! | `trace` | prints a hash of each run |
 //! | `schedule` | random schedules of faults, under the invariants |
+//! | `explore` | all runs of small clusters, under the invariants |
 //! | `ownership` | how often the job of a key's owner is missed or run twice |
 //! | `scenario` | one named event in a cluster, and what is measured |
 //! | `cluster` | a cluster that has run for a while |
@@ -19,6 +20,7 @@
 mod check;
 mod cli;
 mod cluster;
+mod explore;
 mod lie;
 mod output;
 mod ownership;

@@ -15,22 +15,32 @@ pub enum Mode {
     Fuzz,
     Trace,
     Ownership,
+    Explore,
 }
 
-use Mode::{Check, Fuzz, Ownership, Run, Trace};
+use Mode::{Check, Explore, Fuzz, Ownership, Run, Trace};
 
 impl Mode {
-    const ALL: [(Self, &str); 5] =
-        [(Run, "a scenario"), (Check, "--check"), (Fuzz, "--fuzz"), (Trace, "--trace"), (Ownership, "--ownership")];
+    const ALL: [(Self, &str); 6] = [
+        (Run, "a scenario"),
+        (Check, "--check"),
+        (Fuzz, "--fuzz"),
+        (Trace, "--trace"),
+        (Ownership, "--ownership"),
+        (Explore, "--explore"),
+    ];
 }
 
 /// Each option: its name, its value, if it has one (in brackets if it is optional), its modes, and its help.
-const OPTIONS: [(&str, &str, &[Mode], &str); 16] = [
+const OPTIONS: [(&str, &str, &[Mode], &str); 19] = [
     ("--check", "", &[Check], "check all targets, or those of --scenario and --n"),
     ("--slow", "", &[Check], "check those at 10 000 servers instead"),
     ("--fuzz", "[N]", &[Fuzz], "run random schedules of faults, with the seeds from 0 on; default 100"),
     ("--trace", "[N]", &[Trace], "print a hash of runs of each scenario and of N schedules; default 100"),
     ("--ownership", "[N]", &[Ownership], "count N jobs of a key's owner that are missed or run twice; default 10000"),
+    ("--explore", "[NAME]", &[Explore], "try all runs of the cluster two, three, mixed, starting or slow; default all"),
+    ("--states", "N", &[Explore], "until N different states were visited; default 1500000"),
+    ("--replay", "RUN", &[Explore], "play one run again, and print what happens"),
     ("--scenario", "NAME", &[Run, Check], "what happens, see below; default crash"),
     ("--n", "N", &[Run, Check], "number of servers, 2 to 10 000, which need 16 GB of memory; default 10"),
     ("--seeds", "N", &[Run], "number of runs, with the seeds from 0 on; default 20"),
@@ -44,7 +54,7 @@ const OPTIONS: [(&str, &str, &[Mode], &str); 16] = [
     ("--json", "", &[Run, Check], "print JSON: npm run --silent sim -- --json | jq"),
 ];
 /// Options that exclude each other.
-const EXCLUSIVE: [(&str, &str); 7] = [
+const EXCLUSIVE: [(&str, &str); 12] = [
     ("--check", "--fuzz"),
     ("--check", "--trace"),
     ("--fuzz", "--trace"),
@@ -52,6 +62,11 @@ const EXCLUSIVE: [(&str, &str); 7] = [
     ("--ownership", "--fuzz"),
     ("--ownership", "--trace"),
     ("--seeds", "--seed"),
+    ("--explore", "--check"),
+    ("--explore", "--fuzz"),
+    ("--explore", "--trace"),
+    ("--explore", "--ownership"),
+    ("--replay", "--states"),
 ];
 
 /// The given options, by name.
@@ -104,7 +119,9 @@ impl Arguments {
         if let Some((one, other)) = EXCLUSIVE.iter().find(|(one, other)| self.has(one) && self.has(other)) {
             return Err(format!("{one} and {other} exclude each other"));
         }
-        let mode = if self.has("--check") {
+        let mode = if self.has("--explore") {
+            Explore
+        } else if self.has("--check") {
             Check
         } else if self.has("--fuzz") {
             Fuzz

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::check::{self, Selection};
+use crate::explore::{self, Cluster, Schedule};
 use crate::output::print_line;
 use crate::report::Report;
 use crate::scenario::{FIGURES, FORMS, Scenario, Setup};
@@ -19,21 +20,24 @@ const SERVERS: usize = 10;
 const SEEDS: u64 = 20;
 const SCHEDULES: u64 = 100;
 const JOBS: u64 = 10_000;
+const STATES: usize = 1_500_000;
 /// The largest integer that JSON can represent exactly.
 const MAX_INTEGER: u64 = 1 << 53;
 
 /// What the simulator does.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 enum Task {
     Scenario { setup: Setup, seeds: Seeds, compare: bool },
     Check(Selection),
     Fuzz(Seeds),
     Trace(Seeds),
     Ownership(u64),
+    Explore(Vec<Cluster>, usize),
+    Replay(Schedule),
 }
 
 /// The parsed command line.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     task: Task,
     json: bool,
@@ -61,24 +65,27 @@ impl Options {
                 let ticks = if is_given { arguments.number("--ownership", 1..=1_000_000)? } else { None };
                 Task::Ownership(ticks.unwrap_or(JOBS))
             }
+            Mode::Explore => explore(&arguments)?,
         };
         Ok(Self { task, json: arguments.has("--json") })
     }
 
     /// Does what was asked for and prints the results. Returns whether all is as it should be.
     pub fn run(&self) -> bool {
-        match self.task {
-            Task::Scenario { setup, seeds, compare } => self.run_scenario(&setup, seeds, compare),
-            Task::Check(selection) => check::run(selection, self.json),
-            Task::Fuzz(seeds) => schedule::run_all(seeds),
+        match &self.task {
+            Task::Scenario { setup, seeds, compare } => self.run_scenario(setup, *seeds, *compare),
+            Task::Check(selection) => check::run(*selection, self.json),
+            Task::Fuzz(seeds) => schedule::run_all(*seeds),
             Task::Trace(seeds) => {
-                trace::run(seeds);
+                trace::run(*seeds);
                 true
             }
             Task::Ownership(ticks) => {
-                ownership::run(ticks);
+                ownership::run(*ticks);
                 true
             }
+            Task::Explore(clusters, states) => explore::run(clusters, *states),
+            Task::Replay(schedule) => explore::replay(schedule),
         }
     }
 
@@ -92,6 +99,18 @@ impl Options {
         }
         report.unfinished.is_empty()
     }
+}
+
+fn explore(arguments: &Arguments) -> Result<Task, String> {
+    let states = arguments.number("--states", 1..=1_000_000_000)?.unwrap_or(STATES);
+    let clusters = match arguments.value("--explore").filter(|name| !name.is_empty()) {
+        Some(name) => vec![Cluster::find(name).ok_or_else(|| format!("there is no cluster {name}"))?],
+        None => Cluster::ALL.to_vec(),
+    };
+    Ok(match arguments.value("--replay") {
+        Some(schedule) => Task::Replay(Schedule::parse(schedule)?),
+        None => Task::Explore(clusters, states),
+    })
 }
 
 fn find_scenario(name: &str) -> Result<Scenario, String> {

@@ -49,6 +49,8 @@ fn an_invalid_option_or_value_is_named() {
         ("--scenario loss --loss 1", "below 1"),
         ("--scenario crash --loss 0.2", "for the scenario loss"),
         ("--else", "no option --else"),
+        ("--explore four", "no cluster four"),
+        ("--explore --replay two,3", "no cluster \"two,3\""),
         ("--json=yes", "--json takes no value"),
         ("5", "no option 5"),
     ]);
@@ -66,6 +68,9 @@ fn an_option_that_would_have_no_effect_is_an_error() {
         ("--seed 1 --seeds 2", "--seeds and --seed exclude each other"),
         ("--fuzz 5 --seed 5", "--fuzz N and --seed exclude each other"),
         ("--n 5 --n 6", "--n is given twice"),
+        ("--replay two", "--replay is for --explore"),
+        ("--explore --fuzz", "--explore and --fuzz exclude each other"),
+        ("--explore --replay two --states 5", "--replay and --states exclude each other"),
         ("--check --n 7", "crash 10 12 100 1000"),
         ("--check --slow --scenario hang", "idle 10000"),
     ]);
@@ -94,6 +99,9 @@ fn a_value_follows_its_option_after_a_space_or_an_equals_sign() {
     assert_eq!(task("--fuzz 7"), Task::Fuzz(Seeds { first: 0, count: 7 }));
     assert_eq!(task("--fuzz=7"), task("--fuzz 7"));
     assert_eq!(task("--fuzz --seed 7"), Task::Fuzz(Seeds { first: 7, count: 1 }));
+    assert_eq!(task("--explore --states 5"), Task::Explore(Cluster::ALL.to_vec(), 5));
+    assert_eq!(task("--explore mixed"), Task::Explore(vec![Cluster::Mixed], STATES));
+    assert_eq!(task("--explore --replay=two"), Task::Replay(Schedule { cluster: Cluster::Two, surprises: Vec::new() }));
     assert_eq!(task("--fuzz"), Task::Fuzz(Seeds { first: 0, count: SCHEDULES }));
     let selection = Selection { slow: true, scenario: Some(Scenario::Crash), servers: Some(10_000) };
     assert_eq!(task("--check --slow --scenario crash --n 10000"), Task::Check(selection));

@@ -1,0 +1,101 @@
+//! Explores small clusters of real cores exhaustively, `--explore`: every run with at most N surprises, for N = 0, 1, 2, …
+//!
+//! - `schedule`: the clusters, and runs as text. `search` tries all runs, `visited` knows the states.
+//! - `state`, `event`: a cluster at one moment. `step` is its usual course, `surprise` what may happen instead.
+//! - `canonical`: when two processes are in the same state.
+//!
+//! **Time.** All monotonic clocks run at the same rate. A message takes between [`step::LATENCY`] and the timeout of its
+//! sender. It is handled when it arrives or, if it is postponed, just after a later event of its receiver. Timers fire when
+//! they are due or, if they are postponed, just after the next event of their server.
+//!
+//! **Order.** Servers share nothing but messages, so events of different servers commute: a state depends only on the order of
+//! events at each server. Of all orders that differ in nothing else, only the order of time is explored. At each state the
+//! earliest event is a persistent set: a later event of another server can affect it only by a message, which takes at least
+//! the latency, so it would arrive later. This depends on the state alone, not on the path to it, so it is sound together with
+//! a set of visited states. (Sleep sets are not, without more care.) A test explores every other order as well, and finds the
+//! same states of each server and the same states at the end.
+//!
+//! **Symmetry** is not used. The order of servers on the ring and the times of their rounds follow from their base URLs and
+//! their starts, so a state in which two servers change places does not behave the same.
+
+mod canonical;
+mod event;
+mod schedule;
+mod search;
+mod state;
+mod step;
+mod surprise;
+mod visited;
+
+use std::time::Instant;
+
+use crate::output::{print_line, show_progress};
+use crate::world::Violation;
+
+pub use schedule::{Cluster, Schedule};
+use search::{Failure, Progress, Search};
+use visited::{MAX_LEFT, Visited};
+
+/// Explores clusters until this number of states is visited: first all runs without surprises, then those with one, with
+/// two, and so on. Returns whether no invariant is violated.
+pub fn run(clusters: &[Cluster], states: usize) -> bool {
+    let limit = states / clusters.len();
+    let all: Vec<_> = clusters.iter().map(|cluster| (*cluster, Visited::new(limit))).collect();
+    let progress = Progress::default();
+    let began = Instant::now();
+    let mut passes = (0..=MAX_LEFT).flat_map(|surprises| all.iter().map(move |it| (surprises, it)));
+    let failure = passes.find_map(|(surprises, (cluster, visited))| {
+        if visited.len() >= limit {
+            return None;
+        }
+        show_progress(&format!("{} with {surprises} surprises", cluster.name()));
+        let result = Search::new(*cluster, visited, &progress, limit).run(surprises);
+        show_progress("");
+        if matches!(result, Ok(true)) {
+            let (name, states, time) = (cluster.name(), visited.len(), began.elapsed().as_secs_f64());
+            print_line(&format!("{name}: all runs with at most {surprises} surprises: {states} states, {time:.0} s"));
+        }
+        result.err()
+    });
+    let states: usize = all.iter().map(|(_, visited)| visited.len()).sum();
+    let (seconds, ends) = (began.elapsed().as_secs_f64(), progress.ends.into_inner());
+    let (rate, healed) = (states as f64 / seconds, progress.healed.into_inner());
+    print_line(&format!("{states} states in {seconds:.0} s, {rate:.0} a second; {ends} ends of runs, {healed} healed"));
+    if let Some(failure) = &failure {
+        print_line(&describe(failure));
+    }
+    failure.is_none()
+}
+
+fn describe(Failure { schedule, violation }: &Failure) -> String {
+    format!("{violation}\n  npm run sim -- --explore --replay \"{schedule}\"")
+}
+
+/// Plays one run and prints what happens. Returns whether no invariant is violated.
+pub fn replay(schedule: &Schedule) -> bool {
+    let (log, violation) = play(schedule);
+    for line in log {
+        print_line(&line);
+    }
+    match violation {
+        Some(violation) => {
+            print_line(&violation.to_string());
+            false
+        }
+        None => true,
+    }
+}
+
+// The lines that describe a run, and what it violates.
+fn play(schedule: &Schedule) -> (Vec<String>, Option<Violation>) {
+    let mut state = match schedule.cluster.start() {
+        Ok(state) => state,
+        Err(violation) => return (Vec::new(), Some(violation)),
+    };
+    state.log = Some(Vec::new());
+    let result = search::follow_schedule(&mut state, &schedule.surprises);
+    (state.log.take().unwrap_or_default(), result.err())
+}
+
+#[cfg(test)]
+mod tests;
