@@ -162,7 +162,7 @@ function binary() {
 
 /** The highest idle traffic of any cluster in the simulator's report. */
 function simulated() {
-  const report = readFileSync(join(ROOT, 'docs', 'convergence.md'), 'utf8');
+  const report = readFileSync(join(ROOT, 'docs', 'contributors', 'convergence.md'), 'utf8');
   const [, section = ''] = report.split('## What it costs');
   const rows = section.split('</details>', 1)[0]?.matchAll(/^\| [\d ]+ \| [\d ]+ \| ([\d. ]+) \|/gm) ?? [];
   const bytes = Array.from(rows, ([, figure]) => Number(figure?.replaceAll(' ', '')));
