@@ -1,5 +1,5 @@
-//! The functions of the program that the engine's thread calls. They are created only when the engine starts: Jest reports
-//! each as an open handle for as long as it exists.
+//! Functions of JavaScript that the engine's thread calls. They are created only when the engine starts, because Jest reports
+//! them as open handles.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,8 @@ use crate::engine::{LookUpServices, Observer, Report};
 /// Log records that may wait for a busy event loop. Further ones are dropped, except warnings: each is sent only once.
 const MAX_WAITING_RECORDS: usize = 1_000;
 
-/// Calls `on_report` on the event loop with the code and the text of each report, and whether it is a warning. After that has ended, nobody listens, and reports are dropped.
+/// Calls `on_report` on the event loop with the code and the text of each report, and whether it is a warning. After the event
+/// loop has ended, reports are dropped.
 pub fn observer(on_report: Function<'_, FnArgs<(String, String, bool)>, ()>) -> napi::Result<Observer> {
     let waiting = Arc::new(AtomicUsize::new(0));
     let delivered = Arc::clone(&waiting);

@@ -13,8 +13,9 @@
 use std::fmt::{self, Debug, Write as _};
 use std::hash::{DefaultHasher, Hasher as _};
 
-/// Fields that decide nothing: counters, texts and times for people, numbers that only count, and what follows from other
-/// fields. Random numbers begin anew before each input.
+/// Fields that two states may differ in and still count as the same: counters, texts and times for people, numbers that only
+/// count, and what follows from other fields. Random numbers begin anew before each input. `admission` limits messages to
+/// hundreds a second, and `last_failure` when a failure is logged again: neither matters in runs with a few messages.
 const IGNORED: [&str; 9] =
     ["counters", "revision", "last_failure", "changed_at", "rng", "next_id", "groups", "admission", "changed"];
 /// Fields whose numbers, the first in each value or each key, name exchanges and watches.

@@ -39,7 +39,7 @@ use visited::{MAX_LEFT, Visited};
 /// Explores clusters until this number of states is visited: first all runs without surprises, then those with one, with
 /// two, and so on. Returns whether no invariant is violated.
 pub fn run(clusters: &[Cluster], states: usize) -> bool {
-    let limit = states / clusters.len();
+    let limit = (states / clusters.len()).max(1);
     let all: Vec<_> = clusters.iter().map(|cluster| (*cluster, Visited::new(limit))).collect();
     let progress = Progress::default();
     let began = Instant::now();

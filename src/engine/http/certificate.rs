@@ -22,7 +22,7 @@ pub struct Facts<'a> {
     /// Version 1 has no extensions, so no `subjectAltName`.
     pub is_version_1: bool,
     /// Whether it may sign other certificates, by the rules of OpenSSL's `X509_check_ca`: if it says so, or if it has version
-    /// 1, or if its key may sign certificates.
+    /// 1 and names itself as its issuer, or if its key may sign certificates.
     pub is_authority: bool,
     /// Seconds since the epoch.
     pub not_before: u64,
@@ -38,23 +38,25 @@ impl<'a> Facts<'a> {
         let mut outer = Der(certificate).content(SEQUENCE)?;
         let mut signed = outer.content(SEQUENCE)?;
         let is_version_1 = signed.0.first() != Some(&VERSION);
-        // Version, serial number, algorithm of the signature, issuer.
-        for _ in 0..if is_version_1 { 3 } else { 4 } {
+        // Version, serial number, algorithm of the signature.
+        for _ in 0..if is_version_1 { 2 } else { 3 } {
             signed.next()?;
         }
+        let issuer = signed.content(SEQUENCE)?;
         let mut validity = signed.content(SEQUENCE)?;
         let (not_before, not_after) = (validity.time()?, validity.time()?);
-        let common_name = common_name(signed.content(SEQUENCE)?);
+        let subject = signed.content(SEQUENCE)?;
+        let is_old_root = is_version_1 && issuer.0 == subject.0;
         let rest = signed.0;
         signed.next()?;
         let key = rest[..rest.len() - signed.0.len()].into();
-        let is_authority = is_authority(signed, is_version_1)?;
-        Some(Self { is_version_1, is_authority, not_before, not_after, common_name, key })
+        let is_authority = is_authority(signed, is_old_root)?;
+        Some(Self { is_version_1, is_authority, not_before, not_after, common_name: common_name(subject), key })
     }
 }
 
 // `rest`: what follows the key.
-fn is_authority(mut rest: Der<'_>, is_version_1: bool) -> Option<bool> {
+fn is_authority(mut rest: Der<'_>, is_old_root: bool) -> Option<bool> {
     let (mut is_authority, mut may_sign) = (None, None);
     while let Some((tag, content)) = rest.next() {
         if tag != EXTENSIONS {
@@ -79,7 +81,7 @@ fn is_authority(mut rest: Der<'_>, is_version_1: bool) -> Option<bool> {
             }
         }
     }
-    Some(may_sign != Some(false) && is_authority.unwrap_or(is_version_1 || may_sign.is_some()))
+    Some(may_sign != Some(false) && is_authority.unwrap_or(is_old_root || may_sign.is_some()))
 }
 
 fn common_name(mut subject: Der<'_>) -> Option<&str> {

@@ -111,7 +111,7 @@ fn certificates(pem: &[u8]) -> Result<(RootCertStore, Vec<CertificateDer<'static
 // webpki lets every root sign certificates. The key of a server's own certificate must not be able to stand for other
 // servers because an operator trusts that certificate.
 fn may_sign(certificate: &CertificateDer<'_>) -> bool {
-    Facts::of(certificate).is_none_or(|facts| facts.is_authority)
+    Facts::of(certificate).is_some_and(|facts| facts.is_authority)
 }
 
 // With NODE_TLS_REJECT_UNAUTHORIZED=0.
