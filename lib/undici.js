@@ -14,6 +14,8 @@ const { checkOptions } = require('./unknown-names.js');
 /** @typedef {import('undici').Dispatcher.DispatchHandler} DispatchHandler */
 
 const DEFAULT_ATTEMPTS = 3;
+/** Errors of undici that say nothing about the server. */
+const OWN_FAULTS = new Set(['UND_ERR_ABORTED', 'UND_ERR_CLOSED', 'UND_ERR_DESTROYED', 'UND_ERR_INVALID_ARG']);
 
 class ShazbotDispatcher extends Dispatcher {
   #agent;
@@ -73,8 +75,14 @@ function next(call, left) {
   tried.add(server.baseUrl);
   const { origin, pathname } = new URL(server.baseUrl);
   const path = urlAt(server.baseUrl, request.path).slice(origin.length);
-  const handler = attempt(call, server.baseUrl, left - 1);
-  return agent.dispatch({ ...request, origin, path: pathname === '/' ? request.path : path }, handler);
+  const end = beginRequest(server.baseUrl);
+  const handler = attempt(call, server.baseUrl, left - 1, end);
+  try {
+    return agent.dispatch({ ...request, origin, path: pathname === '/' ? request.path : path }, handler);
+  } catch (error) {
+    end();
+    throw error;
+  }
 }
 
 /**
@@ -83,12 +91,12 @@ function next(call, left) {
  * @param {Call} call
  * @param {string} baseUrl
  * @param {number} left
+ * @param {() => void} end must be called when the request has ended
  * @returns {DispatchHandler}
  */
-function attempt(call, baseUrl, left) {
+function attempt(call, baseUrl, left, end) {
   /** @type {any} */
   const handler = call.handler;
-  const end = beginRequest(baseUrl);
   let hasResponse = false;
   let isAborted = false;
   const onResponse = (/** @type {number} */ status) => {
@@ -99,7 +107,7 @@ function attempt(call, baseUrl, left) {
   /** @param {any} error */
   const isRepeated = (error) => {
     end();
-    if (isAborted || hasResponse || error?.name === 'AbortError') return false;
+    if (isAborted || hasResponse || error?.name === 'AbortError' || OWN_FAULTS.has(error?.code)) return false;
     engine.hint(baseUrl);
     return repeat(call, left, error);
   };
@@ -141,9 +149,10 @@ function attempt(call, baseUrl, left) {
   const methods = handler.onRequestStart ? since7 : before7;
   const get = (/** @type {any} */ _, /** @type {string} */ name) => {
     const value = handler[name];
-    return methods[name] ?? (typeof value === 'function' ? value.bind(handler) : value);
+    if (typeof value !== 'function') return value;
+    return Object.hasOwn(methods, name) ? methods[name] : value.bind(handler);
   };
-  return new Proxy(handler, { get });
+  return new Proxy(/** @type {DispatchHandler} */ ({}), { get });
 }
 
 /**
