@@ -21,23 +21,23 @@ const MAX_ANNOUNCED = 3;
 
 /** Lines by their text, so that those that stay keep their elements. @type {Map<string, HTMLElement>} */
 let changeItems = new Map();
+/** The lines that were shown last. Undefined before the first time. @type {Set<string> | undefined} */
+let shownChanges;
 /** The short names in those elements. */
 let changesNamesVersion = 0;
 
 /** @param {Status} status */
 function renderChanges(status) {
-  if (changesNamesVersion !== namesVersion) forgetChanges();
+  if (changesNamesVersion !== namesVersion) changeItems = new Map();
   changesNamesVersion = namesVersion;
-  const isFirst = changeItems.size === 0;
   /** @type {Map<string, HTMLElement>} */
   const items = new Map();
   const added = [];
   for (const change of groupChanges(status.recent)) {
     const key = JSON.stringify(change);
-    const known = changeItems.get(key);
-    const item = known ?? changeItem(change);
+    const item = changeItems.get(key) ?? changeItem(change);
     items.set(key, item);
-    if (known || isFirst) continue;
+    if (!shownChanges || shownChanges.has(key)) continue;
     item.classList.add('new');
     added.push(`${namesText(change)} ${change.verb}`);
   }
@@ -47,6 +47,7 @@ function renderChanges(status) {
     list.replaceChildren(...newestFirst);
   }
   changeItems = items;
+  shownChanges = new Set(items.keys());
   setText(byId('unchanged'), items.size > 0 ? '' : 'Nothing has changed since this server started.');
   if (added.length > 0) {
     setText(byId('announcement'), added.length > MAX_ANNOUNCED ? `${added.length} changes` : added.join('; '));
@@ -65,7 +66,8 @@ function groupChanges(events) {
   for (const [i, event] of events.entries()) {
     const { at, baseUrl, type } = event;
     // The failure that follows says more.
-    if (type === 'suspect' && events.slice(i).some((it) => it.baseUrl === baseUrl && it.type === 'offline')) continue;
+    const isNext = (/** @type {MemberEvent} */ it) => it.baseUrl === baseUrl && /^o(n|ff)line$/.test(it.type);
+    if (type === 'suspect' && events.slice(i).find(isNext)?.reason === 'failed') continue;
     const change = { ...describeChange(event, before.get(baseUrl)), at, until: at, urls: [baseUrl] };
     if (type === 'online' || type === 'offline') before.set(baseUrl, event);
     const last = changes.at(-1);
@@ -140,4 +142,5 @@ function changeItem(change) {
 
 function forgetChanges() {
   changeItems = new Map();
+  shownChanges = undefined;
 }

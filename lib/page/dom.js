@@ -26,6 +26,16 @@ function make(tag, className, ...children) {
  */
 const printableText = (text) => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\uFFFD');
 
+/**
+ * @param {string} text
+ * @param {string} value
+ */
+function makeOption(text, value) {
+  const option = /** @type {HTMLOptionElement} */ (make('option', '', text));
+  option.value = value;
+  return option;
+}
+
 /** @param {(Node | string)[]} children */
 function makeButton(...children) {
   const button = /** @type {HTMLButtonElement} */ (make('button', '', ...children));

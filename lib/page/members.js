@@ -110,7 +110,7 @@ function createHeads() {
   });
   byId('heads').replaceChildren(...heads);
   selectById('sort').replaceChildren(
-    ...Object.entries(allColumns()).map(([name, { label }]) => new Option(label, name)),
+    ...Object.entries(allColumns()).map(([name, { label }]) => makeOption(label, name)),
   );
   showSort();
 }

@@ -21,9 +21,11 @@ function updateNames({ members }) {
   const urls = members.map(({ baseUrl }) => baseUrl);
   const text = urls.join(' ');
   if (text === namedUrls) return;
+  const places = chooseNames(urls);
+  const isChanged = (/** @type {string} */ url) => String(places.get(url)) !== String(namePlaces.get(url));
+  if (namedUrls.split(' ').some(isChanged)) namesVersion += 1;
   namedUrls = text;
-  namesVersion += 1;
-  namePlaces = chooseNames(urls);
+  namePlaces = places;
 }
 
 /**

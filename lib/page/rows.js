@@ -111,7 +111,7 @@ function createRow(member, isOwn) {
   const cells = /** @type {Record<string, HTMLElement>} */ ({});
   for (const [name, { label, className = '', isLabelled }] of Object.entries(allColumns())) {
     const cell = make('td', className);
-    if (isLabelled) cell.dataset.label = label;
+    if (isLabelled) cell.dataset.label = printableText(label);
     cells[name] = cell;
   }
   const { baseUrl } = member;
@@ -124,7 +124,7 @@ function createRow(member, isOwn) {
   const element = make('tr', '', ...Object.values(cells));
   const keys = tagColumns;
   let state = '';
-  let version = 0;
+  let version = -1;
   let { changedAt } = member;
   const tick = () => setText(cells.since, durationSince(changedAt));
   return {

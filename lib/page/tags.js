@@ -96,12 +96,7 @@ function renderGroupChoice(keys, key) {
   byId('grouping').hidden = keys.length === 0;
   const sorted = ['', ...[...keys].sort()];
   if ([...select.options].map(({ value }) => value).join() !== sorted.join()) {
-    const option = (/** @type {string} */ value) => {
-      const element = /** @type {HTMLOptionElement} */ (make('option', '', value || 'nothing'));
-      element.value = value;
-      return element;
-    };
-    select.replaceChildren(...sorted.map(option));
+    select.replaceChildren(...sorted.map((value) => makeOption(value || 'nothing', value)));
   }
   if (select.value !== key) select.value = key;
 }
