@@ -182,6 +182,12 @@ describe('the Nest module', () => {
       assert.deepEqual(json.error, { cluster: { status: 'down', online: 1, message } });
     });
 
+    test(`writes warnings of the package with the logger of the application, on ${app}`, async (t) => {
+      const server = await start(t, app, { SHAZBOT_MONITOR: 'yes' });
+      const written = /WARN.*ShazbotModule.*\[SHAZBOT_DOUBTFUL_CONFIG\]/;
+      await until(() => written.test(server.stdout + server.stderr), { what: 'the warning' });
+    });
+
     test(`keeps the engine running when another Nest context of the process closes, on ${app}`, async (t) => {
       const server = await start(t, app, { SECOND: 'yes' });
       await until(() => /second context closed/.test(server.stdout), { what: 'the second context is closed' });

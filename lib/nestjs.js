@@ -60,7 +60,11 @@ const logger = new Logger('ShazbotModule');
 const appLogger = {
   info: (/** @type {string} */ message) => logger.log(message),
   warn: (/** @type {string} */ message) => logger.warn(message),
-  takesWarnings: () => /** @type {any} */ (logger).localInstance !== undefined && Logger.isLevelEnabled('warn'),
+  takesWarnings() {
+    const { localInstance: used } = /** @type {any} */ (logger);
+    // Not Logger.isLevelEnabled: on Nest 11 it is false until the application has chosen levels.
+    return used !== undefined && (used.isLevelEnabled?.('warn') ?? true);
+  },
 };
 
 class ShazbotService {
