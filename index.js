@@ -17,7 +17,7 @@ const { forgetLists, serverList, servers } = require('./lib/server-lists.js');
 const { rememberStart, startText, status } = require('./lib/status.js');
 const { setTags } = require('./lib/tags.js');
 const { trustedAuthorities } = require('./lib/trusted-authorities.js');
-const { checkOptions, isLiteral } = require('./lib/unknown-names.js');
+const { checkSharedOptions, isLiteral } = require('./lib/unknown-names.js');
 const { warningsOf } = require('./lib/warnings.js');
 
 // Loaded by the first call: most programs use some of these only.
@@ -102,8 +102,8 @@ async function start(environment, options, shutdown) {
 
 /** @param {import('./index.js').ShazbotShutDownOptions} [options] */
 const shazbotShutDown = async (options) => {
-  if (isLiteral(options)) checkOptions('shazbotShutDown', options, ['drainFor']);
-  // As a listener it is called with the name of a signal, an error or null.
+  // As a listener it is called with the name of a signal, an error, null, or an object of a library that closes programs.
+  if (isLiteral(options)) checkSharedOptions('shazbotShutDown', options, ['drainFor']);
   const { drainFor = 0 } = Object(options);
   if (!(drainFor >= 0 && drainFor < 2 ** 31)) throw new TypeError('drainFor must be a number of milliseconds');
   if (starting) {

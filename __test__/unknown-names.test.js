@@ -116,14 +116,16 @@ describe('an option', () => {
     const standard = ['method', 'headers', 'body', 'mode', 'credentials', 'cache', 'redirect', 'referrer', 'duplex'];
     const others = ['referrerPolicy', 'integrity', 'keepalive', 'signal', 'window', 'priority', 'dispatcher'];
     const runtimes = ['tls', 'proxy', 'unix', 'verbose', 'decompress', 'protocol', 's3', 'client', 'next', 'cf'];
-    const init = Object.fromEntries([...standard, ...others, ...runtimes].map((name) => [name, undefined]));
+    const init = Object.fromEntries([...standard, ...others, ...runtimes].map((name) => [name, null]));
     await assert.rejects(shazbotFetch('/', any(init)), { code: 'SHAZBOT_NO_SERVER' });
     const ofFastify = any({ prefix: '/x', logLevel: 'warn', logSerializers: {}, anything: 1, enabled: false });
+    Object.assign(ofFastify, { host: 'a', path: '/', name: 'b', sort: true, post: 1, stage: 'test', image: 'c' });
     await require('../lib/fastify.js')(any({}), ofFastify);
   });
 
   test('cannot be in what a program of version 1 passes to shazbotShutDown as a callback', async () => {
-    for (const value of ['SIGTERM', 15, new Error('an error'), new (class App {})(), null, undefined])
+    const ofLibraries = [{ signal: 'SIGTERM' }, { err: new Error('an error'), manual: true }, { drainFor: undefined }];
+    for (const value of ['SIGTERM', 15, new Error('an error'), new (class App {})(), null, undefined, ...ofLibraries])
       await index.shazbotShutDown(value);
   });
 });

@@ -26,8 +26,8 @@ const channels = {
 };
 
 const EVENTS = [...Object.keys(channels), 'change'];
-/** Events that every EventEmitter of Node may have. */
-const NODE_EVENTS = ['error', 'newListener', 'removeListener'];
+/** Events for which Node itself and libraries add listeners to any emitter. */
+const NODE_EVENTS = ['error', 'close', 'end', 'newListener', 'removeListener'];
 
 const emitter = new EventEmitter();
 /** @type {MemberEvent[]} */

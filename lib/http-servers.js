@@ -14,7 +14,7 @@ const CLOSED_BY_OTHERS_MS = 1_000;
 /** @typedef {import('node:net').Server} Server */
 /** @typedef {import('node:net').Socket} Socket */
 
-/** The servers that have answered gossip and listen, with their connections since then. @type {Map<Server, Connections>} */
+/** The servers that have answered gossip and listen, with the connections since then: peers renew theirs every 15 s. @type {Map<Server, Connections>} */
 const listening = new Map();
 /** @type {NodeJS.Timeout | undefined} */
 let timer;

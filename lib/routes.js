@@ -15,6 +15,8 @@ const { isSigned } = require('./messages.js');
 const { answerBody, control, gossip } = require('./requests.js');
 const { statusJson } = require('./status.js');
 
+const ROUTER_OPTIONS = ['page'];
+
 // Limits of bodies, in bytes.
 /** As large as the largest message that the engine accepts. */
 const MAX_BODY = 8 << 20;
@@ -24,8 +26,6 @@ const MAX_CONTROL_BODY = 4 << 10;
 
 /** A response that is larger must be read within this time. Small ones fit into the buffers of the system. */
 const LARGE_RESPONSE = 64 << 10;
-const ROUTER_OPTIONS = ['page'];
-
 const READ_TIMEOUT_MS = 30_000;
 /** When a client that was told to try again may do so, in seconds. */
 const RETRY_AFTER = '1';

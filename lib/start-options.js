@@ -72,7 +72,8 @@ function prepare(environment, { baseUrl = ANY_URL, taken, problems: ofUrl }, pro
  * @returns {Options & { problems: string[] }}
  */
 function readOptions(options) {
-  if (!isLiteral(options)) return { problems: [] };
+  // Servers pass their address to the callback of `listen`.
+  if (!isLiteral(options) || 'family' in options) return { problems: [] };
   const given = /** @type {Options} */ (options);
   const problems = unknownOptions('shazbotStart', given, START_OPTIONS);
   const isWrong = given.discover !== undefined && typeof given.discover !== 'function';

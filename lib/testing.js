@@ -35,7 +35,7 @@ class FakeCluster {
 
   /** @param {import('./testing.d.ts').FakeLists} lists */
   set(lists) {
-    checkOptions('createFakeCluster', lists, ['online', 'offline']);
+    checkLists(lists);
     const { online = [], offline = [] } = lists;
     const up = byUrl(online);
     this.change(up, byUrl(offline));
@@ -203,8 +203,12 @@ function countersRow({ online, offline }) {
   return [zeros(6), [], [0], 0, zeros(2), zeros(4), states, [], zeros(5), [], []];
 }
 
+/** @param {import('./testing.d.ts').FakeLists} lists */
+const checkLists = (lists) => checkOptions('createFakeCluster', lists, ['online', 'offline']);
+
 /** @type {typeof import('./testing.d.ts').createFakeCluster} */
 function createFakeCluster(lists = {}) {
+  checkLists(lists);
   restore();
   if (engine.isWorking()) throw new Error('The engine runs: call shazbotShutDown before createFakeCluster');
   const cluster = new FakeCluster();

@@ -26,8 +26,7 @@ function checkOptions(caller, options, known) {
  * @param {readonly string[]} known
  */
 function checkSharedOptions(caller, options, known) {
-  const isMisspelt = (/** @type {string} */ name) => !known.includes(name) && suggestion(name, known) !== '';
-  const misspelt = Object.keys(Object(options)).find(isMisspelt);
+  const misspelt = unknownIn(Object(options), known).find((name) => isMisspelt(name, known));
   if (misspelt !== undefined) throw unknownName(problemOf(caller, 'option', misspelt, known));
 }
 
@@ -40,13 +39,22 @@ function checkSharedOptions(caller, options, known) {
 function unknownOptions(caller, options, known) {
   // A callback may pass anything else: it has no options.
   if (typeof options !== 'object' || options === null) return [];
-  const unknown = Object.keys(options).filter((name) => !known.includes(name));
-  return unknown.map((name) => problemOf(caller, 'option', name, known));
+  return unknownIn(options, known).map((name) => problemOf(caller, 'option', name, known));
 }
 
 /**
- * Whether a value is an object literal. Programs of version 1 pass `shazbotStart` and `shazbotShutDown` as callbacks, so that
- * they get an error, a server or the name of a signal: not options.
+ * @param {object} options
+ * @param {readonly string[]} known
+ */
+function unknownIn(options, known) {
+  return Object.entries(options).flatMap(([name, value]) =>
+    value === undefined || known.includes(name) ? [] : [name],
+  );
+}
+
+/**
+ * Whether a value is an object literal. Programs of version 1 pass `shazbotStart` and `shazbotShutDown` as callbacks, which
+ * may get an error, a server or the name of a signal.
  * @param {unknown} value
  * @returns {value is Record<string, unknown>}
  */
@@ -78,6 +86,18 @@ function checkEventName(emitter, name, known, foreign) {
 function problemOf(where, kind, name, known) {
   const meant = suggestion(String(name), known) || '.';
   return `${where}: unknown ${kind} ${JSON.stringify(String(name))}${meant} The ${kind}s are: ${known.join(', ')}`;
+}
+
+/**
+ * Whether a name is probably a misspelt or shortened known one. A name of another package may be near a short one by chance:
+ * `host` to `port`, `path` to `page`.
+ * @param {string} name
+ * @param {readonly string[]} known
+ */
+function isMisspelt(name, known) {
+  const isNear = (/** @type {string} */ one) =>
+    one.startsWith(name) || distance(name.toLowerCase(), one.toLowerCase()) <= name.length / 4;
+  return name.length > 4 && known.some(isNear);
 }
 
 /** @param {string} message */
