@@ -84,9 +84,9 @@ describe('the programs in the documents', () => {
 
   test('README.md: the Nest application forms a cluster of two', { timeout: 60_000 }, async () => {
     const it = project();
-    it.write('app.ts', program('README.md', 'app.ts'));
-    await it.compile('app.ts');
-    await runTwice(it, 'app.js');
+    it.write('main.ts', program('README.md', 'main.ts'));
+    await it.compile('main.ts');
+    await runTwice(it, 'main.js');
   });
 
   test('docs/upgrading.md: the Nest application with routes written by hand forms a cluster of two', {

@@ -118,13 +118,13 @@ describe('the published package', { skip, timeout: 900_000 }, () => {
     const decorators = { experimentalDecorators: true, emitDecoratorMetadata: true };
     const folder = registry.project('nest', {
       'package.json': { private: true, type: 'module' },
-      'app.ts': program('README.md', 'app.ts'),
-      'tsconfig.json': { compilerOptions: { ...compiler, ...decorators }, files: ['app.ts'] },
+      'main.ts': program('README.md', 'main.ts'),
+      'tsconfig.json': { compilerOptions: { ...compiler, ...decorators }, files: ['main.ts'] },
     });
     const packages = ['@nestjs/common', '@nestjs/core', '@nestjs/platform-express', 'reflect-metadata', 'rxjs'];
     await registry.npm(folder, 'install', 'clustershazbot', '@types/node@20', ...packages);
     await registry.run(folder, process.execPath, [path.join(root, 'node_modules', 'typescript', 'bin', 'tsc')]);
-    for (const version of ['20', '26']) await assertRuns(folder, node(version), ['app.js']);
+    for (const version of ['20', '26']) await assertRuns(folder, node(version), ['main.js']);
   });
 
   /** Compares the owners of keys with the test vectors. */
