@@ -59,6 +59,13 @@ function assertNeverFailed(servers) {
   }
 }
 
+/** @param {Server} server */
+const hasLeft = (server) =>
+  server.order('call', 'shazbotStatus').then(
+    () => false,
+    ({ code }) => code === 'SHAZBOT_NOT_STARTED',
+  );
+
 /** Uses https. @returns {Record<string, string>} */
 function secure() {
   const { directory, authority } = certificates();
@@ -160,6 +167,28 @@ describe('server.close()', () => {
     });
   }
 
+  test('ends a connection of a proxy after the response that is under way, with the routes of the package', async (t) => {
+    const env = { ...fileList().env, ...RARELY, TEST_ROUTER: 'yes' };
+    const [server, other] = /** @type {[Server, Server]} */ (await startServers(t, 2, { env }));
+    await agree([server, other], { online: [server, other] });
+    const { hostname: host, port } = new URL(server.baseUrl);
+    const proxy = net.connect({ host, port: Number(port) });
+    t.after(() => proxy.destroy());
+    let received = '';
+    proxy.on('data', (data) => {
+      received += data;
+    });
+    proxy.write('GET /ordinary HTTP/1.1\r\nHost: a\r\n');
+    // Answered after the server has read the beginning of the request.
+    await server.order('clientErrors');
+    const closed = server.order('close');
+    await until(() => hasLeft(server), { what: 'it has left' });
+    proxy.write('\r\n');
+    await once(proxy, 'end');
+    assert.match(received, /^HTTP\/1\.1 200 (?=.*Connection: close\r\n).*an ordinary answer/s);
+    assert.ok((await closed) < 5_000);
+  });
+
   test('makes a server leave that has the routes of the package', async (t) => {
     const env = { ...fileList().env, ...RARELY, TEST_ROUTER: 'yes' };
     const servers = await startServers(t, 3, { env });
@@ -168,12 +197,7 @@ describe('server.close()', () => {
     await watching(servers);
     const ms = await closer.order('close');
     assert.ok(ms < 10_000, `it took ${ms} ms`);
-    const hasLeft = () =>
-      closer.order('call', 'shazbotStatus').then(
-        () => false,
-        ({ code }) => code === 'SHAZBOT_NOT_STARTED',
-      );
-    await until(hasLeft, { what: 'it has left' });
+    await until(() => hasLeft(closer), { what: 'it has left' });
     await agree(others, { online: others, offline: [closer] }, LIMIT);
   });
 });

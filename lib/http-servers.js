@@ -1,8 +1,8 @@
 'use strict';
 
-// Leaves the cluster when the HTTP server that answers the others has stopped listening, and closes the connections that
-// would keep it from closing. Without this, a program that closes its server without `shazbotShutDown()` would wait for the
-// silent connections of the others, and be listed as failed.
+// Leaves the cluster when the HTTP server that answers the others has stopped listening, and ends the connections that would
+// keep it from closing. Without this, a program that closes its server without `shazbotShutDown()` would wait for the silent
+// connections of the others, and be listed as failed.
 
 // Imported, because tests may fake the global timers.
 const { clearInterval, setInterval, setTimeout } = require('node:timers');
@@ -41,6 +41,16 @@ class Connections {
   };
 
   /**
+   * Lets each further response end its connection. A proxy such as nginx sends one request after another on a connection that
+   * it has, and Node would wait for its end.
+   */
+  endAfterResponses() {
+    this.#server.prependListener('request', (request, response) => {
+      if (!this.#server.listening && request.httpVersionMajor === 1) response.setHeader('Connection', 'close');
+    });
+  }
+
+  /**
    * Closes those that have never sent a request. If the host of a peer has vanished, or was cut off for a while, its end of a
    * connection is gone. Node 24 and older wait for such a connection for ever.
    */
@@ -68,6 +78,7 @@ function check(leave) {
   for (const [server, connections] of listening) {
     if (server.listening) continue;
     listening.delete(server);
+    connections.endAfterResponses();
     setTimeout(() => connections.closeSilent(), CLOSED_BY_OTHERS_MS).unref();
   }
   if (listening.size > 0) return;
