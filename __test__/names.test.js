@@ -227,6 +227,19 @@ test('servers whose names lead to loopback addresses only after their start find
   await agree(servers, { online: servers }, { timeout: SOON });
 });
 
+test('a server whose secret is refused at an address of its name warns within seconds', async (t) => {
+  const one = await startServer(t, { env: fileList().env });
+  const env = {
+    SHAZBOT_MASTER_LIST: `dns+http://localhost:${new URL(one.baseUrl).port}/`,
+    SHAZBOT_SECRET: 'the-secret-of-another-cluster',
+    SHAZBOT_GOSSIP_INTERVAL: '30',
+  };
+  const other = await startServer(t, { env });
+  const isWarning = (/** @type {any} */ { code }) => code === 'SHAZBOT_PEER_REFUSED_SECRET';
+  await until(() => other.warnings.some(isWarning), { timeout: 5_000, what: 'the warning' });
+  assert.match(other.warnings.find(isWarning)?.message ?? '', /at 127\.0\.0\.1 rejects our SHAZBOT_SECRET/);
+});
+
 describe('over HTTPS, the server at an address', { skip: noCertificates }, () => {
   /**
    * Starts a peer that says it is itself, and a server whose list is the name localhost.

@@ -44,7 +44,10 @@ pub fn texts(event: Event) -> Vec<Text> {
             );
             warning_once("SHAZBOT_LIST_UNUSABLE", list, None, message)
         }
-        Event::PlaceFailed(place, why) => log("PLACE_FAILED", format!("no server of this cluster at {place}: {why}")),
+        Event::PlaceFailed(place, ExchangeError::SecretRejected) => secret_rejected(&place.to_string(), "PLACE_FAILED"),
+        Event::PlaceFailed(place, error) => {
+            log("PLACE_FAILED", format!("no server of this cluster at {place}: {error}"))
+        }
         Event::Alone(tried) => {
             let tried = tried.join("; ");
             let message = format!(
@@ -162,16 +165,18 @@ fn member(MemberEvent { kind, entry, failure, .. }: MemberEvent) -> Vec<Text> {
     }]
 }
 
+fn secret_rejected(server: &str, repeated: &'static str) -> Text {
+    let message = format!(
+        "{server} rejects our SHAZBOT_SECRET: it must be the same on every server. Or it accepts only signed messages: \
+         then set SHAZBOT_AUTH=sign here"
+    );
+    warning_once("SHAZBOT_PEER_REFUSED_SECRET", server.to_owned(), Some(repeated), message)
+}
+
 fn exchange_failed(url: &ServerUrl, error: &ExchangeError) -> Text {
     let repeated = Some("EXCHANGE_FAILED");
     match error {
-        ExchangeError::SecretRejected => {
-            let message = format!(
-                "{url} rejects our SHAZBOT_SECRET: it must be the same on every server. Or it accepts only signed \
-                 messages: then set SHAZBOT_AUTH=sign here"
-            );
-            warning_once("SHAZBOT_PEER_REFUSED_SECRET", url.to_string(), repeated, message)
-        }
+        ExchangeError::SecretRejected => secret_rejected(url.as_str(), "EXCHANGE_FAILED"),
         ExchangeError::WrongCluster(why) => {
             let message = format!("{url} belongs to another cluster. {why}");
             warning_once("SHAZBOT_WRONG_CLUSTER", url.to_string(), repeated, message)

@@ -109,20 +109,18 @@ pub async fn identify(
     client: &GossipClient,
     place: &Place,
     timeout: Duration,
-) -> Result<ServerUrl, String> {
+) -> Result<ServerUrl, ExchangeError> {
     let auth = &shared.config.peer_auth;
-    let question = auth.question()?;
+    let question = auth.question().map_err(|error| ExchangeError::Local(error.to_string()))?;
     let body = Message::default().to_json_with(Some(EMPTY_FIELD.into()));
     let _permit = client.permit().await;
-    let answer = client.send_to(place, &question.header, body, timeout).await.map_err(|error| match error {
-        ExchangeError::SecretRejected => "the server there has another SHAZBOT_SECRET".into(),
-        error => error.to_string(),
-    })?;
-    let field = Message::field_of(&answer).map_err(|error| error.to_string())?;
+    let answer = client.send_to(place, &question.header, body, timeout).await?;
+    let other = |text: String| ExchangeError::Other(text.into());
+    let field = Message::field_of(&answer).map_err(|error| other(error.to_string()))?;
     let identity = field.as_deref().zip(question.nonce.as_deref());
     let identity = identity.and_then(|(field, nonce)| auth.read_identity(nonce, field));
-    let (url, time) = identity.ok_or("what answers there is not a server with our secret")?;
-    let url = shared.config.origins.parse(url).map_err(|why| format!("{url} is there; {why}"))?;
+    let (url, time) = identity.ok_or_else(|| other("what answers there is not a server with our secret".into()))?;
+    let url = shared.config.origins.parse(url).map_err(|why| other(format!("{url} is there; {why}")))?;
     // Saves the first message a second attempt.
     shared.peer_times().learn(&url, time, shared.core.clock.now().mono);
     Ok(url)

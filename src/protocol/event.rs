@@ -68,7 +68,7 @@ pub enum Event {
     /// An exchange with a server failed.
     ExchangeFailed(ServerUrl, ExchangeError),
     /// A place from DNS did not lead to a server of this cluster, and why.
-    PlaceFailed(Place, String),
+    PlaceFailed(Place, ExchangeError),
     /// This server has known no other for ten intervals. Has what it tried and the results.
     Alone(Vec<String>),
     /// A master list was written.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use clustershazbot::message::ServerUrl;
-use clustershazbot::protocol::{Place, RequestId};
+use clustershazbot::protocol::{ExchangeError, Place, RequestId};
 use rand::RngExt;
 
 use super::event::SimEvent;
@@ -61,13 +61,13 @@ impl World {
         let is_silent = matches!(self.servers[target].health, Health::Gone | Health::Hung | Health::Blocked);
         let (latency, answer) = match (there, back) {
             (Passage::After(there), Passage::After(back)) if !is_silent => (there + back, self.answer_at(to)),
-            _ => (timeout, Err("no answer in time".into())),
+            _ => (timeout, Err(ExchangeError::TimedOut)),
         };
         self.queue.push(self.now + latency, SimEvent::Identified { server, pid, id, answer });
     }
 
-    fn answer_at(&self, server: Option<usize>) -> Result<ServerUrl, String> {
+    fn answer_at(&self, server: Option<usize>) -> Result<ServerUrl, ExchangeError> {
         let server = server.map(|server| &self.servers[server]).filter(|it| it.is_up() && it.listens);
-        server.map(|it| it.url().clone()).ok_or_else(|| "connection refused".into())
+        server.map(|it| it.url().clone()).ok_or_else(|| ExchangeError::Refused("connection refused".into()))
     }
 }

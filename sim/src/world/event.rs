@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clustershazbot::message::{Entry, Message, ServerUrl};
-use clustershazbot::protocol::{Place, RequestId, WatchEnd, WriteError};
+use clustershazbot::protocol::{ExchangeError, Place, RequestId, WatchEnd, WriteError};
 
 use super::watches::WatchId;
 
@@ -35,7 +35,7 @@ pub enum SimEvent {
     /// A process learns what its lookup of the name has found.
     LookedUp { server: usize, pid: u32, id: RequestId, found: Result<Vec<Place>, String> },
     /// A process learns which server is at an address.
-    Identified { server: usize, pid: u32, id: RequestId, answer: Result<ServerUrl, String> },
+    Identified { server: usize, pid: u32, id: RequestId, answer: Result<ServerUrl, ExchangeError> },
     /// A process learns how its write of the master list ended.
     ListWritten { server: usize, pid: u32, id: RequestId, result: Result<bool, WriteError> },
     /// The first packet of a watch connection is sent once more.

@@ -187,7 +187,7 @@ impl Process {
         }
     }
 
-    pub fn handle_identified(&mut self, now: Now, id: RequestId, answer: Result<ServerUrl, String>) {
+    pub fn handle_identified(&mut self, now: Now, id: RequestId, answer: Result<ServerUrl, ExchangeError>) {
         if let Self::V2(core) = self {
             core.handle_identified(now, id, answer);
         }

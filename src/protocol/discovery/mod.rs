@@ -11,6 +11,7 @@ mod names;
 mod saved_state;
 mod seeds;
 
+use super::action::ExchangeError;
 use super::exchange::{Purpose, Request};
 use super::{
     Core, Entry, Event, ListIndex, ListStatus, Message, Now, Place, RequestId, Resolved, ServerUrl, State, WriteError,
@@ -156,7 +157,7 @@ impl Core {
 
     /// The question of [`Action::Identify`](super::Action::Identify) ended: the base URL of the server there, or an
     /// error. The URL is only a hint: the server is contacted there, and listed if it answers.
-    pub fn handle_identified(&mut self, now: Now, id: RequestId, answer: Result<ServerUrl, String>) {
+    pub fn handle_identified(&mut self, now: Now, id: RequestId, answer: Result<ServerUrl, ExchangeError>) {
         if let Some(url) = self.discovery.names.on_answer(id, answer, &self.members, &mut self.out)
             && self.lifecycle.is_running()
         {

@@ -12,7 +12,7 @@ use super::seeds::{AT_A_TIME, PACE_ALONE, Pace, TIMEOUT_ALONE};
 use crate::clock::Now;
 use crate::membership::Members;
 use crate::message::{ServerUrl, State};
-use crate::protocol::action::{Action, NameIndex, Place, RequestId};
+use crate::protocol::action::{Action, ExchangeError, NameIndex, Place, RequestId};
 use crate::protocol::counters::ListStatus;
 use crate::protocol::event::Event;
 use crate::protocol::output::Output;
@@ -273,16 +273,16 @@ impl Names {
     pub fn on_answer(
         &mut self,
         id: RequestId,
-        answer: Result<ServerUrl, String>,
+        answer: Result<ServerUrl, ExchangeError>,
         members: &Members,
         out: &mut Output,
     ) -> Option<ServerUrl> {
         let place = self.questions.remove(&id)?;
-        if let Err(why) = &answer {
-            out.report(Event::PlaceFailed(place.clone(), why.clone()));
+        if let Err(error) = &answer {
+            out.report(Event::PlaceFailed(place.clone(), error.clone()));
         }
         let known = self.places.get_mut(&place)?;
-        let url = known.answer.insert(answer).as_ref().ok()?.clone();
+        let url = known.answer.insert(answer.map_err(|error| error.to_string())).as_ref().ok()?.clone();
         let is_known = url == *members.local_url() || members.state(&url) == Some(State::Online);
         (!is_known).then_some(url)
     }

@@ -32,7 +32,7 @@ impl Server {
         questions(&self.take_actions())
     }
 
-    fn identify(&mut self, id: RequestId, answer: Result<ServerUrl, String>) -> Vec<Action> {
+    fn identify(&mut self, id: RequestId, answer: Result<ServerUrl, ExchangeError>) -> Vec<Action> {
         self.core.handle_identified(self.now, id, answer);
         self.take_actions()
     }
@@ -67,7 +67,7 @@ fn a_server_that_is_alone_looks_up_every_five_seconds_and_asks_at_all_places() {
                 }
                 Action::Identify { id, place, .. } => {
                     asked.insert((id, place));
-                    server.core.handle_identified(server.now, id, Err("refused".into()));
+                    server.core.handle_identified(server.now, id, Err(ExchangeError::Refused("refused".into())));
                 }
                 _ => {}
             }
@@ -98,7 +98,7 @@ fn places_of_members_are_not_asked_and_others_seldom_by_a_server_that_knows_othe
                 Action::Identify { id, place: at, .. } => {
                     assert_eq!(at, place(2), "the other is the address of a member");
                     asked += 1;
-                    server.core.handle_identified(server.now, id, Err("refused".into()));
+                    server.core.handle_identified(server.now, id, Err(ExchangeError::Refused("refused".into())));
                 }
                 _ => {}
             }
@@ -113,7 +113,7 @@ fn places_of_members_are_not_asked_and_others_seldom_by_a_server_that_knows_othe
 fn a_resolver_that_fails_is_reported_once_and_what_it_found_before_stays() {
     let mut server = server();
     let asked = server.look_up(Ok(vec![place(1)]));
-    server.identify(asked[0].0, Err("refused".into()));
+    server.identify(asked[0].0, Err(ExchangeError::Refused("refused".into())));
     let (mut failures, mut warnings, mut asked) = (0, 0, 0);
     for _ in 0..600 {
         for action in server.tick() {
@@ -121,7 +121,7 @@ fn a_resolver_that_fails_is_reported_once_and_what_it_found_before_stays() {
                 Action::LookUp { id, .. } => server.core.handle_looked_up(server.now, id, Err("no such name".into())),
                 Action::Identify { id, .. } => {
                     asked += 1;
-                    server.core.handle_identified(server.now, id, Err("refused".into()));
+                    server.core.handle_identified(server.now, id, Err(ExchangeError::Refused("refused".into())));
                 }
                 _ => {}
             }
@@ -153,7 +153,7 @@ fn an_empty_answer_is_no_failure_and_ends_the_first_contacts() {
 fn a_server_that_has_been_alone_for_ten_intervals_says_once_what_it_tried() {
     let mut server = server();
     let asked = server.look_up(Ok(vec![place(1)]));
-    server.identify(asked[0].0, Err("it has another secret".into()));
+    server.identify(asked[0].0, Err(ExchangeError::SecretRejected));
     server.run(290);
     let alone = |server: &mut Server| {
         let events = server.take_events().into_iter();
@@ -161,7 +161,7 @@ fn a_server_that_has_been_alone_for_ten_intervals_says_once_what_it_tried() {
     };
     assert_eq!(alone(&mut server).len(), 0);
     server.run(100);
-    let expected = ["the name has 1 address", "http://app/ at 10.0.0.1: it has another secret"];
+    let expected = ["the name has 1 address", "http://app/ at 10.0.0.1: it refuses our SHAZBOT_SECRET"];
     assert_eq!(alone(&mut server), [expected.map(str::to_owned)]);
     server.run(900);
     assert_eq!(alone(&mut server).len(), 0);
