@@ -142,8 +142,9 @@ describe('explain', () => {
       /^1 server lists it online\. From here: connection refused/,
     ],
     ['drained', [MEMBERS[2], MEMBERS[2]], answers, /^It is drained: "clustershazbot undrain http:\/\/app-3:3000\/"/],
-    ['left', [MEMBERS[0]], silent, /^It left in order/],
-    ['not listed', [undefined, undefined], answers, /^None of 2 servers lists it\. It answers here: SHAZBOT_SECRET/],
+    ['left', [MEMBERS[0]], silent, /^It left in order: its program was shut down\.$/],
+    ['left, and is back with another secret', [MEMBERS[0]], answers, /a server answers there now\. SHAZBOT_SECRET, /],
+    ['not listed', [undefined, undefined], answers, /^None of 2 servers lists it\. It answers here\. SHAZBOT_SECRET/],
     ['nobody answers', [], silent, /^None of the servers answers\. From here: connection refused/],
   ])) {
     test(`concludes what is wrong: ${name}`, () => {

@@ -14,6 +14,10 @@ const LATE_MS = 2_000;
 const TLS_DIFFERS =
   'Node accepts its certificate here, but the engine of the servers is stricter or trusts other authorities: see "TLS" in docs/production.md.';
 
+/** Why a server that answers is in no list. */
+const NOT_LISTED =
+  'SHAZBOT_SECRET, SHAZBOT_CLUSTER or the master list differs there, or it lists itself with another base URL. Run doctor with its environment.';
+
 /**
  * @param {URL} target
  * @param {View[]} views
@@ -33,7 +37,10 @@ function conclusion(target, views, direct) {
   }
   const down = members.filter(({ state, lastError }) => state !== 'online' || lastError);
   if (down.some((member) => stateOf(member) !== 'left')) return unreachable(target, total, members, direct);
-  if (states.has('left')) return 'It left in order: its program was shut down.';
+  if (states.has('left')) {
+    const again = direct.answers && !direct.problem ? ` But a server answers there now. ${NOT_LISTED}` : '';
+    return `It left in order: its program was shut down.${again}`;
+  }
   const all = total === 1 ? '' : members.length === total ? 'All ' : `${members.length} of `;
   const list = total === 1 ? 'lists' : 'list';
   return `${all}${servers(total)} ${list} it online. ${direct.answers && !direct.problem ? '' : fromHere(target, direct)}`.trim();
@@ -94,9 +101,7 @@ function differenceFromHere(target, code, direct) {
 function notListed(target, total, direct) {
   const problem = `None of ${servers(total)} lists it.`;
   if (!direct.answers || direct.problem) return `${problem} ${fromHere(target, direct)}`;
-  const causes =
-    'SHAZBOT_SECRET, SHAZBOT_CLUSTER or the master list differs there, or it lists itself with another base URL';
-  return `${problem} It answers here: ${causes}. Run doctor with its environment.`;
+  return `${problem} It answers here. ${NOT_LISTED}`;
 }
 
 /**

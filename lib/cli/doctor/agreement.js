@@ -20,7 +20,10 @@ const MAX_CLOCK_ERROR = 3_600_000;
  * @returns {Finding[]}
  */
 function checkSplit({ own, others, places }) {
-  const lists = [own, ...others, ...places].flatMap(({ url, list, status }) => {
+  const asked = new Set([own, ...others].map(({ url }) => url.href));
+  // A name may lead to the base URLs of servers that were asked already.
+  const elsewhere = places.filter(({ url }) => !asked.has(url.href));
+  const lists = [own, ...others, ...elsewhere].flatMap(({ url, list, status }) => {
     const urls = list
       ? baseUrlsOf(list)
       : (status?.members.filter(({ state }) => state !== 'offline') ?? []).map((it) => it.baseUrl);
@@ -61,7 +64,13 @@ function checkClocks({ own, others }) {
   const check = 'clocks';
   const wrong = [here, ...clocks].filter(({ ahead }) => Math.abs(ahead - median) > NOTABLE_CLOCK_ERROR);
   if (wrong.length === 0) {
-    return [{ result: 'ok', check, found: `${clocks.length + 1} clocks differ by less than a minute` }];
+    return [
+      {
+        result: 'ok',
+        check,
+        found: `this machine and ${clocks.length} ${clocks.length === 1 ? 'server' : 'servers'}: less than a minute apart`,
+      },
+    ];
   }
   return wrong.map(({ name, ahead }) => {
     const error = Math.abs(ahead - median);
