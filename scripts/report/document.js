@@ -7,6 +7,9 @@ const { count } = require('../shared/text.js');
 /** @typedef {import('./plots.js').Figure} Figure */
 /** @typedef {InstanceType<typeof import('./simulator.js').Results>} Results */
 
+/** The largest cluster that is simulated. */
+const ALL = 10_000;
+
 /**
  * @param {Results} results
  * @param {Figure[]} figures
@@ -29,7 +32,7 @@ How long it takes until every server's list is right, for clusters from 3 to ${c
 All times on this page are **simulated time**: ${count(seeds)} runs in ${count(results.list.length)} groups, by one command:
 
 \`\`\`sh
-npm run report
+npm run report${largest < ALL ? ` -- --up-to ${largest}` : ''}
 \`\`\`
 
 The same source gives the same page, byte for byte.
