@@ -14,7 +14,11 @@ const CLOSED_BY_OTHERS_MS = 1_000;
 /** @typedef {import('node:net').Server} Server */
 /** @typedef {import('node:net').Socket} Socket */
 
-/** The servers that have answered gossip and listen, with the connections since then: peers renew theirs every 15 s. @type {Map<Server, Connections>} */
+/**
+ * The servers that listen and have answered gossip, each with the connections that it has accepted since then. Older watches do
+ * not matter: peers renew them every 15 s.
+ * @type {Map<Server, Connections>}
+ */
 const listening = new Map();
 /** @type {NodeJS.Timeout | undefined} */
 let timer;
@@ -41,18 +45,23 @@ class Connections {
   };
 
   /**
-   * Lets each further response end its connection. A proxy such as nginx sends one request after another on a connection that
-   * it has, and Node would wait for its end.
+   * Ends each connection after its next response. A proxy such as nginx reuses its connections, and Node would wait until it
+   * stops.
    */
   endAfterResponses() {
-    this.#server.prependListener('request', (request, response) => {
-      if (!this.#server.listening && request.httpVersionMajor === 1) response.setHeader('Connection', 'close');
-    });
+    const server = this.#server;
+    /** @param {any} request @param {any} response */
+    const end = (request, response) => {
+      // The program may listen again, and close again: listeners must not pile up.
+      if (server.listening) server.off('request', end);
+      else if (request.httpVersionMajor === 1) response.setHeader('Connection', 'close');
+    };
+    server.prependListener('request', end);
   }
 
   /**
-   * Closes those that have never sent a request. If the host of a peer has vanished, or was cut off for a while, its end of a
-   * connection is gone. Node 24 and older wait for such a connection for ever.
+   * Closes those that have never sent a request. A peer whose host vanished, or was cut off for a while, never closes its end,
+   * and Node 24 and older wait for that without a limit.
    */
   closeSilent() {
     this.#server.off(this.#event, this.#add);
