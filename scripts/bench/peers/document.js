@@ -56,12 +56,12 @@ How soon ${options.servers} servers know of a fault, and what that costs while n
 purpose. All were measured with the same faults, one after the other, by one command:
 
 \`\`\`sh
-npm run bench -- peers           # measures: an hour and a half
+npm run bench -- peers --repeat ${options.repeat} --seconds ${options.seconds}  # measures
 npm run bench -- peers --report  # writes this page
 \`\`\`
 
 on ${machine.cores} cores of ${machine.cpu}, ${figure(machine.memory / 2 ** 30)} GiB, Node ${machine.node}, ${machine.system}. The network is that of one
-machine: without latency and without loss.
+machine: without latency and without loss. ${machine.load === undefined ? 'How busy the machine was otherwise was not recorded' : `The load average was ${machine.load} when the run began`}.
 
 ## Results
 

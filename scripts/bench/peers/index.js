@@ -3,7 +3,7 @@
 // Measures clustershazbot beside other membership programs, and writes docs/peers.md.
 
 const { existsSync, mkdirSync, readFileSync, writeFileSync } = require('node:fs');
-const { cpus, release, totalmem, type } = require('node:os');
+const { cpus, loadavg, release, totalmem, type } = require('node:os');
 const { dirname, join, resolve } = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { isDeepStrictEqual } = require('node:util');
@@ -54,7 +54,10 @@ Exit code: 1 if there are no network namespaces or a measurement ended early; 2 
 const DOCS = join(ROOT, 'docs');
 
 /** @typedef {import('./measure.js').Options} Options */
-/** @typedef {{ cpu: string, cores: number, memory: number, node: string, system: string }} Machine */
+/**
+ * `load`: the load average when the run began.
+ * @typedef {{ cpu: string, cores: number, memory: number, node: string, system: string, load?: number }} Machine
+ */
 /**
  * @typedef {object} Measured
  * @property {Machine} machine
@@ -67,7 +70,14 @@ const DOCS = join(ROOT, 'docs');
 function machine() {
   const all = cpus();
   const [cpu, system] = [String(all[0]?.model).trim(), `${type()} ${release()}, ${process.arch}`];
-  return { cpu, cores: all.length, memory: totalmem(), node: process.version, system };
+  return {
+    cpu,
+    cores: all.length,
+    memory: totalmem(),
+    node: process.version,
+    system,
+    load: Number(loadavg()[0]?.toFixed(1)),
+  };
 }
 
 async function bareMemory() {
