@@ -26,7 +26,7 @@ declare namespace shazbotFastify {
    * the program calls it.
    */
   export interface ShazbotFastifyOptions extends ShazbotRouterOptions, ShazbotStartOptions {
-    /** False, for tests: nothing starts, and there are no routes. */
+    /** False, for tests: the plugin adds no routes, and nothing starts. */
     enabled?: boolean | undefined;
     /**
      * Milliseconds for which this server is drained before it leaves the cluster and stops listening when the application closes, so

@@ -16,14 +16,15 @@ use crate::world::{Health, Process, Violation};
 /// How long a message takes at least. What happens at one server cannot change what happens at another one sooner.
 pub const LATENCY: Duration = Duration::from_millis(10);
 
-/// How long a message takes between two servers. Each pair has another time, so that few events have the same.
-pub fn latency(from: usize, to: usize) -> Duration {
-    LATENCY + Duration::from_millis(3 * from as u64 + to as u64)
-}
 /// After how long a watch connection cannot be opened to a host that has vanished.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// After how long keep-alive packets have found that a host has vanished.
 const VANISHED_AFTER: Duration = Duration::from_secs(11);
+
+/// How long a message takes between two servers. Each pair has its own time, so that few events happen at once.
+pub fn latency(from: usize, to: usize) -> Duration {
+    LATENCY + Duration::from_millis(3 * from as u64 + to as u64)
+}
 
 impl State {
     /// Handles the next event.
