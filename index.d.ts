@@ -113,8 +113,8 @@ export interface ShazbotLoadError extends Error {
 
 /**
  * Settings for {@link ShazbotStartOptions}, with the names of the environment variables. docs/configuration.md explains each. A
- * setting that is undefined leaves the environment variable as it is; an empty text counts as missing. Every value can be the
- * text of the variable.
+ * setting that is undefined leaves the environment variable as it is; an empty text counts as missing. Each value may also be a
+ * string, as in the environment.
  */
 export interface ShazbotConfig {
   /** Whether this server joins a cluster; default true. With false, for tests, the start resolves and the lists are empty. */
@@ -472,20 +472,26 @@ export interface MemberEvent {
 export type MemberListener = (event: Readonly<MemberEvent>) => void;
 
 /**
- * The names of the events. `change` is emitted after each `online` and each `offline`, with the same event: after what changes
- * the lists of {@link shazbotGetServerList}, as before there were tags.
+ * The names of the events. `change` is emitted after each `online` and each `offline`, with the same event. It is not emitted
+ * for `suspect`, `tags` and `ready`.
  */
 export type MemberEventName = MemberEvent['type'] | 'change';
 
+/** What a listener for an event gets: `EventOf<'ready'>` always has `ready`, for example. */
+export type EventOf<Name extends MemberEventName> = Readonly<MemberEvent> & {
+  readonly type: Name extends 'change' ? 'online' | 'offline' : Name;
+} & (Name extends 'ready' ? { readonly ready: boolean } : unknown) &
+  (Name extends 'tags' ? { readonly tags: Tags } : unknown);
+
 /** A Node `EventEmitter`, declared here so that programs do not need `@types/node`. */
 export interface ShazbotEvents {
-  on(name: MemberEventName, listener: MemberListener): this;
-  once(name: MemberEventName, listener: MemberListener): this;
-  off(name: MemberEventName, listener: MemberListener): this;
-  addListener(name: MemberEventName, listener: MemberListener): this;
-  removeListener(name: MemberEventName, listener: MemberListener): this;
-  prependListener(name: MemberEventName, listener: MemberListener): this;
-  prependOnceListener(name: MemberEventName, listener: MemberListener): this;
+  on<Name extends MemberEventName>(name: Name, listener: (event: EventOf<Name>) => void): this;
+  once<Name extends MemberEventName>(name: Name, listener: (event: EventOf<Name>) => void): this;
+  off<Name extends MemberEventName>(name: Name, listener: (event: EventOf<Name>) => void): this;
+  addListener<Name extends MemberEventName>(name: Name, listener: (event: EventOf<Name>) => void): this;
+  removeListener<Name extends MemberEventName>(name: Name, listener: (event: EventOf<Name>) => void): this;
+  prependListener<Name extends MemberEventName>(name: Name, listener: (event: EventOf<Name>) => void): this;
+  prependOnceListener<Name extends MemberEventName>(name: Name, listener: (event: EventOf<Name>) => void): this;
   removeAllListeners(name?: MemberEventName): this;
   emit(name: MemberEventName, event: Readonly<MemberEvent>): boolean;
   setMaxListeners(count: number): this;
@@ -560,7 +566,7 @@ export interface MemberStatus extends GossipServer {
   failures: number;
   /** Why the last exchange with it failed. Missing if it has answered since, or if this server has not tried. */
   lastError?: ExchangeFailure;
-  /** Version of this package that it runs. Missing if it has not told this server, which a message of it does. */
+  /** Version of this package that it runs. Missing until this server gets a message from it. */
   version?: string;
   /** Its tags. Missing if they are not known: those of servers of version 1, for example. */
   tags?: Tags;
@@ -587,7 +593,7 @@ export interface MasterListStatus {
 }
 
 /** Counters since the start of the engine. */
-export interface ShazbotFigures {
+export interface ShazbotCounters {
   /** Exchanges (a gossip message and its answer) that this server began, by their result. */
   out: {
     answered: number;
@@ -616,7 +622,7 @@ export interface ShazbotFigures {
   /** Bytes of message bodies. `in` counts only exchanges that servers of version 2 began. */
   bytes: { out: { sent: number; received: number }; in: { sent: number; received: number } };
   /** Updates about servers that this server passed on. */
-  rumours: number;
+  updates: number;
   /** Times that a server did not answer, so that this server asked others to try it. */
   suspicions: number;
   /** Times that this server declared another server failed. */
@@ -679,7 +685,7 @@ export interface ShazbotStatus {
   /** The last 200 events, oldest first. */
   recent: Readonly<MemberEvent>[];
   /** Counters since the start. */
-  exchanges: ShazbotFigures;
+  exchanges: ShazbotCounters;
 }
 
 /**

@@ -158,7 +158,7 @@ describe('the metrics', () => {
     shazbotMetrics({ register });
     await register.metrics();
     const text = await register.metrics();
-    assert.match(text, /^# TYPE clustershazbot_rumours counter\nclustershazbot_rumours_total 0$/m);
+    assert.match(text, /^# TYPE clustershazbot_updates counter\nclustershazbot_updates_total 0$/m);
     assert.match(text, /# EOF\n$/);
   });
 });

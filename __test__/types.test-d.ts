@@ -94,7 +94,11 @@ same<typeof shazbotReady, (isReady?: boolean) => void>();
 same<ReturnType<typeof shazbotWaitFor>, Promise<ShazbotServer[]>>();
 same<typeof shazbotStatus, () => ShazbotStatus>();
 shazbotEvents.on('offline', ({ baseUrl, reason, by, at }) => [baseUrl, reason, by, at]).off('change', () => {});
-same<Parameters<Parameters<typeof shazbotEvents.on>[1]>, [event: Readonly<MemberEvent>]>();
+shazbotEvents.on('change', (event: Readonly<MemberEvent>) => event.baseUrl);
+shazbotEvents.on('change', ({ type }) => same<typeof type, 'online' | 'offline'>());
+shazbotEvents.once('ready', ({ type, ready }) => [same<typeof type, 'ready'>(), same<typeof ready, boolean>()]);
+shazbotEvents.on('tags', ({ tags }) => same<typeof tags, Tags>());
+shazbotEvents.on('offline', ({ tags }) => same<typeof tags, Tags | undefined>());
 same<ReturnType<typeof shazbotEvents.snapshot>, Required<ServerList>>();
 
 same<ShazbotError['status'], number>();

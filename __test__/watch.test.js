@@ -28,7 +28,7 @@ const RARELY = { SHAZBOT_GOSSIP_INTERVAL: '600', TEST_CLIENT_ERRORS: 'yes' };
 /** On a busy machine; a second or two elsewhere. */
 const LIMIT = { timeout: 20_000 };
 
-/** @param {Server} server @returns {Promise<import('..').ShazbotFigures['watches']>} */
+/** @param {Server} server @returns {Promise<import('..').ShazbotCounters['watches']>} */
 const watchesOf = async (server) => (await server.order('call', 'shazbotStatus')).exchanges.watches;
 
 /** Waits until each server watches two others. @param {Server[]} servers */

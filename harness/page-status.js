@@ -84,7 +84,7 @@ function statusOf(count, at, kind = 'mixed') {
         sum: 6.2,
       },
       bytes: { out: { sent: 640_000, received: 610_000 }, in: { sent: 700_000, received: 690_000 } },
-      rumours: 52,
+      updates: 52,
       suspicions: 11,
       deaths: 4,
       refutations: 0,

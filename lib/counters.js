@@ -12,7 +12,7 @@ const { inboundCounters } = require('./inbound-counters.js');
  * Counters since the start, the number of known servers by state, the master lists, the number of servers with which the
  * last exchange failed, by its code: apart from those that left or are drained, and the number of warnings that hold by code.
  * @returns {{
- *   exchanges: import('../index.js').ShazbotFigures,
+ *   exchanges: import('../index.js').ShazbotCounters,
  *   members: Record<'online' | 'suspect' | 'drained' | 'left' | 'failed' | 'unknown', number>,
  *   masterLists: import('../index.js').MasterListStatus[],
  *   failing: Record<string, number>,
@@ -25,7 +25,7 @@ function counters() {
   const [results, limitsMs, counts, sumMs, [sent, received], totals, states, masterLists, watches, causes, warnings] =
     row;
   const [answered, refused, timedOut, unreachable, rejected, failed] = results;
-  const [rumours, suspicions, deaths, refutations] = totals;
+  const [updates, suspicions, deaths, refutations] = totals;
   const [online, suspect, drained, left, dead, unknown] = states;
   const [open, closed, vanished, notOpened, probes] = watches;
   const inbound = inboundCounters();
@@ -35,7 +35,7 @@ function counters() {
       in: { ...inbound.results },
       durations: { le: limitsMs.map((/** @type {number} */ ms) => ms / 1000), counts, sum: sumMs / 1000 },
       bytes: { out: { sent, received }, in: { sent: inbound.sent, received: inbound.received } },
-      rumours,
+      updates,
       suspicions,
       deaths,
       refutations,

@@ -1,3 +1,4 @@
+/// <reference types="node" />
 import type { PickOptions } from '../index.js';
 
 /** The options of `fetch`, and those that choose the server. */

@@ -12,5 +12,8 @@ export declare class ShazbotHealthIndicator {
    * @param key the name of the result in the response
    * @param options `minOnline` defaults to 1; with `where` only the servers that match it count, for example `{ role: 'db' }`
    */
-  isHealthy<Key extends string>(key: Key, options?: { minOnline?: number; where?: Where }): HealthIndicatorResult<Key>;
+  isHealthy<Key extends string>(
+    key: Key,
+    options?: { minOnline?: number | undefined; where?: Where | undefined },
+  ): HealthIndicatorResult<Key>;
 }

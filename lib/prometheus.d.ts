@@ -12,4 +12,7 @@ export interface MetricsRegistry {
  * installed. `tags`: keys of tags, for example `['version', 'zone']`; adds the metric `clustershazbot_tagged_servers`, which counts
  * the servers online by the value of each of them. Name only tags with few values.
  */
-export declare function shazbotMetrics(options?: { register?: MetricsRegistry; tags?: readonly string[] }): void;
+export declare function shazbotMetrics(options?: {
+  register?: MetricsRegistry | undefined;
+  tags?: readonly string[] | undefined;
+}): void;

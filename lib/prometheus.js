@@ -173,10 +173,10 @@ const METRICS = [
     samples: ({ exchanges: { bytes } }) => byLabel('direction', { out: bytes.out.received, in: bytes.in.received }),
   },
   {
-    name: 'clustershazbot_rumours_total',
+    name: 'clustershazbot_updates_total',
     help: 'Member updates that this server passed on.',
     type: 'counter',
-    samples: ({ exchanges }) => single(exchanges.rumours),
+    samples: ({ exchanges }) => single(exchanges.updates),
   },
   {
     name: 'clustershazbot_suspicions_total',

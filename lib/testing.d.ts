@@ -16,23 +16,23 @@ import type { ShazbotFetchInit } from './fetch.js';
 export interface FakeServer {
   baseUrl: string;
   /** Default: false. */
-  monitor?: boolean;
+  monitor?: boolean | undefined;
   /** Default: now. */
-  lastUpdate?: number;
+  lastUpdate?: number | undefined;
   /** Default: none. */
-  tags?: Tags;
+  tags?: Tags | undefined;
   /** Whether it does not answer; default false. */
-  suspect?: boolean;
+  suspect?: boolean | undefined;
   /** Whether it may be given work; default true. */
-  ready?: boolean;
+  ready?: boolean | undefined;
   /** Why it is offline. Default: not known. */
-  reason?: OfflineReason;
+  reason?: OfflineReason | undefined;
 }
 
 /** The servers of a fake cluster, or only their base URLs. */
 export interface FakeLists {
-  online?: readonly (string | FakeServer)[];
-  offline?: readonly (string | FakeServer)[];
+  online?: readonly (string | FakeServer)[] | undefined;
+  offline?: readonly (string | FakeServer)[] | undefined;
 }
 
 /** What stands in for `ShazbotService` of `clustershazbot/nestjs`. */
