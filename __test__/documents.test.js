@@ -89,6 +89,20 @@ describe('the programs in the documents', () => {
     await runTwice(it, 'main.js');
   });
 
+  test('docs/nest.md: the application with a guard and a health check forms a cluster of two', {
+    timeout: 60_000,
+  }, async () => {
+    const it = project();
+    it.write('main.ts', program('docs/nest.md', 'main.ts'));
+    await it.compile('main.ts');
+    await runTwice(it, 'main.js', {}, async (first, second) => {
+      assert.equal((await request(`${first}servers`)).status, 403, 'the guard protects the application');
+      const { json } = await request(`${first}servers`, { headers: { user: 'me' } });
+      assert.deepEqual(json.sort(), [first, second].sort());
+      assert.equal((await request(`${first}health`)).status, 200);
+    });
+  });
+
   test('docs/upgrading.md: the Nest application with routes written by hand forms a cluster of two', {
     timeout: 60_000,
   }, async () => {

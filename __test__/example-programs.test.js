@@ -145,6 +145,19 @@ describe('each example', () => {
     }
   });
 
+  test('that closes its server drains first, and ends although a client does not finish', () => {
+    for (const name of PROGRAMS) {
+      for (const file of readdirSync(path.join(ROOT, 'examples', name), { recursive: true, encoding: 'utf8' })) {
+        if (!/\.[cm]?[jt]s$/.test(file) || /node_modules|dist\W/.test(file)) continue;
+        const text = read(`examples/${name}/${file}`);
+        if (!text.includes('.close(')) continue;
+        if (/restore|enableShutdownHooks/.test(text)) continue; // A test, and Nest, whose module does both.
+        assert.match(text, /shazbotShutDown\(\{ drainFor: 1500 \}\)/, `${name}/${file}`);
+        assert.match(text, /setTimeout\(\(\) => process\.exit\(\), 10_000\)\.unref\(\)/, `${name}/${file}`);
+      }
+    }
+  });
+
   test('that is an image has Node 24, on which install.test.js runs it', () => {
     for (const name of FOLDERS) {
       if (!existsSync(path.join(ROOT, 'examples', name, 'Dockerfile'))) continue;
@@ -189,6 +202,27 @@ describe('the program of the example', { concurrency: 2 }, () => {
       assert.match(program.output, /SHAZBOT_GOSSIP_INTERVAL: "abc" is not a number of seconds/);
     });
   }
+
+  test('express ends within 17.5 s although a client does not finish its request', { timeout: 60_000 }, async (t) => {
+    const project = await copyExample(t, 'express');
+    const [port] = await freePorts(1);
+    const program = project.run('server.js', {
+      ...SECRETS,
+      PORT: String(port),
+      SHAZBOT_BASE_URL: `http://127.0.0.1:${port}/`,
+      SHAZBOT_MASTER_LIST: pathToFileURL(path.join(project.folder, 'servers.json')).href,
+    });
+    await know(`http://127.0.0.1:${port}/`);
+    const client = net.connect(Number(port), '127.0.0.1', () => client.write('GET /peers HTTP/1.1\r\n'));
+    t.after(() => client.destroy());
+    client.on('error', () => {});
+    await once(client, 'connect');
+    const since = Date.now();
+    program.child.kill('SIGTERM');
+    assert.equal(await program.exit, 0, program.output);
+    const duration = Date.now() - since;
+    assert.ok(duration > 9_000 && duration < 17_500, `${duration} ms`);
+  });
 
   test('express also runs on Express 4', { timeout: 60_000 }, async (t) => {
     const project = await copyExample(t, 'express');

@@ -118,18 +118,48 @@ const PLATFORMS = {
   },
 };
 
+/** Seconds for which each platform waits before it kills a program, by the file that says so. */
+const STOP_TIMEOUTS = {
+  'examples/compose/compose.yaml': /stop_grace_period: (\d+)s/,
+  'examples/ecs/task-definition.json': /"stopTimeout": (\d+)/,
+  'examples/fly/fly.toml': /kill_timeout = "(\d+)s"/,
+  'examples/kubernetes-deployment/app.yaml': /terminationGracePeriodSeconds: (\d+)/,
+  'examples/kubernetes-statefulset/app.yaml': /terminationGracePeriodSeconds: (\d+)/,
+  'examples/nomad/app.nomad.hcl': /kill_timeout = "(\d+)s"/,
+  'examples/pm2/cluster-mode.config.cjs': /kill_timeout: (\d+)_000/,
+  'examples/pm2/ecosystem.config.cjs': /kill_timeout: (\d+)_000/,
+  'examples/prometheus-grafana/compose.yaml': /stop_grace_period: (\d+)s/,
+  'examples/systemd/app@.service': /TimeoutStopSec=(\d+)/,
+};
+/** Seconds of a preStop hook: the drain command waits at most this long for an answer, in addition to the sleep. */
+const DRAIN_COMMAND = 5;
+
 describe('the examples for platforms', () => {
   test('have a page each in docs/deploy, which links to the folder', () => {
-    const pages = readdirSync(path.join(ROOT, 'docs/deploy')).sort();
-    assert.deepEqual(
-      pages,
-      Object.keys(PLATFORMS)
-        .map((name) => `${name}.md`)
-        .sort(),
-    );
-    for (const name of Object.keys(PLATFORMS)) {
+    for (const name of [...Object.keys(PLATFORMS), 'nginx']) {
       assert.ok(read(`docs/deploy/${name}.md`).includes(`(../../examples/${name})`), name);
-      assert.ok(read('docs/README.md').includes(`(deploy/${name}.md)`), name);
+    }
+    for (const page of readdirSync(path.join(ROOT, 'docs/deploy'))) {
+      assert.ok(read('docs/README.md').includes(`(deploy/${page})`), page);
+    }
+  });
+
+  test('wait longer for the end of a program than its shutdown takes', () => {
+    const page = read('docs/production.md');
+    const part = (/** @type {RegExp} */ row) => Number(row.exec(page)?.[1]);
+    const [drain, leave, timer] = [
+      part(/^ *\| `drainFor: 1500` \| ([\d.]+) s/m),
+      part(/^ *\| `shazbotShutDown` \| (\d+) s/m),
+      part(/exit timer \| (\d+) s/),
+    ];
+    const needed = Number(drain) + Number(leave) + Number(timer);
+    assert.ok(page.includes(`at most, ${needed} s.`), `production.md: ${drain} + ${leave} + ${timer} = ${needed} s`);
+    for (const [file, pattern] of Object.entries(STOP_TIMEOUTS)) {
+      const text = read(file);
+      const sleep = /; sleep (\d+)/.exec(text)?.[1];
+      const hook = sleep ? Number(sleep) + DRAIN_COMMAND : 0;
+      if (hook) assert.ok(page.includes(`the examples: ${hook} s |`), file);
+      assert.ok(Number(pattern.exec(text)?.[1]) > needed + hook, `${file}: more than ${needed + hook} s`);
     }
   });
 

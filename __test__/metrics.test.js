@@ -3,7 +3,6 @@
 // The Prometheus metrics and the Grafana dashboard, checked with Prometheus' own tool.
 
 const assert = require('node:assert/strict');
-const { execFile, spawnSync } = require('node:child_process');
 const { readFileSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 const { describe, test } = require('node:test');
@@ -15,27 +14,8 @@ const { unusedUrl, startFakePeer } = require('../harness/fake-peer.js');
 const { folder } = require('../harness/folder.js');
 const { entry, message } = require('../harness/gossip.js');
 const { root } = require('./support/programs.js');
+const { missing: skip, runPromtool } = require('./support/promtool.js');
 const { until } = require('../harness/until.js');
-
-/** Prometheus' own tool, which .ci/run installs into target/tools. */
-const promtool = [path.join(root, 'target', 'tools', 'prometheus', 'usr', 'bin', 'promtool'), 'promtool'].find(
-  (tool) => !spawnSync(tool, ['--version']).error,
-);
-const skip = !promtool && process.env.SHAZBOT_TEST_ALL !== '1' && 'promtool (from Prometheus) is not installed';
-
-/**
- * Runs promtool and returns what it reports as wrong: an empty string if nothing is.
- *
- * @param {string[]} args
- * @param {string} [input]
- * @returns {Promise<string>}
- */
-function runPromtool(args, input = '') {
-  return new Promise((resolve) => {
-    const child = execFile(String(promtool), args, (error, stdout, stderr) => resolve(error ? stdout + stderr : ''));
-    child.stdin?.end(input);
-  });
-}
 
 /**
  * Registers the metrics of the engine that was loaded last in a new registry.

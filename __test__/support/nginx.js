@@ -34,12 +34,28 @@ async function startNginx(scope, ports, settings) {
   const servers = ports.map(
     (port, n) => `server { listen 127.0.0.1:${own[n]}; location / { proxy_pass http://127.0.0.1:${port}; } }`,
   );
+  await runNginx(scope, at, `${settings} ${servers.join('\n')}`, `http://127.0.0.1:${own[0]}/`);
+  return own.map((port) => `http://127.0.0.1:${port}/`);
+}
+
+/**
+ * @param {import('../../harness/cluster.js').Scope} scope
+ * @param {string} at folder for its files
+ * @param {string} settings its `http` block
+ * @param {string} url at which it answers
+ * @returns {Promise<{ reload(settings: string): void }>}
+ */
+async function runNginx(scope, at, settings, url) {
   const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${at}/${name};`);
-  // Without a master process nothing drops root's rights, which the folder is not prepared for.
-  const configuration = `
-    daemon off; master_process off; pid ${at}/pid; error_log ${at}/error.log; events {}
-    http { access_log off; ${paths.join(' ')} ${settings} ${servers.join('\n')} }`;
-  writeFileSync(join(at, 'nginx.conf'), configuration);
+  // The rights of the user that runs the test, for a folder that is not prepared for others.
+  const user = process.getuid?.() === 0 ? 'user root;' : '';
+  const write = (/** @type {string} */ http) =>
+    writeFileSync(
+      join(at, 'nginx.conf'),
+      `daemon off; ${user} worker_processes 1; pid ${at}/pid; error_log ${at}/error.log; events {}
+       http { access_log off; ${paths.join(' ')} ${http} }`,
+    );
+  write(settings);
   const nginx = spawn(NGINX, ['-p', at, '-e', `${at}/error.log`, '-c', `${at}/nginx.conf`], { stdio: 'pipe' });
   let output = '';
   nginx.stderr.on('data', (chunk) => {
@@ -50,11 +66,15 @@ async function startNginx(scope, ports, settings) {
     nginx.kill('SIGTERM');
     await ended;
   });
-  await until(async () => nginx.exitCode !== null || (await request(`http://127.0.0.1:${own[0]}/`)), {
-    what: 'nginx answers',
-  });
+  await until(async () => nginx.exitCode !== null || (await request(url)), { what: 'nginx answers' });
   if (nginx.exitCode !== null) throw new Error(`nginx ended: ${output}`);
-  return own.map((port) => `http://127.0.0.1:${port}/`);
+  return {
+    /** As `nginx -s reload` does. */
+    reload(http) {
+      write(http);
+      nginx.kill('SIGHUP');
+    },
+  };
 }
 
-module.exports = { missing, startNginx };
+module.exports = { missing, runNginx, startNginx };

@@ -28,10 +28,13 @@ const server = app.listen(port, (error) => {
   });
 });
 
-// Leave the cluster first, then stop listening. With `once`, a second signal would end the process before it has left.
+// First drained, so that no request is lost: the others stop sending requests while this server still answers. Then leave, and stop
+// listening. With `once`, a second signal would end the process before it has left.
 async function stop() {
-  await shazbotShutDown();
+  await shazbotShutDown({ drainFor: 1500 });
   server.close();
+  // A client that never ends its request would keep the process running.
+  setTimeout(() => process.exit(), 10_000).unref();
 }
 process.on('SIGINT', stop);
 process.on('SIGTERM', stop);

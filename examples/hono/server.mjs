@@ -24,8 +24,10 @@ const server = serve({ fetch: app.fetch, port: Number(process.env.PORT ?? 3000) 
 });
 
 async function stop() {
-  await shazbotShutDown();
+  await shazbotShutDown({ drainFor: 1500 });
   server.close();
+  // A client that never ends its request would keep the process running.
+  setTimeout(() => process.exit(), 10_000).unref();
 }
 process.on('SIGINT', stop);
 process.on('SIGTERM', stop);

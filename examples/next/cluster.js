@@ -8,7 +8,7 @@ shazbotStart().catch((error) => {
 });
 
 async function stop() {
-  await shazbotShutDown();
+  await shazbotShutDown({ drainFor: 1500 });
   process.exit(0);
 }
 

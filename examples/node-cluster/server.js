@@ -48,10 +48,12 @@ async function runWorker() {
 
   const servers = [app.listen(Number(PORT)), own.listen({ port: ownPort, exclusive: true })];
   async function stop() {
-    await shazbotShutDown();
+    await shazbotShutDown({ drainFor: 1500 });
     for (const server of servers) server.close();
     // Otherwise the channel to the primary keeps the worker running.
     if (cluster.worker.isConnected()) cluster.worker.disconnect();
+    // A client that never ends its request would keep the worker running.
+    setTimeout(() => process.exit(), 10_000).unref();
   }
   process.on('message', stop);
   // Ctrl+C reaches all processes of the terminal.

@@ -25,9 +25,11 @@ const server = app.listen(port, (error) => {
 });
 
 async function stop() {
-  await shazbotShutDown();
+  await shazbotShutDown({ drainFor: 1500 });
   // PM2's channel to this process would keep it running for some seconds.
   server.close(() => process.exit());
+  // A client that never ends its request would keep the process running.
+  setTimeout(() => process.exit(), 10_000).unref();
 }
 process.on('SIGINT', stop);
 process.on('SIGTERM', stop);

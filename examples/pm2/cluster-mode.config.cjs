@@ -17,7 +17,7 @@ module.exports = {
         // For one machine.
         SHAZBOT_MASTER_LIST: pathToFileURL(path.join(__dirname, 'servers.json')).href,
       },
-      // PM2 sends SIGINT, and kills after 1.6 s by default; shazbotShutDown takes up to 6 s.
+      // PM2 kills after 1.6 s by default. Longer than the 17.5 s that a shutdown takes at most: see docs/production.md, Shutdown.
       kill_timeout: 20_000,
     },
   ],

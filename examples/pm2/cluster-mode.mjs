@@ -30,10 +30,12 @@ ownServer.on('listening', () => {
 listen();
 
 async function stop() {
-  await shazbotShutDown();
+  await shazbotShutDown({ drainFor: 1500 });
   ownServer.close();
   // PM2's channel to this process would keep it running until it is killed.
   server.close(() => process.exit());
+  // A client that never ends its request would keep the process running.
+  setTimeout(() => process.exit(), 10_000).unref();
 }
 process.on('SIGINT', stop);
 process.on('SIGTERM', stop);

@@ -12,8 +12,10 @@ const server = createApp().listen(Number(process.env.PORT ?? 3000), (error) => {
 });
 
 async function stop() {
-  await shazbotShutDown();
+  await shazbotShutDown({ drainFor: 1500 });
   server.close();
+  // A client that never ends its request would keep the process running.
+  setTimeout(() => process.exit(), 10_000).unref();
 }
 process.on('SIGINT', stop);
 process.on('SIGTERM', stop);
