@@ -45,14 +45,14 @@ function stateSign(state) {
 /** @param {string} state */
 const stateMark = (state) => make('span', `state ${state}`, stateSign(state), state);
 
-/** @param {number} ms */
+/** Its number and its unit are not broken apart. @param {number} ms */
 function formatDuration(ms) {
   const s = Math.max(0, ms) / 1000;
-  if (s < 1) return `${Math.round(s * 1000)} ms`;
-  if (s < 90) return `${Math.round(s)} s`;
-  if (s < 5400) return `${Math.round(s / 60)} min`;
-  if (s < 129600) return `${Math.round(s / 3600)} h`;
-  return `${Math.round(s / 86400)} d`;
+  if (s < 1) return `${Math.round(s * 1000)}\u00A0ms`;
+  if (s < 90) return `${Math.round(s)}\u00A0s`;
+  if (s < 5400) return `${Math.round(s / 60)}\u00A0min`;
+  if (s < 129600) return `${Math.round(s / 3600)}\u00A0h`;
+  return `${Math.round(s / 86400)}\u00A0d`;
 }
 
 /**
