@@ -53,6 +53,16 @@ function setText(element, text) {
 }
 
 /**
+ * Sets a text that the style may cut: its title is the whole text.
+ * @param {HTMLElement} element
+ * @param {string} text
+ */
+function setCutText(element, text) {
+  setText(element, text);
+  element.title = printableText(text);
+}
+
+/**
  * Plays the animation that marks a change, also if it is playing already.
  * @param {HTMLElement} element
  */

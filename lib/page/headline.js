@@ -64,7 +64,7 @@ function failureHeadline(share, failed, expected) {
   const text = `${share} failed${when}: ${group}`;
   const isCutOff = failed.length > (expected.length - 1) / 2;
   const advice = 'This server may be cut off from the others: open the page of another server too';
-  return { level: 'bad', text, note: noteOf(commonCause(failed), isCutOff ? advice : '') };
+  return { level: 'bad', text, note: noteOf(isCutOff ? advice : '', commonCause(failed)) };
 }
 
 /** Why these servers do not answer; empty if the reasons differ. @param {Member[]} members */

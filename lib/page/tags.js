@@ -145,6 +145,7 @@ function groupButton({ value, online, total, states }) {
   const order = Object.keys(MARKS).reverse();
   const bar = make('span', 'bar', ...order.filter((it) => states.has(it)).map((it) => barPart(it, states.get(it))));
   const button = makeButton(make('span', 'value', value || `no ${selectById('group').value}`), ' ', count, bar);
+  button.className = 'group';
   button.dataset.value = value;
   button.setAttribute('aria-pressed', String(groupFilter === value));
   button.addEventListener('click', () => {
