@@ -30,6 +30,8 @@ const hasFailed = (member) => ['failed', 'unknown'].includes(stateOf(member));
 
 /** @param {Member} member */
 function reasonOf(member) {
+  // The state says it.
+  if (hasLeft(member) || stateOf(member) === 'drained') return '';
   const by = member.by && nameOf(member.by);
   const text = why({ ...member, by }, session.status && nameOf(session.status.baseUrl));
   return member.state === 'online' && text ? `unreachable from this server: ${text}` : text;
@@ -61,13 +63,11 @@ function formatDuration(ms) {
  */
 function formatTime(at) {
   const date = new Date(at);
-  const isToday = date.toDateString() === new Date(session.status?.at ?? at).toDateString();
-  const style = /** @type {const} */ ({
-    dateStyle: isToday ? undefined : 'medium',
-    timeStyle: 'medium',
-    hourCycle: 'h23',
-  });
-  return date.toLocaleString(undefined, style);
+  const now = new Date(session.status?.at ?? at);
+  const time = date.toLocaleTimeString(undefined, { timeStyle: 'medium', hourCycle: 'h23' });
+  if (date.toDateString() === now.toDateString()) return time;
+  const year = date.getFullYear() === now.getFullYear() ? undefined : 'numeric';
+  return `${date.toLocaleDateString(undefined, { day: 'numeric', month: 'short', year })}, ${time}`;
 }
 
 /**

@@ -90,7 +90,7 @@ function namesOf(members) {
 function renderHeadline() {
   const { status, failingSince, failure, receivedAt } = session;
   if (!status) return;
-  const since = (/** @type {number} */ start) => formatDuration(performance.now() - start);
+  const since = (/** @type {number} */ start) => formatDuration(Math.max(performance.now() - start, 1000));
   /** @returns {Headline} */
   const lost = () => ({
     level: 'bad',
