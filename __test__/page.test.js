@@ -65,12 +65,12 @@ describe('the page', { skip }, () => {
     await page
       .getByRole('heading', { name: /^No status from :\d+ for .*: it does not answer$/ })
       .waitFor({ timeout: 15_000 });
-    await page.getByText(/^\d+ s ago: 1 of 3 servers failed/).waitFor();
+    await page.getByText(/^\d+\ss\sago: 1 of 3 servers failed/).waitFor();
   });
 
   test('tells a browser without JavaScript what it needs', async (t) => {
     const page = await open(t, await startFakeServer(t, () => statusOf(3, Date.now())), { javaScriptEnabled: false });
-    assert.ok(await page.getByText('This page needs JavaScript').isVisible());
+    assert.ok(await page.locator('noscript p').isVisible());
   });
 
   test('stops polling when the first answer is an error', async (t) => {
