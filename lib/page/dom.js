@@ -59,7 +59,8 @@ function setText(element, text) {
  */
 function setCutText(element, text) {
   setText(element, text);
-  element.title = printableText(text);
+  const whole = element.textContent ?? '';
+  if (element.title !== whole) element.title = whole;
 }
 
 /**
