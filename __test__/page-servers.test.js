@@ -106,7 +106,7 @@ describe('the servers on the page', { skip }, () => {
     const rows = page.locator('#rows tr');
     await until(async () => (await rows.count()) === Math.min(200, oldest.length), { what: 'one version is shown' });
     const heads = await page.locator('#heads th').allTextContents();
-    assert.deepEqual(heads, ['State', 'Server', 'role', 'version', 'zone', 'Why', 'Since']);
+    assert.deepEqual(heads, ['State', 'Server', 'Why', 'Since', 'role', 'version', 'zone']);
 
     await page.getByLabel('Group by').selectOption('zone');
     assert.equal(await groups.count(), 3);
@@ -162,18 +162,18 @@ describe('the servers on the page', { skip }, () => {
     await logIn(page);
     await untilShown(page);
     const heads = page.locator('#heads th:visible');
-    assert.deepEqual(await heads.allTextContents(), ['State', 'Server', 'role', 'version', 'zone', 'Since']);
+    assert.deepEqual(await heads.allTextContents(), ['State', 'Server', 'Since', 'role', 'version', 'zone']);
     const lastError = { code: 'ECONNREFUSED', message: 'os error 111', at: Date.now() };
     Object.assign(/** @type {object} */ (status.members[1]), { version: '2.1.0', lastError, failures: 4 });
     await page.evaluate('poll()');
     assert.deepEqual(await heads.allTextContents(), [
       'State',
       'Server',
+      'Why',
+      'Since',
       'role',
       'version',
       'zone',
-      'Why',
-      'Since',
       'Package',
     ]);
     const row = page.locator('tr', { hasText: 'app-0001' });

@@ -38,6 +38,7 @@ describe('the summary of the page', { skip }, () => {
     const page = await open(t, await startFakeServer(t, () => status));
     await logIn(page);
     await untilShown(page);
+    assert.equal(await page.locator('#counts').isVisible(), false, 'it would only repeat the headline');
     const drained = /** @type {const} */ ({ state: 'offline', reason: 'drained' });
     const left = /** @type {const} */ ({ state: 'offline', reason: 'left' });
     const suspect = /** @type {const} */ ({ state: 'suspect' });
@@ -48,18 +49,19 @@ describe('the summary of the page', { skip }, () => {
       [withMembers({}, 1), 'warning', /^This server knows no other server$/],
       [{ ...withMembers({}), warnings }, 'warning', /^All 5 servers are online, with 1 warning$/],
       [withMembers({ 1: left }), 'good', /^All 4 servers are online$/],
+      [withMembers({ 0: drained, 1: drained }, 2), 'bad', /^No server is online: all are drained$/],
       [withMembers({ 1: drained }), 'good', /^4 of 5 servers are online, 1 is drained: app-0001$/],
       [withMembers({ 1: suspect }), 'warning', /^1 of 5 servers does not answer: app-0001$/],
-      [withMembers({ 1: suspect, 2: failed(40) }), 'bad', /^1 of 5 servers failed 4\d s ago: app-0002$/],
+      [withMembers({ 1: suspect, 2: failed(40) }), 'bad', /^1 of 5 servers failed 4\d\ss\sago: app-0002$/],
       [
         withMembers({ 0: { tags: {} }, 1: failed(600), 2: failed(40) }),
         'bad',
-        /^2 of 5 servers failed, the last 4\d s ago: app-0002, app-0001$/,
+        /^2 of 5 servers failed, the last 4\d\ss\sago: app-0002, app-0001$/,
       ],
       [
         withMembers({ 1: failed(41), 4: failed(40) }),
         'bad',
-        /^2 of 5 servers failed 4\d s ago: every server of zone eu-1b$/,
+        /^2 of 5 servers failed 4\d\ss\sago: every server of zone eu-1b$/,
       ],
     ]);
     for (const [next, level, text] of cases) {
@@ -71,6 +73,15 @@ describe('the summary of the page', { skip }, () => {
     status = withMembers({ 1: failed(40), 2: failed(40), 3: failed(40) });
     await page.evaluate('poll()');
     await page.getByText('This server may be cut off from the others').waitFor();
+    const cause = { lastError: { code: 'ECONNREFUSED', message: 'os error 111', at: 0 } };
+    const note = async () => {
+      await page.evaluate('poll()');
+      return page.locator('#note').textContent();
+    };
+    status = withMembers({ 1: failed(40, cause), 2: failed(40, cause) });
+    assert.equal(await note(), 'Connection refused.');
+    status = withMembers({ 1: failed(40, cause), 2: failed(40) });
+    assert.equal(await note(), '', 'they have no common cause');
   });
 
   test('shows the active warnings as text until they end', async (t) => {
@@ -121,13 +132,13 @@ describe('the summary of the page', { skip }, () => {
     const changes = await page.locator('#changes li').allTextContents();
     const shared = /https:\/\/|\.internal:3000\//g;
     assert.deepEqual(
-      changes.map((it) => it.replace(/^[\d:]+/, '').replace(shared, '')),
+      changes.map((it) => it.replace(/^\d\d:\d\d:\d\d\d\smin\sago/, '').replace(shared, '')),
       [
         '≡ asked for no more workapp-0004',
         '≡ changed tagsapp-0004version=2.0 note=<img src=x>',
         '◐ did not answerapp-0004connection refused',
         '✕ failedapp-0003reported by app-0004',
-        '● back onlineapp-0001after 58 s',
+        '● back onlineapp-0001after 58\u00A0s',
         '✕ 2 servers failedapp-0001, app-0002connection refused',
       ],
     );

@@ -47,7 +47,7 @@ describe('the page', { skip }, () => {
     await row.getByText('failed').waitFor();
     // This server or another has found it.
     await row.getByText(/connection (refused|reset)|reported by/).waitFor();
-    assert.match((await row.locator('td').last().textContent()) ?? '', /^\d+ s$/, 'since when');
+    assert.match((await row.locator('td').last().textContent()) ?? '', /^\d+\ss$/, 'since when');
     await page.locator('#changes li', { hasText: other.baseUrl }).getByText('failed').waitFor();
 
     await page.getByRole('button', { name: 'Drain …' }).click();
@@ -62,7 +62,15 @@ describe('the page', { skip }, () => {
     await page.getByRole('button', { name: 'Drain …' }).waitFor();
 
     await own.kill();
-    await page.getByRole('heading', { name: /No status for .*: it does not answer/ }).waitFor({ timeout: 15_000 });
+    await page
+      .getByRole('heading', { name: /^No status from :\d+ for .*: it does not answer$/ })
+      .waitFor({ timeout: 15_000 });
+    await page.getByText(/^\d+\ss\sago: 1 of 3 servers failed/).waitFor();
+  });
+
+  test('tells a browser without JavaScript what it needs', async (t) => {
+    const page = await open(t, await startFakeServer(t, () => statusOf(3, Date.now())), { javaScriptEnabled: false });
+    assert.ok(await page.locator('noscript p').isVisible());
   });
 
   test('stops polling when the first answer is an error', async (t) => {

@@ -121,7 +121,7 @@ function namesText({ urls }) {
 /** @param {Change} change */
 function changeItem(change) {
   const { state, verb, why, at, urls } = change;
-  const time = /** @type {HTMLTimeElement} */ (make('time', '', formatTime(at)));
+  const time = /** @type {HTMLTimeElement} */ (make('time', '', formatTime(at), make('small', '')));
   time.dateTime = new Date(at).toISOString();
   const names = urls.slice(0, MAX_NAMES).flatMap((url, i) => (i > 0 ? [', ', nameElement(url)] : [nameElement(url)]));
   const rest = urls.length - MAX_NAMES;
@@ -138,6 +138,13 @@ function changeItem(change) {
       ...(why ? [make('div', 'soft', why)] : []),
     ),
   );
+}
+
+/** Updates how long ago the changes were. */
+function tickChanges() {
+  for (const time of byId('changes').querySelectorAll('time')) {
+    setText(/** @type {Element} */ (time.lastElementChild), timeSince(Date.parse(time.dateTime)));
+  }
 }
 
 function forgetChanges() {

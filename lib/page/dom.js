@@ -53,6 +53,17 @@ function setText(element, text) {
 }
 
 /**
+ * Sets a text that the style may cut: its title is the whole text.
+ * @param {HTMLElement} element
+ * @param {string} text
+ */
+function setCutText(element, text) {
+  setText(element, text);
+  const whole = element.textContent ?? '';
+  if (element.title !== whole) element.title = whole;
+}
+
+/**
  * Plays the animation that marks a change, also if it is playing already.
  * @param {HTMLElement} element
  */

@@ -30,6 +30,8 @@ const hasFailed = (member) => ['failed', 'unknown'].includes(stateOf(member));
 
 /** @param {Member} member */
 function reasonOf(member) {
+  // The state says it.
+  if (hasLeft(member) || stateOf(member) === 'drained') return '';
   const by = member.by && nameOf(member.by);
   const text = why({ ...member, by }, session.status && nameOf(session.status.baseUrl));
   return member.state === 'online' && text ? `unreachable from this server: ${text}` : text;
@@ -45,14 +47,14 @@ function stateSign(state) {
 /** @param {string} state */
 const stateMark = (state) => make('span', `state ${state}`, stateSign(state), state);
 
-/** @param {number} ms */
+/** Its number and its unit are not broken apart. @param {number} ms */
 function formatDuration(ms) {
   const s = Math.max(0, ms) / 1000;
-  if (s < 1) return `${Math.round(s * 1000)} ms`;
-  if (s < 90) return `${Math.round(s)} s`;
-  if (s < 5400) return `${Math.round(s / 60)} min`;
-  if (s < 129600) return `${Math.round(s / 3600)} h`;
-  return `${Math.round(s / 86400)} d`;
+  if (s < 1) return `${Math.round(s * 1000)}\u00A0ms`;
+  if (s < 90) return `${Math.round(s)}\u00A0s`;
+  if (s < 5400) return `${Math.round(s / 60)}\u00A0min`;
+  if (s < 129600) return `${Math.round(s / 3600)}\u00A0h`;
+  return `${Math.round(s / 86400)}\u00A0d`;
 }
 
 /**
@@ -61,13 +63,11 @@ function formatDuration(ms) {
  */
 function formatTime(at) {
   const date = new Date(at);
-  const isToday = date.toDateString() === new Date(session.status?.at ?? at).toDateString();
-  const style = /** @type {const} */ ({
-    dateStyle: isToday ? undefined : 'medium',
-    timeStyle: 'medium',
-    hourCycle: 'h23',
-  });
-  return date.toLocaleString(undefined, style);
+  const now = new Date(session.status?.at ?? at);
+  const time = date.toLocaleTimeString(undefined, { timeStyle: 'medium', hourCycle: 'h23' });
+  if (date.toDateString() === now.toDateString()) return time;
+  const year = date.getFullYear() === now.getFullYear() ? undefined : 'numeric';
+  return `${date.toLocaleDateString(undefined, { day: 'numeric', month: 'short', year })}, ${time}`;
 }
 
 /**

@@ -34,8 +34,9 @@ function headlineOf(status) {
   if (suspects.length > 0) {
     const verb = suspects.length === 1 ? 'does' : 'do';
     const text = `${share(suspects)} ${verb} not answer: ${namesOf(suspects)}`;
-    return { level: 'warning', text, note: 'Other servers are checking.' };
+    return { level: 'warning', text, note: noteOf(commonCause(suspects), 'Other servers are checking') };
   }
+  if (drained.length === expected.length) return { level: 'bad', text: 'No server is online: all are drained' };
   if (expected.length === 1) return { level: 'warning', text: 'This server knows no other server' };
   const warnings = status.warnings.length + (status.moreWarnings ?? 0);
   const isDrained = `${drained.length === 1 ? 'is' : 'are'} drained: ${namesOf(drained)}`;
@@ -57,17 +58,24 @@ function failureHeadline(share, failed, expected) {
   const newestFirst = [...failed].sort((a, b) => b.changedAt - a.changedAt);
   const [newest, oldest] = [newestFirst[0].changedAt, Number(newestFirst.at(-1)?.changedAt)];
   const isTogether = newest - oldest < TOGETHER_MS;
-  const when = isTogether ? ` ${durationSince(newest)} ago` : `, the last ${durationSince(newest)} ago`;
+  const when = isTogether ? ` ${durationSince(newest)}\u00A0ago` : `, the last ${durationSince(newest)}\u00A0ago`;
   const tag = sharedTag(expected);
   const group = tag ? `every server of ${tag.key} ${tag.value}` : namesOf(isTogether ? failed : newestFirst);
   const text = `${share} failed${when}: ${group}`;
-  if (failed.length <= (expected.length - 1) / 2) return { level: 'bad', text };
-  return {
-    level: 'bad',
-    text,
-    note: 'This server may be cut off from the others: open the page of another server too.',
-  };
+  const isCutOff = failed.length > (expected.length - 1) / 2;
+  const advice = 'This server may be cut off from the others: open the page of another server too';
+  return { level: 'bad', text, note: noteOf(isCutOff ? advice : '', commonCause(failed)) };
 }
+
+/** Why these servers do not answer; empty if the reasons differ. @param {Member[]} members */
+function commonCause(members) {
+  const causes = new Set(members.map(({ lastError }) => (lastError ? causeOf(lastError) : '')));
+  return causes.size === 1 ? [...causes].join() : '';
+}
+
+/** @param {string[]} sentences without their full stops */
+const noteOf = (...sentences) =>
+  sentences.flatMap((it) => (it ? [`${it[0].toUpperCase()}${it.slice(1)}.`] : [])).join(' ');
 
 /** @param {Member[]} members */
 function namesOf(members) {
@@ -82,14 +90,18 @@ function namesOf(members) {
 function renderHeadline() {
   const { status, failingSince, failure, receivedAt } = session;
   if (!status) return;
-  const since = (/** @type {number} */ start) => formatDuration(performance.now() - start);
-  /** @type {Headline} */
-  const lost = { level: 'bad', text: `No status for ${since(failingSince)}: ${failure}` };
-  const { level, text, note = '' } = failingSince ? lost : headlineOf(status);
+  const since = (/** @type {number} */ start) => formatDuration(Math.max(performance.now() - start, 1000));
+  /** @returns {Headline} */
+  const lost = () => ({
+    level: 'bad',
+    text: `No status from ${nameOf(status.baseUrl)} for ${since(failingSince)}: ${failure}`,
+    note: `${since(receivedAt)}\u00A0ago: ${headlineOf(status).text}.`,
+  });
+  const { level, text, note = '' } = failingSince ? lost() : headlineOf(status);
   byId('headline').className = `headline ${level}`;
   setText(byId('level'), LEVEL_MARKS[level]);
   setText(byId('title'), text);
-  setText(byId('note'), failingSince ? `This was the state ${since(receivedAt)} ago.` : note);
+  setText(byId('note'), note);
   byId('content').classList.toggle('stale', Boolean(failingSince));
   const title = `${countOnline(status)}/${expectedMembers(status).length} online · Cluster`;
   document.title = failingSince ? `No status · ${title}` : title;

@@ -75,6 +75,7 @@ function tick() {
   if (!status) return;
   renderHeadline();
   for (const row of rows.values()) row.tick();
+  tickChanges();
   renderOwner();
   renderMasterLists(status);
   renderTraffic(status);
@@ -118,7 +119,7 @@ byId('lock').addEventListener('click', () => lock());
 byId('drain').addEventListener('click', () => confirmDrain(poll));
 byId('close').addEventListener('click', () => dialogById('server').close());
 byId('no').addEventListener('click', () => dialogById('dialog').close());
-// So that the keyboard can scroll it.
-byId('changes').tabIndex = 0;
+// So that the keyboard can scroll them.
+for (const list of ['changes', 'warnings']) byId(list).tabIndex = 0;
 setInterval(tick, TICK_MS);
 byId('secret').focus();

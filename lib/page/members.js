@@ -5,6 +5,8 @@
 /** How many rows are shown before "Show all". */
 const FIRST_ROWS = 200;
 const FIRST_SORT = 'state';
+/** Up to this number the table leaves space for other sections below it. */
+const FEW_SERVERS = 15;
 
 let stateFilter = '';
 let sort = { by: FIRST_SORT, isDescending: false };
@@ -12,6 +14,7 @@ let showsAll = false;
 
 /** @param {Status} status */
 function renderMembers(status) {
+  byId('content').classList.toggle('few', status.members.length <= FEW_SERVERS);
   const hasOtherTags = renderTags(status);
   if (updatePackageColumn(status) || hasOtherTags) createHeads();
   renderCounts(status);
@@ -28,6 +31,8 @@ function renderCounts({ members }) {
     button.hidden = count === 0 && stateFilter !== state;
     setText(/** @type {Element} */ (button.firstElementChild), String(count));
   }
+  // The headline has said how many there are.
+  byId('counts').hidden = !stateFilter && Object.values(counts).filter(Boolean).length < 2;
 }
 
 /** @param {string} state */

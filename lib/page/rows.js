@@ -17,7 +17,7 @@ const COLUMNS = {
   state: { label: 'State', className: 'state-cell', key: (it) => Object.keys(MARKS).indexOf(stateOf(it)) },
   baseUrl: { label: 'Server', className: 'server', key: (it) => it.baseUrl },
   reason: { label: 'Why', className: 'why', key: reasonOf },
-  since: { label: 'Since', className: 'number', isLabelled: true, key: (it) => -it.changedAt },
+  since: { label: 'Since', className: 'number since', key: (it) => -it.changedAt },
   package: { label: 'Package', className: 'number', isLabelled: true, key: packageOf },
 };
 
@@ -55,9 +55,9 @@ function allColumns() {
     isLabelled: true,
     key: (/** @type {Member} */ it) => tagOf(it, key),
   });
-  const { state, baseUrl, package: ofPackage, ...others } = COLUMNS;
+  const { package: ofPackage, ...others } = COLUMNS;
   const tags = Object.fromEntries(tagColumns.map((key) => [tagColumnName(key), column(key)]));
-  return { state, baseUrl, ...tags, ...others, ...(hasPackageColumn && { package: ofPackage }) };
+  return { ...others, ...tags, ...(hasPackageColumn && { package: ofPackage }) };
 }
 
 /**
@@ -126,6 +126,8 @@ function createRow(member, isOwn) {
   let state = '';
   let version = -1;
   let { changedAt } = member;
+  const reason = make('div', '');
+  cells.reason.append(reason);
   const tick = () => setText(cells.since, durationSince(changedAt));
   return {
     element,
@@ -141,9 +143,9 @@ function createRow(member, isOwn) {
       version = namesVersion;
       monitor.hidden = !next.monitor;
       notReady.hidden = next.ready !== false || next.state === 'offline';
-      setText(cells.reason, reasonOf(next));
+      setCutText(reason, reasonOf(next));
       if (cells.package) setText(cells.package, packageOf(next));
-      for (const key of keys) setText(cells[tagColumnName(key)], tagOf(next, key));
+      for (const key of keys) setCutText(cells[tagColumnName(key)], tagOf(next, key));
       tick();
     },
   };

@@ -20,7 +20,7 @@ function renderDetails({ members, baseUrl }) {
   const member = members.find((it) => it.baseUrl === detailedUrl);
   if (!member) return dialogById('server').close();
   const { lastError, tags, by, failures, answered } = member;
-  const state = `${stateOf(member)} since ${formatTime(member.changedAt)}`;
+  const state = `${stateOf(member)} since ${formatTime(member.changedAt)} (${durationSince(member.changedAt)})`;
   const isOwn = member.baseUrl === baseUrl;
   showFacts(byId('server-facts'), {
     URL: member.baseUrl,

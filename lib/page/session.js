@@ -67,7 +67,7 @@ function acceptStatus(status) {
  * @param {number | undefined} at
  */
 function timeSince(at) {
-  return at === undefined || !session.status ? 'never' : `${durationSince(at)} ago`;
+  return at === undefined || !session.status ? 'never' : `${durationSince(at)}\u00A0ago`;
 }
 
 /**

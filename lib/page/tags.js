@@ -6,8 +6,6 @@
 const MAX_TAG_COLUMNS = 5;
 /** The most values that are shown: those with the most servers. */
 const MAX_GROUPS = 12;
-/** How many of them have a colour of their own. */
-const COLOURS = 6;
 /** Until the user chooses, the servers are grouped by the tag that all failed ones share, or the first of these with several values. */
 const DEFAULT_GROUPS = ['version', 'zone'];
 
@@ -21,7 +19,7 @@ let groupFilter;
 /** Keys of the tags that have a column. @type {string[]} */
 let tagColumns = [];
 
-/** @typedef {{ value: string, online: number, failed: number, total: number }} Group */
+/** @typedef {{ value: string, online: number, total: number, states: Map<string, number> }} Group with its servers by state */
 
 /**
  * @param {Member} member
@@ -104,7 +102,7 @@ function renderGroupChoice(keys, key) {
 /**
  * @param {Member[]} members
  * @param {string} key
- * @returns {Group[]} by value, so that each keeps its place and colour while servers change
+ * @returns {Group[]} by value, so that each keeps its place while servers change
  */
 function groupsOf(members, key) {
   /** @type {Map<string, Group>} */
@@ -112,11 +110,11 @@ function groupsOf(members, key) {
   for (const member of members) {
     if (hasLeft(member)) continue;
     const value = tagOf(member, key);
-    const group = groups.get(value) ?? { value, online: 0, failed: 0, total: 0 };
+    const group = groups.get(value) ?? { value, online: 0, total: 0, states: new Map() };
     groups.set(value, group);
     group.total += 1;
     if (member.state !== 'offline') group.online += 1;
-    if (hasFailed(member)) group.failed += 1;
+    group.states.set(stateOf(member), (group.states.get(stateOf(member)) ?? 0) + 1);
   }
   return [...groups.values()].sort((a, b) => collator.compare(a.value, b.value));
 }
@@ -127,43 +125,27 @@ function renderGroups(groups) {
   const shown = groups.filter((group) => largest.has(group));
   if (groupFilter !== undefined && !groups.some(({ value }) => value === groupFilter)) groupFilter = undefined;
   const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset.value;
-  const bar = make('div', 'bar', ...shown.flatMap(barParts));
-  bar.setAttribute('aria-hidden', 'true');
   const buttons = shown.map(groupButton);
   const rest = groups.length - shown.length;
   const note = rest > 0 ? [`and ${rest} more values`] : [];
-  showChildren(byId('groups'), [...(shown.length > 0 ? [bar] : []), ...buttons, ...note]);
+  showChildren(byId('groups'), [...buttons, ...note]);
   // A new button does not have the focus of the one that it replaces.
   if (focused !== undefined) buttons.find((it) => it.isConnected && it.dataset.value === focused)?.focus();
 }
 
 /**
+ * A button with the value, how many of its servers are online, and a bar of their states.
  * @param {Group} group
- * @param {number} place
  */
-function barParts({ online, failed, total }, place) {
-  const widths = { [groupClass(place)]: online, 'group-failed': failed, 'group-drained': total - online - failed };
-  return Object.entries(widths).map(([className, width]) => {
-    const part = make('span', className);
-    part.style.flexGrow = String(width);
-    return part;
-  });
-}
-
-/** @param {number} place */
-const groupClass = (place) => `group-${Math.min(place, COLOURS)}`;
-
-/**
- * @param {Group} group
- * @param {number} place
- */
-function groupButton({ value, online, total }, place) {
-  const swatch = make('span', `swatch ${groupClass(place)}`);
+function groupButton({ value, online, total, states }) {
   const count =
     online === total
       ? make('b', '', String(total))
       : make('b', online === 0 ? 'failed' : '', `${online} of ${total} online`);
-  const button = makeButton(swatch, value || 'without', ' ', count);
+  const order = Object.keys(MARKS).reverse();
+  const bar = make('span', 'bar', ...order.filter((it) => states.has(it)).map((it) => barPart(it, states.get(it))));
+  const button = makeButton(make('span', 'value', value || `no ${selectById('group').value}`), ' ', count, bar);
+  button.className = 'group';
   button.dataset.value = value;
   button.setAttribute('aria-pressed', String(groupFilter === value));
   button.addEventListener('click', () => {
@@ -173,6 +155,13 @@ function groupButton({ value, online, total }, place) {
     if (session.status) renderMembers(session.status);
   });
   return button;
+}
+
+/** @param {string} state @param {number} [width] */
+function barPart(state, width) {
+  const part = make('span', state);
+  part.style.flexGrow = String(width);
+  return part;
 }
 
 /** @param {Member} member */

@@ -10,11 +10,12 @@ function renderTraffic(status) {
   const data = (/** @type {'sent' | 'received'} */ direction) =>
     formatBytes(bytes.out[direction] + bytes.in[direction]);
   showFacts(byId('traffic'), {
-    Running: `for ${durationSince(startedAt)}, clustershazbot ${version}`,
+    clustershazbot: version,
+    'Running for': durationSince(startedAt),
     'Gossip interval': `${interval} s`,
-    'Requests sent': `${out.answered} answered${failuresText(out)}`,
+    'Requests sent': `${formatCount(out.answered)} answered${failuresText(out)}`,
     'Answers came': answerTimes(exchanges.durations),
-    'Requests received': `${received.answered} answered${refused > 0 ? `, ${refused} refused` : ''}`,
+    'Requests received': `${formatCount(received.answered)} answered${refused > 0 ? `, ${formatCount(refused)} refused` : ''}`,
     'Last request': `sent ${timeSince(lastOut?.at)}, received ${timeSince(lastIn?.at)}`,
     Data: `${data('sent')} sent, ${data('received')} received`,
   });
@@ -29,7 +30,9 @@ function failuresText({ refused, timedOut, unreachable, rejected, failed }) {
     'secret rejected': rejected,
     'failed otherwise': failed,
   };
-  const texts = Object.entries(failures).flatMap(([name, count]) => (count > 0 ? [`, ${count} ${name}`] : []));
+  const texts = Object.entries(failures).flatMap(([name, count]) =>
+    count > 0 ? [`, ${formatCount(count)} ${name}`] : [],
+  );
   return texts.join('');
 }
 
@@ -50,6 +53,9 @@ function answerTimes({ counts, le }) {
   };
   return total === 0 ? 'not yet' : `half ${within(0.5)}, 99 % ${within(0.99)}`;
 }
+
+/** @param {number} count */
+const formatCount = (count) => count.toLocaleString('en');
 
 /** @param {number} bytes */
 const formatBytes = (bytes) => (bytes < 1e6 ? `${Math.round(bytes / 1000)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
