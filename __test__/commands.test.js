@@ -4,14 +4,16 @@
 
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
-const { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } = require('node:fs');
+const { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } = require('node:fs');
 const http = require('node:http');
 const net = require('node:net');
 const path = require('node:path');
 const { describe, test } = require('node:test');
 
 const { request } = require('../harness/http.js');
+const { start: startCommand } = require('../harness/program.js');
 const { until } = require('../harness/until.js');
+const { isRunning } = require('../lib/cli/processes.js');
 const { Project, read } = require('./support/documents.js');
 const { runsTwice } = require('./support/twice.js');
 
@@ -40,7 +42,9 @@ describe('dev', () => {
     const output = () => servers.map(({ output }) => output).join('\n');
     const commands = await until(
       () => {
-        const found = servers.map((server) => /watch --url (\S+) --secret-file (\S+)/.exec(server.output));
+        const found = servers.map((server) =>
+          /npx clustershazbot members --watch --url (\S+) --secret-file (\S+)/.exec(server.output),
+        );
         return found.every(Boolean) && found.map((match) => /** @type {RegExpExecArray} */ (match));
       },
       { what: 'both say where they are' },
@@ -95,6 +99,63 @@ describe('dev', () => {
     assert.equal(await refused.exit, 1);
     assert.match(refused.output, /is not a folder that only you can use/);
   });
+});
+
+describe('a signal ends', { skip: process.platform === 'win32' && 'Windows has no signals' }, () => {
+  const program = [process.execPath, 'app.cjs'];
+
+  /** @param {import('node:test').TestContext} t */
+  function commandProject(t) {
+    const { it, env } = project(t);
+    it.write('app.cjs', "console.log('pid', process.pid); setInterval(() => {}, 1e3);");
+    it.write('package.json', JSON.stringify({ scripts: { start: 'node app.cjs' } }));
+    const bin = path.join(it.folder, 'node_modules/.bin');
+    mkdirSync(bin);
+    symlinkSync('../clustershazbot/bin/clustershazbot.js', path.join(bin, 'clustershazbot'));
+    chmodSync(path.join(it.folder, CLI), 0o755);
+    return { it, env };
+  }
+
+  /**
+   * Sends the signal to the command once it runs this many processes, and waits until they have ended.
+   *
+   * @param {import('../harness/program.js').Program} command
+   * @param {NodeJS.Signals} signal
+   * @param {number} count
+   */
+  async function endsAll(command, signal, count) {
+    const pids = () => [...new Set([...command.output.matchAll(/\bpid (\d+)/g)].map(([, pid]) => Number(pid)))];
+    const what = 'its processes run';
+    await until(() => pids().length >= count, { timeout: 30_000, what }).catch((error) =>
+      assert.fail(`${error}\n${command.output}`),
+    );
+    command.child.kill(signal);
+    const running = () => pids().filter(isRunning);
+    const ended = until(() => running().length === 0, { timeout: 15_000, what: 'its processes have ended' });
+    await ended.finally(() => running().map((pid) => process.kill(pid, 'SIGKILL')));
+  }
+
+  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
+    test(`dev and its program, without a terminal: ${signal}`, async (t) => {
+      const { it, env } = commandProject(t);
+      await endsAll(it.run(CLI, env, ['dev', '--', ...program]), signal, 1);
+    });
+  }
+
+  for (const [signal, name, count, args] of /** @type {const} */ ([
+    ['SIGTERM', 'dev', 1, ['dev', '--', ...program]],
+    ['SIGHUP', 'dev', 1, ['dev', '--', ...program]],
+    ['SIGTERM', 'dev of npm start', 1, ['dev', '--', 'npm', 'start']],
+    ['SIGTERM', 'demo', 5, ['demo', '--keep']],
+    ['SIGHUP', 'demo', 5, ['demo', '--keep']],
+  ])) {
+    test(`${name} and what it runs, if npx gets it: ${signal}`, { timeout: 60_000 }, async (t) => {
+      const { it, env } = commandProject(t);
+      const command = startCommand(it.folder, 'npx', ['clustershazbot', ...args], { ...process.env, ...env });
+      t.after(() => command.child.kill('SIGKILL'));
+      await endsAll(command, signal, count);
+    });
+  }
 });
 
 describe('master-list', () => {

@@ -14,12 +14,10 @@ const { checkClocks, checkIntervals, checkSplit, checkVersions } = require('../l
 const { checkListed, checkMembers } = require('../lib/cli/doctor/members.js');
 const { checkExchanges, checkGossipSecret } = require('../lib/cli/doctor/own-server.js');
 const { checkWarnings } = require('../lib/cli/doctor/warnings.js');
+const { AT, NONE, NONE_PASSED, TARGET, asked, failed, member } = require('./support/asked.js');
 const { root, runToEnd } = require('./support/programs.js');
 
 const BIN = path.join(root, 'bin', 'clustershazbot.js');
-const AT = 1_000_000_000_000;
-const NONE = { refused: 0, timedOut: 0, unreachable: 0, rejected: 0, failed: 0 };
-
 /**
  * Runs doctor with a valid environment.
  * @param {string} baseUrl
@@ -29,38 +27,6 @@ const doctor = (baseUrl, env = {}) =>
   runToEnd([BIN, 'doctor', '--ask-all', '--timeout', '1'], {
     env: { ...environment(baseUrl), ...fileList().env, ...env },
   });
-
-/**
- * What a server answered.
- * @param {string} name
- * @param {{ online?: string[], members?: any[], status?: object, clockAhead?: number, problem?: object }} answer
- * @returns {any}
- */
-function asked(name, { online = [], members = [], status = {}, clockAhead = 0, problem }) {
-  const url = new URL(`http://${name}:3000/`);
-  if (problem) return { url, answers: false, problem, clockAhead: Number.NaN };
-  const list = { online: online.map((it) => ({ baseUrl: `http://${it}:3000/` })) };
-  const own = {
-    at: AT,
-    startedAt: AT - 1e6,
-    version: '2.0.0',
-    interval: 30,
-    members,
-    exchanges: { out: { answered: 1, ...NONE } },
-  };
-  return { url, answers: true, list, status: { ...own, ...status }, clockAhead };
-}
-
-/** @param {string} name @param {object} [more] */
-const member = (name, more) => ({ baseUrl: `http://${name}:3000/`, state: 'online', failures: 0, ...more });
-/** @param {string} code */
-const failed = (code) => ({
-  state: 'offline',
-  reason: 'failed',
-  by: 'http://b:3000/',
-  changedAt: AT - 36_000,
-  lastError: { code, message: code, at: AT - 1_000 },
-});
 
 describe('doctor names what answers in the place of the routes', () => {
   const html = { 'content-type': 'text/html; charset=utf-8' };
@@ -156,11 +122,14 @@ describe('doctor names what answers in the place of the routes', () => {
       ([key, value]) => `${key}=${value}`,
     );
     writeFileSync(path.join(cwd, '.env'), lines.join('\n'));
-    const without = await runToEnd([BIN, 'doctor'], { cwd });
+    const without = await runToEnd([BIN, 'doctor'], { cwd, env: { SHAZBOT_BASE_URL: baseUrl } });
     assert.match(
       without.stdout,
       /^warn +environment +the file \.env in this folder was not read\n +.*--env-file \.env/m,
     );
+    const unset = await runToEnd([BIN, 'doctor'], { cwd });
+    assert.deepEqual([unset.code, unset.stdout], [2, ''], 'there is nothing to check');
+    assert.match(unset.stderr, /^No server given\. .*--url .*--env-file \.env.*configuration in code.*\n$/);
     const { stdout } = await runToEnd([BIN, 'doctor', '--env-file', '.env'], { cwd });
     assert.match(stdout, /^ok +environment +all variables are valid$/m);
     assert.match(stdout, /^FAIL +base URL .*connection refused/m);
@@ -198,7 +167,9 @@ describe('the checks', () => {
     const check = (/** @type {object} */ state, /** @type {any} */ answer) => {
       const own = asked('a', { members: [member('a'), member('b'), member('x', state)] });
       const others = [asked('b', { members: [member('a'), member('b'), member('x', state)] }), asked('x', answer)];
-      return checkMembers(/** @type {any} */ ({ own, others, places: [], isValid: true, notAsked: 0 })).slice(1);
+      return checkMembers(
+        /** @type {any} */ ({ own, others, places: [], isValid: true, passedOver: NONE_PASSED, target: TARGET }),
+      ).slice(1);
     };
     const [refused] = check(failed('ECONNREFUSED'), { problem: down });
     assert.equal(refused?.result, 'warn');
@@ -234,8 +205,8 @@ describe('the checks', () => {
       others,
       places: [],
       isValid: true,
-      notAsked: 0,
-      server: { listedAs: 'http://a:3000/' },
+      passedOver: NONE_PASSED,
+      target: TARGET,
     });
     const [, row] = checkMembers(facts);
     assert.deepEqual([row?.result, row?.found], ['fail', 'http://a:3000/: failed for 36 s, as http://b:3000/ reports']);
@@ -246,13 +217,13 @@ describe('the checks', () => {
   test('split: two groups are named, a drained server and a one-way link do not split', () => {
     const check = (/** @type {Record<string, string[]>} */ lists) => {
       const [own, ...others] = Object.entries(lists).map(([name, online]) => asked(name, { online }));
-      return checkSplit({ own, others, places: [] })[0];
+      return checkSplit({ own, others, places: [], target: TARGET })[0];
     };
     assert.equal(check({ a: ['a', 'b'], b: ['a', 'b'], c: ['a', 'b'] })?.result, 'ok');
     assert.equal(check({ a: ['a'], b: ['b', 'c'], c: ['a', 'c'] })?.result, 'ok', 'c lists a');
     const [own, pod] = [asked('a', { online: ['a', 'b'] }), asked('10.0.0.3', { online: ['c'] })];
     assert.equal(
-      checkSplit({ own, others: [], places: [pod] })[0]?.result,
+      checkSplit({ own, others: [], places: [pod], target: TARGET })[0]?.result,
       'fail',
       'a pod that only DNS names is alone',
     );
@@ -269,7 +240,7 @@ describe('the checks', () => {
   test('clocks: the one that differs from most is reported, and fails above an hour', () => {
     const check = (/** @type {number[]} */ ...ahead) => {
       const [own, ...others] = ahead.map((clockAhead, i) => asked(`s${i}`, { clockAhead }));
-      return checkClocks({ own, others }).map(({ result, found }) => `${result} ${found}`);
+      return checkClocks({ own, others, target: TARGET }).map(({ result, found }) => `${result} ${found}`);
     };
     assert.deepEqual(check(0, 59_000, -400), ['ok this machine and 3 servers: less than a minute apart']);
     assert.deepEqual(check(0, 120_000, 0), ['warn http://s1:3000/ is 2 min ahead of the others']);
@@ -281,7 +252,13 @@ describe('the checks', () => {
   test('versions and intervals: those that differ are named with their servers', () => {
     const own = asked('a', {});
     const others = [asked('b', {}), asked('c', { status: { version: '2.1.0', interval: 5 } })];
-    const facts = /** @type {any} */ ({ own, others, env: { SHAZBOT_GOSSIP_INTERVAL: '30' }, isValid: true });
+    const facts = /** @type {any} */ ({
+      own,
+      others,
+      env: { SHAZBOT_GOSSIP_INTERVAL: '30' },
+      isValid: true,
+      target: { hasUrl: false },
+    });
     assert.equal(checkVersions(facts)[0]?.found, '2.0.0 on http://a:3000/, http://b:3000/; 2.1.0 on http://c:3000/');
     assert.equal(checkIntervals(facts)[0]?.found, '30 s on http://a:3000/, http://b:3000/; 5 s on http://c:3000/');
     assert.deepEqual([checkVersions(facts)[0]?.result, checkIntervals(facts)[0]?.result], ['warn', 'warn']);

@@ -158,14 +158,58 @@ describe('clustershazbot doctor', () => {
   });
 
   test('names all missing variables', async () => {
-    const { code, stdout } = await doctor({ SHAZBOT_BASE_URL: '', SHAZBOT_CONTROL_SECRET: '' });
+    const { code, stdout } = await doctor({ SHAZBOT_BASE_URL: '', SHAZBOT_SECRET: SECRET });
     assert.equal(code, 1);
-    for (const name of ['SHAZBOT_SECRET', 'SHAZBOT_BASE_URL', 'SHAZBOT_MASTER_LIST'])
+    for (const name of ['SHAZBOT_BASE_URL', 'SHAZBOT_MASTER_LIST'])
       assert.match(
         stdout,
         new RegExp(`^FAIL +environment +Environment variable ${name} is required, for example `, 'm'),
       );
     assert.match(stdout, /configuration in code, pass --url and --secret-file/);
+  });
+
+  describe('with --url', () => {
+    const other = () => /** @type {Server} */ (servers[1]);
+    /** The program has its configuration in code. @param {Record<string, string>} [env] */
+    const check = (url = own().baseUrl, env = {}) =>
+      runToEnd([BIN, 'doctor', '--url', url], { env: { SHAZBOT_CONTROL_SECRET: CONTROL_SECRET, ...env } });
+
+    test('checks what the server knows, and does not miss variables that the program has in its code', async () => {
+      const { code, stdout } = await check();
+      assert.equal(code, 0, stdout);
+      assert.doesNotMatch(stdout, /required|FAIL/);
+      assert.match(stdout, /^ok +environment +not set here, and so not checked: SHAZBOT_SECRET, SHAZBOT_MASTER_LIST$/m);
+      assert.match(stdout, /^ok +master list +file:.*, as http:.* reports: names 3 servers$/m);
+      assert.match(stdout, /^ok +members +2 of 2 other servers answer as members$/m);
+      assert.match(stdout, /^ok +listed +2 of 2 other servers list this one$/m);
+      assert.match(stdout, /^ok +intervals +0\.3 s on/m);
+      const wrong = await check(own().baseUrl, { SHAZBOT_GOSSIP_INTERVAL: 'often' });
+      assert.match(wrong.stdout, /^FAIL +environment +SHAZBOT_GOSSIP_INTERVAL/m, 'what is set here is checked');
+    });
+
+    test('asks for the control secret if it has none', async () => {
+      const { code, stdout } = await check(own().baseUrl, { SHAZBOT_CONTROL_SECRET: '' });
+      assert.equal(code, 0, stdout);
+      assert.match(stdout, /^warn +control secret .*\n +Pass --secret-file/m);
+      assert.match(stdout, /^ok +members +2 of 2 other servers answer as members$/m);
+    });
+
+    test('checks that server, and says so if the environment is that of another one', async () => {
+      const env = serverEnv(own().baseUrl);
+      const { code, stdout } = await check(other().baseUrl, env);
+      assert.equal(code, 0, stdout);
+      const row = `checks ${other().baseUrl}, as --url says; SHAZBOT_BASE_URL is ${own().baseUrl}\n`;
+      assert.ok(stdout.includes(row), stdout);
+      assert.match(stdout, new RegExp(`^ok +base URL +${other().baseUrl}: answers after`, 'm'));
+      assert.match(stdout, /^ok +members +2 of 2 other servers answer as members$/m);
+      assert.doesNotMatch(stdout, /gossip secret/, 'SHAZBOT_SECRET goes only to the server of the environment');
+      const same = await check(own().baseUrl.replace('127.0.0.1', 'localhost'), env);
+      assert.doesNotMatch(same.stdout, /as --url says|but not itself/);
+      assert.match(same.stdout, new RegExp(`answers as ${own().baseUrl} after`));
+      assert.match(same.stdout, /^ok +members +2 of 2 other servers answer as members$/m);
+      const placeholder = await check(other().baseUrl, { ...env, SHAZBOT_BASE_URL: 'http://{env:NOWHERE}/' });
+      assert.equal(placeholder.code, 0, placeholder.stdout);
+    });
   });
 
   test('reports a master list in a missing folder, as seen here and by the server, and a different interval', async (t) => {
@@ -319,7 +363,8 @@ describe('clustershazbot doctor', () => {
     const all = JSON.parse(stdout);
     const variables = all.filter(({ check }) => check === 'environment');
     assert.match(variables.map(({ found }) => found).join(), /SHAZBOT_MASTER_LIST_UPDATE.*SHAZBOT_GOSSIP_INTERVAL/);
-    assert.ok(variables.every(({ result }) => result === 'fail'));
+    assert.deepEqual([...new Set(variables.slice(0, -1).map(({ result }) => result))], ['fail']);
+    assert.match(String(variables.at(-1)?.found), /configuration in code/);
     const [store, url] = /** @type {[typeof all[0], typeof all[0]]} */ (all.slice(variables.length));
     assert.match(store.found, /answers 403/);
     assert.match(url.found, /connection refused/);

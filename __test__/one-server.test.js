@@ -8,7 +8,7 @@ const { describe, test } = require('node:test');
 const cron = require('node-cron');
 
 const { CONTROL_SECRET, environment, fileList } = require('../harness/cluster.js');
-const { startEngine } = require('../harness/engine.js');
+const { catchWarnings, startEngine } = require('../harness/engine.js');
 const { agree, projectOf, runToEnd, startProgram, write } = require('./support/programs.js');
 const { until } = require('../harness/until.js');
 
@@ -39,14 +39,15 @@ const NEST = `
   decorate('second', Cron('* * * * * *'), OnOneServer());
   class AppModule {}
   const enabled = process.env.ENABLED !== 'no';
-  const imports = [ScheduleModule.forRoot(), ShazbotModule.forRoot({ enabled, drainFor: 0 })];
-  Module({ imports, providers: [Jobs] })(AppModule);
+  const isImported = process.env.ENABLED !== 'not imported';
+  const cluster = isImported ? [ShazbotModule.forRoot({ enabled, drainFor: 0 })] : [];
+  Module({ imports: [ScheduleModule.forRoot(), ...cluster], providers: [Jobs] })(AppModule);
   const app = await NestFactory.create(AppModule, { logger: false });
   app.enableShutdownHooks();
   await app.listen(Number(process.env.PORT), '127.0.0.1');
-  if (!enabled) {
+  if (!enabled || !isImported) {
     console.log(app.get(Jobs).second());
-    process.exit();
+    setImmediate(() => process.exit());
   }
 `;
 
@@ -113,6 +114,19 @@ describe('@OnOneServer with @nestjs/schedule', () => {
   });
 });
 
+test('@OnOneServer warns if the application does not import the module', async () => {
+  const directory = projectOf('one-server-alone', 'nest12');
+  write(directory, { 'package.json': { type: 'module' }, 'main.mjs': NEST });
+  const env = { ENABLED: 'not imported', PORT: '0' };
+  const { code, stdout, stderr } = await runToEnd([path.join(directory, 'main.mjs')], { env });
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^undefined$/m);
+  assert.match(
+    stderr,
+    /\[SHAZBOT_JOB_SKIPPED\] .*the job "Jobs\.second" was skipped.* import ShazbotModule\.forRoot\(\)/,
+  );
+});
+
 describe('the coordinator for node-cron', () => {
   /** @param {import('node:test').TestContext} t @param {() => any} coordinator */
   async function firstRun(t, coordinator) {
@@ -129,12 +143,20 @@ describe('the coordinator for node-cron', () => {
   }
 
   test('lets the owner run a task, and nobody without an engine or with too few servers', async (t) => {
+    const warnings = catchWarnings(t);
     const { shazbotCoordinator } = require('../lib/node-cron.js');
     assert.equal(await firstRun(t, shazbotCoordinator), false, 'no engine');
-    await startEngine(t);
+    assert.equal(shazbotCoordinator().shouldRun('other'), false);
+    const [warning, ...more] = await until(() => warnings.length > 0 && warnings, { what: 'a warning' });
+    assert.deepEqual([warning?.code, more], ['SHAZBOT_JOB_SKIPPED', []]);
+    assert.match(String(warning?.message), /^the job "job:.*" was skipped, because shazbotStart was not called/);
+    const engine = await startEngine(t);
     const started = require('../lib/node-cron.js');
     assert.equal(await firstRun(t, started.shazbotCoordinator), true);
     assert.equal(await firstRun(t, () => started.shazbotCoordinator({ minOnline: 2 })), false);
     assert.equal(await firstRun(t, () => started.shazbotCoordinator({ settled: true })), false);
+    await engine.shazbotShutDown();
+    assert.equal(started.shazbotCoordinator().shouldRun('job'), false);
+    assert.equal(warnings.length, 1, 'nor a warning when the program ends');
   });
 });

@@ -76,7 +76,7 @@ describe('a server that is not found at its base URL warns once, with cause and 
     ['a router below /shazbot', /404/, /routes below another path/],
     ['no routes', /404/, /Does it have the routes at all/],
     ['no listen', /ECONNREFUSED/, /Does the program call listen.*0\.0\.0\.0/],
-    ['an authentication middleware', /401/, /authentication.*Exempt.*In Express mount them before the middleware/],
+    ['an authentication middleware', /401/, /authentication.*Exempt.*in Express by mounting them before/],
     ['a CSRF check', /403/, /CSRF.*Exempt/],
     ['a rate limit', /429/, /rate limit.*Exempt/],
     ['a page for all paths', /HTML/, /Another program.*middleware answer all paths with a page/],
@@ -153,7 +153,7 @@ describe('a server that is not found at its base URL warns once, with cause and 
 
     for (const [fault, ...patterns] of /** @type {[string, ...RegExp[]][]} */ ([
       ['a global prefix', /404/, /global prefix.*add that path to SHAZBOT_BASE_URL.*\/api\//],
-      ['a guard', /403/, /guard.*in Nest let the guard pass ShazbotController/],
+      ['a guard', /403/, /guard.*Exempt.*In Nest with ShazbotModule\.forRoot\(\{ decorators: \[Public\(\)\] \}\)/],
       ['a throttler', /429/, /rate limit.*Exempt/],
     ])) {
       test(fault, (t) => warns(t, fault, patterns, { program }));

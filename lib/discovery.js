@@ -5,6 +5,7 @@
 // Imported, because tests may fake the global timers.
 const { clearTimeout, setTimeout } = require('node:timers');
 const { URL } = require('node:url');
+const { causes } = require('./logging.js');
 
 /** How long a call may take until it counts as failed. */
 const TIMEOUT_MS = 10_000;
@@ -39,7 +40,7 @@ class Discovery {
       else this.warnings.end(FAILED);
       return urls;
     } catch (error) {
-      this.#fail(messageOf(error));
+      this.#fail(messageOf(error), error);
       throw error;
     }
   }
@@ -55,9 +56,11 @@ class Discovery {
   /**
    * Warns of a failure, which holds until a call succeeds.
    * @param {string} why
+   * @param {unknown} [cause]
    */
-  #fail(why) {
+  #fail(why, cause) {
     const text = `the program's function discover failed: ${why}. It is called again; the servers that are known stay known`;
+    causes.set(FAILED, cause);
     this.warnings.warn(FAILED, text);
   }
 }

@@ -23,6 +23,8 @@ const log = channel('clustershazbot:log');
 const MAX_WARNED = 1_000;
 /** @type {Set<string>} The warnings so far. */
 const warned = new Set();
+/** What the program threw, by the code of the warning that is about it. @type {Map<string, unknown>} */
+const causes = new Map();
 /** The loggers of the applications in this process; the last one is used. @type {Set<AppLogger>} */
 const appLoggers = new Set();
 
@@ -60,20 +62,31 @@ function reportHandler(emitPending) {
  * @param {string} message
  */
 function warn(code, message) {
+  const cause = causes.get(code);
+  const error = cause === undefined ? new Error(message) : new Error(message, { cause });
+  const warning = Object.assign(error, { name: 'ShazbotWarning', code });
   const logger = currentLogger();
   if (!logger?.takesWarnings()) {
-    process.emitWarning(message, { type: 'ShazbotWarning', code });
+    emitWarning(warning);
     return;
   }
-  const warning = Object.assign(new Error(message), { name: 'ShazbotWarning', code });
   logger.warn(`[${code}] ${message}`);
-  // What `process.emitWarning` does, which refuses an error of another realm, as under Jest. Node's own listener would print
-  // again what a logger has written.
+  // What `process.emitWarning` does. Node's own listener would print again what a logger has written.
   nextTick(() => {
     for (const listener of process.rawListeners('warning')) {
       if (!isNodesPrinter(listener)) listener.call(process, warning);
     }
   });
+}
+
+/** @param {Error & { code: string }} warning */
+function emitWarning(warning) {
+  try {
+    process.emitWarning(warning);
+  } catch {
+    // Node refuses an error of another realm, as under Jest.
+    process.emitWarning(warning.message, { type: warning.name, code: warning.code });
+  }
 }
 
 /**
@@ -98,4 +111,4 @@ function currentLogger() {
   return [...appLoggers].at(-1);
 }
 
-module.exports = { addAppLogger, reportHandler };
+module.exports = { addAppLogger, causes, reportHandler };

@@ -15,6 +15,9 @@ function rememberStart() {
   startedAt = Date.now();
 }
 
+/** Whether the engine of this process was ever started. */
+const wasStarted = () => startedAt > 0;
+
 /** @returns {import('../index.js').ShazbotStatus} */
 function status() {
   const { before, members, after } = parts();
@@ -74,4 +77,4 @@ function decodeWarning([code, message, since, subject]) {
   return { code, message, since, ...(subject !== null && { subject }) };
 }
 
-module.exports = { rememberStart, startText, status, statusJson };
+module.exports = { rememberStart, startText, status, statusJson, wasStarted };

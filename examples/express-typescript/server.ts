@@ -14,6 +14,7 @@ app.get('/peers', (_req, res) => {
 
 const logChange: MemberListener = ({ baseUrl, type, reason = '' }) => console.log(`${baseUrl} is ${type} ${reason}`);
 shazbotEvents.on('change', logChange);
+shazbotEvents.on('suspect', ({ baseUrl, error }) => console.log(`${baseUrl} does not answer: ${error?.code}`));
 
 const port = Number(process.env.PORT ?? 3000);
 const server = app.listen(port, (error) => {

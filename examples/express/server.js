@@ -15,6 +15,7 @@ app.get('/peers', (_req, res) => {
 });
 
 shazbotEvents.on('change', ({ baseUrl, type, reason = '' }) => console.log(`${baseUrl} is ${type} ${reason}`));
+shazbotEvents.on('suspect', ({ baseUrl, error }) => console.log(`${baseUrl} does not answer: ${error?.code}`));
 
 const port = Number(process.env.PORT ?? 3000);
 // Express 5 calls this with an error if it cannot listen. With Express 4, Node throws the error.

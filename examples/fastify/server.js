@@ -11,6 +11,7 @@ app.register(shazbotFastify, { prefix: '/clustershazbot' });
 app.get('/peers', () => shazbotServers(({ self }) => !self).map(({ baseUrl }) => baseUrl));
 
 shazbotEvents.on('change', ({ baseUrl, type, reason = '' }) => console.log(`${baseUrl} is ${type} ${reason}`));
+shazbotEvents.on('suspect', ({ baseUrl, error }) => console.log(`${baseUrl} does not answer: ${error?.code}`));
 
 async function stop() {
   // Before Fastify closes, since it then answers new requests with 503.

@@ -14,6 +14,7 @@ app.get('/peers', (context) => {
 });
 
 shazbotEvents.on('change', ({ baseUrl, type, reason = '' }) => console.log(`${baseUrl} is ${type} ${reason}`));
+shazbotEvents.on('suspect', ({ baseUrl, error }) => console.log(`${baseUrl} does not answer: ${error?.code}`));
 
 // If it cannot listen, Node throws the error, which ends the process with exit code 1.
 const server = serve({ fetch: app.fetch, port: Number(process.env.PORT ?? 3000) }, () => {

@@ -12,6 +12,7 @@ app.get('/peers', (_req, res) => {
 });
 
 shazbotEvents.on('change', ({ type, baseUrl, reason = '' }) => console.log(`${baseUrl} is ${type} ${reason}`));
+shazbotEvents.on('suspect', ({ baseUrl, error }) => console.log(`${baseUrl} does not answer: ${error?.code}`));
 
 // PM2 numbers the processes of an app. A restarted process keeps its number, and `pm2 scale` uses free numbers again.
 const port = Number(process.env.PORT ?? 3000) + Number(process.env.NODE_APP_INSTANCE ?? 0);

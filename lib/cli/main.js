@@ -9,6 +9,7 @@ const { runAgainIfNeeded, withEnvFiles } = require('./env-files.js');
 const { commandHelp, generalHelp } = require('./help.js');
 const { parseArguments } = require('./options.js');
 const { addSecretsOf, printError, printJson } = require('./output.js');
+const { endWithPackageManager } = require('./processes.js');
 const { programs } = require('./programs.js');
 const { hasColour } = require('./terminal.js');
 
@@ -22,7 +23,10 @@ const JSON_OPTION = /(^| )(--json|-o ?json|--output[= ]json)( |$)/;
 async function main(args) {
   const [first = '', second = ''] = args;
   const program = programs.find(({ name }) => name === first || (first === 'help' && name === second));
-  if (program) return program.run(first === 'help' ? ['--help'] : args.slice(1), process.env);
+  if (program) {
+    endWithPackageManager(process.env);
+    return program.run(first === 'help' ? ['--help'] : args.slice(1), process.env);
+  }
   addSecretsOf(process.env);
   let name = '';
   try {

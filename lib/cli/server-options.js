@@ -53,9 +53,18 @@ function serverOptions({ url = '', 'secret-file': secretFile = '', timeout = '5'
   if (!(seconds > 0 && seconds <= 3600)) {
     throw new CommandError('--timeout must be a number of seconds, more than 0 and at most 3600', 2);
   }
+  return { base, listedAs: listedAs(base, env), ...controlSecret(secretFile, env), timeout: seconds * 1000 };
+}
+
+/**
+ * @param {URL} base
+ * @param {NodeJS.ProcessEnv} env
+ */
+function listedAs(base, env) {
   // A health check in a container asks 127.0.0.1, while the lists have the base URL of the environment.
   const own = isLoopback(base.hostname) ? parseBaseUrl(env.SHAZBOT_BASE_URL ?? '') : undefined;
-  return { base, listedAs: (own ?? base).href, ...controlSecret(secretFile, env), timeout: seconds * 1000 };
+  // With another port on this machine it is another server.
+  return own && (own.port === base.port || !isLoopback(own.hostname)) ? own.href : base.href;
 }
 
 /**

@@ -7,6 +7,7 @@ const { printable } = require('../printable.js');
 const { CommandError } = require('./command-error.js');
 const { viewReader } = require('./members.js');
 const { print, printError, printJson, redact } = require('./output.js');
+const { endWithPackageManager } = require('./processes.js');
 const { terminalWidth } = require('./terminal.js');
 
 const POLL_MS = 1_000;
@@ -42,6 +43,7 @@ async function watchMembers({ server, json, colour, selection }) {
   let before = new Map();
   /** @type {Display | undefined} */
   let display;
+  endWithPackageManager(process.env);
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
     process.on(signal, () => (display ? display.close(() => process.exit(0)) : process.exit(0)));
   }

@@ -30,8 +30,9 @@ fn remedy(code: &str, text: &str, url: &ServerUrl) -> String {
         }
         "HTTP_401" | "HTTP_403" | "HTTP_407" => {
             "A guard, an authentication or CSRF middleware, or a proxy refuses the request, not this package. Exempt the paths \
-             below /clustershazbot/ from it: these routes check their own secrets. In Express mount them before the middleware; \
-             in Nest let the guard pass ShazbotController"
+             below /clustershazbot/ from it: these routes check their own secrets. In Nest with \
+             ShazbotModule.forRoot({ decorators: [Public()] }), where Public is the decorator that your guard knows; in Express \
+             by mounting them before the middleware"
         }
         "HTTP_429" => {
             "A rate limit in front of the routes refuses the request, not this package. Exempt the paths below \
@@ -132,7 +133,7 @@ mod tests {
         let url = ServerUrl::parse("http://own/").expect("a URL");
         for (code, text, expected) in [
             ("HTTP_404", "", "http://own/api/"),
-            ("HTTP_401", "", "guard"),
+            ("HTTP_401", "", "ShazbotModule.forRoot({ decorators: [Public()] })"),
             ("HTTP_403", "", "CSRF"),
             ("HTTP_429", "", "rate limit"),
             ("HTTP_308", "", "redirect"),

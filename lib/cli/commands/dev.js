@@ -9,6 +9,7 @@ const { fillBaseUrl } = require('../../base-url.js');
 const { CommandError } = require('../command-error.js');
 const { devFolder, devSecret, freePort } = require('../dev/state.js');
 const { printError } = require('../output.js');
+const { signalProgram } = require('../processes.js');
 const { isLoopback, parseBaseUrl } = require('../server-options.js');
 
 const HELP = `npx clustershazbot dev -- COMMAND [ARGS...]
@@ -101,7 +102,7 @@ async function devEnvironment(env) {
     throw new CommandError('dev is for one machine: SHAZBOT_BASE_URL must have a loopback address, or be unset', 2);
   }
   const secretFile = env.SHAZBOT_CONTROL_SECRET ? '' : ` --secret-file ${folder.path}/control-secret`;
-  console.error(`clustershazbot dev: ${url.href}; npx clustershazbot watch --url ${url.href}${secretFile}`);
+  console.error(`clustershazbot dev: ${url.href}; npx clustershazbot members --watch --url ${url.href}${secretFile}`);
   return { ...complete, SHAZBOT_BASE_URL: url.href };
 }
 
@@ -117,7 +118,7 @@ function run(command, args, env) {
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
     process.on(signal, () => {
       // A terminal sends Ctrl-C to both, and a second one would end programs that are ending in order.
-      if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
+      if (child.pid && (signal !== 'SIGINT' || !process.stdin.isTTY)) signalProgram(child.pid, signal);
     });
   }
   return new Promise((resolve, reject) => {

@@ -8,7 +8,7 @@ const { printable } = require('../../printable.js');
 const { CommandError } = require('../command-error.js');
 const { checkClocks, checkIntervals, checkSplit, checkVersions } = require('../doctor/agreement.js');
 const { checkBaseUrl, checkEnvironment, checkStateFile } = require('../doctor/environment.js');
-const { collectFacts } = require('../doctor/facts.js');
+const { askTarget, collectFacts } = require('../doctor/facts.js');
 const { checkMasterLists, checkMasterListsOfServer } = require('../doctor/master-lists.js');
 const { checkListed, checkMembers } = require('../doctor/members.js');
 const { lookUpNames } = require('../doctor/names.js');
@@ -29,6 +29,7 @@ const { formatTable } = require('../terminal.js');
  * @type {((facts: import('../doctor/facts.js').Facts) => Finding[])[]}
  */
 const CHECKS = [
+  own.checkTarget,
   checkMasterLists,
   own.checkOwnUrl,
   own.checkDuplicates,
@@ -45,13 +46,18 @@ const CHECKS = [
   checkIntervals,
 ];
 
+/** Without any of these and without --url there is nothing to check. */
+const NEEDED = ['SHAZBOT_SECRET', 'SHAZBOT_BASE_URL', 'SHAZBOT_MASTER_LIST'];
+
 /** @type {import('../commands.js').Command} */
 const doctor = {
   name: 'doctor',
   aliases: [],
   usage: 'doctor',
   summary: 'finds what keeps servers apart: environment, lists, base URLs, secrets, certificates, clocks, splits',
-  description: `Run it with the environment of a server, where that server runs. It changes nothing. Each row is one check:
+  description: `Run it with the environment of a server, where that server runs. If the program has its configuration in code, or to check
+another server: pass --url and --secret-file. What is not in the environment is then not checked. It changes nothing. Each row
+is one check:
 
   RESULT   ok; warn: look at it; FAIL: it keeps servers apart
   CHECK    what was checked
@@ -79,29 +85,41 @@ async function run({ values, env, json, colour }) {
  * @returns {Promise<Finding[]>}
  */
 async function examine(given, values) {
+  const hasUrl = Boolean(values.url);
   const { env, findings: placeholders } = await checkBaseUrl(given);
-  const hasWrongUrl = isAnyWrong(placeholders);
-  const checked = hasWrongUrl ? { ...env, SHAZBOT_BASE_URL: ANY_URL } : env;
-  const others = checkEnvironment(checked).filter(({ result }) => !hasWrongUrl || result !== 'ok');
-  const environment = [...placeholders, ...others];
+  const hasWrongUrl = !hasUrl && isAnyWrong(placeholders);
+  const target = await findTarget(
+    values,
+    env,
+    NEEDED.some((name) => given[name]),
+  );
+  const ofTarget = target?.listedAs ?? target?.server.base.href;
+  const baseUrl = hasWrongUrl ? ANY_URL : hasUrl ? ofTarget : env.SHAZBOT_BASE_URL;
+  const checked = checkEnvironment({ ...env, SHAZBOT_BASE_URL: baseUrl ?? '' }, { mayLack: hasUrl });
+  const others = checked.filter(({ result }) => !hasWrongUrl || result !== 'ok');
+  const environment = [...(hasUrl ? [] : placeholders), ...others];
   const isValid = !isAnyWrong(environment);
   if (!isValid && !values['env-file'] && existsSync('.env')) environment.push(UNREAD_FILE);
   const names = await lookUpNames(env);
   const findings = [...environment, ...(await checkStateFile(env)), ...names.findings];
+  if (!target) return findings;
+  const secretOfMembers = mayHaveSecret({ values, env }) ? target.server.secret : '';
+  const facts = await collectFacts({ env, target, isValid, places: names.places, secretOfMembers });
+  return [...findings, ...CHECKS.flatMap((check) => check(facts))];
+}
+
+/**
+ * @param {import('../options.js').Values} values
+ * @param {NodeJS.ProcessEnv} env
+ * @param {boolean} hasEnvironment
+ */
+async function findTarget(values, env, hasEnvironment) {
   try {
-    const server = serverOptions(values, env);
-    const facts = await collectFacts({
-      env,
-      server,
-      isValid,
-      places: names.places,
-      secretOfMembers: mayHaveSecret({ values, env }) ? server.secret : '',
-    });
-    return [...findings, ...CHECKS.flatMap((check) => check(facts))];
+    return await askTarget(serverOptions(values, env), Boolean(values.url), env);
   } catch (error) {
-    if (!(error instanceof CommandError) || error.kind !== 'no server') throw error;
-    if (hasWrongUrl) return findings;
-    return [...findings, { result: 'fail', check: 'base URL', found: error.message }];
+    const isReported = hasEnvironment && !values.url;
+    if (isReported && error instanceof CommandError && error.kind === 'no server') return undefined;
+    throw error;
   }
 }
 

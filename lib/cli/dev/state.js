@@ -9,6 +9,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { pathToFileURL } = require('node:url');
 const { CommandError } = require('../command-error.js');
+const { isRunning } = require('../processes.js');
 
 const FIRST_PORT = 3000;
 const PORTS = 1_000;
@@ -94,15 +95,6 @@ function reserve(file) {
     return true;
   } catch {
     return false;
-  }
-}
-
-/** @param {number} pid */
-function isRunning(pid) {
-  try {
-    return pid > 0 && process.kill(pid, 0);
-  } catch (error) {
-    return /** @type {NodeJS.ErrnoException} */ (error).code === 'EPERM';
   }
 }
 

@@ -15,15 +15,25 @@ const NOTABLE_CLOCK_ERROR = 60_000;
 const MAX_CLOCK_ERROR = 3_600_000;
 
 /**
+ * @param {Pick<Facts, 'own' | 'others' | 'target'>} facts
+ * @returns {import('../survey.js').Asked[]} each server once
+ */
+function serversOf({ own, others, target: { listedAs } }) {
+  // If it is not known which of the others it is, it is among them under its base URL.
+  return listedAs || others.length === 0 ? [own, ...others] : others;
+}
+
+/**
  * Whether the servers form one group: two servers belong together if one lists the other online, or both list a third.
- * @param {Pick<Facts, 'own' | 'others' | 'places'>} facts
+ * @param {Pick<Facts, 'own' | 'others' | 'places' | 'target'>} facts
  * @returns {Finding[]}
  */
-function checkSplit({ own, others, places }) {
-  const asked = new Set([own, ...others].map(({ url }) => url.href));
+function checkSplit({ places, ...facts }) {
+  const servers = serversOf(facts);
+  const asked = new Set(servers.map(({ url }) => url.href));
   // A name may lead to the base URLs of servers that were asked already.
   const elsewhere = places.filter(({ url }) => !asked.has(url.href));
-  const lists = [own, ...others, ...elsewhere].flatMap(({ url, list, status }) => {
+  const lists = [...servers, ...elsewhere].flatMap(({ url, list, status }) => {
     const urls = list
       ? baseUrlsOf(list)
       : (status?.members.filter(({ state }) => state !== 'offline') ?? []).map((it) => it.baseUrl);
@@ -49,12 +59,12 @@ function checkSplit({ own, others, places }) {
 
 /**
  * Compares with the median of all clocks, that of this machine included: one wrong clock is then the one that is reported.
- * @param {Pick<Facts, 'own' | 'others'>} facts
+ * @param {Pick<Facts, 'own' | 'others' | 'target'>} facts
  * @returns {Finding[]}
  */
-function checkClocks({ own, others }) {
+function checkClocks(facts) {
   const here = { name: 'this machine', ahead: 0 };
-  const clocks = [own, ...others]
+  const clocks = serversOf(facts)
     .map(({ url, clockAhead }) => ({ name: url.href, ahead: clockAhead }))
     // An answer may have no date.
     .filter(({ ahead }) => !Number.isNaN(ahead));
@@ -100,15 +110,16 @@ function checkVersions({ own, others }) {
 }
 
 /**
- * @param {Pick<Facts, 'own' | 'others' | 'env' | 'isValid'>} facts
+ * @param {Pick<Facts, 'own' | 'others' | 'env' | 'isValid' | 'target'>} facts
  * @returns {Finding[]}
  */
-function checkIntervals({ own, others, env, isValid }) {
+function checkIntervals({ own, others, env, isValid, target: { hasUrl } }) {
   const check = 'intervals';
   const advice = 'Give all servers the same SHAZBOT_GOSSIP_INTERVAL: time-outs depend on it.';
   /** @type {Finding[]} */
   const findings = [];
-  const here = Number(env.SHAZBOT_GOSSIP_INTERVAL || 30);
+  // The program may set it in its code.
+  const here = Number(env.SHAZBOT_GOSSIP_INTERVAL || (hasUrl ? own.status?.interval : 30));
   const running = own.status?.interval;
   if (isValid && running !== undefined && running !== here) {
     const found = `SHAZBOT_GOSSIP_INTERVAL is ${here} s here, but ${own.url.href} runs with ${running} s`;

@@ -11,6 +11,8 @@ const { mustBeWritable } = require('./list-files.js');
 
 const check = 'environment';
 const NO_BINARY = 'See docs/install-problems.md.';
+/** How the engine reports a variable that is not set. */
+const MISSING = /^Environment variable (\w+) is required/;
 
 /**
  * Fills in the placeholders of the base URL, as the server does when it starts.
@@ -31,9 +33,10 @@ async function checkBaseUrl(env) {
 /**
  * Has the engine check all variables, without starting it.
  * @param {NodeJS.ProcessEnv} env
+ * @param {{ mayLack: boolean }} options mayLack: whether the program may have variables that are not here
  * @returns {Finding[]}
  */
-function checkEnvironment(env) {
+function checkEnvironment(env, { mayLack }) {
   let result;
   try {
     // Loaded here because the other commands work without the binary; here a missing one is a finding.
@@ -48,15 +51,25 @@ function checkEnvironment(env) {
   if (!Array.isArray(result)) {
     const lines = result.message.split('\n');
     // Several errors come below a heading.
-    const errors = lines.length > 1 ? lines.slice(1) : lines;
-    const wrong = errors.map((text) => /** @type {Finding} */ ({ result: 'fail', check, found: text.trim() }));
-    // Nobody has just one part of the configuration in code.
-    const isInCode = !env.SHAZBOT_SECRET && !env.SHAZBOT_BASE_URL && !env.SHAZBOT_MASTER_LIST;
-    return [...wrong, ...(isInCode ? doubts([IN_CODE]) : []), ...unknown];
+    const errors = (lines.length > 1 ? lines.slice(1) : lines).map((text) => text.trim());
+    const missing = errors.flatMap((text) => MISSING.exec(text)?.[1] ?? []);
+    const wrong = errors.filter((text) => !mayLack || !MISSING.test(text));
+    return [
+      ...(mayLack && missing.length > 0 ? [notChecked(missing)] : []),
+      ...wrong.map((found) => /** @type {Finding} */ ({ result: 'fail', check, found })),
+      ...(!mayLack && missing.length > 0 ? doubts([IN_CODE]) : []),
+      ...unknown,
+    ];
   }
   if (result.length + unknown.length > 0) return [...doubts(result), ...unknown];
   return [{ result: 'ok', check, found: 'all variables are valid' }];
 }
+
+/**
+ * @param {string[]} names
+ * @returns {Finding}
+ */
+const notChecked = (names) => ({ result: 'ok', check, found: `not set here, and so not checked: ${names.join(', ')}` });
 
 /**
  * @param {NodeJS.ProcessEnv} env

@@ -3,10 +3,11 @@
 // Collects what the checks of `doctor` look at: the master lists, the running server and the others of its cluster.
 
 const { stateOf } = require('../members.js');
-const { parseBaseUrl } = require('../server-options.js');
+const { isLoopback, parseBaseUrl } = require('../server-options.js');
 const { sendToRoute } = require('../server-routes.js');
 const { MAX_ASKED, askServer, survey } = require('../survey.js');
 const { mustBeWritable, readList } = require('./list-files.js');
+const { listsServer } = require('./urls.js');
 
 /** How often the status is read: processes that share a base URL answer in turn. */
 const STATUS_READS = 5;
@@ -17,7 +18,7 @@ const STATUS_READS = 5;
  * @typedef {object} Facts
  * @property {NodeJS.ProcessEnv} env
  * @property {boolean} isValid whether the environment is valid
- * @property {Server} server
+ * @property {Target} target
  * @property {MasterListFacts[]} masterLists
  * @property {Asked} own what answers at the base URL
  * @property {number} processes how many different processes answered there
@@ -25,7 +26,7 @@ const STATUS_READS = 5;
  *   undefined if it was not sent
  * @property {Asked[]} others members and servers in the master lists
  * @property {Asked[]} places where DNS leads to
- * @property {number} notAsked how many more servers there are
+ * @property {PassedOver} passedOver
  *
  * @typedef {object} MasterListFacts
  * @property {string} url
@@ -34,22 +35,67 @@ const STATUS_READS = 5;
  * @property {string[]} urls the base URLs in it
  * @property {{ url: string, reason: string }[]} ignored those that SHAZBOT_ALLOWED_ORIGINS or their form excludes
  *
- * @typedef {{ env: NodeJS.ProcessEnv, server: Server, isValid: boolean }} Known
+ * @typedef {object} Target the server that is checked
+ * @property {Server} server
+ * @property {boolean} hasUrl whether --url names it, and not the environment
+ * @property {string | undefined} listedAs its base URL in lists; undefined if that is not known
+ * @property {Asked} own
+ *
+ * @typedef {object} PassedOver how many other servers were not asked
+ * @property {number} left since they left in order
+ * @property {number} ignored since a server may not list them
+ * @property {number} more since there are too many
+ *
+ * @typedef {{ env: NodeJS.ProcessEnv, target: Target, isValid: boolean }} Known
  */
+
+/** With these, the engine needs no others to say which URLs a server may list. */
+const COMPLETE = {
+  SHAZBOT_SECRET: 'any-secret-of-16-bytes',
+  SHAZBOT_CONTROL_SECRET: 'another-secret-of-16-bytes',
+  SHAZBOT_MASTER_LIST: 'dns+http://placeholder.invalid/',
+};
+
+/**
+ * Asks the server that is checked.
+ * @param {Server} server
+ * @param {boolean} hasUrl
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Promise<Target>}
+ */
+async function askTarget(server, hasUrl, env) {
+  const { base, secret, timeout } = server;
+  const own = await askServer(base, { secret, timeout, gossip: true });
+  return { server, hasUrl, own, listedAs: hasUrl ? ownBaseUrl(server, own, env) : server.listedAs };
+}
+
+/**
+ * @param {Server} server
+ * @param {Asked} own
+ * @param {NodeJS.ProcessEnv} env
+ */
+function ownBaseUrl({ base }, { status, list }, env) {
+  const said = parseBaseUrl(status?.baseUrl ?? '');
+  if (said) return said.href;
+  const isSame = parseBaseUrl(env.SHAZBOT_BASE_URL ?? '')?.href === base.href;
+  const isListed = listsServer(baseUrlsOf(list), base.href);
+  return isSame || isListed || !isLoopback(base.hostname) ? base.href : undefined;
+}
 
 /**
  * @param {Known & { places: URL[], secretOfMembers: string }} known
  * @returns {Promise<Facts>}
  */
 async function collectFacts({ places, secretOfMembers, ...known }) {
-  const { env, server, isValid } = known;
+  const { env, target, isValid } = known;
+  const { own, server } = target;
+  const { timeout } = server;
   const masterLists = await readMasterLists(known);
-  const { base, secret, timeout } = server;
-  const own = await askServer(base, { secret, timeout, gossip: true });
   const processes = own.status ? await countProcesses(own.status, server) : 0;
   const gossipSecret = own.answers && !own.problem && isValid ? await tryGossipSecret(env, server) : undefined;
   // With an invalid environment it is unknown which servers are allowed.
-  const { members, listed } = isValid ? candidates(known, masterLists, own) : { members: [], listed: [] };
+  const found = isValid ? candidates(known, masterLists) : { members: [], listed: [], left: 0, ignored: 0 };
+  const { members, listed, left, ignored } = found;
   const allowed = isValid ? places : [];
   const [fromMembers, fromLists, atPlaces] = await Promise.all([
     survey(members, { secret: secretOfMembers, timeout, gossip: true }),
@@ -57,12 +103,13 @@ async function collectFacts({ places, secretOfMembers, ...known }) {
     survey(allowed, { secret: '', timeout }),
   ]);
   const others = [...fromMembers, ...fromLists];
-  const notAsked = members.length + listed.length - others.length;
-  return { env, isValid, server, masterLists, own, processes, gossipSecret, others, places: atPlaces, notAsked };
+  const passedOver = { left, ignored, more: members.length + listed.length - others.length };
+  return { env, isValid, target, masterLists, own, processes, gossipSecret, others, places: atPlaces, passedOver };
 }
 
 /** @param {Known} known */
-async function readMasterLists({ env, server, isValid }) {
+async function readMasterLists(known) {
+  const { env } = known;
   /** @type {MasterListFacts[]} */
   const masterLists = [];
   const updateUrls = words(env.SHAZBOT_MASTER_LIST_UPDATE);
@@ -70,7 +117,7 @@ async function readMasterLists({ env, server, isValid }) {
   const documents = words(env.SHAZBOT_MASTER_LIST).filter((url) => !/^(dns|srv)\+/i.test(url));
   for (const [i, url] of documents.entries()) {
     // The engine has reported one that is not a URL.
-    if (URL.canParse(url)) masterLists.push(await readMasterList(url, updateUrls[i] ?? url, { env, server, isValid }));
+    if (URL.canParse(url)) masterLists.push(await readMasterList(url, updateUrls[i] ?? url, known));
   }
   return masterLists;
 }
@@ -84,12 +131,12 @@ const words = (text = '') => text.split(/\s+/).filter(Boolean);
  * @param {Known} known
  * @returns {Promise<MasterListFacts>}
  */
-async function readMasterList(url, updateUrl, { env, server, isValid }) {
+async function readMasterList(url, updateUrl, { env, target, isValid }) {
   try {
-    const { list, state } = await readList(url, env.SHAZBOT_MASTER_LIST_AUTH, server.timeout);
+    const { list, state } = await readList(url, env.SHAZBOT_MASTER_LIST_AUTH, target.server.timeout);
     const urls = baseUrlsOf(list);
     if (updateUrl.startsWith('file:')) await mustBeWritable(updateUrl);
-    return { url, state, urls, ignored: ignoredUrls(env, isValid, urls) };
+    return { url, state, urls, ignored: isValid ? ignoredUrls(env, target, urls) : [] };
   } catch (error) {
     return { url, error: /** @type {Error} */ (error).message, urls: [], ignored: [] };
   }
@@ -106,29 +153,38 @@ function baseUrlsOf(list) {
 /**
  * The servers that the engine would neither list nor contact, with its reasons.
  * @param {NodeJS.ProcessEnv} env
- * @param {boolean} isValid
+ * @param {Pick<Target, 'server' | 'listedAs'>} target
  * @param {string[]} urls
  */
-function ignoredUrls(env, isValid, urls) {
-  if (!isValid) return [];
+function ignoredUrls({ SHAZBOT_ALLOWED_ORIGINS: origins = '' }, { server, listedAs }, urls) {
+  const environment = {
+    ...COMPLETE,
+    SHAZBOT_BASE_URL: listedAs ?? server.base.href,
+    SHAZBOT_ALLOWED_ORIGINS: origins,
+  };
   /** @type {(string | null)[]} */
-  const reasons = require('../../binary.js').Engine.checkUrls(env, urls);
+  const reasons = require('../../binary.js').Engine.checkUrls(environment, urls);
   return urls.flatMap((url, i) => (reasons[i] ? [{ url, reason: reasons[i] }] : []));
 }
 
 /**
  * The other servers to ask. Only members may get the control secret, not servers that only a master list or the public list names.
- * @param {Known} known
- * @param {MasterListFacts[]} masterLists
- * @param {Asked} own
- * @returns {{ members: URL[], listed: URL[] }} members: those that are not online first
+ * @param {Pick<Known, 'env' | 'target'>} known
+ * @param {Pick<MasterListFacts, 'urls'>[]} masterLists
+ * @returns {{ members: URL[], listed: URL[], left: number, ignored: number }} members: those that are not online first
  */
-function candidates({ env, server }, masterLists, { status, list }) {
-  const seen = new Set([server.base.href, server.listedAs]);
+function candidates({ env, target }, masterLists) {
+  const { status, list } = target.own;
+  const seen = new Set([target.server.base.href, target.listedAs]);
+  let ignored = 0;
   const take = (/** @type {string[]} */ urls) => {
-    const ignored = new Set(ignoredUrls(env, true, urls).map(({ url }) => url));
-    const allowed = urls.filter((url) => !ignored.has(url)).flatMap((url) => parseBaseUrl(url) ?? []);
-    return allowed.filter(({ href }) => !seen.has(href) && seen.add(href));
+    const unseen = urls.filter((url) => {
+      const href = parseBaseUrl(url)?.href ?? url;
+      return !seen.has(href) && seen.add(href);
+    });
+    const wrong = new Set(ignoredUrls(env, target, unseen).map(({ url }) => url));
+    ignored += wrong.size;
+    return unseen.filter((url) => !wrong.has(url)).flatMap((url) => parseBaseUrl(url) ?? []);
   };
   const known = status?.members ?? [];
   // A server that was shut down in order is not expected to answer.
@@ -136,7 +192,8 @@ function candidates({ env, server }, masterLists, { status, list }) {
   for (const url of left) seen.add(url);
   const rank = (/** @type {{ state: string }} */ { state }) => Number(state === 'online');
   const members = take(known.toSorted((a, b) => rank(a) - rank(b)).map(({ baseUrl }) => baseUrl));
-  return { members, listed: take([...masterLists.flatMap(({ urls }) => urls), ...baseUrlsOf(list)]) };
+  const listed = take([...masterLists.flatMap(({ urls }) => urls), ...baseUrlsOf(list)]);
+  return { members, listed, left: left.length, ignored };
 }
 
 /**
@@ -161,10 +218,10 @@ async function countProcesses(first, { base, secret, timeout }) {
 async function tryGossipSecret(env, { base, timeout }) {
   const { SHAZBOT_SECRET: secret = '', SHAZBOT_AUTH: auth = '', SHAZBOT_BASE_URL: own = '' } = env;
   // Only as the engine sends it, and only to this server.
-  if (!/^(?:plain)?$/.test(auth) || new URL(own).origin !== base.origin) return undefined;
+  if (!secret || !/^(?:plain)?$/.test(auth) || parseBaseUrl(own)?.origin !== base.origin) return undefined;
   const body = '{"message":"gossip","online":0}';
   // The check of the base URL has reported a route that does not answer.
   return sendToRoute(base, 'gossip', { timeout, secret, body }).catch(() => undefined);
 }
 
-module.exports = { baseUrlsOf, collectFacts };
+module.exports = { askTarget, baseUrlsOf, candidates, collectFacts };

@@ -10,17 +10,18 @@ const { listsServer } = require('./urls.js');
 const check = 'master list';
 const REMEDY =
   'Correct SHAZBOT_MASTER_LIST or SHAZBOT_MASTER_LIST_AUTH, or make the store reachable: see docs/master-list.md.';
+const COMPARE = 'Compare with the row above: the server may run as another user, or on another network.';
 
 /**
  * @param {import('./facts.js').Facts} facts
  * @returns {Finding[]}
  */
-function checkMasterLists({ masterLists, server }) {
+function checkMasterLists({ masterLists, target: { listedAs } }) {
   return masterLists.flatMap((list) => {
     const name = redactUrl(list.url);
     if (list.error) return [{ result: 'fail', check, found: `${name}: ${list.error}`, advice: REMEDY }];
     /** @type {Finding[]} */
-    const findings = [{ result: 'ok', check, found: `${name}: ${description(list, server.listedAs)}` }];
+    const findings = [{ result: 'ok', check, found: `${name}: ${description(list, listedAs)}` }];
     const [first] = list.ignored;
     if (first) {
       const example = `for example ${redactUrl(first.url)}: ${first.reason}`;
@@ -34,27 +35,33 @@ function checkMasterLists({ masterLists, server }) {
 
 /**
  * @param {import('./facts.js').MasterListFacts} list
- * @param {string} listedAs
+ * @param {string | undefined} listedAs
  */
 function description({ state, urls }, listedAs) {
   if (state === 'missing') return 'does not exist yet: the first server writes it';
   if (state === 'empty') return 'is empty: the first server writes it';
   const count = `names ${urls.length} ${urls.length === 1 ? 'server' : 'servers'}`;
-  if (urls.length === 0) return count;
+  if (urls.length === 0 || !listedAs) return count;
   return `${count}, ${listsServer(urls, listedAs) ? 'including this one' : 'but not this one'}`;
 }
 
 /**
- * What the server itself reports: it may run as another user or on another network than this command.
+ * What the server itself reports: it may run as another user or on another network than this command, or have its lists in code.
  * @param {import('./facts.js').Facts} facts
  * @returns {Finding[]}
  */
-function checkMasterListsOfServer({ own: { url, status } }) {
-  const failing = (status?.masterLists ?? []).filter(({ error }) => error);
-  const advice = 'Compare with the row above: the server may run as another user, or on another network.';
-  return failing.map(({ name, error }) => {
-    return { result: 'fail', check, found: `${name}, as ${url.href} reports: ${error}`, advice };
-  });
+function checkMasterListsOfServer({ own: { url, status }, masterLists }) {
+  const wasRead = masterLists.length > 0;
+  /** @type {Finding[]} */
+  const findings = [];
+  for (const { name, servers, error } of status?.masterLists ?? []) {
+    const where = `${name}, as ${url.href} reports`;
+    const count = `names ${servers} ${servers === 1 ? 'server' : 'servers'}`;
+    if (error)
+      findings.push({ result: 'fail', check, found: `${where}: ${error}`, advice: wasRead ? COMPARE : REMEDY });
+    else if (!wasRead && servers !== undefined) findings.push({ result: 'ok', check, found: `${where}: ${count}` });
+  }
+  return findings;
 }
 
 module.exports = { checkMasterLists, checkMasterListsOfServer };

@@ -23,30 +23,60 @@ const check = 'members';
  * @returns {Finding[]}
  */
 function checkMembers(facts) {
-  const { own, others, places, isValid, notAsked } = facts;
+  const { own, others, places, isValid, passedOver, target } = facts;
   if (!isValid) {
     return [{ result: 'warn', check, found: 'other servers are asked only once the environment is valid' }];
   }
-  const rows = [own, ...others].flatMap((asked) => memberFinding(asked, facts));
+  const ownUrl = target.listedAs ? new URL(target.listedAs) : own.url;
+  const rows = [...memberFinding(own, facts, ownUrl), ...others.flatMap((asked) => memberFinding(asked, facts))];
   const answering = others.filter(({ answers, problem }) => answers && !problem).length;
   const wrongPlaces = places.filter(({ problem }) => problem?.code.startsWith('HTTP_')).flatMap(placeFinding);
   if (others.length === 0) {
-    const found = 'neither the master list nor this server names another server';
-    const advice = 'Normal for the first server. Otherwise give all servers the same SHAZBOT_MASTER_LIST.';
-    return [{ result: 'warn', check, found, advice }, ...wrongPlaces];
+    return [nobodyAsked(facts), ...wrongPlaces];
   }
-  const rest = notAsked > 0 ? `; ${notAsked} more were not asked` : '';
-  const found = `${answering} of ${others.length} other servers answer as members${rest}`;
+  const rest = passedOver.more > 0 ? `; ${passedOver.more} more were not asked` : '';
+  // Without its base URL this server itself is among them.
+  const noun = target.listedAs ? 'other servers' : 'servers';
+  const found = `${answering} of ${others.length} ${noun} answer as members${rest}`;
   return [{ result: answering === others.length ? 'ok' : 'warn', check, found }, ...rows, ...wrongPlaces];
+}
+
+/**
+ * Why no other server was asked.
+ * @param {Facts} facts
+ * @returns {Finding}
+ */
+function nobodyAsked({ own, masterLists, places, passedOver: { left, ignored } }) {
+  const reasons = [
+    left > 0 && `${left} left in order`,
+    ignored > 0 && `${ignored} may not be listed: see SHAZBOT_ALLOWED_ORIGINS in docs/configuration.md`,
+    places.length > 0 && `DNS leads to ${places.length} ${places.length === 1 ? 'place' : 'places'}`,
+  ].filter(Boolean);
+  if (reasons.length > 0) {
+    return { result: 'warn', check, found: `no other server to ask: ${reasons.join('; ')}` };
+  }
+  const hasList = [...masterLists, ...(own.status?.masterLists ?? [])].some(({ error }) => !error);
+  const advice = 'Normal for the first server. Otherwise give all servers the same SHAZBOT_MASTER_LIST.';
+  if (own.list || own.status) {
+    const found = hasList
+      ? 'neither the master list nor this server names another server'
+      : 'this server lists no other server, and no master list was read';
+    return { result: 'warn', check, found, advice };
+  }
+  const found = hasList
+    ? 'the master list names no other server, and this server did not show its list'
+    : 'no list was read, neither a master list nor that of this server';
+  return { result: 'warn', check, found, ...(hasList && { advice }) };
 }
 
 /**
  * @param {Asked} asked
  * @param {Facts} facts
+ * @param {URL} [url] its base URL
  * @returns {Finding[]}
  */
-function memberFinding(asked, { own, others }) {
-  const { url, problem } = asked;
+function memberFinding(asked, { own, others }, url = asked.url) {
+  const { problem } = asked;
   const views = viewsOf(url, [own, ...others]);
   const members = views.flatMap(({ baseUrl, member }) => (member && baseUrl !== url.href ? [member] : []));
   const reports = views.filter(({ baseUrl, member }) => member && baseUrl !== url.href && isFailing(member));
@@ -106,13 +136,13 @@ function placeFinding({ url, problem }) {
  * @param {Facts} facts
  * @returns {Finding[]}
  */
-function checkListed({ others, server, own }) {
-  if (own.status?.state === 'drained') return [];
+function checkListed({ others, target: { listedAs }, own }) {
+  if (own.status?.state === 'drained' || !listedAs) return [];
   const lists = others.flatMap(({ url, list, status }) => (list ? [{ url, list, status }] : []));
   if (lists.length === 0) return [];
   const missing = lists.filter(({ list, status }) => {
     const known = status?.members.map(({ baseUrl }) => baseUrl) ?? baseUrlsOf(list);
-    return !listsServer(known, server.listedAs);
+    return !listsServer(known, listedAs);
   });
   const count = `${lists.length - missing.length} of ${lists.length} other servers list this one`;
   if (missing.length === 0) return [{ result: 'ok', check: 'listed', found: count }];

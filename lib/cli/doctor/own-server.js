@@ -1,9 +1,9 @@
 'use strict';
 
-// Checks of the server that runs with this environment.
+// Checks of the server at --url, or of the one that runs with this environment.
 
 const { adviceFor } = require('../causes.js');
-const { isLoopback } = require('../server-options.js');
+const { isLoopback, parseBaseUrl } = require('../server-options.js');
 const { isOurError } = require('../server-routes.js');
 const { formatDuration } = require('../terminal.js');
 const { baseUrlsOf } = require('./facts.js');
@@ -17,10 +17,23 @@ const { listsServer } = require('./urls.js');
 const QUIET_INTERVALS = 5;
 
 /**
+ * Says which server is checked if --url names another one than the environment.
+ * @param {Pick<Facts, 'env' | 'target'>} facts
+ * @returns {Finding[]}
+ */
+function checkTarget({ env, target: { server, hasUrl, listedAs } }) {
+  const other = parseBaseUrl(env.SHAZBOT_BASE_URL ?? '')?.href;
+  const { href } = server.base;
+  if (!hasUrl || !other || other === href || other === listedAs) return [];
+  const found = `checks ${href}, as --url says; SHAZBOT_BASE_URL is ${other}`;
+  return [{ result: 'ok', check: 'base URL', found }];
+}
+
+/**
  * @param {Facts} facts
  * @returns {Finding[]}
  */
-function checkOwnUrl({ own, server }) {
+function checkOwnUrl({ own, target: { hasUrl, listedAs } }) {
   const check = 'base URL';
   const name = redactUrl(own.url.href);
   if (own.problem) {
@@ -32,17 +45,20 @@ function checkOwnUrl({ own, server }) {
   /** @type {Finding[]} */
   const findings = [];
   const urls = baseUrlsOf(own.list);
+  const as = listedAs && listedAs !== own.url.href && own.status ? ` as ${listedAs}` : '';
   const answer = own.list
-    ? `answers after ${own.took} ms and lists ${urls.length} online`
-    : 'answers; its list needs a secret';
-  if (!own.list || listsServer(urls, server.listedAs))
+    ? `answers${as} after ${own.took} ms and lists ${urls.length} online`
+    : `answers${as}; its list needs a secret`;
+  if (!own.list || !listedAs || listsServer(urls, listedAs))
     findings.push({ result: 'ok', check, found: `${name}: ${answer}` });
   else {
     const found = `${name}: ${answer}, but not itself`;
     findings.push({ result: 'warn', check, found, advice: notListedReason(own.status) });
   }
-  if (isLoopback(new URL(server.listedAs).hostname)) {
-    const found = `${server.listedAs} is a loopback address: only processes on this machine can reach it`;
+  // Others may reach a server at another URL than the one at which it is asked here.
+  const isKnown = listedAs && (own.status || !hasUrl);
+  if (isKnown && isLoopback(new URL(listedAs).hostname)) {
+    const found = `${listedAs} is a loopback address: only processes on this machine can reach it`;
     const advice = 'If there are servers on other machines, set SHAZBOT_BASE_URL to an address that they reach.';
     findings.push({ result: 'warn', check, found, advice });
   }
@@ -60,7 +76,7 @@ function notListedReason(status) {
  * @param {Facts} facts
  * @returns {Finding[]}
  */
-function checkDuplicates({ processes, server }) {
+function checkDuplicates({ processes, target: { server } }) {
   if (processes <= 1) return [];
   const found = `at least ${processes} processes answer at ${server.base}`;
   const advice = 'Give each process its own base URL (docs/production.md, "PM2 and node:cluster").';
@@ -71,11 +87,16 @@ function checkDuplicates({ processes, server }) {
  * @param {Facts} facts
  * @returns {Finding[]}
  */
-function checkControlSecret({ own, server }) {
+function checkControlSecret({ own, target: { server, hasUrl } }) {
+  const check = 'control secret';
+  if (hasUrl && own.answers && !server.secret) {
+    const found = 'without it, only what the server shows to everybody is checked';
+    return [{ result: 'warn', check, found, advice: 'Pass --secret-file, or set SHAZBOT_CONTROL_SECRET.' }];
+  }
   if (!own.wrongSecret) return [];
   const found = `${server.base} rejected the request: ${server.secretFrom} does not match`;
   const advice = 'Take the SHAZBOT_CONTROL_SECRET with which the server was started.';
-  return [{ result: 'fail', check: 'control secret', found, advice }];
+  return [{ result: 'fail', check, found, advice }];
 }
 
 /**
@@ -123,4 +144,11 @@ function checkExchanges({ own: { status } }) {
 /** @type {Record<string, string>} */
 const KINDS = { timedOut: 'timed out', failed: 'for another reason' };
 
-module.exports = { checkControlSecret, checkDuplicates, checkExchanges, checkGossipSecret, checkOwnUrl };
+module.exports = {
+  checkControlSecret,
+  checkDuplicates,
+  checkExchanges,
+  checkGossipSecret,
+  checkOwnUrl,
+  checkTarget,
+};
