@@ -8,7 +8,7 @@ const { URL } = require('node:url');
 const { version } = require('../package.json');
 const index = require('../index.js');
 const { engine } = require('./engine.js');
-const { emitPending } = require('./events.js');
+const { emitPending, forgetEvents } = require('./events.js');
 const { forgetListResponses } = require('./list-response.js');
 const { flagsOf } = require('./packed-lists.js');
 const { forgetLists } = require('./server-lists.js');
@@ -181,10 +181,11 @@ function ownRow({ own, online }) {
 /** @param {FakeCluster} cluster */
 function members({ online, offline }) {
   const all = [...[...online.values()].map(stateOnline), ...[...offline.values()].map(stateOffline)];
-  return all.map(([state, { baseUrl, monitor, lastUpdate, reason, tags }]) => {
+  return all.map(([state, { baseUrl, monitor, lastUpdate, reason, tags, ready }]) => {
     const times = { since: lastUpdate, changedAt: lastUpdate };
     const why = state === 'offline' ? reason : undefined;
-    return { baseUrl, monitor, lastUpdate, state, protocol: 2, reason: why, ...times, failures: 0, version, tags };
+    const same = { protocol: 2, failures: 0, version };
+    return { baseUrl, monitor, lastUpdate, state, reason: why, ...times, ...same, tags, ready };
   });
 }
 
@@ -221,6 +222,7 @@ function createFakeCluster(lists = {}) {
 /** The functions use the engine again, which is not started. */
 function restore() {
   for (const name of Object.keys(engine)) delete (/** @type {any} */ (engine)[name]);
+  forgetEvents();
   forgetLists();
   forgetListResponses();
 }
