@@ -246,7 +246,7 @@ export declare function shazbotWaitFor(options?: {
   online?: number | undefined;
   /** Which ones; default: all. */
   where?: Where | undefined;
-  /** Milliseconds; default: no limit. */
+  /** Milliseconds; default: `Infinity`. */
   timeout?: number | undefined;
 }): Promise<ShazbotServer[]>;
 
@@ -261,7 +261,7 @@ export interface PickOptions {
    * key, two servers are drawn at random, and the one with fewer requests of `shazbotFetch` and `ShazbotDispatcher` under way wins.
    */
   key?: string | undefined;
-  /** Base URLs that are not chosen: of servers that were tried already. */
+  /** Base URLs that are not chosen: of servers that were tried already. To leave out this server: `where: ({ self }) => !self`. */
   except?: Iterable<string> | undefined;
 }
 
@@ -316,8 +316,9 @@ export interface OneServerOptions extends OwnerOptions {
 export declare function shazbotOwner(key: string, options?: OwnerOptions): ShazbotOwner | undefined;
 export declare namespace shazbotOwner {
   /**
-   * Calls `listener` with the owner of a key: soon after this call, or after the start of the engine, and whenever another server
-   * owns it. Undefined: nobody does, or the engine has ended. Not called when only `settled` changes.
+   * Calls `listener` with the owner of a key: once soon after this call, and whenever another server owns it. Undefined: nobody
+   * does, or the engine is not running. Not called when only `settled` changes. An exception in the listener becomes an uncaught
+   * exception of the process, as with {@link shazbotEvents}. Throws a `TypeError` if an argument is wrong.
    * @returns a function that ends it
    */
   function watch(key: string, listener: (owner: ShazbotOwner | undefined) => void, options?: OwnerOptions): () => void;

@@ -3,7 +3,7 @@ import type { PickOptions } from '../index.js';
 
 /** The options of `fetch`, and those that choose the server. */
 export interface ShazbotFetchInit extends RequestInit, PickOptions {
-  /** How many servers are tried at most; default 3. */
+  /** How many servers are tried at most; default 3. `Infinity`: all. */
   attempts?: number | undefined;
   /**
    * Milliseconds after which a server that has not begun to answer is given up, and another one tried; default: when the cluster

@@ -7,14 +7,14 @@ const { clearTimeout, setTimeout } = require('node:timers');
 const { engine } = require('./engine.js');
 const { shazbotError } = require('./errors.js');
 const { observers } = require('./events.js');
-const { PICK_OPTIONS, beginRequest, pick } = require('./pick.js');
+const { checkSharedOptions, kinds } = require('./options.js');
+const { PICK_OPTIONS, baseUrls, beginRequest, choose } = require('./pick.js');
 const { IDEMPOTENT, isReplayable, nothingWasSent, urlAt } = require('./retries.js');
-const { checkSharedOptions } = require('./unknown-names.js');
 
 /** @typedef {import('./fetch.d.ts').ShazbotFetchInit} Init */
 /** @typedef {{ response: Response, error?: undefined } | { response?: undefined, error: unknown }} Outcome */
 
-const OPTIONS = [...PICK_OPTIONS, 'attempts', 'attemptTimeout'];
+const OPTIONS = { ...PICK_OPTIONS, attempts: kinds.attempts, attemptTimeout: kinds.timeout };
 
 const DEFAULT_ATTEMPTS = 3;
 /** A server that is overloaded or shuts down. */
@@ -23,20 +23,20 @@ const UNAVAILABLE = 503;
 /** @type {typeof import('./fetch.d.ts').shazbotFetch} */
 async function shazbotFetch(path, options = {}) {
   checkSharedOptions('shazbotFetch', options, OPTIONS);
-  const { where, prefer, key, except, attempts = DEFAULT_ATTEMPTS, attemptTimeout, ...init } = options;
+  const { where, prefer, key, except, attempts = DEFAULT_ATTEMPTS, attemptTimeout = Infinity, ...init } = options;
   const isIdempotent = IDEMPOTENT.has((init.method ?? 'GET').toUpperCase());
   // The first server may have acted before it redirected the request.
   if (!isIdempotent) init.redirect ??= 'manual';
   const mayRepeat = isReplayable(init.body) && (isIdempotent || init.redirect !== 'follow');
-  const tried = new Set(except);
+  const excluded = baseUrls('shazbotFetch', except);
   /** @type {Outcome | undefined} */
   let outcome;
   for (let left = attempts; left > 0; left--) {
-    const server = pick({ where, prefer, key, except: tried });
+    const server = choose({ where, prefer, key }, excluded);
     if (!server) break;
-    tried.add(server.baseUrl);
+    excluded.add(server.baseUrl);
     outcome?.response?.body?.cancel().catch(() => {});
-    outcome = await attempt(server.baseUrl, path, init, isIdempotent ? attemptTimeout : undefined, isIdempotent);
+    outcome = await attempt(server.baseUrl, path, init, isIdempotent ? attemptTimeout : Infinity, isIdempotent);
     if (!mayRepeat || init.signal?.aborted || !isWorthAnother(outcome, isIdempotent)) break;
   }
   if (outcome?.response) return outcome.response;
@@ -56,7 +56,7 @@ function isWorthAnother({ response, error }, isIdempotent) {
  * @param {string} baseUrl
  * @param {string} path
  * @param {RequestInit} init
- * @param {number | undefined} timeout
+ * @param {number} timeout
  * @param {boolean} isIdempotent
  * @returns {Promise<Outcome>}
  */
@@ -65,7 +65,7 @@ async function attempt(baseUrl, path, init, timeout, isIdempotent) {
   const controller = new AbortController();
   const signal = init.signal ? AbortSignal.any([init.signal, controller.signal]) : controller.signal;
   const giveUp = (/** @type {string} */ why) => controller.abort(new Error(`${baseUrl} ${why}`));
-  const timer = timeout === undefined ? undefined : setTimeout(giveUp, timeout, `has not answered for ${timeout} ms`);
+  const timer = timeout < Infinity ? setTimeout(giveUp, timeout, `has not answered for ${timeout} ms`) : undefined;
   let wasOffline = false;
   /** @param {import('../index.js').MemberEvent} [event] */
   const observe = (event) => {

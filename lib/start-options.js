@@ -75,7 +75,7 @@ function readOptions(options) {
   // Servers pass their address to the callback of `listen`.
   if (!isLiteral(options) || 'family' in options) return { problems: [] };
   const given = /** @type {Options} */ (options);
-  const problems = unknownOptions('shazbotStart', given, START_OPTIONS);
+  const problems = unknownOptions('shazbotStart', given, Object.keys(START_OPTIONS));
   const isWrong = given.discover !== undefined && typeof given.discover !== 'function';
   if (isWrong) problems.push('shazbotStart: discover must be a function that returns URLs');
   return { ...given, ...(isWrong && { discover: undefined }), problems };
