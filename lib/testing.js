@@ -12,6 +12,7 @@ const { forgetListResponses } = require('./list-response.js');
 const { checkOptions, kinds, shown } = require('./options.js');
 const { flagsOf } = require('./packed-lists.js');
 const { forgetLists } = require('./server-lists.js');
+const { tagsKind } = require('./tags.js');
 const { isHttpUrl, toBaseUrl } = require('./urls.js');
 
 /** @typedef {import('./testing.d.ts').FakeServer} FakeServer */
@@ -26,7 +27,7 @@ const SERVER_OPTIONS = {
   baseUrl: kinds.any,
   monitor: kinds.flag,
   lastUpdate: kinds.count,
-  tags: kinds.any,
+  tags: tagsKind,
   suspect: kinds.flag,
   ready: kinds.flag,
   reason: kinds.text,
