@@ -169,6 +169,11 @@ export interface ShazbotConfig {
   SHAZBOT_TLS_KEY?: string | undefined;
 }
 
+/** `AbortSignal`, if the program has a type of that name: it needs neither `@types/node` nor the library `dom`. */
+export type ShazbotSignal = typeof globalThis extends { AbortSignal: { prototype: infer Signal } }
+  ? Signal
+  : { readonly aborted: boolean };
+
 export interface ShazbotStartOptions {
   /** Settings that override the environment variables of the same names. */
   config?: ShazbotConfig | undefined;
@@ -176,8 +181,11 @@ export interface ShazbotStartOptions {
    * Returns base URLs of servers to begin with, for example from a cloud's API or a database. Called at the start, then every 5 s
    * while this server knows no other, and every 60 s after that. The servers are listed only once they answer. A failure is
    * reported once, in a warning `SHAZBOT_DISCOVER_FAILED`. Then `SHAZBOT_MASTER_LIST` is not required.
+   *
+   * A call that takes longer than 10 s has failed: `signal` is aborted then, and the function is called again later. Pass the signal
+   * on. While two such calls have not ended, there is no further one.
    */
-  discover?: (() => readonly string[] | Promise<readonly string[]>) | undefined;
+  discover?: ((options: { signal: ShazbotSignal }) => readonly string[] | Promise<readonly string[]>) | undefined;
   /**
    * Tags of this server, in addition to those of `SHAZBOT_TAGS`; the same key replaces theirs. The start is rejected if they are
    * not valid.
