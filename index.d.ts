@@ -88,6 +88,8 @@ export interface ShazbotError extends Error {
     | 'SHAZBOT_NOT_STARTED'
     | 'SHAZBOT_NO_SERVER'
     | 'SHAZBOT_TIMEOUT'
+    | 'SHAZBOT_SERVER_FAILED'
+    | 'SHAZBOT_SERVER_RESTARTED'
     | 'SHAZBOT_INVALID_CONFIG'
     | 'SHAZBOT_NO_RESOURCES'
     | 'SHAZBOT_FAILED';

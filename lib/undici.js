@@ -8,7 +8,7 @@ const { engine } = require('./engine.js');
 const { shazbotError } = require('./errors.js');
 const { checkOptions, kinds } = require('./options.js');
 const { PICK_OPTIONS, baseUrls, beginRequest, choose } = require('./pick.js');
-const { IDEMPOTENT, isReplayable, nothingWasSent, urlAt } = require('./retries.js');
+const { IDEMPOTENT, isOwnFault, isReplayable, nothingWasSent, urlAt } = require('./retries.js');
 
 /** @typedef {import('undici').Dispatcher.DispatchOptions} DispatchOptions */
 /** @typedef {import('undici').Dispatcher.DispatchHandler} DispatchHandler */
@@ -16,8 +16,6 @@ const { IDEMPOTENT, isReplayable, nothingWasSent, urlAt } = require('./retries.j
 const OPTIONS = { ...PICK_OPTIONS, attempts: kinds.attempts, dispatcher: kinds.dispatcher };
 
 const DEFAULT_ATTEMPTS = 3;
-/** Errors of undici that say nothing about the server. */
-const OWN_FAULTS = new Set(['UND_ERR_ABORTED', 'UND_ERR_CLOSED', 'UND_ERR_DESTROYED', 'UND_ERR_INVALID_ARG']);
 
 class ShazbotDispatcher extends Dispatcher {
   #agent;
@@ -113,7 +111,7 @@ function attempt(call, baseUrl, left, end) {
   /** @param {any} error */
   const isRepeated = (error) => {
     end();
-    if (isAborted || hasResponse || error?.name === 'AbortError' || OWN_FAULTS.has(error?.code)) return false;
+    if (isAborted || hasResponse || isOwnFault(error)) return false;
     engine.hint(baseUrl);
     return repeat(call, left, error);
   };
