@@ -249,7 +249,8 @@ export declare function shazbotReady(isReady?: boolean): void;
 /**
  * Resolves with the servers that are online, ready, and match `where`, including this one, as soon as there are enough of them.
  *
- * Rejects with `SHAZBOT_TIMEOUT` if there are too few in time, and with `SHAZBOT_NOT_STARTED` if the engine is not running or ends.
+ * Rejects with `SHAZBOT_TIMEOUT` if there are too few in time, with the reason of `signal` if that is aborted, and with
+ * `SHAZBOT_NOT_STARTED` if the engine is not running or ends.
  */
 export declare function shazbotWaitFor(options?: {
   /** How many servers; default: 1. */
@@ -258,6 +259,8 @@ export declare function shazbotWaitFor(options?: {
   where?: Where | undefined;
   /** Milliseconds; default: `Infinity`. */
   timeout?: number | undefined;
+  /** Ends the wait. */
+  signal?: ShazbotSignal | undefined;
 }): Promise<ShazbotServer[]>;
 
 /** Which server {@link shazbotPick} chooses. */

@@ -99,6 +99,7 @@ const calls = [
     () => shazbotWaitFor({ timeout: 3e9 }),
     'shazbotWaitFor: timeout must be a number of milliseconds from 0 to 2147483647',
   ],
+  [() => shazbotWaitFor({ signal: {} }), 'shazbotWaitFor: signal must be an AbortSignal, not an object'],
   [() => shazbotWaitFor(3), 'shazbotWaitFor: the options must be an object, not 3'],
   [
     () => shazbotFetch('/', { attempts: 0 }),
@@ -172,6 +173,24 @@ test('a limit of Infinity is none', async () => {
   const cluster = createFakeCluster({ online: [A, B, 'http://c/'] });
   assert.equal((await waiting).length, 3);
   cluster.set({ online: [{ baseUrl: A, tags: { zone: 'a' } }, B] });
+});
+
+describe('a wait', () => {
+  test('ends when its signal is aborted', async () => {
+    const controller = new AbortController();
+    const waiting = shazbotWaitFor({ online: 3, signal: controller.signal });
+    const reason = new Error('the program ends');
+    controller.abort(reason);
+    await assert.rejects(waiting, reason);
+    await assert.rejects(shazbotWaitFor({ signal: controller.signal }), reason);
+  });
+
+  test('leaves no listener at its signal', async (t) => {
+    const { signal } = new AbortController();
+    const removed = t.mock.method(signal, 'removeEventListener');
+    await shazbotWaitFor({ online: 2, signal });
+    assert.equal(removed.mock.callCount(), 1);
+  });
 });
 
 test('a watch calls its listener at first, also if nobody owns the key', async () => {

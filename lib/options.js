@@ -48,6 +48,7 @@ const kinds = {
     'a port number',
     (value) => /^\d{1,5}$/.test(String(value)) && Number(value) > 0 && Number(value) < 65_536,
   ),
+  signal: kind('an AbortSignal', has('throwIfAborted')),
   dispatcher: kind('a dispatcher of undici', has('dispatch')),
   registry: kind('a registry of prom-client', has('registerMetric')),
 };

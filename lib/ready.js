@@ -13,7 +13,7 @@ const { checkArgument, checkOptions, kinds } = require('./options.js');
 const { serverAt, suspects } = require('./server-lists.js');
 const { condition } = require('./where.js');
 
-const WAIT_OPTIONS = { online: kinds.count, where: condition, timeout: kinds.timeout };
+const WAIT_OPTIONS = { online: kinds.count, where: condition, timeout: kinds.timeout, signal: kinds.signal };
 
 /** @type {typeof import('../index.js').shazbotReady} */
 function setReady(isReady = true) {
@@ -24,7 +24,8 @@ function setReady(isReady = true) {
 /** @type {typeof import('../index.js').shazbotWaitFor} */
 async function waitFor(options = {}) {
   checkOptions('shazbotWaitFor', options, WAIT_OPTIONS);
-  const { online = 1, where, timeout = Infinity } = options;
+  const { online = 1, where, timeout = Infinity, signal } = options;
+  signal?.throwIfAborted();
   // Nobody will come.
   if (isDisabled()) return [];
   return new Promise((resolve, reject) => {
@@ -32,6 +33,7 @@ async function waitFor(options = {}) {
     let timer;
     const end = (/** @type {() => void} */ settle) => {
       clearTimeout(timer);
+      signal?.removeEventListener('abort', abort);
       stop();
       settle();
     };
@@ -46,6 +48,8 @@ async function waitFor(options = {}) {
       }
     };
     const stop = afterEvents(look);
+    const abort = () => end(() => reject(signal?.reason));
+    signal?.addEventListener('abort', abort);
     if (timeout < Infinity) timer = setTimeout(() => end(() => reject(tooFew(online, timeout))), timeout);
   });
 }
