@@ -88,6 +88,8 @@ export interface ShazbotError extends Error {
     | 'SHAZBOT_NOT_STARTED'
     | 'SHAZBOT_NO_SERVER'
     | 'SHAZBOT_TIMEOUT'
+    | 'SHAZBOT_SERVER_FAILED'
+    | 'SHAZBOT_SERVER_RESTARTED'
     | 'SHAZBOT_INVALID_CONFIG'
     | 'SHAZBOT_NO_RESOURCES'
     | 'SHAZBOT_FAILED';
@@ -169,6 +171,11 @@ export interface ShazbotConfig {
   SHAZBOT_TLS_KEY?: string | undefined;
 }
 
+/** `AbortSignal`, if the program has a type of that name: it needs neither `@types/node` nor the library `dom`. */
+export type ShazbotSignal = typeof globalThis extends { AbortSignal: { prototype: infer Signal } }
+  ? Signal
+  : { readonly aborted: boolean };
+
 export interface ShazbotStartOptions {
   /** Settings that override the environment variables of the same names. */
   config?: ShazbotConfig | undefined;
@@ -176,8 +183,11 @@ export interface ShazbotStartOptions {
    * Returns base URLs of servers to begin with, for example from a cloud's API or a database. Called at the start, then every 5 s
    * while this server knows no other, and every 60 s after that. The servers are listed only once they answer. A failure is
    * reported once, in a warning `SHAZBOT_DISCOVER_FAILED`. Then `SHAZBOT_MASTER_LIST` is not required.
+   *
+   * A call that takes longer than 10 s has failed: `signal` is aborted then, and the function is called again later. Pass the signal
+   * on. While two such calls have not ended, there is no further one.
    */
-  discover?: (() => readonly string[] | Promise<readonly string[]>) | undefined;
+  discover?: ((options: { signal: ShazbotSignal }) => readonly string[] | Promise<readonly string[]>) | undefined;
   /**
    * Tags of this server, in addition to those of `SHAZBOT_TAGS`; the same key replaces theirs. The start is rejected if they are
    * not valid.
@@ -239,15 +249,18 @@ export declare function shazbotReady(isReady?: boolean): void;
 /**
  * Resolves with the servers that are online, ready, and match `where`, including this one, as soon as there are enough of them.
  *
- * Rejects with `SHAZBOT_TIMEOUT` if there are too few in time, and with `SHAZBOT_NOT_STARTED` if the engine is not running or ends.
+ * Rejects with `SHAZBOT_TIMEOUT` if there are too few in time, with the reason of `signal` if that is aborted, and with
+ * `SHAZBOT_NOT_STARTED` if the engine is not running or ends.
  */
 export declare function shazbotWaitFor(options?: {
   /** How many servers; default: 1. */
   online?: number | undefined;
   /** Which ones; default: all. */
   where?: Where | undefined;
-  /** Milliseconds; default: no limit. */
+  /** Milliseconds; default: `Infinity`. */
   timeout?: number | undefined;
+  /** Ends the wait. */
+  signal?: ShazbotSignal | undefined;
 }): Promise<ShazbotServer[]>;
 
 /** Which server {@link shazbotPick} chooses. */
@@ -261,7 +274,7 @@ export interface PickOptions {
    * key, two servers are drawn at random, and the one with fewer requests of `shazbotFetch` and `ShazbotDispatcher` under way wins.
    */
   key?: string | undefined;
-  /** Base URLs that are not chosen: of servers that were tried already. */
+  /** Base URLs that are not chosen: of servers that were tried already. To leave out this server: `where: ({ self }) => !self`. */
   except?: Iterable<string> | undefined;
 }
 
@@ -316,8 +329,9 @@ export interface OneServerOptions extends OwnerOptions {
 export declare function shazbotOwner(key: string, options?: OwnerOptions): ShazbotOwner | undefined;
 export declare namespace shazbotOwner {
   /**
-   * Calls `listener` with the owner of a key: soon after this call, or after the start of the engine, and whenever another server
-   * owns it. Undefined: nobody does, or the engine has ended. Not called when only `settled` changes.
+   * Calls `listener` with the owner of a key: once soon after this call, and whenever another server owns it. Undefined: nobody
+   * does, or the engine is not running. Not called when only `settled` changes. An exception in the listener becomes an uncaught
+   * exception of the process, as with {@link shazbotEvents}. Throws a `TypeError` if an argument is wrong.
    * @returns a function that ends it
    */
   function watch(key: string, listener: (owner: ShazbotOwner | undefined) => void, options?: OwnerOptions): () => void;

@@ -12,12 +12,13 @@ const { startHeartbeat, stopHeartbeat } = require('./lib/heartbeat.js');
 const { resetInboundCounters } = require('./lib/inbound-counters.js');
 const { forgetListResponses } = require('./lib/list-response.js');
 const { reportHandler } = require('./lib/logging.js');
+const { checkArgument, checkSharedOptions, kinds } = require('./lib/options.js');
 const { control, gossip, list } = require('./lib/requests.js');
 const { forgetLists, serverList, servers } = require('./lib/server-lists.js');
 const { rememberStart, startText, status } = require('./lib/status.js');
 const { setTags } = require('./lib/tags.js');
 const { trustedAuthorities } = require('./lib/trusted-authorities.js');
-const { checkSharedOptions, isLiteral } = require('./lib/unknown-names.js');
+const { isLiteral } = require('./lib/unknown-names.js');
 const { warningsOf } = require('./lib/warnings.js');
 
 // Loaded by the first call: most programs use some of these only.
@@ -103,9 +104,9 @@ async function start(environment, options, shutdown) {
 /** @param {import('./index.js').ShazbotShutDownOptions} [options] */
 const shazbotShutDown = async (options) => {
   // As a listener it is called with the name of a signal, an error, null, or an object of a library that closes programs.
-  if (isLiteral(options)) checkSharedOptions('shazbotShutDown', options, ['drainFor']);
+  if (isLiteral(options)) checkSharedOptions('shazbotShutDown', options, { drainFor: kinds.delay });
   const { drainFor = 0 } = Object(options);
-  if (!(drainFor >= 0 && drainFor < 2 ** 31)) throw new TypeError('drainFor must be a number of milliseconds');
+  checkArgument('shazbotShutDown', 'drainFor', drainFor, kinds.delay);
   if (starting) {
     starting = undefined;
     shuttingDown = shutDown(shuttingDown, drainFor);

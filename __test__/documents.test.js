@@ -223,7 +223,7 @@ describe('the documents', () => {
     assert.equal(variables.size, 25);
     for (const name of variables) assert.ok(configuration.includes(`| \`${name}\` |`), name);
     const codes = [...types.matchAll(/'(SHAZBOT_\w+)'/g)].map(([, code]) => code);
-    assert.equal(codes.length, 18);
+    assert.equal(codes.length, 20);
     for (const code of codes) assertExplained(code);
   });
 

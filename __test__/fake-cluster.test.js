@@ -57,6 +57,10 @@ describe('a fake cluster', () => {
     assert.deepEqual(shazbot.shazbotOwners('key', 3).sort(), [A, B], 'one that is not ready owns nothing');
     const { baseUrl, state, members } = shazbot.shazbotStatus();
     assert.deepEqual([baseUrl, state, members.map((it) => it.state)], [A, 'online', ['online', 'online', 'suspect']]);
+    assert.deepEqual(
+      members.map((it) => it.ready),
+      [true, true, false],
+    );
     const waiting = shazbot.shazbotWaitFor({ online: 3 });
     createFakeCluster({ online: [A] }).set({ online: [A, B, C] });
     assert.equal((await waiting).length, 3);
@@ -65,6 +69,16 @@ describe('a fake cluster', () => {
       self: true,
       settled: true,
     });
+  });
+
+  test('has only its own events in the status', () => {
+    createFakeCluster({ online: [A, B] }).set({ online: [A] });
+    createFakeCluster({ online: [C] });
+    const { recent } = shazbot.shazbotStatus();
+    assert.deepEqual(
+      recent.map(({ type, baseUrl }) => [type, baseUrl]),
+      [['online', C]],
+    );
   });
 
   test('emits an event for each server that a change concerns', (t) => {

@@ -272,6 +272,44 @@ describe('a request to the cluster', () => {
     assert.deepEqual(received(), [2, 1]);
   });
 
+  test('has no attemptTimeout with Infinity', async (t) => {
+    const { call, received } = await start(t, 200);
+    assert.equal(
+      (await call({ attemptTimeout: Number.POSITIVE_INFINITY, attempts: Number.POSITIVE_INFINITY })).status,
+      200,
+    );
+    assert.deepEqual(received(), [1]);
+  });
+
+  test('that fails says which servers were tried, and why each failed', async (t) => {
+    const { call, targets } = await start(t, 503, 'reset', 'hang');
+    const [first = '', second = '', third = ''] = targets.map(({ baseUrl }) => baseUrl);
+    await assert.rejects(call({ attemptTimeout: 300 }), (/** @type {any} */ error) => {
+      assert.deepEqual([error.code, error.baseUrl, error.status], ['SHAZBOT_TIMEOUT', third, 503]);
+      assert.match(error.message, /has not answered for 300 ms\. See clustershazbot/);
+      assert.deepEqual(error.attempts, [
+        { baseUrl: first, code: 'HTTP_503' },
+        { baseUrl: second, code: 'UND_ERR_SOCKET' },
+        { baseUrl: third, code: 'SHAZBOT_TIMEOUT' },
+      ]);
+      return true;
+    });
+    const { observers } = require('../lib/events.js');
+    const pending = call({ except: [first, second] });
+    const events = [{ type: 'offline', reason: 'failed', baseUrl: third }];
+    for (const observe of observers) for (const event of events) observe(/** @type {any} */ (event));
+    await assert.rejects(pending, { code: 'SHAZBOT_SERVER_FAILED', baseUrl: third });
+  });
+
+  test('that no server could get is not sent, and is not taken for the failure of a server', async (t) => {
+    const { call, dispatch, received } = await start(t, 200, 200);
+    const hint = t.mock.method(require('../lib/engine.js').engine, 'hint');
+    await assert.rejects(call({ method: 'GET', body: 'a' }), TypeError);
+    await assert.rejects(call({ headers: { 'x-a': 'a\nb' } }), TypeError);
+    await assert.rejects(dispatch({ headers: { 'x-a': 'a\nb' } }), { code: 'UND_ERR_INVALID_ARG' });
+    assert.deepEqual([received(), hint.mock.callCount()], [[0, 0], 0]);
+  });
+
   test('ends when the program aborts it, and is not sent again', async (t) => {
     const { call, received } = await start(t, 'hang', 200);
     const controller = new AbortController();

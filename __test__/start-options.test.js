@@ -104,17 +104,49 @@ describe('config', () => {
       engine.shazbotServers().map(({ tags }) => ({ ...tags })),
       [{ role: 'api', zone: 'b' }],
     );
-    await assert.rejects(
-      withEnvironment(env, () => freshEngine().shazbotStart({ tags: /** @type {any} */ ({ a: 1 }) })),
-      {
-        code: 'SHAZBOT_INVALID_TAGS',
-      },
-    );
+  });
+
+  test('and other options that are wrong are rejected together', async () => {
+    const options = { config: { SHAZBOT_GOSSIP_INTERVAL: 'abc' }, tags: { role: 5 }, port: 'abc', discover: 'a' };
+    const message = await startError(options, { SHAZBOT_BASE_URL: 'http://a:{port}/' });
+    for (const part of [
+      'shazbotStart: tags.role must be a string, not 5',
+      'shazbotStart: port must be a port number, not "abc"',
+      'shazbotStart: discover must be a function, not "a"',
+      'SHAZBOT_GOSSIP_INTERVAL: "abc" is not a number of seconds',
+    ]) {
+      assert.ok(message.includes(part), `${part}\n${message}`);
+    }
+    assert.doesNotMatch(message, /BASE_URL/);
+  });
+
+  test('may be in an instance of a class, by fields or by getters', async (t) => {
+    const env = { ...environment(await unusedUrl()), ...fileList().env };
+    class WithFields {
+      config = { SHAZBOT_GOSSIP_INTERVAL: 7 };
+    }
+    class WithGetters {
+      get tags() {
+        return { role: 'api' };
+      }
+    }
+    const engine = await start(t, env, new WithFields());
+    assert.equal(engine.shazbotStatus().interval, 7);
+    await engine.shazbotShutDown();
+    const other = await start(t, env, new WithGetters());
+    assert.deepEqual({ ...other.shazbotServers()[0]?.tags }, { role: 'api' });
   });
 
   test('is ignored if it is what a callback gets, as in programs for version 1', async (t) => {
     const env = { ...environment(await unusedUrl()), ...fileList().env };
-    for (const argument of [undefined, null, new Error('an error'), 'http://127.0.0.1:3000', new Map()]) {
+    const refused = Object.assign(new Error('connect ECONNREFUSED'), { port: 1 });
+    const address = { address: '::', family: 'IPv6', port: 1 };
+    // As Bun and Elysia have them.
+    const servers = [
+      { port: 1, stop() {} },
+      { config: {}, listen() {} },
+    ].map((it) => Object.assign(new (class Server {})(), it));
+    for (const argument of [undefined, null, refused, 'http://127.0.0.1:3000', new Map(), address, ...servers]) {
       await start(t, env, argument);
     }
   });

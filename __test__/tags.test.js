@@ -106,14 +106,15 @@ describe('the tags of one engine', () => {
     for (const [tags, name] of /** @type {[any, RegExp][]} */ ([
       [{ Role: 'api' }, /"Role"/],
       [{ '': 'api' }, /""/],
-      [{ role: 1 }, /"role" is not a string/],
-      [{ role: undefined }, /"role" is not a string/],
+      [{ role: 1 }, /tags\.role must be a string, not 1/],
+      [{ role: undefined }, /tags\.role must be a string, not undefined/],
       [{ role: 'a\nb' }, /"role"/],
       [{ role: 'a\u202eb' }, /"role"/],
       [{ a: 'x', long: 'x'.repeat(508) }, /"long"/],
       [many, /"key-/],
-      [undefined, /not an object/],
-      [['role'], /not an object/],
+      [undefined, /must be an object of strings, not undefined/],
+      [['role'], /must be an object of strings, not \["role"\]/],
+      [new Map([['role', 'api']]), /must be an object of strings, not an instance of Map/],
     ])) {
       assert.throws(
         () => shazbotSetTags(tags),

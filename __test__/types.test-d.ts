@@ -66,7 +66,7 @@ same<Parameters<typeof shazbotStart>, [options: ShazbotStartOptions | undefined]
 export const callbacks: ((error?: Error) => void)[] = [shazbotStart, () => shazbotStart()];
 shazbotStart({
   config: { SHAZBOT_MONITOR: true, SHAZBOT_GOSSIP_INTERVAL: 1, SHAZBOT_MASTER_LIST: ['file:///a', 'file:///b'] },
-  discover: async () => ['http://app:3000/'],
+  discover: async ({ signal }) => (signal.aborted ? [] : ['http://app:3000/']),
   port: 3000,
 });
 // @ts-expect-error: a misspelt name

@@ -59,7 +59,7 @@ describe('an option', () => {
       '"wher". Did you mean where? The options are: where, prefer,',
     ],
     ['shazbotOwner', () => index.shazbotOwner('key', { minonline: 2 }), '"minonline". Did you mean minOnline?'],
-    ['shazbotOwner', () => index.shazbotOwners('key', 1, { count: 2 }), '"count". The options are: where, minOnline'],
+    ['shazbotOwners', () => index.shazbotOwners('key', 1, { count: 2 }), '"count". The options are: where, minOnline'],
     [
       'shazbotOwner.watch',
       () => index.shazbotOwner.watch('key', () => {}, { were: {} }),
@@ -113,10 +113,19 @@ describe('an option', () => {
     createFakeCluster();
     t.after(() => createFakeCluster().restore());
     const { shazbotFetch } = require('../lib/fetch.js');
-    const standard = ['method', 'headers', 'body', 'mode', 'credentials', 'cache', 'redirect', 'referrer', 'duplex'];
-    const others = ['referrerPolicy', 'integrity', 'keepalive', 'signal', 'window', 'priority', 'dispatcher'];
+    const standard = {
+      method: 'PUT',
+      headers: {},
+      body: 'a',
+      mode: 'cors',
+      cache: 'no-store',
+      redirect: 'error',
+      duplex: 'half',
+    };
+    Object.assign(standard, { credentials: 'omit', referrer: '', referrerPolicy: '', integrity: '', keepalive: false });
+    Object.assign(standard, { signal: null, window: null, priority: 'low', dispatcher: undefined });
     const runtimes = ['tls', 'proxy', 'unix', 'verbose', 'decompress', 'protocol', 's3', 'client', 'next', 'cf'];
-    const init = Object.fromEntries([...standard, ...others, ...runtimes].map((name) => [name, null]));
+    const init = { ...standard, ...Object.fromEntries(runtimes.map((name) => [name, null])) };
     await assert.rejects(shazbotFetch('/', any(init)), { code: 'SHAZBOT_NO_SERVER' });
     const ofFastify = any({ prefix: '/x', logLevel: 'warn', logSerializers: {}, anything: 1, enabled: false });
     Object.assign(ofFastify, { host: 'a', path: '/', name: 'b', sort: true, post: 1, stage: 'test', image: 'c' });

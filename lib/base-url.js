@@ -9,6 +9,7 @@ const os = require('node:os');
 // Imported, because tests may fake the global timers.
 const { clearTimeout, setTimeout } = require('node:timers');
 const { URL } = require('node:url');
+const { kinds } = require('./options.js');
 
 /** How long the start waits to learn from which address the servers of a list are reached. */
 const ROUTE_TIMEOUT_MS = 2_000;
@@ -78,8 +79,8 @@ function problemOf(name, value) {
     case 'address':
       return value ? undefined : 'this machine has no address but loopback ones';
     case 'port': {
-      const isPort = /^\d{1,5}$/.test(value ?? '') && Number(value) > 0 && Number(value) < 65_536;
-      return isPort ? undefined : value ? 'PORT is not a port number' : 'set PORT, or pass the port to shazbotStart';
+      if (!value) return 'set PORT, or pass the port to shazbotStart';
+      return kinds.port('PORT', value);
     }
     case 'hostname':
       return undefined;

@@ -2,6 +2,7 @@
 
 // Turns the configuration that a program passes to `shazbotStart` into environment variables, which the engine reads.
 
+const { kinds } = require('./options.js');
 const { suggestion } = require('./unknown-names.js');
 
 /** @typedef {import('../index.js').ShazbotConfig} ShazbotConfig */
@@ -37,8 +38,8 @@ const KINDS = {
   SHAZBOT_TLS_KEY: 'text',
 };
 
-/** Of `shazbotStart`, and of the integrations that call it. */
-const START_OPTIONS = ['config', 'discover', 'port', 'tags'];
+/** Of `shazbotStart`, and of the integrations that call it. The start checks the values, and reports all that are wrong. */
+const START_OPTIONS = { config: kinds.any, discover: kinds.any, port: kinds.any, tags: kinds.any };
 
 const EXPECTED = {
   text: 'a string',

@@ -4,11 +4,13 @@
 
 // Imported, because tests may fake the global timers.
 const { clearTimeout, setTimeout } = require('node:timers');
-const { URL } = require('node:url');
 const { causes } = require('./logging.js');
+const { isHttpUrl } = require('./urls.js');
 
 /** How long a call may take until it counts as failed. */
 const TIMEOUT_MS = 10_000;
+/** How many calls may be under way that have taken longer: each may hold a connection. */
+const MAX_LATE = 2;
 /** Stands in SHAZBOT_MASTER_LIST for the function. The engine then asks `lookUp` for it as for a name in DNS. */
 const DISCOVER = 'discover()';
 const FAILED = 'SHAZBOT_DISCOVER_FAILED';
@@ -17,8 +19,10 @@ const FAILED = 'SHAZBOT_DISCOVER_FAILED';
 /** @typedef {ReturnType<typeof import('./warnings.js').warningsOf>} Warnings */
 
 class Discovery {
-  /** The call that is under way. @type {Promise<readonly string[]> | undefined} */
+  /** The call that is under way and in time. @type {Promise<readonly string[]> | undefined} */
   #answer;
+  /** Calls that are under way and late. Their answers are not used. */
+  #late = 0;
 
   /**
    * @param {Discover} discover
@@ -35,7 +39,7 @@ class Discovery {
    */
   async find() {
     try {
-      const { urls, problem } = readUrls(await within(TIMEOUT_MS, this.#call()));
+      const { urls, problem } = readUrls(await this.#call());
       if (problem) this.#fail(problem);
       else this.warnings.end(FAILED);
       return urls;
@@ -46,11 +50,26 @@ class Discovery {
   }
 
   #call() {
-    // A function that never answers is not called again.
-    this.#answer ??= (async () => this.discover())().finally(() => {
+    this.#answer ??= this.#begin().finally(() => {
       this.#answer = undefined;
     });
     return this.#answer;
+  }
+
+  /** @returns {Promise<readonly string[]>} */
+  async #begin() {
+    if (this.#late === MAX_LATE) throw new Error(`${MAX_LATE} calls have not ended, and the next one waits for that`);
+    const controller = new AbortController();
+    const call = (async () => this.discover({ signal: controller.signal }))();
+    return within(TIMEOUT_MS, call, (error) => {
+      this.#late += 1;
+      call
+        .catch(() => {})
+        .finally(() => {
+          this.#late -= 1;
+        });
+      controller.abort(error);
+    });
   }
 
   /**
@@ -71,18 +90,10 @@ class Discovery {
  */
 function readUrls(answer) {
   if (!Array.isArray(answer)) return { urls: [], problem: 'it returned no array of URLs' };
-  const wrong = answer.find((it) => !isUrl(it));
-  const urls = [...new Set(answer.filter(isUrl))];
+  const wrong = answer.find((it) => !isHttpUrl(it));
+  const urls = [...new Set(answer.filter(isHttpUrl))];
   if (urls.length === new Set(answer).size) return { urls };
   return { urls, problem: `it returned ${JSON.stringify(wrong)?.slice(0, 100)}, not an http or https URL` };
-}
-
-/**
- * @param {unknown} text
- * @returns {text is string}
- */
-function isUrl(text) {
-  return typeof text === 'string' && URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
 }
 
 /** @param {unknown} error */
@@ -94,13 +105,19 @@ function messageOf(error) {
  * @template T
  * @param {number} ms
  * @param {Promise<T>} promise
+ * @param {(error: Error) => void} giveUp called if the promise takes longer
  * @returns {Promise<T>}
  */
-function within(ms, promise) {
+function within(ms, promise, giveUp) {
   /** @type {NodeJS.Timeout} */
   let timer;
   const timeout = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`it has not answered for ${ms / 1000} s`)), ms).unref();
+    const end = () => {
+      const error = new Error(`it has not answered for ${ms / 1000} s`);
+      giveUp(error);
+      reject(error);
+    };
+    timer = setTimeout(end, ms).unref();
   });
   return Promise.race([promise, /** @type {Promise<never>} */ (timeout)]).finally(() => clearTimeout(timer));
 }

@@ -134,6 +134,11 @@ function recentEvents() {
   return recent.slice();
 }
 
+/** For a fake cluster, which must not show the events of another one. */
+function forgetEvents() {
+  recent.length = 0;
+}
+
 /**
  * @param {any[]} row
  * @returns {Readonly<MemberEvent>}
@@ -162,6 +167,7 @@ module.exports = {
   afterEvents,
   announceEngine,
   emitPending,
+  forgetEvents,
   observers,
   recentEvents,
   shazbotEvents: Object.assign(emitter, { snapshot }),

@@ -2,10 +2,10 @@
 
 // The routes as a handler for Express, Connect and Node's own HTTP server.
 
+const { checkOptions } = require('./options.js');
 const { pathBelowMount } = require('./paths.js');
 const { ROUTER_OPTIONS, handleRequest } = require('./routes.js');
 const { send } = require('./send.js');
-const { checkOptions } = require('./unknown-names.js');
 
 /** @type {typeof import('./express.d.ts').shazbotRouter} */
 function shazbotRouter(options, /** @type {any[]} */ ...others) {

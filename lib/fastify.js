@@ -4,12 +4,12 @@
 
 const { version } = require('../package.json');
 const { START_OPTIONS } = require('./config.js');
+const { checkSharedOptions, kinds } = require('./options.js');
 const { MOUNT, endsWithPath } = require('./paths.js');
 const { PATHS, ROUTER_OPTIONS, handleRequest } = require('./routes.js');
 const { closeApp, openApp, startWithApp } = require('./start-with-app.js');
-const { checkSharedOptions } = require('./unknown-names.js');
 
-const OPTIONS = [...ROUTER_OPTIONS, ...START_OPTIONS, 'enabled', 'drainFor'];
+const OPTIONS = { ...ROUTER_OPTIONS, ...START_OPTIONS, enabled: kinds.flag, drainFor: kinds.delay };
 
 /** @type {typeof import('./fastify.d.ts').shazbotFastify} */
 const shazbotFastify = async (fastify, options) => {

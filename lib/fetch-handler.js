@@ -4,9 +4,9 @@
 
 const { Readable } = require('node:stream');
 const { URL } = require('node:url');
+const { checkOptions } = require('./options.js');
 const { MOUNT, pathBelowMount } = require('./paths.js');
 const { ROUTER_OPTIONS, handleRequest } = require('./routes.js');
-const { checkOptions } = require('./unknown-names.js');
 
 /** Statuses whose responses have no body. */
 const WITHOUT_BODY = new Set([204, 304]);

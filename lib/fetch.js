@@ -7,14 +7,14 @@ const { clearTimeout, setTimeout } = require('node:timers');
 const { engine } = require('./engine.js');
 const { shazbotError } = require('./errors.js');
 const { observers } = require('./events.js');
-const { PICK_OPTIONS, beginRequest, pick } = require('./pick.js');
-const { IDEMPOTENT, isReplayable, nothingWasSent, urlAt } = require('./retries.js');
-const { checkSharedOptions } = require('./unknown-names.js');
+const { checkSharedOptions, kinds } = require('./options.js');
+const { PICK_OPTIONS, baseUrls, beginRequest, choose } = require('./pick.js');
+const { IDEMPOTENT, codeOf, isOwnFault, isReplayable, nothingWasSent, urlAt } = require('./retries.js');
 
 /** @typedef {import('./fetch.d.ts').ShazbotFetchInit} Init */
-/** @typedef {{ response: Response, error?: undefined } | { response?: undefined, error: unknown }} Outcome */
+/** @typedef {{ response: Response, error?: undefined } | { response?: undefined, error: any }} Outcome */
 
-const OPTIONS = [...PICK_OPTIONS, 'attempts', 'attemptTimeout'];
+const OPTIONS = { ...PICK_OPTIONS, attempts: kinds.attempts, attemptTimeout: kinds.timeout };
 
 const DEFAULT_ATTEMPTS = 3;
 /** A server that is overloaded or shuts down. */
@@ -23,24 +23,46 @@ const UNAVAILABLE = 503;
 /** @type {typeof import('./fetch.d.ts').shazbotFetch} */
 async function shazbotFetch(path, options = {}) {
   checkSharedOptions('shazbotFetch', options, OPTIONS);
-  const { where, prefer, key, except, attempts = DEFAULT_ATTEMPTS, attemptTimeout, ...init } = options;
+  const { where, prefer, key, except, attempts = DEFAULT_ATTEMPTS, attemptTimeout = Infinity, ...init } = options;
   const isIdempotent = IDEMPOTENT.has((init.method ?? 'GET').toUpperCase());
   // The first server may have acted before it redirected the request.
   if (!isIdempotent) init.redirect ??= 'manual';
+  checkRequest(path, init);
   const mayRepeat = isReplayable(init.body) && (isIdempotent || init.redirect !== 'follow');
-  const tried = new Set(except);
+  const excluded = baseUrls('shazbotFetch', except);
+  /** @type {{ baseUrl: string, code: string }[]} */
+  const failed = [];
   /** @type {Outcome | undefined} */
   let outcome;
   for (let left = attempts; left > 0; left--) {
-    const server = pick({ where, prefer, key, except: tried });
+    const server = choose({ where, prefer, key }, excluded);
     if (!server) break;
-    tried.add(server.baseUrl);
+    const { baseUrl } = server;
+    excluded.add(baseUrl);
     outcome?.response?.body?.cancel().catch(() => {});
-    outcome = await attempt(server.baseUrl, path, init, isIdempotent ? attemptTimeout : undefined, isIdempotent);
+    outcome = await attempt(baseUrl, path, init, isIdempotent ? attemptTimeout : Infinity, isIdempotent);
+    failed.push({ baseUrl, code: failureOf(outcome) });
     if (!mayRepeat || init.signal?.aborted || !isWorthAnother(outcome, isIdempotent)) break;
   }
-  if (outcome?.response) return outcome.response;
-  throw outcome ? outcome.error : noServer();
+  if (!outcome) throw noServer();
+  if (outcome.response) return outcome.response;
+  // The reason of the program's own signal is the program's object, and may be anything.
+  throw init.signal?.aborted ? outcome.error : Object.assign(outcome.error, { attempts: failed });
+}
+
+/**
+ * Throws for what no server could be sent, such as a GET with a body: that is not the failure of a server.
+ * @param {string} path
+ * @param {RequestInit} init
+ */
+function checkRequest(path, { signal, body, ...init }) {
+  // A stream can be read only once.
+  new Request(urlAt('http://any.invalid/', path), { ...init, body: isReplayable(body) ? (body ?? null) : null });
+}
+
+/** @param {Outcome} outcome */
+function failureOf({ response, error }) {
+  return response ? `HTTP_${response.status}` : (codeOf(error) ?? String(error?.name));
 }
 
 /**
@@ -49,14 +71,14 @@ async function shazbotFetch(path, options = {}) {
  */
 function isWorthAnother({ response, error }, isIdempotent) {
   if (response) return isIdempotent && response.status === UNAVAILABLE;
-  return isIdempotent || nothingWasSent(error);
+  return !isOwnFault(error) && (isIdempotent || nothingWasSent(error));
 }
 
 /**
  * @param {string} baseUrl
  * @param {string} path
  * @param {RequestInit} init
- * @param {number | undefined} timeout
+ * @param {number} timeout
  * @param {boolean} isIdempotent
  * @returns {Promise<Outcome>}
  */
@@ -64,15 +86,17 @@ async function attempt(baseUrl, path, init, timeout, isIdempotent) {
   const url = urlAt(baseUrl, path);
   const controller = new AbortController();
   const signal = init.signal ? AbortSignal.any([init.signal, controller.signal]) : controller.signal;
-  const giveUp = (/** @type {string} */ why) => controller.abort(new Error(`${baseUrl} ${why}`));
-  const timer = timeout === undefined ? undefined : setTimeout(giveUp, timeout, `has not answered for ${timeout} ms`);
+  const giveUp = (/** @type {string} */ code, /** @type {string} */ why) =>
+    controller.abort(Object.assign(shazbotError({ code, status: 503, message: `${baseUrl} ${why}` }), { baseUrl }));
+  const late = () => giveUp('SHAZBOT_TIMEOUT', `has not answered for ${timeout} ms`);
+  const timer = timeout < Infinity ? setTimeout(late, timeout) : undefined;
   let wasOffline = false;
   /** @param {import('../index.js').MemberEvent} [event] */
   const observe = (event) => {
     if (event?.baseUrl !== baseUrl) return;
-    if (event.type === 'offline' && event.reason === 'failed') giveUp('has failed');
+    if (event.type === 'offline' && event.reason === 'failed') giveUp('SHAZBOT_SERVER_FAILED', 'has failed');
     // The process that got the request is gone. Node 20 may never say so.
-    if (event.type === 'online' && wasOffline) giveUp('has restarted');
+    if (event.type === 'online' && wasOffline) giveUp('SHAZBOT_SERVER_RESTARTED', 'has restarted');
     wasOffline ||= event.type === 'offline';
   };
   if (isIdempotent) observers.add(observe);
@@ -81,7 +105,7 @@ async function attempt(baseUrl, path, init, timeout, isIdempotent) {
     return { response: await fetch(url, { ...init, signal }) };
   } catch (error) {
     // The detector probes it: a failed request proves nothing.
-    if (!init.signal?.aborted) engine.hint(baseUrl);
+    if (!init.signal?.aborted && !isOwnFault(error)) engine.hint(baseUrl);
     return { error };
   } finally {
     end();

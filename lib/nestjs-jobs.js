@@ -4,7 +4,7 @@
 
 const { SetMetadata } = require('@nestjs/common');
 const { ONE_SERVER_OPTIONS, shouldRun } = require('./one-server.js');
-const { checkOptions } = require('./unknown-names.js');
+const { checkArgument, checkOptions, kinds } = require('./options.js');
 
 /** @typedef {import('../index.js').OneServerOptions} Options */
 
@@ -20,6 +20,7 @@ const { defineMetadata, getMetadata, getOwnMetadataKeys } = Reflect;
 
 /** @type {typeof import('./nestjs.d.ts').OnOneServer} */
 function OnOneServer(key, options) {
+  if (key !== undefined) checkArgument('OnOneServer', 'key', key, kinds.text);
   checkOptions('OnOneServer', options, ONE_SERVER_OPTIONS);
   return (target, name, descriptor) => {
     const method = /** @type {any} */ (descriptor.value);

@@ -8,7 +8,8 @@ const { HealthIndicatorService } = require('@nestjs/terminus');
 const { shazbotGetServerList, shazbotServers } = require('../index.js');
 const { isDisabled } = require('./disabled.js');
 const { ShazbotService } = require('./nestjs.js');
-const { checkOptions } = require('./unknown-names.js');
+const { checkOptions, kinds } = require('./options.js');
+const { condition } = require('./where.js');
 
 /** What an application without ShazbotModule has, which starts the engine itself. */
 const functions = {
@@ -35,7 +36,7 @@ class ShazbotHealthIndicator {
    * @param {{ minOnline?: number, where?: import('../index.js').Where }} [options]
    */
   isHealthy(key, options = {}) {
-    checkOptions('isHealthy', options, ['minOnline', 'where']);
+    checkOptions('isHealthy', options, { minOnline: kinds.count, where: condition });
     const { minOnline = 1, where } = options;
     const indicator = this.service.check(key);
     const cluster = this.#cluster();

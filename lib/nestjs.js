@@ -34,11 +34,11 @@ const { isDisabled } = require('./disabled.js');
 const { engine } = require('./engine.js');
 const { unwrap } = require('./errors.js');
 const { OnEachServer, OnOneServer, scheduleOnOneServer } = require('./nestjs-jobs.js');
+const { checkOptions, kinds } = require('./options.js');
 const { MOUNT, endsWithPath } = require('./paths.js');
 const { PATHS, ROUTER_OPTIONS, handleRequest } = require('./routes.js');
 const { send } = require('./send.js');
 const { closeApp, disable, openApp, startWithApp } = require('./start-with-app.js');
-const { checkOptions } = require('./unknown-names.js');
 
 /** Time after which an application that listens should have a listener for signals. */
 const HOOKS_CHECK_DELAY_MS = 1_000;
@@ -49,7 +49,14 @@ const API_EXCLUDE_CONTROLLER = 'swagger/apiExcludeController';
 const THROTTLER_SKIP_DEFAULT = 'THROTTLER:SKIPdefault';
 
 /** Nest removes the last two from what it gives the service. */
-const OPTIONS = [...START_OPTIONS, ...ROUTER_OPTIONS, 'enabled', 'drainFor', 'isGlobal', 'decorators'];
+const OPTIONS = {
+  ...START_OPTIONS,
+  ...ROUTER_OPTIONS,
+  enabled: kinds.flag,
+  drainFor: kinds.delay,
+  isGlobal: kinds.flag,
+  decorators: kinds.list,
+};
 
 /** @typedef {import('@nestjs/core').HttpAdapterHost} Host */
 /** @typedef {import('./nestjs.d.ts').ShazbotModuleOptions} Options */

@@ -19,7 +19,8 @@ const MAX_KEPT = 100;
 const kept = new WeakMap();
 
 /**
- * @param {readonly (Where | undefined)[]} conditions all of them must match
+ * @param {readonly (Where | undefined)[]} conditions all of them must match. They must have been checked: in the key of the cache a
+ *   malformed one may look like another one
  * @returns {Offered}
  */
 function offered(conditions) {
@@ -28,7 +29,8 @@ function offered(conditions) {
   if (conditions.some((where) => typeof where === 'function')) return select(lists, conditions);
   /** @type {Map<string, Offered>} */
   const ofLists = kept.get(lists) ?? new Map();
-  const key = JSON.stringify(conditions);
+  // Copies, without a method toJSON of their class.
+  const key = JSON.stringify(conditions.map((where) => ({ ...where })));
   const known = ofLists.get(key);
   if (known) return known;
   const found = select(lists, conditions);

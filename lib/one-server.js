@@ -4,11 +4,12 @@
 
 const { engine } = require('./engine.js');
 const { reportHandler } = require('./logging.js');
+const { kinds } = require('./options.js');
 const { OWNER_OPTIONS, owner } = require('./owner.js');
 const { isOff } = require('./start-with-app.js');
 const { wasStarted } = require('./status.js');
 
-const ONE_SERVER_OPTIONS = [...OWNER_OPTIONS, 'settled'];
+const ONE_SERVER_OPTIONS = { ...OWNER_OPTIONS, settled: kinds.flag };
 
 let hasWarned = false;
 

@@ -6,13 +6,14 @@ const { Engine } = require('./binary.js');
 const { engine } = require('./engine.js');
 const { afterEvents, emitPending, unchangedFor } = require('./events.js');
 const { offered } = require('./offered.js');
+const { checkArgument, checkOptions, kinds } = require('./options.js');
 const { local, suspects } = require('./server-lists.js');
-const { checkOptions } = require('./unknown-names.js');
+const { condition } = require('./where.js');
 
 /** @typedef {import('../index.js').OwnerOptions} OwnerOptions */
 /** @typedef {import('../index.js').ShazbotOwner} ShazbotOwner */
 
-const OWNER_OPTIONS = ['where', 'minOnline'];
+const OWNER_OPTIONS = { where: condition, minOnline: kinds.count };
 
 /** For how many gossip intervals after a change others may still have another list. */
 const SETTLING_INTERVALS = 2;
@@ -26,7 +27,7 @@ let seen;
  * @returns {ShazbotOwner | undefined}
  */
 function owner(key, options) {
-  const { urls, lists } = find(key, 1, options);
+  const { urls, lists } = find('shazbotOwner', key, 1, options);
   const [baseUrl] = urls;
   if (baseUrl === undefined) return undefined;
   // The lists may be newer than the last event.
@@ -43,18 +44,21 @@ function owner(key, options) {
  * @param {OwnerOptions} [options]
  * @returns {string[]}
  */
-const owners = (key, count, options) => find(key, count, options).urls;
+function owners(key, count, options) {
+  checkArgument('shazbotOwners', 'count', count, kinds.count);
+  return find('shazbotOwners', key, count, options).urls;
+}
 
 /**
+ * @param {string} caller
  * @param {string} key
  * @param {number} count
  * @param {OwnerOptions} [options]
  */
-function find(key, count, options = {}) {
-  checkOptions('shazbotOwner', options, OWNER_OPTIONS);
+function find(caller, key, count, options = {}) {
+  checkArgument(caller, 'key', key, kinds.text);
+  checkOptions(caller, options, OWNER_OPTIONS);
   const { where, minOnline = 0 } = options;
-  if (typeof key !== 'string') throw new TypeError('key must be a string');
-  if (!Number.isSafeInteger(count) || count < 0) throw new TypeError('count must be a whole number');
   const { lists, online, places, hashes } = offered([where]);
   const found = online.length < minOnline ? [] : Engine.owners(key, hashes, count);
   return { lists, urls: found.map((i) => String(lists.online.urls[Number(places[i])])) };
@@ -67,9 +71,12 @@ function find(key, count, options = {}) {
  * @returns {() => void}
  */
 function watch(key, listener, options) {
-  checkOptions('shazbotOwner.watch', options, OWNER_OPTIONS);
-  /** @type {string | undefined} */
-  let known;
+  const caller = 'shazbotOwner.watch';
+  checkArgument(caller, 'key', key, kinds.text);
+  checkArgument(caller, 'listener', listener, kinds.callback);
+  checkOptions(caller, options, OWNER_OPTIONS);
+  /** Null: the listener was not called yet. @type {string | null | undefined} */
+  let known = null;
   const look = () => {
     const now = engine.isWorking() ? owner(key, options) : undefined;
     if (now?.baseUrl === known) return;

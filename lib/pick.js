@@ -4,14 +4,16 @@
 
 const { Engine } = require('./binary.js');
 const { offered, withHashes } = require('./offered.js');
+const { checkOptions, kinds, shown } = require('./options.js');
 const { serverAt, suspects } = require('./server-lists.js');
-const { checkOptions } = require('./unknown-names.js');
+const { isHttpUrl, toBaseUrl } = require('./urls.js');
+const { condition, conditions } = require('./where.js');
 
 /** @typedef {import('../index.js').PickOptions} PickOptions */
 /** @typedef {import('../index.js').ShazbotServer} ShazbotServer */
 /** @typedef {import('./offered.js').Offered} Offered */
 
-const PICK_OPTIONS = ['where', 'prefer', 'key', 'except'];
+const PICK_OPTIONS = { where: condition, prefer: conditions, key: kinds.text, except: urls };
 
 /** Requests of this process that wait for a response, by the base URL of the server. @type {Map<string, number>} */
 const underWay = new Map();
@@ -22,8 +24,16 @@ const underWay = new Map();
  */
 function pick(options = {}) {
   checkOptions('shazbotPick', options, PICK_OPTIONS);
-  const { where, prefer = [], key, except } = options;
-  const excluded = new Set(except);
+  return choose(options, baseUrls('shazbotPick', options.except));
+}
+
+/**
+ * The same for options that were checked.
+ * @param {Omit<PickOptions, 'except'>} options
+ * @param {ReadonlySet<string>} excluded base URLs
+ * @returns {ShazbotServer | undefined}
+ */
+function choose({ where, prefer = [], key }, excluded) {
   const suspected = suspects();
   const groups = [...prefer.map((preferred) => [where, preferred]), [where]];
   // A server that does not answer is better than none: others may reach it, and the suspicion may be wrong.
@@ -41,6 +51,26 @@ function pick(options = {}) {
     }
   }
   return undefined;
+}
+
+/**
+ * The kind of the option `except`. A string is iterable too: its characters would exclude no server.
+ * @type {import('./options.js').Kind}
+ */
+function urls(name, value) {
+  if (typeof value !== 'string' && typeof value?.[Symbol.iterator] === 'function') return undefined;
+  return `${name} must be an array or a Set of base URLs, not ${shown(value)}`;
+}
+
+/**
+ * @param {string} caller
+ * @param {Iterable<string>} [except]
+ */
+function baseUrls(caller, except = []) {
+  const all = Array.from(except);
+  const wrong = all.findIndex((url) => !isHttpUrl(url));
+  if (wrong >= 0) throw new TypeError(`${caller}: except has ${shown(all[wrong])}, which is not a base URL`);
+  return new Set(all.map(toBaseUrl));
 }
 
 /**
@@ -88,4 +118,4 @@ function beginRequest(baseUrl) {
   };
 }
 
-module.exports = { PICK_OPTIONS, beginRequest, pick };
+module.exports = { PICK_OPTIONS, baseUrls, beginRequest, choose, pick };

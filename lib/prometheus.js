@@ -4,8 +4,8 @@
 
 const client = require('prom-client');
 const { counters } = require('./counters.js');
+const { checkOptions, kinds } = require('./options.js');
 const { servers } = require('./server-lists.js');
-const { checkOptions } = require('./unknown-names.js');
 
 /** Most values of a tag that have a time series of their own; the rest are counted together, as `other`. */
 const MAX_TAG_VALUES = 100;
@@ -15,7 +15,7 @@ const MAX_TAG_VALUES = 100;
 
 /** @type {import('./prometheus.d.ts').shazbotMetrics} */
 function shazbotMetrics(options = {}) {
-  checkOptions('shazbotMetrics', options, ['register', 'tags']);
+  checkOptions('shazbotMetrics', options, { register: kinds.registry, tags: kinds.texts });
   const { register = client.register, tags = [] } = options;
   /** @type {Counters | undefined} */
   let cached;

@@ -9,18 +9,23 @@ const { engine } = require('./engine.js');
 const { shazbotError, unwrap } = require('./errors.js');
 const { afterEvents } = require('./events.js');
 const { offered } = require('./offered.js');
+const { checkArgument, checkOptions, kinds } = require('./options.js');
 const { serverAt, suspects } = require('./server-lists.js');
-const { checkOptions } = require('./unknown-names.js');
+const { condition } = require('./where.js');
+
+const WAIT_OPTIONS = { online: kinds.count, where: condition, timeout: kinds.timeout, signal: kinds.signal };
 
 /** @type {typeof import('../index.js').shazbotReady} */
 function setReady(isReady = true) {
+  checkArgument('shazbotReady', 'isReady', isReady, kinds.flag);
   if (!isDisabled()) unwrap(engine.setReady(isReady));
 }
 
 /** @type {typeof import('../index.js').shazbotWaitFor} */
 async function waitFor(options = {}) {
-  checkOptions('shazbotWaitFor', options, ['online', 'where', 'timeout']);
-  const { online, where, timeout } = options;
+  checkOptions('shazbotWaitFor', options, WAIT_OPTIONS);
+  const { online = 1, where, timeout = Infinity, signal } = options;
+  signal?.throwIfAborted();
   // Nobody will come.
   if (isDisabled()) return [];
   return new Promise((resolve, reject) => {
@@ -28,13 +33,14 @@ async function waitFor(options = {}) {
     let timer;
     const end = (/** @type {() => void} */ settle) => {
       clearTimeout(timer);
+      signal?.removeEventListener('abort', abort);
       stop();
       settle();
     };
     const look = () => {
       try {
         const { lists, places } = offered([where]);
-        if (places.length < (online ?? 1)) return;
+        if (places.length < online) return;
         const suspected = suspects();
         end(() => resolve(places.map((place) => serverAt(lists, place, suspected))));
       } catch (error) {
@@ -42,7 +48,9 @@ async function waitFor(options = {}) {
       }
     };
     const stop = afterEvents(look);
-    if (timeout !== undefined) timer = setTimeout(() => end(() => reject(tooFew(online ?? 1, timeout))), timeout);
+    const abort = () => end(() => reject(signal?.reason));
+    signal?.addEventListener('abort', abort);
+    if (timeout < Infinity) timer = setTimeout(() => end(() => reject(tooFew(online, timeout))), timeout);
   });
 }
 

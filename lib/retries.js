@@ -22,6 +22,29 @@ function nothingWasSent(error) {
   return BEFORE_CONNECTION.has(code) && syscall !== 'read' && syscall !== 'write';
 }
 
+/** Errors of undici that say nothing about the server. */
+const OWN_FAULTS = new Set([
+  ...['UND_ERR_ABORTED', 'UND_ERR_CLOSED', 'UND_ERR_DESTROYED', 'UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED'],
+  'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH',
+]);
+
+/**
+ * The code of an error of fetch or of undici, which may be in its cause.
+ * @param {any} error
+ * @returns {string | undefined}
+ */
+function codeOf(error) {
+  return [error?.cause?.code, error?.code].find((code) => typeof code === 'string');
+}
+
+/**
+ * Whether the program has caused an error: it ended the request, or no server could get such a request.
+ * @param {any} error
+ */
+function isOwnFault(error) {
+  return error?.name === 'AbortError' || OWN_FAULTS.has(codeOf(error) ?? '');
+}
+
 /**
  * Whether a body can be sent again: a stream is read only once.
  * @param {unknown} body
@@ -44,4 +67,4 @@ function urlAt(baseUrl, path) {
   return href;
 }
 
-module.exports = { IDEMPOTENT, isReplayable, nothingWasSent, urlAt };
+module.exports = { IDEMPOTENT, codeOf, isOwnFault, isReplayable, nothingWasSent, urlAt };

@@ -12,10 +12,11 @@ const { shazbotError, unwrap } = require('./errors.js');
 const { leaveWhenClosed } = require('./http-servers.js');
 const { listResponse } = require('./list-response.js');
 const { isSigned } = require('./messages.js');
+const { kinds } = require('./options.js');
 const { answerBody, control, gossip } = require('./requests.js');
 const { statusJson } = require('./status.js');
 
-const ROUTER_OPTIONS = ['page'];
+const ROUTER_OPTIONS = { page: kinds.flag };
 
 // Limits of bodies, in bytes.
 /** As large as the largest message that the engine accepts. */

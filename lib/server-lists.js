@@ -6,8 +6,9 @@ const { performance } = require('node:perf_hooks');
 const { isDisabled } = require('./disabled.js');
 const { engine } = require('./engine.js');
 const { unwrap } = require('./errors.js');
+const { checkArgument } = require('./options.js');
 const { isMonitor, isReady, toObjects, unpack } = require('./packed-lists.js');
-const { matcher } = require('./where.js');
+const { condition, matcher } = require('./where.js');
 
 /** @typedef {import('./packed-lists.js').UnpackedServers} UnpackedServers */
 /** @typedef {import('../index.js').Tags} Tags */
@@ -47,6 +48,7 @@ function serverList(includeOffline) {
 
 /** @type {typeof import('../index.js').shazbotServers} */
 function servers(where) {
+  if (where !== undefined) checkArgument('shazbotServers', 'where', where, condition);
   const matches = matcher(where);
   if (isDisabled()) return [];
   isWithDetails = true;

@@ -2,13 +2,18 @@
 
 // Turns what is passed to `shazbotStart`, and the environment, into the variables that the engine reads.
 
+const { types } = require('node:util');
 const { ANY_URL, fillBaseUrl } = require('./base-url.js');
 const { Engine } = require('./binary.js');
 const { START_OPTIONS, unknownVariables, withConfig } = require('./config.js');
 const { DISCOVER } = require('./discovery.js');
 const { shazbotError } = require('./errors.js');
-const { withTags } = require('./tags.js');
+const { kinds, problemOf } = require('./options.js');
+const { tagsKind, withTags } = require('./tags.js');
 const { isLiteral, unknownOptions } = require('./unknown-names.js');
+
+/** Stands for a wrong port, so that the base URL is not reported too. */
+const ANY_PORT = 1;
 
 /** @typedef {import('../index.js').ShazbotStartOptions} Options */
 /**
@@ -68,17 +73,36 @@ function prepare(environment, { baseUrl = ANY_URL, taken, problems: ofUrl }, pro
 }
 
 /**
- * @param {unknown} options
- * @returns {Options & { problems: string[] }}
+ * @param {any} options
+ * @returns {Options & { problems: string[] }} without the values that are wrong, so that the other problems are found
  */
 function readOptions(options) {
-  // Servers pass their address to the callback of `listen`.
-  if (!isLiteral(options) || 'family' in options) return { problems: [] };
-  const given = /** @type {Options} */ (options);
-  const problems = unknownOptions('shazbotStart', given, START_OPTIONS);
-  const isWrong = given.discover !== undefined && typeof given.discover !== 'function';
-  if (isWrong) problems.push('shazbotStart: discover must be a function that returns URLs');
-  return { ...given, ...(isWrong && { discover: undefined }), problems };
+  if (!areOptions(options)) return { problems: [] };
+  const { config, discover, port, tags } = options;
+  const values = { discover: kinds.callback, port: kinds.port, tags: tagsKind };
+  const [wrongDiscover, wrongPort, wrongTags] = Object.keys(values).map((name) => problemOf(options, name, values));
+  const wrong = [wrongDiscover, wrongPort, wrongTags].flatMap((it) => (it ? [`shazbotStart: ${it}`] : []));
+  return {
+    config,
+    discover: wrongDiscover ? undefined : discover,
+    port: wrongPort ? ANY_PORT : port,
+    tags: wrongTags ? undefined : tags,
+    problems: [...unknownOptions('shazbotStart', options, Object.keys(START_OPTIONS)), ...wrong],
+  };
+}
+
+/**
+ * Whether an argument is options, and not what a callback gets: an error, the name of a signal, a server or its address. Options may
+ * be an instance of a class.
+ * @param {any} argument
+ */
+function areOptions(argument) {
+  // `listen` of Node passes no address, but that of other servers may.
+  if (isLiteral(argument)) return !('family' in argument);
+  // An error may have the port of a connection. Servers of Bun have a port, and applications of Elysia a config.
+  if (typeof argument !== 'object' || argument === null || types.isNativeError(argument)) return false;
+  if (typeof argument.listen === 'function' || typeof argument.stop === 'function') return false;
+  return Object.keys(START_OPTIONS).some((name) => argument[name] !== undefined);
 }
 
 /**

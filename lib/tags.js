@@ -8,6 +8,7 @@ const { version } = require('../package.json');
 const { isDisabled } = require('./disabled.js');
 const { engine } = require('./engine.js');
 const { shazbotError, unwrap } = require('./errors.js');
+const { isRecord, shown } = require('./options.js');
 
 /** @typedef {Record<string, string>} Tags */
 
@@ -21,15 +22,14 @@ const AUTO = 'auto';
  * @returns {NodeJS.ProcessEnv}
  */
 function withTags(environment, tags = {}) {
-  const added = checked(tags);
   const { SHAZBOT_TAGS: text = '' } = environment;
   const words = text.trim().startsWith('{') ? [] : text.split(',').map((word) => word.trim());
   const isAuto = words.includes(AUTO);
-  if (!isAuto && Object.keys(added).length === 0) return environment;
+  if (!isAuto && Object.keys(tags).length === 0) return environment;
   const given = words.length > 0 ? parse(words.filter((word) => word && word !== AUTO)) : parseJson(text);
   // The engine reports what is wrong with it.
   if (!given) return { ...environment, SHAZBOT_TAGS: words.filter((word) => word !== AUTO).join() || text };
-  return { ...environment, SHAZBOT_TAGS: JSON.stringify({ ...(isAuto && autoTags()), ...given, ...added }) };
+  return { ...environment, SHAZBOT_TAGS: JSON.stringify({ ...(isAuto && autoTags()), ...given, ...tags }) };
 }
 
 /**
@@ -97,24 +97,19 @@ function readPackage(file) {
 
 /** @type {typeof import('../index.js').shazbotSetTags} */
 function setTags(tags) {
-  const pairs = Object.entries(checked(tags)).flat();
-  if (!isDisabled()) unwrap(engine.setTags(pairs));
+  const problem = tagsKind('tags', tags);
+  if (problem) throw shazbotError({ code: 'SHAZBOT_INVALID_TAGS', status: 400, message: `Invalid tags: ${problem}` });
+  if (!isDisabled()) unwrap(engine.setTags(Object.entries(tags).flat()));
 }
 
 /**
- * The engine checks the rest.
- * @param {unknown} tags
- * @returns {Tags}
+ * The kind of an option that is tags. The engine checks the rest.
+ * @type {import('./options.js').Kind}
  */
-function checked(tags) {
-  if (typeof tags !== 'object' || tags === null || Array.isArray(tags)) throw invalid('they are not an object');
-  for (const [key, value] of Object.entries(tags)) {
-    if (typeof value !== 'string') throw invalid(`the value of the tag ${JSON.stringify(key)} is not a string`);
-  }
-  return /** @type {Tags} */ (tags);
+function tagsKind(name, tags) {
+  if (!isRecord(tags)) return `${name} must be an object of strings, not ${shown(tags)}`;
+  const wrong = Object.entries(tags).find(([, value]) => typeof value !== 'string');
+  return wrong && `${name}.${wrong[0]} must be a string, not ${shown(wrong[1])}`;
 }
 
-/** @param {string} why */
-const invalid = (why) => shazbotError({ code: 'SHAZBOT_INVALID_TAGS', status: 400, message: `Invalid tags: ${why}` });
-
-module.exports = { setTags, withTags };
+module.exports = { setTags, tagsKind, withTags };

@@ -4,15 +4,16 @@
 
 const { Buffer } = require('node:buffer');
 const { createHash } = require('node:crypto');
-const { URL } = require('node:url');
 const { version } = require('../package.json');
 const index = require('../index.js');
 const { engine } = require('./engine.js');
-const { emitPending } = require('./events.js');
+const { emitPending, forgetEvents } = require('./events.js');
 const { forgetListResponses } = require('./list-response.js');
+const { checkOptions, kinds, shown } = require('./options.js');
 const { flagsOf } = require('./packed-lists.js');
 const { forgetLists } = require('./server-lists.js');
-const { checkOptions } = require('./unknown-names.js');
+const { tagsKind } = require('./tags.js');
+const { isHttpUrl, toBaseUrl } = require('./urls.js');
 
 /** @typedef {import('./testing.d.ts').FakeServer} FakeServer */
 /** @typedef {Omit<Required<FakeServer>, 'reason'> & Pick<FakeServer, 'reason'>} Server */
@@ -20,6 +21,17 @@ const { checkOptions } = require('./unknown-names.js');
 
 /** With 0, an owner is settled at once. */
 const INTERVAL_MS = 0;
+
+const LISTS = { online: kinds.list, offline: kinds.list };
+const SERVER_OPTIONS = {
+  baseUrl: kinds.any,
+  monitor: kinds.flag,
+  lastUpdate: kinds.count,
+  tags: tagsKind,
+  suspect: kinds.flag,
+  ready: kinds.flag,
+  reason: kinds.text,
+};
 
 /** The state of the fake cluster, and the events that its changes have caused. */
 class FakeCluster {
@@ -35,10 +47,7 @@ class FakeCluster {
 
   /** @param {import('./testing.d.ts').FakeLists} lists */
   set(lists) {
-    checkLists(lists);
-    const { online = [], offline = [] } = lists;
-    const up = byUrl(online);
-    this.change(up, byUrl(offline));
+    this.change(...parse(lists));
   }
 
   /**
@@ -94,6 +103,17 @@ class FakeCluster {
 }
 
 /**
+ * Throws a TypeError for what a program of TypeScript could not pass.
+ * @param {import('./testing.d.ts').FakeLists} lists
+ * @returns {[online: Map<string, Server>, offline: Map<string, Server>]}
+ */
+function parse(lists) {
+  checkOptions('createFakeCluster', lists, LISTS);
+  const { online = [], offline = [] } = lists;
+  return [byUrl(online), byUrl(offline)];
+}
+
+/**
  * @param {readonly (string | FakeServer)[]} servers
  * @returns {Map<string, Server>}
  */
@@ -108,10 +128,10 @@ function byUrl(servers) {
  */
 function complete(given) {
   const server = typeof given === 'string' ? { baseUrl: given } : given;
-  const { href } = new URL(server.baseUrl);
+  checkOptions('createFakeCluster', server, SERVER_OPTIONS);
+  if (!isHttpUrl(server.baseUrl)) throw new TypeError(`createFakeCluster: ${shown(server.baseUrl)} is not a base URL`);
   const defaults = { monitor: false, lastUpdate: Date.now(), tags: {}, suspect: false, ready: true };
-  // As in a real list, where each base URL has its final slash.
-  return { ...defaults, ...server, baseUrl: href.endsWith('/') ? href : `${href}/` };
+  return { ...defaults, ...server, baseUrl: toBaseUrl(server.baseUrl) };
 }
 
 /**
@@ -181,10 +201,11 @@ function ownRow({ own, online }) {
 /** @param {FakeCluster} cluster */
 function members({ online, offline }) {
   const all = [...[...online.values()].map(stateOnline), ...[...offline.values()].map(stateOffline)];
-  return all.map(([state, { baseUrl, monitor, lastUpdate, reason, tags }]) => {
+  return all.map(([state, { baseUrl, monitor, lastUpdate, reason, tags, ready }]) => {
     const times = { since: lastUpdate, changedAt: lastUpdate };
     const why = state === 'offline' ? reason : undefined;
-    return { baseUrl, monitor, lastUpdate, state, protocol: 2, reason: why, ...times, failures: 0, version, tags };
+    const same = { protocol: 2, failures: 0, version };
+    return { baseUrl, monitor, lastUpdate, state, reason: why, ...times, ...same, tags, ready };
   });
 }
 
@@ -203,24 +224,22 @@ function countersRow({ online, offline }) {
   return [zeros(6), [], [0], 0, zeros(2), zeros(4), states, [], zeros(5), [], []];
 }
 
-/** @param {import('./testing.d.ts').FakeLists} lists */
-const checkLists = (lists) => checkOptions('createFakeCluster', lists, ['online', 'offline']);
-
 /** @type {typeof import('./testing.d.ts').createFakeCluster} */
 function createFakeCluster(lists = {}) {
-  checkLists(lists);
+  const parsed = parse(lists);
   restore();
   if (engine.isWorking()) throw new Error('The engine runs: call shazbotShutDown before createFakeCluster');
   const cluster = new FakeCluster();
   // Own properties, in front of the methods of the engine: each file of the package holds this object.
   Object.assign(engine, engineOf(cluster));
-  cluster.set(lists);
+  cluster.change(...parsed);
   return { set: (next) => cluster.set(next), restore, service };
 }
 
 /** The functions use the engine again, which is not started. */
 function restore() {
   for (const name of Object.keys(engine)) delete (/** @type {any} */ (engine)[name]);
+  forgetEvents();
   forgetLists();
   forgetListResponses();
 }

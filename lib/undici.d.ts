@@ -2,7 +2,7 @@ import { Dispatcher } from 'undici';
 import type { PickOptions } from '../index.js';
 
 export interface ShazbotDispatcherOptions extends PickOptions {
-  /** How many servers are tried at most for one request; default 3. */
+  /** How many servers are tried at most for one request; default 3. `Infinity`: all. */
   attempts?: number | undefined;
   /** What sends the requests; default: an `Agent` of undici. Closed and destroyed together with this one. */
   dispatcher?: Dispatcher | undefined;

@@ -6,28 +6,32 @@ const { URL } = require('node:url');
 const { Agent, Dispatcher } = require('undici');
 const { engine } = require('./engine.js');
 const { shazbotError } = require('./errors.js');
-const { PICK_OPTIONS, beginRequest, pick } = require('./pick.js');
-const { IDEMPOTENT, isReplayable, nothingWasSent, urlAt } = require('./retries.js');
-const { checkOptions } = require('./unknown-names.js');
+const { checkOptions, kinds } = require('./options.js');
+const { PICK_OPTIONS, baseUrls, beginRequest, choose } = require('./pick.js');
+const { IDEMPOTENT, isOwnFault, isReplayable, nothingWasSent, urlAt } = require('./retries.js');
 
 /** @typedef {import('undici').Dispatcher.DispatchOptions} DispatchOptions */
 /** @typedef {import('undici').Dispatcher.DispatchHandler} DispatchHandler */
 
+const OPTIONS = { ...PICK_OPTIONS, attempts: kinds.attempts, dispatcher: kinds.dispatcher };
+
 const DEFAULT_ATTEMPTS = 3;
-/** Errors of undici that say nothing about the server. */
-const OWN_FAULTS = new Set(['UND_ERR_ABORTED', 'UND_ERR_CLOSED', 'UND_ERR_DESTROYED', 'UND_ERR_INVALID_ARG']);
 
 class ShazbotDispatcher extends Dispatcher {
   #agent;
   #options;
+  #attempts;
+  #excluded;
 
   /** @param {import('./undici.d.ts').ShazbotDispatcherOptions} [options] */
   constructor(options = {}) {
     super();
-    checkOptions('ShazbotDispatcher', options, [...PICK_OPTIONS, 'attempts', 'dispatcher']);
-    const { dispatcher = new Agent(), ...pickOptions } = options;
+    checkOptions('ShazbotDispatcher', options, OPTIONS);
+    const { dispatcher = new Agent(), attempts = DEFAULT_ATTEMPTS, except, ...pickOptions } = options;
     this.#agent = dispatcher;
     this.#options = pickOptions;
+    this.#attempts = attempts;
+    this.#excluded = baseUrls('ShazbotDispatcher', except);
   }
 
   /**
@@ -36,8 +40,8 @@ class ShazbotDispatcher extends Dispatcher {
    * @param {DispatchHandler} handler
    */
   dispatch(request, handler) {
-    const { attempts = DEFAULT_ATTEMPTS, ...options } = this.#options;
-    return next({ agent: this.#agent, options, request, handler, tried: new Set(options.except) }, attempts);
+    const [agent, options, tried] = [this.#agent, this.#options, new Set(this.#excluded)];
+    return next({ agent, options, request, handler, tried }, this.#attempts);
   }
 
   /** @override */
@@ -67,7 +71,7 @@ class ShazbotDispatcher extends Dispatcher {
  */
 function next(call, left) {
   const { agent, options, request, tried } = call;
-  const server = pick({ ...options, except: tried });
+  const server = choose(options, tried);
   if (!server) {
     const message = 'No server that matches is online and ready';
     throw shazbotError({ code: 'SHAZBOT_NO_SERVER', status: 503, message });
@@ -107,7 +111,7 @@ function attempt(call, baseUrl, left, end) {
   /** @param {any} error */
   const isRepeated = (error) => {
     end();
-    if (isAborted || hasResponse || error?.name === 'AbortError' || OWN_FAULTS.has(error?.code)) return false;
+    if (isAborted || hasResponse || isOwnFault(error)) return false;
     engine.hint(baseUrl);
     return repeat(call, left, error);
   };

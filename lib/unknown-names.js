@@ -8,37 +8,24 @@ const { withLink } = require('./errors.js');
 const MAX_TYPOS = 3;
 
 /**
- * Throws a TypeError if the options have a name that is not known.
+ * The first name that is not known and looks like a misspelt known one.
  * @param {string} caller the function, for the error
- * @param {unknown} options
+ * @param {object} options
  * @param {readonly string[]} known
+ * @returns {string | undefined} a sentence
  */
-function checkOptions(caller, options, known) {
-  const [problem] = unknownOptions(caller, options, known);
-  if (problem !== undefined) throw unknownName(problem);
-}
-
-/**
- * For options of which some belong to another package, whose names are not all known here: throws only if an unknown name looks
- * like a misspelt one of ours.
- * @param {string} caller
- * @param {unknown} options
- * @param {readonly string[]} known
- */
-function checkSharedOptions(caller, options, known) {
-  const misspelt = unknownIn(Object(options), known).find((name) => isMisspelt(name, known));
-  if (misspelt !== undefined) throw unknownName(problemOf(caller, 'option', misspelt, known));
+function misspeltName(caller, options, known) {
+  const misspelt = unknownIn(options, known).find((name) => isMisspelt(name, known));
+  return misspelt && problemOf(caller, 'option', misspelt, known);
 }
 
 /**
  * @param {string} caller
- * @param {unknown} options
+ * @param {object} options
  * @param {readonly string[]} known
  * @returns {string[]} a sentence for each unknown name
  */
 function unknownOptions(caller, options, known) {
-  // A callback may pass anything else: it has no options.
-  if (typeof options !== 'object' || options === null) return [];
   return unknownIn(options, known).map((name) => problemOf(caller, 'option', name, known));
 }
 
@@ -156,4 +143,4 @@ function distance(a, b) {
   return Number(row[b.length]);
 }
 
-module.exports = { checkEventName, checkOptions, checkSharedOptions, isLiteral, suggestion, unknownOptions };
+module.exports = { checkEventName, isLiteral, misspeltName, suggestion, unknownName, unknownOptions };
