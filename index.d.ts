@@ -317,14 +317,15 @@ export interface OneServerOptions extends OwnerOptions {
 
 /**
  * Returns the server that owns a key. Servers that list the same servers agree, whatever their platform; when a server joins or
- * leaves, only its share of the keys moves (rendezvous hashing, docs/ownership.md). Undefined if no server is online and ready.
+ * leaves, only its share of the keys moves (rendezvous hashing, docs/ownership.md). Undefined if no server is online and ready, and
+ * for as long as this server is not started or still looks for the others.
  *
  * **This is not a lock.** After a crash nobody owns the keys of the dead server until the others know, for 1 to 2 s, or until a job
  * runs next. While a server starts, stops or drains, two may own a key for about a second; on both sides of a network partition two
  * do until it heals, unless `minOnline` prevents it. docs/ownership.md has the measured rates. Anything that must happen exactly
  * once needs a lock or a unique key in your database.
  *
- * Throws `SHAZBOT_NOT_STARTED` if the engine is not running, and a `TypeError` if the key or the condition is malformed.
+ * Throws a `TypeError` if the key or an option is malformed.
  */
 export declare function shazbotOwner(key: string, options?: OwnerOptions): ShazbotOwner | undefined;
 export declare namespace shazbotOwner {
@@ -339,7 +340,8 @@ export declare namespace shazbotOwner {
 
 /**
  * Returns the base URLs of the first `count` owners of a key: the owner, then the one that would own the key without it, and so on.
- * For copies of data, for example. Fewer if there are not so many servers.
+ * For copies of data, for example. Fewer if there are not so many servers, and
+ * none where {@link shazbotOwner} returns undefined.
  */
 export declare function shazbotOwners(key: string, count: number, options?: OwnerOptions): string[];
 

@@ -69,8 +69,8 @@ async function start(environment, options, shutdown) {
   preparing = prepareStart(environment, options);
   const prepared = preparing instanceof Promise ? await preparing : preparing;
   const report = reportHandler(emitPending);
+  setDisabled(prepared.isDisabled === true);
   if (prepared.isDisabled) {
-    setDisabled(true);
     isStarted = true;
     report('START', 'not started, because SHAZBOT_ENABLED is false', false);
     return;

@@ -3,11 +3,13 @@
 // Which server owns a key, and which one is picked for a request.
 
 const assert = require('node:assert/strict');
+const { once } = require('node:events');
+const http = require('node:http');
 const { describe, test } = require('node:test');
 
-const { SECRET, agree, fileList, startServers } = require('../harness/cluster.js');
-const { freshEngine, startEngine } = require('../harness/engine.js');
-const { startFakePeer } = require('../harness/fake-peer.js');
+const { SECRET, agree, environment, fileList, startServers } = require('../harness/cluster.js');
+const { catchWarnings, freshEngine, startEngine, withEnvironment } = require('../harness/engine.js');
+const { startFakePeer, unusedUrl } = require('../harness/fake-peer.js');
 const { entry, message } = require('../harness/gossip.js');
 const { until } = require('../harness/until.js');
 const { ownersOf, sipHash13 } = require('../lib/cli/ownership.js');
@@ -75,7 +77,30 @@ describe('the owner of a key', () => {
     assert.throws(() => shazbotOwner(/** @type {any} */ (7)), TypeError);
     assert.throws(() => shazbotOwners('key', 1.5), TypeError);
     assert.throws(() => shazbotOwner('key', { where: /** @type {any} */ ('db') }), TypeError);
-    assert.throws(() => freshEngine().shazbotOwner('key'), { code: 'SHAZBOT_NOT_STARTED' });
+  });
+
+  test('is nobody for a server that looks for the others still, and before and after it runs', async (t) => {
+    catchWarnings(t);
+    /** @type {http.ServerResponse[]} */
+    const waiting = [];
+    const store = http.createServer((_, response) => void waiting.push(response)).listen(0, '127.0.0.1');
+    t.after(() => store.close());
+    await once(store, 'listening');
+    const { port } = /** @type {import('node:net').AddressInfo} */ (store.address());
+    const engine = freshEngine();
+    const owners = () => [engine.shazbotOwner('key'), ...engine.shazbotOwners('key', 1)];
+    assert.deepEqual(owners(), [undefined]);
+    const env = { ...environment(await unusedUrl()), SHAZBOT_MASTER_LIST: `http://127.0.0.1:${port}/` };
+    const started = withEnvironment(env, () => engine.shazbotStart());
+    t.after(() => engine.shazbotShutDown());
+    await until(() => waiting.length > 0, { what: 'it reads the list' });
+    assert.equal(engine.shazbotServers().length, 1);
+    assert.deepEqual(owners(), [undefined]);
+    waiting[0]?.end('{"online":[]}');
+    await started;
+    assert.equal(engine.shazbotOwner('key')?.self, true);
+    await engine.shazbotShutDown();
+    assert.deepEqual(owners(), [undefined]);
   });
 
   test('is each server for its share of the keys, within 10 %', async (t) => {

@@ -1,6 +1,7 @@
 'use strict';
 
-// Whether the program was told to stay out of the cluster (`SHAZBOT_ENABLED=false`). Its lists are then empty instead of an error.
+// Whether the program was told to stay out of the cluster: by `SHAZBOT_ENABLED=false`, or by `enabled: false` in the options of an
+// application. Its lists are then empty instead of an error.
 
 const { engine } = require('./engine.js');
 

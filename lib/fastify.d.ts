@@ -22,11 +22,11 @@ declare function shazbotFastify(
 ): Promise<void>;
 declare namespace shazbotFastify {
   /**
-   * With `config`, `discover` or `enabled: true` the plugin calls `shazbotStart` before the application listens. Without them
-   * the program calls it.
+   * With `enabled: true` or any option of `shazbotStart` the plugin calls it before the application listens. Without them the
+   * program calls it.
    */
   export interface ShazbotFastifyOptions extends ShazbotRouterOptions, ShazbotStartOptions {
-    /** False, for tests: the plugin adds no routes, and nothing starts. */
+    /** False, for tests: nothing starts, as with `SHAZBOT_ENABLED=false`. */
     enabled?: boolean | undefined;
     /**
      * Milliseconds for which this server is drained before it leaves the cluster and stops listening when the application closes, so

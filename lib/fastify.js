@@ -4,6 +4,7 @@
 
 const { version } = require('../package.json');
 const { START_OPTIONS } = require('./config.js');
+const { setDisabled } = require('./disabled.js');
 const { checkSharedOptions, kinds } = require('./options.js');
 const { MOUNT, endsWithPath } = require('./paths.js');
 const { PATHS, ROUTER_OPTIONS, handleRequest } = require('./routes.js');
@@ -15,7 +16,6 @@ const OPTIONS = { ...ROUTER_OPTIONS, ...START_OPTIONS, enabled: kinds.flag, drai
 const shazbotFastify = async (fastify, options) => {
   // Fastify, and plugins that load other plugins, add options of their own.
   checkSharedOptions('shazbotFastify', options, OPTIONS);
-  if (options.enabled === false) return;
   // A plugin without a prefix of its own would get the prefix of the plugin that registers it, without the mount.
   if (options.prefix === undefined) {
     fastify.register(shazbotFastify, { ...options, prefix: MOUNT });
@@ -24,10 +24,8 @@ const shazbotFastify = async (fastify, options) => {
   // Inside this plugin only: `handleRequest` reads bodies itself, with the same limits as in other frameworks.
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
-  openApp(fastify, appLogger(fastify.log));
-  // Fastify answers new requests with 503 by now. Those under way end meanwhile: their connections would stay open for 72 s.
-  fastify.addHook('preClose', () => closeApp(fastify, options));
-  if (options.enabled || options.config || options.discover) fastify.addHook('onReady', () => startWithApp(options));
+  if (options.enabled === false) setDisabled(true);
+  else join(fastify, options);
   const mount = fastify.prefix.slice(fastify.prefix.lastIndexOf('/'));
   for (const path of PATHS) {
     fastify.all(path, async (request, reply) => {
@@ -41,6 +39,18 @@ const shazbotFastify = async (fastify, options) => {
     });
   }
 };
+
+/**
+ * @param {import('fastify').FastifyInstance} fastify
+ * @param {import('./fastify.d.ts').ShazbotFastifyOptions} options
+ */
+function join(fastify, options) {
+  openApp(fastify, appLogger(fastify.log));
+  // Fastify answers new requests with 503 by now. Those under way end meanwhile: their connections would stay open for 72 s.
+  fastify.addHook('preClose', () => closeApp(fastify, options));
+  const given = ['enabled', ...Object.keys(START_OPTIONS)].map((name) => options[/** @type {'enabled'} */ (name)]);
+  if (given.some((value) => value !== undefined)) fastify.addHook('onReady', () => startWithApp(options));
+}
 
 /** @param {import('fastify').FastifyBaseLogger & { isLevelEnabled?: (level: string) => boolean }} log */
 function appLogger(log) {

@@ -15,9 +15,6 @@ const { condition } = require('./where.js');
 const functions = {
   list: shazbotGetServerList,
   servers: shazbotServers,
-  get isOff() {
-    return isDisabled();
-  },
 };
 
 class ShazbotHealthIndicator {
@@ -41,7 +38,7 @@ class ShazbotHealthIndicator {
     const indicator = this.service.check(key);
     const cluster = this.#cluster();
     // Nothing was started, on purpose.
-    if ('isOff' in cluster && cluster.isOff) return indicator.up({ disabled: true });
+    if (isDisabled()) return indicator.up({ disabled: true });
     try {
       const { length: online } = where ? cluster.servers(where) : cluster.list().online;
       if (online >= minOnline) return indicator.up({ online });

@@ -14,6 +14,7 @@ import type {
   ShazbotServer,
   ShazbotStartOptions,
   ShazbotStatus,
+  shazbotWaitFor,
   Tags,
   Where,
 } from '../index.js';
@@ -80,8 +81,8 @@ export declare class ShazbotModule {
 }
 
 /**
- * Injectable access to the cluster, from {@link ShazbotModule}. All methods throw `SHAZBOT_NOT_STARTED` before the application
- * has started.
+ * Injectable access to the cluster, from {@link ShazbotModule}. Its methods fail as the functions of the
+ * package do: most throw `SHAZBOT_NOT_STARTED` before the application has started.
  */
 export declare class ShazbotService implements OnApplicationBootstrap, BeforeApplicationShutdown {
   /** Emits `online`, `offline`, `suspect`, `tags` and `change` events about servers. The same object as `shazbotEvents`. */
@@ -96,6 +97,10 @@ export declare class ShazbotService implements OnApplicationBootstrap, BeforeApp
   pick(options?: PickOptions): ShazbotServer | undefined;
   /** Returns the server that owns a key. The same as `shazbotOwner`: it is not a lock. */
   owner(key: string, options?: OwnerOptions): ShazbotOwner | undefined;
+  /** Returns the first `count` owners of a key. The same as `shazbotOwners`. */
+  owners(key: string, count: number, options?: OwnerOptions): string[];
+  /** Resolves as soon as enough servers are online. The same as `shazbotWaitFor`. */
+  waitFor(options?: Parameters<typeof shazbotWaitFor>[0]): Promise<ShazbotServer[]>;
   /** Sends a request to one of the servers. The same as `shazbotFetch` of `clustershazbot/fetch`. */
   fetch(path: string, init?: ShazbotFetchInit): Promise<Response>;
   /** Says whether this server may be given work. The same as `shazbotReady`. */

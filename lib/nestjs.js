@@ -23,14 +23,16 @@ const {
   shazbotEvents,
   shazbotGetServerList,
   shazbotOwner,
+  shazbotOwners,
   shazbotPick,
   shazbotReady,
   shazbotServers,
   shazbotSetTags,
   shazbotStatus,
+  shazbotWaitFor,
 } = require('../index.js');
 const { START_OPTIONS } = require('./config.js');
-const { isDisabled } = require('./disabled.js');
+const { isDisabled, setDisabled } = require('./disabled.js');
 const { engine } = require('./engine.js');
 const { unwrap } = require('./errors.js');
 const { OnEachServer, OnOneServer, scheduleOnOneServer } = require('./nestjs-jobs.js');
@@ -38,7 +40,7 @@ const { checkOptions, kinds } = require('./options.js');
 const { MOUNT, endsWithPath } = require('./paths.js');
 const { PATHS, ROUTER_OPTIONS, handleRequest } = require('./routes.js');
 const { send } = require('./send.js');
-const { closeApp, disable, openApp, startWithApp } = require('./start-with-app.js');
+const { closeApp, openApp, startWithApp } = require('./start-with-app.js');
 
 /** Time after which an application that listens should have a listener for signals. */
 const HOOKS_CHECK_DELAY_MS = 1_000;
@@ -85,31 +87,26 @@ class ShazbotService {
     this.options = options;
     this.events = shazbotEvents;
     this.isClosed = false;
-  }
-
-  /** Whether this server stays out of the cluster on purpose, as in tests. */
-  get isOff() {
-    return this.options.enabled === false || isDisabled();
+    if (options.enabled === false) setDisabled(true);
   }
 
   list(includeOffline = false) {
-    if (this.isOff) return { online: [], ...(includeOffline && { offline: [] }) };
     return shazbotGetServerList(includeOffline);
   }
 
   /** @param {import('../index.js').Where} [where] */
   servers(where) {
-    return this.isOff ? [] : shazbotServers(where);
+    return shazbotServers(where);
   }
 
   /** @param {import('../index.js').Tags} tags */
   setTags(tags) {
-    if (!this.isOff) shazbotSetTags(tags);
+    shazbotSetTags(tags);
   }
 
   /** @param {import('../index.js').PickOptions} [options] */
   pick(options) {
-    return this.isOff ? undefined : shazbotPick(options);
+    return shazbotPick(options);
   }
 
   /**
@@ -117,7 +114,21 @@ class ShazbotService {
    * @param {import('../index.js').OwnerOptions} [options]
    */
   owner(key, options) {
-    return this.isOff ? undefined : shazbotOwner(key, options);
+    return shazbotOwner(key, options);
+  }
+
+  /**
+   * @param {string} key
+   * @param {number} count
+   * @param {import('../index.js').OwnerOptions} [options]
+   */
+  owners(key, count, options) {
+    return shazbotOwners(key, count, options);
+  }
+
+  /** @param {Parameters<typeof shazbotWaitFor>[0]} [options] */
+  waitFor(options) {
+    return shazbotWaitFor(options);
   }
 
   /**
@@ -130,7 +141,7 @@ class ShazbotService {
 
   /** @param {boolean} [isReady] */
   ready(isReady) {
-    if (!this.isOff) shazbotReady(isReady);
+    shazbotReady(isReady);
   }
 
   status() {
@@ -138,16 +149,15 @@ class ShazbotService {
   }
 
   drain() {
-    if (!this.isOff) unwrap(engine.control(false));
+    if (!isDisabled()) unwrap(engine.control(false));
   }
 
   undrain() {
-    if (!this.isOff) unwrap(engine.control(true));
+    if (!isDisabled()) unwrap(engine.control(true));
   }
 
   async onApplicationBootstrap() {
     // A program without HTTP, such as a command, cannot answer: others would list it, or the server it belongs to, as failed.
-    if (this.options.enabled === false) disable();
     // Nest calls this also if the application was closed while it started.
     if (!this.host.httpAdapter || this.options.enabled === false || this.isClosed) return;
     openApp(this, appLogger);

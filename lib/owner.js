@@ -3,11 +3,14 @@
 // Which server owns a key, by rendezvous hashing over those that are online and ready (docs/ownership.md).
 
 const { Engine } = require('./binary.js');
+const { isDisabled } = require('./disabled.js');
 const { engine } = require('./engine.js');
 const { afterEvents, emitPending, unchangedFor } = require('./events.js');
+const { reportHandler } = require('./logging.js');
 const { offered } = require('./offered.js');
 const { checkArgument, checkOptions, kinds } = require('./options.js');
 const { local, suspects } = require('./server-lists.js');
+const { wasStarted } = require('./status.js');
 const { condition } = require('./where.js');
 
 /** @typedef {import('../index.js').OwnerOptions} OwnerOptions */
@@ -20,6 +23,7 @@ const SETTLING_INTERVALS = 2;
 
 /** The lists of which all events were emitted. @type {object | undefined} */
 let seen;
+let hasWarned = false;
 
 /**
  * @param {string} key
@@ -58,10 +62,35 @@ function owners(key, count, options) {
 function find(caller, key, count, options = {}) {
   checkArgument(caller, 'key', key, kinds.text);
   checkOptions(caller, options, OWNER_OPTIONS);
+  if (!isJoined(key)) return { urls: [], lists: undefined };
   const { where, minOnline = 0 } = options;
   const { lists, online, places, hashes } = offered([where]);
   const found = online.length < minOnline ? [] : Engine.owners(key, hashes, count);
   return { lists, urls: found.map((i) => String(lists.online.urls[Number(places[i])])) };
+}
+
+/**
+ * Whether this server has looked for the others. Until then it knows only itself, and would own every key.
+ * @param {string} key
+ */
+function isJoined(key) {
+  const health = engine.health();
+  if (health === 'not started' && !wasStarted() && !isDisabled()) warnOnce(key);
+  return health !== 'not started' && health !== 'starting';
+}
+
+/**
+ * Not after a shutdown: a job may be due while the program ends.
+ * @param {string} key
+ */
+function warnOnce(key) {
+  if (hasWarned) return;
+  hasWarned = true;
+  const text =
+    `the job ${JSON.stringify(key)} was skipped, because shazbotStart was not called, or was rejected: until it resolves, this ` +
+    'server runs no job that only one server should run. Call it when the program starts; in Nest, import ' +
+    'ShazbotModule.forRoot() into the application that listens. In tests use createFakeCluster of clustershazbot/testing';
+  reportHandler(() => {})('SHAZBOT_JOB_SKIPPED', text, true);
 }
 
 /**

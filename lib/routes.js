@@ -7,6 +7,7 @@ const { createHash } = require('node:crypto');
 const { clearTimeout, setTimeout } = require('node:timers');
 const { shazbotShutDown } = require('../index.js');
 const { discardBody, parseJson, readBody } = require('./body.js');
+const { isDisabled } = require('./disabled.js');
 const { engine } = require('./engine.js');
 const { shazbotError, unwrap } = require('./errors.js');
 const { leaveWhenClosed } = require('./http-servers.js');
@@ -191,8 +192,9 @@ function status(authorization) {
 
 /** @returns {Response} */
 function health() {
-  const status = engine.health();
-  return json({ status }, status === 'ready' ? 200 : 503);
+  const status = isDisabled() ? 'disabled' : engine.health();
+  // A program that is to run alone must not fail its readiness probe.
+  return json({ status }, status === 'ready' || status === 'disabled' ? 200 : 503);
 }
 
 /**

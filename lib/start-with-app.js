@@ -5,9 +5,8 @@
 // Imported, because tests may fake the global timers.
 const { clearTimeout, setTimeout } = require('node:timers');
 const { shazbotShutDown, shazbotStart } = require('../index.js');
-const { isDisabled } = require('./disabled.js');
 const { engine } = require('./engine.js');
-const { addAppLogger } = require('./logging.js');
+const { addAppLogger, reportHandler } = require('./logging.js');
 const { serverList } = require('./server-lists.js');
 
 /** The application waits at most this long for the first gossip round before it listens: other servers ask it already. */
@@ -18,8 +17,6 @@ const DRAIN_MS = 1_500;
 
 /** What ends the use of the logger of each application. @type {Map<object, () => void>} */
 const open = new Map();
-/** Whether an application was told not to start the engine. */
-let isAppDisabled = false;
 
 /**
  * An application that answers for this server runs: its logger gets the warnings.
@@ -46,25 +43,25 @@ async function closeApp(app, { drainFor = DRAIN_MS } = {}) {
   }
 }
 
-/** An application has `enabled: false`, for tests. */
-function disable() {
-  isAppDisabled = true;
-}
-
-/** Whether this process has an application with `enabled: false`, and none without; or `SHAZBOT_ENABLED` is false. */
-const isOff = () => isDisabled() || (isAppDisabled && open.size === 0);
-
 /**
- * Rejects at once if the configuration is wrong. The engine warns about later failures.
+ * Rejects if the configuration is wrong. The engine warns about later failures.
  * @param {import('../index.js').ShazbotStartOptions} options may have the options of the integration, too
  */
 async function startWithApp({ config, discover, port, tags }) {
   await new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, MAX_DELAY_MS);
+    let listens = false;
+    const timer = setTimeout(() => {
+      listens = true;
+      resolve(undefined);
+    }, MAX_DELAY_MS);
     shazbotStart({ config, discover, port, tags })
       .finally(() => clearTimeout(timer))
-      .then(resolve, reject);
+      .then(resolve, (error) => {
+        // The application runs already: a name that its configuration needs took long to resolve.
+        if (listens) reportHandler(() => {})(error.code, `the start has failed: ${error.message}`, true);
+        else reject(error);
+      });
   });
 }
 
-module.exports = { closeApp, disable, isOff, openApp, startWithApp };
+module.exports = { closeApp, openApp, startWithApp };

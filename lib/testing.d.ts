@@ -3,11 +3,13 @@ import type {
   ShazbotEvents,
   shazbotGetServerList,
   shazbotOwner,
+  shazbotOwners,
   shazbotPick,
   shazbotReady,
   shazbotServers,
   shazbotSetTags,
   shazbotStatus,
+  shazbotWaitFor,
   Tags,
 } from '../index.js';
 import type { ShazbotFetchInit } from './fetch.js';
@@ -43,6 +45,8 @@ export interface FakeService {
   setTags: typeof shazbotSetTags;
   pick: typeof shazbotPick;
   owner: typeof shazbotOwner;
+  owners: typeof shazbotOwners;
+  waitFor: typeof shazbotWaitFor;
   ready: typeof shazbotReady;
   fetch(path: string, init?: ShazbotFetchInit): Promise<Response>;
   status: typeof shazbotStatus;

@@ -252,6 +252,8 @@ const service = {
   setTags: index.shazbotSetTags,
   pick: index.shazbotPick,
   owner: index.shazbotOwner,
+  owners: index.shazbotOwners,
+  waitFor: index.shazbotWaitFor,
   ready: index.shazbotReady,
   fetch: (path, init) => require('./fetch.js').shazbotFetch(path, init),
   status: index.shazbotStatus,
