@@ -91,7 +91,7 @@ pub enum Event {
     },
     /// The state could not be saved, and why.
     StateNotSaved(String),
-    /// Others list this server as failed and answer it, but have not contacted it since.
+    /// Others answer this server, but have not contacted it since it started or since they listed it as failed.
     Unreachable {
         /// The base URL that they use.
         url: ServerUrl,
@@ -100,7 +100,7 @@ pub enum Event {
     },
     /// A server does not find itself at its own base URL, and why. Once until that changes.
     SelfProbeFailed(ServerUrl, ExchangeError),
-    /// Another process has our base URL. Repeated every five intervals while that lasts.
+    /// Another process has our base URL. Repeated while that lasts.
     DuplicateUrl(ServerUrl),
     /// Our base URL is a loopback address, but a server on another machine is online.
     LoopbackUrl {
