@@ -36,7 +36,7 @@ const SILENCE: f64 = 1.05;
 /// Meanwhile it contacts its two predecessors, which judge it.
 pub const STARTUP_GRACE: Duration = Duration::from_secs(60);
 /// A starting server that is silent for this long has ended before it listened.
-const STARTUP_SILENCE: Duration = Duration::from_secs(10);
+pub const STARTUP_SILENCE: Duration = Duration::from_secs(10);
 /// How often a server that nobody has contacted yet contacts its two predecessors.
 const STARTUP_CONTACT: Duration = Duration::from_secs(3);
 /// How often a suspect that still sends messages is excused: it may have just come back, or our probe was too early. A
