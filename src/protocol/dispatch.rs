@@ -140,7 +140,7 @@ impl Core {
     fn on_response(&mut self, exchange: &Exchange, response: &Message, now: Now) {
         let Exchange { to, purpose, .. } = exchange;
         self.out.counters.last_outbound = Some((now.wall, to.clone()));
-        self.detector.on_response(now);
+        self.detector.on_response(now, &mut self.out);
         self.repair.on_response(now);
         self.discovery.seeds.remove(to);
         self.discovery.bootstrap.on_response();

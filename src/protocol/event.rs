@@ -42,6 +42,8 @@ pub struct MemberEvent {
 pub enum Resolved {
     /// [`Event::Alone`]: another server is known.
     Alone,
+    /// [`Event::Isolated`]: another server has answered.
+    Isolated,
     /// [`Event::ListUnusable`]: the list of this name works again.
     List(String),
     /// [`Event::StateNotSaved`]: the state is saved.
@@ -71,6 +73,8 @@ pub enum Event {
     PlaceFailed(Place, ExchangeError),
     /// This server has known no other for ten intervals. Has what it tried and the results.
     Alone(Vec<String>),
+    /// No other server has answered for a while: our own network is probably cut. Once until one answers.
+    Isolated,
     /// A master list was written.
     ListWritten {
         /// Which list.

@@ -11,6 +11,7 @@ mod exchange;
 mod failure;
 mod forget;
 mod freshness;
+mod isolated;
 mod legacy;
 mod lifecycle;
 mod local;
