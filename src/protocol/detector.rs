@@ -238,9 +238,7 @@ impl FailureDetector {
     /// A retry of a suspect failed.
     pub fn on_retry_failed(&mut self, url: &ServerUrl, error: &ExchangeError, now: Now) {
         if let Some(suspicion) = self.suspicions.get_mut(url) {
-            let Failures { refused, silent } = Failures::of(error);
-            suspicion.failures.refused &= refused;
-            suspicion.failures.silent &= silent;
+            suspicion.failures.add(Failures::of(error));
             // While in doubt about ourselves we retry outside of a step; such a failure must not shorten the wait.
             if std::mem::take(&mut suspicion.is_retrying) {
                 suspicion.end_step_if_answered(now);
