@@ -57,6 +57,12 @@ pub fn texts(event: Event) -> Vec<Text> {
             );
             warning_once("SHAZBOT_ALONE", String::new(), Some("ALONE"), message)
         }
+        Event::Isolated => {
+            let message = "no other server answers this one any more, so the network of this server is probably cut. It keeps \
+                           its list for two and a half intervals, while the others list it offline; then it lists them \
+                           offline. Check the network of this machine, its firewall and its DNS";
+            warning_once("SHAZBOT_ISOLATED", String::new(), Some("ISOLATED"), message.into())
+        }
         Event::StateNotSaved(error) => {
             let message = format!(
                 "the state file {error}. At its next start this server will not remember the servers that it knows now. \
@@ -112,6 +118,7 @@ pub fn texts(event: Event) -> Vec<Text> {
 pub fn ended(resolved: &Resolved) -> (&'static str, &str) {
     match resolved {
         Resolved::Alone => ("SHAZBOT_ALONE", ""),
+        Resolved::Isolated => ("SHAZBOT_ISOLATED", ""),
         Resolved::List(list) => ("SHAZBOT_LIST_UNUSABLE", list),
         Resolved::State => ("SHAZBOT_STATE_UNUSABLE", ""),
         Resolved::Unreachable => ("SHAZBOT_UNREACHABLE", ""),

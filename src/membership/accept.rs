@@ -78,6 +78,7 @@ pub fn decide(known: Option<&Member>, entry: &Entry, source: Source, at: Circums
         return known.map_or(Decision::Ignore, |known| decide_older(known, entry, source, at));
     }
     match (known, entry.state) {
+        (None, State::Online) if source == Source::Itself => Decision::CallBack,
         (None, _) => Decision::Take,
         (Some(_), _) if source == Source::Reached => Decision::Take,
         (Some(known), State::Online) => decide_online(known, entry, source, at),
@@ -133,14 +134,15 @@ pub fn leave_lead(interval: Duration) -> u64 {
 }
 
 // A failed server comes back only when we reach it or another protocol 2 server reports it: its own message is no
-// proof, and version 1 spreads stale lists. Nor do we take a raised incarnation from the message of a listed server:
-// its base URL may be wrong.
+// proof, and version 1 spreads stale lists. Nor do we take a new process or a raised incarnation from its own message:
+// its base URL may lead nowhere, or to another process.
 fn decide_online(known: &Member, entry: &Entry, source: Source, at: Circumstances) -> Decision {
     if is_implausible(known, entry, at.now) {
         return Decision::CallBack;
     }
     match source {
         Source::Itself | Source::Version1 if known.entry.is_failure() => Decision::CallBack,
+        Source::Itself if entry.instance() != known.entry.instance() => Decision::CallBack,
         Source::Itself if known.entry.state == State::Online && raises_incarnation(entry, &known.entry) => {
             Decision::CallBack
         }
@@ -292,7 +294,8 @@ mod tests {
                 entry("b", ONLINE, ahead, Some(ahead)),
                 [CallBack, Take, CallBack, CallBack],
             ),
-            ("a restart", recent(online()), restarted, [Take; 4]),
+            ("a restart", recent(online()), restarted.clone(), [CallBack, Take, Take, Take]),
+            ("a restart after a leave", silent(left(WALL)), restarted, [CallBack, Take, Take, Take]),
             (
                 "a roll-back to version 1",
                 silent(left(WALL + 99_000)),
@@ -335,11 +338,12 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_server_is_listed_unless_its_entry_is_too_old() {
+    fn an_unknown_server_is_listed_once_anybody_has_reached_it_unless_its_entry_is_too_old() {
         let at = Circumstances { now: at(0), interval: Duration::from_secs(30), is_suspected: false };
         for source in SOURCES {
             let decision = |entry: &Entry| decide(None, entry, source, at);
-            assert_eq!(decision(&entry("b", ONLINE, WALL - ONLINE_TTL, None)), Decision::Take);
+            let expected = if source == Source::Itself { Decision::CallBack } else { Decision::Take };
+            assert_eq!(decision(&entry("b", ONLINE, WALL - ONLINE_TTL, None)), expected);
             assert_eq!(decision(&entry("b", ONLINE, WALL - ONLINE_TTL - 1, None)), Decision::Ignore);
             assert_eq!(decision(&entry("b", OFFLINE, WALL - TOMBSTONE_TTL, None)), Decision::Take);
             assert_eq!(decision(&entry("b", OFFLINE, WALL - TOMBSTONE_TTL - 1, None)), Decision::Ignore);

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::clock::Now;
-use crate::message::{Entry, Reason, ServerUrl, State, stable_hash};
+use crate::message::{Entry, ServerUrl, State, stable_hash};
 
 pub use accept::{
     Circumstances, Decision, LEAST_LEAVE_TTL, MAX_LEAD, ONLINE_TTL, Source, TOMBSTONE_TTL, decide, is_news, leave_lead,
@@ -259,15 +259,10 @@ impl Members {
         let Some(member) = self.get(url) else {
             return Change::None;
         };
-        let mut entry = member.entry.clone();
-        entry.state = State::Offline;
+        let mut entry = member.entry.clone().failed_by(&self.local);
         let since = if entry.v2.is_some() { since } else { now.mono };
         let elapsed = now.mono.saturating_sub(since).as_millis() as u64;
         entry.stamp = member.estimated_clock(now).saturating_sub(elapsed).max(entry.stamp + 1);
-        if let Some(v2) = &mut entry.v2 {
-            v2.reason = Some(Reason::Failed);
-            v2.author = Some(self.local.clone());
-        }
         self.put(entry, now)
     }
 

@@ -159,6 +159,16 @@ impl Entry {
         self.v2.as_ref().map(|v2| v2.instance)
     }
 
+    /// The same server, declared failed by `author`.
+    #[must_use]
+    pub fn failed_by(mut self, author: &ServerUrl) -> Self {
+        self.state = State::Offline;
+        if let Some(v2) = &mut self.v2 {
+            (v2.reason, v2.author) = (Some(Reason::Failed), Some(author.clone()));
+        }
+        self
+    }
+
     /// Whether the server shut down in order.
     pub fn is_leave(&self) -> bool {
         let reason = self.v2.as_ref().and_then(|v2| v2.reason);

@@ -6,9 +6,8 @@
 //!                    └── any answer, a helper's success, or an excuse: suspicion ends
 //! ```
 //!
-//! After SWIM (Das, Gupta, Motivala 2002), with two differences. The ring selects the targets: its two predecessors
-//! probe each server, so the detection time does not grow with the cluster. Suspicions are not broadcast, because under
-//! heavy loss they would multiply.
+//! After SWIM, with two differences. The ring selects the targets: its two predecessors probe each server, so the
+//! detection time does not grow with the cluster. Suspicions are not broadcast: under heavy loss they would multiply.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,6 +15,7 @@ use std::time::Duration;
 use rand::RngExt;
 
 use super::action::ExchangeError;
+use super::event::{Event, Resolved};
 use super::exchange::{Content, Exchanges, Purpose, Request, Started, exchange_timeout};
 use super::output::Output;
 use super::rate_limit::RateLimit;
@@ -33,10 +33,9 @@ const HELPERS: [usize; 2] = [3, 8];
 /// After how many intervals without a message a predecessor is probed. Its rounds are at most this far apart.
 const SILENCE: f64 = 1.05;
 /// How long a server that has never answered us may refuse connections, because programs start before they listen.
-/// Meanwhile it contacts its two predecessors, which judge it.
 pub const STARTUP_GRACE: Duration = Duration::from_secs(60);
 /// A starting server that is silent for this long has ended before it listened.
-const STARTUP_SILENCE: Duration = Duration::from_secs(10);
+pub const STARTUP_SILENCE: Duration = Duration::from_secs(10);
 /// How often a server that nobody has contacted yet contacts its two predecessors.
 const STARTUP_CONTACT: Duration = Duration::from_secs(3);
 /// How often a suspect that still sends messages is excused: it may have just come back, or our probe was too early. A
@@ -70,6 +69,8 @@ pub struct FailureDetector {
     indirect_probes: RateLimit,
     hints: RateLimit,
     last_response: Duration,
+    // Nobody has answered us for a while, and that was reported.
+    is_isolated: bool,
 }
 
 impl FailureDetector {
@@ -83,6 +84,7 @@ impl FailureDetector {
             indirect_probes: RateLimit::half_full(INDIRECT_PROBES, now.mono),
             hints: RateLimit::full(HINTS, now.mono),
             last_response: now.mono,
+            is_isolated: false,
         }
     }
 
@@ -180,8 +182,21 @@ impl FailureDetector {
     }
 
     /// Some server answered us.
-    pub fn on_response(&mut self, now: Now) {
+    pub fn on_response(&mut self, now: Now, out: &mut Output) {
         self.last_response = now.mono;
+        if std::mem::take(&mut self.is_isolated) {
+            out.report(Event::Resolved(Resolved::Isolated));
+        }
+    }
+
+    /// Neither a suspect nor anybody else answered. Returns another server to probe. Of two servers that do not reach each
+    /// other, nobody can tell which one is cut off.
+    pub fn on_silence(&mut self, members: &Members, now: Now, out: &mut Output) -> Option<ServerUrl> {
+        if members.online() > 2 && !std::mem::replace(&mut self.is_isolated, true) {
+            out.report(Event::Isolated);
+        }
+        let target = members.gossip_partner(&mut out.rng).filter(|url| !self.is_suspect(url))?;
+        self.admit_hint(now).then_some(target)
     }
 
     /// `url` answered us, or a helper.
@@ -223,9 +238,7 @@ impl FailureDetector {
     /// A retry of a suspect failed.
     pub fn on_retry_failed(&mut self, url: &ServerUrl, error: &ExchangeError, now: Now) {
         if let Some(suspicion) = self.suspicions.get_mut(url) {
-            let Failures { refused, silent } = Failures::of(error);
-            suspicion.failures.refused &= refused;
-            suspicion.failures.silent &= silent;
+            suspicion.failures.add(Failures::of(error));
             // While in doubt about ourselves we retry outside of a step; such a failure must not shorten the wait.
             if std::mem::take(&mut suspicion.is_retrying) {
                 suspicion.end_step_if_answered(now);
@@ -249,7 +262,9 @@ impl FailureDetector {
             } else if step < HELPERS.len() {
                 return Some(NextStep::AskHelpers(url));
             } else if failures.silent && self.is_in_doubt(started, now) {
-                self.set_deadline(&url, now.mono + self.interval / 4);
+                if let Some(suspicion) = self.suspicions.get_mut(&url) {
+                    suspicion.deadline = now.mono + self.interval / 4;
+                }
                 return Some(NextStep::RetryAlone(url));
             } else {
                 self.suspicions.remove(&url);
@@ -258,8 +273,7 @@ impl FailureDetector {
         }
     }
 
-    // If nobody has answered us since the probe, we may be the one that is cut off. Then nobody is declared failed for
-    // two more rounds.
+    // If nobody has answered us since the probe, we may be cut off. Then nobody is declared failed for two more rounds.
     fn is_in_doubt(&self, started: Started, now: Now) -> bool {
         let patience = 2 * self.interval + 3 * exchange_timeout(self.interval);
         self.last_response < started.mono && now.mono < started.mono + patience
@@ -297,12 +311,6 @@ impl FailureDetector {
             Request::with(helper, Purpose::Contact, Content::Entries(Vec::new(), envelope.into()))
         };
         allowed.map(ask).collect()
-    }
-
-    fn set_deadline(&mut self, url: &ServerUrl, deadline: Duration) {
-        if let Some(suspicion) = self.suspicions.get_mut(url) {
-            suspicion.deadline = deadline;
-        }
     }
 
     /// A peer asks for indirect probes. Returns the probes of known servers, within the rate limit.
@@ -377,7 +385,7 @@ impl FailureDetector {
         self.is_suspect(url) || exchanges.is_probing(url)
     }
 
-    /// Drops all suspicions, because earlier failures say nothing about others.
+    /// Drops all suspicions: earlier failures say nothing about others.
     pub fn clear_suspicions(&mut self) {
         self.suspicions.clear();
     }

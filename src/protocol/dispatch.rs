@@ -27,7 +27,9 @@ impl Core {
         self.merge_message(message, sender.as_ref(), Source::Itself, is_repair, now);
         // A message in which the sender leaves is no sign that it is up.
         if let Some(sender) = sender.as_ref().filter(|sender| claims_online(sender, message)) {
-            self.members.on_message(sender, now);
+            if !self.is_of_unlisted_process(sender, message) {
+                self.members.on_message(sender, now);
+            }
             self.contest_if_offline(sender, now);
             self.note_version(sender, message);
         }
@@ -83,6 +85,12 @@ impl Core {
         Message::new_v2(self.own().clone(), others, answer)
     }
 
+    // Whether a message comes from another process than the listed one. It does not show that the listed one is up.
+    fn is_of_unlisted_process(&self, sender: &ServerUrl, message: &Message) -> bool {
+        let own = message.entries.iter().find(|entry| entry.url == *sender);
+        own.zip(self.members.get(sender)).is_some_and(|(own, listed)| own.instance() != listed.entry.instance())
+    }
+
     fn note_version(&mut self, sender: &ServerUrl, message: &Message) {
         let version = message.envelope.as_ref().and_then(|envelope| envelope.version.as_deref());
         self.members.set_version(sender, version);
@@ -132,7 +140,7 @@ impl Core {
     fn on_response(&mut self, exchange: &Exchange, response: &Message, now: Now) {
         let Exchange { to, purpose, .. } = exchange;
         self.out.counters.last_outbound = Some((now.wall, to.clone()));
-        self.detector.on_response(now);
+        self.detector.on_response(now, &mut self.out);
         self.repair.on_response(now);
         self.discovery.seeds.remove(to);
         self.discovery.bootstrap.on_response();
@@ -218,6 +226,7 @@ impl Core {
         if !self.lifecycle.is_working(now) || self.lifecycle.is_outdated(exchange.started.mono) {
             return;
         }
+        self.list_unreachable(&exchange.to, error, now);
         let policy = exchange.purpose.policy();
         let (is_retried, on_failure) = (policy.is_retried, policy.on_failure);
         // A refused connection is a hint, like a closed watch; a lost message is not. If helpers are involved, the

@@ -3,7 +3,10 @@
 use rand::RngExt;
 
 use super::legacy::is_relayed;
-use super::{Change, Core, Entry, Event, MemberEvent, MemberEventKind, Message, Now, ServerUrl, State, Timer};
+use super::suspicion::Failures;
+use super::{
+    Change, Core, Entry, Event, ExchangeError, MemberEvent, MemberEventKind, Message, Now, ServerUrl, State, Timer,
+};
 use crate::membership::{Circumstances, Decision, Source, decide, effective_incarnation};
 
 /// Up to this many updates from a repair are broadcast. The repair may have overtaken their broadcast, which the ring
@@ -94,7 +97,12 @@ impl Core {
                 let change = self.members.replace(entry.clone(), now);
                 self.learn_change(&entry.url, change, false, learned, now);
             }
-            Decision::CallBack => self.call_back(entry, now),
+            Decision::CallBack => {
+                self.call_back(entry, now);
+                if source == Source::Itself {
+                    self.discovery.seeds.on_message(&entry.url, now);
+                }
+            }
             Decision::Verify => self.verifier.on_report(entry),
         }
     }
@@ -140,6 +148,23 @@ impl Core {
             self.send(contact, now);
         }
         self.schedule_seed_contacts(now);
+    }
+
+    // A new server speaks to us, and nobody has reached it. Lists it as failed, so that every server shows why.
+    pub(super) fn list_unreachable(&mut self, url: &ServerUrl, error: &ExchangeError, now: Now) {
+        let Some((entry, since)) = self.discovery.seeds.unreachable(url, error, now) else { return };
+        // If nothing comes back, our own network may be the cause.
+        let is_in_doubt = Failures::of(error).silent && self.detector.last_response() < since;
+        if is_in_doubt || self.members.get(url).is_some() {
+            return;
+        }
+        let mut learned = Learned::default();
+        let failed = entry.clone().failed_by(self.members.local_url());
+        if self.make_room(&failed, Source::Itself, &mut learned) {
+            self.learn(failed, &mut learned, now);
+            self.members.on_failure(url, error.failure(), now);
+            self.broadcast_all(learned.to_broadcast, now);
+        }
     }
 
     // Lists an entry and broadcasts it, except for a repetition of the same offline state and reason, and for renewals

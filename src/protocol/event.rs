@@ -42,6 +42,8 @@ pub struct MemberEvent {
 pub enum Resolved {
     /// [`Event::Alone`]: another server is known.
     Alone,
+    /// [`Event::Isolated`]: another server has answered.
+    Isolated,
     /// [`Event::ListUnusable`]: the list of this name works again.
     List(String),
     /// [`Event::StateNotSaved`]: the state is saved.
@@ -71,6 +73,8 @@ pub enum Event {
     PlaceFailed(Place, ExchangeError),
     /// This server has known no other for ten intervals. Has what it tried and the results.
     Alone(Vec<String>),
+    /// No other server has answered for a while: our own network is probably cut. Once until one answers.
+    Isolated,
     /// A master list was written.
     ListWritten {
         /// Which list.
@@ -91,7 +95,7 @@ pub enum Event {
     },
     /// The state could not be saved, and why.
     StateNotSaved(String),
-    /// Others list this server as failed and answer it, but have not contacted it since.
+    /// Others answer this server, but have not contacted it since it started or since they listed it as failed.
     Unreachable {
         /// The base URL that they use.
         url: ServerUrl,
@@ -100,7 +104,7 @@ pub enum Event {
     },
     /// A server does not find itself at its own base URL, and why. Once until that changes.
     SelfProbeFailed(ServerUrl, ExchangeError),
-    /// Another process has our base URL. Repeated every five intervals while that lasts.
+    /// Another process has our base URL. Repeated while that lasts.
     DuplicateUrl(ServerUrl),
     /// Our base URL is a loopback address, but a server on another machine is online.
     LoopbackUrl {

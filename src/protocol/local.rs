@@ -14,12 +14,15 @@ use crate::config::Settings;
 use crate::membership::{MAX_LEAD, effective_incarnation, join, leave_lead, supersedes};
 use crate::message::{Entry, EntryV2, Extensions, Reason, ServerUrl, State, Tags};
 
-/// How many intervals after refuting its own failure a server waits for a contact before it reports that its base URL
-/// does not work. Others probe an online server each interval; version 1 servers choose at random, so ten are needed.
+/// How many intervals after its start, or after refuting its own failure, a server waits for a contact before it reports
+/// that its base URL does not work. Others contact a new server at once, and probe an online one each interval; version 1
+/// servers choose at random, so ten are needed.
 const URL_DOUBT_INTERVALS: u32 = 10;
-/// How many intervals another process must refute us before we warn. In a zero-downtime restart, the old and the new
-/// process overlap for a while.
+/// For how long another process must refute us before we warn: so many intervals, but not more than [`LONGEST_OVERLAP`].
+/// In a zero-downtime restart, the old and the new process overlap for a while.
 const OVERLAP_INTERVALS: u32 = 5;
+/// Twice the time that Kubernetes gives a process to end.
+const LONGEST_OVERLAP: Duration = Duration::from_secs(60);
 /// The age at which the stamp of a drained server is renewed, ms. Its tombstone would expire after 24 h.
 const DRAINED_STAMP_AGE: u64 = HOUR;
 /// The least time between two broadcast changes of readiness.
@@ -28,7 +31,7 @@ const READY_PAUSE: Duration = Duration::from_secs(1);
 /// are corrected in small steps.
 const LEAD_SLACK: u64 = 60_000;
 
-// Others have declared us failed, and nobody has contacted us since.
+// Nobody has contacted us since the start, or since others declared us failed.
 #[derive(Clone, Debug)]
 struct UrlDoubt {
     since: Duration,
@@ -36,9 +39,11 @@ struct UrlDoubt {
 }
 
 // When we first and last refuted an entry of another process. A process that has ended does not refute in turn, so all
-// but one of these entries prove that the other process runs.
+// but one of these entries prove that it runs. One process is observed at a time: in a row of restarts each overlaps only
+// with the next.
 #[derive(Clone, Copy, Debug)]
 struct Refuted {
+    instance: Option<u32>,
     first: Duration,
     last: Duration,
     is_reported: bool,
@@ -65,12 +70,12 @@ pub struct LocalMember {
 
 impl LocalMember {
     /// No claims about us yet.
-    pub fn new(url: &ServerUrl, interval: Duration) -> Self {
+    pub fn new(url: &ServerUrl, interval: Duration, now: Now) -> Self {
         Self {
             interval,
             is_loopback: url.is_loopback(),
             to_refute: None,
-            url_doubt: None,
+            url_doubt: Some(UrlDoubt { since: now.mono, by: None }),
             is_reported_unreachable: false,
             duplicate: None,
             is_contacted: false,
@@ -198,12 +203,15 @@ impl LocalMember {
         if (theirs, claim.state) > (ours, own.state) || alters_extensions(claim, own) {
             out.counters.refutations += 1;
             if is_of_running_process(claim, own) {
-                self.on_duplicate(&own.url, now, out);
+                self.on_duplicate(&own.url, claim.instance(), now, out);
             }
-            if claim.is_failure() && self.url_doubt.is_none() {
+            if claim.is_failure() {
                 let by = claim.v2.as_ref().and_then(|v2| v2.author.clone());
-                self.url_doubt = Some(UrlDoubt { since: now.mono, by });
-                out.timers.set_earlier(Timer::SelfProbe, now.mono);
+                if self.url_doubt.is_none() {
+                    out.timers.set_earlier(Timer::SelfProbe, now.mono);
+                }
+                let doubt = self.url_doubt.get_or_insert(UrlDoubt { since: now.mono, by: None });
+                doubt.by = doubt.by.take().or(by);
             }
             set_incarnation(own, ours.max(theirs) + 1);
         }
@@ -228,8 +236,8 @@ impl LocalMember {
         own
     }
 
-    /// Each round: reports if others declared us failed and answer us, but have not contacted us since. Then our base
-    /// URL does not lead to us. If it does, they contact us soon, which ends the doubt.
+    /// Each round: reports if others answer us, but have not contacted us since we started or they declared us failed.
+    /// Then our base URL does not lead to us. If it does, they contact us soon, which ends the doubt.
     pub fn check_url(&mut self, own: &Entry, last_response: Duration, now: Now, out: &mut Output) {
         let is_answered = now.mono < last_response + 2 * self.interval;
         // Nobody contacts a drained server.
@@ -251,17 +259,20 @@ impl LocalMember {
         }
     }
 
-    fn on_duplicate(&mut self, url: &ServerUrl, now: Now, out: &mut Output) {
-        let overlap = OVERLAP_INTERVALS * self.interval;
+    fn on_duplicate(&mut self, url: &ServerUrl, instance: Option<u32>, now: Now, out: &mut Output) {
+        let silence = OVERLAP_INTERVALS * self.interval;
         // After a long silence this is another process, which replaces us or is replaced.
-        let refuted = self.duplicate.filter(|refuted| now.mono < refuted.last + overlap);
+        let refuted = self.duplicate.filter(|refuted| now.mono < refuted.last + silence);
+        if refuted.is_some_and(|refuted| refuted.instance != instance) {
+            return;
+        }
         let mut first = refuted.map_or(now.mono, |refuted| refuted.first);
         let mut is_reported = self.duplicate.is_some_and(|refuted| refuted.is_reported);
-        if now.mono >= first + overlap {
+        if now.mono >= first + silence.min(LONGEST_OVERLAP) {
             out.report(Event::DuplicateUrl(url.clone()));
             (first, is_reported) = (now.mono, true);
         }
-        self.duplicate = Some(Refuted { first, last: now.mono, is_reported });
+        self.duplicate = Some(Refuted { instance, first, last: now.mono, is_reported });
     }
 }
 

@@ -101,7 +101,7 @@ impl Core {
             lifecycle: Lifecycle::new(now),
             clock_check: ClockCheck::default(),
             members: Members::new(url.clone()).forgetting_leaves(settings.forget_after.as_millis() as u64),
-            local: LocalMember::new(&url, interval),
+            local: LocalMember::new(&url, interval, now),
             self_probe: SelfProbe::new(interval),
             exchanges: Exchanges::new(interval),
             detector: FailureDetector::new(interval, now),

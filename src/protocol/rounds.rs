@@ -145,6 +145,9 @@ impl Core {
                 NextStep::AskHelpers(url) => self.retry_suspect(&url, now),
                 NextStep::RetryAlone(url) => {
                     self.send(Request::new(url, Purpose::SuspectRetry).on_new_connection(), now);
+                    if let Some(other) = self.detector.on_silence(&self.members, now, &mut self.out) {
+                        self.probe(other, now);
+                    }
                 }
                 // It announced that it goes offline before it stopped answering.
                 NextStep::DeclareFailed(url, _) if self.accept_report(&url, now) => {}

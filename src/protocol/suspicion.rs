@@ -65,16 +65,22 @@ impl Suspicion {
     }
 }
 
-/// What all failures of a suspicion have in common.
+/// What the failures of a suspicion have in common.
 #[derive(Clone, Copy, Debug)]
 pub struct Failures {
-    /// Connections were refused. Helpers will notice at once, too.
+    /// The last connection was refused. Helpers will notice at once, too.
     pub refused: bool,
-    /// Nothing came back. Our own network may be the cause.
+    /// Nothing came back, each time. Our own network may be the cause.
     pub silent: bool,
 }
 
 impl Failures {
+    /// Adds the failure of a retry. If that is refused, nothing listens now, whatever came before: a process that is
+    /// killed first resets its connections, which looks like an error of a server that is up.
+    pub fn add(&mut self, Self { refused, silent }: Self) {
+        *self = Self { refused, silent: silent && self.silent };
+    }
+
     /// Classifies one failure.
     pub fn of(error: &ExchangeError) -> Self {
         match error {

@@ -182,6 +182,7 @@ impl World {
             | Event::ExchangeFailed(..)
             | Event::PlaceFailed(..)
             | Event::Alone(_)
+            | Event::Isolated
             | Event::ListWritten { .. }
             | Event::ListFailed(_)
             | Event::ListUnusable { .. }

@@ -9,6 +9,7 @@ use clustershazbot::membership::{LEAST_LEAVE_TTL, MAX_LEAD, TOMBSTONE_TTL, effec
 use clustershazbot::message::{Entry, MAX_AHEAD, State};
 
 use super::network::Direction;
+use super::process::Version;
 use super::server::Server;
 use super::traffic::PeakRate;
 
@@ -144,6 +145,10 @@ impl Invariants {
                 next = found;
             }
             self.check_entry(now, server, next, servers[next].borrow().earliest_answer(now), entry);
+            if is_unreached(servers[next].borrow(), entry) && next != server && !has_version_1(servers) {
+                let details = format!("server {server} lists {next} online, which nobody has reached");
+                self.report("reached before it is listed", now, details);
+            }
             next += 1;
             count += 1;
         }
@@ -235,4 +240,16 @@ impl Invariants {
             }
         }
     }
+}
+
+// Whether an entry is about a process that nobody has contacted.
+fn is_unreached(subject: &Server, entry: &Entry) -> bool {
+    entry.state == State::Online
+        && subject.core().is_some_and(|core| core.counters().last_inbound.is_none())
+        && subject.own_entry().is_some_and(|own| own.instance() == entry.instance())
+}
+
+// Servers of version 1 list every name that they hear.
+fn has_version_1<S: Borrow<Server>>(servers: &[S]) -> bool {
+    servers.iter().any(|it| it.borrow().version == Version::V1)
 }

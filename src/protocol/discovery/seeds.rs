@@ -18,7 +18,7 @@ use crate::clock::{HOUR, Now};
 use crate::membership::{Members, TOMBSTONE_TTL, by_url, effective_incarnation, supersedes};
 use crate::message::{Entry, ServerUrl, State};
 use crate::protocol::action::{ExchangeError, ListIndex};
-use crate::protocol::detector::STARTUP_GRACE;
+use crate::protocol::detector::{STARTUP_GRACE, STARTUP_SILENCE};
 use crate::protocol::exchange::{Exchanges, Purpose, Request};
 use crate::protocol::output::Output;
 use crate::protocol::pacing::backoff;
@@ -37,6 +37,10 @@ pub const TIMEOUT_ALONE: Duration = Duration::from_secs(1);
 /// A server that knows others tries all seeds within 5 min, the least time between two updates of the list. Then it can
 /// remove those that did not answer.
 const PACE: Pace = Pace { wait: Duration::from_secs(1), steps: 300, least: AT_A_TIME, most: 20 };
+/// After which time a server that speaks to us and cannot be reached is listed as failed. Shorter than [`STARTUP_GRACE`],
+/// after which a seed is forgotten.
+const GRACE_OF_SPEAKERS: Duration = Duration::from_secs(50);
+const GRACE_OF_WRONG_ANSWERS: Duration = Duration::from_secs(10);
 /// How close to the newest stamp counts as equally recent, ms. Listed stamps are renewed once an hour, so smaller
 /// differences mean nothing.
 const RECENT: u64 = 2 * HOUR;
@@ -75,6 +79,8 @@ struct Seed {
     listed: BTreeSet<ListIndex>,
     failures: u32,
     since: Duration,
+    // When it last sent us a message.
+    spoke: Option<Duration>,
 }
 
 impl Seed {
@@ -132,7 +138,7 @@ impl Seeds {
         let known = self.known.entry(entry.url.clone());
         let seed = known.or_insert_with(|| {
             self.retries = 0;
-            Seed { entry: entry.clone(), listed: BTreeSet::new(), failures: 0, since: now.mono }
+            Seed { entry: entry.clone(), listed: BTreeSet::new(), failures: 0, since: now.mono, spoke: None }
         });
         let (new, old) = (effective_incarnation(entry), effective_incarnation(&seed.entry));
         if new > old {
@@ -156,6 +162,29 @@ impl Seeds {
             seed.failures += 1;
             self.last_failure = Some(format!("{url}: {error}"));
         }
+    }
+
+    /// A server that is not listed sent us a message.
+    pub fn on_message(&mut self, url: &ServerUrl, now: Now) {
+        if let Some(seed) = self.known.get_mut(url) {
+            seed.spoke = Some(now.mono);
+        }
+    }
+
+    /// The entry of a server that speaks to us and cannot be reached, and since when: the whole start-up grace long if
+    /// nothing answers, a few seconds if something else does.
+    pub fn unreachable(&self, url: &ServerUrl, error: &ExchangeError, now: Now) -> Option<(&Entry, Duration)> {
+        let patience = match error {
+            ExchangeError::Refused(_)
+            | ExchangeError::NotReady(_)
+            | ExchangeError::TimedOut
+            | ExchangeError::NoAnswer(_) => GRACE_OF_SPEAKERS,
+            _ => GRACE_OF_WRONG_ANSWERS,
+        };
+        let seed = self.known.get(url)?;
+        let speaks = seed.spoke.is_some_and(|spoke| now.mono < spoke + STARTUP_SILENCE);
+        let is_certain = speaks && seed.failures >= TRIES && now.mono >= seed.since + patience;
+        is_certain.then_some((&seed.entry, seed.since))
     }
 
     /// The last seed that failed and why, for people.

@@ -176,3 +176,73 @@ fn a_server_that_was_up_after_it_was_listed_offline_is_sent_that_entry() {
         assert_eq!((server.state_of("b"), is_contacted), (Some(OFFLINE), is_notified));
     }
 }
+
+#[test]
+fn a_new_server_is_listed_when_it_answers_and_not_when_it_only_speaks() {
+    let mut server = Server::new("a");
+    let new = entry("b", ONLINE, WALL, Some(WALL));
+    let hello = Message::new_v2(new.clone(), vec![], Envelope::default());
+    server.core.handle_gossip(server.now, &hello);
+    // Nothing listens at its base URL.
+    server.run_with_refusals("b", 10);
+    assert_eq!(server.state_of("b"), None);
+    server.core.handle_gossip(server.now, &hello);
+    let (id, to, _) = server.next_message(|_| true);
+    assert_eq!(to, url("b"));
+    server.respond_v2(id, &new, vec![]);
+    assert_eq!(server.state_of("b"), Some(ONLINE));
+}
+
+#[test]
+fn a_second_process_with_a_base_url_does_not_displace_the_one_that_answers_there() {
+    let mut server = Server::new("a");
+    let first = entry("b", ONLINE, WALL, Some(WALL));
+    server.receive_v2(&first, vec![]);
+    server.finish_broadcasts();
+    let mut second = entry("b", ONLINE, server.now.wall, Some(server.now.wall));
+    second.v2 = second.v2.map(|v2| EntryV2 { instance: 99, ..v2 });
+    server.receive_v2(&second, vec![]);
+    server.run_with_failures(&[], 60, &ExchangeError::TimedOut);
+    assert_eq!(server.entry_of(&url("b")).instance(), first.instance());
+}
+
+/// Runs while a new server sends a message each second and its base URL fails. Returns after how many seconds it is
+/// listed as failed.
+fn seconds_until_failed(error: &ExchangeError, speaks_for: u64) -> Option<u64> {
+    let mut server = Server::new("a");
+    server.add_member("c", Some(1));
+    let hello = Message::new_v2(entry("b", ONLINE, WALL, Some(WALL)), vec![], Envelope::default());
+    (1..=120).find(|second| {
+        if *second <= speaks_for {
+            server.core.handle_gossip(server.now, &hello);
+        }
+        server.run_with_failures(&["b"], 1, error);
+        assert_ne!(server.state_of("b"), Some(ONLINE));
+        server.state_of("b") == Some(OFFLINE)
+    })
+}
+
+#[test]
+fn a_new_server_that_cannot_be_reached_is_listed_as_failed_after_a_while() {
+    let after = |error: &ExchangeError| seconds_until_failed(error, 120).expect("it is listed");
+    assert!((50..=60).contains(&after(&refused())), "it may not listen yet");
+    assert!((50..=60).contains(&after(&ExchangeError::TimedOut)));
+    assert!((10..=20).contains(&after(&ExchangeError::Other("HTTP 404".into()))), "something else answers");
+    assert_eq!(seconds_until_failed(&refused(), 5), None, "it has ended before it listened");
+}
+
+#[test]
+fn a_new_process_that_cannot_be_reached_does_not_keep_the_one_before_online() {
+    let mut server = Server::new("a");
+    server.add_member("b", Some(1));
+    server.add_member("c", Some(1));
+    server.finish_broadcasts();
+    server.core.handle_hint(server.now, &url("b"));
+    for _ in 0..5 {
+        let mut new = entry("b", ONLINE, server.now.wall, Some(WALL));
+        new.v2 = new.v2.map(|v2| EntryV2 { instance: 99, ..v2 });
+        server.core.handle_gossip(server.now, &Message::new_v2(new, vec![], Envelope::default()));
+        server.run_with_refusals("b", 1);
+    }
+    assert_eq!(server.state_of("b"), Some(OFFLINE));
+}

@@ -32,12 +32,13 @@ fn a_second_reported_failure_of_a_failed_server_is_not_broadcast() {
 fn two_processes_with_one_base_url_do_not_cause_endless_broadcasts() {
     let mut server = Server::new("a");
     server.add_member("b", Some(1));
+    server.learn(&reporter());
     server.finish_broadcasts();
     let mut updates = 0;
     for i in 0..60 {
         let mut other = entry("b", ONLINE, server.now.wall, Some(2 + i));
         other.v2 = other.v2.map(|v2| EntryV2 { instance: 7 + (i % 2) as u32, ..v2 });
-        server.receive_v2(&other, vec![]);
+        server.receive_v2(&reporter(), vec![other]);
         updates += server.core.broadcasts.len();
         server.run_with_failures(&[], 1, &ExchangeError::TimedOut);
     }

@@ -173,3 +173,10 @@ fn a_server_that_was_never_listed_online_here_is_a_tombstone_and_comes_online_la
     server.run_with_refusals("b", 30);
     assert!(server.take_events().iter().any(|event| is_about(event, "b", MemberEventKind::Offline)));
 }
+
+#[test]
+fn a_killed_server_that_first_resets_a_connection_is_listed_offline_within_a_second() {
+    let mut server = server_with_suspect(0, ExchangeError::Other("connection reset".into()));
+    server.run_with_refusals("b", 1);
+    assert_eq!(server.state_of("b"), Some(OFFLINE));
+}

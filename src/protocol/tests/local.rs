@@ -185,7 +185,7 @@ fn entry_of_another_process(server: &Server) -> Entry {
 }
 
 #[test]
-fn another_process_with_our_base_url_is_reported_after_five_intervals() {
+fn another_process_with_our_base_url_is_reported_after_a_minute() {
     let mut server = Server::new("a");
     server.receive_v1(vec![entry("b", ONLINE, WALL, Some(WALL))]);
     let mut reported = Vec::new();
@@ -194,7 +194,7 @@ fn another_process_with_our_base_url_is_reported_after_five_intervals() {
         server.run(30);
         reported.extend(take_duplicate_url_events(&mut server).into_iter().map(|event| (round, event)));
     }
-    assert_eq!(reported.first(), Some(&(5, Event::DuplicateUrl(url("a")))));
+    assert_eq!(reported.first(), Some(&(2, Event::DuplicateUrl(url("a")))));
     server.run(290);
     assert!(!server.take_events().contains(&Event::Resolved(Resolved::DuplicateUrl)));
     server.run(60);
@@ -286,7 +286,7 @@ fn two_restarts_without_a_gap_are_not_reported_as_another_process() {
     let mut server = Server::new("a");
     server.receive_v1(vec![entry("b", ONLINE, WALL, Some(WALL))]);
     for _ in 0..2 {
-        for _ in 0..3 {
+        for _ in 0..2 {
             server.receive_v1(vec![entry_of_another_process(&server)]);
             server.run(30);
         }
@@ -296,13 +296,40 @@ fn two_restarts_without_a_gap_are_not_reported_as_another_process() {
 }
 
 #[test]
-fn an_earlier_process_that_ends_within_five_intervals_is_not_reported_as_another_process() {
+fn an_earlier_process_that_ends_within_a_minute_is_not_reported_as_another_process() {
     let mut server = Server::new("a");
     server.receive_v1(vec![entry("b", ONLINE, WALL, Some(WALL))]);
-    for _ in 0..5 {
+    for _ in 0..6 {
         server.receive_v1(vec![entry_of_another_process(&server)]);
-        server.run(30);
+        server.run(10);
     }
     server.run(600);
     assert_eq!(take_duplicate_url_events(&mut server), []);
+}
+
+#[test]
+fn a_row_of_restarts_that_each_overlap_with_the_next_is_not_reported_as_another_process() {
+    let mut server = Server::new("a");
+    server.receive_v1(vec![entry("b", ONLINE, WALL, Some(WALL))]);
+    for instance in [8, 9] {
+        for _ in 0..4 {
+            let other = entry_of_another_process(&server);
+            let v2 = other.v2.clone().map(|v2| EntryV2 { instance, ..v2 });
+            server.receive_v1(vec![Entry { v2, ..other }]);
+            server.run(10);
+        }
+        server.run(40);
+    }
+    assert_eq!(take_duplicate_url_events(&mut server), []);
+}
+
+#[test]
+fn a_new_server_that_others_answer_and_nobody_contacts_reports_itself_unreachable() {
+    let mut server = Server::new("a");
+    server.add_member("b", Some(WALL));
+    server.core.local = LocalMember::new(&url("a"), Duration::from_secs(30), server.now);
+    server.run_with_failures(&[], 9 * 30, &ExchangeError::TimedOut);
+    assert_eq!(take_unreachable_events(&mut server), []);
+    server.run_with_failures(&[], 60, &ExchangeError::TimedOut);
+    assert_eq!(take_unreachable_events(&mut server), [Event::Unreachable { url: url("a"), by: None }]);
 }

@@ -11,6 +11,7 @@ mod exchange;
 mod failure;
 mod forget;
 mod freshness;
+mod isolated;
 mod legacy;
 mod lifecycle;
 mod local;
@@ -32,6 +33,7 @@ use std::collections::{BTreeSet, VecDeque};
 use super::*;
 use crate::clock::HOUR;
 use crate::config::ListSettings;
+use crate::membership::Source;
 use crate::membership::tests::{WALL, at, entry, url};
 use crate::message::{EntryV2, Envelope, Extensions};
 
@@ -226,13 +228,24 @@ impl Server {
         self.core.handle_gossip(self.now, &Message::new(entries));
     }
 
-    /// Receives a protocol 2 message with entries of other servers. Returns the answer.
+    /// Receives a protocol 2 message with entries of other servers, from a server that was reached before. Returns the
+    /// answer.
     fn receive_v2(&mut self, from: &Entry, others: Vec<Entry>) -> Message {
         self.receive_v2_with(from, others, Envelope::default())
     }
 
     fn receive_v2_with(&mut self, from: &Entry, others: Vec<Entry>, envelope: Envelope) -> Message {
+        self.learn(from);
         self.core.handle_gossip(self.now, &Message::new_v2(from.clone(), others, envelope))
+    }
+
+    /// Lists a server that another one has reached, unless it is known.
+    fn learn(&mut self, entry: &Entry) {
+        if self.core.members().get(&entry.url).is_none() {
+            let mut learned = entries::Learned::default();
+            self.core.merge_entry(entry, Source::ThirdParty, &mut learned, self.now);
+            self.core.broadcast_all(learned.to_broadcast, self.now);
+        }
     }
 
     /// Ends an exchange with a failure.

@@ -2,10 +2,11 @@
 
 use super::*;
 
-/// One server contacts another until nothing more is sent. Returns the size of the largest body.
+/// One server contacts another, which lists it, until nothing more is sent. Returns the size of the largest body.
 pub(super) fn exchange_until_done(one: &mut Server, other: &mut Server) -> usize {
     let to = other.own_entry().url.clone();
     let mut largest = 0;
+    other.learn(one.own_entry());
     one.take_actions();
     one.core.send(Request::new(to.clone(), Purpose::Contact), one.now);
     for _ in 0..50 {

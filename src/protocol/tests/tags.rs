@@ -159,7 +159,7 @@ fn extensions_of_a_later_version_are_passed_on_unchanged() {
     let origins = crate::origins::Origins::new(&url("own"), None).expect("valid");
     let validator = crate::message::Validator { wall: WALL, origins: &origins, known: &|_| None };
     let message = Message::from_field(field, validator).expect("protocol 2").expect("valid");
-    server.core.handle_gossip(server.now, &message);
+    server.learn(&message.entries[0]);
     assert_eq!(tags_of(&server, "b"), Some(tags("role=api")));
     let (.., update) = server.next_message(|message| message.entries.iter().any(|it| it.url == url("b")));
     let passed_on = update.to_field().expect("protocol 2");

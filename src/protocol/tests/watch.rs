@@ -171,7 +171,7 @@ fn a_new_process_is_watched_although_the_watches_of_the_one_before_closed_at_onc
     }
     let mut restarted = entry("s0", ONLINE, server.now.wall, Some(server.now.wall));
     restarted.v2 = restarted.v2.map(|v2| EntryV2 { instance: 99, ..v2 });
-    server.receive_v2(&restarted, vec![]);
+    server.receive_v2(&reporter(), vec![restarted]);
     assert!(next_watch(&mut server, 5).is_some());
 }
 
