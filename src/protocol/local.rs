@@ -39,11 +39,9 @@ struct UrlDoubt {
 }
 
 // When we first and last refuted an entry of another process. A process that has ended does not refute in turn, so all
-// but one of these entries prove that it runs. One process is observed at a time: in a row of restarts each overlaps only
-// with the next.
+// but one of these entries prove that it runs.
 #[derive(Clone, Copy, Debug)]
 struct Refuted {
-    instance: Option<u32>,
     first: Duration,
     last: Duration,
     is_reported: bool,
@@ -203,7 +201,7 @@ impl LocalMember {
         if (theirs, claim.state) > (ours, own.state) || alters_extensions(claim, own) {
             out.counters.refutations += 1;
             if is_of_running_process(claim, own) {
-                self.on_duplicate(&own.url, claim.instance(), now, out);
+                self.on_duplicate(&own.url, now, out);
             }
             if claim.is_failure() {
                 let by = claim.v2.as_ref().and_then(|v2| v2.author.clone());
@@ -259,20 +257,21 @@ impl LocalMember {
         }
     }
 
-    fn on_duplicate(&mut self, url: &ServerUrl, instance: Option<u32>, now: Now, out: &mut Output) {
-        let silence = OVERLAP_INTERVALS * self.interval;
-        // After a long silence this is another process, which replaces us or is replaced.
-        let refuted = self.duplicate.filter(|refuted| now.mono < refuted.last + silence);
-        if refuted.is_some_and(|refuted| refuted.instance != instance) {
-            return;
-        }
+    fn on_duplicate(&mut self, url: &ServerUrl, now: Now, out: &mut Output) {
+        let overlap = self.longest_overlap();
+        // After a silence this is another process, which replaces us or is replaced.
+        let refuted = self.duplicate.filter(|refuted| now.mono < refuted.last + overlap);
         let mut first = refuted.map_or(now.mono, |refuted| refuted.first);
         let mut is_reported = self.duplicate.is_some_and(|refuted| refuted.is_reported);
-        if now.mono >= first + silence.min(LONGEST_OVERLAP) {
+        if now.mono >= first + overlap {
             out.report(Event::DuplicateUrl(url.clone()));
             (first, is_reported) = (now.mono, true);
         }
-        self.duplicate = Some(Refuted { instance, first, last: now.mono, is_reported });
+        self.duplicate = Some(Refuted { first, last: now.mono, is_reported });
+    }
+
+    fn longest_overlap(&self) -> Duration {
+        (OVERLAP_INTERVALS * self.interval).min(LONGEST_OVERLAP)
     }
 }
 
