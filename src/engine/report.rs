@@ -96,6 +96,11 @@ impl Reporter {
         self.send(Report::warning(error.code(), format!("{error}{cause}")));
     }
 
+    /// Too many events waited to be reported.
+    pub fn dropped(&self, count: u64) {
+        self.send(Report::log("RECORDS_DROPPED", format!("{count} log records were dropped: too many at once")));
+    }
+
     /// Reports an event of the core. An active warning becomes a log record, or nothing.
     pub fn report(&mut self, event: Event, now: Duration) {
         if let Event::Resolved(resolved) = &event {
