@@ -26,8 +26,10 @@ use crate::server_url::ServerUrl;
 
 /// The route below a server's base URL.
 const ROUTE: &str = "clustershazbot/gossip";
-/// Most exchanges at a time: the 20 of a leave, 100 monitors, and a few more. Each takes a file descriptor.
+/// Most exchanges at a time: 100 monitors, and a few more. Each takes a file descriptor.
 const MAX_EXCHANGES: usize = 128;
+/// Further ones that are urgent: the 20 of a leave, and those of a suspicion.
+const URGENT_EXCHANGES: usize = 32;
 /// Larger responses are read in turn, bytes, so that many at a time cannot fill the memory. Responses of protocol 2
 /// servers are below 90 kB.
 const LARGE_BODY: usize = 128 << 10;
@@ -49,6 +51,7 @@ pub struct GossipClient {
     unpooled: Client,
     proxies: Arc<Proxies>,
     exchanges: Semaphore,
+    urgent: Semaphore,
     large: Semaphore,
     dialer: Dialer,
 }
@@ -61,15 +64,21 @@ impl GossipClient {
             unpooled: factory.build(Policy::none(), &resolver, 0)?,
             proxies: Arc::clone(&factory.proxies),
             exchanges: Semaphore::new(MAX_EXCHANGES),
+            urgent: Semaphore::new(URGENT_EXCHANGES),
             large: Semaphore::new(LARGE_AT_A_TIME),
             dialer: Dialer::new(factory, &config.origins),
         })
     }
 
-    /// Waits until one more exchange may begin.
-    pub async fn permit(&self) -> Option<SemaphorePermit<'_>> {
-        // The semaphores are never closed.
-        self.exchanges.acquire().await.ok()
+    /// Waits until one more exchange may begin, for up to half its timeout. An urgent one does not wait, because the
+    /// core's deadlines run meanwhile.
+    pub async fn permit(&self, timeout: Duration, is_urgent: bool) -> Result<SemaphorePermit<'_>, ExchangeError> {
+        let permit = if is_urgent {
+            self.exchanges.try_acquire().or_else(|_| self.urgent.try_acquire()).ok()
+        } else {
+            clock::timeout(timeout / 2, self.exchanges.acquire()).await.ok().and_then(Result::ok)
+        };
+        permit.ok_or_else(|| ExchangeError::Local("too many exchanges are under way".into()))
     }
 
     /// Sends a message and returns the body of the response.
@@ -249,7 +258,46 @@ fn is_connection_refused(error: &reqwest::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::http::TlsFiles;
+    use super::super::workers::Workers;
     use super::*;
+    use crate::config::Environment;
+
+    fn run<T>(test: impl AsyncFnOnce(&GossipClient) -> T) -> T {
+        let variables = [
+            ("SHAZBOT_SECRET", "a gossip secret"),
+            ("SHAZBOT_CONTROL_SECRET", "a control secret"),
+            ("SHAZBOT_BASE_URL", "http://127.0.0.1/"),
+            ("SHAZBOT_MASTER_LIST", "file:///list.json"),
+        ];
+        let environment: Environment = variables.map(|(name, value)| (name.into(), value.into())).into();
+        let config = Config::from_environment(&environment).expect("valid");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let names = Arc::new(Workers::start("names").expect("a thread"));
+            let (factory, _) = ClientFactory::new(&config.network, &names, TlsFiles::default()).expect("clients");
+            test(&GossipClient::new(&factory, &config).expect("a client")).await
+        })
+    }
+
+    #[test]
+    fn exchanges_over_the_limit_fail_as_a_local_shortage_and_urgent_ones_have_a_reserve() {
+        run(async |client| {
+            let soon = Duration::from_millis(20);
+            let is_local = |permit| matches!(permit, Err(ExchangeError::Local(_)));
+            let mut permits = Vec::new();
+            for _ in 0..MAX_EXCHANGES {
+                permits.push(client.permit(soon, false).await.expect("a permit"));
+            }
+            assert!(is_local(client.permit(soon, false).await));
+            for _ in 0..URGENT_EXCHANGES {
+                permits.push(client.permit(soon, true).await.expect("a permit of the reserve"));
+            }
+            assert!(is_local(client.permit(soon, true).await));
+            permits.truncate(1);
+            assert!(client.permit(soon, false).await.is_ok());
+        });
+    }
 
     #[test]
     fn the_error_text_of_express_and_nest_is_read() {
