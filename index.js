@@ -6,7 +6,7 @@
 const { setTimeout } = require('node:timers/promises');
 const { setDisabled } = require('./lib/disabled.js');
 const { engine } = require('./lib/engine.js');
-const { announceEngine, emitPending, shazbotEvents } = require('./lib/events.js');
+const { announceEngine, emitPending, emitSoon, shazbotEvents } = require('./lib/events.js');
 const { registerHappy } = require('./lib/happy.js');
 const { startHeartbeat, stopHeartbeat } = require('./lib/heartbeat.js');
 const { resetInboundCounters } = require('./lib/inbound-counters.js');
@@ -68,7 +68,7 @@ async function start(environment, options, shutdown) {
   const { prepareStart, startError } = require('./lib/start-options.js');
   preparing = prepareStart(environment, options);
   const prepared = preparing instanceof Promise ? await preparing : preparing;
-  const report = reportHandler(emitPending);
+  const report = reportHandler(emitSoon);
   setDisabled(prepared.isDisabled === true);
   if (prepared.isDisabled) {
     isStarted = true;

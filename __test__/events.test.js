@@ -145,6 +145,34 @@ describe('events of one engine', () => {
     assert.ok(Object.isFrozen(first), 'listeners cannot change the event for each other');
   });
 
+  test('thousands of events at once are emitted in many turns of the event loop, and all before a snapshot', async (t) => {
+    const engine = await startEngine(t);
+    engine.shazbotEvents.snapshot();
+    const keepAlive = setInterval(() => {}, 1_000);
+    t.after(() => clearInterval(keepAlive));
+    /** @type {string[]} */
+    const received = [];
+    engine.shazbotEvents.on('online', ({ baseUrl }) => received.push(baseUrl));
+    const urls = (/** @type {number} */ port) =>
+      Array.from({ length: 3_000 }, (_, n) => `http://10.0.${n >> 8}.${n & 255}:${port}/`);
+    const tell = (/** @type {string[]} */ all) =>
+      engine.shazbotGossipRequest(SECRET, message(all.map((it) => entry(it))));
+    void tell(urls(1));
+    let [most, turns] = [0, 0];
+    for (let before = 0; received.length < 3_000; before = received.length) {
+      await new Promise(setImmediate);
+      most = Math.max(most, received.length - before);
+      turns += Number(received.length > before);
+    }
+    assert.ok(most <= 1_000 && turns >= 6, `up to ${most} in one of ${turns} turns`);
+    assert.deepEqual(received.slice().sort(), urls(1).sort(), 'each once');
+    await tell(urls(2));
+    engine.shazbotEvents.snapshot();
+    assert.equal(received.length, 6_000);
+    await new Promise(setImmediate);
+    assert.equal(received.length, 6_000);
+  });
+
   test('a snapshot and the events after it give the current lists, whenever it is taken', async (t) => {
     const engine = await startEngine(t);
     const send = entrySender(engine);

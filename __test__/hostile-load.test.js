@@ -10,7 +10,15 @@ const { setTimeout: sleep } = require('node:timers/promises');
 
 const { agree, fileList, startServer, startServers, urls } = require('../harness/cluster.js');
 const { startFakePeer } = require('../harness/fake-peer.js');
-const { capturedMessage, flood, lies, shareOnline, slander, smallMessages } = require('../harness/hostile-load.js');
+const {
+  badEntries,
+  capturedMessage,
+  flood,
+  lies,
+  shareOnline,
+  slander,
+  smallMessages,
+} = require('../harness/hostile-load.js');
 const { until } = require('../harness/until.js');
 
 /** @typedef {import('../harness/cluster.js').Scope} Scope */
@@ -85,6 +93,38 @@ async function assertStaysOnline(t, servers, victim, requests) {
     assert.deepEqual(lost, [], baseUrl);
   }
 }
+
+test('a server that gets 300 000 bad entries a second keeps its memory, its rounds and the time of its shutdown', async (t) => {
+  const INTERVAL = 2_000;
+  const env = { ...fileList().env, TEST_ROUTER: 'yes', SHAZBOT_GOSSIP_INTERVAL: String(INTERVAL / 1_000) };
+  const servers = await startServers(t, 2, { env });
+  await agree(servers, { online: servers });
+  const [victim] = /** @type {[Server, Server]} */ (servers);
+  const before = await victim.order('memory');
+  let isOver = false;
+  const watching = (async () => {
+    let longest = 0;
+    while (!isOver) {
+      const { at, lastOut } = await victim.order('call', 'shazbotStatus');
+      longest = Math.max(longest, at - lastOut.at);
+      await sleep(250);
+    }
+    return longest;
+  })();
+  const rate = await flood(victim, badEntries(), { ms: 8_000, rate: 300 });
+  isOver = true;
+  const longest = await watching;
+  const grown = ((await victim.order('memory')).now - before.now) / 2 ** 20;
+  const began = performance.now();
+  await victim.order('shutDown');
+  const took = performance.now() - began;
+  const figures = `${Math.round(rate)} messages a second: up to ${longest} ms without an answer, ${grown.toFixed(1)} MiB, shutdown in ${Math.round(took)} ms`;
+  t.diagnostic(figures);
+  assert.ok(rate > 100, figures);
+  assert.ok(longest < 2 * INTERVAL, figures);
+  assert.ok(grown < 64, figures);
+  assert.ok(took < 6_500, figures);
+});
 
 // Clocks that run at twice the speed, of which one began four hours later.
 const clocks = () => ({

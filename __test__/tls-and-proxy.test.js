@@ -69,6 +69,15 @@ describe('over HTTPS', { skip: missing }, () => {
     await until(() => peer.received.length > 0, { what: 'the peer is reached' });
   });
 
+  test('a peer that does not answer is diagnosed without a TLS error in its program', async (t) => {
+    const peer = await startSecurePeer(t);
+    peer.answer = () => 'hang';
+    const env = { NODE_EXTRA_CA_CERTS: peer.authority, SHAZBOT_GOSSIP_INTERVAL: '1' };
+    const server = await startBeside(t, peer.baseUrl, env);
+    assert.match(String(await firstFailure(server)), /SHAZBOT_NO_ANSWER/);
+    await during(500, () => assert.deepEqual(peer.tlsErrors, []));
+  });
+
   test('an unreadable file in NODE_EXTRA_CA_CERTS causes a warning', async (t) => {
     const peer = await startSecurePeer(t);
     const server = await startBeside(t, peer.baseUrl, { NODE_EXTRA_CA_CERTS: '/nowhere/ca.pem' });

@@ -33,6 +33,8 @@ async function startFakePeer(scope, { monitor = false, ahead = 0, answer, tls } 
     received: [],
     /** The number of connections accepted, also of those without a request. */
     connections: 0,
+    /** The codes of failed TLS handshakes. @type {(string | undefined)[]} */
+    tlsErrors: [],
     answer,
     entry: () => ({ baseUrl: peer.baseUrl, monitor, lastUpdate: Date.now() + ahead }),
     /** @returns {Answer} */
@@ -59,6 +61,7 @@ async function startFakePeer(scope, { monitor = false, ahead = 0, answer, tls } 
   server.on('connection', () => {
     peer.connections += 1;
   });
+  server.on('tlsClientError', (/** @type {NodeJS.ErrnoException} */ { code }) => peer.tlsErrors.push(code));
   await listen(server, /** @type {number} */ (port));
   scope.after(() => close(server));
   return peer;

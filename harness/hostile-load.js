@@ -224,6 +224,14 @@ async function smallMessages(servers, victim) {
   return [message(), version2(), ...named].map((body) => httpRequest(body));
 }
 
+/** Messages of a stranger, each with 1 000 entries without a URL, which no message before it had. */
+function badEntries() {
+  const stranger = ownWord({ url: 'http://127.0.0.1:9/', stamp: Date.now(), incarnation: Date.now(), instance: '1' });
+  const message = (/** @type {number} */ n) =>
+    version2(stranger, ...Array.from({ length: 1_000 }, (_, i) => `eo1>${n}x${i}`));
+  return Array.from({ length: 300 }, (_, n) => httpRequest(message(n)));
+}
+
 /**
  * A signed message of another server, which the victim has handled already.
  *
@@ -243,4 +251,4 @@ async function capturedMessage(sender, victim) {
   return httpRequest(captured.body, captured.authorization);
 }
 
-module.exports = { capturedMessage, flood, lies, shareOnline, slander, smallMessages };
+module.exports = { badEntries, capturedMessage, flood, lies, shareOnline, slander, smallMessages };

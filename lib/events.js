@@ -6,6 +6,7 @@ const { channel } = require('node:diagnostics_channel');
 const { EventEmitter } = require('node:events');
 const { performance } = require('node:perf_hooks');
 const { nextTick } = require('node:process');
+const { setImmediate } = require('node:timers');
 const { isDisabled } = require('./disabled.js');
 const { engine } = require('./engine.js');
 const { unwrap } = require('./errors.js');
@@ -33,6 +34,8 @@ const emitter = new EventEmitter();
 /** @type {MemberEvent[]} */
 const recent = [];
 let isEmitting = false;
+/** Whether {@link emitSoon} has more events to emit. */
+let isScheduled = false;
 /** Called after each event: apart from the emitter, whose listeners the program may remove. @type {Set<(event?: MemberEvent) => void>} */
 const observers = new Set();
 /** When a server last came or went, or changed what it offers, in ms of the performance clock. */
@@ -47,16 +50,37 @@ for (const method of /** @type {const} */ (['on', 'once', 'addListener', 'prepen
 }
 
 /**
- * Emits the events that the engine has queued. Does nothing if called by a listener: the other listeners must get the
+ * Emits all events that the engine has queued. Does nothing if called by a listener: the other listeners must get the
  * current event first.
  */
 function emitPending() {
-  if (isEmitting) return;
+  while (emitBatch());
+}
+
+/**
+ * Emits a few hundred events, and the others in later turns of the event loop: one message of a peer can cause thousands,
+ * and the program's listeners must not block the event loop with all of them.
+ */
+function emitSoon() {
+  if (isScheduled) return;
+  isScheduled = emitBatch();
+  if (isScheduled) {
+    setImmediate(() => {
+      isScheduled = false;
+      emitSoon();
+    });
+  }
+}
+
+/** Returns whether there may be more. */
+function emitBatch() {
+  if (isEmitting) return false;
   isEmitting = true;
   try {
-    for (let json = engine.takeEvents(); json; json = engine.takeEvents()) {
-      for (const row of JSON.parse(json)) emit(decodeEvent(row));
-    }
+    const json = engine.takeEvents();
+    if (!json) return false;
+    for (const row of JSON.parse(json)) emit(decodeEvent(row));
+    return true;
   } finally {
     isEmitting = false;
   }
@@ -167,6 +191,7 @@ module.exports = {
   afterEvents,
   announceEngine,
   emitPending,
+  emitSoon,
   forgetEvents,
   observers,
   recentEvents,

@@ -29,12 +29,12 @@ const causes = new Map();
 const appLoggers = new Set();
 
 /**
- * Creates the function that gets each report, of the engine and of this package. It holds `emitPending` weakly, because Jest
+ * Creates the function that gets each report, of the engine and of this package. It holds `emitEvents` weakly, because Jest
  * may throw a registry away without a shutdown, and the engine must go with it.
- * @param {() => void} emitPending called after each report: it may belong to a member event
+ * @param {() => void} emitEvents called after each report: it may belong to a member event
  */
-function reportHandler(emitPending) {
-  const weak = new WeakRef(emitPending);
+function reportHandler(emitEvents) {
+  const weak = new WeakRef(emitEvents);
   // The engine gives each warning once until its cause is gone. A program that starts it again should not see them again.
   const before = new Set(warned);
   /**

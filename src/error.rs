@@ -26,6 +26,8 @@ pub enum Error {
     TooLarge(String),
     /// More gossip messages per second than any cluster needs. Has the limit.
     Limit(u32),
+    /// The program has more member events to handle than it should ever have.
+    Overloaded,
     /// The program set invalid tags. Names the key.
     InvalidTags(String),
     /// The engine is not started, or is shut down.
@@ -57,7 +59,7 @@ impl Error {
             Self::WrongCluster(_) => "SHAZBOT_WRONG_CLUSTER",
             Self::InvalidMessage(_) => "SHAZBOT_INVALID_MESSAGE",
             Self::TooLarge(_) => "SHAZBOT_TOO_LARGE",
-            Self::Limit(_) => "SHAZBOT_LIMIT",
+            Self::Limit(_) | Self::Overloaded => "SHAZBOT_LIMIT",
             Self::InvalidTags(_) => "SHAZBOT_INVALID_TAGS",
             Self::NotStarted => "SHAZBOT_NOT_STARTED",
             Self::InvalidConfig(_) => "SHAZBOT_INVALID_CONFIG",
@@ -78,6 +80,7 @@ impl Error {
             | Self::InvalidMessage(_)
             | Self::TooLarge(_)
             | Self::Limit(_)
+            | Self::Overloaded
             | Self::InvalidTags(_)
             | Self::NotStarted
             | Self::InvalidConfig(_) => None,
@@ -91,7 +94,7 @@ impl Error {
             Self::Misdirected(_) | Self::WrongCluster(_) => 421,
             Self::InvalidMessage(_) | Self::InvalidTags(_) => 400,
             Self::TooLarge(_) => 413,
-            Self::Limit(_) => 429,
+            Self::Limit(_) | Self::Overloaded => 429,
             Self::NotStarted | Self::NoResources { .. } => 503,
             Self::InvalidConfig(_) | Self::Failed(_) => 500,
         }
@@ -108,6 +111,7 @@ impl fmt::Display for Error {
             Self::Misdirected(own) => write!(f, "The message is for another server; this one is {own}"),
             Self::WrongCluster(why) => write!(f, "{WRONG_CLUSTER}{why}"),
             Self::InvalidMessage(why) | Self::TooLarge(why) => f.write_str(why),
+            Self::Overloaded => write!(f, "{BUSY}: this server is still handling what they changed"),
             Self::Limit(most) => write!(f, "{BUSY}: this server handles at most {most} of this kind per second"),
             Self::InvalidTags(why) => write!(f, "Invalid tags: {why}"),
             Self::NotStarted => f.write_str("Clustershazbot engine not started"),

@@ -1,6 +1,7 @@
 //! `ActiveWarnings`: the warnings whose cause persists. The status shows them; each is reported once.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The code of a warning: a literal, or a string from JavaScript.
@@ -41,11 +42,14 @@ pub struct Warning {
     /// When its cause appeared, monotonic.
     pub since: Duration,
     last: Duration,
-    told: Duration,
     has_ended: bool,
 }
 
 impl Warning {
+    fn new(code: Code, subject: &str, now: Duration) -> Self {
+        Self { code, subject: subject.to_owned(), message: String::new(), since: now, last: now, has_ended: false }
+    }
+
     /// Its subject, unless its code has only one. Some have their message as the subject.
     pub fn subject(&self) -> Option<&str> {
         Some(self.subject.as_str()).filter(|subject| !subject.is_empty() && *subject != self.message)
@@ -56,63 +60,79 @@ impl Warning {
     }
 }
 
-/// All warnings so far.
+/// All warnings so far, by code and subject.
 #[derive(Debug, Default)]
-pub struct ActiveWarnings(Vec<Warning>);
+pub struct ActiveWarnings(BTreeMap<Code, OfCode>);
+
+/// The warnings with one code.
+#[derive(Debug, Default)]
+struct OfCode {
+    warnings: BTreeMap<String, Warning>,
+    // When one was last reported.
+    told: Duration,
+    // When those that had ended were last removed to make room.
+    cleaned: Duration,
+}
 
 impl ActiveWarnings {
     /// Records that the cause was seen at `now`. Returns the message if it must be reported now. Calls `message` only
     /// if the warning is not active.
     pub fn add(&mut self, code: Code, subject: &str, message: impl FnOnce() -> String, now: Duration) -> Option<&str> {
-        if let Some(known) = self.0.iter().position(|it| it.code == code && it.subject == subject) {
-            if self.0[known].holds(now) {
-                self.0[known].last = now;
+        let OfCode { warnings, told, cleaned } = self.0.entry(code.clone()).or_default();
+        let is_known = warnings.contains_key(subject);
+        if !is_known && warnings.len() >= MAX_SUBJECTS {
+            // Not for each: a peer that invents subjects must not cause a search with each.
+            if now < *cleaned + PAUSE {
                 return None;
             }
-            let told = self.0.iter().filter(|it| it.code == code).map(|it| it.told).max().unwrap_or_default();
-            let is_told = now >= told + PAUSE;
-            let warning = &mut self.0[known];
-            (warning.message, warning.since, warning.last, warning.has_ended) = (message(), now, now, false);
-            if !is_told {
+            *cleaned = now;
+            warnings.retain(|_, warning| warning.holds(now));
+            if warnings.len() >= MAX_SUBJECTS {
                 return None;
             }
-            warning.told = now;
-            return Some(&warning.message);
         }
-        if self.0.iter().filter(|it| it.code == code).count() >= MAX_SUBJECTS {
-            let ended = self.0.iter().position(|it| it.code == code && !it.holds(now))?;
-            self.0.remove(ended);
+        let warning = warnings.entry(subject.to_owned()).or_insert_with(|| Warning::new(code, subject, now));
+        if is_known && warning.holds(now) {
+            warning.last = now;
+            return None;
         }
-        let subject = subject.to_owned();
-        let warning = Warning { code, subject, message: message(), since: now, last: now, told: now, has_ended: false };
-        self.0.push(warning);
-        self.0.last().map(|warning| warning.message.as_str())
+        (warning.message, warning.since, warning.last, warning.has_ended) = (message(), now, now, false);
+        if is_known && now < *told + PAUSE {
+            return None;
+        }
+        *told = now;
+        Some(&warning.message)
     }
 
     /// Ends a warning, because its cause is gone.
     pub fn end(&mut self, code: &str, subject: &str) {
-        for warning in self.0.iter_mut().filter(|it| it.code == code && it.subject == subject) {
+        if let Some(warning) = self.find(code, subject) {
             warning.has_ended = true;
         }
     }
 
     /// A server answered an exchange at `now`.
     pub fn on_answer(&mut self, from: &str, now: Duration) {
-        for warning in &mut self.0 {
-            warning.has_ended |= match &*warning.code {
-                "SHAZBOT_CERTIFICATE" | "SHAZBOT_PEER_REFUSED_SECRET" | "SHAZBOT_WRONG_CLUSTER" => {
-                    warning.subject == from
-                }
-                // During a shortage, some exchanges can still succeed.
-                "SHAZBOT_NO_RESOURCES" => now >= warning.last + PAUSE,
-                _ => false,
-            };
+        for code in ["SHAZBOT_CERTIFICATE", "SHAZBOT_PEER_REFUSED_SECRET", "SHAZBOT_WRONG_CLUSTER"] {
+            self.end(code, from);
         }
+        // During a shortage, some exchanges can still succeed.
+        if let Some(shortage) = self.find("SHAZBOT_NO_RESOURCES", "") {
+            shortage.has_ended |= now >= shortage.last + PAUSE;
+        }
+    }
+
+    fn find(&mut self, code: &str, subject: &str) -> Option<&mut Warning> {
+        self.0.get_mut(code)?.warnings.get_mut(subject)
+    }
+
+    fn active(&self, now: Duration) -> impl Iterator<Item = &Warning> {
+        self.0.values().flat_map(|of_code| of_code.warnings.values()).filter(move |it| it.holds(now))
     }
 
     /// The active warnings, oldest first, and how many are not shown.
     pub fn shown(&self, now: Duration) -> (Vec<&Warning>, usize) {
-        let mut holding: Vec<_> = self.0.iter().filter(|it| it.holds(now)).collect();
+        let mut holding: Vec<_> = self.active(now).collect();
         let count = holding.len();
         holding.sort_by_key(|it| it.since);
         let mut shown: Vec<&Warning> = Vec::new();
@@ -128,14 +148,8 @@ impl ActiveWarnings {
 
     /// How many warnings are active, by code.
     pub fn counts(&self, now: Duration) -> Vec<(&str, u64)> {
-        let mut counts: Vec<(&str, u64)> = Vec::new();
-        for warning in self.0.iter().filter(|it| it.holds(now)) {
-            match counts.iter_mut().find(|(code, _)| *code == warning.code) {
-                Some((_, count)) => *count += 1,
-                None => counts.push((&warning.code, 1)),
-            }
-        }
-        counts
+        let count = |it: &OfCode| it.warnings.values().filter(|warning| warning.holds(now)).count() as u64;
+        self.0.iter().map(|(code, it)| (&**code, count(it))).filter(|(_, count)| *count > 0).collect()
     }
 }
 
@@ -206,6 +220,17 @@ mod tests {
         assert_eq!(messages(&warnings, 3), ["since 1", "since 2"]);
         warnings.on_answer("a", at(70));
         assert_eq!(messages(&warnings, 70), ["since 1"]);
+    }
+
+    #[test]
+    fn a_flood_of_subjects_costs_little() {
+        let mut warnings = ActiveWarnings::default();
+        let began = std::time::Instant::now();
+        for n in 0..200_000 {
+            add(&mut warnings, "SHAZBOT_ENTRY_SKIPPED", &n.to_string(), 100);
+        }
+        let took = began.elapsed();
+        assert!(took < Duration::from_secs(2), "{took:?}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! The lock is held while the core works (microseconds, or longer for a large message) and never across an await.
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -17,6 +18,13 @@ use crate::protocol::{Action, Core, Event, MemberEvent, MemberEventKind};
 
 /// Most member events that the program gets in one call.
 const MAX_EVENTS: usize = 250;
+/// Most events that the engine's thread reports before it carries out the next actions: each takes up to 50 µs.
+const MAX_REPORTED: usize = 100;
+/// Most events that wait to be reported. Further ones that only make a log record, or that are repeated while their cause
+/// lasts, are dropped and counted.
+const MAX_WAITING: usize = 5_000;
+/// While the program has not taken this many member events, incoming messages are refused. Twice the largest cluster.
+const MAX_UNTAKEN: usize = 50_000;
 
 pub struct CoreLock {
     inner: Mutex<Inner>,
@@ -30,18 +38,32 @@ pub struct CoreLock {
 
 struct Inner {
     core: Core,
-    // Events that are not reported yet.
-    events: Vec<Event>,
+    // What the engine's thread reports next.
+    reports: Reports,
     // Member events that the program has not taken yet. The program takes them later than the thread reports them, and
     // under the lock under which it reads the lists. A hung program cannot pile them up: after 5 s without a heartbeat
     // the core stops gossiping.
-    member_events: Vec<MemberEvent>,
+    member_events: VecDeque<MemberEvent>,
+}
+
+/// Events for the engine's thread to report.
+#[derive(Debug, Default)]
+pub struct Reports {
+    pub events: VecDeque<Event>,
+    /// How many events were dropped because too many waited.
+    pub dropped: u64,
+    /// The first round is over.
+    pub has_started: bool,
+    /// The leave is over.
+    pub has_left: bool,
 }
 
 /// What the engine's thread must do.
 pub struct Work {
     pub actions: Vec<Action>,
-    pub events: Vec<Event>,
+    pub reports: Reports,
+    /// Whether more events wait.
+    pub has_more: bool,
     /// The time until the next timer of the core.
     pub wait: Option<Duration>,
 }
@@ -51,7 +73,7 @@ impl CoreLock {
     pub fn new(clock: Clock, redactor: Arc<Redactor>, core: impl FnOnce(Now) -> Core) -> Self {
         let core = core(clock.now());
         Self {
-            inner: Mutex::new(Inner { core, events: Vec::new(), member_events: Vec::new() }),
+            inner: Mutex::new(Inner { core, reports: Reports::default(), member_events: VecDeque::new() }),
             clock,
             wake: Notify::new(),
             stopped: AtomicBool::new(false),
@@ -70,9 +92,11 @@ impl CoreLock {
         self.with_inner(|inner, now| {
             inner.core.handle_timeout(now);
             inner.collect();
+            let reports = inner.reports.take(MAX_REPORTED);
             Work {
                 actions: std::iter::from_fn(|| inner.core.poll_action()).collect(),
-                events: std::mem::take(&mut inner.events),
+                reports,
+                has_more: !inner.reports.events.is_empty(),
                 wait: inner.core.poll_timeout().map(|at| at.saturating_sub(now.mono)),
             }
         })
@@ -81,10 +105,16 @@ impl CoreLock {
     /// The oldest member events that the program has not taken yet.
     pub fn take_member_events(&self) -> Result<Vec<MemberEvent>, Error> {
         self.with_inner(|inner, _| {
-            inner.collect();
-            let rest = inner.member_events.split_off(inner.member_events.len().min(MAX_EVENTS));
-            std::mem::replace(&mut inner.member_events, rest)
+            let count = inner.member_events.len().min(MAX_EVENTS);
+            inner.member_events.drain(..count).collect()
         })
+    }
+
+    /// Fails while the program has too many member events to take: a peer can cause them faster than listeners handle
+    /// them.
+    pub fn admit_events(&self) -> Result<(), Error> {
+        let untaken = self.with_inner(|inner, _| inner.member_events.len())?;
+        if untaken < MAX_UNTAKEN { Ok(()) } else { Err(Error::Overloaded) }
     }
 
     /// Resolves when the engine's thread has something to do.
@@ -140,10 +170,10 @@ impl CoreLock {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let before = inner.core.poll_timeout();
             let result = act(&mut inner, self.clock.now());
-            let core = &inner.core;
+            inner.collect();
             // The thread sleeps until `before`.
-            let is_earlier = core.poll_timeout().is_some_and(|at| before.is_none_or(|before| at < before));
-            (result, core.has_output() || is_earlier)
+            let is_earlier = inner.core.poll_timeout().is_some_and(|at| before.is_none_or(|before| at < before));
+            (result, inner.core.has_output() || !inner.reports.is_empty() || is_earlier)
         }));
         let (result, wake) = match outcome {
             Ok((result, wake)) => (Ok(result), wake),
@@ -162,15 +192,61 @@ impl CoreLock {
 }
 
 impl Inner {
+    // Takes the events of the core, so that they are bounded here.
     fn collect(&mut self) {
         while let Some(event) = self.core.poll_event() {
             if let Event::Member(event) = &event
                 && event.kind != MemberEventKind::Tombstone
             {
-                self.member_events.push(event.clone());
+                self.member_events.push_back(event.clone());
             }
-            self.events.push(event);
+            self.reports.add(event);
         }
+    }
+}
+
+impl Reports {
+    fn add(&mut self, event: Event) {
+        match event {
+            Event::Started => self.has_started = true,
+            Event::Left => self.has_left = true,
+            event if self.events.len() >= MAX_WAITING && may_be_dropped(&event) => self.dropped += 1,
+            event => self.events.push_back(event),
+        }
+    }
+
+    fn take(&mut self, most: usize) -> Self {
+        let rest = self.events.split_off(self.events.len().min(most));
+        std::mem::replace(self, Self { events: rest, ..Self::default() })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.events.is_empty() && !self.has_started && !self.has_left
+    }
+}
+
+// The others occur once for each cause.
+fn may_be_dropped(event: &Event) -> bool {
+    match event {
+        Event::Member(_)
+        | Event::ExchangeFailed(..)
+        | Event::PlaceFailed(..)
+        | Event::ListWritten { .. }
+        | Event::ListFailed(_)
+        | Event::EntriesSkipped { .. }
+        | Event::Full => true,
+        Event::Started
+        | Event::Left
+        | Event::Alone(_)
+        | Event::Isolated
+        | Event::ListUnusable { .. }
+        | Event::StateNotSaved(_)
+        | Event::Unreachable { .. }
+        | Event::SelfProbeFailed(..)
+        | Event::DuplicateUrl(_)
+        | Event::LoopbackUrl { .. }
+        | Event::Resolved(_)
+        | Event::ClockWrong => false,
     }
 }
 
@@ -181,6 +257,8 @@ mod tests {
     use super::*;
     use crate::config::{Config, Environment};
     use crate::engine::shared::Shared;
+    use crate::message::{Entry, State};
+    use crate::server_url::ServerUrl;
 
     fn shared() -> Shared {
         let variables = [
@@ -220,6 +298,33 @@ mod tests {
             assert_eq!(waits.join().expect("no panic"), Err(expected.clone()));
             assert_eq!(shared.core.work().err(), Some(expected));
         });
+    }
+
+    #[test]
+    fn a_flood_of_events_is_bounded_and_counted_and_delays_no_warning_and_no_end() {
+        let mut reports = Reports::default();
+        for _ in 0..MAX_WAITING + 1_000 {
+            reports.add(Event::ListFailed("failed".into()));
+        }
+        reports.add(Event::ClockWrong);
+        reports.add(Event::Left);
+        let first = reports.take(MAX_REPORTED);
+        assert_eq!((first.events.len(), first.dropped, first.has_left), (MAX_REPORTED, 1_000, true));
+        assert_eq!((reports.dropped, reports.has_left), (0, false), "each is told once");
+        assert_eq!(reports.take(usize::MAX).events.back(), Some(&Event::ClockWrong));
+        assert!(reports.is_empty());
+    }
+
+    #[test]
+    fn messages_are_refused_while_the_program_has_too_many_events_to_handle() {
+        let shared = shared();
+        let url = ServerUrl::parse("http://other/").expect("valid");
+        let entry = Entry { url, monitor: false, state: State::Online, stamp: 0, v2: None };
+        let event = MemberEvent { kind: MemberEventKind::Online, entry, failure: None, at: 0, known_after: 0 };
+        shared.core.inner.lock().expect("a lock").member_events.extend(std::iter::repeat_n(event, MAX_UNTAKEN));
+        assert_eq!(shared.core.admit_events(), Err(Error::Overloaded));
+        assert_eq!(shared.core.take_member_events().expect("events").len(), MAX_EVENTS);
+        assert_eq!(shared.core.admit_events(), Ok(()));
     }
 
     #[test]

@@ -1,12 +1,16 @@
-//! `Dialer`: opens TCP connections, for watches and to find out why a server does not answer.
+//! `Dialer`: opens connections, for watches and to find out why a server does not answer. No message is sent on them.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::pki_types::ServerName;
 use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use url::{Host, Url};
 
 use super::http::{ClientFactory, Proxies, Resolver};
@@ -21,15 +25,17 @@ const KEEPALIVE_RETRIES: u32 = 3;
 const MIN_KEEPALIVE: Duration = Duration::from_secs(1);
 
 /// Resolves and connects to servers that may be contacted.
+#[derive(Clone)]
 pub struct Dialer {
     resolver: Resolver,
     proxies: Arc<Proxies>,
+    tls: TlsConnector,
 }
 
 impl Dialer {
     pub fn new(factory: &ClientFactory<'_>, origins: &Arc<Origins>) -> Self {
         let resolver = Resolver::for_servers(origins, factory.names, &factory.proxies);
-        Self { resolver, proxies: Arc::clone(&factory.proxies) }
+        Self { resolver, proxies: Arc::clone(&factory.proxies), tls: Arc::new(factory.tls.clone()).into() }
     }
 
     /// The addresses to connect to. None if there is a proxy, which must not be bypassed, or if the name resolves to
@@ -48,6 +54,48 @@ impl Dialer {
                 found.map(|found| found.into_iter().map(|it| (it.ip(), port).into()).collect())
             }
         })
+    }
+
+    /// Completes the TLS handshake, if the server speaks https.
+    pub async fn secure(&self, url: &Url, tcp: TcpStream) -> io::Result<Stream> {
+        if url.scheme() != "https" {
+            return Ok(Stream::Plain(tcp));
+        }
+        let name = match url.host().ok_or(io::ErrorKind::InvalidInput)? {
+            Host::Domain(name) => ServerName::try_from(name.to_owned()).map_err(|_| io::ErrorKind::InvalidInput)?,
+            Host::Ipv4(address) => ServerName::IpAddress(IpAddr::from(address).into()),
+            Host::Ipv6(address) => ServerName::IpAddress(IpAddr::from(address).into()),
+        };
+        Ok(Stream::Tls(Box::new(self.tls.connect(name, tcp).await?)))
+    }
+}
+
+/// An open connection.
+pub enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Stream {
+    /// Waits until the peer sends data or ends the connection.
+    pub async fn read(&mut self) -> io::Result<usize> {
+        let mut byte = [0];
+        match self {
+            Self::Plain(tcp) => tcp.read(&mut byte).await,
+            Self::Tls(tls) => tls.read(&mut byte).await,
+        }
+    }
+
+    /// Sends a FIN and waits for the peer's. Unread bytes would make the kernel send a reset.
+    pub async fn close(self) {
+        let mut tcp = match self {
+            Self::Plain(tcp) => tcp,
+            Self::Tls(tls) => tls.into_inner().0,
+        };
+        let mut unread = [0; 1_024];
+        if tcp.shutdown().await.is_ok() {
+            while matches!(tcp.read(&mut unread).await, Ok(1..)) {}
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The engine's thread: sleeps until the core's next timer, carries out the core's actions, and reports its events.
 
+use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -89,15 +90,13 @@ async fn drive(shared: &Arc<Shared>, threads: &Threads) -> Result<(), Error> {
     driver.load_state(threads).await?;
     while !shared.core.is_stopped() {
         let work = shared.core.work()?;
-        for event in work.events {
-            match event {
-                Event::Started => shared.started.reach(&Ok(())),
-                Event::Left => {
-                    driver.watches.close_all().await;
-                    return Ok(());
-                }
-                event => shared.reporter().report(event, shared.core.clock.now().mono),
-            }
+        report(shared, work.reports.events, work.reports.dropped);
+        if work.reports.has_started {
+            shared.started.reach(&Ok(()));
+        }
+        if work.reports.has_left {
+            driver.watches.close_all().await;
+            return Ok(());
         }
         if let Some(problem) = driver.identity.as_ref().and_then(|it| it.take_problem()) {
             let message = format!(
@@ -107,9 +106,27 @@ async fn drive(shared: &Arc<Shared>, threads: &Threads) -> Result<(), Error> {
             shared.warn(vec![Report::warning("SHAZBOT_CLIENT_CERTIFICATE", message)]);
         }
         work.actions.into_iter().for_each(|action| driver.start(action));
-        driver.wait(work.wait).await?;
+        if work.has_more {
+            // Lets the exchanges go on.
+            tokio::task::yield_now().await;
+        } else {
+            driver.wait(work.wait).await?;
+        }
     }
     Ok(())
+}
+
+// Reports events until the engine is stopped.
+fn report(shared: &Shared, events: VecDeque<Event>, dropped: u64) {
+    for event in events {
+        if shared.core.is_stopped() {
+            return;
+        }
+        shared.reporter().report(event, shared.core.clock.now().mono);
+    }
+    if dropped > 0 {
+        shared.reporter().dropped(dropped);
+    }
 }
 
 async fn tls_files(network: &Network, files: &Workers) -> TlsFiles {

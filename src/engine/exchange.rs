@@ -8,7 +8,7 @@ use super::gossip_http::GossipClient;
 use super::shared::Shared;
 use crate::auth::PeerAuth;
 use crate::error::Error;
-use crate::message::Message;
+use crate::message::{Message, Reason};
 use crate::protocol::{ExchangeError, Failure};
 use crate::server_url::ServerUrl;
 
@@ -22,6 +22,7 @@ const STALE: &str =
 pub struct Written {
     field: Option<String>,
     body: Vec<u8>,
+    is_urgent: bool,
 }
 
 /// Serializes messages. The core sends an update to all its receivers at once, so caching the last one is enough.
@@ -35,12 +36,19 @@ impl Writer {
             Some(_) | None => {
                 let field = message.to_field().map(|field| auth.with_cluster(field));
                 let body = message.to_json_with(field.clone());
-                let written = Arc::new(Written { field, body });
+                let written = Arc::new(Written { field, body, is_urgent: is_urgent(&message) });
                 self.0 = Some((message, Arc::clone(&written)));
                 written
             }
         }
     }
+}
+
+// Whether a message is part of a suspicion, whose deadlines run, or of a leave.
+fn is_urgent(message: &Message) -> bool {
+    let asks = message.envelope.as_ref().is_some_and(|it| it.suspects_receiver || !it.probe_requests.is_empty());
+    let own = message.entries.first().and_then(|own| own.v2.as_ref());
+    asks || own.is_some_and(|own| own.reason == Some(Reason::Left))
 }
 
 /// Sends a message and returns the response. `new_connection`: do not use the connection pool.
@@ -52,7 +60,7 @@ pub async fn exchange(
     (timeout, new_connection): (Duration, bool),
 ) -> Result<Message, ExchangeError> {
     let auth = &shared.config.peer_auth;
-    let _permit = client.permit().await;
+    let _permit = client.permit(timeout, message.is_urgent).await?;
     let began = shared.core.clock.now().mono;
     for _ in 0..ATTEMPTS {
         let now = shared.core.clock.now().mono;

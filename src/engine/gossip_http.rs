@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,8 @@ use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::Value;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use url::Url;
 
 use super::dial::{Dialer, connect};
@@ -26,8 +27,14 @@ use crate::server_url::ServerUrl;
 
 /// The route below a server's base URL.
 const ROUTE: &str = "clustershazbot/gossip";
-/// Most exchanges at a time: the 20 of a leave, 100 monitors, and a few more. Each takes a file descriptor.
+/// Most exchanges at a time: 100 monitors, and a few more. Each takes a file descriptor.
 const MAX_EXCHANGES: usize = 128;
+/// Further ones that are urgent: the 20 of a leave, and those of a suspicion.
+const URGENT_EXCHANGES: usize = 32;
+/// How many silent servers are diagnosed at a time. Each takes a file descriptor.
+const DIAGNOSES: usize = 16;
+/// How long a diagnosis waits for the end of a TLS handshake: the other program's event loop may be blocked.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Larger responses are read in turn, bytes, so that many at a time cannot fill the memory. Responses of protocol 2
 /// servers are below 90 kB.
 const LARGE_BODY: usize = 128 << 10;
@@ -49,6 +56,8 @@ pub struct GossipClient {
     unpooled: Client,
     proxies: Arc<Proxies>,
     exchanges: Semaphore,
+    urgent: Semaphore,
+    diagnoses: Arc<Semaphore>,
     large: Semaphore,
     dialer: Dialer,
 }
@@ -61,15 +70,22 @@ impl GossipClient {
             unpooled: factory.build(Policy::none(), &resolver, 0)?,
             proxies: Arc::clone(&factory.proxies),
             exchanges: Semaphore::new(MAX_EXCHANGES),
+            urgent: Semaphore::new(URGENT_EXCHANGES),
+            diagnoses: Arc::new(Semaphore::new(DIAGNOSES)),
             large: Semaphore::new(LARGE_AT_A_TIME),
             dialer: Dialer::new(factory, &config.origins),
         })
     }
 
-    /// Waits until one more exchange may begin.
-    pub async fn permit(&self) -> Option<SemaphorePermit<'_>> {
-        // The semaphores are never closed.
-        self.exchanges.acquire().await.ok()
+    /// Waits until one more exchange may begin, for up to half its timeout. An urgent one does not wait, because the
+    /// core's deadlines run meanwhile.
+    pub async fn permit(&self, timeout: Duration, is_urgent: bool) -> Result<SemaphorePermit<'_>, ExchangeError> {
+        let permit = if is_urgent {
+            self.exchanges.try_acquire().or_else(|_| self.urgent.try_acquire()).ok()
+        } else {
+            clock::timeout(timeout / 2, self.exchanges.acquire()).await.ok().and_then(Result::ok)
+        };
+        permit.ok_or_else(|| ExchangeError::Local("too many exchanges are under way".into()))
     }
 
     /// Sends a message and returns the body of the response.
@@ -87,13 +103,21 @@ impl GossipClient {
         if let Ok(ended) = clock::timeout(timeout * LATE.0 / LATE.1, &mut sending).await {
             return ended;
         }
-        let (ended, silence) = tokio::join!(sending, self.explain_silence(to, timeout));
+        let mut silence = pin!(self.explain_silence(to, timeout));
+        let (ended, silence) = tokio::select! {
+            ended = &mut sending => {
+                let Err(ExchangeError::TimedOut) = ended else { return ended };
+                (ended, silence.await)
+            }
+            silence = &mut silence => (sending.await, silence),
+        };
         ended.map_err(|error| if error == ExchangeError::TimedOut { silence } else { error })
     }
 
     // Finds out why a server is silent: its host accepts no connections, or its program does not answer.
     async fn explain_silence(&self, to: &ServerUrl, timeout: Duration) -> ExchangeError {
         let Ok(url) = Url::parse(to.as_str()) else { return ExchangeError::TimedOut };
+        let Ok(permit) = Arc::clone(&self.diagnoses).try_acquire_owned() else { return ExchangeError::TimedOut };
         let addresses = match clock::timeout(timeout / 6, self.dialer.addresses(&url)).await {
             Ok(Ok(Some(addresses))) => addresses,
             // A proxy accepted the connection.
@@ -102,7 +126,12 @@ impl GossipClient {
             Err(_) => return ExchangeError::Unreachable(Failure::new("EAI_AGAIN", "no answer of DNS in time")),
         };
         match connect(&addresses, timeout / 6).await {
-            Ok(_) => ExchangeError::NoAnswer(timeout),
+            Ok(tcp) => {
+                if url.scheme() == "https" {
+                    tokio::spawn(complete_handshake(self.dialer.clone(), url, tcp, permit));
+                }
+                ExchangeError::NoAnswer(timeout)
+            }
             Err(error) if error.kind() == io::ErrorKind::TimedOut => ExchangeError::TimedOut,
             Err(error) => ExchangeError::Unreachable(io_failure(&error)),
         }
@@ -193,6 +222,16 @@ impl GossipClient {
     }
 }
 
+// A connection that ends before its TLS handshake raises `tlsClientError` in the other program.
+async fn complete_handshake(dialer: Dialer, url: Url, tcp: TcpStream, _permit: OwnedSemaphorePermit) {
+    let complete = async {
+        if let Ok(stream) = dialer.secure(&url, tcp).await {
+            stream.close().await;
+        }
+    };
+    let _ = clock::timeout(HANDSHAKE_TIMEOUT, complete).await;
+}
+
 // Why a peer rejected a message.
 fn refusal(
     status: StatusCode,
@@ -249,7 +288,80 @@ fn is_connection_refused(error: &reqwest::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::time::Instant;
+
+    use super::super::http::TlsFiles;
+    use super::super::workers::Workers;
     use super::*;
+    use crate::config::Environment;
+
+    fn run<T>(test: impl AsyncFnOnce(&GossipClient) -> T) -> T {
+        let variables = [
+            ("SHAZBOT_SECRET", "a gossip secret"),
+            ("SHAZBOT_CONTROL_SECRET", "a control secret"),
+            ("SHAZBOT_BASE_URL", "http://127.0.0.1/"),
+            ("SHAZBOT_MASTER_LIST", "file:///list.json"),
+        ];
+        let environment: Environment = variables.map(|(name, value)| (name.into(), value.into())).into();
+        let config = Config::from_environment(&environment).expect("valid");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let names = Arc::new(Workers::start("names").expect("a thread"));
+            let (factory, _) = ClientFactory::new(&config.network, &names, TlsFiles::default()).expect("clients");
+            test(&GossipClient::new(&factory, &config).expect("a client")).await
+        })
+    }
+
+    #[test]
+    fn exchanges_over_the_limit_fail_as_a_local_shortage_and_urgent_ones_have_a_reserve() {
+        run(async |client| {
+            let soon = Duration::from_millis(20);
+            let is_local = |permit| matches!(permit, Err(ExchangeError::Local(_)));
+            let mut permits = Vec::new();
+            for _ in 0..MAX_EXCHANGES {
+                permits.push(client.permit(soon, false).await.expect("a permit"));
+            }
+            assert!(is_local(client.permit(soon, false).await));
+            for _ in 0..URGENT_EXCHANGES {
+                permits.push(client.permit(soon, true).await.expect("a permit of the reserve"));
+            }
+            assert!(is_local(client.permit(soon, true).await));
+            permits.truncate(1);
+            assert!(client.permit(soon, false).await.is_ok());
+        });
+    }
+
+    // A second connection to this server stays without an answer: its queue is full.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_late_answer_does_not_wait_for_the_search_for_its_reason() {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+        socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a port");
+        socket.listen(0).expect("it listens");
+        let listener = TcpListener::from(socket);
+        let address = listener.local_addr().expect("an address");
+        let timeout = Duration::from_secs(5);
+        std::thread::spawn(move || {
+            let (mut first, _) = listener.accept().expect("a connection");
+            let answered = Instant::now() + timeout * LATE.0 / LATE.1 + Duration::from_millis(50);
+            let fills = || std::net::TcpStream::connect_timeout(&address, Duration::from_millis(100));
+            let _fill: Vec<_> = (0..4).map(|_| fills()).collect();
+            let mut request = [0; 4_096];
+            let _ = first.read(&mut request).expect("a request");
+            std::thread::sleep(answered.saturating_duration_since(Instant::now()));
+            first.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").expect("it answers");
+            std::thread::sleep(timeout);
+        });
+        let began = Instant::now();
+        let (to, header) = (ServerUrl::parse(&format!("http://{address}/")).expect("valid"), Secret::new("x".into()));
+        let answer = run(async |client| client.send(&to, &header, Vec::new(), timeout, false).await);
+        assert_eq!(answer.expect("an answer"), b"{}");
+        let took = began.elapsed();
+        assert!(took > timeout * LATE.0 / LATE.1, "the search had begun: {took:?}");
+        assert!(took < timeout * LATE.0 / LATE.1 + timeout / 9, "{took:?}");
+    }
 
     #[test]
     fn the_error_text_of_express_and_nest_is_read() {

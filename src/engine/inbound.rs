@@ -118,6 +118,7 @@ impl Inbound {
         if self.0.core.is_stopped() {
             return Err(Error::NotStarted);
         }
+        self.0.core.admit_events()?;
         if length > LONG {
             let now = self.0.core.with(|core, now| admit(core, now).map(|()| now))??;
             return read(self.0.validator(now, &|_| None));

@@ -113,7 +113,7 @@ pub async fn identify(
     let auth = &shared.config.peer_auth;
     let question = auth.question().map_err(|error| ExchangeError::Local(error.to_string()))?;
     let body = Message::default().to_json_with(Some(EMPTY_FIELD.into()));
-    let _permit = client.permit().await;
+    let _permit = client.permit(timeout, false).await?;
     let answer = client.send_to(place, &question.header, body, timeout).await?;
     let other = |text: String| ExchangeError::Other(text.into());
     let field = Message::field_of(&answer).map_err(|error| other(error.to_string()))?;

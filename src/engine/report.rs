@@ -11,10 +11,6 @@ use crate::error::Error;
 use crate::protocol::Event;
 use crate::server_url::ServerUrl;
 
-/// Most warnings of one event, such as a message with bad entries: each takes the event loop about 15 µs. Later
-/// messages with these entries report the others.
-const MAX_AT_ONCE: usize = 20;
-
 /// Called with each log record and warning, on the engine's thread or the caller's.
 pub type Observer = Box<dyn Fn(Report) + Send>;
 
@@ -100,21 +96,23 @@ impl Reporter {
         self.send(Report::warning(error.code(), format!("{error}{cause}")));
     }
 
+    /// Too many events waited to be reported.
+    pub fn dropped(&self, count: u64) {
+        self.send(Report::log("RECORDS_DROPPED", format!("{count} log records were dropped: too many at once")));
+    }
+
     /// Reports an event of the core. An active warning becomes a log record, or nothing.
     pub fn report(&mut self, event: Event, now: Duration) {
         if let Event::Resolved(resolved) = &event {
             let (code, subject) = ended(resolved);
             return self.warnings.end(code, subject);
         }
-        let mut given = 0;
         for Text { code, message, warning } in texts(event) {
             match warning {
                 Warn::No => self.send(Report::log(code, message)),
-                Warn::Once { .. } if given == MAX_AT_ONCE => return,
                 Warn::Once { subject, repeated } => {
                     let redacted = || self.redactor.redact(&message);
                     if let Some(message) = self.warnings.add(code.into(), &subject, redacted, now) {
-                        given += 1;
                         (self.observer)(Report::warning(code, message.to_owned()));
                     } else if let Some(code) = repeated {
                         self.send(Report::log(code, message));
@@ -136,7 +134,6 @@ mod tests {
 
     use super::*;
     use crate::config::{Config, Environment};
-    use crate::message::Skipped;
     use crate::protocol::ExchangeError;
     use crate::server_url::ServerUrl;
 
@@ -184,15 +181,6 @@ mod tests {
         assert_eq!(codes([duplicate(), duplicate()]), ["SHAZBOT_DUPLICATE_BASE_URL!"]);
         let unsaved = || Event::StateNotSaved("/state.json cannot be written: a gossip secret".into());
         assert_eq!(codes([unsaved(), unsaved()]), ["SHAZBOT_STATE_UNUSABLE!", "STATE_FAILED"]);
-    }
-
-    #[test]
-    fn a_message_causes_a_few_warnings_of_bad_entries_and_its_repetition_the_next() {
-        let skipped = |number: usize| Skipped { name: number.to_string(), reason: "wrong" };
-        let message =
-            || Event::EntriesSkipped { entries: (0..MAX_AT_ONCE + 5).map(skipped).collect(), place: String::new() };
-        assert_eq!(codes([message()]).len(), MAX_AT_ONCE);
-        assert_eq!(codes([message(), message(), message()]).len(), MAX_AT_ONCE + 5);
     }
 
     #[test]

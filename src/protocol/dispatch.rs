@@ -124,6 +124,9 @@ impl Core {
                 if exchange.purpose == Purpose::SuspectRetry {
                     self.detector.on_retry_impossible(&exchange.to);
                 }
+                for ticket in exchange.message.envelope.iter().flat_map(|it| &it.probe_requests) {
+                    self.detector.on_retry_impossible(&ticket.url);
+                }
                 self.out.report(Event::ExchangeFailed(exchange.to, error));
             }
             Err(error) => {

@@ -35,10 +35,12 @@ impl Core {
         is_repair: bool,
         now: Now,
     ) -> bool {
-        self.out.report_skipped(&message.skipped, || match sender {
-            Some(sender) => format!("a message from {sender}"),
-            None => "a message".into(),
-        });
+        if self.out.admit_skipped(&message.skipped, now.mono) {
+            self.out.report_skipped(&message.skipped, || match sender {
+                Some(sender) => format!("a message from {sender}"),
+                None => "a message".into(),
+            });
+        }
         let others = if message.is_v2() { Source::ThirdParty } else { Source::Version1 };
         let mut learned = Learned::default();
         for entry in &message.entries {

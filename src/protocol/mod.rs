@@ -112,7 +112,7 @@ impl Core {
             legacy: Legacy::new(interval, url.clone()),
             discovery: Discovery::new(settings),
             admission: Admission::new(now.mono),
-            out: Output::new(seed),
+            out: Output::new(seed, now.mono),
         };
         let own = LocalMember::first_entry(settings, now, &mut core.out);
         core.put_local(own, now);

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::time::Duration;
 
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -10,8 +11,12 @@ use rand::{RngExt, SeedableRng};
 use super::action::{Action, RequestId};
 use super::counters::Counters;
 use super::event::Event;
+use super::rate_limit::RateLimit;
 use super::timer::Timers;
 use crate::message::Skipped;
+
+/// Rate limit of skipped entries of messages that are reported: burst, and per second. A peer may invent entries.
+const SKIPPED: (u32, u32) = (100, 20);
 
 /// The outputs that wait to be polled, and the state that all parts share.
 #[derive(Clone, Debug)]
@@ -19,6 +24,7 @@ pub struct Output {
     actions: VecDeque<Action>,
     events: VecDeque<Event>,
     next_id: RequestId,
+    skipped: RateLimit,
     /// The timers of the core.
     pub timers: Timers,
     /// Totals for status and metrics.
@@ -29,11 +35,12 @@ pub struct Output {
 
 impl Output {
     /// Empty. The seed determines every random choice.
-    pub fn new(seed: u64) -> Self {
+    pub fn new(seed: u64, now: Duration) -> Self {
         Self {
             actions: VecDeque::new(),
             events: VecDeque::new(),
             next_id: 0,
+            skipped: RateLimit::full(SKIPPED, now),
             timers: Timers::default(),
             counters: Counters::default(),
             rng: SmallRng::seed_from_u64(seed),
@@ -61,6 +68,11 @@ impl Output {
         if !skipped.is_empty() {
             self.report(Event::EntriesSkipped { entries: skipped.to_vec(), place: place() });
         }
+    }
+
+    /// Whether the rate limit allows a report of these skipped entries of a message.
+    pub fn admit_skipped(&mut self, skipped: &[Skipped], now: Duration) -> bool {
+        self.skipped.take(skipped.len(), now).is_ok()
     }
 
     /// A new id for an action.

@@ -1,6 +1,7 @@
 //! The rate limits of incoming messages.
 
 use super::*;
+use crate::message::Skipped;
 
 fn admitted_of(server: &mut Server, sender: &str, messages: usize) -> usize {
     let url = url(sender);
@@ -46,6 +47,24 @@ fn a_flood_under_any_name_leaves_the_other_members_their_share() {
     for name in &members[1..] {
         assert_eq!(admitted_of(&mut server, name, 10), 10, "{name}");
     }
+}
+
+#[test]
+fn a_flood_of_bad_entries_is_reported_at_a_bounded_rate() {
+    let mut server = Server::new("a");
+    let skipped = vec![Skipped { name: "x".into(), reason: "wrong" }; 20];
+    let message = Message { skipped, ..Message::default() };
+    let mut reported = 0;
+    for _ in 0..10 {
+        for _ in 0..300 {
+            server.core.handle_gossip(server.now, &message);
+        }
+        server.run(1);
+        for event in server.take_events() {
+            reported += if let Event::EntriesSkipped { entries, .. } = event { entries.len() } else { 0 };
+        }
+    }
+    assert!((100..=300).contains(&reported), "{reported} in ten seconds");
 }
 
 #[test]

@@ -366,6 +366,15 @@ fn an_exchange_that_fails_for_lack_of_a_descriptor_causes_no_suspicion() {
 }
 
 #[test]
+fn a_suspicion_ends_when_we_lack_a_descriptor_to_ask_a_helper() {
+    let mut server = server_with_suspect(1, ExchangeError::TimedOut);
+    let (id, _, _) = server.next_message(requests_probe_of("b"));
+    assert!(server.core.detector.is_suspect(&url("b")));
+    server.fail(id, ExchangeError::Local("Too many open files".into()));
+    assert!(!server.core.detector.is_suspect(&url("b")));
+}
+
+#[test]
 fn a_suspicion_ends_when_we_lack_a_descriptor_for_another_try() {
     let mut server = server_with_suspect(1, refused());
     server.run_with_failures(&["b"], 20, &ExchangeError::Local("Too many open files".into()));
