@@ -19,7 +19,7 @@ use super::event::{Event, Resolved};
 use super::exchange::{Content, Exchanges, Purpose, Request, Started, exchange_timeout};
 use super::output::Output;
 use super::rate_limit::RateLimit;
-use super::suspicion::{Failures, Suspicion};
+use super::suspicion::{Failures, NextStep, Suspicion};
 use super::timer::Timer;
 use crate::clock::Now;
 use crate::membership::Members;
@@ -46,17 +46,6 @@ const HELP_REQUESTS: (u32, u32) = (22, 11);
 const INDIRECT_PROBES: (u32, u32) = (12, 6);
 /// Rate limit of probes after hints, such as a closed watch: a switch that restarts closes all watches.
 const HINTS: (u32, u32) = (6, 2);
-
-/// What to do next about a suspect.
-#[derive(Debug, PartialEq, Eq)]
-pub enum NextStep {
-    /// Retry it, and ask more helpers.
-    AskHelpers(ServerUrl),
-    /// Retry it without helpers: nobody answers us, so we may be the one that is cut off.
-    RetryAlone(ServerUrl),
-    /// Declare it failed, as of this moment.
-    DeclareFailed(ServerUrl, Duration),
-}
 
 /// The suspicions of this server, and the limits on the probes that they cause.
 #[derive(Clone, Debug)]
@@ -383,6 +372,11 @@ impl FailureDetector {
     /// Whether a server is being probed or is suspected.
     pub fn is_probing(&self, url: &ServerUrl, exchanges: &Exchanges) -> bool {
         self.is_suspect(url) || exchanges.is_probing(url)
+    }
+
+    /// A timer was late: see [`Suspicion::on_late_timer`].
+    pub fn on_late_timer(&mut self, late: Duration, now: Now) {
+        self.suspicions.values_mut().for_each(|suspicion| suspicion.on_late_timer(late, now));
     }
 
     /// Drops all suspicions: earlier failures say nothing about others.

@@ -138,6 +138,16 @@ impl Core {
         }
     }
 
+    // A late timer must not judge others before the answers are read that have arrived meanwhile.
+    pub(super) fn check_lateness(&mut self, now: Now) {
+        let late = self.poll_timeout().map_or(Duration::ZERO, |due| now.mono.saturating_sub(due));
+        if self.lifecycle.on_late_timer(late, now) {
+            self.detector.clear_suspicions();
+        } else {
+            self.detector.on_late_timer(late, now);
+        }
+    }
+
     pub(super) fn advance_suspicions(&mut self, now: Now) {
         let is_working = self.lifecycle.is_working(now);
         while let Some(step) = self.detector.next_step(&self.members, is_working, now) {

@@ -5,15 +5,29 @@ use std::time::Duration;
 
 use super::action::ExchangeError;
 use super::exchange::{Started, short_timeout};
+use super::lifecycle::STALL_OF_TIMERS;
 use crate::clock::Now;
 use crate::message::ServerUrl;
 
 /// Travel time of a request to a helper and its report, on top of the helper's own timeout.
 const TRAVEL: Duration = Duration::from_millis(500);
+/// Timers are at most this late on a machine that is well.
+const USUAL_LATENESS: Duration = Duration::from_millis(20);
 /// How long to wait for helpers if the suspect refuses connections, which they notice at once: the minimum, and the
 /// divisor of the interval. Twice as long in the second step.
 const REFUSED_WAIT: Duration = Duration::from_millis(100);
 const REFUSED_SHARE: u32 = 100;
+
+/// What to do next about a suspect.
+#[derive(Debug, PartialEq, Eq)]
+pub enum NextStep {
+    /// Retry it, and ask more helpers.
+    AskHelpers(ServerUrl),
+    /// Retry it without helpers: nobody answers us, so we may be the one that is cut off.
+    RetryAlone(ServerUrl),
+    /// Declare it failed, as of this moment.
+    DeclareFailed(ServerUrl, Duration),
+}
 
 /// A suspected member and the current step of its suspicion.
 #[derive(Clone, Debug)]
@@ -25,6 +39,8 @@ pub struct Suspicion {
     pub started: Started,
     /// When the current step ends.
     pub deadline: Duration,
+    // When it ends at the latest, however late our timers are.
+    latest: Duration,
     pub step: usize,
     pub failures: Failures,
     pub helpers: Vec<ServerUrl>,
@@ -38,7 +54,8 @@ impl Suspicion {
     /// A suspicion that begins now.
     pub fn new(token: u32, started: Started, deadline: Duration, failures: Failures, now: Now) -> Self {
         let (helpers, awaited, since) = (Vec::new(), Vec::new(), now.mono);
-        Self { token, since, started, deadline, step: 0, failures, helpers, awaited, is_retrying: false }
+        let latest = deadline;
+        Self { token, since, started, deadline, latest, step: 0, failures, helpers, awaited, is_retrying: false }
     }
 
     /// Begins the next step: a retry and requests to helpers. Returns its number, from 0.
@@ -52,6 +69,7 @@ impl Suspicion {
             short_timeout(interval) + TRAVEL
         };
         self.deadline = now.mono + wait;
+        self.latest = self.deadline + 2 * STALL_OF_TIMERS;
         step
     }
 
@@ -59,9 +77,21 @@ impl Suspicion {
     /// something is up there, and it may recover.
     pub fn end_step_if_answered(&mut self, now: Now) {
         let is_down = self.failures.refused || self.failures.silent;
-        if is_down && self.awaited.is_empty() && !self.is_retrying {
+        if is_down && !self.awaits_answers() {
             self.deadline = self.deadline.min(now.mono);
         }
+    }
+
+    /// A timer was late. Answers may have arrived that nobody has read yet, so the step gets this time back.
+    pub fn on_late_timer(&mut self, late: Duration, now: Now) {
+        if late > USUAL_LATENESS && self.awaits_answers() {
+            let later = (self.deadline.max(now.mono) + late).min(self.latest);
+            self.deadline = self.deadline.max(later);
+        }
+    }
+
+    fn awaits_answers(&self) -> bool {
+        self.is_retrying || !self.awaited.is_empty()
     }
 }
 

@@ -15,6 +15,8 @@ use crate::world::{Health, Version, network};
 const FAULT: f64 = 600.0;
 const HANG: f64 = 180.0;
 const STALL: f64 = 120.0;
+/// For how many seconds the engine's thread gets no turn.
+const PAUSE_OF_THREAD: std::ops::Range<f64> = 0.5..4.0;
 /// How long after its start a server listens at the latest, in seconds. Within a minute of its start, a server that
 /// refuses connections is not listed offline.
 const LATE: f64 = 50.0;
@@ -41,6 +43,7 @@ pub enum Fault {
     LateListen,
     Hang,
     Stall,
+    LateThread,
     Gone,
     Leave,
     Drain,
@@ -64,13 +67,14 @@ pub enum Fault {
 
 impl Fault {
     /// All faults. A schedule is a sequence of random elements, so the order matters for its seed.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Kill,
         Self::Restart,
         Self::RestartLater,
         Self::LateListen,
         Self::Hang,
         Self::Stall,
+        Self::LateThread,
         Self::Gone,
         Self::Leave,
         Self::Drain,
@@ -110,6 +114,10 @@ impl FaultyCluster {
             }
             Fault::Hang => self.set_health_for(server, Health::Hung, HANG),
             Fault::Stall => self.set_health_for(server, Health::Blocked, STALL),
+            Fault::LateThread => {
+                self.world.set_health(server, Health::Late);
+                self.recover_within(PAUSE_OF_THREAD, Recovery::Resume(server));
+            }
             Fault::Gone => self.set_health_for(server, Health::Gone, FAULT),
             Fault::Leave => {
                 if self.world.server(server).is_up() {
@@ -170,7 +178,7 @@ impl FaultyCluster {
         self.world.set_health(server, health);
         let recovery = match health {
             Health::Down | Health::Gone => Recovery::Start(server),
-            Health::Up | Health::Blocked | Health::Hung => Recovery::Resume(server),
+            Health::Up | Health::Late | Health::Blocked | Health::Hung => Recovery::Resume(server),
         };
         self.recover_within(0.0..most_seconds, recovery);
     }

@@ -48,10 +48,10 @@ impl World {
         match server.health {
             Health::Gone => self.end_exchange(exchange.deadline, exchange, ExchangeEnd::TimedOut),
             Health::Down => self.send_response(exchange, ExchangeEnd::Refused),
-            Health::Up | Health::Blocked | Health::Hung if !server.listens => {
+            Health::Up | Health::Late | Health::Blocked | Health::Hung if !server.listens => {
                 self.send_response(exchange, ExchangeEnd::Refused);
             }
-            Health::Up => self.answer_request(exchange),
+            Health::Up | Health::Late => self.answer_request(exchange),
             Health::Blocked | Health::Hung if server.backlog.len() < BACKLOG => {
                 let HttpExchange { from, pid, id, to, deadline, .. } = exchange;
                 server.backlog.push(exchange);
@@ -148,6 +148,9 @@ impl World {
         self.traffic.count_sent(server, bytes, direction, self.now);
         if let (Version::V2, Some(invariants)) = (version, &mut self.invariants) {
             invariants.on_sent(server, bytes, direction, self.now);
+            if let Some(own) = message.entries.iter().find(|entry| entry.url == *self.servers[server].url()) {
+                invariants.on_own_entry(server, own);
+            }
         }
         bytes
     }

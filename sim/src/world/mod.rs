@@ -148,14 +148,15 @@ impl World {
         self.send_heartbeats(server);
         // Version 1 runs on the event loop alone, so a blocked loop stops all of it.
         let health = match (health, self.servers[server].version) {
-            (Health::Blocked, Version::V1) => Health::Hung,
+            (Health::Blocked | Health::Late, Version::V1) => Health::Hung,
             _ => health,
         };
         let before = std::mem::replace(&mut self.servers[server].health, health);
         match health {
             Health::Down | Health::Gone => self.stop_process(server, health),
             Health::Up if matches!(before, Health::Blocked | Health::Hung) => self.resume_process(server),
-            Health::Up | Health::Blocked | Health::Hung => {}
+            Health::Up if before == Health::Late => self.resume_thread(server),
+            Health::Up | Health::Late | Health::Blocked | Health::Hung => {}
         }
         self.convergence.compare_list(server, &self.servers);
     }

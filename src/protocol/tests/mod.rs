@@ -12,6 +12,7 @@ mod failure;
 mod forget;
 mod freshness;
 mod isolated;
+mod late_timer;
 mod legacy;
 mod lifecycle;
 mod local;
