@@ -109,7 +109,7 @@ impl Core {
 
     // Returns whether a new suspicion begins.
     fn suspect(&mut self, url: &ServerUrl, started: Started, error: &ExchangeError, now: Now) -> bool {
-        let begins = self.detector.on_probe_failed(url, started, error, &self.members, now, &mut self.out);
+        let begins = self.detector.on_probe_failed(url, started, error, &self.members, now);
         if begins {
             self.out.counters.suspicions += 1;
             if self.members.admit_report(url, REPORT_PAUSE * self.detector.interval(), now) {

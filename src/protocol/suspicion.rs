@@ -1,6 +1,7 @@
 //! One suspicion: a member that did not answer a probe, and the retries and helpers that must fail before it is
 //! declared failed.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::action::ExchangeError;
@@ -32,8 +33,6 @@ pub enum NextStep {
 /// A suspected member and the current step of its suspicion.
 #[derive(Clone, Debug)]
 pub struct Suspicion {
-    /// Sent to helpers and returned in their reports, so that a report for an earlier suspicion does not count.
-    pub token: u32,
     pub since: Duration,
     /// When the failed probe began, which is earlier than `since`.
     pub started: Started,
@@ -43,19 +42,32 @@ pub struct Suspicion {
     latest: Duration,
     pub step: usize,
     pub failures: Failures,
-    pub helpers: Vec<ServerUrl>,
-    /// Helpers that have not reported in the current step.
-    pub awaited: Vec<ServerUrl>,
+    // The requests to helpers, each with a token that the report returns: nobody else can report in a helper's name, and
+    // a report of an earlier suspicion does not count.
+    asked: Vec<(ServerUrl, u32)>,
+    // Helpers that have not reported in the current step.
+    awaited: Vec<ServerUrl>,
+    // Helpers that reach the suspect.
+    reached_by: BTreeSet<ServerUrl>,
     /// Whether our own retry of the current step has not ended.
     pub is_retrying: bool,
 }
 
 impl Suspicion {
     /// A suspicion that begins now.
-    pub fn new(token: u32, started: Started, deadline: Duration, failures: Failures, now: Now) -> Self {
-        let (helpers, awaited, since) = (Vec::new(), Vec::new(), now.mono);
-        let latest = deadline;
-        Self { token, since, started, deadline, latest, step: 0, failures, helpers, awaited, is_retrying: false }
+    pub fn new(started: Started, deadline: Duration, failures: Failures, now: Now) -> Self {
+        Self {
+            since: now.mono,
+            started,
+            deadline,
+            latest: deadline,
+            step: 0,
+            failures,
+            asked: Vec::new(),
+            awaited: Vec::new(),
+            reached_by: BTreeSet::new(),
+            is_retrying: false,
+        }
     }
 
     /// Begins the next step: a retry and requests to helpers. Returns its number, from 0.
@@ -92,6 +104,31 @@ impl Suspicion {
 
     fn awaits_answers(&self) -> bool {
         self.is_retrying || !self.awaited.is_empty()
+    }
+
+    /// Adds a request to a helper.
+    pub fn ask(&mut self, helper: ServerUrl, token: u32) {
+        self.awaited.push(helper.clone());
+        self.asked.push((helper, token));
+    }
+
+    /// Whether a helper was asked with this token.
+    pub fn has_asked(&self, helper: &ServerUrl, token: u32) -> bool {
+        self.asked.iter().any(|(asked, its_token)| asked == helper && *its_token == token)
+    }
+
+    /// A helper reaches the suspect. Returns whether this ends the suspicion, if at least `needed` helpers must reach it
+    /// or, if fewer were asked, all of them.
+    pub fn on_reached(&mut self, by: &ServerUrl, needed: usize) -> bool {
+        self.reached_by.insert(by.clone());
+        let asked: BTreeSet<_> = self.asked.iter().map(|(helper, _)| helper).collect();
+        self.reached_by.len() >= needed.min(asked.len())
+    }
+
+    /// A helper does not reach the suspect.
+    pub fn on_not_reached(&mut self, by: &ServerUrl, now: Now) {
+        self.awaited.retain(|helper| helper != by);
+        self.end_step_if_answered(now);
     }
 }
 

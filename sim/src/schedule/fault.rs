@@ -58,6 +58,7 @@ pub enum Fault {
     OldEntry,
     TakeOver,
     Liar,
+    FalseWitness,
     Repeat,
     FarClock,
     RollBack,
@@ -67,7 +68,7 @@ pub enum Fault {
 
 impl Fault {
     /// All faults. A schedule is a sequence of random elements, so the order matters for its seed.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Kill,
         Self::Restart,
         Self::RestartLater,
@@ -89,6 +90,7 @@ impl Fault {
         Self::OldEntry,
         Self::TakeOver,
         Self::Liar,
+        Self::FalseWitness,
         Self::Repeat,
         Self::FarClock,
         Self::RollBack,
@@ -155,6 +157,10 @@ impl FaultyCluster {
             Fault::OldEntry => self.send_old_entry(other),
             Fault::TakeOver => self.take_over(server),
             Fault::Liar => self.begin_to_lie(server, other),
+            Fault::FalseWitness => {
+                self.world.false_witness = Some(server);
+                self.recover_within(0.0..FAULT, Recovery::EndFalseWitness);
+            }
             Fault::Repeat => self.begin_to_repeat(),
             Fault::FarClock => {
                 self.set_clock_far(server);

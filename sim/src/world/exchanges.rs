@@ -9,6 +9,7 @@ use clustershazbot::protocol::{ExchangeError, RequestId};
 use super::event::{ExchangeEnd, HttpExchange, SimEvent};
 use super::network::{Direction, Packet, Passage};
 use super::{Health, Version, World, v1};
+use crate::lie;
 
 /// How many connections wait for a process that accepts none: Node's default backlog.
 const BACKLOG: usize = 511;
@@ -78,6 +79,7 @@ impl World {
         let to = exchange.to;
         self.traffic.count_received(exchange.bytes, Direction::Request);
         let message = std::mem::take(&mut exchange.message);
+        let message = if self.false_witness == Some(to) { lie::testify(self, exchange.from, message) } else { message };
         let Some(answer) = self.call(to, |process, now| process.handle_gossip(now, &message)) else {
             return self.send_response(exchange, ExchangeEnd::Reset);
         };

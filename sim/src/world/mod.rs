@@ -65,6 +65,8 @@ pub struct World {
     /// Counters of messages and bytes.
     pub traffic: Traffic,
     watches: Watches,
+    /// A server that says of every suspect that it answers.
+    pub false_witness: Option<usize>,
     /// Random numbers for the code that runs a scenario or a schedule.
     pub rng: SmallRng,
     convergence: Convergence,
@@ -88,6 +90,7 @@ impl World {
             dns: Dns::default(),
             traffic: Traffic::default(),
             watches: Watches::default(),
+            false_witness: None,
             rng,
             convergence: Convergence::default(),
             list_changes: None,

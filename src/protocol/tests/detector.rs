@@ -4,7 +4,7 @@ use super::*;
 use crate::message::ProbeTicket;
 
 /// Whether a message requests an indirect probe of a server.
-fn requests_probe_of(name: &'static str) -> impl Fn(&Message) -> bool {
+pub(super) fn requests_probe_of(name: &'static str) -> impl Fn(&Message) -> bool {
     move |message| {
         message
             .envelope

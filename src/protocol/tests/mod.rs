@@ -11,6 +11,7 @@ mod exchange;
 mod failure;
 mod forget;
 mod freshness;
+mod helpers;
 mod isolated;
 mod late_timer;
 mod legacy;
