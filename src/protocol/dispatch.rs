@@ -124,7 +124,12 @@ impl Core {
             }
             Ok(response) => self.on_response(&exchange, &response, now),
             // It is up, but sent no entries.
-            Err(ExchangeError::Busy) => self.detector.on_alive(&exchange.to),
+            Err(ExchangeError::Busy) => {
+                self.detector.on_alive(&exchange.to);
+                if let OnSuccess::Report(asker, token) = exchange.purpose.policy().on_success {
+                    self.report_probe(&exchange.to, true, asker, token, now);
+                }
+            }
             // Says nothing about the peer.
             Err(error @ ExchangeError::Local(_)) => {
                 if exchange.purpose == Purpose::SuspectRetry {

@@ -26,7 +26,7 @@ pub(super) fn server_with_suspect(others: usize, error: ExchangeError) -> Server
     server
 }
 
-fn ticket(name: &str, token: u32) -> ProbeTicket {
+pub(super) fn ticket(name: &str, token: u32) -> ProbeTicket {
     ProbeTicket { token, url: url(name) }
 }
 

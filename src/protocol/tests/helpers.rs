@@ -1,6 +1,6 @@
 //! Helpers: whose word ends a suspicion, and what a lying one can do.
 
-use super::detector::{requests_probe_of, server_with_suspect};
+use super::detector::{requests_probe_of, server_with_suspect, ticket};
 use super::*;
 use crate::message::ProbeTicket;
 
@@ -64,4 +64,21 @@ fn a_report_counts_only_if_it_has_the_token_of_the_request_to_its_sender() {
     let asked = server.entry_of(&asked);
     server.receive_v2_with(&asked, vec![], report(requests_of(&request), vec![]));
     assert!(!server.core.is_suspect(&url("b")));
+}
+
+#[test]
+fn a_helper_reports_that_it_reaches_a_suspect_that_is_busy() {
+    let mut server = Server::new("a");
+    server.add_member("b", Some(1));
+    server.add_member("asker", Some(1));
+    server.take_actions();
+    let envelope = Envelope { probe_requests: vec![ticket("b", 7)], ..Envelope::default() };
+    server.receive_v2_with(&entry("asker", ONLINE, WALL, Some(1)), vec![], envelope);
+    let probe = gossip_requests(&server.take_actions())[0].0;
+    server.fail(probe, ExchangeError::Busy);
+    let reports = server.take_actions().into_iter().filter_map(|action| match action {
+        Action::Gossip { to, message, .. } => Some((to, message.envelope.clone()?.probe_successes)),
+        _ => None,
+    });
+    assert_eq!(reports.collect::<Vec<_>>(), [(url("asker"), vec![ticket("b", 7)])]);
 }
