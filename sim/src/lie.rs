@@ -1,9 +1,28 @@
-//! False statements of a peer that holds the gossip secret: that a living server has left, is drained or has failed.
+//! False statements of a peer that holds the gossip secret: that a living server has left, is drained or has failed, and
+//! that a suspect answers.
+
+use std::sync::Arc;
 
 use clustershazbot::message::{Entry, EntryV2, Envelope, MAX_AHEAD, Message, Reason, State};
 use rand::RngExt;
 
 use crate::world::World;
+
+/// A liar is asked to probe suspects. It reports at once that they answer, in its own name and in those of all others.
+/// Returns the message without these requests.
+pub fn testify(world: &mut World, asker: usize, message: Arc<Message>) -> Arc<Message> {
+    let mut honest = Message::clone(&message);
+    let Some(envelope) = &mut honest.envelope else { return message };
+    let requests = std::mem::take(&mut envelope.probe_requests);
+    for sender in (0..world.servers().len()).filter(|_| !requests.is_empty()) {
+        if let Some(own) = world.server(sender).own_entry().filter(|own| own.v2.is_some()).cloned() {
+            let report = Envelope { probe_successes: requests.clone(), ..Envelope::default() };
+            let report = Message::new_v2(own, [], report);
+            world.call(asker, |process, now| process.handle_gossip(now, &report));
+        }
+    }
+    Arc::new(honest)
+}
 
 /// In whose name the liar speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -106,12 +106,10 @@ async fn drive(shared: &Arc<Shared>, threads: &Threads) -> Result<(), Error> {
             shared.warn(vec![Report::warning("SHAZBOT_CLIENT_CERTIFICATE", message)]);
         }
         work.actions.into_iter().for_each(|action| driver.start(action));
-        if work.has_more {
-            // Lets the exchanges go on.
-            tokio::task::yield_now().await;
-        } else {
+        if !work.has_more {
             driver.wait(work.wait).await?;
         }
+        read_what_has_arrived().await;
     }
     Ok(())
 }
@@ -126,6 +124,14 @@ fn report(shared: &Shared, events: VecDeque<Event>, dropped: u64) {
     }
     if dropped > 0 {
         shared.reporter().dropped(dropped);
+    }
+}
+
+// Lets all tasks read what has arrived before the core's timers judge anybody: after a pause of this thread, answers wait
+// in the sockets. The first turn looks at the sockets, the next ones let connections and exchanges read.
+async fn read_what_has_arrived() {
+    for _ in 0..3 {
+        tokio::task::yield_now().await;
     }
 }
 
@@ -304,5 +310,33 @@ impl Driver {
             // An update that a newer one replaced, or an engine that has failed.
             Err(_) | Ok(_) => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[test]
+    fn an_answer_that_arrives_while_the_thread_is_stopped_is_read_before_the_next_timer_even_after_its_timeout() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+            let address = listener.local_addr().expect("an address");
+            let mut client = TcpStream::connect(address).await.expect("connected");
+            let (mut server, _) = listener.accept().await.expect("accepted");
+            let timeout = Duration::from_millis(100);
+            let reading = tokio::spawn(async move { tokio::time::timeout(timeout, client.read_u8()).await });
+            tokio::task::yield_now().await;
+            server.write_all(&[7]).await.expect("sent");
+            std::thread::sleep(2 * timeout);
+            read_what_has_arrived().await;
+            assert!(reading.is_finished());
+            let read = reading.await.expect("no panic").expect("not too late");
+            assert_eq!(read.expect("no error"), 7);
+        });
     }
 }

@@ -19,7 +19,7 @@ use super::event::{Event, Resolved};
 use super::exchange::{Content, Exchanges, Purpose, Request, Started, exchange_timeout};
 use super::output::Output;
 use super::rate_limit::RateLimit;
-use super::suspicion::{Failures, Suspicion};
+use super::suspicion::{Failures, NextStep, Suspicion};
 use super::timer::Timer;
 use crate::clock::Now;
 use crate::membership::Members;
@@ -38,32 +38,23 @@ pub const STARTUP_GRACE: Duration = Duration::from_secs(60);
 pub const STARTUP_SILENCE: Duration = Duration::from_secs(10);
 /// How often a server that nobody has contacted yet contacts its two predecessors.
 const STARTUP_CONTACT: Duration = Duration::from_secs(3);
-/// How often a suspect that still sends messages is excused: it may have just come back, or our probe was too early. A
-/// server that keeps sending but never answers has a wrong base URL.
+/// How often a suspect that does not answer us is excused because it sends messages or a helper reaches it: it may have
+/// just come back. But a server that keeps sending and never answers has a wrong base URL, and a helper may lie.
 const MAX_REPRIEVES: u32 = 5;
+/// How many helpers must reach the suspect after that, so that one liar cannot hide a failure.
+const WITNESSES: usize = 2;
 /// Rate limits of requests to helpers, and of probes for others: burst, and per second.
 const HELP_REQUESTS: (u32, u32) = (22, 11);
 const INDIRECT_PROBES: (u32, u32) = (12, 6);
 /// Rate limit of probes after hints, such as a closed watch: a switch that restarts closes all watches.
 const HINTS: (u32, u32) = (6, 2);
 
-/// What to do next about a suspect.
-#[derive(Debug, PartialEq, Eq)]
-pub enum NextStep {
-    /// Retry it, and ask more helpers.
-    AskHelpers(ServerUrl),
-    /// Retry it without helpers: nobody answers us, so we may be the one that is cut off.
-    RetryAlone(ServerUrl),
-    /// Declare it failed, as of this moment.
-    DeclareFailed(ServerUrl, Duration),
-}
-
 /// The suspicions of this server, and the limits on the probes that they cause.
 #[derive(Clone, Debug)]
 pub struct FailureDetector {
     interval: Duration,
     suspicions: BTreeMap<ServerUrl, Suspicion>,
-    // How often a server's failed probes have been excused since it last answered.
+    // How often a server's failed probes have been excused since it last answered us.
     reprieves: BTreeMap<ServerUrl, u32>,
     help_requests: RateLimit,
     indirect_probes: RateLimit,
@@ -199,7 +190,7 @@ impl FailureDetector {
         self.admit_hint(now).then_some(target)
     }
 
-    /// `url` answered us, or a helper.
+    /// `url` answered us.
     pub fn on_alive(&mut self, url: &ServerUrl) {
         self.suspicions.remove(url);
         self.reprieves.remove(url);
@@ -219,7 +210,6 @@ impl FailureDetector {
         error: &ExchangeError,
         members: &Members,
         now: Now,
-        out: &mut Output,
     ) -> bool {
         let Some(member) = members.get(url) else { return false };
         let is_down = matches!(error, ExchangeError::Refused(_) | ExchangeError::NotReady(_));
@@ -230,7 +220,7 @@ impl FailureDetector {
         }
         let failures = Failures::of(error);
         let deadline = if is_starting { now.mono + STARTUP_SILENCE } else { now.mono };
-        let suspicion = Suspicion::new(out.rng.random(), started, deadline, failures, now);
+        let suspicion = Suspicion::new(started, deadline, failures, now);
         self.suspicions.insert(url.clone(), suspicion);
         !is_starting
     }
@@ -304,9 +294,8 @@ impl FailureDetector {
         let helpers = members.random_peers(&mut out.rng, HELPERS[step], std::slice::from_ref(url));
         let allowed = helpers.into_iter().take_while(|_| self.help_requests.take(1, now.mono).is_ok());
         let ask = |helper: ServerUrl| {
-            suspicion.helpers.push(helper.clone());
-            suspicion.awaited.push(helper.clone());
-            let ticket = ProbeTicket { token: suspicion.token, url: url.clone() };
+            let ticket = ProbeTicket { token: out.rng.random(), url: url.clone() };
+            suspicion.ask(helper.clone(), ticket.token);
             let envelope = Envelope { probe_requests: vec![ticket], ..Envelope::default() };
             Request::with(helper, Purpose::Contact, Content::Entries(Vec::new(), envelope.into()))
         };
@@ -331,13 +320,15 @@ impl FailureDetector {
         allowed.map(request).collect()
     }
 
-    /// A helper reaches these suspects. Counts only with the token of our current request: an attacker may replay an
-    /// old report.
+    /// A helper reaches these suspects. Counts only with the token of our request to this helper: an attacker may replay
+    /// an old report, or speak in the name of others.
     pub fn on_probe_successes(&mut self, by: &ServerUrl, tickets: &[ProbeTicket]) {
         for ProbeTicket { token, url } in tickets {
-            let suspicion = self.suspicions.get(url);
-            if suspicion.is_some_and(|suspicion| suspicion.token == *token && suspicion.helpers.contains(by)) {
-                self.on_alive(url);
+            let Some(suspicion) = self.suspicions.get_mut(url).filter(|it| it.has_asked(by, *token)) else { continue };
+            let excused = self.reprieves.get(url).copied().unwrap_or_default();
+            if suspicion.on_reached(by, if excused < MAX_REPRIEVES { 1 } else { WITNESSES }) {
+                self.suspicions.remove(url);
+                self.reprieves.insert(url.clone(), excused + 1);
             }
         }
     }
@@ -345,9 +336,8 @@ impl FailureDetector {
     /// A helper does not reach these suspects.
     pub fn on_probe_failures(&mut self, by: &ServerUrl, tickets: &[ProbeTicket], now: Now) {
         for ProbeTicket { token, url } in tickets {
-            if let Some(suspicion) = self.suspicions.get_mut(url).filter(|it| it.token == *token) {
-                suspicion.awaited.retain(|helper| helper != by);
-                suspicion.end_step_if_answered(now);
+            if let Some(suspicion) = self.suspicions.get_mut(url).filter(|it| it.has_asked(by, *token)) {
+                suspicion.on_not_reached(by, now);
             }
         }
     }
@@ -383,6 +373,11 @@ impl FailureDetector {
     /// Whether a server is being probed or is suspected.
     pub fn is_probing(&self, url: &ServerUrl, exchanges: &Exchanges) -> bool {
         self.is_suspect(url) || exchanges.is_probing(url)
+    }
+
+    /// A timer was late: see [`Suspicion::on_late_timer`].
+    pub fn on_late_timer(&mut self, late: Duration, now: Now) {
+        self.suspicions.values_mut().for_each(|suspicion| suspicion.on_late_timer(late, now));
     }
 
     /// Drops all suspicions: earlier failures say nothing about others.

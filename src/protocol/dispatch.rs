@@ -14,9 +14,15 @@ use crate::membership::{Failure, Member, Source, supersedes};
 use crate::message::{Envelope, ProbeTicket};
 
 impl Core {
-    /// Handles an admitted message of a peer and returns the answer.
+    /// Handles an admitted message of a peer on the program's event loop, and returns the answer.
     pub fn handle_gossip(&mut self, now: Now, message: &Message) -> Message {
         self.handle_heartbeat(now);
+        self.handle_gossip_on_thread(now, message)
+    }
+
+    /// Handles an admitted message of a peer on another thread, which does not prove that the event loop turns.
+    pub fn handle_gossip_on_thread(&mut self, now: Now, message: &Message) -> Message {
+        self.check_clocks(now);
         let sender = message.envelope.as_ref().and_then(|envelope| envelope.sender.clone());
         if sender.as_ref() == Some(self.members.local_url()) {
             self.on_own_message(message, now);
@@ -118,7 +124,12 @@ impl Core {
             }
             Ok(response) => self.on_response(&exchange, &response, now),
             // It is up, but sent no entries.
-            Err(ExchangeError::Busy) => self.detector.on_alive(&exchange.to),
+            Err(ExchangeError::Busy) => {
+                self.detector.on_alive(&exchange.to);
+                if let OnSuccess::Report(asker, token) = exchange.purpose.policy().on_success {
+                    self.report_probe(&exchange.to, true, asker, token, now);
+                }
+            }
             // Says nothing about the peer.
             Err(error @ ExchangeError::Local(_)) => {
                 if exchange.purpose == Purpose::SuspectRetry {

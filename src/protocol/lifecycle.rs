@@ -9,6 +9,8 @@ use crate::clock::Now;
 /// How long without a heartbeat counts as a stall: longer than a garbage collection or a synchronous start-up task
 /// takes, shorter than the time after which others declare a silent server failed.
 const STALL: Duration = Duration::from_secs(5);
+/// How late a timer may be. If it is later, the thread that reads answers was stopped, and probes may have failed for that.
+pub const STALL_OF_TIMERS: Duration = Duration::from_secs(1);
 /// How far the wall clock may move against the monotonic one between two readings, ms. More is a jump: the machine may
 /// have been suspended for an unknown time.
 const CLOCK_JUMP: u64 = 5_000;
@@ -53,6 +55,15 @@ impl Lifecycle {
             self.steady_since = now.mono;
         }
         self.last_heartbeat = now.mono;
+        has_stalled
+    }
+
+    /// A timer is this late. Returns whether this is a stall.
+    pub fn on_late_timer(&mut self, late: Duration, now: Now) -> bool {
+        let has_stalled = late >= STALL_OF_TIMERS;
+        if has_stalled {
+            self.steady_since = now.mono;
+        }
         has_stalled
     }
 

@@ -47,7 +47,7 @@ use admission::Admission;
 use broadcast::Broadcasts;
 use clock_check::ClockCheck;
 pub use counters::{Counters, ListStatus, WatchCounters};
-use detector::{FailureDetector, NextStep};
+use detector::FailureDetector;
 use discovery::Discovery;
 pub use event::{Event, MemberEvent, MemberEventKind, Resolved};
 use exchange::{Content, Exchanges, Purpose, Request};
@@ -57,6 +57,7 @@ use local::LocalMember;
 use output::Output;
 use repair::Repair;
 use self_probe::SelfProbe;
+use suspicion::NextStep;
 use timer::Timer;
 use verify::Verifier;
 use watch::Watches;
@@ -195,6 +196,7 @@ impl Core {
     /// The time of [`Core::poll_timeout`] has come.
     pub fn handle_timeout(&mut self, now: Now) {
         self.check_clocks(now);
+        self.check_lateness(now);
         while let Some(timer) = self.out.timers.take_due(now.mono) {
             match timer {
                 Timer::Round => self.round(now),

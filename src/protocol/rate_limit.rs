@@ -24,6 +24,11 @@ impl RateLimit {
         self.tokens + passed * self.rate >= self.burst
     }
 
+    /// Whether at least half of it was left after the last [`Self::take`].
+    pub fn is_half_full(&self) -> bool {
+        self.tokens >= self.burst / 2.0
+    }
+
     /// A half-full bucket: when all servers start at once, each has little to send.
     pub fn half_full(limit: (u32, u32), now: Duration) -> Self {
         let full = Self::full(limit, now);

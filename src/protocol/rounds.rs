@@ -109,7 +109,7 @@ impl Core {
 
     // Returns whether a new suspicion begins.
     fn suspect(&mut self, url: &ServerUrl, started: Started, error: &ExchangeError, now: Now) -> bool {
-        let begins = self.detector.on_probe_failed(url, started, error, &self.members, now, &mut self.out);
+        let begins = self.detector.on_probe_failed(url, started, error, &self.members, now);
         if begins {
             self.out.counters.suspicions += 1;
             if self.members.admit_report(url, REPORT_PAUSE * self.detector.interval(), now) {
@@ -135,6 +135,16 @@ impl Core {
             for url in silent {
                 self.probe(url, now);
             }
+        }
+    }
+
+    // A late timer must not judge others before the answers are read that have arrived meanwhile.
+    pub(super) fn check_lateness(&mut self, now: Now) {
+        let late = self.poll_timeout().map_or(Duration::ZERO, |due| now.mono.saturating_sub(due));
+        if self.lifecycle.on_late_timer(late, now) {
+            self.detector.clear_suspicions();
+        } else {
+            self.detector.on_late_timer(late, now);
         }
     }
 

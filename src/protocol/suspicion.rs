@@ -1,44 +1,73 @@
 //! One suspicion: a member that did not answer a probe, and the retries and helpers that must fail before it is
 //! declared failed.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::action::ExchangeError;
 use super::exchange::{Started, short_timeout};
+use super::lifecycle::STALL_OF_TIMERS;
 use crate::clock::Now;
 use crate::message::ServerUrl;
 
 /// Travel time of a request to a helper and its report, on top of the helper's own timeout.
 const TRAVEL: Duration = Duration::from_millis(500);
+/// Timers are at most this late on a machine that is well.
+const USUAL_LATENESS: Duration = Duration::from_millis(20);
 /// How long to wait for helpers if the suspect refuses connections, which they notice at once: the minimum, and the
 /// divisor of the interval. Twice as long in the second step.
 const REFUSED_WAIT: Duration = Duration::from_millis(100);
 const REFUSED_SHARE: u32 = 100;
 
+/// What to do next about a suspect.
+#[derive(Debug, PartialEq, Eq)]
+pub enum NextStep {
+    /// Retry it, and ask more helpers.
+    AskHelpers(ServerUrl),
+    /// Retry it without helpers: nobody answers us, so we may be the one that is cut off.
+    RetryAlone(ServerUrl),
+    /// Declare it failed, as of this moment.
+    DeclareFailed(ServerUrl, Duration),
+}
+
 /// A suspected member and the current step of its suspicion.
 #[derive(Clone, Debug)]
 pub struct Suspicion {
-    /// Sent to helpers and returned in their reports, so that a report for an earlier suspicion does not count.
-    pub token: u32,
     pub since: Duration,
     /// When the failed probe began, which is earlier than `since`.
     pub started: Started,
     /// When the current step ends.
     pub deadline: Duration,
+    // When it ends at the latest, however late our timers are.
+    latest: Duration,
     pub step: usize,
     pub failures: Failures,
-    pub helpers: Vec<ServerUrl>,
-    /// Helpers that have not reported in the current step.
-    pub awaited: Vec<ServerUrl>,
+    // The requests to helpers, each with a token that the report returns: nobody else can report in a helper's name, and
+    // a report of an earlier suspicion does not count.
+    asked: Vec<(ServerUrl, u32)>,
+    // Helpers that have not reported in the current step.
+    awaited: Vec<ServerUrl>,
+    // Helpers that reach the suspect.
+    reached_by: BTreeSet<ServerUrl>,
     /// Whether our own retry of the current step has not ended.
     pub is_retrying: bool,
 }
 
 impl Suspicion {
     /// A suspicion that begins now.
-    pub fn new(token: u32, started: Started, deadline: Duration, failures: Failures, now: Now) -> Self {
-        let (helpers, awaited, since) = (Vec::new(), Vec::new(), now.mono);
-        Self { token, since, started, deadline, step: 0, failures, helpers, awaited, is_retrying: false }
+    pub fn new(started: Started, deadline: Duration, failures: Failures, now: Now) -> Self {
+        Self {
+            since: now.mono,
+            started,
+            deadline,
+            latest: deadline,
+            step: 0,
+            failures,
+            asked: Vec::new(),
+            awaited: Vec::new(),
+            reached_by: BTreeSet::new(),
+            is_retrying: false,
+        }
     }
 
     /// Begins the next step: a retry and requests to helpers. Returns its number, from 0.
@@ -52,6 +81,7 @@ impl Suspicion {
             short_timeout(interval) + TRAVEL
         };
         self.deadline = now.mono + wait;
+        self.latest = self.deadline + 2 * STALL_OF_TIMERS;
         step
     }
 
@@ -59,9 +89,46 @@ impl Suspicion {
     /// something is up there, and it may recover.
     pub fn end_step_if_answered(&mut self, now: Now) {
         let is_down = self.failures.refused || self.failures.silent;
-        if is_down && self.awaited.is_empty() && !self.is_retrying {
+        if is_down && !self.awaits_answers() {
             self.deadline = self.deadline.min(now.mono);
         }
+    }
+
+    /// A timer was late. Answers may have arrived that nobody has read yet, so the step gets this time back.
+    pub fn on_late_timer(&mut self, late: Duration, now: Now) {
+        if late > USUAL_LATENESS && self.awaits_answers() {
+            let later = (self.deadline.max(now.mono) + late).min(self.latest);
+            self.deadline = self.deadline.max(later);
+        }
+    }
+
+    fn awaits_answers(&self) -> bool {
+        self.is_retrying || !self.awaited.is_empty()
+    }
+
+    /// Adds a request to a helper.
+    pub fn ask(&mut self, helper: ServerUrl, token: u32) {
+        self.awaited.push(helper.clone());
+        self.asked.push((helper, token));
+    }
+
+    /// Whether a helper was asked with this token.
+    pub fn has_asked(&self, helper: &ServerUrl, token: u32) -> bool {
+        self.asked.iter().any(|(asked, its_token)| asked == helper && *its_token == token)
+    }
+
+    /// A helper reaches the suspect. Returns whether this ends the suspicion, if at least `needed` helpers must reach it
+    /// or, if fewer were asked, all of them.
+    pub fn on_reached(&mut self, by: &ServerUrl, needed: usize) -> bool {
+        self.reached_by.insert(by.clone());
+        let asked: BTreeSet<_> = self.asked.iter().map(|(helper, _)| helper).collect();
+        self.reached_by.len() >= needed.min(asked.len())
+    }
+
+    /// A helper does not reach the suspect.
+    pub fn on_not_reached(&mut self, by: &ServerUrl, now: Now) {
+        self.awaited.retain(|helper| helper != by);
+        self.end_step_if_answered(now);
     }
 }
 

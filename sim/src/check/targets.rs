@@ -79,6 +79,9 @@ const LIED_TO: &[Bound] = &[
     (Max("largest_body"), 90_000.0),
 ];
 
+// One helper excuses a suspect five times.
+const HIDDEN: &[Bound] = &[(Time(1.0), 60.0), (WrongEntries, 0.0)];
+
 // The bodies of version 1 servers hold their whole lists.
 const LIED_TO_BESIDE_V1: &[Bound] = &[
     (Time(1.0), 300.0),
@@ -147,6 +150,8 @@ pub fn targets() -> Vec<Target> {
         mixed(Scenario::Liar, 4, 128, LIED_TO_BESIDE_V1),
         target(Scenario::Liar, 20, 32, LIED_TO),
         skewed(Scenario::Liar, 20, 16, LIED_TO),
+        target(Scenario::Hidden, 4, 50, HIDDEN),
+        target(Scenario::Hidden, 20, 50, HIDDEN),
         target(Scenario::RollBack, 6, 50, &[(Time(1.0), 60.0)]),
         target(Scenario::CrashLoop, 10, 100, &[(Max("listed"), 0.0), (WrongEntries, 0.0)]),
         target(Scenario::Churn, 20, 10, &[(Time(1.0), 60.0), (WrongEntries, 0.0)]),

@@ -184,7 +184,7 @@ impl State {
         let node = &self.nodes[server];
         let due = node.server.process.as_ref().and_then(Process::poll_timeout)?.max(node.last);
         let (at, rank) = node.late_timer.filter(|(at, _)| *at >= due).unwrap_or((due, TIMER));
-        let at = if node.server.health == Health::Hung { at.max(node.busy_until) } else { at };
+        let at = if matches!(node.server.health, Health::Hung | Health::Late) { at.max(node.busy_until) } else { at };
         Some(Event { at, rank, server, kind: Kind::Timer })
     }
 

@@ -59,8 +59,16 @@ impl State {
             self.remove(&event);
         }
         if self.is_held(&event) {
-            let at = self.nodes()[server].busy_until;
-            self.events.push(Arc::new(Event { at, ..event }));
+            let node = &self.nodes()[server];
+            let (at, is_late) = (node.busy_until, node.server.health == Health::Late);
+            let kind = match event.kind {
+                // A late thread finds what has arrived, although its timeout has passed meanwhile.
+                Kind::Outcome(exchange, outcome) if is_late => {
+                    Kind::Outcome(Exchange { deadline: exchange.deadline.max(at), ..exchange }, outcome)
+                }
+                kind => kind,
+            };
+            self.events.push(Arc::new(Event { at, kind, ..event }));
             return Ok(());
         }
         self.note(|_| format!("server {server}: {}", event.kind));
@@ -102,8 +110,10 @@ impl State {
         let is_busy = self.now < node.busy_until;
         match (node.server.health, &event.kind) {
             (_, Kind::Resume | Kind::Start | Kind::WatchConnects(_)) => false,
-            (Health::Hung, _) | (Health::Blocked, Kind::Request(..)) => is_busy,
-            (Health::Up | Health::Blocked | Health::Gone | Health::Down, _) => false,
+            (Health::Hung, _)
+            | (Health::Blocked, Kind::Request(..))
+            | (Health::Late, Kind::Outcome(..) | Kind::WatchOpened(_) | Kind::WatchEnded(..)) => is_busy,
+            (Health::Up | Health::Late | Health::Blocked | Health::Gone | Health::Down, _) => false,
         }
     }
 
@@ -167,6 +177,9 @@ impl State {
 
     fn do_what_is_wanted(&mut self, server: usize) -> Result<(), Violation> {
         let mut has_left = false;
+        if self.nodes()[server].server.health == Health::Late {
+            return Ok(());
+        }
         while let Some(process) = &mut self.node_mut(server).server.process {
             if let Some(event) = process.poll_event() {
                 has_left |= event == CoreEvent::Left;
@@ -280,7 +293,7 @@ impl State {
                 self.push(self.now + CONNECT_TIMEOUT, link.from, Kind::WatchEnded(link, WatchEnd::NotOpened));
             }
             Health::Down => self.push(at, link.from, Kind::WatchEnded(link, WatchEnd::NotOpened)),
-            Health::Up | Health::Blocked | Health::Hung => {
+            Health::Up | Health::Late | Health::Blocked | Health::Hung => {
                 known.process = process;
                 self.push(at, link.from, Kind::WatchOpened(Link { process, ..link }));
             }
@@ -313,7 +326,9 @@ impl State {
         let watched = self.links.iter().filter(|it| it.to == server && it.process == Some(pid));
         let (end, after) = match health {
             Health::Gone => (WatchEnd::Vanished, VANISHED_AFTER),
-            Health::Up | Health::Blocked | Health::Hung | Health::Down => (WatchEnd::Closed, Duration::ZERO),
+            Health::Up | Health::Late | Health::Blocked | Health::Hung | Health::Down => {
+                (WatchEnd::Closed, Duration::ZERO)
+            }
         };
         for link in watched.copied().collect::<Vec<_>>() {
             let at = self.now + after + latency(server, link.from);

@@ -16,6 +16,8 @@ use crate::world::{Health, Process, Version, Violation};
 
 /// How long a program is blocked or a process suspended: longer than the core takes for a stalled event loop.
 const BUSY: Duration = Duration::from_secs(8);
+/// How long the engine's thread gets no turn: shorter than what the core takes for a stall of it.
+const PAUSE: Duration = Duration::from_millis(950);
 /// How soon a process is started again: before others notice, and after they have.
 const SOON: Duration = Duration::from_millis(300);
 const LATE: Duration = Duration::from_secs(5);
@@ -51,6 +53,8 @@ pub enum Surprise {
     Block,
     /// Its process is suspended for a while.
     Suspend,
+    /// Its engine's thread gets no turn for a while: its timer comes before the answers that wait.
+    Pause,
     /// Its clock steps forward by an hour.
     Forward,
     /// Its clock steps back by an hour.
@@ -62,12 +66,12 @@ pub enum Surprise {
 }
 
 use Surprise::{
-    Back, Block, Close, Drain, Forward, Kill, Leave, Lose, Luck, Postpone, Redeploy, Refuse, Restart, RestartLate,
-    Suspend, Vanish,
+    Back, Block, Close, Drain, Forward, Kill, Leave, Lose, Luck, Pause, Postpone, Redeploy, Refuse, Restart,
+    RestartLate, Suspend, Vanish,
 };
 
 impl Surprise {
-    const NAMES: [(Self, &str); 15] = [
+    const NAMES: [(Self, &str); 16] = [
         (Postpone, "postpone"),
         (Lose, "lose"),
         (Refuse, "refuse"),
@@ -80,6 +84,7 @@ impl Surprise {
         (Redeploy, "redeploy"),
         (Block, "block"),
         (Suspend, "suspend"),
+        (Pause, "pause"),
         (Forward, "forward"),
         (Back, "back"),
         (Luck, "luck"),
@@ -127,7 +132,7 @@ impl State {
         }
         found.push(Suspend);
         if is_v2 {
-            found.push(Block);
+            found.extend([Block, Pause]);
         }
         match node.server.clock_skew {
             0 => found.extend([Forward, Back]),
@@ -189,6 +194,8 @@ impl State {
                 self.push(self.now, server, Kind::WatchEnded(link, WatchEnd::Closed));
             }
             (Luck, _) => self.node_mut(server).is_lucky = true,
+            // Others must not notice.
+            (Pause, _) => self.keep_busy(server, Health::Late, PAUSE),
             (it, _) => {
                 self.node_mut(server).is_disturbed = true;
                 self.disturb(server, it)?;
@@ -220,17 +227,22 @@ impl State {
             }
             Block | Suspend => {
                 // Version 1 runs on the event loop alone.
-                node.server.health = if surprise == Block { Health::Blocked } else { Health::Hung };
-                node.busy_until = now + BUSY;
-                self.push(now + BUSY, server, Kind::Resume);
+                self.keep_busy(server, if surprise == Block { Health::Blocked } else { Health::Hung }, BUSY);
             }
             Forward | Back => {
                 node.has_stepped = true;
                 let step = if surprise == Forward { HOUR } else { -HOUR };
                 node.server.set_clock(node.server.clock_skew + step, now);
             }
-            Postpone | Lose | Refuse | Close(_) | Luck => {}
+            Postpone | Lose | Refuse | Close(_) | Luck | Pause => {}
         }
         Ok(())
+    }
+
+    fn keep_busy(&mut self, server: usize, health: Health, time: Duration) {
+        let until = self.now + time;
+        let node = self.node_mut(server);
+        (node.server.health, node.busy_until) = (health, until);
+        self.push(until, server, Kind::Resume);
     }
 }

@@ -73,6 +73,7 @@ scenarios! {
     "mixed" Mixed "half of the servers, or --v1, run version 1: one of version 2 is killed, then one of version 1"
     "idle" Idle "nothing happens for twenty intervals: no time"
     "liar" Liar "a peer with the secret says that living servers are offline, in another form for each seed: timed from the end"
+    "hidden" Hidden "a server's process is killed, and another with the secret says that it answers, in the name of all"
     "roll-back" RollBack "all leave and start again as version 1, one by one or together: timed from each start, the slowest"
     "crash-loop" CrashLoop "five new servers start and die within a second, without listening: timed from each end, the slowest"
     "proxy" Proxy "a proxy in front of every server closes connections without a request after 5 s, for an hour: no time"

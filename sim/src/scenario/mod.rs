@@ -40,6 +40,7 @@ fn play(mut experiment: Experiment) -> Outcome {
         Scenario::Crash | Scenario::Gone | Scenario::Hang | Scenario::Blocked | Scenario::Leave | Scenario::Drain => {
             one_server::end
         }
+        Scenario::Hidden => one_server::hidden,
         Scenario::Skew => one_server::skew,
         Scenario::Mixed => one_server::mixed,
         Scenario::Refute => refute::run,

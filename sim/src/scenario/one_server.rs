@@ -89,6 +89,26 @@ fn measure_end(experiment: &mut Experiment, target: usize) -> Outcome {
     outcome
 }
 
+/// The target is killed, and another server says of it that it answers whenever it is asked to probe it. That server itself
+/// judges nobody.
+pub fn hidden(experiment: &mut Experiment) -> Outcome {
+    experiment.settle();
+    let target = experiment.target;
+    let liar = experiment.pick_except(&[target]);
+    experiment.world.false_witness = Some(liar);
+    experiment.world.set_health(liar, Health::Late);
+    experiment.start_measuring();
+    experiment.world.set_health(target, Health::Down);
+    let observers: Vec<_> = experiment
+        .initial
+        .iter()
+        .copied()
+        .filter(|it| ![target, liar].contains(it) && experiment.counts(*it))
+        .collect();
+    experiment.world.expect_states(&[(target, State::Offline)], |server| observers.contains(&server));
+    experiment.measure(experiment.world.now())
+}
+
 /// Each of the servers that can join starts, listens to nobody, and is killed within a second.
 pub fn crash_loop(experiment: &mut Experiment) -> Outcome {
     experiment.settle();

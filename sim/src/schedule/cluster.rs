@@ -28,6 +28,7 @@ pub enum Recovery {
     RemoveRule(RuleId),
     RepairStore,
     RemoveProxy,
+    EndFalseWitness,
     SetClockRight(usize),
     StartAsVersion1(usize),
     Lie(Liar),
@@ -139,6 +140,7 @@ impl FaultyCluster {
             Recovery::RemoveRule(rule) => self.world.network.remove(rule),
             Recovery::RepairStore => self.world.store.availability = Availability::Up,
             Recovery::RemoveProxy => self.world.set_proxy_timeout(None),
+            Recovery::EndFalseWitness => self.world.false_witness = None,
             Recovery::SetClockRight(server) => self.set_clock_right(server),
             Recovery::StartAsVersion1(server) => {
                 if self.world.server(server).process.is_none() {
@@ -221,6 +223,7 @@ impl FaultyCluster {
         self.world.network.heal();
         self.world.store.availability = Availability::Up;
         self.world.set_proxy_timeout(None);
+        self.world.false_witness = None;
         self.recoveries.clear();
         for server in self.far_clocks.clone() {
             self.set_clock_right(server);

@@ -15,6 +15,8 @@ use crate::world::{Health, Version, network};
 const FAULT: f64 = 600.0;
 const HANG: f64 = 180.0;
 const STALL: f64 = 120.0;
+/// For how many seconds the engine's thread gets no turn.
+const PAUSE_OF_THREAD: std::ops::Range<f64> = 0.5..4.0;
 /// How long after its start a server listens at the latest, in seconds. Within a minute of its start, a server that
 /// refuses connections is not listed offline.
 const LATE: f64 = 50.0;
@@ -41,6 +43,7 @@ pub enum Fault {
     LateListen,
     Hang,
     Stall,
+    LateThread,
     Gone,
     Leave,
     Drain,
@@ -55,6 +58,7 @@ pub enum Fault {
     OldEntry,
     TakeOver,
     Liar,
+    FalseWitness,
     Repeat,
     FarClock,
     RollBack,
@@ -64,13 +68,14 @@ pub enum Fault {
 
 impl Fault {
     /// All faults. A schedule is a sequence of random elements, so the order matters for its seed.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::Kill,
         Self::Restart,
         Self::RestartLater,
         Self::LateListen,
         Self::Hang,
         Self::Stall,
+        Self::LateThread,
         Self::Gone,
         Self::Leave,
         Self::Drain,
@@ -85,6 +90,7 @@ impl Fault {
         Self::OldEntry,
         Self::TakeOver,
         Self::Liar,
+        Self::FalseWitness,
         Self::Repeat,
         Self::FarClock,
         Self::RollBack,
@@ -110,6 +116,10 @@ impl FaultyCluster {
             }
             Fault::Hang => self.set_health_for(server, Health::Hung, HANG),
             Fault::Stall => self.set_health_for(server, Health::Blocked, STALL),
+            Fault::LateThread => {
+                self.world.set_health(server, Health::Late);
+                self.recover_within(PAUSE_OF_THREAD, Recovery::Resume(server));
+            }
             Fault::Gone => self.set_health_for(server, Health::Gone, FAULT),
             Fault::Leave => {
                 if self.world.server(server).is_up() {
@@ -147,6 +157,10 @@ impl FaultyCluster {
             Fault::OldEntry => self.send_old_entry(other),
             Fault::TakeOver => self.take_over(server),
             Fault::Liar => self.begin_to_lie(server, other),
+            Fault::FalseWitness => {
+                self.world.false_witness = Some(server);
+                self.recover_within(0.0..FAULT, Recovery::EndFalseWitness);
+            }
             Fault::Repeat => self.begin_to_repeat(),
             Fault::FarClock => {
                 self.set_clock_far(server);
@@ -170,7 +184,7 @@ impl FaultyCluster {
         self.world.set_health(server, health);
         let recovery = match health {
             Health::Down | Health::Gone => Recovery::Start(server),
-            Health::Up | Health::Blocked | Health::Hung => Recovery::Resume(server),
+            Health::Up | Health::Late | Health::Blocked | Health::Hung => Recovery::Resume(server),
         };
         self.recover_within(0.0..most_seconds, recovery);
     }

@@ -1,5 +1,7 @@
 //! Carries out events, and what the servers want done after them.
 
+use std::time::Duration;
+
 use clustershazbot::message::ServerUrl;
 use clustershazbot::protocol::{Action, Event, MemberEvent, MemberEventKind};
 use rand::RngExt;
@@ -18,13 +20,17 @@ impl World {
     }
 
     /// Carries out an event. A suspended process receives it later, and a process that has ended never does.
-    pub(super) fn deliver(&mut self, event: SimEvent) {
+    pub(super) fn deliver(&mut self, mut event: SimEvent) {
         if let Some((server, pid)) = event.recipient() {
             let server = &mut self.servers[server];
             if !server.is_running(pid) {
                 return;
             }
-            if server.health == Health::Hung {
+            if let (Health::Late, SimEvent::Response { exchange, .. }) = (server.health, &mut event) {
+                // It finds what has arrived, although its timeout has passed meanwhile.
+                exchange.deadline = Duration::MAX;
+            }
+            if matches!(server.health, Health::Hung | Health::Late) {
                 server.deferred.push(event);
                 return;
             }
@@ -64,7 +70,7 @@ impl World {
         if !it.is_running(pid) || it.wake_at != Some(self.now) {
             return;
         }
-        if it.health == Health::Hung {
+        if matches!(it.health, Health::Hung | Health::Late) {
             it.deferred.push(SimEvent::Wake { server, pid });
             return;
         }
@@ -110,6 +116,20 @@ impl World {
         }
     }
 
+    /// Continues the engine's thread. Its timers come first, and then the answers that wait.
+    pub(super) fn resume_thread(&mut self, server: usize) {
+        let it = &mut self.servers[server];
+        let (timers, answers): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut it.deferred).into_iter().partition(|event| matches!(event, SimEvent::Wake { .. }));
+        if !timers.is_empty() {
+            it.wake_at = Some(self.now);
+        }
+        for event in timers.into_iter().chain(answers) {
+            self.handle_event(event);
+        }
+        self.flush_output(server);
+    }
+
     /// Carries out what a server wants done, then compares its list and checks the invariants.
     pub(super) fn flush_output(&mut self, server: usize) {
         let has_left = self.carry_out_actions(server);
@@ -126,6 +146,9 @@ impl World {
     // Returns whether the server has finished to leave.
     fn carry_out_actions(&mut self, server: usize) -> bool {
         let mut has_left = false;
+        if self.servers[server].health == Health::Late {
+            return false;
+        }
         while let Some(process) = &mut self.servers[server].process {
             if let Some(event) = process.poll_event() {
                 has_left |= event == Event::Left;

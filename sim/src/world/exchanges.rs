@@ -9,6 +9,7 @@ use clustershazbot::protocol::{ExchangeError, RequestId};
 use super::event::{ExchangeEnd, HttpExchange, SimEvent};
 use super::network::{Direction, Packet, Passage};
 use super::{Health, Version, World, v1};
+use crate::lie;
 
 /// How many connections wait for a process that accepts none: Node's default backlog.
 const BACKLOG: usize = 511;
@@ -48,10 +49,10 @@ impl World {
         match server.health {
             Health::Gone => self.end_exchange(exchange.deadline, exchange, ExchangeEnd::TimedOut),
             Health::Down => self.send_response(exchange, ExchangeEnd::Refused),
-            Health::Up | Health::Blocked | Health::Hung if !server.listens => {
+            Health::Up | Health::Late | Health::Blocked | Health::Hung if !server.listens => {
                 self.send_response(exchange, ExchangeEnd::Refused);
             }
-            Health::Up => self.answer_request(exchange),
+            Health::Up | Health::Late => self.answer_request(exchange),
             Health::Blocked | Health::Hung if server.backlog.len() < BACKLOG => {
                 let HttpExchange { from, pid, id, to, deadline, .. } = exchange;
                 server.backlog.push(exchange);
@@ -78,6 +79,7 @@ impl World {
         let to = exchange.to;
         self.traffic.count_received(exchange.bytes, Direction::Request);
         let message = std::mem::take(&mut exchange.message);
+        let message = if self.false_witness == Some(to) { lie::testify(self, exchange.from, message) } else { message };
         let Some(answer) = self.call(to, |process, now| process.handle_gossip(now, &message)) else {
             return self.send_response(exchange, ExchangeEnd::Reset);
         };
@@ -148,6 +150,9 @@ impl World {
         self.traffic.count_sent(server, bytes, direction, self.now);
         if let (Version::V2, Some(invariants)) = (version, &mut self.invariants) {
             invariants.on_sent(server, bytes, direction, self.now);
+            if let Some(own) = message.entries.iter().find(|entry| entry.url == *self.servers[server].url()) {
+                invariants.on_own_entry(server, own);
+            }
         }
         bytes
     }

@@ -112,6 +112,12 @@ impl Invariants {
         }
     }
 
+    /// A protocol 2 server has sent its own entry. It may have had that incarnation only for a moment: timers that are late
+    /// fire together.
+    pub fn on_own_entry(&mut self, server: usize, own: &Entry) {
+        self.servers[server].incarnations.extend(own.v2.as_ref().map(|v2| v2.incarnation));
+    }
+
     /// A protocol 2 server has sent a body.
     pub fn on_sent(&mut self, server: usize, bytes: u64, direction: Direction, now: Duration) {
         if bytes > MAX_BODY {

@@ -65,6 +65,8 @@ pub struct World {
     /// Counters of messages and bytes.
     pub traffic: Traffic,
     watches: Watches,
+    /// A server that says of every suspect that it answers.
+    pub false_witness: Option<usize>,
     /// Random numbers for the code that runs a scenario or a schedule.
     pub rng: SmallRng,
     convergence: Convergence,
@@ -88,6 +90,7 @@ impl World {
             dns: Dns::default(),
             traffic: Traffic::default(),
             watches: Watches::default(),
+            false_witness: None,
             rng,
             convergence: Convergence::default(),
             list_changes: None,
@@ -148,14 +151,15 @@ impl World {
         self.send_heartbeats(server);
         // Version 1 runs on the event loop alone, so a blocked loop stops all of it.
         let health = match (health, self.servers[server].version) {
-            (Health::Blocked, Version::V1) => Health::Hung,
+            (Health::Blocked | Health::Late, Version::V1) => Health::Hung,
             _ => health,
         };
         let before = std::mem::replace(&mut self.servers[server].health, health);
         match health {
             Health::Down | Health::Gone => self.stop_process(server, health),
             Health::Up if matches!(before, Health::Blocked | Health::Hung) => self.resume_process(server),
-            Health::Up | Health::Blocked | Health::Hung => {}
+            Health::Up if before == Health::Late => self.resume_thread(server),
+            Health::Up | Health::Late | Health::Blocked | Health::Hung => {}
         }
         self.convergence.compare_list(server, &self.servers);
     }

@@ -28,6 +28,8 @@ const LONGEST_ANSWER: Duration = Duration::from_secs(10);
 pub enum Health {
     /// It works.
     Up,
+    /// Its event loop works, and the engine's thread gets no turn: answers wait, and nothing is sent.
+    Late,
     /// Its event loop is blocked: connections are accepted, requests wait, and the engine's thread continues.
     Blocked,
     /// The whole process is suspended: connections are accepted, requests wait.
@@ -121,7 +123,7 @@ impl Server {
         let Heartbeats { since, last_input } = &mut self.heartbeats;
         let past = mono.saturating_sub(*since).as_nanos() % HEARTBEAT_INTERVAL.as_nanos();
         let last = mono.saturating_sub(Duration::from_nanos(past as u64));
-        while self.health == Health::Up && last > *last_input {
+        while matches!(self.health, Health::Up | Health::Late) && last > *last_input {
             let at = last.min(*last_input + HEARTBEAT_INTERVAL * MERGED_HEARTBEATS);
             let wall = wall.saturating_sub(mono.saturating_sub(at).as_millis() as u64);
             if let Some(process) = &mut self.process {
@@ -156,7 +158,7 @@ impl Server {
 
     /// Whether a process runs and is neither blocked nor suspended.
     pub fn is_up(&self) -> bool {
-        self.health == Health::Up && self.process.is_some()
+        matches!(self.health, Health::Up | Health::Late) && self.process.is_some()
     }
 
     /// Whether it works, can be reached and was not told to be offline.

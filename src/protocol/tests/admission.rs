@@ -76,3 +76,24 @@ fn a_server_that_says_it_is_busy_is_up() {
     server.run_with_failures(&["b"], 600, &ExchangeError::Busy);
     assert_eq!(server.state_of("b"), Some(ONLINE));
 }
+
+#[test]
+fn a_flood_in_the_names_of_many_members_leaves_the_quiet_ones_their_share() {
+    let mut server = Server::new("a");
+    let members: Vec<_> = (0..60).map(|i| format!("s{i}")).collect();
+    for name in &members {
+        server.add_member(name, Some(1));
+    }
+    let (mut flood, mut refused) = (0, 0);
+    for ms in 0..10_000 {
+        for i in 0..4 {
+            flood += admitted_of(&mut server, &members[(ms * 4 + i) % 40], 1);
+        }
+        if ms % 100 == 0 {
+            refused += members[40..].iter().filter(|name| admitted_of(&mut server, name, 1) == 0).count();
+        }
+        server.advance(1);
+    }
+    assert_eq!(refused, 0);
+    assert!((20_000..25_000).contains(&flood), "{flood} in ten seconds");
+}

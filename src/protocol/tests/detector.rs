@@ -4,7 +4,7 @@ use super::*;
 use crate::message::ProbeTicket;
 
 /// Whether a message requests an indirect probe of a server.
-fn requests_probe_of(name: &'static str) -> impl Fn(&Message) -> bool {
+pub(super) fn requests_probe_of(name: &'static str) -> impl Fn(&Message) -> bool {
     move |message| {
         message
             .envelope
@@ -26,7 +26,7 @@ pub(super) fn server_with_suspect(others: usize, error: ExchangeError) -> Server
     server
 }
 
-fn ticket(name: &str, token: u32) -> ProbeTicket {
+pub(super) fn ticket(name: &str, token: u32) -> ProbeTicket {
     ProbeTicket { token, url: url(name) }
 }
 

@@ -121,7 +121,7 @@ fn the_time_in_a_state_begins_with_each_change_of_state_or_reason_and_with_a_sus
     assert_eq!(seconds_in_state(&server, "b"), 40, "it was online before and after");
     let probe = server.core.send(Request::new(url("b"), Purpose::Probe), server.now);
     server.core.members.on_response(&url("b"), None, server.now);
-    server.advance(4_000);
+    server.advance(400);
     server.fail(probe, refused());
     assert!(server.core.is_suspect(&url("b")));
     assert_eq!(seconds_in_state(&server, "b"), 0);

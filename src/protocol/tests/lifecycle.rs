@@ -138,3 +138,19 @@ fn a_leave_with_a_list_update_removes_the_server_from_the_list_within_twelve_sec
     hanging.run(12);
     assert!(hanging.take_events().contains(&Event::Left));
 }
+
+#[test]
+fn a_message_that_another_thread_handles_does_not_prove_that_the_event_loop_turns() {
+    for is_on_event_loop in [true, false] {
+        let mut server = Server::new("a");
+        server.add_member("b", Some(1));
+        server.run_stalled(20);
+        let message = Message::new_v2(entry("b", ONLINE, server.now.wall, Some(1)), [], Envelope::default());
+        let answer = if is_on_event_loop {
+            server.core.handle_gossip(server.now, &message)
+        } else {
+            server.core.handle_gossip_on_thread(server.now, &message)
+        };
+        assert_eq!(answer.entries[0].stamp == server.now.wall, is_on_event_loop);
+    }
+}
