@@ -2,7 +2,7 @@
 
 use rand::RngExt;
 
-use super::legacy::is_relayed;
+use super::legacy::own_online_stamp;
 use super::suspicion::Failures;
 use super::{
     Change, Core, Entry, Event, ExchangeError, MemberEvent, MemberEventKind, Message, Now, ServerUrl, State, Timer,
@@ -40,10 +40,12 @@ impl Core {
             None => "a message".into(),
         });
         let others = if message.is_v2() { Source::ThirdParty } else { Source::Version1 };
+        let own_stamp = own_online_stamp(message, sender);
         let mut learned = Learned::default();
         for entry in &message.entries {
             let is_sender = sender == Some(&entry.url);
-            if is_sender && !message.is_v2() && is_relayed(entry, message) {
+            let is_relayed = entry.state == State::Offline && own_stamp.is_some_and(|own| own < entry.stamp);
+            if is_sender && is_relayed {
                 continue;
             }
             self.merge_entry(entry, if is_sender { source } else { others }, &mut learned, now);

@@ -98,9 +98,10 @@ impl Legacy {
     }
 }
 
-/// Whether an offline entry in a version 1 server's own message repeats what others report. A drained server is in both
-/// of its lists with one stamp; a later stamp in the offline list comes from others.
-pub fn is_relayed(entry: &Entry, message: &Message) -> bool {
-    let online = message.entries.iter().find(|it| it.url == entry.url && it.state == State::Online);
-    entry.state == State::Offline && online.is_some_and(|online| online.stamp < entry.stamp)
+/// The stamp with which a version 1 server lists itself online in its own message. An offline entry about it with a later
+/// stamp repeats what others report: a drained server is in both of its lists with one stamp.
+pub fn own_online_stamp(message: &Message, sender: Option<&ServerUrl>) -> Option<u64> {
+    let sender = sender.filter(|_| !message.is_v2())?;
+    let is_own = |entry: &&Entry| entry.state == State::Online && entry.url == *sender;
+    message.entries.iter().find(is_own).map(|own| own.stamp)
 }
