@@ -105,7 +105,7 @@ impl Core {
                     self.discovery.seeds.on_message(&entry.url, now);
                 }
             }
-            Decision::Verify => self.verifier.on_report(entry),
+            Decision::Verify => self.verify_first(entry),
         }
     }
 
@@ -115,13 +115,17 @@ impl Core {
         let receivers = self.members.announcement_size() as f64;
         if self.out.rng.random_bool((CHECKERS / receivers).min(1.0)) && self.lifecycle.is_working(now) {
             let Some(contact) = self.verifier.contact(&entry.url, now) else {
-                return self.verifier.on_report(entry);
+                return self.verify_first(entry);
             };
             self.learn(entry.clone(), learned, now);
             self.send(contact, now);
         } else {
             self.learn(entry.clone(), learned, now);
         }
+    }
+
+    fn verify_first(&mut self, report: &Entry) {
+        self.verifier.on_report(report, self.members.is_reached(&report.url));
     }
 
     // Makes room for an unknown server. Returns whether it can be listed.
