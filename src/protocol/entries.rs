@@ -21,6 +21,8 @@ pub(super) struct Learned {
     is_anything_new: bool,
     // The message listed more servers than fit.
     is_full: bool,
+    // A server was added to the seed candidates.
+    is_called_back: bool,
     pub(super) to_broadcast: Vec<ServerUrl>,
 }
 
@@ -56,6 +58,9 @@ impl Core {
         if learned.is_full {
             self.out.report(Event::Full);
         }
+        if learned.is_called_back {
+            self.schedule_seed_contacts(now);
+        }
         self.verify_reports(now);
         learned.is_anything_new
     }
@@ -71,7 +76,7 @@ impl Core {
             return;
         }
         if source != Source::Reached && self.members.may_be_forgotten(entry, now) {
-            return self.call_back(entry, now);
+            return self.call_back(entry, learned, now);
         }
         if self.members.get(&entry.url).is_some_and(|known| known.is_denied_by(entry)) {
             self.contest_if_offline(&entry.url, now);
@@ -86,7 +91,7 @@ impl Core {
             Decision::Take | Decision::TakeAndNotify if !self.make_room(entry, source, learned) => {
                 // A sender that answers its call-back may still be listed.
                 if source == Source::Itself {
-                    self.call_back(entry, now);
+                    self.call_back(entry, learned, now);
                 }
             }
             Decision::Take => self.learn(entry.clone(), learned, now),
@@ -100,7 +105,7 @@ impl Core {
                 self.learn_change(&entry.url, change, false, learned, now);
             }
             Decision::CallBack => {
-                self.call_back(entry, now);
+                self.call_back(entry, learned, now);
                 if source == Source::Itself {
                     self.discovery.seeds.on_message(&entry.url, now);
                 }
@@ -142,18 +147,18 @@ impl Core {
     }
 
     // Contacts a server before it is listed online. Until it answers it is a seed candidate.
-    pub(super) fn call_back(&mut self, entry: &Entry, now: Now) {
+    pub(super) fn call_back(&mut self, entry: &Entry, learned: &mut Learned, now: Now) {
         if !self.lifecycle.is_running() {
             return;
         }
         self.discovery.seeds.add_candidate(entry, now);
+        learned.is_called_back = true;
         if !self.exchanges.is_contacting(&entry.url)
             && self.lifecycle.is_awake(now)
             && let Some(contact) = self.verifier.contact(&entry.url, now)
         {
             self.send(contact, now);
         }
-        self.schedule_seed_contacts(now);
     }
 
     // A new server speaks to us, and nobody has reached it. Lists it as failed, so that every server shows why.
