@@ -18,6 +18,10 @@ use crate::protocol::{Action, Core, Event, MemberEvent, MemberEventKind};
 /// Most member events that the program gets in one call.
 const MAX_EVENTS: usize = 250;
 
+/// The pause between two parts of a long message, in which others get the core. A mutex is not fair: without a pause the
+/// same thread gets it again.
+pub const PAUSE: Duration = Duration::from_millis(1);
+
 pub struct CoreLock {
     inner: Mutex<Inner>,
     pub clock: Clock,

@@ -1,9 +1,9 @@
 //! `Inbound`: handles requests from other servers. Checks their authorisation and passes messages to the core.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::Engine;
+use super::core_lock::PAUSE;
 use super::shared::Shared;
 use crate::clock::Now;
 use crate::config::Config;
@@ -11,40 +11,49 @@ use crate::error::Error;
 use crate::message::{Entry, GossipBody, Message, RawEntry, State, Validator};
 use crate::protocol::Core;
 
-/// Longer messages are parsed without the core's lock, bytes, because the event loop may wait for that lock.
-const LONG: usize = 128 << 10;
-/// Most entries that the core merges at once, for the same reason. `lib/requests.js` answers messages of up to this
-/// size at once, which the pause must not delay.
-const PART: usize = 1_500;
-/// The pause between two parts. A mutex is not fair: without a pause the same thread gets it again.
-const PAUSE: Duration = Duration::from_millis(1);
+/// Longer messages are parsed without the core's lock, bytes, because the event loop may wait for that lock. As
+/// `MAX_SYNC_BYTES` in `lib/requests.js`.
+const LONG: usize = 96 << 10;
 
-/// Handles requests. A clone can work on another thread.
-#[derive(Clone)]
-pub struct Inbound(Arc<Shared>);
+/// Handles requests.
+pub struct Inbound {
+    shared: Arc<Shared>,
+    // The event loop must not pause.
+    is_on_event_loop: bool,
+}
 
 impl Engine {
-    /// The handler of requests from others.
+    /// The handler of requests from others, for the event loop.
     pub fn inbound(&self) -> Inbound {
-        Inbound(Arc::clone(&self.shared))
+        Inbound { shared: Arc::clone(&self.shared), is_on_event_loop: true }
     }
 }
 
 impl Inbound {
+    /// The same for another thread, which merges a long message in parts, because the event loop may wait for the core.
+    #[must_use]
+    pub fn for_thread(self) -> Self {
+        Self { is_on_event_loop: false, ..self }
+    }
+
     /// Checks the `Authorization` header of an unsigned gossip request.
     pub fn authorize_gossip(&self, header: &str) -> Result<(), Error> {
-        let Config { peer_auth, settings, .. } = &self.0.config;
+        let Config { peer_auth, settings, .. } = &self.shared.config;
         peer_auth.check_request(header, None, &settings.base_url).map(drop)
     }
 
     /// Checks the `Authorization` header of a control request.
     pub fn authorize_control(&self, header: &str) -> Result<(), Error> {
-        if self.0.config.control.matches(header) { Ok(()) } else { Err(Error::Unauthorized("SHAZBOT_CONTROL_SECRET")) }
+        if self.shared.config.control.matches(header) {
+            Ok(())
+        } else {
+            Err(Error::Unauthorized("SHAZBOT_CONTROL_SECRET"))
+        }
     }
 
     /// Checks the `Authorization` header of a list request. Returns whether the response includes offline servers.
     pub fn authorize_list(&self, header: &str) -> Result<bool, Error> {
-        let Config { control, peer_auth, list_needs_secret, .. } = &self.0.config;
+        let Config { control, peer_auth, list_needs_secret, .. } = &self.shared.config;
         let is_control = control.matches(header);
         if is_control || !list_needs_secret || peer_auth.secrets.matches(header) {
             Ok(is_control)
@@ -78,11 +87,11 @@ impl Inbound {
     /// Handles the `shazbot` field of a protocol 2 message and its `Authorization` header. Returns the field of the
     /// response, or None for an unknown protocol.
     pub fn exchange(&self, header: &str, field: &str) -> Result<Option<String>, Error> {
-        let Config { peer_auth, settings, .. } = &self.0.config;
+        let Config { peer_auth, settings, .. } = &self.shared.config;
         let own = &settings.base_url;
         let proof = peer_auth.check_request(header, Some(field), own)?;
-        let now = self.0.core.clock.now().mono;
-        let mut guard = self.0.replay_guard();
+        let now = self.shared.core.clock.now().mono;
+        let mut guard = self.shared.replay_guard();
         if let Some(answer) = proof.answer_question(own, guard.time(now)) {
             return Ok(Some(answer));
         }
@@ -96,8 +105,8 @@ impl Inbound {
         let read = |validator: Validator<'_>| Message::from_field(field, validator).transpose();
         let Some(message) = self.read(field.len(), admit, read)? else { return Ok(None) };
         peer_auth.check_cluster(message.cluster())?;
-        if let Some(sender) = message.envelope.as_ref().and_then(|envelope| envelope.sender.as_ref()) {
-            self.0.check_cluster_name(sender, message.cluster());
+        if let Some(sender) = message.sender() {
+            self.shared.check_cluster_name(sender, message.cluster());
         }
         let response = self.handle(message)?.to_field();
         Ok(response.map(|field| proof.sign_response(own, time, peer_auth.with_cluster(field))))
@@ -105,7 +114,7 @@ impl Inbound {
 
     /// Handles an authorised control request.
     pub fn control(&self, online: bool) -> Result<(), Error> {
-        self.0.core.with(|core, now| core.handle_control(now, online))
+        self.shared.core.with(|core, now| core.handle_control(now, online))
     }
 
     /// Admits a message of a given length, and parses it.
@@ -115,29 +124,26 @@ impl Inbound {
         admit: impl FnOnce(&mut Core, Now) -> Result<(), Error>,
         read: impl FnOnce(Validator<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        if self.0.core.is_stopped() {
+        if self.shared.core.is_stopped() {
             return Err(Error::NotStarted);
         }
         if length > LONG {
-            let now = self.0.core.with(|core, now| admit(core, now).map(|()| now))??;
-            return read(self.0.validator(now, &|_| None));
+            let now = self.shared.core.with(|core, now| admit(core, now).map(|()| now))??;
+            return read(self.shared.validator(now, &|_| None));
         }
-        self.0.core.with(|core, now| {
+        self.shared.core.with(|core, now| {
             admit(core, now)?;
             // Saves the checks of most URLs.
             let known = |text: &str| core.members().known(text);
-            read(self.0.validator(now, &known))
+            read(self.shared.validator(now, &known))
         })?
     }
 
     /// Passes a message to the core. Returns the response.
     fn handle(&self, mut message: Message) -> Result<Message, Error> {
-        while message.entries.len() > PART {
-            let entries = message.entries.split_off(message.entries.len() - PART);
-            let part = Message { entries, envelope: message.envelope.clone(), ..Message::default() };
-            self.0.core.with(|core, now| core.handle_part(now, &part))?;
+        while !self.is_on_event_loop && self.shared.core.with(|core, now| core.merge_part(now, &mut message, None))? {
             std::thread::sleep(PAUSE);
         }
-        self.0.core.with(|core, now| core.handle_gossip(now, &message))
+        self.shared.core.with(|core, now| core.handle_gossip(now, &message))
     }
 }

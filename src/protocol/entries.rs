@@ -1,5 +1,7 @@
 //! Merges the entries of messages: asks `decide` about each, lists it, and broadcasts or verifies it.
 
+use std::ops::Range;
+
 use rand::RngExt;
 
 use super::legacy::own_online_stamp;
@@ -18,7 +20,6 @@ const CHECKERS: f64 = 3.0;
 /// The changes made by one message.
 #[derive(Default)]
 pub(super) struct Learned {
-    is_anything_new: bool,
     // The message listed more servers than fit.
     is_full: bool,
     // A server was added to the seed candidates.
@@ -27,8 +28,7 @@ pub(super) struct Learned {
 }
 
 impl Core {
-    // Merges a message. Returns whether anything changed. Large repairs are not broadcast: digests show other servers
-    // what they lack.
+    // Merges the entries of a message, except those that `merge_part` has merged.
     pub(super) fn merge_message(
         &mut self,
         message: &Message,
@@ -36,15 +36,29 @@ impl Core {
         source: Source,
         is_repair: bool,
         now: Now,
-    ) -> bool {
+    ) {
         self.out.report_skipped(&message.skipped, || match sender {
             Some(sender) => format!("a message from {sender}"),
             None => "a message".into(),
         });
+        let left = message.merged..message.entries.len();
+        self.merge_entries(message, left, sender, source, is_repair, now);
+    }
+
+    // Large repairs are not broadcast: digests show other servers what they lack.
+    pub(super) fn merge_entries(
+        &mut self,
+        message: &Message,
+        part: Range<usize>,
+        sender: Option<&ServerUrl>,
+        source: Source,
+        is_repair: bool,
+        now: Now,
+    ) {
         let others = if message.is_v2() { Source::ThirdParty } else { Source::Version1 };
         let own_stamp = own_online_stamp(message, sender);
         let mut learned = Learned::default();
-        for entry in &message.entries {
+        for entry in &message.entries[part] {
             let is_sender = sender == Some(&entry.url);
             let is_relayed = entry.state == State::Offline && own_stamp.is_some_and(|own| own < entry.stamp);
             if is_sender && is_relayed {
@@ -62,7 +76,6 @@ impl Core {
             self.schedule_seed_contacts(now);
         }
         self.verify_reports(now);
-        learned.is_anything_new
     }
 
     pub(super) fn merge_entry(&mut self, entry: &Entry, source: Source, learned: &mut Learned, now: Now) {
@@ -220,7 +233,6 @@ impl Core {
         if !self.on_change(url, change, now) {
             return;
         }
-        learned.is_anything_new = true;
         if !is_same_again && (change != Change::Renewed || self.broadcasts.may_renew(url, now)) {
             learned.to_broadcast.push(url.clone());
         }

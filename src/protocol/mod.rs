@@ -23,6 +23,7 @@ mod local;
 mod output;
 mod own_changes;
 mod pacing;
+mod parts;
 mod rate_limit;
 mod repair;
 mod rounds;
