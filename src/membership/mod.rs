@@ -5,6 +5,7 @@
 //! lists, `selection.rs` chooses members, `expiry.rs` removes old ones.
 
 mod accept;
+mod by_url;
 mod digest;
 mod expiry;
 mod failure;
@@ -21,6 +22,7 @@ use crate::message::{Entry, ServerUrl, State, stable_hash};
 pub use accept::{
     Circumstances, Decision, LEAST_LEAVE_TTL, MAX_LEAD, ONLINE_TTL, Source, TOMBSTONE_TTL, decide, is_news, leave_lead,
 };
+pub use by_url::ByUrl;
 use digest::Sums;
 pub use failure::{Failure, FailureCode, LastFailure};
 pub use member::Member;
@@ -356,14 +358,6 @@ impl Members {
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.map.values().map(|member| &member.entry)
     }
-}
-
-/// Indexes entries by URL. The last of duplicates wins.
-pub fn by_url<'a>(entries: impl Iterator<Item = &'a Entry>) -> BTreeMap<&'a ServerUrl, &'a Entry> {
-    // `collect` sorts first, which adds 8 kB of code for each type.
-    let mut map = BTreeMap::new();
-    map.extend(entries.map(|entry| (&entry.url, entry)));
-    map
 }
 
 #[cfg(test)]
