@@ -328,9 +328,8 @@ mod wire {
         let known = entries(servers, Version::V1);
         let members = members(&known);
         let raw: Vec<_> = known.iter().map(|it| (it.state, raw(it))).collect();
-        let known = |text: &str| members.known(text);
-        let (origins, wall) = (origins(), WALL);
-        let validator = Validator { wall, origins: &origins, known: &known };
+        let (origins, known) = (origins(), |text: &str| members.known(text));
+        let validator = Validator { wall: WALL, origins: &origins, known: &known };
         bencher.bench_local(|| Message::from_raw(black_box(raw.iter().copied()), validator));
     }
 
@@ -376,6 +375,14 @@ mod handle_gossip {
         let mut known = entries(servers, Version::V2);
         known.push(Entry { stamp: CUTOFF - 1, ..failed(&entry(servers, Version::V1)) });
         idle(bencher, &known);
+    }
+
+    /// From a protocol 2 server with another list: answered with the hashes of buckets.
+    #[divan::bench(args = SERVERS)]
+    fn another_list_of_version_2(bencher: Bencher<'_, '_>, servers: usize) {
+        let known = entries(servers, Version::V2);
+        let (mut core, message) = (core(&known), idle_message(&members(&known[1..]), &known[0]));
+        bencher.bench_local(|| core.handle_gossip(now(0), black_box(&message)));
     }
 
     /// From a version 1 server: its full list with every stamp new, answered by the full list.

@@ -12,8 +12,9 @@ const { MAX_ENTRIES, invalidMessage, isSigned, parseControl, readGossip, tooMany
 const { pack, toJson, toObjects, unpack } = require('./packed-lists.js');
 const { serverList } = require('./server-lists.js');
 
-// What is answered at once: it takes the event loop a few milliseconds at most. Larger messages go to another thread.
-const MAX_SYNC_BYTES = 128 << 10;
+// What is answered at once: the messages of protocol 2 servers, and what takes the event loop 12 ms at most. Larger messages go to
+// another thread. src/engine/inbound.rs has the same number of bytes.
+const MAX_SYNC_BYTES = 96 << 10;
 const MAX_SYNC_ENTRIES = 1_500;
 
 /** How each response to a protocol 2 server begins. One to a version 1 server has at least this server in its lists. */

@@ -230,7 +230,7 @@ impl NodeEngine {
     /// The same on another thread, for a body so large that it would block the event loop. The body is copied first.
     #[napi(ts_return_type = "Promise<string | Failure> | Failure")]
     pub fn answer_on_thread(&self, header: String, body: &[u8]) -> Either<AsyncTask<Answering>, Failure> {
-        let inbound = self.with(|engine| Ok(engine.inbound().on_thread()));
+        let inbound = self.with(|engine| Ok(engine.inbound().for_thread()));
         either(inbound.map(|inbound| AsyncTask::new(Answering { inbound, header, body: body.to_vec() })))
     }
 

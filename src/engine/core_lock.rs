@@ -26,6 +26,10 @@ const MAX_WAITING: usize = 5_000;
 /// While the program has not taken this many member events, incoming messages are refused. Twice the largest cluster.
 const MAX_UNTAKEN: usize = 50_000;
 
+/// The pause between two parts of a long message, in which others get the core. A mutex is not fair: without a pause the
+/// same thread gets it again.
+pub const PAUSE: Duration = Duration::from_millis(1);
+
 pub struct CoreLock {
     inner: Mutex<Inner>,
     pub clock: Clock,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 
+use super::core_lock::PAUSE;
 use super::exchange::{Writer, exchange};
 use super::gossip_http::GossipClient;
 use super::http::{ClientFactory, Identity, IdentityFiles, TlsFiles, follow_own_name};
@@ -245,12 +246,17 @@ impl Driver {
                             shared.reporter().on_answer(&to, now);
                         }
                     }
-                    let response = response.map_err(|mut error| {
+                    let mut response = response.map_err(|mut error| {
                         if let Some(text) = error.text_mut() {
                             *text = shared.redactor.redact(text);
                         }
                         error
                     });
+                    if let Ok(message) = &mut response {
+                        while shared.core.with(|core, now| core.merge_part(now, message, Some(id)))? {
+                            clock::sleep(PAUSE).await;
+                        }
+                    }
                     shared.core.with(|core, now| core.handle_response(now, id, response))
                 });
             }

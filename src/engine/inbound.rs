@@ -1,9 +1,9 @@
 //! `Inbound`: handles requests from other servers. Checks their authorisation and passes messages to the core.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::Engine;
+use super::core_lock::PAUSE;
 use super::shared::Shared;
 use crate::clock::Now;
 use crate::config::Config;
@@ -11,18 +11,14 @@ use crate::error::Error;
 use crate::message::{Entry, GossipBody, Message, RawEntry, State, Validator};
 use crate::protocol::Core;
 
-/// Longer messages are parsed without the core's lock, bytes, because the event loop may wait for that lock.
-const LONG: usize = 128 << 10;
-/// Most entries that the core merges at once, for the same reason. `lib/requests.js` answers messages of up to this
-/// size at once, which the pause must not delay.
-const PART: usize = 1_500;
-/// The pause between two parts. A mutex is not fair: without a pause the same thread gets it again.
-const PAUSE: Duration = Duration::from_millis(1);
+/// Longer messages are parsed without the core's lock, bytes, because the event loop may wait for that lock. As
+/// `MAX_SYNC_BYTES` in `lib/requests.js`.
+const LONG: usize = 96 << 10;
 
-/// Handles requests. A clone can work on another thread.
-#[derive(Clone)]
+/// Handles requests.
 pub struct Inbound {
     shared: Arc<Shared>,
+    // The event loop must not pause.
     is_on_event_loop: bool,
 }
 
@@ -34,9 +30,9 @@ impl Engine {
 }
 
 impl Inbound {
-    /// The same for calls on another thread. They do not prove that the event loop turns.
+    /// The same for another thread, which merges a long message in parts, because the event loop may wait for the core.
     #[must_use]
-    pub fn on_thread(self) -> Self {
+    pub fn for_thread(self) -> Self {
         Self { is_on_event_loop: false, ..self }
     }
 
@@ -109,7 +105,7 @@ impl Inbound {
         let read = |validator: Validator<'_>| Message::from_field(field, validator).transpose();
         let Some(message) = self.read(field.len(), admit, read)? else { return Ok(None) };
         peer_auth.check_cluster(message.cluster())?;
-        if let Some(sender) = message.envelope.as_ref().and_then(|envelope| envelope.sender.as_ref()) {
+        if let Some(sender) = message.sender() {
             self.shared.check_cluster_name(sender, message.cluster());
         }
         let response = self.handle(message)?.to_field();
@@ -146,10 +142,7 @@ impl Inbound {
 
     /// Passes a message to the core. Returns the response.
     fn handle(&self, mut message: Message) -> Result<Message, Error> {
-        while message.entries.len() > PART {
-            let entries = message.entries.split_off(message.entries.len() - PART);
-            let part = Message { entries, envelope: message.envelope.clone(), ..Message::default() };
-            self.shared.core.with(|core, now| core.handle_part(now, &part))?;
+        while !self.is_on_event_loop && self.shared.core.with(|core, now| core.merge_part(now, &mut message, None))? {
             std::thread::sleep(PAUSE);
         }
         let handle = if self.is_on_event_loop { Core::handle_gossip } else { Core::handle_gossip_on_thread };

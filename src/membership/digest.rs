@@ -1,6 +1,8 @@
 //! Digests for anti-entropy: one hash of the whole list, and one for each bucket of it. Servers compare digests instead
 //! of lists, and exchange the buckets that differ.
 
+use std::collections::BTreeMap;
+
 use super::{LEAST_LEAVE_TTL, Members, TOMBSTONE_TTL, effective_incarnation};
 use crate::message::{Digest, Entry, MAX_BUCKETS, State, stable_hash};
 
@@ -10,13 +12,66 @@ const BUCKET: usize = 16;
 /// all must compute the same digest.
 const LEAVES_SOONER: u64 = TOMBSTONE_TTL - LEAST_LEAVE_TTL;
 
+/// The sums from which digests are computed, so that a message with another digest does not cost a walk over the list.
+#[derive(Clone, Debug, Default)]
+pub struct Sums {
+    // Sum of the contributions of all entries, and for each of [`MAX_BUCKETS`] buckets. A map, because the simulator
+    // copies many small lists.
+    all: u64,
+    buckets: BTreeMap<usize, u64>,
+    // The contribution of each offline server, by stamp and key.
+    tombstones: BTreeMap<(u64, u64), u64>,
+    // The same of each server that left.
+    leaves: BTreeMap<(u64, u64), u64>,
+}
+
+impl Sums {
+    /// An entry is listed. Returns its contribution.
+    pub fn add(&mut self, entry: &Entry) -> u64 {
+        let (key, added) = (entry.url.key(), contribution(entry));
+        if entry.state == State::Offline {
+            self.tombstones.insert((entry.stamp, key), added);
+        }
+        if entry.is_leave() {
+            self.leaves.insert((entry.stamp, key), added);
+        }
+        self.change(key, added);
+        added
+    }
+
+    /// An entry is not listed any more. Returns its contribution.
+    pub fn remove(&mut self, entry: &Entry) -> u64 {
+        let (key, removed) = (entry.url.key(), contribution(entry));
+        self.tombstones.remove(&(entry.stamp, key));
+        self.leaves.remove(&(entry.stamp, key));
+        self.change(key, removed.wrapping_neg());
+        removed
+    }
+
+    fn change(&mut self, key: u64, by: u64) {
+        self.all = self.all.wrapping_add(by);
+        let bucket = self.buckets.entry(bucket_of(key, MAX_BUCKETS)).or_default();
+        *bucket = bucket.wrapping_add(by);
+    }
+
+    /// The keys of the offline servers stamped since `stamp`.
+    pub fn offline_since(&self, stamp: u64) -> impl Iterator<Item = u64> {
+        self.tombstones.range((stamp, 0)..).map(|((_, key), _)| *key)
+    }
+
+    // The keys and contributions of the tombstones that a digest leaves out.
+    fn left_out(&self, cutoff: u64) -> impl Iterator<Item = (u64, u64)> {
+        let leaves = self.leaves.range((cutoff, 0)..(cutoff.saturating_add(LEAVES_SOONER), 0));
+        self.tombstones.range(..(cutoff, 0)).chain(leaves).map(|((_, key), contribution)| (*key, *contribution))
+    }
+}
+
 impl Members {
     /// The digest of the list without tombstones stamped before `cutoff`, and without leaves stamped less than
     /// [`LEAVES_SOONER`] after it.
     pub fn digest(&self, cutoff: u64) -> Digest {
-        let leaves = self.leaves.range((cutoff, 0)..(cutoff.saturating_add(LEAVES_SOONER), 0));
-        let left_out = self.tombstones.range(..(cutoff, 0)).chain(leaves).filter_map(|(_, key)| self.by_key(*key));
-        let hash = left_out.fold(self.hash, |hash, entry| hash.wrapping_sub(contribution(entry)));
+        let left_out = self.sums.left_out(cutoff);
+        let hash = left_out.fold(self.sums.all, |hash, (_, contribution)| hash.wrapping_sub(contribution));
         Digest { hash, cutoff }
     }
 
@@ -30,12 +85,16 @@ impl Members {
         (self.map.len() / BUCKET).next_power_of_two().clamp(4, MAX_BUCKETS)
     }
 
-    /// The hashes of `count` buckets, 24 bits each. `count` must be a power of two.
+    /// The hashes of `count` buckets, 24 bits each. `count` must be a power of two, of [`MAX_BUCKETS`] at most.
     pub fn buckets(&self, count: usize, cutoff: u64) -> Vec<u32> {
         let mut buckets = vec![0u64; count];
-        for entry in self.entries().filter(|entry| counts(entry, cutoff)) {
-            let bucket = &mut buckets[bucket_of(entry, count)];
-            *bucket = bucket.wrapping_add(contribution(entry));
+        for (place, sum) in &self.sums.buckets {
+            let bucket = &mut buckets[place * count / MAX_BUCKETS];
+            *bucket = bucket.wrapping_add(*sum);
+        }
+        for (key, contribution) in self.sums.left_out(cutoff) {
+            let bucket = &mut buckets[bucket_of(key, count)];
+            *bucket = bucket.wrapping_sub(contribution);
         }
         buckets.into_iter().map(|hash| (hash >> 40) as u32).collect()
     }
@@ -64,12 +123,12 @@ fn counts(entry: &Entry, cutoff: u64) -> bool {
     entry.state == State::Online || entry.stamp >= cutoff
 }
 
-fn bucket_of(entry: &Entry, count: usize) -> usize {
-    (entry.url.key() >> (64 - count.trailing_zeros())) as usize
+fn bucket_of(key: u64, count: usize) -> usize {
+    (key >> (64 - count.trailing_zeros())) as usize
 }
 
 /// What an entry adds to the digest: all its fields, except the stamp of an online server, which changes all the time.
-pub(super) fn contribution(entry: &Entry) -> u64 {
+fn contribution(entry: &Entry) -> u64 {
     let v2 = entry.v2.as_ref();
     let (state, version) = match (entry.state, v2) {
         (State::Online, None) => (0, 0),
@@ -132,6 +191,36 @@ mod tests {
         let entries: Vec<_> = other.in_buckets(&differs, 5, 0).collect();
         assert!(entries.iter().any(|entry| entry.url == url("s7")) && entries.len() < 60, "{}", entries.len());
         assert_eq!(one.in_buckets(&vec![true; count], 3, 0).count(), 500);
+    }
+
+    #[test]
+    fn digests_after_many_changes_are_those_of_a_list_that_was_made_at_once() {
+        let mut changed = members_in_order(0..200);
+        for i in 0..200 {
+            changed.mark_failed(&url(&format!("s{}", i * 7 % 150)), at(i).mono, at(i));
+            let stamp = WALL + 1_000 * i + 1;
+            changed.merge(entry(&format!("s{}", i * 3 % 150), State::Online, stamp, Some(stamp)), at(i));
+        }
+        changed.expire(Now { wall: WALL + 100_000 + TOMBSTONE_TTL, ..at(200) });
+        let mut fresh = Members::new(url("own"));
+        for entry in changed.entries().cloned().collect::<Vec<_>>().into_iter().rev() {
+            fresh.put(entry, at(0));
+        }
+        for cutoff in [0, WALL + 150_000, u64::MAX] {
+            assert_eq!(changed.digest(cutoff), fresh.digest(cutoff));
+            for count in [4, 64, MAX_BUCKETS] {
+                assert_eq!(changed.buckets(count, cutoff), fresh.buckets(count, cutoff));
+                let of_entries = |changed: &Members| {
+                    let mut sums = vec![0u64; count];
+                    for entry in changed.entries().filter(|entry| counts(entry, cutoff)) {
+                        let sum = &mut sums[bucket_of(entry.url.key(), count)];
+                        *sum = sum.wrapping_add(contribution(entry));
+                    }
+                    sums.into_iter().map(|sum| (sum >> 40) as u32).collect::<Vec<_>>()
+                };
+                assert_eq!(changed.buckets(count, cutoff), of_entries(&changed));
+            }
+        }
     }
 
     #[test]

@@ -4,6 +4,9 @@ use super::{LEAST_LEAVE_TTL, Members, TOMBSTONE_TTL, effective_incarnation};
 use crate::clock::{MAX_CLOCK_ERROR, Now};
 use crate::message::{Entry, MAX_AHEAD, State};
 
+/// Most entries that are removed at once: a peer can bring thousands that expire at the same moment.
+const AT_ONCE: usize = 1_000;
+
 impl Members {
     /// Sets for how long leaves are remembered, ms.
     #[must_use]
@@ -30,14 +33,16 @@ impl Members {
     }
 
     /// Removes expired tombstones, and entries stamped too far ahead of our clock, which were accepted while our clock
-    /// was wrong. Returns the latter: their servers must be contacted again.
-    pub fn expire(&mut self, now: Now) -> Vec<Entry> {
+    /// was wrong. Returns the latter, whose servers must be contacted again, and whether more may have expired.
+    pub fn expire(&mut self, now: Now) -> (Vec<Entry>, bool) {
         let is_ahead = |entry: &Entry| entry.stamp.max(effective_incarnation(entry)) > now.wall + MAX_AHEAD;
         let others = self.entries().filter(|entry| entry.url != self.local);
-        let gone: Vec<_> = others.filter(|entry| is_ahead(entry) || self.is_past_ttl(entry, now)).cloned().collect();
+        let expired = others.filter(|entry| is_ahead(entry) || self.is_past_ttl(entry, now));
+        let gone: Vec<_> = expired.take(AT_ONCE).cloned().collect();
         for entry in &gone {
             self.forget(entry.url.key());
         }
-        gone.into_iter().filter(is_ahead).collect()
+        let has_more = gone.len() == AT_ONCE;
+        (gone.into_iter().filter(is_ahead).collect(), has_more)
     }
 }

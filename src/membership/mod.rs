@@ -5,6 +5,7 @@
 //! lists, `selection.rs` chooses members, `expiry.rs` removes old ones.
 
 mod accept;
+mod by_url;
 mod digest;
 mod expiry;
 mod failure;
@@ -12,7 +13,7 @@ mod member;
 mod precedence;
 mod selection;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::clock::Now;
@@ -21,7 +22,8 @@ use crate::message::{Entry, ServerUrl, State, stable_hash};
 pub use accept::{
     Circumstances, Decision, LEAST_LEAVE_TTL, MAX_LEAD, ONLINE_TTL, Source, TOMBSTONE_TTL, decide, is_news, leave_lead,
 };
-use digest::contribution;
+pub use by_url::ByUrl;
+use digest::Sums;
 pub use failure::{Failure, FailureCode, LastFailure};
 pub use member::Member;
 pub use precedence::{adds_extensions, effective_incarnation, join, raises_incarnation, supersedes};
@@ -100,12 +102,7 @@ pub struct Members {
     map: BTreeMap<u64, Member>,
     // For each group, the sorted keys of its members.
     groups: [Vec<u64>; Group::COUNT],
-    // Sum of the contributions of all entries, see `digest.rs`.
-    hash: u64,
-    // (stamp, key) of each offline server.
-    tombstones: BTreeSet<(u64, u64)>,
-    // (stamp, key) of each server that left.
-    leaves: BTreeSet<(u64, u64)>,
+    sums: Sums,
     // How long a leave is remembered, ms.
     leave_ttl: u64,
     revision: u64,
@@ -118,9 +115,7 @@ impl Members {
             local,
             map: BTreeMap::new(),
             groups: Default::default(),
-            hash: 0,
-            tombstones: BTreeSet::new(),
-            leaves: BTreeSet::new(),
+            sums: Sums::default(),
             leave_ttl: TOMBSTONE_TTL,
             revision: 0,
         }
@@ -180,25 +175,15 @@ impl Members {
     /// Replaces the listed entry unconditionally.
     pub fn put(&mut self, entry: Entry, now: Now) -> Change {
         self.revision += 1;
-        let (key, state, added) = (entry.url.key(), entry.state, contribution(&entry));
-        let before = self.map.get(&key).map(|member| {
-            self.tombstones.remove(&(member.entry.stamp, key));
-            self.leaves.remove(&(member.entry.stamp, key));
-            (member.entry.state, contribution(&member.entry))
-        });
-        if state == State::Offline {
-            self.tombstones.insert((entry.stamp, key));
-        }
-        if entry.is_leave() {
-            self.leaves.insert((entry.stamp, key));
-        }
+        let (key, state) = (entry.url.key(), entry.state);
+        let before = self.map.get(&key).map(|member| (member.entry.state, self.sums.remove(&member.entry)));
+        let added = self.sums.add(&entry);
         let groups = if let Some(member) = self.map.get_mut(&key) {
             member.update(entry, now);
             Group::of(member)
         } else {
             Group::of(self.map.entry(key).or_insert(Member::new(entry, now)))
         };
-        self.hash = self.hash.wrapping_add(added).wrapping_sub(before.map_or(0, |(_, removed)| removed));
         self.index(key, groups);
         match (before, state) {
             (Some((before, removed)), _) if before == state && removed == added => Change::Refreshed,
@@ -309,9 +294,7 @@ impl Members {
 
     fn forget(&mut self, key: u64) {
         let Some(Member { entry, .. }) = self.map.remove(&key) else { return };
-        self.tombstones.remove(&(entry.stamp, key));
-        self.leaves.remove(&(entry.stamp, key));
-        self.hash = self.hash.wrapping_sub(contribution(&entry));
+        self.sums.remove(&entry);
         self.index(key, [false; Group::COUNT]);
         self.revision += 1;
     }
@@ -375,14 +358,6 @@ impl Members {
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.map.values().map(|member| &member.entry)
     }
-}
-
-/// Indexes entries by URL. The last of duplicates wins.
-pub fn by_url<'a>(entries: impl Iterator<Item = &'a Entry>) -> BTreeMap<&'a ServerUrl, &'a Entry> {
-    // `collect` sorts first, which adds 8 kB of code for each type.
-    let mut map = BTreeMap::new();
-    map.extend(entries.map(|entry| (&entry.url, entry)));
-    map
 }
 
 #[cfg(test)]

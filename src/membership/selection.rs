@@ -126,7 +126,7 @@ impl Members {
     }
 
     fn departed_since(&self, stamp: u64) -> impl Iterator<Item = &ServerUrl> {
-        let recent = self.tombstones.range((stamp, 0)..).filter_map(|(_, key)| self.by_key(*key));
+        let recent = self.sums.offline_since(stamp).filter_map(|key| self.by_key(key));
         recent.filter(|entry| !entry.is_failure() && entry.url != self.local).map(|entry| &entry.url)
     }
 

@@ -79,7 +79,7 @@ fn entries_listed_while_our_clock_was_ahead_are_removed_once_it_is_right() {
     let wrong = Now { wall: WALL + days, ..at(0) };
     members.merge(entry("a", State::Online, WALL + days, Some(WALL + days)), wrong);
     members.merge(entry("b", State::Online, WALL + days, None), wrong);
-    assert_eq!(members.expire(at(1)).len(), 2);
+    assert_eq!(members.expire(at(1)).0.len(), 2);
     assert_eq!(members.entries().count(), 0);
 }
 

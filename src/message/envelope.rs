@@ -72,7 +72,8 @@ pub struct Envelope {
     pub version: Option<Box<str>>,
 }
 
-/// A hash of a server's list. Two servers have the same hash if and only if their lists are equal.
+/// A hash of a server's list. Equal lists have the same hash, whatever the stamps of their online servers. Different ones
+/// have the same with a chance of 2^-64, unless a peer with the secret constructs them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Digest {
     /// The hash.

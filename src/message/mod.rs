@@ -40,6 +40,8 @@ pub struct Message {
     pub ahead: usize,
     /// The protocol 2 part. None in a message from or to a version 1 server, and in a master list.
     pub envelope: Option<Envelope>,
+    /// How many of the first entries the core has merged already, in parts.
+    pub merged: usize,
 }
 
 impl Message {
@@ -53,6 +55,16 @@ impl Message {
         let sender = Some(own.url.clone());
         let entries = std::iter::once(own).chain(others).collect();
         Self { entries, envelope: Some(Envelope { sender, ..envelope }), ..Self::default() }
+    }
+
+    /// The sender of a protocol 2 message. None if its own entry was rejected.
+    pub fn sender(&self) -> Option<&ServerUrl> {
+        self.envelope.as_ref()?.sender.as_ref()
+    }
+
+    /// Whether a protocol 2 server sends the entries of some buckets, and requests ours.
+    pub fn is_repair(&self) -> bool {
+        self.envelope.as_ref().is_some_and(|envelope| !envelope.requested_buckets.is_empty())
     }
 
     /// The sender's cluster name, if it has one.

@@ -23,14 +23,13 @@ impl Core {
     /// Handles an admitted message of a peer on another thread, which does not prove that the event loop turns.
     pub fn handle_gossip_on_thread(&mut self, now: Now, message: &Message) -> Message {
         self.check_clocks(now);
-        let sender = message.envelope.as_ref().and_then(|envelope| envelope.sender.clone());
+        let sender = message.sender().cloned();
         if sender.as_ref() == Some(self.members.local_url()) {
             self.on_own_message(message, now);
             return Message::new_v2(self.own().clone(), [], Envelope::default());
         }
         self.out.counters.last_inbound = Some((now.wall, sender.clone()));
-        let is_repair = message.envelope.as_ref().is_some_and(|it| !it.requested_buckets.is_empty());
-        self.merge_message(message, sender.as_ref(), Source::Itself, is_repair, now);
+        self.merge_message(message, sender.as_ref(), Source::Itself, message.is_repair(), now);
         // A message in which the sender leaves is no sign that it is up.
         if let Some(sender) = sender.as_ref().filter(|sender| claims_online(sender, message)) {
             if !self.is_of_unlisted_process(sender, message) {
@@ -53,14 +52,6 @@ impl Core {
             self.on_envelope(sender, envelope, now);
         }
         self.answer(sender.as_ref(), message, envelope, now)
-    }
-
-    /// Merges a part of a message that is too long to handle at once. `handle_gossip` must get the first part.
-    pub fn handle_part(&mut self, now: Now, part: &Message) {
-        let envelope = part.envelope.as_ref();
-        let sender = envelope.and_then(|envelope| envelope.sender.as_ref());
-        let is_repair = envelope.is_some_and(|it| !it.requested_buckets.is_empty());
-        self.merge_message(part, sender, Source::Itself, is_repair, now);
     }
 
     // Handles the requests and reports in a protocol 2 message, all but its entries.
@@ -118,7 +109,7 @@ impl Core {
     pub fn handle_response(&mut self, now: Now, id: RequestId, response: Result<Message, ExchangeError>) {
         self.check_clocks(now);
         let Some(exchange) = self.exchanges.end(id) else { return };
-        match response.and_then(|response| sent_by(&exchange.to, response)) {
+        match response.and_then(|response| check_sender(&exchange.to, response)) {
             response if exchange.purpose == Purpose::SelfProbe => {
                 self.on_self_probe(exchange.started, response, now);
             }
@@ -159,7 +150,7 @@ impl Core {
         self.discovery.seeds.remove(to);
         self.discovery.bootstrap.on_response();
         let is_repair = matches!(purpose, Purpose::Repair(_));
-        let has_learned = self.merge_message(response, Some(to), Source::Reached, is_repair, now);
+        self.merge_message(response, Some(to), Source::Reached, is_repair, now);
         let own = response.entries.iter().find(|entry| entry.url == *to && entry.state == State::Online);
         if !self.members.is_reached(to) {
             // Only servers that have answered are watched.
@@ -192,7 +183,7 @@ impl Core {
                     self.send(Request::with(to.clone(), Purpose::Update { ring_tries: 0 }, content), now);
                 }
                 let envelope = response.envelope.as_ref();
-                let next = self.repair.on_end(pair, to, envelope, has_learned, &self.members, &mut self.out);
+                let next = self.repair.on_end(pair, to, envelope, &self.members, &mut self.out);
                 self.send_all(next, now);
             }
         }
@@ -331,8 +322,8 @@ impl Core {
 }
 
 // If another process answers at the URL, for example behind a load balancer, the server may still be down.
-fn sent_by(to: &ServerUrl, response: Message) -> Result<Message, ExchangeError> {
-    match response.envelope.as_ref().and_then(|envelope| envelope.sender.as_ref()) {
+fn check_sender(to: &ServerUrl, response: Message) -> Result<Message, ExchangeError> {
+    match response.sender() {
         Some(sender) if sender != to => {
             let text = format!("another server answers there, {sender}");
             Err(ExchangeError::Other(Failure::new("SHAZBOT_ANOTHER_SERVER", text)))

@@ -1,8 +1,10 @@
 //! Merges the entries of messages: asks `decide` about each, lists it, and broadcasts or verifies it.
 
+use std::ops::Range;
+
 use rand::RngExt;
 
-use super::legacy::is_relayed;
+use super::legacy::own_online_stamp;
 use super::suspicion::Failures;
 use super::{
     Change, Core, Entry, Event, ExchangeError, MemberEvent, MemberEventKind, Message, Now, ServerUrl, State, Timer,
@@ -18,15 +20,15 @@ const CHECKERS: f64 = 3.0;
 /// The changes made by one message.
 #[derive(Default)]
 pub(super) struct Learned {
-    is_anything_new: bool,
     // The message listed more servers than fit.
     is_full: bool,
+    // A server was added to the seed candidates.
+    is_called_back: bool,
     pub(super) to_broadcast: Vec<ServerUrl>,
 }
 
 impl Core {
-    // Merges a message. Returns whether anything changed. Large repairs are not broadcast: digests show other servers
-    // what they lack.
+    // Merges the entries of a message, except those that `merge_part` has merged.
     pub(super) fn merge_message(
         &mut self,
         message: &Message,
@@ -34,18 +36,34 @@ impl Core {
         source: Source,
         is_repair: bool,
         now: Now,
-    ) -> bool {
+    ) {
         if self.out.admit_skipped(&message.skipped, now.mono) {
             self.out.report_skipped(&message.skipped, || match sender {
                 Some(sender) => format!("a message from {sender}"),
                 None => "a message".into(),
             });
         }
+        let left = message.merged..message.entries.len();
+        self.merge_entries(message, left, sender, source, is_repair, now);
+    }
+
+    // Large repairs are not broadcast: digests show other servers what they lack.
+    pub(super) fn merge_entries(
+        &mut self,
+        message: &Message,
+        part: Range<usize>,
+        sender: Option<&ServerUrl>,
+        source: Source,
+        is_repair: bool,
+        now: Now,
+    ) {
         let others = if message.is_v2() { Source::ThirdParty } else { Source::Version1 };
+        let own_stamp = own_online_stamp(message, sender);
         let mut learned = Learned::default();
-        for entry in &message.entries {
+        for entry in &message.entries[part] {
             let is_sender = sender == Some(&entry.url);
-            if is_sender && !message.is_v2() && is_relayed(entry, message) {
+            let is_relayed = entry.state == State::Offline && own_stamp.is_some_and(|own| own < entry.stamp);
+            if is_sender && is_relayed {
                 continue;
             }
             self.merge_entry(entry, if is_sender { source } else { others }, &mut learned, now);
@@ -56,8 +74,10 @@ impl Core {
         if learned.is_full {
             self.out.report(Event::Full);
         }
+        if learned.is_called_back {
+            self.schedule_seed_contacts(now);
+        }
         self.verify_reports(now);
-        learned.is_anything_new
     }
 
     pub(super) fn merge_entry(&mut self, entry: &Entry, source: Source, learned: &mut Learned, now: Now) {
@@ -71,7 +91,7 @@ impl Core {
             return;
         }
         if source != Source::Reached && self.members.may_be_forgotten(entry, now) {
-            return self.call_back(entry, now);
+            return self.call_back(entry, learned, now);
         }
         if self.members.get(&entry.url).is_some_and(|known| known.is_denied_by(entry)) {
             self.contest_if_offline(&entry.url, now);
@@ -86,7 +106,7 @@ impl Core {
             Decision::Take | Decision::TakeAndNotify if !self.make_room(entry, source, learned) => {
                 // A sender that answers its call-back may still be listed.
                 if source == Source::Itself {
-                    self.call_back(entry, now);
+                    self.call_back(entry, learned, now);
                 }
             }
             Decision::Take => self.learn(entry.clone(), learned, now),
@@ -100,12 +120,12 @@ impl Core {
                 self.learn_change(&entry.url, change, false, learned, now);
             }
             Decision::CallBack => {
-                self.call_back(entry, now);
+                self.call_back(entry, learned, now);
                 if source == Source::Itself {
                     self.discovery.seeds.on_message(&entry.url, now);
                 }
             }
-            Decision::Verify => self.verifier.on_report(entry),
+            Decision::Verify => self.verify_first(entry),
         }
     }
 
@@ -115,13 +135,17 @@ impl Core {
         let receivers = self.members.announcement_size() as f64;
         if self.out.rng.random_bool((CHECKERS / receivers).min(1.0)) && self.lifecycle.is_working(now) {
             let Some(contact) = self.verifier.contact(&entry.url, now) else {
-                return self.verifier.on_report(entry);
+                return self.verify_first(entry);
             };
             self.learn(entry.clone(), learned, now);
             self.send(contact, now);
         } else {
             self.learn(entry.clone(), learned, now);
         }
+    }
+
+    fn verify_first(&mut self, report: &Entry) {
+        self.verifier.on_report(report, self.members.is_reached(&report.url));
     }
 
     // Makes room for an unknown server. Returns whether it can be listed.
@@ -138,18 +162,18 @@ impl Core {
     }
 
     // Contacts a server before it is listed online. Until it answers it is a seed candidate.
-    pub(super) fn call_back(&mut self, entry: &Entry, now: Now) {
+    pub(super) fn call_back(&mut self, entry: &Entry, learned: &mut Learned, now: Now) {
         if !self.lifecycle.is_running() {
             return;
         }
         self.discovery.seeds.add_candidate(entry, now);
+        learned.is_called_back = true;
         if !self.exchanges.is_contacting(&entry.url)
             && self.lifecycle.is_awake(now)
             && let Some(contact) = self.verifier.contact(&entry.url, now)
         {
             self.send(contact, now);
         }
-        self.schedule_seed_contacts(now);
     }
 
     // A new server speaks to us, and nobody has reached it. Lists it as failed, so that every server shows why.
@@ -211,7 +235,6 @@ impl Core {
         if !self.on_change(url, change, now) {
             return;
         }
-        learned.is_anything_new = true;
         if !is_same_again && (change != Change::Renewed || self.broadcasts.may_renew(url, now)) {
             learned.to_broadcast.push(url.clone());
         }

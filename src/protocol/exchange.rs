@@ -259,6 +259,11 @@ impl Exchanges {
         }
     }
 
+    /// An exchange under way. None if it was dropped.
+    pub fn get(&self, id: RequestId) -> Option<&Exchange> {
+        self.under_way.get(&id)
+    }
+
     /// Ends an exchange. None if it was dropped.
     pub fn end(&mut self, id: RequestId) -> Option<Exchange> {
         self.under_way.remove(&id)

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::exchange::{Content, Purpose, Request};
 use super::repair::fitting;
 use crate::clock::Now;
-use crate::membership::{Members, TOMBSTONE_TTL, by_url, supersedes};
+use crate::membership::{ByUrl, Members, TOMBSTONE_TTL, supersedes};
 use crate::message::{Entry, Message, ServerUrl, State};
 
 /// Most bytes of entries in a message to a version 1 server.
@@ -80,7 +80,7 @@ impl Legacy {
     /// A version 1 server answered with its list. Returns a version 1 message with the entries that its list lacks.
     pub fn on_answer(&self, sender: ServerUrl, list: &[Entry], members: &Members, now: Now) -> Option<Request> {
         // A drained version 1 server is in both of its lists. The offline entry comes later and wins.
-        let theirs = by_url(list.iter());
+        let theirs = ByUrl::new(list);
         let stale = STALE_INTERVALS * self.interval.as_millis() as u64;
         let is_lacking = |entry: &&Entry| match theirs.get(&entry.url) {
             // Our message had our own entry.
@@ -98,9 +98,10 @@ impl Legacy {
     }
 }
 
-/// Whether an offline entry in a version 1 server's own message repeats what others report. A drained server is in both
-/// of its lists with one stamp; a later stamp in the offline list comes from others.
-pub fn is_relayed(entry: &Entry, message: &Message) -> bool {
-    let online = message.entries.iter().find(|it| it.url == entry.url && it.state == State::Online);
-    entry.state == State::Offline && online.is_some_and(|online| online.stamp < entry.stamp)
+/// The stamp with which a version 1 server lists itself online in its own message. An offline entry about it with a later
+/// stamp repeats what others report: a drained server is in both of its lists with one stamp.
+pub fn own_online_stamp(message: &Message, sender: Option<&ServerUrl>) -> Option<u64> {
+    let sender = sender.filter(|_| !message.is_v2())?;
+    let is_own = |entry: &&Entry| entry.state == State::Online && entry.url == *sender;
+    message.entries.iter().find(is_own).map(|own| own.stamp)
 }

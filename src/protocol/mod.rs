@@ -23,6 +23,7 @@ mod local;
 mod output;
 mod own_changes;
 mod pacing;
+mod parts;
 mod rate_limit;
 mod repair;
 mod rounds;
@@ -359,12 +360,14 @@ impl Core {
     }
 
     fn expire(&mut self, now: Now) {
-        self.out.timers.set(Timer::Expire, now.mono + EXPIRY_INTERVAL);
         self.broadcasts.expire(now);
         if self.lifecycle.is_running() {
             self.discovery.lists.read_if_alone(&self.members, now, &mut self.out);
         }
-        for entry in self.members.expire(now) {
+        let (ahead, has_more) = self.members.expire(now);
+        let wait = if has_more { Duration::from_secs(1) } else { EXPIRY_INTERVAL };
+        self.out.timers.set(Timer::Expire, now.mono + wait);
+        for entry in ahead {
             self.discovery.seeds.add_candidate(&entry, now);
             if entry.state == State::Online {
                 // Reported offline, because it is not listed again until it answers.

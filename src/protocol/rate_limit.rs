@@ -37,6 +37,13 @@ impl RateLimit {
 
     /// Takes `count` tokens. The error is the time when enough will be available.
     pub fn take(&mut self, count: usize, now: Duration) -> Result<(), Duration> {
+        self.check(count, now)?;
+        self.tokens -= count as f64;
+        Ok(())
+    }
+
+    /// Whether `count` tokens are available. The error is the time when they will be.
+    pub fn check(&mut self, count: usize, now: Duration) -> Result<(), Duration> {
         let passed = now.saturating_sub(self.at).as_secs_f64();
         (self.tokens, self.at) = ((self.tokens + passed * self.rate).min(self.burst), now);
         let missing = count as f64 - self.tokens;
@@ -44,7 +51,6 @@ impl RateLimit {
             // One millisecond more, because rounding could otherwise wake us too early again and again.
             return Err(now + Duration::from_secs_f64(missing / self.rate) + Duration::from_millis(1));
         }
-        self.tokens -= count as f64;
         Ok(())
     }
 }

@@ -145,13 +145,16 @@ impl Repair {
         pair: DigestPair,
         peer: &ServerUrl,
         answer: Option<&Envelope>,
-        has_learned: bool,
         members: &Members,
         out: &mut Output,
     ) -> Option<Request> {
         // The peer may have received its missing entries in the same exchange.
-        let is_equal = answer.and_then(|answer| answer.digest).is_some_and(|it| members.digest(it.cutoff) == it);
-        if !has_learned && !is_equal {
+        let theirs = answer.and_then(|answer| answer.digest);
+        let is_progress = theirs.is_some_and(|theirs| {
+            let ours = members.digest(theirs.cutoff);
+            ours.hash != pair.0 || ours == theirs
+        });
+        if !is_progress {
             if self.irreconcilable.len() == MAX_IRRECONCILABLE {
                 self.irreconcilable.pop_front();
             }

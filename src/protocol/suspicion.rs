@@ -14,10 +14,10 @@ use crate::message::ServerUrl;
 const TRAVEL: Duration = Duration::from_millis(500);
 /// Timers are at most this late on a machine that is well.
 const USUAL_LATENESS: Duration = Duration::from_millis(20);
-/// How long to wait for helpers if the suspect refuses connections, which they notice at once: the minimum, and the
-/// divisor of the interval. Twice as long in the second step.
-const REFUSED_WAIT: Duration = Duration::from_millis(100);
-const REFUSED_SHARE: u32 = 100;
+/// How long to wait for helpers if the suspect refuses connections, which they notice at once: the interval divided by
+/// this, but not less than the minimum. Twice as long in the second step.
+const REFUSED_WAIT_DIVISOR: u32 = 100;
+const LEAST_REFUSED_WAIT: Duration = Duration::from_millis(100);
 
 /// What to do next about a suspect.
 #[derive(Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl Suspicion {
         self.step += 1;
         (self.is_retrying, self.awaited) = (true, Vec::new());
         let wait = if self.failures.refused {
-            (step as u32 + 1) * REFUSED_WAIT.max(interval / REFUSED_SHARE)
+            (step as u32 + 1) * LEAST_REFUSED_WAIT.max(interval / REFUSED_WAIT_DIVISOR)
         } else {
             short_timeout(interval) + TRAVEL
         };

@@ -1,4 +1,4 @@
-//! `Verifier`: contacts a server before a peer's report about it is accepted, within one rate limit.
+//! `Verifier`: contacts a server before a peer's report about it is accepted, within rate limits.
 //!
 //! - *Verification*: a peer reports that a server failed which seems to be up. `on_report` queues the report, and
 //!   `next_verifications` contacts the server. `dispatch.rs` lists it as failed if it does not answer.
@@ -17,8 +17,13 @@ use crate::clock::Now;
 use crate::membership::{Members, supersedes};
 use crate::message::{Entry, ServerUrl};
 
-/// Rate limit of contacts: burst, and per second.
+/// Rate limits of verifications, and of all other contacts: burst, and per second. Each has its own, so that claims in
+/// invented names do not delay the verification of true reports.
+const VERIFICATIONS: (u32, u32) = (6, 3);
 const CONTACTS: (u32, u32) = (6, 3);
+/// Most reports that wait. Repair brings the others again. Only half of them may be about servers that have never
+/// answered us, which may be invented.
+const MAX_REPORTS: usize = 1_000;
 
 /// A reported failure, to be verified.
 #[derive(Clone, Debug)]
@@ -32,17 +37,23 @@ struct Report {
 #[derive(Clone, Debug)]
 pub struct Verifier {
     reports: BTreeMap<ServerUrl, Report>,
+    verifications: RateLimit,
     contacts: RateLimit,
 }
 
 impl Verifier {
     /// No reports.
     pub fn new(now: Now) -> Self {
-        Self { reports: BTreeMap::new(), contacts: RateLimit::half_full(CONTACTS, now.mono) }
+        let verifications = RateLimit::half_full(VERIFICATIONS, now.mono);
+        Self { reports: BTreeMap::new(), verifications, contacts: RateLimit::half_full(CONTACTS, now.mono) }
     }
 
-    /// Adds a reported failure. Of several about one server, the newest counts.
-    pub fn on_report(&mut self, entry: &Entry) {
+    /// Adds a reported failure. Of several about one server, the newest counts. `is_reached`: the server has answered us.
+    pub fn on_report(&mut self, entry: &Entry, is_reached: bool) {
+        let most = if is_reached { MAX_REPORTS } else { MAX_REPORTS / 2 };
+        if self.reports.len() >= most && !self.reports.contains_key(&entry.url) {
+            return;
+        }
         let new = || Report { entry: entry.clone(), due: Duration::ZERO };
         let report = self.reports.entry(entry.url.clone()).or_insert_with(new);
         if supersedes(entry, &report.entry) {
@@ -77,8 +88,9 @@ impl Verifier {
         self.reports.clear();
     }
 
-    /// The verifications to send now, within the rate limit. Each contains the report, so that the server can refute it
-    /// for everybody.
+    /// The verifications to send now, within the rate limit: first of servers that have answered us. Each contains the
+    /// report, so that the server can refute it for everybody. Called for each message, so it does nothing until the rate
+    /// limit allows one.
     pub fn next_verifications(
         &mut self,
         members: &Members,
@@ -86,6 +98,10 @@ impl Verifier {
         now: Now,
         out: &mut Output,
     ) -> Vec<Request> {
+        if let Err(later) = self.verifications.check(1, now.mono) {
+            out.timers.set(Timer::Verification, later);
+            return Vec::new();
+        }
         self.reports.retain(|_, report| members.would_take(&report.entry, now));
         let under_way = exchanges.receivers(|purpose| *purpose == Purpose::Verification);
         let waiting = self.reports.iter().filter(|(url, _)| !under_way.contains(url));
@@ -94,9 +110,10 @@ impl Verifier {
             out.timers.set(Timer::Verification, next);
         }
         due.shuffle(&mut out.rng);
+        due.sort_by_cached_key(|(url, _)| !members.is_reached(url));
         let mut requests = Vec::new();
         for (url, report) in due {
-            if let Err(later) = self.contacts.take(1, now.mono) {
+            if let Err(later) = self.verifications.take(1, now.mono) {
                 out.timers.set(Timer::Verification, later);
                 break;
             }

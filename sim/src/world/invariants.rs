@@ -16,7 +16,7 @@ use super::traffic::PeakRate;
 /// The largest body that a server may send, in bytes. Express rejects bodies over 100 kB.
 pub const MAX_BODY: u64 = 90_000;
 /// The most exchanges that a server may begin per second, in clusters of random schedules. It is the sum of the core's
-/// bursts for broadcasts, verifications, and indirect probes asked for and made, and of a leave that twenty servers are
+/// bursts for broadcasts, verifications, call-backs, and indirect probes asked for and made, and of a leave that twenty servers are
 /// told about.
 pub const MAX_EXCHANGES: u32 = 80;
 /// The most times per second that a server may ask to be woken. A timer that is always due again would never end.

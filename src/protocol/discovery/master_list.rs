@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::failing::Failing;
 use super::seeds::Seeds;
 use crate::clock::{HOUR, Now};
-use crate::membership::{Members, by_url};
+use crate::membership::{ByUrl, Members};
 use crate::message::{Entry, Message, State};
 use crate::protocol::action::{Action, ListIndex, RequestId, WriteError};
 use crate::protocol::counters::ListStatus;
@@ -174,15 +174,15 @@ impl MasterList {
     /// The list was read and contains `listed` as online servers. Returns the list to write, if it needs an update.
     pub fn on_read(
         &mut self,
-        listed: &[Entry],
+        listed: &ByUrl<'_>,
         members: &Members,
         seeds: &Seeds,
         now: Now,
         out: &mut Output,
     ) -> Option<Message> {
         self.is_tried = true;
-        (self.status.read, self.status.servers) = (Some(now.wall), listed.len());
-        let is_missing = listed.iter().all(|entry| entry.url != *members.local_url());
+        (self.status.read, self.status.servers) = (Some(now.wall), listed.count());
+        let is_missing = listed.get(members.local_url()).is_none();
         if !self.pacing.is_written {
             self.on_done(members, now, out);
             return None;
@@ -356,31 +356,31 @@ impl Schedule {
 // The list as it should be: all online members, and strangers. A stranger is a listed server that is not a member and
 // that we have not yet failed to contact. So servers that ended disappear from the list. Also returns the number of
 // strangers.
-fn wanted(listed: &[Entry], members: &Members, seeds: &Seeds, now: Now) -> (Vec<Entry>, usize) {
+fn wanted(listed: &ByUrl<'_>, members: &Members, seeds: &Seeds, now: Now) -> (Vec<Entry>, usize) {
     let mut entries: Vec<_> = members.entries().filter(|it| it.state == State::Online).cloned().collect();
-    let strangers = by_url(listed.iter().filter(|entry| seeds.may_be_online(&entry.url, now)));
-    entries.extend(strangers.values().map(|entry| (*entry).clone()));
-    (entries, strangers.len())
+    let online = entries.len();
+    entries.extend(listed.unique().filter(|entry| seeds.may_be_online(&entry.url, now)).cloned());
+    let strangers = entries.len() - online;
+    (entries, strangers)
 }
 
 /// The list with only our own entry changed. None if that is correct already.
-pub fn add_own(listed: &[Entry], own: &Entry) -> Option<Message> {
-    let others = by_url(listed.iter().filter(|entry| entry.url != own.url));
+pub fn add_own(listed: &ByUrl<'_>, own: &Entry) -> Option<Message> {
+    let others = listed.unique().filter(|entry| entry.url != own.url);
     let own = Some(own).filter(|own| own.state == State::Online);
-    let wanted: Vec<_> = others.into_values().chain(own).cloned().collect();
+    let wanted: Vec<_> = others.chain(own).cloned().collect();
     (!is_right(listed, &wanted)).then(|| Message::new(wanted))
 }
 
 // Whether a list needs no update. A newer stamp alone does not cause one until the listed stamp is old.
-fn is_right(listed: &[Entry], wanted: &[Entry]) -> bool {
-    let by_url = by_url(listed.iter());
+fn is_right(listed: &ByUrl<'_>, wanted: &[Entry]) -> bool {
     let incarnation = |entry: &Entry| entry.v2.as_ref().map(|v2| v2.incarnation);
     let is_there = |entry: &Entry| {
-        by_url.get(&entry.url).is_some_and(|it| {
+        listed.get(&entry.url).is_some_and(|it| {
             it.monitor == entry.monitor
                 && incarnation(it) == incarnation(entry)
                 && it.stamp.saturating_add(STAMP_AGE) >= entry.stamp
         })
     };
-    listed.len() == wanted.len() && wanted.iter().all(is_there)
+    listed.count() == wanted.len() && wanted.iter().all(is_there)
 }

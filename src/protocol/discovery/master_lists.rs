@@ -4,8 +4,8 @@ use super::master_list::{AnnouncePacing, MasterList};
 use super::seeds::Seeds;
 use crate::clock::Now;
 use crate::config::{DISCOVER, ListSettings, Settings};
-use crate::membership::Members;
-use crate::message::{Entry, Message};
+use crate::membership::{ByUrl, Members};
+use crate::message::Message;
 use crate::protocol::action::{ListIndex, RequestId, WriteError};
 use crate::protocol::counters::ListStatus;
 use crate::protocol::output::Output;
@@ -100,7 +100,7 @@ impl MasterLists {
     pub fn on_read(
         &mut self,
         index: ListIndex,
-        result: Result<Option<Vec<Entry>>, String>,
+        result: Result<Option<&ByUrl<'_>>, String>,
         members: &Members,
         seeds: &Seeds,
         now: Now,
@@ -108,7 +108,7 @@ impl MasterLists {
     ) -> Option<Message> {
         let list = &mut self.lists[index];
         let written = match result {
-            Ok(Some(listed)) => list.on_read(&listed, members, seeds, now, out),
+            Ok(Some(listed)) => list.on_read(listed, members, seeds, now, out),
             Ok(None) => {
                 list.on_unchanged(members, now, out);
                 None

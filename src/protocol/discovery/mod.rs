@@ -17,6 +17,7 @@ use super::{
     Core, Entry, Event, ListIndex, ListStatus, Message, Now, Place, RequestId, Resolved, ServerUrl, State, WriteError,
 };
 use crate::config::Settings;
+use crate::membership::ByUrl;
 
 use bootstrap::Bootstrap;
 use lonely::Lonely;
@@ -89,7 +90,11 @@ impl Core {
         list: Result<Option<Message>, String>,
     ) -> Option<Message> {
         let index = self.discovery.lists.find(id)?;
-        let listed = list.map(|list| list.map(|list| self.take_seeds(index, list, now)));
+        let entries = list.map(|list| list.map(|list| self.online_entries(index, list, now)));
+        let listed = entries.as_ref().map(|entries| entries.as_ref().map(ByUrl::new)).map_err(String::clone);
+        if let Ok(Some(listed)) = &listed {
+            self.take_seeds(index, listed, now);
+        }
         // With a wrong clock our view differs from the others', so the list stays as it is. After a while the server
         // adds its own entry only: if the others' clocks are wrong, servers with right clocks can find each other only
         // this way.
@@ -100,6 +105,7 @@ impl Core {
             Ok(_) | Err(_) => None,
         };
         let Discovery { lists, seeds, .. } = &mut self.discovery;
+        let listed = listed.as_ref().map(Option::as_ref).map_err(String::clone);
         let mut written = lists.on_read(index, listed, &self.members, seeds, now, &mut self.out);
         if written.is_some() && self.clock_check.is_wrong() {
             written = with_own.flatten();
@@ -111,19 +117,23 @@ impl Core {
         written
     }
 
-    // Merges the seeds of a list. Returns the servers that it lists as online.
-    fn take_seeds(&mut self, index: ListIndex, list: Message, now: Now) -> Vec<Entry> {
+    // The servers that a list names as online.
+    fn online_entries(&mut self, index: ListIndex, list: Message, now: Now) -> Vec<Entry> {
         let lists = &self.discovery.lists;
         self.out.report_skipped(&list.skipped, || format!("the master list {}", lists.name(index)));
         let listed: Vec<_> = list.entries.into_iter().filter(|entry| entry.state == State::Online).collect();
         let others = listed.iter().filter(|entry| entry.stamp > 0 && entry.url != *self.members.local_url()).count();
         self.clock_check.on_list(list.ahead, others, now, &mut self.out);
-        self.discovery.seeds.on_list(index, &listed, &self.members, now);
+        listed
+    }
+
+    // Merges the seeds of a list.
+    fn take_seeds(&mut self, index: ListIndex, listed: &ByUrl<'_>, now: Now) {
+        self.discovery.seeds.on_list(index, listed, &self.members, now);
         if self.lifecycle.is_running() {
             self.send_first_contacts(now);
             self.schedule_seed_contacts(now);
         }
-        listed
     }
 
     /// The write of [`Action::SyncList`](super::Action::SyncList) ended. Ok(true): the store ensured that nobody else
@@ -148,7 +158,8 @@ impl Core {
         let count = found.as_ref().map(|found| found.entries.len()).map_err(String::as_str);
         if self.discovery.names.on_discovered(id, count, &self.members, now, &mut self.out) {
             if let Ok(found) = found {
-                self.take_seeds(DISCOVERED, found, now);
+                let entries = self.online_entries(DISCOVERED, found, now);
+                self.take_seeds(DISCOVERED, &ByUrl::new(&entries), now);
             }
             let is_tried = self.discovery.is_tried();
             self.discovery.bootstrap.on_list_read(is_tried, &mut self.out);

@@ -15,7 +15,7 @@ use rand::rngs::SmallRng;
 use rand::seq::IteratorRandom;
 
 use crate::clock::{HOUR, Now};
-use crate::membership::{Members, TOMBSTONE_TTL, by_url, effective_incarnation, supersedes};
+use crate::membership::{ByUrl, Members, TOMBSTONE_TTL, effective_incarnation, supersedes};
 use crate::message::{Entry, ServerUrl, State};
 use crate::protocol::action::{ExchangeError, ListIndex};
 use crate::protocol::detector::{STARTUP_GRACE, STARTUP_SILENCE};
@@ -111,11 +111,10 @@ impl Seeds {
 
     /// A list was read. Its online servers become seeds, unless they are known to be up. Seeds that only this list
     /// named before are removed.
-    pub fn on_list(&mut self, list: ListIndex, listed: &[Entry], members: &Members, now: Now) {
-        let named = by_url(listed.iter());
+    pub fn on_list(&mut self, list: ListIndex, listed: &ByUrl<'_>, members: &Members, now: Now) {
         self.known
-            .retain(|url, seed| named.contains_key(url) || !(seed.listed.remove(&list) && seed.listed.is_empty()));
-        for entry in listed {
+            .retain(|url, seed| listed.get(url).is_some() || !(seed.listed.remove(&list) && seed.listed.is_empty()));
+        for entry in listed.iter() {
             let known = members.get(&entry.url).map(|member| &member.entry);
             if known.is_none_or(|known| known.state == State::Offline && may_be_back(entry, known)) {
                 self.add(entry, now).listed.insert(list);

@@ -26,6 +26,19 @@ fn a_server_that_left_is_forgotten_long_before_one_that_failed() {
 }
 
 #[test]
+fn leaves_that_expire_at_the_same_moment_are_forgotten_in_turns() {
+    let mut server = Server::new("a");
+    server.receive_v2(&reporter(), (0..5_000).map(|i| left(&format!("left{i}"), WALL)).collect());
+    server.now.wall += LEAST_LEAVE_TTL;
+    let known = |server: &Server| server.core.members().entries().count();
+    let before = known(&server);
+    server.run(60);
+    assert!((1..=1_000).contains(&(before - known(&server))), "the event loop may wait for the core");
+    server.run(6);
+    assert_eq!(before - known(&server), 5_000);
+}
+
+#[test]
 fn a_leave_that_is_forgotten_is_not_listed_again() {
     let mut server = server_with_old_tombstones(LEAST_LEAVE_TTL);
     server.receive_v2(&Entry { stamp: server.now.wall, ..reporter() }, vec![left("left", WALL)]);

@@ -21,6 +21,18 @@ fn a_version_1_server_that_repeats_a_report_of_its_own_failure_stays_online() {
 }
 
 #[test]
+fn the_time_to_read_what_a_version_1_server_repeats_about_itself_grows_linearly() {
+    let mut server = Server::new("a");
+    server.add_member("b", None);
+    let id = server.core.send(Request::new(url("b"), Purpose::Probe), server.now);
+    let answer = (0..50_000).map(|i| entry("b", OFFLINE, WALL + i % 100, None)).collect();
+    let began = crate::clock::Clock::new();
+    server.respond(id, Message::new(answer));
+    // With quadratic time it takes over four seconds.
+    assert!(began.now().mono < Duration::from_secs(1));
+}
+
+#[test]
 fn long_tags_take_no_room_in_the_answer_to_a_version_1_server() {
     let answered = |note: &str| {
         let mut server = Server::new("a");

@@ -20,6 +20,7 @@ mod local;
 mod master_list;
 mod member_limit;
 mod names;
+mod parts;
 mod ready;
 mod repair;
 mod resolved;
