@@ -194,6 +194,7 @@ impl Core {
     pub(super) fn contest_if_offline(&mut self, url: &ServerUrl, now: Now) {
         let is_due = |member: &Member| member.entry.state == State::Offline && !member.is_contested(now);
         if self.members.get(url).is_some_and(is_due) {
+            // Also if the rate limit then refuses the contact: a liar who uses it up must not win.
             self.members.contest(url, now);
             if self.lifecycle.is_working(now)
                 && let Some(contact) = self.verifier.contact(url, now)
