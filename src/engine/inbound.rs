@@ -127,7 +127,7 @@ impl Inbound {
         if self.shared.core.is_stopped() {
             return Err(Error::NotStarted);
         }
-        self.0.core.admit_events()?;
+        self.shared.core.admit_events()?;
         if length > LONG {
             let now = self.shared.core.with(|core, now| admit(core, now).map(|()| now))??;
             return read(self.shared.validator(now, &|_| None));

@@ -19,6 +19,7 @@ pub fn message(url: &ServerUrl, error: &ExchangeError) -> String {
 }
 
 // The cause and fix of each code in docs/errors.md#shazbot_self_probe.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn remedy(code: &str, text: &str, url: &ServerUrl) -> String {
     let fixed = match code {
         "HTTP_404" => {

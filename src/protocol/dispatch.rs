@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::entries::Learned;
 use super::exchange::{Exchange, OnFailure, OnSuccess, Started};
+use super::local::is_of_running_process;
 use super::repair::{fitting, winning_leaves};
 use super::{
     Broadcasts, Content, Core, Entry, Event, ExchangeError, Message, Now, Purpose, Repair, Request, RequestId,
@@ -70,12 +71,12 @@ impl Core {
         }
     }
 
-    // Builds the answer: our entry, what we list of the sender if that wins over its own entry, and the repair's
-    // answer.
+    // Builds the answer: our entry, what we list of the sender if that wins over its own entry or is of another process
+    // (which answers where the sender claims to be), and the repair's answer.
     fn answer(&mut self, sender: Option<&ServerUrl>, message: &Message, envelope: &Envelope, now: Now) -> Message {
         let own_entry = message.entries.iter().find(|entry| Some(&entry.url) == sender);
-        let listed =
-            own_entry.and_then(|own| self.listed_or_reported(&own.url).filter(|it| supersedes(it, own)).cloned());
+        let is_told = |it: &&Entry, own| supersedes(it, own) || is_of_running_process(it, own);
+        let listed = own_entry.and_then(|own| self.listed_or_reported(&own.url).filter(|it| is_told(it, own)).cloned());
         let mut others: Vec<_> = listed.into_iter().collect();
         let (entries, answer) = self.repair.answer(envelope, &message.entries, &mut self.members, now, &mut self.out);
         others.extend(entries);
@@ -102,7 +103,16 @@ impl Core {
     // reach us, or that we reach anybody.
     pub(super) fn on_own_message(&mut self, message: &Message, now: Now) {
         self.merge_message(message, None, Source::ThirdParty, false, now);
+        self.note_other_process(message, now);
         self.refresh_local(now);
+    }
+
+    // Another process at our base URL speaks to us, or a peer lists it instead of us.
+    fn note_other_process(&mut self, message: &Message, now: Now) {
+        let own = self.own().clone();
+        if message.entries.iter().any(|entry| entry.url == own.url && is_of_running_process(entry, &own)) {
+            self.local.on_other_process(&own.url, now, &mut self.out);
+        }
     }
 
     /// The outcome of [`super::Action::Gossip`].
@@ -151,6 +161,7 @@ impl Core {
         self.discovery.bootstrap.on_response();
         let is_repair = matches!(purpose, Purpose::Repair(_));
         self.merge_message(response, Some(to), Source::Reached, is_repair, now);
+        self.note_other_process(response, now);
         let own = response.entries.iter().find(|entry| entry.url == *to && entry.state == State::Online);
         if !self.members.is_reached(to) {
             // Only servers that have answered are watched.

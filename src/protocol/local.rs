@@ -201,7 +201,7 @@ impl LocalMember {
         if (theirs, claim.state) > (ours, own.state) || alters_extensions(claim, own) {
             out.counters.refutations += 1;
             if is_of_running_process(claim, own) {
-                self.on_duplicate(&own.url, now, out);
+                self.on_other_process(&own.url, now, out);
             }
             if claim.is_failure() {
                 let by = claim.v2.as_ref().and_then(|v2| v2.author.clone());
@@ -255,9 +255,15 @@ impl LocalMember {
         {
             out.report(Event::Resolved(Resolved::DuplicateUrl));
         }
+        // The other process may be the one that is listed, which nothing else would tell of us.
+        if self.duplicate.is_some() {
+            out.timers.set_earlier(Timer::SelfProbe, now.mono);
+        }
     }
 
-    fn on_duplicate(&mut self, url: &ServerUrl, now: Now, out: &mut Output) {
+    /// Something shows that another process with our base URL runs: an entry of it that we refute, its message or its
+    /// answer, or a peer that lists it instead of us.
+    pub fn on_other_process(&mut self, url: &ServerUrl, now: Now, out: &mut Output) {
         let overlap = self.longest_overlap();
         // After a silence this is another process, which replaces us or is replaced.
         let refuted = self.duplicate.filter(|refuted| now.mono < refuted.last + overlap);
@@ -283,7 +289,8 @@ fn alters_extensions(claim: &Entry, own: &Entry) -> bool {
     })
 }
 
-fn is_of_running_process(claim: &Entry, own: &Entry) -> bool {
+/// Whether an entry is of another process that runs with the same base URL, as far as its author knows.
+pub fn is_of_running_process(claim: &Entry, own: &Entry) -> bool {
     claim.state == State::Online && claim.v2.is_some() && claim.instance() != own.instance()
 }
 

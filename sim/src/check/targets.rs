@@ -121,7 +121,7 @@ pub fn targets() -> Vec<Target> {
         target(Scenario::Stall, 100, 100, STALLED),
         fast(Scenario::Stall, 12, 200, STALLED),
         target(Scenario::Loss, 100, 4, LOSS),
-        target(Scenario::Loss, 1_000, 1, LOSS),
+        target(Scenario::Loss, 300, 2, LOSS),
         target(Scenario::Age, 100, 2, &[(Max("age_p99"), 8.0)]),
         target(Scenario::RestartAll, 1_000, 2, &[(Time(1.0), 40.0), (Max("peak"), 35.0), (WrongEntries, 0.0)]),
         target(Scenario::List, 100, 5, LISTED),

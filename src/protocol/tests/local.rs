@@ -322,6 +322,32 @@ fn a_row_of_restarts_that_each_overlap_with_the_next_is_not_reported_as_another_
 }
 
 #[test]
+fn another_process_that_the_others_list_instead_is_reported_though_its_entry_does_not_win() {
+    let mut server = Server::new("a");
+    server.add_member("b", Some(1));
+    server.finish_broadcasts();
+    let v2 = server.own_entry().v2.clone().map(|v2| EntryV2 { instance: 99, incarnation: 1, ..v2 });
+    for _ in 0..8 {
+        let other = Entry { v2: v2.clone(), ..server.own_entry().clone() };
+        let (id, to, _) = server.next_message(|_| true);
+        let answerer = server.entry_of(&to).clone();
+        server.respond_v2(id, &answerer, vec![other]);
+    }
+    assert_eq!(take_duplicate_url_events(&mut server).first(), Some(&Event::DuplicateUrl(url("a"))));
+}
+
+#[test]
+fn a_process_learns_in_each_answer_that_another_one_is_listed_at_its_base_url() {
+    let mut server = Server::new("a");
+    server.add_member("b", Some(1));
+    let listed = server.entry_of(&url("b")).clone();
+    let v2 = listed.v2.clone().map(|v2| EntryV2 { instance: 99, incarnation: WALL, ..v2 });
+    let second = Entry { v2, ..listed.clone() };
+    let answer = server.core.handle_gossip(server.now, &Message::new_v2(second, vec![], Envelope::default()));
+    assert!(answer.entries.iter().any(|it| it.url == url("b") && it.instance() == listed.instance()));
+}
+
+#[test]
 fn a_new_server_that_others_answer_and_nobody_contacts_reports_itself_unreachable() {
     let mut server = Server::new("a");
     server.add_member("b", Some(WALL));
