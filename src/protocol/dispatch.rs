@@ -103,15 +103,15 @@ impl Core {
     // reach us, or that we reach anybody.
     pub(super) fn on_own_message(&mut self, message: &Message, now: Now) {
         self.merge_message(message, None, Source::ThirdParty, false, now);
-        self.note_other_process(message, now);
+        self.note_told(message, now);
         self.refresh_local(now);
     }
 
-    // Another process at our base URL speaks to us, or a peer lists it instead of us.
-    fn note_other_process(&mut self, message: &Message, now: Now) {
+    // A peer may list another process at our base URL, or one may answer there.
+    fn note_told(&mut self, message: &Message, now: Now) {
         let own = self.own().clone();
-        if message.entries.iter().any(|entry| entry.url == own.url && is_of_running_process(entry, &own)) {
-            self.local.on_other_process(&own.url, now, &mut self.out);
+        if let Some(told) = message.entries.iter().find(|entry| entry.url == own.url) {
+            self.local.on_told(&own, told, now, &mut self.out);
         }
     }
 
@@ -161,7 +161,7 @@ impl Core {
         self.discovery.bootstrap.on_response();
         let is_repair = matches!(purpose, Purpose::Repair(_));
         self.merge_message(response, Some(to), Source::Reached, is_repair, now);
-        self.note_other_process(response, now);
+        self.note_told(response, now);
         let own = response.entries.iter().find(|entry| entry.url == *to && entry.state == State::Online);
         if !self.members.is_reached(to) {
             // Only servers that have answered are watched.

@@ -56,6 +56,8 @@ pub struct LocalMember {
     url_doubt: Option<UrlDoubt>,
     is_reported_unreachable: bool,
     duplicate: Option<Refuted>,
+    // The stamp of another process with our base URL, as we were last told it.
+    told: Option<u64>,
     is_contacted: bool,
     // Our base URL is a loopback address, and this was not reported yet.
     is_loopback: bool,
@@ -76,6 +78,7 @@ impl LocalMember {
             url_doubt: Some(UrlDoubt { since: now.mono, by: None }),
             is_reported_unreachable: false,
             duplicate: None,
+            told: None,
             is_contacted: false,
             new_tags: None,
             tags_sent: None,
@@ -261,9 +264,16 @@ impl LocalMember {
         }
     }
 
-    /// Something shows that another process with our base URL runs: an entry of it that we refute, its message or its
-    /// answer, or a peer that lists it instead of us.
-    pub fn on_other_process(&mut self, url: &ServerUrl, now: Now, out: &mut Output) {
+    /// A message with an entry at our base URL came from there, or from a peer that lists it. Another process runs for as
+    /// long as its stamps advance: the entry of an earlier process stays as it is, and so does a repeated message.
+    pub fn on_told(&mut self, own: &Entry, told: &Entry, now: Now, out: &mut Output) {
+        if is_of_running_process(told, own) && self.told.replace(told.stamp).is_some_and(|before| before < told.stamp) {
+            self.on_other_process(&own.url, now, out);
+        }
+    }
+
+    // Another process with our base URL runs.
+    fn on_other_process(&mut self, url: &ServerUrl, now: Now, out: &mut Output) {
         let overlap = self.longest_overlap();
         // After a silence this is another process, which replaces us or is replaced.
         let refuted = self.duplicate.filter(|refuted| now.mono < refuted.last + overlap);

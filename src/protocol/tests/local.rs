@@ -327,13 +327,18 @@ fn another_process_that_the_others_list_instead_is_reported_though_its_entry_doe
     server.add_member("b", Some(1));
     server.finish_broadcasts();
     let v2 = server.own_entry().v2.clone().map(|v2| EntryV2 { instance: 99, incarnation: 1, ..v2 });
-    for _ in 0..8 {
+    let mut events = |advances: bool| {
         let other = Entry { v2: v2.clone(), ..server.own_entry().clone() };
-        let (id, to, _) = server.next_message(|_| true);
-        let answerer = server.entry_of(&to).clone();
-        server.respond_v2(id, &answerer, vec![other]);
-    }
-    assert_eq!(take_duplicate_url_events(&mut server).first(), Some(&Event::DuplicateUrl(url("a"))));
+        for i in 0..8 {
+            let stamp = other.stamp + if advances { i } else { 0 };
+            let (id, to, _) = server.next_message(|_| true);
+            let answerer = server.entry_of(&to).clone();
+            server.respond_v2(id, &answerer, vec![Entry { stamp, ..other.clone() }]);
+        }
+        take_duplicate_url_events(&mut server)
+    };
+    assert_eq!(events(false), [], "an earlier process has ended, and its entry stays as it is");
+    assert_eq!(events(true).first(), Some(&Event::DuplicateUrl(url("a"))));
 }
 
 #[test]
