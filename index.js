@@ -69,7 +69,7 @@ async function start(environment, options, shutdown) {
   preparing = prepareStart(environment, options);
   const prepared = preparing instanceof Promise ? await preparing : preparing;
   const report = reportHandler(emitSoon);
-  setDisabled(prepared.isDisabled === true);
+  setDisabled('start', prepared.isDisabled === true);
   if (prepared.isDisabled) {
     isStarted = true;
     report('START', 'not started, because SHAZBOT_ENABLED is false', false);
@@ -97,6 +97,8 @@ async function start(environment, options, shutdown) {
   }
   isStarted = true;
   registerHappy();
+  // Only now does this server own keys: those who watch look again.
+  if (engine.isWorking()) announceEngine();
   // A shutdown may have ended it meanwhile.
   if (engine.isWorking()) report('START', startText(prepared.environment.SHAZBOT_CLUSTER), false);
 }
@@ -141,7 +143,7 @@ async function shutDown(previous, drainFor) {
 
 function end() {
   isStarted = false;
-  setDisabled(false);
+  setDisabled('start', false);
   stopHeartbeat();
   engine.end();
   forgetLists();

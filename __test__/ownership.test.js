@@ -89,6 +89,9 @@ describe('the owner of a key', () => {
     const { port } = /** @type {import('node:net').AddressInfo} */ (store.address());
     const engine = freshEngine();
     const owners = () => [engine.shazbotOwner('key'), ...engine.shazbotOwners('key', 1)];
+    /** @type {(boolean | undefined)[]} */
+    const told = [];
+    t.after(engine.shazbotOwner.watch('key', (owner) => told.push(owner?.self)));
     assert.deepEqual(owners(), [undefined]);
     const env = { ...environment(await unusedUrl()), SHAZBOT_MASTER_LIST: `http://127.0.0.1:${port}/` };
     const started = withEnvironment(env, () => engine.shazbotStart());
@@ -99,6 +102,8 @@ describe('the owner of a key', () => {
     waiting[0]?.end('{"online":[]}');
     await started;
     assert.equal(engine.shazbotOwner('key')?.self, true);
+    await until(() => told.length === 2, { what: 'who watches is told' });
+    assert.deepEqual(told, [undefined, true]);
     await engine.shazbotShutDown();
     assert.deepEqual(owners(), [undefined]);
   });

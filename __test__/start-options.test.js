@@ -146,7 +146,13 @@ describe('config', () => {
       { port: 1, stop() {} },
       { config: {}, listen() {} },
     ].map((it) => Object.assign(new (class Server {})(), it));
-    for (const argument of [undefined, null, refused, 'http://127.0.0.1:3000', new Map(), address, ...servers]) {
+    // What `sequelize.sync()` resolves with.
+    class Database {
+      config = {};
+      sync() {}
+    }
+    const others = ['http://127.0.0.1:3000', new Map(), address, new Database(), ...servers];
+    for (const argument of [undefined, null, refused, ...others]) {
       await start(t, env, argument);
     }
   });

@@ -5,11 +5,13 @@
 
 const { engine } = require('./engine.js');
 
-let isSet = false;
+/** Who told it so: another application of the process may start and end the engine meanwhile. @type {Set<'start' | 'application'>} */
+const reasons = new Set();
 
-/** @param {boolean} value */
-function setDisabled(value) {
-  isSet = value;
+/** @param {'start' | 'application'} by @param {boolean} value */
+function setDisabled(by, value) {
+  if (value) reasons.add(by);
+  else reasons.delete(by);
 }
 
-module.exports = { isDisabled: () => isSet && !engine.isWorking(), setDisabled };
+module.exports = { isDisabled: () => reasons.size > 0 && !engine.isWorking(), setDisabled };

@@ -16,6 +16,7 @@ const VERSION_1 = ['SHAZBOT_NOT_STARTED', 'SHAZBOT_UNAUTHORIZED'];
  */
 function withLink(code, message) {
   const see = `See clustershazbot/docs/errors.md#${code.toLowerCase()}`;
+  if (message.endsWith(see)) return message;
   // Several problems stand one below the other.
   return message.includes('\n') ? `${message}\n  ${see}` : `${message.replace(/\.$/, '')}. ${see}`;
 }

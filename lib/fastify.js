@@ -24,7 +24,7 @@ const shazbotFastify = async (fastify, options) => {
   // Inside this plugin only: `handleRequest` reads bodies itself, with the same limits as in other frameworks.
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
-  if (options.enabled === false) setDisabled(true);
+  if (options.enabled === false) setDisabled('application', true);
   else join(fastify, options);
   const mount = fastify.prefix.slice(fastify.prefix.lastIndexOf('/'));
   for (const path of PATHS) {

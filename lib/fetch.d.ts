@@ -12,7 +12,7 @@ export interface ShazbotFetchInit extends RequestInit, PickOptions {
   attemptTimeout?: number | undefined;
 }
 
-/** What an error of {@link shazbotFetch} has if a request was sent. Import the type only. */
+/** What an error of {@link shazbotFetch} has if a request was sent, unless the program aborted it. Import the type only. */
 export interface ShazbotFetchError extends Error {
   /**
    * `SHAZBOT_TIMEOUT`: no answer within `attemptTimeout`. `SHAZBOT_SERVER_FAILED`, `SHAZBOT_SERVER_RESTARTED`: the server did so

@@ -4,6 +4,7 @@
 
 const { setTimeout } = require('node:timers');
 const { counters } = require('./counters.js');
+const { isDisabled } = require('./disabled.js');
 const { engine } = require('./engine.js');
 const { serverList } = require('./server-lists.js');
 
@@ -20,6 +21,7 @@ function register() {
   if (isObject(happyServerExtension)) {
     happyServerExtension.clustershazbot = () => {
       try {
+        if (isDisabled()) return { status: 'ok', cluster: serverList(true) };
         // Only the codes: the page may be public.
         const warnings = Object.keys(counters().warnings);
         return { status: 'ok', cluster: serverList(true), ...(warnings.length > 0 && { warnings }) };
@@ -29,7 +31,7 @@ function register() {
     };
   }
   if (isObject(happyServerQuickExtension)) {
-    happyServerQuickExtension.clustershazbot = () => engine.isWorking();
+    happyServerQuickExtension.clustershazbot = () => engine.isWorking() || isDisabled();
   }
 }
 

@@ -87,7 +87,7 @@ class ShazbotService {
     this.options = options;
     this.events = shazbotEvents;
     this.isClosed = false;
-    if (options.enabled === false) setDisabled(true);
+    if (options.enabled === false) setDisabled('application', true);
   }
 
   list(includeOffline = false) {

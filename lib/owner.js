@@ -87,9 +87,9 @@ function warnOnce(key) {
   if (hasWarned) return;
   hasWarned = true;
   const text =
-    `the job ${JSON.stringify(key)} was skipped, because shazbotStart was not called, or was rejected: until it resolves, this ` +
-    'server runs no job that only one server should run. Call it when the program starts; in Nest, import ' +
-    'ShazbotModule.forRoot() into the application that listens. In tests use createFakeCluster of clustershazbot/testing';
+    `this server owns no key, and the job ${JSON.stringify(key)} was skipped if it is one: shazbotStart was not called yet, or was ` +
+    'rejected. Call it when the program starts; in Nest, import ShazbotModule.forRoot() into the application that listens, and ask for ' +
+    'no owner before onApplicationBootstrap. In tests use createFakeCluster of clustershazbot/testing';
   reportHandler(() => {})('SHAZBOT_JOB_SKIPPED', text, true);
 }
 

@@ -4,6 +4,7 @@
 
 const client = require('prom-client');
 const { counters } = require('./counters.js');
+const { isDisabled } = require('./disabled.js');
 const { checkOptions, kinds } = require('./options.js');
 const { servers } = require('./server-lists.js');
 
@@ -36,7 +37,7 @@ function shazbotMetrics(options = {}) {
       // `registered` and not `metric`: a registry for OpenMetrics changes its name.
       async get() {
         const now = read();
-        return { ...registered, values: now ? samples(now) : metric.name === UP ? single(0) : [] };
+        return { ...registered, values: now ? samples(now) : metric.name === UP && !isDisabled() ? single(0) : [] };
       },
       // The engine's counters cannot be reset.
       reset() {},

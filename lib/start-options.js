@@ -2,7 +2,6 @@
 
 // Turns what is passed to `shazbotStart`, and the environment, into the variables that the engine reads.
 
-const { types } = require('node:util');
 const { ANY_URL, fillBaseUrl } = require('./base-url.js');
 const { Engine } = require('./binary.js');
 const { START_OPTIONS, unknownVariables, withConfig } = require('./config.js');
@@ -92,17 +91,29 @@ function readOptions(options) {
 }
 
 /**
- * Whether an argument is options, and not what a callback gets: an error, the name of a signal, a server or its address. Options may
- * be an instance of a class.
+ * Whether an argument is options, and not what a callback or a promise of another library gives: an error, the name of a signal, a
+ * server, its address, a database. Options may be an instance of a class.
  * @param {any} argument
  */
 function areOptions(argument) {
   // `listen` of Node passes no address, but that of other servers may.
   if (isLiteral(argument)) return !('family' in argument);
-  // An error may have the port of a connection. Servers of Bun have a port, and applications of Elysia a config.
-  if (typeof argument !== 'object' || argument === null || types.isNativeError(argument)) return false;
-  if (typeof argument.listen === 'function' || typeof argument.stop === 'function') return false;
+  if (typeof argument !== 'object' || argument === null || hasMethods(argument)) return false;
   return Object.keys(START_OPTIONS).some((name) => argument[name] !== undefined);
+}
+
+/**
+ * Options have none, apart from `discover`.
+ * @param {object} object
+ */
+function hasMethods(object) {
+  // All but `Object.prototype`, also that of another realm.
+  for (let it = object; it && Object.getPrototypeOf(it); it = Object.getPrototypeOf(it)) {
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(it))) {
+      if (typeof value === 'function' && name !== 'constructor' && !Object.hasOwn(START_OPTIONS, name)) return true;
+    }
+  }
+  return false;
 }
 
 /**

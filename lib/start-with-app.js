@@ -58,7 +58,8 @@ async function startWithApp({ config, discover, port, tags }) {
       .finally(() => clearTimeout(timer))
       .then(resolve, (error) => {
         // The application runs already: a name that its configuration needs took long to resolve.
-        if (listens) reportHandler(() => {})(error.code, `the start has failed: ${error.message}`, true);
+        const text = error.message.replace(/:\n\s*/g, ': ').replace(/\n\s*/g, '; ');
+        if (listens) reportHandler(() => {})(error.code, `the start has failed: ${text}`, true);
         else reject(error);
       });
   });

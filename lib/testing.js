@@ -131,7 +131,8 @@ function complete(given) {
   checkOptions('createFakeCluster', server, SERVER_OPTIONS);
   if (!isHttpUrl(server.baseUrl)) throw new TypeError(`createFakeCluster: ${shown(server.baseUrl)} is not a base URL`);
   const defaults = { monitor: false, lastUpdate: Date.now(), tags: {}, suspect: false, ready: true };
-  return { ...defaults, ...server, baseUrl: toBaseUrl(server.baseUrl) };
+  const values = Object.fromEntries(Object.entries(server).filter(([, value]) => value !== undefined));
+  return { ...defaults, ...values, baseUrl: toBaseUrl(server.baseUrl) };
 }
 
 /**
