@@ -1,6 +1,7 @@
 //! The text of each event of the core, for log records and warnings. The codes are listed in docs/errors.md.
 
 use super::failure::certificate_remedy;
+use super::gossip_http::TOO_MANY;
 use super::self_probe_text;
 use crate::membership::{MAX_SERVERS, MAX_UNREACHED};
 use crate::message::{Reason, Skipped};
@@ -59,8 +60,8 @@ pub fn texts(event: Event) -> Vec<Text> {
         }
         Event::Isolated => {
             let message = "no other server answers this one any more, so the network of this server is probably cut. It keeps \
-                           its list for two and a half intervals, while the others list it offline; then it lists them \
-                           offline. Check the network of this machine, its firewall and its DNS";
+                           its list for a while (75 s at an interval of 30 s), while the others list it offline; then it \
+                           lists them offline. Check the network of this machine, its firewall and its DNS";
             warning_once("SHAZBOT_ISOLATED", String::new(), Some("ISOLATED"), message.into())
         }
         Event::StateNotSaved(error) => {
@@ -187,6 +188,9 @@ fn exchange_failed(url: &ServerUrl, error: &ExchangeError) -> Text {
         ExchangeError::WrongCluster(why) => {
             let message = format!("{url} belongs to another cluster. {why}");
             warning_once("SHAZBOT_WRONG_CLUSTER", url.to_string(), repeated, message)
+        }
+        ExchangeError::Local(why) if why == TOO_MANY => {
+            log("EXCHANGE_FAILED", format!("no gossip with {url} now: {why}"))
         }
         ExchangeError::Local(why) => {
             let message = format!(

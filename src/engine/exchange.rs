@@ -46,9 +46,12 @@ impl Writer {
 
 // Whether a message is part of a suspicion, whose deadlines run, or of a leave.
 fn is_urgent(message: &Message) -> bool {
-    let asks = message.envelope.as_ref().is_some_and(|it| it.suspects_receiver || !it.probe_requests.is_empty());
+    let is_of_suspicion = message.envelope.as_ref().is_some_and(|it| {
+        let tickets = [&it.probe_requests, &it.probe_successes, &it.probe_failures];
+        it.suspects_receiver || tickets.iter().any(|it| !it.is_empty())
+    });
     let own = message.entries.first().and_then(|own| own.v2.as_ref());
-    asks || own.is_some_and(|own| own.reason == Some(Reason::Left))
+    is_of_suspicion || own.is_some_and(|own| own.reason == Some(Reason::Left))
 }
 
 /// Sends a message and returns the response. `new_connection`: do not use the connection pool.

@@ -62,6 +62,9 @@ pub struct GossipClient {
     dialer: Dialer,
 }
 
+/// Why an exchange was not begun. Not a shortage of the machine: servers do not answer.
+pub const TOO_MANY: &str = "too many exchanges are under way";
+
 impl GossipClient {
     pub fn new(factory: &ClientFactory<'_>, config: &Config) -> Result<Self, String> {
         let resolver = Resolver::for_servers(&config.origins, factory.names, &factory.proxies);
@@ -85,7 +88,7 @@ impl GossipClient {
         } else {
             clock::timeout(timeout / 2, self.exchanges.acquire()).await.ok().and_then(Result::ok)
         };
-        permit.ok_or_else(|| ExchangeError::Local("too many exchanges are under way".into()))
+        permit.ok_or_else(|| ExchangeError::Local(TOO_MANY.into()))
     }
 
     /// Sends a message and returns the body of the response.

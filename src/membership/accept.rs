@@ -143,6 +143,8 @@ fn decide_online(known: &Member, entry: &Entry, source: Source, at: Circumstance
     match source {
         Source::Itself | Source::Version1 if known.entry.is_failure() => Decision::CallBack,
         Source::Itself if entry.instance() != known.entry.instance() => Decision::CallBack,
+        // Its own message listed it offline, so perhaps nobody has reached it.
+        Source::Itself if known.entry.state == State::Offline && known.last_answered().is_none() => Decision::CallBack,
         Source::Itself if known.entry.state == State::Online && raises_incarnation(entry, &known.entry) => {
             Decision::CallBack
         }
@@ -238,6 +240,13 @@ mod tests {
         member
     }
 
+    /// A member that has answered us.
+    fn answered(entry: Entry) -> Member {
+        let mut member = silent(entry);
+        member.on_response(None, at(1));
+        member
+    }
+
     /// A member that refuted an offline entry a short time ago.
     fn contested(entry: Entry) -> Member {
         let mut member = silent(entry);
@@ -286,7 +295,8 @@ mod tests {
             ("one that is not newer", recent(online()), entry("b", ONLINE, WALL - 1, Some(5)), [Ignore; 4]),
             ("one past its TTL", recent(failed(1)), entry("b", ONLINE, 2, Some(7)), [Ignore; 4]),
             ("a failed server is back", silent(failed(WALL)), raised(), [CallBack, Take, Take, CallBack]),
-            ("a server that left is back", silent(left(WALL)), raised(), [Take; 4]),
+            ("a server that left is back", answered(left(WALL)), raised(), [Take; 4]),
+            ("one that nobody has reached is back", silent(left(WALL)), raised(), [CallBack, Take, Take, Take]),
             ("a raised incarnation", recent(online()), raised(), [CallBack, Take, Take, Take]),
             (
                 "one too far ahead",

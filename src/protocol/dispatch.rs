@@ -118,6 +118,7 @@ impl Core {
     /// The outcome of [`super::Action::Gossip`].
     pub fn handle_response(&mut self, now: Now, id: RequestId, response: Result<Message, ExchangeError>) {
         self.check_clocks(now);
+        self.check_pause(now);
         let Some(exchange) = self.exchanges.end(id) else { return };
         match response.and_then(|response| check_sender(&exchange.to, response)) {
             response if exchange.purpose == Purpose::SelfProbe => {

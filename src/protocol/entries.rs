@@ -102,6 +102,8 @@ impl Core {
             is_suspected: self.detector.is_suspect(&entry.url),
         };
         match decide(self.members.get(&entry.url), entry, source, at) {
+            // The report loses if the clock of the server stepped, and then nothing else may settle it for long.
+            Decision::Ignore if entry.is_failure() && self.has_failed_us(&entry.url) => self.on_hint(&entry.url, now),
             Decision::Ignore => {}
             Decision::Take | Decision::TakeAndNotify if !self.make_room(entry, source, learned) => {
                 // A sender that answers its call-back may still be listed.
@@ -174,6 +176,11 @@ impl Core {
         {
             self.send(contact, now);
         }
+    }
+
+    // Whether the last exchange with a server that we list online failed.
+    fn has_failed_us(&self, url: &ServerUrl) -> bool {
+        self.members.get(url).is_some_and(|it| it.entry.state == State::Online && it.failures() > 0)
     }
 
     // A new server speaks to us, and nobody has reached it. Lists it as failed, so that every server shows why.

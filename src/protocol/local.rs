@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rand::RngExt;
 
+use super::detector::STARTUP_GRACE;
 use super::event::{Event, Resolved};
 use super::output::Output;
 use super::timer::Timer;
@@ -18,7 +19,7 @@ use crate::message::{Entry, EntryV2, Extensions, Reason, ServerUrl, State, Tags}
 /// that its base URL does not work. Others contact a new server at once, and probe an online one each interval; version 1
 /// servers choose at random, so ten are needed.
 const URL_DOUBT_INTERVALS: u32 = 10;
-/// For how long another process must refute us before we warn: so many intervals, but not more than [`LONGEST_OVERLAP`].
+/// For how long another process must show itself before we warn: so many intervals, but not more than [`LONGEST_OVERLAP`].
 /// In a zero-downtime restart, the old and the new process overlap for a while.
 const OVERLAP_INTERVALS: u32 = 5;
 /// Twice the time that Kubernetes gives a process to end.
@@ -38,8 +39,7 @@ struct UrlDoubt {
     by: Option<ServerUrl>,
 }
 
-// When we first and last refuted an entry of another process. A process that has ended does not refute in turn, so all
-// but one of these entries prove that it runs.
+// When we first and last noticed another process: we refuted an entry of it, or were told a newer stamp of it.
 #[derive(Clone, Copy, Debug)]
 struct Refuted {
     first: Duration,
@@ -56,7 +56,7 @@ pub struct LocalMember {
     url_doubt: Option<UrlDoubt>,
     is_reported_unreachable: bool,
     duplicate: Option<Refuted>,
-    // The stamp of another process with our base URL, as we were last told it.
+    // The newest stamp of another process with our base URL that we were told.
     told: Option<u64>,
     is_contacted: bool,
     // Our base URL is a loopback address, and this was not reported yet.
@@ -246,7 +246,8 @@ impl LocalMember {
         if let Some(UrlDoubt { since, by }) = &self.url_doubt
             && is_listed
             && is_answered
-            && now.mono >= *since + URL_DOUBT_INTERVALS * self.interval
+            // A program may listen later than it starts.
+            && now.mono >= *since + (URL_DOUBT_INTERVALS * self.interval).max(if by.is_some() { Duration::ZERO } else { STARTUP_GRACE })
         {
             out.report(Event::Unreachable { url: own.url.clone(), by: by.clone() });
             (self.url_doubt, self.is_reported_unreachable) = (None, true);
@@ -267,7 +268,13 @@ impl LocalMember {
     /// A message with an entry at our base URL came from there, or from a peer that lists it. Another process runs for as
     /// long as its stamps advance: the entry of an earlier process stays as it is, and so does a repeated message.
     pub fn on_told(&mut self, own: &Entry, told: &Entry, now: Now, out: &mut Output) {
-        if is_of_running_process(told, own) && self.told.replace(told.stamp).is_some_and(|before| before < told.stamp) {
+        if !is_of_running_process(told, own) {
+            return;
+        }
+        // The newest: peers have seen the last stamps of an earlier process to a different extent.
+        let advances = self.told.is_some_and(|newest| newest < told.stamp);
+        self.told = self.told.max(Some(told.stamp));
+        if advances {
             self.on_other_process(&own.url, now, out);
         }
     }
@@ -276,7 +283,9 @@ impl LocalMember {
     fn on_other_process(&mut self, url: &ServerUrl, now: Now, out: &mut Output) {
         let overlap = self.longest_overlap();
         // After a silence this is another process, which replaces us or is replaced.
-        let refuted = self.duplicate.filter(|refuted| now.mono < refuted.last + overlap);
+        // Some signs come once a round.
+        let silence = overlap.max(2 * self.interval);
+        let refuted = self.duplicate.filter(|refuted| now.mono < refuted.last + silence);
         let mut first = refuted.map_or(now.mono, |refuted| refuted.first);
         let mut is_reported = self.duplicate.is_some_and(|refuted| refuted.is_reported);
         if now.mono >= first + overlap {

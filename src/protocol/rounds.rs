@@ -140,12 +140,17 @@ impl Core {
 
     // A late timer must not judge others before the answers are read that have arrived meanwhile.
     pub(super) fn check_lateness(&mut self, now: Now) {
+        let late = self.check_pause(now);
+        self.detector.on_late_timer(late, now);
+    }
+
+    // Also before an outcome is handled: after a pause, the engine's tasks run before its timers.
+    pub(super) fn check_pause(&mut self, now: Now) -> Duration {
         let late = self.poll_timeout().map_or(Duration::ZERO, |due| now.mono.saturating_sub(due));
         if self.lifecycle.on_late_timer(late, now) {
             self.detector.clear_suspicions();
-        } else {
-            self.detector.on_late_timer(late, now);
         }
+        late
     }
 
     pub(super) fn advance_suspicions(&mut self, now: Now) {

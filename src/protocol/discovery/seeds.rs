@@ -176,9 +176,14 @@ impl Seeds {
         let patience = match error {
             ExchangeError::Refused(_)
             | ExchangeError::NotReady(_)
+            | ExchangeError::Unreachable(_)
             | ExchangeError::TimedOut
             | ExchangeError::NoAnswer(_) => GRACE_OF_SPEAKERS,
-            _ => GRACE_OF_WRONG_ANSWERS,
+            ExchangeError::SecretRejected
+            | ExchangeError::WrongCluster(_)
+            | ExchangeError::Other(_)
+            | ExchangeError::Busy
+            | ExchangeError::Local(_) => GRACE_OF_WRONG_ANSWERS,
         };
         let seed = self.known.get(url)?;
         let speaks = seed.spoke.is_some_and(|spoke| now.mono < spoke + STARTUP_SILENCE);

@@ -227,6 +227,10 @@ fn a_new_server_that_cannot_be_reached_is_listed_as_failed_after_a_while() {
     let after = |error: &ExchangeError| seconds_until_failed(error, 120).expect("it is listed");
     assert!((50..=60).contains(&after(&refused())), "it may not listen yet");
     assert!((50..=60).contains(&after(&ExchangeError::TimedOut)));
+    assert!(
+        (50..=60).contains(&after(&ExchangeError::Unreachable("ENOTFOUND".into()))),
+        "its name may not resolve yet"
+    );
     assert!((10..=20).contains(&after(&ExchangeError::Other("HTTP 404".into()))), "something else answers");
     assert_eq!(seconds_until_failed(&refused(), 5), None, "it has ended before it listened");
 }
