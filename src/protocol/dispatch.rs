@@ -279,14 +279,19 @@ impl Core {
     }
 
     fn on_verification_failed(&mut self, url: &ServerUrl, started: Started, now: Now) {
-        let is_excused = self.detector.use_excuse(url, started, &self.members);
-        if is_excused && self.members.state(url) == Some(State::Online) {
+        let Some(known) = self.members.get(url) else {
+            self.verifier.take_report(url);
+            return;
+        };
+        let is_offline = known.entry.state == State::Offline;
+        if is_offline && known.last_answered().is_some_and(|at| at > started.mono) {
+            self.verifier.take_report(url);
+        } else if is_offline || !self.detector.use_excuse(url, started, &self.members) {
+            // Also if it is offline already: a drained server that leaves has left.
+            self.accept_report(url, now);
+        } else {
             let due = now.mono + self.detector.interval() / 4;
             self.verifier.postpone(url, due);
-        } else if is_excused {
-            self.verifier.take_report(url);
-        } else {
-            self.accept_report(url, now);
         }
     }
 

@@ -48,6 +48,21 @@ fn a_leave_wins_over_a_failure_that_others_report_soon_after_it() {
 }
 
 #[test]
+fn a_drained_server_that_leaves_is_listed_as_left_also_if_it_was_contested() {
+    let mut server = Server::new("a");
+    server.add_member("b", Some(5));
+    server.advance(1_000);
+    server.core.members.contest(&url("b"), server.now);
+    let drained = offline("b", WALL + 1, 6, Reason::Drained, "b");
+    server.core.merge_entry(&drained, Source::Reached, &mut entries::Learned::default(), server.now);
+    let left = offline("b", WALL + 2, 7, Reason::Left, "b");
+    server.receive_v2(&left, vec![]);
+    server.run_with_refusals("b", 10);
+    let reason = server.entry_of(&url("b")).v2.and_then(|v2| v2.reason);
+    assert_eq!(reason, Some(Reason::Left));
+}
+
+#[test]
 fn a_reported_leave_of_a_server_that_contacted_us_recently_is_verified_first() {
     for (seconds, messages, state) in [(0, 1, ONLINE), (31, 0, OFFLINE)] {
         let mut server = Server::new("a");
