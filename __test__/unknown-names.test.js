@@ -129,7 +129,8 @@ describe('an option', () => {
     await assert.rejects(shazbotFetch('/', any(init)), { code: 'SHAZBOT_NO_SERVER' });
     const ofFastify = any({ prefix: '/x', logLevel: 'warn', logSerializers: {}, anything: 1, enabled: false });
     Object.assign(ofFastify, { host: 'a', path: '/', name: 'b', sort: true, post: 1, stage: 'test', image: 'c' });
-    await require('../lib/fastify.js')(any({}), ofFastify);
+    const fastify = { prefix: '/x', removeAllContentTypeParsers() {}, addContentTypeParser() {}, all() {} };
+    await require('../lib/fastify.js')(any(fastify), ofFastify);
   });
 
   test('cannot be in what a program of version 1 passes to shazbotShutDown as a callback', async () => {

@@ -18,7 +18,8 @@ function withLink(code, message) {
   const see = `See clustershazbot/docs/errors.md#${code.toLowerCase()}`;
   if (message.endsWith(see)) return message;
   // Several problems stand one below the other.
-  return message.includes('\n') ? `${message}\n  ${see}` : `${message.replace(/\.$/, '')}. ${see}`;
+  if (message.includes('\n')) return `${message}\n  ${see}`;
+  return message.endsWith('?') ? `${message} ${see}` : `${message.replace(/\.$/, '')}. ${see}`;
 }
 
 /**
