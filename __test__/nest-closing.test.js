@@ -38,8 +38,10 @@ describe('the Nest module', () => {
     assert.match(server.stdout, /^started, 2 online\n/);
     const isOffline = async () => (await other.view()).offline.includes(server.baseUrl);
     await until(isOffline, { timeout: 2_000, what: 'it is listed offline' });
-    const event = other.events.find(({ type, baseUrl }) => type === 'offline' && baseUrl === server.baseUrl);
-    assert.equal(event?.reason, 'left');
+    const { members } = await other.order('call', 'shazbotStatus');
+    assert.equal(members.find((/** @type {any} */ { baseUrl }) => baseUrl === server.baseUrl)?.reason, 'left');
+    const types = other.events.filter(({ baseUrl }) => baseUrl === server.baseUrl).map(({ type }) => type);
+    assert.deepEqual(types, [], 'nobody could reach it, so it was never listed online');
   });
 
   test('does not keep the error from ending the process if the application cannot listen', async (t) => {
