@@ -138,7 +138,7 @@ await app.listen({ host: '127.0.0.1', port: Number(port) });
     await runsWithArguments(it, 'fastify.mjs');
   });
 
-  test('with enabled: false starts nothing and has no routes', async (t) => {
+  test('with enabled: false starts nothing, and its health route says so', async (t) => {
     const it = project(t);
     it.write(
       'off.mjs',
@@ -147,12 +147,15 @@ import { shazbotFastify } from 'clustershazbot/fastify';
 
 const app = Fastify();
 app.register(shazbotFastify, { enabled: false, config: {} });
-console.log((await app.inject('/clustershazbot/list')).statusCode);
+for (const path of ['list', 'health']) {
+  const { statusCode, body } = await app.inject('/clustershazbot/' + path);
+  console.log(statusCode, body);
+}
 await app.close();
 `,
     );
     const off = it.run('off.mjs', {});
     assert.equal(await off.exit, 0, off.output);
-    assert.equal(off.output.trim(), '404');
+    assert.match(off.output, /^503 .*\n200 {"status":"disabled"}\n$/);
   });
 });
