@@ -85,7 +85,9 @@ function isFree(port) {
  */
 function reserve(file) {
   try {
-    if (isRunning(Number(fs.readFileSync(file, 'utf8')))) return false;
+    const holder = fs.readFileSync(file, 'utf8');
+    // Empty: another process is about to write its number.
+    if (holder === '' || isRunning(Number(holder))) return false;
     fs.rmSync(file);
   } catch {
     // Nobody has reserved it.
