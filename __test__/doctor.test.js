@@ -175,7 +175,12 @@ describe('clustershazbot doctor', () => {
       runToEnd([BIN, 'doctor', '--url', url], { env: { SHAZBOT_CONTROL_SECRET: CONTROL_SECRET, ...env } });
 
     test('checks what the server knows, and does not miss variables that the program has in its code', async () => {
-      const { code, stdout } = await check();
+      const complete = async () => {
+        const result = await check();
+        return result.stdout.includes('names 3 servers') && result;
+      };
+      const what = 'the server has read a list with all three';
+      const { code, stdout } = await until(complete, { timeout: 20_000, what });
       assert.equal(code, 0, stdout);
       assert.doesNotMatch(stdout, /required|FAIL/);
       assert.match(stdout, /^ok +environment +not set here, and so not checked: SHAZBOT_SECRET, SHAZBOT_MASTER_LIST$/m);
