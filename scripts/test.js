@@ -69,7 +69,7 @@ const peersFormat = ['fmt', '--check', '--manifest-path', 'benches/peers/Cargo.t
 const clippy = ['clippy', '--workspace', '--all-targets', ...SIMULATOR_FEATURE, '--', '-D', 'warnings'];
 const coreTests = ['test', '--workspace', '--profile', 'quick', '--no-default-features', '--target-dir', 'target/test'];
 const engineTests = ['test', '--no-default-features', '--features', 'engine', '--lib', 'engine::'];
-const nodeTests = ['--test', '--test-concurrency=2', '--test-reporter=spec', ...files];
+const nodeTests = ['--test', '--test-concurrency=3', '--test-reporter=spec', ...files];
 
 /** @type {Step[]} */
 const STEPS = [
