@@ -164,11 +164,22 @@ impl GossipClient {
         body: Vec<u8>,
         timeout: Duration,
     ) -> Result<Vec<u8>, ExchangeError> {
+        // Not the client's own timeout, which ends a request before it looks for an answer that has arrived.
+        let posting = self.post_and_read(client, to, header, body);
+        clock::timeout(timeout, posting).await.unwrap_or(Err(ExchangeError::TimedOut))
+    }
+
+    async fn post_and_read(
+        &self,
+        client: &Client,
+        to: &ServerUrl,
+        header: &Secret,
+        body: Vec<u8>,
+    ) -> Result<Vec<u8>, ExchangeError> {
         let request = client
             .post(format!("{to}{ROUTE}"))
             .header(AUTHORIZATION, header_value(header))
             .header(CONTENT_TYPE, "application/json")
-            .timeout(clock::real(timeout))
             .body(body);
         let response = request.send().await.map_err(|error| self.exchange_error(&error))?;
         let (status, url) = (response.status(), response.url().clone());
