@@ -185,7 +185,7 @@ export interface ShazbotStartOptions {
    * reported once, in a warning `SHAZBOT_DISCOVER_FAILED`. Then `SHAZBOT_MASTER_LIST` is not required.
    *
    * A call that takes longer than 10 s has failed: `signal` is aborted then, and the function is called again later. Pass the signal
-   * on. While two such calls have not ended, there is no further one.
+   * on. It is not called again while two such calls are still running.
    */
   discover?: ((options: { signal: ShazbotSignal }) => readonly string[] | Promise<readonly string[]>) | undefined;
   /**

@@ -41,7 +41,7 @@ struct UrlDoubt {
 
 // When we first and last noticed another process: we refuted an entry of it, or were told a newer stamp of it.
 #[derive(Clone, Copy, Debug)]
-struct Refuted {
+struct OtherProcess {
     first: Duration,
     last: Duration,
     is_reported: bool,
@@ -55,7 +55,7 @@ pub struct LocalMember {
     to_refute: Option<Entry>,
     url_doubt: Option<UrlDoubt>,
     is_reported_unreachable: bool,
-    duplicate: Option<Refuted>,
+    duplicate: Option<OtherProcess>,
     // The newest stamp of another process with our base URL that we were told.
     told: Option<u64>,
     is_contacted: bool,
@@ -243,18 +243,20 @@ impl LocalMember {
         let is_answered = now.mono < last_response + 2 * self.interval;
         // Nobody contacts a drained server.
         let is_listed = own.state == State::Online;
+        let patience = URL_DOUBT_INTERVALS * self.interval;
+        // A program may listen later than it starts.
+        let from_start = patience.max(STARTUP_GRACE);
         if let Some(UrlDoubt { since, by }) = &self.url_doubt
             && is_listed
             && is_answered
-            // A program may listen later than it starts.
-            && now.mono >= *since + (URL_DOUBT_INTERVALS * self.interval).max(if by.is_some() { Duration::ZERO } else { STARTUP_GRACE })
+            && now.mono >= *since + if by.is_some() { patience } else { from_start }
         {
             out.report(Event::Unreachable { url: own.url.clone(), by: by.clone() });
             (self.url_doubt, self.is_reported_unreachable) = (None, true);
         }
         let overlap = OVERLAP_INTERVALS * self.interval;
         // Wait for twice the overlap: behind a load balancer, several self-probes in a row may reach this process.
-        if let Some(ended) = self.duplicate.take_if(|refuted| now.mono >= refuted.last + 2 * overlap)
+        if let Some(ended) = self.duplicate.take_if(|it| now.mono >= it.last + 2 * overlap)
             && ended.is_reported
         {
             out.report(Event::Resolved(Resolved::DuplicateUrl));
@@ -281,22 +283,17 @@ impl LocalMember {
 
     // Another process with our base URL runs.
     fn on_other_process(&mut self, url: &ServerUrl, now: Now, out: &mut Output) {
-        let overlap = self.longest_overlap();
-        // After a silence this is another process, which replaces us or is replaced.
-        // Some signs come once a round.
+        let overlap = (OVERLAP_INTERVALS * self.interval).min(LONGEST_OVERLAP);
+        // After a silence this is yet another process, which replaces us or is replaced. Some signs come once a round.
         let silence = overlap.max(2 * self.interval);
-        let refuted = self.duplicate.filter(|refuted| now.mono < refuted.last + silence);
-        let mut first = refuted.map_or(now.mono, |refuted| refuted.first);
-        let mut is_reported = self.duplicate.is_some_and(|refuted| refuted.is_reported);
+        let known = self.duplicate.filter(|it| now.mono < it.last + silence);
+        let mut first = known.map_or(now.mono, |it| it.first);
+        let mut is_reported = self.duplicate.is_some_and(|it| it.is_reported);
         if now.mono >= first + overlap {
             out.report(Event::DuplicateUrl(url.clone()));
             (first, is_reported) = (now.mono, true);
         }
-        self.duplicate = Some(Refuted { first, last: now.mono, is_reported });
-    }
-
-    fn longest_overlap(&self) -> Duration {
-        (OVERLAP_INTERVALS * self.interval).min(LONGEST_OVERLAP)
+        self.duplicate = Some(OtherProcess { first, last: now.mono, is_reported });
     }
 }
 
