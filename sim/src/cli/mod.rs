@@ -20,7 +20,7 @@ const SERVERS: usize = 10;
 const SEEDS: u64 = 20;
 const SCHEDULES: u64 = 100;
 const JOBS: u64 = 10_000;
-const STATES: usize = 1_500_000;
+const STATES: usize = 2_100_000;
 /// The largest integer that JSON can represent exactly.
 const MAX_INTEGER: u64 = 1 << 53;
 

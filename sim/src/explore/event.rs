@@ -59,6 +59,8 @@ pub struct Exchange {
 pub enum Outcome {
     Answered(Body),
     Refused,
+    /// The process that had the request has ended.
+    Reset,
     TimedOut,
 }
 
@@ -82,27 +84,27 @@ pub struct Link {
 
 impl Event {
     /// Events are handled in this order. Where events of two servers have the same time, any order gives the same states.
-    pub fn order(&self) -> (Duration, u32, usize, u8, usize, RequestId) {
-        let (kind, from, id) = self.kind.identity();
-        (self.at, self.rank, self.server, kind, from, id)
+    pub fn order(&self) -> impl Ord + use<> {
+        (self.at, self.rank, self.server, self.kind.identity())
     }
 }
 
 impl Kind {
-    /// A number for the kind, the server whose process gave it a number, and that number.
-    pub fn identity(&self) -> (u8, usize, RequestId) {
+    /// A number for the kind, the server and the process that gave it a number, and that number.
+    pub fn identity(&self) -> (u8, usize, u32, RequestId) {
         match self {
-            Self::Start => (0, 0, 0),
-            Self::Resume => (1, 0, 0),
-            Self::Timer => (2, 0, 0),
-            Self::Request(it, _) => (3, it.from, it.id),
-            Self::Outcome(it, Outcome::Answered(_)) => (4, it.from, it.id),
-            Self::Outcome(it, Outcome::Refused) => (5, it.from, it.id),
-            Self::Outcome(it, Outcome::TimedOut) => (6, it.from, it.id),
-            Self::WatchConnects(it) => (7, it.from, it.id),
-            Self::WatchOpened(it) => (8, it.from, it.id),
-            Self::WatchEnded(it, WatchEnd::Vanished) => (9, it.from, it.id),
-            Self::WatchEnded(it, _) => (10, it.from, it.id),
+            Self::Start => (0, 0, 0, 0),
+            Self::Resume => (1, 0, 0, 0),
+            Self::Timer => (2, 0, 0, 0),
+            Self::Request(it, _) => (3, it.from, it.pid, it.id),
+            Self::Outcome(it, Outcome::Answered(_)) => (4, it.from, it.pid, it.id),
+            Self::Outcome(it, Outcome::Refused) => (5, it.from, it.pid, it.id),
+            Self::Outcome(it, Outcome::TimedOut) => (7, it.from, it.pid, it.id),
+            Self::WatchConnects(it) => (8, it.from, it.pid, it.id),
+            Self::WatchOpened(it) => (9, it.from, it.pid, it.id),
+            Self::WatchEnded(it, WatchEnd::Vanished) => (10, it.from, it.pid, it.id),
+            Self::WatchEnded(it, _) => (11, it.from, it.pid, it.id),
+            Self::Outcome(it, Outcome::Reset) => (6, it.from, it.pid, it.id),
         }
     }
 
@@ -130,6 +132,7 @@ impl fmt::Display for Kind {
             Self::Request(it, _) => write!(f, "request {} of server {} arrives", it.id, it.from),
             Self::Outcome(it, Outcome::Answered(_)) => write!(f, "server {} answers its request {}", it.to, it.id),
             Self::Outcome(it, Outcome::Refused) => write!(f, "server {} refuses its request {}", it.to, it.id),
+            Self::Outcome(it, Outcome::Reset) => write!(f, "its request {} to server {} is reset", it.id, it.to),
             Self::Outcome(it, Outcome::TimedOut) => write!(f, "its request {} to server {} times out", it.id, it.to),
             Self::WatchConnects(it) => write!(f, "a watch of server {} connects", it.from),
             Self::WatchOpened(it) => write!(f, "its watch of server {} is open", it.to),

@@ -33,33 +33,38 @@ use crate::output::{print_line, show_progress};
 use crate::world::Violation;
 
 pub use schedule::{Cluster, Schedule};
-use search::{Failure, Progress, Search};
+use search::{Failure, Progress, Search, Tried};
 use visited::{MAX_LEFT, Visited};
 
 /// Explores clusters until this number of states is visited: first all runs without surprises, then those with one, with
 /// two, and so on. Returns whether no invariant is violated.
 pub fn run(clusters: &[Cluster], states: usize) -> bool {
-    let limit = (states / clusters.len()).max(1);
-    let all: Vec<_> = clusters.iter().map(|cluster| (*cluster, Visited::new(limit))).collect();
+    let visited = Visited::new(states);
     let progress = Progress::default();
     let began = Instant::now();
-    let mut passes = (0..=MAX_LEFT).flat_map(|surprises| all.iter().map(move |it| (surprises, it)));
-    let failure = passes.find_map(|(surprises, (cluster, visited))| {
-        if visited.len() >= limit {
+    let places = clusters.iter().enumerate().map(|(place, cluster)| (clusters.len() - place, *cluster));
+    let mut passes = (0..=MAX_LEFT).flat_map(|surprises| places.clone().map(move |it| (surprises, it)));
+    let failure = passes.find_map(|(surprises, (to_come, cluster))| {
+        // An equal share of what is left: what one cluster does not need is for the next.
+        let before = visited.len();
+        let share = states.saturating_sub(before) / to_come;
+        if share == 0 {
             return None;
         }
         show_progress(&format!("{} with {surprises} surprises", cluster.name()));
-        let result = Search::new(*cluster, visited, &progress, limit).run(surprises);
+        let result = Search::new(cluster, &visited, &progress, before + share).run(surprises);
         show_progress("");
-        if matches!(result, Ok(true)) {
-            let (name, states, time) = (cluster.name(), visited.len(), began.elapsed().as_secs_f64());
-            print_line(&format!("{name}: all runs with at most {surprises} surprises: {states} states, {time:.0} s"));
+        if let Ok(Tried { first, of }) = result {
+            let (name, states, time) = (cluster.name(), visited.len() - before, began.elapsed().as_secs_f64());
+            let share = if first == of { "all".into() } else { format!("{first} of {of} parts of all") };
+            print_line(&format!(
+                "{name}: {share} runs with at most {surprises} surprises: {states} more states, {time:.0} s"
+            ));
         }
         result.err()
     });
-    let states: usize = all.iter().map(|(_, visited)| visited.len()).sum();
-    let (seconds, ends) = (began.elapsed().as_secs_f64(), progress.ends.into_inner());
-    let (rate, healed) = (states as f64 / seconds, progress.healed.into_inner());
+    let (states, seconds) = (visited.len(), began.elapsed().as_secs_f64());
+    let (rate, ends, healed) = (states as f64 / seconds, progress.ends.into_inner(), progress.healed.into_inner());
     print_line(&format!("{states} states in {seconds:.0} s, {rate:.0} a second; {ends} ends of runs, {healed} healed"));
     if let Some(failure) = &failure {
         print_line(&describe(failure));

@@ -9,20 +9,23 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use clustershazbot::message::State as Listed;
+use clustershazbot::membership::effective_incarnation;
+use clustershazbot::message::{Entry, State as Listed};
 
 use super::canonical::hash;
 use super::schedule::{Cluster, Schedule};
-use super::state::State;
+use super::state::{Node, State};
 use super::surprise::Surprise;
 use super::visited::{Visit, Visited};
 use crate::seeds::threads;
 use crate::world::{Version, Violation};
 
-/// For how many intervals surprises may come, and for how many more the run goes on.
+/// For how many intervals surprises may come, at least for how long, and for how many intervals more the run goes on. A second
+/// surprise may then come after a process has been suspended, or started again late.
 const SURPRISES_FOR: u32 = 3;
+const LEAST_TIME: Duration = Duration::from_secs(12);
 const CALM_FOR: u32 = 2;
-/// After how many intervals more all lists must be right, and of how many runs one is tried.
+/// How many intervals after the last moment for a surprise all lists must be right, and of how many runs one is tried.
 const RIGHT_WITHIN: u32 = 10;
 const HEALS: u64 = 4;
 /// More events than this in a run would never end.
@@ -44,6 +47,28 @@ pub struct Progress {
     pub healed: AtomicUsize,
 }
 
+/// When the surprises of a run end, and when the run does.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ends {
+    surprises: Duration,
+    run: Duration,
+}
+
+impl Ends {
+    fn of(start: &State) -> Self {
+        let surprises = start.now + (start.interval * SURPRISES_FOR).max(LEAST_TIME);
+        Self { surprises, run: surprises + start.interval * CALM_FOR }
+    }
+}
+
+/// How far a search came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// Of how many runs with one surprise all continuations were tried, and how many such runs there are.
+    pub first: usize,
+    pub of: usize,
+}
+
 /// The search of one cluster.
 pub struct Search<'a> {
     cluster: Cluster,
@@ -53,24 +78,21 @@ pub struct Search<'a> {
     limit: usize,
     stops: AtomicBool,
     failure: Mutex<Option<Failure>>,
-    end_of_surprises: Duration,
-    end: Duration,
+    ends: Ends,
 }
 
 impl<'a> Search<'a> {
     /// A search that stops when this number of states is visited.
     pub fn new(cluster: Cluster, visited: &'a Visited, progress: &'a Progress, limit: usize) -> Self {
         let stops = AtomicBool::new(false);
-        let (end_of_surprises, end) = (Duration::ZERO, Duration::ZERO);
-        Self { cluster, visited, progress, limit, stops, failure: Mutex::default(), end_of_surprises, end }
+        Self { cluster, visited, progress, limit, stops, failure: Mutex::default(), ends: Ends::default() }
     }
 
-    /// Explores all runs with at most this number of surprises. Returns whether it has finished, or the run that fails.
-    pub fn run(mut self, surprises: u8) -> Result<bool, Box<Failure>> {
+    /// Explores all runs with at most this number of surprises. Returns how far it came, or the run that fails.
+    pub fn run(mut self, surprises: u8) -> Result<Tried, Box<Failure>> {
         let failure = |violation| Box::new(Failure { schedule: Schedule::empty(self.cluster), violation });
         let start = self.cluster.start().map_err(failure)?;
-        self.end_of_surprises = start.now + start.interval * SURPRISES_FOR;
-        self.end = self.end_of_surprises + start.interval * CALM_FOR;
+        self.ends = Ends::of(&start);
         let mut first = Vec::new();
         let followed = self.follow(start.clone(), 0, surprises, |state, step, surprise| {
             first.push((state.clone(), step, surprise));
@@ -79,7 +101,7 @@ impl<'a> Search<'a> {
         followed.map_err(failure)?;
         // If the limit ends the search, what it has tried is spread over all runs.
         first.sort_by_key(|(_, step, surprise)| hash(format!("{step}:{surprise}").as_bytes()));
-        let next = AtomicUsize::new(0);
+        let (next, tried) = (AtomicUsize::new(0), AtomicUsize::new(0));
         thread::scope(|scope| {
             for _ in 0..threads(0) {
                 scope.spawn(|| {
@@ -92,14 +114,14 @@ impl<'a> Search<'a> {
                             let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
                             failure.get_or_insert(self.failure(&schedule, violation));
                         }
+                        tried.fetch_add(usize::from(!self.stops()), Ordering::Relaxed);
                     }
                 });
             }
         });
-        let is_complete = !self.stops();
         match self.failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
             Some(failure) => Err(failure.into()),
-            None => Ok(is_complete),
+            None => Ok(Tried { first: tried.into_inner(), of: first.len() }),
         }
     }
 
@@ -109,6 +131,10 @@ impl<'a> Search<'a> {
 
     fn stops(&self) -> bool {
         self.stops.load(Ordering::Relaxed) || self.visited.len() >= self.limit
+    }
+
+    fn visit(&self, state: &mut State, left: u8) -> Visit {
+        self.visited.visit(state.fingerprint() ^ hash(self.cluster.name().as_bytes()), left)
     }
 
     // Tries a surprise, and explores what follows. If that fails, the schedule is how.
@@ -124,7 +150,7 @@ impl<'a> Search<'a> {
         schedule.push((step, surprise));
         let left = left - 1;
         let is_possible = state.next_event().map_or(Ok(false), |event| state.surprise(&event, surprise))?;
-        if is_possible && self.visited.visit(state.fingerprint(), left) != Visit::Known {
+        if is_possible && self.visit(&mut state, left) != Visit::Known {
             self.follow(state, step, left, |state, step, next| self.branch(state, step, next, left, schedule))?;
         }
         schedule.pop();
@@ -139,8 +165,8 @@ impl<'a> Search<'a> {
         left: u8,
         mut branch: impl FnMut(&State, u32, Surprise) -> Result<(), Violation>,
     ) -> Result<(), Violation> {
-        while let Some(event) = state.next_event().filter(|event| event.at < self.end) {
-            if left > 0 && event.at < self.end_of_surprises {
+        while let Some(event) = state.next_event().filter(|event| event.at < self.ends.run) {
+            if left > 0 && event.at < self.ends.surprises {
                 for surprise in state.surprises(&event) {
                     branch(&state, step, surprise)?;
                 }
@@ -151,15 +177,15 @@ impl<'a> Search<'a> {
             state.handle(event)?;
             step += 1;
             if step > MAX_STEPS {
-                return Err(Violation { invariant: "no spinning", at: state.now, details: format!("{step} events") });
+                return Err(spinning(&state));
             }
-            if self.visited.visit(state.fingerprint(), left) == Visit::Known {
+            if self.visit(&mut state, left) == Visit::Known {
                 return Ok(());
             }
         }
         self.progress.ends.fetch_add(1, Ordering::Relaxed);
         if state.fingerprint().is_multiple_of(HEALS) {
-            heal(&mut state)?;
+            heal(&mut state, self.ends)?;
             self.progress.healed.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
@@ -168,7 +194,7 @@ impl<'a> Search<'a> {
 
 /// Plays a schedule from the state in which its cluster begins, until all lists are right.
 pub fn follow_schedule(state: &mut State, surprises: &[(u32, Surprise)]) -> Result<(), Violation> {
-    let end = state.now + state.interval * (SURPRISES_FOR + CALM_FOR);
+    let ends = Ends::of(state);
     let mut surprises = surprises.iter().peekable();
     for step in 0..MAX_STEPS {
         while let Some((_, surprise)) = surprises.next_if(|(at, _)| *at == step) {
@@ -178,45 +204,58 @@ pub fn follow_schedule(state: &mut State, surprises: &[(u32, Surprise)]) -> Resu
                 return Err(Violation { invariant: "a schedule that fits", at: state.now, details });
             }
         }
-        let Some(event) = state.next_event().filter(|event| event.at < end) else { break };
+        let Some(event) = state.next_event().filter(|event| event.at < ends.run) else { break };
         state.handle(event)?;
     }
-    heal(state)
+    if let Some((step, surprise)) = surprises.next() {
+        let details = format!("the run ends before {step}:{surprise}");
+        return Err(Violation { invariant: "a schedule that fits", at: state.now, details });
+    }
+    heal(state, ends)
 }
 
 // Lets a cluster go its usual course, and checks that all lists are right in the end.
-fn heal(state: &mut State) -> Result<(), Violation> {
-    let mut wrong = None;
-    // A server draws whether it contacts one that is listed offline: it may have bad luck for once.
-    for luck in [1, 1 << 20] {
-        let mut healing = state.clone();
-        healing.luck = luck;
-        let end = state.now + state.interval * RIGHT_WITHIN;
-        while healing.next_event().is_some_and(|event| event.at < end) {
-            healing.step()?;
+fn heal(state: &mut State, ends: Ends) -> Result<(), Violation> {
+    let end = ends.surprises + state.interval * RIGHT_WITHIN;
+    // Without surprises a server draws other random numbers each time: the same ones might never let it contact another.
+    state.seed_offset = 1 << 20;
+    for _ in 0..MAX_STEPS {
+        if state.next_event().is_none_or(|event| event.at >= end) {
+            state.now = end;
+            return wrong_list(state).map_or(Ok(()), Err);
         }
-        healing.now = end;
-        wrong = wrong_list(&healing);
-        if wrong.is_none() || luck > 1 {
-            *state = healing;
-            break;
-        }
+        state.step()?;
     }
-    wrong.map_or(Ok(()), Err)
+    Err(spinning(state))
 }
 
-fn wrong_list(state: &State) -> Option<Violation> {
-    let nodes = state.nodes();
-    let v2 = || nodes.iter().enumerate().filter(|(_, node)| node.server.version == Version::V2);
-    for (observer, observing) in v2().filter(|(_, node)| node.server.is_up()) {
-        let process = observing.server.process.as_ref()?;
-        for (subject, node) in v2() {
-            let expected = if node.server.is_available() { Listed::Online } else { Listed::Offline };
-            let found = process.state(node.server.url());
-            if found != expected {
-                let details = format!("server {observer} lists {subject} as {found:?}, which is {expected:?}");
-                return Some(Violation { invariant: "all lists become right", at: state.now, details });
+fn spinning(state: &State) -> Violation {
+    Violation { invariant: "no spinning", at: state.now, details: format!("over {MAX_STEPS} events") }
+}
+
+// What a server of version 2 lists wrongly, or differently from another one.
+pub fn wrong_list(state: &State) -> Option<Violation> {
+    let violation = |details| Some(Violation { invariant: "all lists become right", at: state.now, details });
+    let observers = state.nodes().iter().enumerate().filter(|(_, node)| node.server.version == Version::V2);
+    let observers = observers.filter(|(_, node)| node.server.is_up());
+    // Version 1 forgets its drain when another server lists it online.
+    let forgets = |node: &Node| node.server.version == Version::V1 && node.server.intended == Listed::Offline;
+    for (subject, node) in state.nodes().iter().enumerate().filter(|(_, node)| !forgets(node)) {
+        let expected = if node.server.is_available() { Listed::Online } else { Listed::Offline };
+        let mut first: Option<(usize, &Entry)> = None;
+        for (observer, observing) in observers.clone() {
+            let found = observing.server.process.as_ref().and_then(|process| process.entry(node.server.url()));
+            let listed = found.map_or(Listed::Offline, |entry| entry.state);
+            if listed != expected {
+                return violation(format!("server {observer} lists {subject} as {listed:?}, which is {expected:?}"));
             }
+            // The stamps of a version 1 server are news from moment to moment.
+            let Some(found) = found.filter(|entry| entry.v2.is_some()) else { continue };
+            let version = |entry: &Entry| (entry.instance(), effective_incarnation(entry));
+            if let Some((other, it)) = first.filter(|(_, it)| version(it) != version(found)) {
+                return violation(format!("servers {other} and {observer} list {subject} as {it:?} and {found:?}"));
+            }
+            first = Some((observer, found));
         }
     }
     None

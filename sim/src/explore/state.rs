@@ -36,7 +36,7 @@ pub struct Node {
     /// The timer is handled only now, after the event with this rank.
     pub late_timer: Option<(Duration, u32)>,
     /// Whether its timer gets other random numbers, the next time.
-    pub is_lucky: bool,
+    pub has_other_seed: bool,
     /// Whether its program shuts down.
     pub leaving: Leaving,
     /// Whether anything but lost messages has been done to it, so that others may rightly list it as failed.
@@ -72,8 +72,8 @@ pub struct State {
     pub losses: u8,
     /// What happens, in words, for a replay.
     pub log: Option<Vec<String>>,
-    /// The number of the random choices; 0 during the exploration, in which they depend on nothing that happened before.
-    pub luck: u64,
+    /// Which random choices a cluster makes while it heals; 0 during the exploration, in which they depend on the state alone.
+    pub seed_offset: u64,
 }
 
 impl State {
@@ -91,7 +91,7 @@ impl State {
                 server: Server::new(settings, *version, 0),
                 busy_until: Duration::ZERO,
                 late_timer: None,
-                is_lucky: false,
+                has_other_seed: false,
                 leaving: Leaving::No,
                 is_disturbed: false,
                 has_stepped: false,
@@ -118,7 +118,7 @@ impl State {
             invariants: Arc::new(Invariants::new(versions.len())),
             losses: 0,
             log: None,
-            luck: 0,
+            seed_offset: 0,
         })
     }
 
@@ -198,14 +198,13 @@ impl State {
         let mut events = self.events.clone();
         events.sort_by_key(|event| event.order());
         for event in events {
-            let (kind, from, id) = event.kind.identity();
-            let (pid, to, deadline) = match &event.kind {
-                Kind::Request(Exchange { pid, to, deadline, .. }, _)
-                | Kind::Outcome(Exchange { pid, to, deadline, .. }, _) => (*pid, *to, *deadline),
-                Kind::WatchConnects(it) | Kind::WatchOpened(it) | Kind::WatchEnded(it, _) => {
-                    (it.pid, it.to, Duration::ZERO)
+            let (kind, from, pid, id) = event.kind.identity();
+            let (to, deadline) = match &event.kind {
+                Kind::Request(Exchange { to, deadline, .. }, _) | Kind::Outcome(Exchange { to, deadline, .. }, _) => {
+                    (*to, *deadline)
                 }
-                Kind::Timer | Kind::Start | Kind::Resume => (0, 0, Duration::ZERO),
+                Kind::WatchConnects(it) | Kind::WatchOpened(it) | Kind::WatchEnded(it, _) => (it.to, Duration::ZERO),
+                Kind::Timer | Kind::Start | Kind::Resume => (0, Duration::ZERO),
             };
             let id = self.fingerprint_of(from).id(id).map_or(u64::MAX, |place| place as u64);
             for number in [u64::from(kind), from as u64, id, u64::from(pid), to as u64, event.server as u64] {
@@ -237,10 +236,11 @@ impl State {
         let node = &*self.nodes[server];
         let it = &node.server;
         let settings = (it.health, it.intended, it.clock_skew, it.version);
-        let saved = it.process.is_none().then_some(&node.saved);
-        let timing = (node.busy_until, node.late_timer, node.is_lucky);
+        // Counts for the random choices.
+        let suspicions = it.core().map(|core| core.counters().suspicions);
+        let timing = (node.busy_until, node.late_timer, node.has_other_seed, suspicions);
         let done = (node.leaving, node.is_disturbed, node.has_stepped, node.pid);
-        let known = Arc::new(Fingerprint::of(&(&it.process, settings, timing, done, saved)));
+        let known = Arc::new(Fingerprint::of(&(&it.process, settings, timing, done, &node.saved)));
         self.fingerprints[server] = Some(Arc::clone(&known));
         known
     }
@@ -273,7 +273,7 @@ impl State {
             {
                 let details =
                     format!("server {server} lists {index} as failed, and {} messages were lost", self.losses);
-                return violation("nobody who lives is declared failed", details);
+                return violation("no running server is declared failed", details);
             }
         }
         Ok(())

@@ -11,7 +11,7 @@ use clustershazbot::protocol::{Action, Event as CoreEvent, ExchangeError, Member
 use super::canonical::hash;
 use super::event::{Body, Event, Exchange, Kind, Link, Outcome};
 use super::state::{Leaving, State};
-use crate::world::{Health, Process, Violation};
+use crate::world::{Direction, Health, Process, Version, Violation};
 
 /// How long a message takes at least. What happens at one server cannot change what happens at another one sooner.
 pub const LATENCY: Duration = Duration::from_millis(10);
@@ -75,9 +75,11 @@ impl State {
         self.node_mut(server).last = self.now;
         match event.kind {
             Kind::Timer => {
+                let now = self.now;
+                Arc::make_mut(&mut self.invariants).on_wake(server, now);
                 self.node_mut(server).late_timer = None;
                 self.call(server, Process::handle_timeout)?;
-                self.node_mut(server).is_lucky = false;
+                self.node_mut(server).has_other_seed = false;
             }
             Kind::Request(exchange, body) => self.answer(exchange, &body)?,
             Kind::Outcome(exchange, outcome) => self.learn_outcome(exchange, outcome)?,
@@ -118,11 +120,13 @@ impl State {
     }
 
     fn learn_outcome(&mut self, exchange: Exchange, outcome: Outcome) -> Result<(), Violation> {
+        self.forget_outcomes(exchange);
         let outcome = match outcome {
             // A process that was suspended finds that its timeout has passed before it finds the answer.
             _ if self.now > exchange.deadline => Err(ExchangeError::TimedOut),
             Outcome::Answered(body) => Ok(Message::clone(&body.message)),
             Outcome::Refused => Err(ExchangeError::Refused("refused".into())),
+            Outcome::Reset => Err(ExchangeError::Other("connection reset".into())),
             Outcome::TimedOut => Err(ExchangeError::TimedOut),
         };
         self.call(exchange.from, |process, now| process.handle_response(now, exchange.id, outcome))?;
@@ -153,14 +157,14 @@ impl State {
         input: impl FnOnce(&mut Process, Now) -> R,
     ) -> Result<Option<R>, Violation> {
         let now = self.clock_of(server);
-        if self.luck > 0 {
-            self.luck += 1;
+        if self.seed_offset > 0 {
+            self.seed_offset += 1;
         }
-        let luck = self.luck;
+        let offset = self.seed_offset;
         let node = self.node_mut(server);
         // Each suspicion has a token of its own.
         let suspicions = node.server.core().map_or(0, |core| core.counters().suspicions);
-        let seed = (luck << 24) + (suspicions << 1) + u64::from(node.is_lucky);
+        let seed = (offset << 24) + (suspicions << 1) + u64::from(node.has_other_seed);
         let called = panic::catch_unwind(AssertUnwindSafe(|| {
             node.server.send_heartbeats(now);
             if let Some(process) = &mut node.server.process {
@@ -171,11 +175,11 @@ impl State {
         let Ok(result) = called else {
             return Err(Violation { invariant: "no panic", at: self.now, details: format!("server {server} panics") });
         };
-        self.do_what_is_wanted(server)?;
+        self.carry_out_actions(server)?;
         Ok(result)
     }
 
-    fn do_what_is_wanted(&mut self, server: usize) -> Result<(), Violation> {
+    fn carry_out_actions(&mut self, server: usize) -> Result<(), Violation> {
         let mut has_left = false;
         if self.nodes()[server].server.health == Health::Late {
             return Ok(());
@@ -191,8 +195,10 @@ impl State {
                     let Some(to) = self.find(&to) else { continue };
                     let pid = self.nodes()[server].pid;
                     let exchange = Exchange { from: server, pid, id, to, deadline: self.now + timeout };
+                    self.check_sent(server, &message);
                     let body = Body::new(message);
                     self.push(self.now + latency(server, to), to, Kind::Request(exchange, body));
+                    self.push(exchange.deadline, server, Kind::Outcome(exchange, Outcome::TimedOut));
                 }
                 Some(Action::SyncList { id, .. }) => {
                     // Only version 1 asks for a list where none is configured.
@@ -259,25 +265,38 @@ impl State {
         let (from, to) = (exchange.from, exchange.to);
         let health = self.nodes()[to].server.health;
         if health == Health::Gone {
-            self.end_exchange(exchange, exchange.deadline, Outcome::TimedOut);
             return Ok(());
         }
         let message = Arc::clone(&body.message);
         let answer = self.call(to, |process, now| process.handle_gossip(now, &message))?;
         let outcome = answer.map_or(Outcome::Refused, |answer| Outcome::Answered(Body::new(Arc::new(answer))));
-        let at = self.now + latency(to, from);
-        if at <= exchange.deadline {
-            self.end_exchange(exchange, at, outcome);
-        } else {
-            self.end_exchange(exchange, exchange.deadline.max(self.now), Outcome::TimedOut);
-        }
+        self.end_exchange(exchange, self.now + latency(to, from), outcome);
         Ok(())
     }
 
-    /// The sender of a request learns how it ended, if its process still runs then.
+    // A process waits no longer for an exchange.
+    fn forget_outcomes(&mut self, exchange: Exchange) {
+        let is_it = |kind: &Kind| matches!(kind, Kind::Outcome(it, _) if (it.from, it.pid, it.id) == (exchange.from, exchange.pid, exchange.id));
+        self.events.retain(|event| !is_it(&event.kind));
+    }
+
+    fn check_sent(&mut self, server: usize, message: &Message) {
+        if self.nodes()[server].server.version == Version::V1 {
+            return;
+        }
+        let (now, own) = (self.now, self.nodes()[server].server.url().clone());
+        let invariants = Arc::make_mut(&mut self.invariants);
+        // The length of messages is not checked here: it does not depend on their order.
+        invariants.on_sent(server, 0, Direction::Request, now);
+        if let Some(own) = message.entries.iter().find(|entry| entry.url == own) {
+            invariants.on_own_entry(server, own);
+        }
+    }
+
+    /// The sender of a request learns how it ended, if it still waits then.
     pub fn end_exchange(&mut self, exchange: Exchange, at: Duration, outcome: Outcome) {
         let sender = &self.nodes()[exchange.from];
-        if sender.pid == exchange.pid && sender.server.process.is_some() {
+        if at <= exchange.deadline && sender.pid == exchange.pid && sender.server.process.is_some() {
             self.push(at, exchange.from, Kind::Outcome(exchange, outcome));
         }
     }
@@ -300,7 +319,7 @@ impl State {
         }
     }
 
-    /// Removes watch connections, and what is under way of them.
+    /// Removes watch connections and their events.
     pub fn remove_links(&mut self, is_it: impl Fn(&Link) -> bool) {
         self.links.retain(|link| !is_it(link));
         self.events.retain(|event| event.kind.link().is_none_or(|link| !is_it(&link)));
@@ -308,6 +327,7 @@ impl State {
 
     /// Ends a process. Its kernel closes its connections, unless the host is gone.
     pub fn end_process(&mut self, server: usize, health: Health) {
+        let waiting = self.requests_held_by(server);
         let node = self.node_mut(server);
         let pid = node.pid;
         if let Some(process) = node.server.process.take() {
@@ -323,6 +343,12 @@ impl State {
         (node.late_timer, node.leaving) = (None, Leaving::No);
         self.remove_links(|link| link.from == server);
         self.events.retain(|it| it.server != server || matches!(it.kind, Kind::Request(..) | Kind::WatchConnects(_)));
+        for event in waiting {
+            self.remove(&event);
+            if let (Kind::Request(exchange, _), Health::Down) = (&event.kind, health) {
+                self.end_exchange(*exchange, self.now + latency(server, exchange.from), Outcome::Reset);
+            }
+        }
         let watched = self.links.iter().filter(|it| it.to == server && it.process == Some(pid));
         let (end, after) = match health {
             Health::Gone => (WatchEnd::Vanished, VANISHED_AFTER),
@@ -334,6 +360,15 @@ impl State {
             let at = self.now + after + latency(server, link.from);
             self.push(at, link.from, Kind::WatchEnded(link, end));
         }
+    }
+
+    // The requests that a busy program has not handled yet.
+    fn requests_held_by(&self, server: usize) -> Vec<Arc<Event>> {
+        let until = self.nodes()[server].busy_until;
+        let is_held = |it: &&Arc<Event>| {
+            it.server == server && it.at == until && until > self.now && matches!(it.kind, Kind::Request(..))
+        };
+        self.events.iter().filter(is_held).cloned().collect()
     }
 
     /// The watch connection from one server to another, if the former knows that it is open.

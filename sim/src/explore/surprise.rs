@@ -1,7 +1,8 @@
 //! What may happen instead of the usual course: at each event, and to the server at which it is.
 //!
-//! A surprise happens at the moment of an event of the same server, just before it. That loses nothing: between two of its
-//! events a server does nothing, so only their order with the surprise matters to it.
+//! A surprise happens at the moment of an event of the same server, just before it. To the server itself other moments make no
+//! difference, since it does nothing between its events. Others learn of a kill, a leave or a drain a little later than they
+//! might.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,13 +15,14 @@ use super::state::{Leaving, State};
 use super::step::latency;
 use crate::world::{Health, Process, Version, Violation};
 
-/// How long a program is blocked or a process suspended: longer than the core takes for a stalled event loop.
+/// How long a program is blocked or a process suspended: longer than the core takes for a stalled event loop, and so long that
+/// others list it as failed.
 const BUSY: Duration = Duration::from_secs(8);
 /// How long the engine's thread gets no turn: shorter than what the core takes for a stall of it.
 const PAUSE: Duration = Duration::from_millis(950);
 /// How soon a process is started again: before others notice, and after they have.
 const SOON: Duration = Duration::from_millis(300);
-const LATE: Duration = Duration::from_secs(5);
+const LATE: Duration = Duration::from_secs(3);
 /// How late a timer may be.
 const MAX_LATE_TIMER: Duration = Duration::from_secs(1);
 /// By how much a clock steps, ms.
@@ -109,7 +111,7 @@ impl fmt::Display for Surprise {
 }
 
 impl State {
-    /// All that may happen at the next event.
+    /// All surprises that are possible at the next event.
     pub fn surprises(&self, event: &Event) -> Vec<Surprise> {
         let node = &self.nodes()[event.server];
         let mut found = Vec::new();
@@ -122,9 +124,18 @@ impl State {
             Kind::Timer => found.push(Luck),
             _ => {}
         }
-        if node.server.process.is_none() || node.server.health != Health::Up {
+        if node.server.process.is_none() {
             return found;
         }
+        match node.server.health {
+            Health::Up => {}
+            Health::Blocked | Health::Hung => {
+                found.extend([Kill, Restart]);
+                return found;
+            }
+            Health::Late | Health::Gone | Health::Down => return found,
+        }
+        // Version 1 runs on the event loop alone.
         let is_v2 = node.server.version == Version::V2;
         found.extend([Kill, Vanish, Restart, RestartLate]);
         if node.leaving == Leaving::No {
@@ -148,9 +159,10 @@ impl State {
     fn postponed(&self, event: &Event) -> Option<Event> {
         let next = self.event_after(event)?;
         let most = match &event.kind {
-            Kind::Request(it, _) | Kind::Outcome(it, Outcome::Answered(_) | Outcome::Refused) => it.deadline,
-            Kind::Timer => event.at + MAX_LATE_TIMER,
-            Kind::WatchConnects(_) | Kind::WatchOpened(_) | Kind::WatchEnded(..) | Kind::Resume => {
+            Kind::Request(it, _) | Kind::Outcome(it, Outcome::Answered(_) | Outcome::Refused | Outcome::Reset) => {
+                it.deadline
+            }
+            Kind::Timer | Kind::WatchConnects(_) | Kind::WatchOpened(_) | Kind::WatchEnded(..) | Kind::Resume => {
                 event.at + MAX_LATE_TIMER
             }
             Kind::Outcome(_, Outcome::TimedOut) | Kind::Start => return None,
@@ -173,10 +185,9 @@ impl State {
                     self.events.push(postponed.into());
                 }
             }
-            (Lose, Kind::Request(exchange, _) | Kind::Outcome(exchange, _)) => {
+            (Lose, Kind::Request(..) | Kind::Outcome(..)) => {
                 self.losses += 1;
                 self.remove(event);
-                self.end_exchange(*exchange, exchange.deadline, Outcome::TimedOut);
             }
             (Lose, Kind::WatchOpened(link)) => {
                 self.remove(event);
@@ -185,7 +196,7 @@ impl State {
             (Refuse, Kind::Request(exchange, _)) => {
                 self.losses += 1;
                 self.remove(event);
-                let at = (self.now + latency(exchange.to, exchange.from)).min(exchange.deadline);
+                let at = self.now + latency(exchange.to, exchange.from);
                 self.end_exchange(*exchange, at, Outcome::Refused);
             }
             (Lose | Refuse, _) => return Ok(false),
@@ -193,11 +204,14 @@ impl State {
                 let Some(link) = self.link_between(server, to) else { return Ok(false) };
                 self.push(self.now, server, Kind::WatchEnded(link, WatchEnd::Closed));
             }
-            (Luck, _) => self.node_mut(server).is_lucky = true,
+            (Luck, _) => self.node_mut(server).has_other_seed = true,
             // Others must not notice.
             (Pause, _) => self.keep_busy(server, Health::Late, PAUSE),
             (it, _) => {
-                self.node_mut(server).is_disturbed = true;
+                let node = self.node_mut(server);
+                // These do not stop it. Version 1 does not say why a server is offline, and follows its clock.
+                let goes_on = matches!(it, Drain | Forward | Back) && node.server.version == Version::V2;
+                node.is_disturbed |= !goes_on;
                 self.disturb(server, it)?;
             }
         }
@@ -226,7 +240,6 @@ impl State {
                 self.call(server, Process::handle_leave)?;
             }
             Block | Suspend => {
-                // Version 1 runs on the event loop alone.
                 self.keep_busy(server, if surprise == Block { Health::Blocked } else { Health::Hung }, BUSY);
             }
             Forward | Back => {

@@ -39,6 +39,7 @@ pub use convergence::Convergence;
 use dns::Dns;
 use event::EventQueue;
 pub use invariants::{Invariants, MAX_EXCHANGES, Violation};
+pub use network::Direction;
 use network::Network;
 pub use process::{Process, Version};
 use server::Servers;
