@@ -10,6 +10,7 @@ const { before, describe, test } = require('node:test');
 
 const { certificates, missing } = require('../harness/certificates.js');
 const { CONTROL_SECRET, environment, fileList, startServer } = require('../harness/cluster.js');
+const { entry, gossip, message } = require('../harness/gossip.js');
 const { request } = require('../harness/http.js');
 const { freePorts } = require('../harness/ports.js');
 const { start } = require('../harness/program.js');
@@ -52,7 +53,7 @@ async function startFaulty(t, fault, { env, scheme = 'http', host = '127.0.0.1',
   const warned = () => until(() => warnings()[0], { timeout: TIMEOUT, what: `a warning; output: ${server.output}` });
   const status = async () =>
     (await request(`${baseUrl}clustershazbot/status`, { headers: { authorization: CONTROL_SECRET } })).json;
-  return { baseUrl, warnings, warned, status };
+  return { baseUrl, port, warnings, warned, status };
 }
 
 /**
@@ -94,6 +95,16 @@ describe('a server that is not found at its base URL warns once, with cause and 
     await until(() => other.listening, { what: 'it listens' });
     const { port } = /** @type {import('node:net').AddressInfo} */ (other.address());
     await warns(t, '', [/Another program answers.*Is the port right/], { urlPort: port });
+  });
+
+  test('a wrong port after a redeployment, although others still call it at the right one', async (t) => {
+    const [urlPort] = await freePorts(1);
+    const { port, warned } = await startFaulty(t, '', { urlPort });
+    const call = () => gossip(`http://127.0.0.1:${port}/`, message([entry('http://127.0.0.1:9/')]));
+    await until(() => call().then(({ status }) => status === 200), { what: 'it answers' });
+    const calls = setInterval(() => call().catch(() => {}), 200);
+    t.after(() => clearInterval(calls));
+    assert.match(await warned(), /ECONNREFUSED.*Nothing listens there/);
   });
 
   test('a URL that leads to another server of the cluster', async (t) => {

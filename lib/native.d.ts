@@ -63,6 +63,8 @@ export declare class Engine {
   answer(header: string, body: Uint8Array): string | Failure
   /** The same on another thread, for a body so large that it would block the event loop. The body is copied first. */
   answerOnThread(header: string, body: Uint8Array): Promise<string | Failure> | Failure
+  /** The `Host` header of a gossip request that was answered. */
+  arrivedAt(host: string): Failure | null
   /** Whether a list request with this header may see the offline servers. Fails if it may not see the list at all. */
   authorizeList(header: string): boolean | Failure
   /** Drains this server (false), or lists it online again (true). */

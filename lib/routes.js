@@ -56,6 +56,8 @@ const routes = {
       const message = await readBody(incoming, body, { limit, hasSecret });
       const answer =
         'bytes' in message ? await answerBody(authorization, message) : await gossip(authorization, message.parsed);
+      // Only now: the caller has the secret.
+      engine.arrivedAt(incoming.headers.host ?? '');
       leaveWhenClosed(incoming, shazbotShutDown);
       return json(answer);
     },

@@ -88,6 +88,16 @@ impl ServerUrl {
         Url::parse(self.as_str()).is_ok_and(|url| address::is_loopback_host(&url))
     }
 
+    /// Whether a `Host` header names the same host and another port. False for another host: a proxy may write its own.
+    pub fn has_other_port(&self, host: &str) -> bool {
+        if self.as_str().split('/').nth(2) == Some(host) {
+            return false;
+        }
+        let Ok(own) = Url::parse(self.as_str()) else { return false };
+        let other = Url::parse(&format!("{}://{host}/", own.scheme()));
+        other.is_ok_and(|other| other.host() == own.host() && other.port() != own.port())
+    }
+
     /// The hash of the URL. Determines the position on the ring and the bucket of a digest.
     pub fn key(&self) -> u64 {
         self.0.key
@@ -143,6 +153,19 @@ mod tests {
             assert_eq!(url(alias).as_str(), "http://a/");
         }
         assert_eq!(url("https://a:3000/app").as_str(), "https://a:3000/app/");
+    }
+
+    #[test]
+    fn a_host_header_names_another_port_only_of_the_same_host() {
+        let has_other_port = |own, host| ServerUrl::parse(own).expect(own).has_other_port(host);
+        for host in ["a:3001", "A:3001", "a", "a:80"] {
+            assert!(has_other_port("http://a:3000/app", host), "{host}");
+        }
+        for host in ["a:3000", "A:3000", "b:3001", "b", "", "a:x", "/"] {
+            assert!(!has_other_port("http://a:3000/app", host), "{host}");
+        }
+        assert!(!has_other_port("http://a/", "a:80") && !has_other_port("https://a/", "a:443"));
+        assert!(has_other_port("https://[fd00::1]:3000/", "[fd00:0::1]:3001"));
     }
 
     #[test]

@@ -234,6 +234,12 @@ impl NodeEngine {
         either(inbound.map(|inbound| AsyncTask::new(Answering { inbound, header, body: body.to_vec() })))
     }
 
+    /// The `Host` header of a gossip request that was answered.
+    #[napi]
+    pub fn arrived_at(&self, host: String) -> Option<Failure> {
+        failure(self.with(|engine| engine.inbound().arrived_at(&host)))
+    }
+
     /// Whether a list request with this header may see the offline servers. Fails if it may not see the list at all.
     #[napi]
     pub fn authorize_list(&self, header: String) -> Either<bool, Failure> {

@@ -112,6 +112,12 @@ impl Inbound {
         Ok(response.map(|field| proof.sign_response(own, time, peer_auth.with_cluster(field))))
     }
 
+    /// The `Host` header of a gossip request that was answered.
+    pub fn arrived_at(&self, host: &str) -> Result<(), Error> {
+        let is_own_port = !self.shared.config.settings.base_url.has_other_port(host);
+        self.shared.core.with(|core, now| core.handle_arrival(is_own_port, now))
+    }
+
     /// Handles an authorised control request.
     pub fn control(&self, online: bool) -> Result<(), Error> {
         self.shared.core.with(|core, now| core.handle_control(now, online))

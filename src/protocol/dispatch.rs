@@ -44,7 +44,7 @@ impl Core {
         // An identity question has no sender. It may have come by a DNS name, so it does not prove that our base URL
         // works.
         if sender.is_some() || message.envelope.is_none() {
-            self.self_probe.on_proof(&mut self.out);
+            self.self_probe.on_contact(&mut self.out);
         }
         let Some(envelope) = &message.envelope else {
             return self.legacy.answer(&self.members);
