@@ -175,6 +175,11 @@ impl FailureDetector {
     /// Some server answered us.
     pub fn on_response(&mut self, now: Now, out: &mut Output) {
         self.last_response = now.mono;
+        self.end_isolation(out);
+    }
+
+    /// Some server answered us, or nobody has been online for so long that we are alone.
+    pub fn end_isolation(&mut self, out: &mut Output) {
         if std::mem::take(&mut self.is_isolated) {
             out.report(Event::Resolved(Resolved::Isolated));
         }

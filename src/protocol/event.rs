@@ -42,7 +42,7 @@ pub struct MemberEvent {
 pub enum Resolved {
     /// [`Event::Alone`]: another server is known.
     Alone,
-    /// [`Event::Isolated`]: another server has answered.
+    /// [`Event::Isolated`]: another server has answered, or [`Event::Alone`] has taken its place.
     Isolated,
     /// [`Event::ListUnusable`]: the list of this name works again.
     List(String),

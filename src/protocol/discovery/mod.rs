@@ -210,6 +210,7 @@ impl Core {
         if lonely.on_round(self.members.is_alone(), self.detector.interval(), now, &mut self.out) {
             let tried = self.discovery.tried();
             self.out.report(Event::Alone(tried));
+            self.detector.end_isolation(&mut self.out);
         }
     }
 

@@ -65,6 +65,19 @@ fn a_server_is_not_isolated_any_more_once_another_answers() {
 }
 
 #[test]
+fn a_server_that_stays_without_others_is_alone_and_no_longer_isolated() {
+    let mut server = server_with(4);
+    seconds_until_known(&mut server, 4);
+    let names = names(4);
+    let all: Vec<_> = names.iter().map(String::as_str).collect();
+    server.run_with_failures(&all, 400, &TIMED_OUT);
+    let events = server.take_events();
+    let at = |is: fn(&Event) -> bool| events.iter().position(is).expect("an event");
+    let alone = at(|event| matches!(event, Event::Alone(_)));
+    assert!(at(|event| *event == Event::Resolved(Resolved::Isolated)) > alone);
+}
+
+#[test]
 fn one_of_two_servers_does_not_say_that_it_is_isolated() {
     let mut server = server_with(1);
     assert_eq!(seconds_until_known(&mut server, 1).0, None);
