@@ -86,8 +86,8 @@ pub fn texts(event: Event) -> Vec<Text> {
         Event::DuplicateUrl(url) => {
             let message = format!(
                 "another process has the same SHAZBOT_BASE_URL, {url}: other servers take both for one server, and each \
-                 message reaches only one of the two. Give each process a base URL of its own; docs/production.md shows how \
-                 with node:cluster and PM2"
+                 message reaches only one of the two. Was this configuration copied from another machine? Give each process \
+                 a base URL of its own; docs/production.md shows how with node:cluster and PM2"
             );
             warning_once("SHAZBOT_DUPLICATE_BASE_URL", String::new(), None, message)
         }
