@@ -348,9 +348,8 @@ mod wire {
 mod handle_gossip {
     use super::*;
 
-    fn idle(bencher: Bencher<'_, '_>, known: &[Entry]) {
-        let mut core = core(known);
-        let message = idle_message(core.members(), &known[0]);
+    fn idle(bencher: Bencher<'_, '_>, mut core: Core, sender: &Entry) {
+        let message = idle_message(core.members(), sender);
         let answer = core.handle_gossip(now(0), &message).envelope.expect("protocol 2");
         assert!(answer.digest.is_some() && answer.buckets.is_empty(), "both know the same servers");
         let mut units = counter();
@@ -366,7 +365,8 @@ mod handle_gossip {
     /// From a protocol 2 server that knows the same servers.
     #[divan::bench(args = SERVERS)]
     fn idle_version_2(bencher: Bencher<'_, '_>, servers: usize) {
-        idle(bencher, &entries(servers, Version::V2));
+        let known = entries(servers, Version::V2);
+        idle(bencher, core(&known), &known[0]);
     }
 
     /// The same, if one tombstone is too old for the digest.
@@ -374,7 +374,7 @@ mod handle_gossip {
     fn idle_version_2_with_an_old_tombstone(bencher: Bencher<'_, '_>, servers: usize) {
         let mut known = entries(servers, Version::V2);
         known.push(Entry { stamp: CUTOFF - 1, ..failed(&entry(servers, Version::V1)) });
-        idle(bencher, &known);
+        idle(bencher, core(&known), &known[0]);
     }
 
     /// From a protocol 2 server with another list: answered with the hashes of buckets.
@@ -383,6 +383,15 @@ mod handle_gossip {
         let known = entries(servers, Version::V2);
         let (mut core, message) = (core(&known), idle_message(&members(&known[1..]), &known[0]));
         bencher.bench_local(|| core.handle_gossip(now(0), black_box(&message)));
+    }
+
+    /// From a protocol 2 server that knows the same servers, while false reports of failures wait to be verified.
+    #[divan::bench(args = SERVERS)]
+    fn idle_version_2_while_reports_wait(bencher: Bencher<'_, '_>, servers: usize) {
+        let known = entries(servers, Version::V2);
+        let mut core = core(&known);
+        core.handle_gossip(now(0), &Message::new(known.iter().map(|entry| later(&failed(entry), 1)).collect()));
+        idle(bencher, core, &known[0]);
     }
 
     /// From a version 1 server: its full list with every stamp new, answered by the full list.
