@@ -197,6 +197,19 @@ describe('the commands', () => {
     assert.deepEqual(bodies, [false, true, false, true]);
   });
 
+  test('undrain says whether the server was drained', async (t) => {
+    for (const [state, expected] of /** @type {const} */ ([
+      ['drained', /is online again/],
+      ['online', /was not drained: it stays online/],
+    ])) {
+      const { baseUrl } = await startFakePeer(t, {
+        answer: () => (res) =>
+          res.end(JSON.stringify(res.req.url?.endsWith('/status') ? statusOf([], { state }) : { success: true })),
+      });
+      assert.match((await run(['undrain', baseUrl])).stdout, expected);
+    }
+  });
+
   test('--env-file is read as Node reads it: the environment wins, then the last file', async (t) => {
     const { baseUrl } = await serverWith(t, statusOf(MEMBERS));
     const file = (/** @type {string} */ name, /** @type {string} */ text) => {

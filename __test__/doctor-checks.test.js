@@ -11,6 +11,7 @@ const { environment, fileList } = require('../harness/cluster.js');
 const { startFakePeer, unusedUrl } = require('../harness/fake-peer.js');
 const { folder } = require('../harness/folder.js');
 const { checkClocks, checkIntervals, checkSplit, checkVersions } = require('../lib/cli/doctor/agreement.js');
+const { checkMasterLists, checkMasterListsOfServer } = require('../lib/cli/doctor/master-lists.js');
 const { checkListed, checkMembers } = require('../lib/cli/doctor/members.js');
 const { checkExchanges, checkGossipSecret } = require('../lib/cli/doctor/own-server.js');
 const { checkWarnings } = require('../lib/cli/doctor/warnings.js');
@@ -285,5 +286,38 @@ describe('the checks', () => {
         advice: 'knows no other',
       },
     ]);
+  });
+
+  test('warnings: one cause on many servers is one row', () => {
+    const refused = (/** @type {string} */ name) => ({
+      code: 'SHAZBOT_PEER_REFUSED_SECRET',
+      message: `${name} rejects our secret`,
+      subject: `http://${name}:3000/`,
+      since: AT - 60_000,
+    });
+    const own = asked('a', { status: { warnings: ['b', 'c', 'd'].map(refused) } });
+    const others = [asked('b', { status: { warnings: [refused('a')] } })];
+    assert.deepEqual(checkWarnings({ own, others }), [
+      {
+        result: 'fail',
+        check: 'warnings',
+        found: 'SHAZBOT_PEER_REFUSED_SECRET for 60 s, as http://a:3000/, http://b:3000/ report',
+        advice: 'b rejects our secret (3 more with this code)',
+      },
+    ]);
+  });
+
+  test('master lists: one on the machine of a member that is down is no mistake', () => {
+    const lists = ['http://b:8080/list.json', 'http://c:8080/list.json'];
+    const masterLists = lists.map((url) => ({ url, error: 'connection refused', urls: [], ignored: [] }));
+    const members = [member('b', failed('ECONNREFUSED')), member('c')];
+    const status = { masterLists: lists.map((name) => ({ name, error: 'connection refused', failures: 3 })) };
+    const facts = /** @type {any} */ ({ own: asked('a', { members, status }), masterLists, target: TARGET });
+    for (const check of [checkMasterLists, checkMasterListsOfServer]) {
+      const [down, wrong] = check(facts);
+      assert.equal(down?.result, 'warn');
+      assert.match(String(down?.advice), /^It is on the machine of http:\/\/b:3000\/, which is offline\./);
+      assert.equal(wrong?.result, 'fail');
+    }
   });
 });

@@ -144,6 +144,24 @@ describe('explain', () => {
     ['drained', [MEMBERS[2], MEMBERS[2]], answers, /^It is drained: "clustershazbot undrain http:\/\/app-3:3000\/"/],
     ['left', [MEMBERS[0]], silent, /^It left in order: its program was shut down\.$/],
     ['left, and is back with another secret', [MEMBERS[0]], answers, /a server answers there now\. SHAZBOT_SECRET, /],
+    [
+      'it left while it was drained, and one server does not know yet',
+      [
+        { ...MEMBERS[2], changedAt: AT - 9_000 },
+        { ...MEMBERS[0], changedAt: AT - 1_000 },
+      ],
+      silent,
+      /^It left in order: its program was shut down\. 1 server did not learn of it yet\.$/,
+    ],
+    [
+      'drained after it was back from a leave',
+      [
+        { ...MEMBERS[0], changedAt: AT - 9_000 },
+        { ...MEMBERS[2], changedAt: AT - 1_000 },
+      ],
+      answers,
+      /^It is drained: .* 1 server did not learn of it yet\.$/,
+    ],
     ['not listed', [undefined, undefined], answers, /^None of 2 servers lists it\. It answers here\. SHAZBOT_SECRET/],
     ['nobody answers', [], silent, /^None of the servers answers\. From here: connection refused/],
   ])) {

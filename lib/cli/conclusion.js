@@ -4,6 +4,7 @@
 
 const { adviceFor, isDown, isOfTls, wordsFor } = require('./causes.js');
 const { stateOf } = require('./members.js');
+const { formatCount } = require('./terminal.js');
 
 /** @typedef {import('./members.js').Member} Member */
 /** @typedef {Pick<import('./survey.js').Asked, 'answers' | 'problem'>} Direct what the member answered from here */
@@ -31,19 +32,21 @@ function conclusion(target, views, direct) {
   if (total === 0) return `None of the servers answers. ${fromHere(target, direct)}`;
   const members = (answered.length > 0 ? answered : [own]).flatMap((view) => view?.member ?? []);
   if (members.length === 0) return notListed(target, total, direct);
-  const states = new Set(members.map(stateOf));
-  if (states.has('drained')) {
-    return `It is drained: "clustershazbot undrain ${target.href}" puts it back online. ${stale(members, 'drained')}`.trim();
+  const orderly = newest(members.filter((member) => ['drained', 'left'].includes(stateOf(member))));
+  if (orderly === 'drained') {
+    return `It is drained: "clustershazbot undrain ${target.href}" puts it back online. ${stale(members, orderly)}`.trim();
   }
   const down = members.filter(({ state, lastError }) => state !== 'online' || lastError);
-  if (down.some((member) => stateOf(member) !== 'left')) return unreachable(target, total, members, direct);
-  if (states.has('left')) {
+  // A drained server that leaves is drained on those that did not learn of it yet.
+  if (down.some((member) => !['drained', 'left'].includes(stateOf(member))))
+    return unreachable(target, total, members, direct);
+  if (orderly === 'left') {
     const again = direct.answers && !direct.problem ? ` But a server answers there now. ${NOT_LISTED}` : '';
-    return `It left in order: its program was shut down.${again}`;
+    return `It left in order: its program was shut down. ${stale(members, orderly)}${again}`.trim();
   }
   const all = total === 1 ? '' : members.length === total ? 'All ' : `${members.length} of `;
   const list = total === 1 ? 'lists' : 'list';
-  return `${all}${servers(total)} ${list} it online. ${direct.answers && !direct.problem ? '' : fromHere(target, direct)}`.trim();
+  return `${all}${formatCount(total, 'server')} ${list} it online. ${direct.answers && !direct.problem ? '' : fromHere(target, direct)}`.trim();
 }
 
 /**
@@ -60,10 +63,11 @@ function unreachable(target, total, members, direct) {
     failing.length > 0 ? [failing.length, 'cannot reach it'] : [offline.length, 'list it as failed'];
   const fine = members.length - new Set([...failing, ...offline]).size;
   return [
-    `${count} of ${servers(total)} ${finding}${text && `: ${text}`}.`,
+    `${count} of ${formatCount(total, 'server')} ${finding}${text && `: ${text}`}.`,
     offline.length > count && `${offline.length} list it as failed.`,
     members.some(isAlive) && isDown(code) && 'It still sends messages, so it runs: only the way to this URL is closed.',
-    fine > 0 && `${servers(fine)} ${fine === 1 ? 'reaches' : 'reach'} it: look for what is between it and the others.`,
+    fine > 0 &&
+      `${formatCount(fine, 'server')} ${fine === 1 ? 'reaches' : 'reach'} it: look for what is between it and the others.`,
     adviceFor(code, target),
     differenceFromHere(target, code, direct),
   ]
@@ -99,7 +103,7 @@ function differenceFromHere(target, code, direct) {
  * @param {Direct} direct
  */
 function notListed(target, total, direct) {
-  const problem = `None of ${servers(total)} lists it.`;
+  const problem = `None of ${formatCount(total, 'server')} lists it.`;
   if (!direct.answers || direct.problem) return `${problem} ${fromHere(target, direct)}`;
   return `${problem} It answers here. ${NOT_LISTED}`;
 }
@@ -114,12 +118,21 @@ function fromHere(target, { problem, answers }) {
 }
 
 /**
+ * The state of the member on the server where it changed last.
+ * @param {Member[]} members
+ */
+function newest(members) {
+  const [first] = members.toSorted((a, b) => (b.changedAt ?? 0) - (a.changedAt ?? 0));
+  return first && stateOf(first);
+}
+
+/**
  * @param {Member[]} members
  * @param {string} state
  */
 function stale(members, state) {
   const others = members.filter((member) => stateOf(member) !== state).length;
-  return others > 0 ? `${servers(others)} did not learn of it yet.` : '';
+  return others > 0 ? `${formatCount(others, 'server')} did not learn of it yet.` : '';
 }
 
 /**
@@ -128,8 +141,5 @@ function stale(members, state) {
  */
 const isAlive = ({ state, heard = 0, changedAt = Number.POSITIVE_INFINITY }) =>
   state === 'offline' && heard > changedAt + LATE_MS;
-
-/** @param {number} count */
-const servers = (count) => `${count} ${count === 1 ? 'server' : 'servers'}`;
 
 module.exports = { conclusion, isAlive };

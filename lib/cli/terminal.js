@@ -88,6 +88,9 @@ const shorten = (text, width) => (text.length > width ? `${text.slice(0, width -
 /** The width of the terminal, if the output is one. A terminal that does not know its size reports 0. */
 const terminalWidth = () => (process.stdout.isTTY ? process.stdout.columns || 80 : undefined);
 
+/** Such as "1 server", "2 servers". @param {number} count @param {string} noun */
+const formatCount = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;
+
 /** @param {number} ms */
 function formatDuration(ms) {
   const s = Math.max(0, ms) / 1000;
@@ -107,4 +110,4 @@ function formatOffset(ms) {
   return `${ms > 0 ? '+' : '-'}${amount}`;
 }
 
-module.exports = { formatDuration, formatLine, formatOffset, formatTable, hasColour, terminalWidth };
+module.exports = { formatCount, formatDuration, formatLine, formatOffset, formatTable, hasColour, terminalWidth };

@@ -44,11 +44,23 @@ const undrain = {
  */
 async function control({ values, env, json, argument }, online) {
   const server = await serverOf({ values: { ...values, url: argument ?? values.url }, env });
+  const wasOnline = online && !json && (await isOnline(server));
   await callRoute(server, 'control', { message: 'control', online });
   if (json) printJson({ baseUrl: server.base.href, online });
+  else if (wasOnline) print(`${server.base} was not drained: it stays online`);
   else if (online) print(`${server.base} is online again`);
   else print(`${server.base} is drained: it stays offline until the "undrain" command or its next start`);
   return 0;
 }
+
+/**
+ * False if the server does not say so: version 1 has no status.
+ * @param {import('../server-options.js').Server} server
+ */
+const isOnline = (server) =>
+  callRoute(server, 'status').then(
+    ({ state }) => state === 'online',
+    () => false,
+  );
 
 module.exports = { drain, undrain };

@@ -10,7 +10,7 @@ const { isSettled, mayOwn, ownersOf } = require('../ownership.js');
 const { serverOf } = require('../server-options.js');
 const { callRoute } = require('../server-routes.js');
 const { tagOptions } = require('../tag-options.js');
-const { formatTable } = require('../terminal.js');
+const { formatCount, formatTable } = require('../terminal.js');
 
 /** @typedef {import('../commands.js').Invocation} Invocation */
 /** @typedef {import('../../../index.js').ShazbotStatus} Status */
@@ -61,7 +61,9 @@ async function runOwner(invocation) {
   const { status, matching } = await read(invocation);
   const online = matching.filter(({ state }) => state !== 'offline').length;
   if (online < minOnline) {
-    throw new CommandError(`Nobody owns the key: ${online} servers online, at least ${minOnline} required`);
+    throw new CommandError(
+      `Nobody owns the key: ${formatCount(online, 'server')} online, at least ${minOnline} required`,
+    );
   }
   const owners = ownersOf(key, urlsOf(matching.filter(mayOwn))).slice(0, count);
   if (owners.length === 0) throw new CommandError('Nobody owns the key: no server that matches is online and ready');

@@ -7,7 +7,7 @@ const { print, printJson } = require('../output.js');
 const { Selection } = require('../selection.js');
 const { serverOf } = require('../server-options.js');
 const { callRoute } = require('../server-routes.js');
-const { formatDuration, formatLine, terminalWidth } = require('../terminal.js');
+const { formatCount, formatDuration, formatLine, terminalWidth } = require('../terminal.js');
 
 /** @typedef {import('../../../index.js').ShazbotStatus & { warnings?: import('../warnings.js').Warning[] }} Status */
 
@@ -68,7 +68,7 @@ function summary({ baseUrl, state, monitor, version, at, startedAt, exchanges, l
         ]
       : []),
     ...masterLists.map(({ name, read, servers, error, failures }) => {
-      const result = read ? `read ${ago(read)}, ${servers} servers` : 'never read';
+      const result = read ? `read ${ago(read)}, ${formatCount(servers, 'server')}` : 'never read';
       return `master list ${name}: ${result}${error ? `; ${failures} failures, the last: ${error}` : ''}`;
     }),
   ];

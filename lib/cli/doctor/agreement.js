@@ -2,7 +2,7 @@
 
 // Compares the servers that were asked with each other: their lists, clocks, versions and intervals.
 
-const { formatDuration } = require('../terminal.js');
+const { formatCount, formatDuration } = require('../terminal.js');
 const { parseBaseUrl } = require('../server-options.js');
 const { baseUrlsOf } = require('./facts.js');
 const { nameUrls } = require('./urls.js');
@@ -78,7 +78,7 @@ function checkClocks(facts) {
       {
         result: 'ok',
         check,
-        found: `this machine and ${clocks.length} ${clocks.length === 1 ? 'server' : 'servers'}: less than a minute apart`,
+        found: `this machine and ${formatCount(clocks.length, 'server')}: less than a minute apart`,
       },
     ];
   }

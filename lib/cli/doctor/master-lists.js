@@ -2,6 +2,9 @@
 
 // Checks of the master lists, as they are read from here and as the server reports them.
 
+const { stateOf } = require('../members.js');
+const { isLoopback, parseBaseUrl } = require('../server-options.js');
+const { formatCount } = require('../terminal.js');
 const { redactUrl } = require('./list-files.js');
 const { listsServer } = require('./urls.js');
 
@@ -16,10 +19,10 @@ const COMPARE = 'Compare with the row above: the server may run as another user,
  * @param {import('./facts.js').Facts} facts
  * @returns {Finding[]}
  */
-function checkMasterLists({ masterLists, target: { listedAs } }) {
+function checkMasterLists({ masterLists, own, target: { listedAs } }) {
   return masterLists.flatMap((list) => {
     const name = redactUrl(list.url);
-    if (list.error) return [{ result: 'fail', check, found: `${name}: ${list.error}`, advice: REMEDY }];
+    if (list.error) return [unread(`${name}: ${list.error}`, list.url, own, REMEDY)];
     /** @type {Finding[]} */
     const findings = [{ result: 'ok', check, found: `${name}: ${description(list, listedAs)}` }];
     const [first] = list.ignored;
@@ -40,9 +43,27 @@ function checkMasterLists({ masterLists, target: { listedAs } }) {
 function description({ state, urls }, listedAs) {
   if (state === 'missing') return 'does not exist yet: the first server writes it';
   if (state === 'empty') return 'is empty: the first server writes it';
-  const count = `names ${urls.length} ${urls.length === 1 ? 'server' : 'servers'}`;
+  const count = `names ${formatCount(urls.length, 'server')}`;
   if (urls.length === 0 || !listedAs) return count;
   return `${count}, ${listsServer(urls, listedAs) ? 'including this one' : 'but not this one'}`;
+}
+
+/**
+ * A list that cannot be read. It is not wrong if it is on the machine of a member that is down.
+ * @param {string} found
+ * @param {string} list its URL, or as the server shows it
+ * @param {import('../survey.js').Asked} own
+ * @param {string} advice
+ * @returns {Finding}
+ */
+function unread(found, list, { status }, advice) {
+  const host = parseBaseUrl(list)?.hostname;
+  const isDown = (/** @type {import('../members.js').Member} */ member) =>
+    ['failed', 'left'].includes(stateOf(member)) && parseBaseUrl(member.baseUrl)?.hostname === host;
+  const down = host === undefined || isLoopback(host) ? undefined : status?.members.find(isDown);
+  if (!down) return { result: 'fail', check, found, advice };
+  const text = `It is on the machine of ${down.baseUrl}, which is offline. New servers use the other lists meanwhile.`;
+  return { result: 'warn', check, found, advice: text };
 }
 
 /**
@@ -50,16 +71,16 @@ function description({ state, urls }, listedAs) {
  * @param {import('./facts.js').Facts} facts
  * @returns {Finding[]}
  */
-function checkMasterListsOfServer({ own: { url, status }, masterLists }) {
+function checkMasterListsOfServer({ own, masterLists }) {
+  const { url, status } = own;
   const wasRead = masterLists.length > 0;
   /** @type {Finding[]} */
   const findings = [];
   for (const { name, servers, error } of status?.masterLists ?? []) {
     const where = `${name}, as ${url.href} reports`;
-    const count = `names ${servers} ${servers === 1 ? 'server' : 'servers'}`;
-    if (error)
-      findings.push({ result: 'fail', check, found: `${where}: ${error}`, advice: wasRead ? COMPARE : REMEDY });
-    else if (!wasRead && servers !== undefined) findings.push({ result: 'ok', check, found: `${where}: ${count}` });
+    if (error) findings.push(unread(`${where}: ${error}`, name, own, wasRead ? COMPARE : REMEDY));
+    else if (!wasRead && servers !== undefined)
+      findings.push({ result: 'ok', check, found: `${where}: names ${formatCount(servers, 'server')}` });
   }
   return findings;
 }

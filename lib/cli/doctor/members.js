@@ -6,7 +6,7 @@ const { adviceFor, isDown } = require('../causes.js');
 const { conclusion, isAlive } = require('../conclusion.js');
 const { stateOf } = require('../members.js');
 const { parseBaseUrl } = require('../server-options.js');
-const { formatDuration } = require('../terminal.js');
+const { formatCount, formatDuration } = require('../terminal.js');
 const { baseUrlsOf } = require('./facts.js');
 const { listsServer, nameUrls } = require('./urls.js');
 
@@ -50,7 +50,7 @@ function nobodyAsked({ own, masterLists, places, passedOver: { left, ignored } }
   const reasons = [
     left > 0 && `${left} left in order`,
     ignored > 0 && `${ignored} may not be listed: see SHAZBOT_ALLOWED_ORIGINS in docs/configuration.md`,
-    places.length > 0 && `DNS leads to ${places.length} ${places.length === 1 ? 'place' : 'places'}`,
+    places.length > 0 && `DNS leads to ${formatCount(places.length, 'place')}`,
   ].filter(Boolean);
   if (reasons.length > 0) {
     return { result: 'warn', check, found: `no other server to ask: ${reasons.join('; ')}` };

@@ -4,6 +4,7 @@
 
 const { lookup, resolveSrv } = require('node:dns/promises');
 const { parseBaseUrl } = require('../server-options.js');
+const { formatCount } = require('../terminal.js');
 
 /** @typedef {import('../commands/doctor.js').Finding} Finding */
 /** @typedef {{ findings: Finding[], places: URL[] }} LookedUp places: where servers should answer, which need not be base URLs */
@@ -40,8 +41,7 @@ async function lookUpName(name) {
   try {
     const hosts = kind.toLowerCase() === 'srv' ? await srvHosts(url.hostname) : await addresses(url);
     const rest = hosts.length > MAX_SHOWN ? ', …' : '';
-    const noun = hosts.length === 1 ? 'place' : 'places';
-    const found = `${what}: leads to ${hosts.length} ${noun}: ${hosts.slice(0, MAX_SHOWN).join(', ')}${rest}`;
+    const found = `${what}: leads to ${formatCount(hosts.length, 'place')}: ${hosts.slice(0, MAX_SHOWN).join(', ')}${rest}`;
     const places = hosts.flatMap((host) => parseBaseUrl(`${url.protocol}//${host}${url.pathname}`) ?? []);
     return { findings: [{ result: 'ok', check, found }], places };
   } catch (error) {

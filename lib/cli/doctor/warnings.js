@@ -1,6 +1,6 @@
 'use strict';
 
-// Shows the warnings that hold now on the servers that were asked, each once with the servers that report it.
+// Shows the warnings that hold now on the servers that were asked: a row for each code, with the servers that report it.
 
 const { formatDuration } = require('../terminal.js');
 const { keepsApart } = require('../warnings.js');
@@ -13,22 +13,25 @@ const { nameUrls } = require('./urls.js');
  * @returns {import('../commands/doctor.js').Finding[]}
  */
 function checkWarnings({ own, others }) {
-  /** @type {Map<string, { warning: Warning, age: number, by: string[] }>} */
+  // Those about servers by code: one wrong secret causes a warning about each other server.
+  /** @type {Map<string, { warning: Warning, age: number, by: Set<string>, messages: Set<string> }>} */
   const found = new Map();
   for (const { url, status } of [own, ...others]) {
     // A server of an older version reports none.
     for (const warning of status?.warnings ?? []) {
-      const key = `${warning.code} ${warning.message}`;
-      const known = found.get(key) ?? { warning, age: 0, by: [] };
-      const age = Math.max(known.age, Number(status?.at) - warning.since);
-      found.set(key, { warning, age, by: [...known.by, url.href] });
+      const key = warning.subject ? warning.code : `${warning.code} ${warning.message}`;
+      const known = found.get(key) ?? { warning, age: 0, by: new Set(), messages: new Set() };
+      known.age = Math.max(known.age, Number(status?.at) - warning.since);
+      known.by.add(url.href);
+      known.messages.add(warning.message);
+      found.set(key, known);
     }
   }
-  return [...found.values()].map(({ warning, age, by }) => ({
+  return [...found.values()].map(({ warning, age, by, messages }) => ({
     result: keepsApart(warning) ? 'fail' : 'warn',
     check: 'warnings',
-    found: `${warning.code} for ${formatDuration(age)}, as ${nameUrls(by)} ${by.length === 1 ? 'reports' : 'report'}`,
-    advice: warning.message,
+    found: `${warning.code} for ${formatDuration(age)}, as ${nameUrls([...by])} ${by.size === 1 ? 'reports' : 'report'}`,
+    advice: warning.message + (messages.size > 1 ? ` (${messages.size - 1} more with this code)` : ''),
   }));
 }
 
