@@ -99,6 +99,45 @@ await app.close();
     });
   }
 
+  test('has its options only once in an application, and names the mistake in others', {
+    timeout: 60_000,
+  }, async (t) => {
+    const it = project(t);
+    it.write(
+      'twice.ts',
+      `${NEST}
+const start = async (imports: any[]) => {
+  @Module({ imports })
+  class AppModule {}
+  const app = await NestFactory.create(AppModule, { logger: false, abortOnError: false });
+  await app.close();
+};
+const tagged = (role: string) => ShazbotModule.forRoot({ enabled: false, tags: { role } });
+for (const imports of [
+  () => [tagged('a'), tagged('a')],
+  () => [tagged('a'), tagged('b')],
+  () => [ShazbotModule.forRootAsync({ useFactory: () => ({}), isGlobl: true } as any)],
+  () => [ShazbotModule.forRootAsync({ useFactory: () => ({}), enabled: false } as any)],
+]) {
+  try {
+    await start(imports());
+    console.log('ok');
+  } catch (error: any) {
+    console.log(error.message);
+  }
+}
+`,
+    );
+    await it.compile('twice.ts');
+    const twice = it.run('twice.js', {});
+    assert.equal(await twice.exit, 0, twice.output);
+    const [same, different, misspelt, outside] = twice.output.split('\n');
+    assert.equal(same, 'ok');
+    assert.match(String(different), /forRoot is called twice in this application, with different options/);
+    assert.match(String(misspelt), /ShazbotModule\.forRootAsync.*isGlobl.*isGlobal/);
+    assert.match(String(outside), /ShazbotModule\.forRootAsync.*enabled/);
+  });
+
   test('does not let the application start with a wrong configuration, and names what is wrong', async (t) => {
     const it = project(t);
     it.write(

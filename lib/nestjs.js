@@ -19,6 +19,7 @@ const {
 const { HttpAdapterHost } = require('@nestjs/core');
 const { errorMonitor } = require('node:events');
 const { setTimeout } = require('node:timers');
+const { isDeepStrictEqual } = require('node:util');
 const {
   shazbotEvents,
   shazbotGetServerList,
@@ -60,6 +61,21 @@ const OPTIONS = {
   decorators: kinds.list,
 };
 
+/** What Nest takes for `forRootAsync`, and the extras. All other options belong in what its factory returns. */
+const ASYNC_OPTIONS = {
+  imports: kinds.any,
+  inject: kinds.any,
+  provideInjectionTokensFrom: kinds.any,
+  useClass: kinds.any,
+  useExisting: kinds.any,
+  useFactory: kinds.any,
+  isGlobal: kinds.flag,
+  decorators: kinds.list,
+};
+
+/** The options of each application, which must have them only once. @type {WeakMap<Host, Options>} */
+const optionsOf = new WeakMap();
+
 /** @typedef {import('@nestjs/core').HttpAdapterHost} Host */
 /** @typedef {import('./nestjs.d.ts').ShazbotModuleOptions} Options */
 /** @typedef {import('./nestjs.d.ts').ShazbotModuleExtras} Extras */
@@ -83,6 +99,7 @@ class ShazbotService {
    */
   constructor(host, options) {
     checkOptions('ShazbotModule', options, OPTIONS);
+    refuseOthers(host, options);
     this.host = host;
     this.options = options;
     this.events = shazbotEvents;
@@ -188,6 +205,22 @@ class ShazbotService {
 }
 
 /**
+ * Nest makes a module of each call of `forRoot`. The engine would take the options of the first.
+ * @param {Host} host one for each application
+ * @param {Options} options
+ */
+function refuseOthers(host, options) {
+  const first = optionsOf.get(host);
+  if (first && !isDeepStrictEqual(first, options)) {
+    throw new TypeError(
+      'ShazbotModule: forRoot is called twice in this application, with different options. Call it in one module only, with ' +
+        'isGlobal: true if others need ShazbotService',
+    );
+  }
+  optionsOf.set(host, options);
+}
+
+/**
  * A module cannot ask Nest whether its shutdown hooks are enabled. But with them Nest listens to signals; any other
  * listener may close the application too.
  */
@@ -249,6 +282,13 @@ class ShazbotModule extends ConfigurableModuleClass {
   static forRoot(options = {}) {
     // biome-ignore lint/complexity/noThisInStatic: Nest uses the class on which it is called as the module
     return super.forRoot(options);
+  }
+
+  /** @param {Parameters<typeof ConfigurableModuleClass.forRootAsync>[0]} options */
+  static forRootAsync(options) {
+    checkOptions('ShazbotModule.forRootAsync', options, ASYNC_OPTIONS);
+    // biome-ignore lint/complexity/noThisInStatic: Nest uses the class on which it is called as the module
+    return super.forRootAsync(options);
   }
 }
 
