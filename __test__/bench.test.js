@@ -10,7 +10,7 @@ const { describe, test } = require('node:test');
 const { promisify } = require('node:util');
 
 const { Baseline } = require('../scripts/bench/cost/baseline.js');
-const { rows } = require('../scripts/bench/peers/document.js');
+const { times } = require('../scripts/bench/peers/document.js');
 const { CONTROL_SECRET, SECRET } = require('../harness/cluster.js');
 const { withEnvironment } = require('../harness/engine.js');
 const { entry, message } = require('../harness/gossip.js');
@@ -136,11 +136,11 @@ describe('the benchmark beside other programs', () => {
   test('measures every fault and what an idle server costs', { skip: missing, timeout: 180_000 }, async () => {
     const { stdout, results } = await measure('--only', 'ours-0.5');
     assert.match(stdout, /clustershazbot, 0.5 s/);
-    const [{ times, idle, failure }] = results;
+    const [{ times: of, idle, failure }] = results;
     assert.equal(failure, undefined);
     for (const fault of ['killed', 'exits', 'left', 'hung', 'gone']) {
-      assert.equal(times[fault].length, 1, fault);
-      assert.ok(times[fault][0] > 0 && times[fault][0] < 60_000, `${fault}: ${times[fault]} ms`);
+      assert.equal(of[fault].length, 1, fault);
+      assert.ok(of[fault][0] > 0 && of[fault][0] < 60_000, `${fault}: ${of[fault]} ms`);
     }
     assert.ok(idle.bytes > 100 && idle.packets > 1 && idle.cpu > 0 && idle.memory > 20e6, JSON.stringify(idle));
   });
@@ -158,7 +158,7 @@ describe('the benchmark beside other programs', () => {
         times: { killed: [500, 7_000, 600], hung: [null, null] },
       },
     ];
-    const [, serf, foca] = rows({ machine, options, bare: 1, results });
+    const [, serf, foca] = times({ machine, options, bare: 1, results });
     assert.deepEqual(serf?.slice(0, 2), ['Serf', 'not installed']);
     assert.deepEqual(foca?.slice(0, 5), ['foca', '0.6 / 7', '–', '–', '> 120']);
   });

@@ -18,10 +18,11 @@ function figure(value) {
  *
  * @param {string[]} head
  * @param {string[][]} rows
+ * @param {'--:' | '---'} [others] the columns after the first: numbers on the right, or text on the left
  */
-function markdown(head, rows) {
+function markdown(head, rows, others = '--:') {
   const line = (/** @type {string[]} */ cells) => `| ${cells.join(' | ')} |`;
-  return [line(head), line(head.map((_, n) => (n === 0 ? '---' : '--:'))), ...rows.map(line)].join('\n');
+  return [line(head), line(head.map((_, n) => (n === 0 ? '---' : others))), ...rows.map(line)].join('\n');
 }
 
 /**

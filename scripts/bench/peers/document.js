@@ -5,13 +5,15 @@
 const { percentile } = require('../../shared/statistics.js');
 const { figure, markdown } = require('../../shared/text.js');
 const { LIMIT } = require('../processes/cluster.js');
-const { FAULTS } = require('./measure.js');
-const { strengths } = require('./strengths.js');
+const { FAULTS, LOOPS } = require('./measure.js');
+const { conclusion, strengths } = require('./strengths.js');
 
 /** @typedef {import('./index.js').Measured} Measured */
 /** @typedef {import('./measure.js').Result} Result */
 
-const HEAD = ['median / worst, s', ...FAULTS, 'false deaths', 'idle, B/s', 'packets/s', 'CPU', 'memory, MB'];
+const HEADS = { killed: 'killed', exits: 'exits', left: 'leaves', hung: 'hangs', gone: 'unplugged' };
+const TIMES = ['median / worst, s', ...FAULTS.map((fault) => HEADS[fault])];
+const COSTS = ['one idle server', 'bytes/s', 'packets/s', 'CPU', 'memory, MB', 'false deaths'];
 
 /** @param {(number | null)[]} [times] in ms */
 function timesText(times = []) {
@@ -23,30 +25,34 @@ function timesText(times = []) {
   return median === worst ? String(median) : `${median} / ${worst}`;
 }
 
+/** @param {string[]} head @param {string} who */
+const missing = (head, who) => [who, 'not installed', ...head.slice(2).map(() => '')];
+
 /** @param {Measured} measured @returns {string[][]} a table with its head */
-function rows({ results }) {
-  return [
-    HEAD,
-    ...results.map(({ who, version, times, idle, falseDeaths }) => {
-      if (version === undefined) return [who, 'not installed', ...HEAD.slice(2).map(() => '')];
-      const cost = idle && [
-        ...[figure(idle.bytes), figure(idle.packets)],
-        ...[`${figure(100 * idle.cpu)} %`, figure(idle.memory / 1e6)],
-      ];
-      return [
-        who,
-        ...FAULTS.map((fault) => timesText(times[fault])),
-        falseDeaths === undefined ? '–' : String(falseDeaths),
-        ...(cost ?? ['–', '–', '–', '–']),
-      ];
-    }),
-  ];
-}
+const times = ({ results }) => [
+  TIMES,
+  ...results.map(({ who, version, times: of }) =>
+    version === undefined ? missing(TIMES, who) : [who, ...FAULTS.map((fault) => timesText(of[fault]))],
+  ),
+];
+
+/** @param {Measured} measured @returns {string[][]} a table with its head */
+const costs = ({ results }) => [
+  COSTS,
+  ...results.map(({ who, version, idle, falseDeaths }) => {
+    if (version === undefined) return missing(COSTS, who);
+    const { bytes, packets, cpu, memory } = idle ?? {};
+    const cells = [bytes, packets, cpu && 100 * cpu, memory && memory / 1e6, falseDeaths];
+    const [sent, count, share, ...rest] = cells.map((value) => (value === undefined ? '–' : figure(value)));
+    return [who, String(sent), String(count), idle ? `${share} %` : '–', ...rest];
+  }),
+];
 
 /** @param {Measured} measured @param {import('./plots.js').Figure[]} figures @returns {string} Markdown */
 function document(measured, figures) {
   const { machine, options, bare, results } = measured;
-  const [head = [], ...body] = rows(measured);
+  const [timesHead = [], ...timesBody] = times(measured);
+  const [costsHead = [], ...costsBody] = costs(measured);
   const failures = results.filter(({ failure }) => failure);
   return `# Beside other membership programs
 
@@ -65,18 +71,26 @@ machine: without latency and without loss. ${machine.load === undefined ? 'How b
 
 ## Results
 
-${markdown(head, body)}
+${conclusion}
+
+${markdown(timesHead, timesBody)}
+
+${markdown(costsHead, costsBody)}
 ${failures.map(({ who, failure }) => `\n${who}: the measurement ended early, because ${failure}\n`).join('')}
 - **Times** are from the fault until the last other server lists the victim offline: median and worst of ${options.repeat}, in seconds,
   one fault at a time. "> ${LIMIT / 1000}": not within ${LIMIT / 1000} s. After two such times the fault is not tried again.
-- **killed**: SIGKILL. **exits**: the process exits without a leave. **left**: the server leaves as its documentation says.
-  **hung**: SIGSTOP. **gone**: the host's network is unplugged, so that nobody refuses a connection.
-- chitchat's protocol has no leave: its server stops. Moleculer's TCP transporter has no heartbeats: it notices connections
-  that end or are refused.
-- **False deaths**: how often a server listed a living one offline while a busy loop took one of the ${machine.cores} cores for ${options.seconds} s.
-- **Idle**, of each server: bytes and packets sent a second, with Ethernet, IP, UDP and TCP headers; CPU time as a share of a
-  core; resident memory of the process. Serf, chitchat and foca are native programs that do nothing else. Ours and Moleculer are
-  part of the program that they serve: the Express program of ours has ${figure(bare / 1e6)} MB before it starts the package.
+- **killed**: SIGKILL. **exits**: the process exits without a leave. **leaves**: as the program's documentation says, or as
+  Quickwit does with chitchat: a key takes the server off the lists. **hangs**: SIGSTOP. **unplugged**: the network of the
+  host, so that nobody refuses a connection.
+- A fault comes at any time within an interval of ours, or within 2 s. chitchat learns the intervals of the others, so
+  before each of its faults all had run for a minute: while a server is new it takes 10 to 15 s.
+- Moleculer's TCP transporter does not check heartbeats: it notices connections that end or are refused.
+- **False deaths**: how often a server listed a living one offline while ${LOOPS * machine.cores} busy loops ran on the ${machine.cores} cores for ${options.seconds} s.
+- **Idle**: bytes and packets sent, with Ethernet, IP, UDP and TCP headers; CPU time as a share of a core; resident memory of
+  the process. Serf, chitchat and foca are native programs that do nothing else. Moleculer's broker has no services and no
+  HTTP server here. Ours runs in an Express program, which has ${figure(bare / 1e6)} MB before it starts the package.
+- Ours has three rows, the others one each at their usual settings. They have intervals, too: with shorter ones they find a
+  fault sooner, for more packets. Compare rows with a similar number of bytes.
 
 ${figures.map(({ name, title }) => `![${title}](peers/${name}.svg)`).join('\n\n')}
 
@@ -85,6 +99,7 @@ ${figures.map(({ name, title }) => `![${title}](peers/${name}.svg)`).join('\n\n'
 ${markdown(
   ['program', 'version', 'settings'],
   results.map(({ who, version = 'not installed', settings }) => [who, version, settings]),
+  '---',
 )}
 
 chitchat and foca are libraries. The programs around them are in [benches/peers](../benches/peers), the one around
@@ -96,4 +111,4 @@ others at its start; those of Moleculer have the list of all, ours a master list
 ${strengths}`;
 }
 
-module.exports = { document, rows };
+module.exports = { costs, document, times };

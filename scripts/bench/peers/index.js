@@ -17,9 +17,9 @@ const { table } = require('../../shared/text.js');
 const { build } = require('../build.js');
 const { LIMIT } = require('../processes/cluster.js');
 const { cleanUpAtExit, close, scope } = require('../scope.js');
-const { document, rows } = require('./document.js');
+const { costs, document, times } = require('./document.js');
 const { KINDS } = require('./kinds.js');
-const { measure } = require('./measure.js');
+const { LOOPS, measure } = require('./measure.js');
 const { plots } = require('./plots.js');
 
 const HELP = `npm run bench -- peers [--only NAME --servers N --repeat N --seconds N --file FILE]
@@ -29,7 +29,7 @@ Measures clustershazbot at three intervals, Serf, Moleculer's TCP transporter, c
 same number of processes, each in a network namespace of its own, joined by a switch. Needs Linux and root. Takes an
 hour and a half. Prints a table, and writes FILE after each of them:
   idle     bytes and packets that a server sends a second while nothing changes, with headers; CPU time; memory
-  busy     how often a living server is listed offline while a busy loop takes one core
+  busy     how often a living server is listed offline while ${LOOPS} busy loops a core run
   killed   SIGKILL of one process: how long until all others list it offline
   exits    the process exits without a leave
   left     the server leaves
@@ -101,10 +101,11 @@ function save(file, measured) {
 async function measureAll(only, options, file) {
   if (missing) throw new Error(String(missing));
   cleanUpAtExit();
+  const on = machine();
   // Not in the tests, which run this file without npm: other tests have loaded the addon, so it must not be replaced.
   if (process.env.npm_lifecycle_event === 'bench') build();
   /** @type {Measured} */
-  const measured = { machine: machine(), options, bare: await bareMemory(), results: [] };
+  const measured = { machine: on, options, bare: await bareMemory(), results: [] };
   const kept = only.length > 0 && existsSync(file) ? load(file) : undefined;
   // Results of other options do not compare.
   if (isDeepStrictEqual(kept?.options, options)) measured.results = kept?.results ?? [];
@@ -118,7 +119,7 @@ async function measureAll(only, options, file) {
     if (result.failure) process.exitCode = 1;
   }
   progress('');
-  console.log(table(rows(measured)));
+  console.log(`${table(times(measured))}\n\n${table(costs(measured))}`);
 }
 
 /** @param {string} file @param {string} out */

@@ -4,6 +4,7 @@
 // live are listed offline on a busy machine.
 
 const { spawn } = require('node:child_process');
+const { availableParallelism } = require('node:os');
 const { setTimeout: sleep } = require('node:timers/promises');
 
 const { startStar } = require('../../../harness/namespaces.js');
@@ -15,8 +16,12 @@ const { close, scope } = require('../scope.js');
 const SETTLE = 60_000;
 /** A fault that the servers twice did not notice in time is not tried again. */
 const MISSES = 2;
-/** At which time within the intervals of the servers a fault happens, ms. */
+/** A fault comes at any time within this, ms, unless the kind says otherwise. */
 const SPREAD = 2_000;
+/** How long false deaths are counted after the busy loops, ms. */
+const AFTER = 15_000;
+/** How many busy loops a core has in the test on a busy machine. */
+const LOOPS = 2;
 
 const FAULTS = /** @type {const} */ (['killed', 'exits', 'left', 'hung', 'gone']);
 
@@ -96,14 +101,17 @@ async function idle({ servers }, { sent }, seconds) {
   };
 }
 
-/** Keeps a core busy, and counts who is listed offline. @param {AnyCluster} cluster @param {string} who @param {number} seconds */
+/** Keeps all cores busy, and counts who is listed offline. @param {AnyCluster} cluster @param {string} who @param {number} seconds */
 async function falseDeaths(cluster, who, seconds) {
-  progress(`${who}: a busy core`);
+  progress(`${who}: busy cores`);
   const before = cluster.deaths;
-  const loop = spawn(process.execPath, ['--eval', 'for (;;);'], { stdio: 'ignore' });
-  scope.after(() => loop.kill('SIGKILL'));
+  const start = () => spawn(process.execPath, ['--eval', 'for (;;);'], { stdio: 'ignore' });
+  const loops = Array.from({ length: LOOPS * availableParallelism() }, start);
+  for (const loop of loops) scope.after(() => loop.kill('SIGKILL'));
   await sleep(seconds * 1000);
-  loop.kill('SIGKILL');
+  for (const loop of loops) loop.kill('SIGKILL');
+  // A suspicion that began may end later.
+  await sleep(Math.min(AFTER, seconds * 1000));
   return cluster.deaths - before;
 }
 
@@ -126,7 +134,7 @@ async function happen(fault, { kind, cluster, star, victim }) {
     hung: () => victim.signal('SIGSTOP'),
     gone: () => star.unplug(place),
   };
-  await sleep(Math.random() * SPREAD);
+  await sleep((kind.warmUp ?? 0) + Math.random() * (kind.spread ?? SPREAD));
   const since = Date.now();
   acts[fault]();
   const ms = await cluster.rest(cluster.others(victim), [victim], false, since);
@@ -151,4 +159,4 @@ async function startAgain(cluster, victim) {
   await cluster.restored(victim);
 }
 
-module.exports = { FAULTS, measure };
+module.exports = { FAULTS, LOOPS, measure };

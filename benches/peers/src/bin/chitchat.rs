@@ -7,19 +7,23 @@ use chitchat::transport::UdpTransport;
 use chitchat::{ChitchatConfig, ChitchatId, FailureDetectorConfig, ProtocolVersion, spawn_chitchat};
 use clustershazbot_peers::{Arguments, Order, Orders, now, print_changes};
 
+const GOSSIP: Duration = Duration::from_millis(500);
+/// The key of a server that leaves.
+const LEFT: &str = "left";
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let Arguments { own, seeds, .. } = Arguments::read()?;
     let config = ChitchatConfig {
         chitchat_id: ChitchatId::new(own.ip().to_string(), now()?, own),
         cluster_id: String::from("benchmark"),
-        gossip_interval: Duration::from_millis(500),
+        gossip_interval: GOSSIP,
         listen_addr: own,
         seed_nodes: seeds.iter().map(ToString::to_string).collect(),
         failure_detector_config: FailureDetectorConfig::default(),
-        marked_for_deletion_grace_period: Duration::from_secs(60),
+        marked_for_deletion_grace_period: Duration::from_secs(15 * 60),
         catchup_callback: None,
-        extra_liveness_predicate: None,
+        extra_liveness_predicate: Some(Box::new(|server| !server.contains_key(LEFT))),
         protocol_version: ProtocolVersion::V1,
     };
     let handle = spawn_chitchat(config, Vec::new(), &UdpTransport).await?;
@@ -36,8 +40,12 @@ async fn main() -> anyhow::Result<()> {
                 print_changes(&mut listed, now);
             }
             order = orders.next() => match order? {
-                // The protocol has no message for a leave.
-                Order::Leave => return handle.shutdown().await,
+                // The protocol has no message for a leave: as Quickwit does, set a key and wait for two rounds.
+                Order::Leave => {
+                    handle.with_chitchat(|it| it.self_node_state().set(LEFT, "yes")).await;
+                    tokio::time::sleep(2 * GOSSIP).await;
+                    return handle.shutdown().await;
+                }
                 Order::Exit => std::process::exit(3),
             },
         }
