@@ -35,7 +35,7 @@ hour and a half. Prints a table, and writes FILE after each of them:
   left     the server leaves
   hung     SIGSTOP stops the process
   gone     the network of the host is unplugged
-Moleculer is installed from npm into target/tools, chitchat and foca are built from crates.io into target/peers. Serf is
+Moleculer is installed from npm into target/tools (it needs Node 22), chitchat and foca are built from crates.io into target/peers. Serf is
 Debian's package serf. What cannot be installed is a row "not installed".
 
   --only NAME   one of ${KINDS.map(({ name }) => name).join(', ')};
