@@ -45,6 +45,8 @@ const app = express();
 let gossips = 0;
 /** @type {import('node:perf_hooks').IntervalHistogram | undefined} */
 let delays;
+/** Of the event loop, in ms. */
+let longestDelay = 0;
 /** @type {{ status: number, request: number, answer: number }[]} Answered gossip, with the bytes of the bodies. */
 const exchanges = [];
 
@@ -132,10 +134,17 @@ function cpuTime() {
   }
 }
 
+function noteDelay() {
+  longestDelay = Math.max(longestDelay, delays ? delays.max / 1e6 : 0);
+}
+
 /** Resident memory in bytes: now, after a garbage collection, and the most so far. */
 function memory() {
+  noteDelay();
   v8.setFlagsFromString('--expose-gc');
   vm.runInNewContext('gc')();
+  // This collection is not a delay.
+  delays?.reset();
   return { now: process.memoryUsage.rss(), most: 1024 * process.resourceUsage().maxRSS };
 }
 
@@ -150,13 +159,18 @@ const orders = {
   /** Use of the event loop, and CPU time of this thread in ms, which only Linux counts. */
   usage: () => ({ loop: performance.eventLoopUtilization(), cpu: cpuTime() }),
   memory,
-  /** The 99th percentile of the event loop's delay since the last such order, in ms. */
+  /**
+   * The longest delay of the event loop since the last such order, in ms: at least the 10 between two measurements. The first
+   * such order returns undefined.
+   */
   delay() {
-    const p99 = delays ? delays.percentile(99) / 1e6 : 0;
+    noteDelay();
+    const longest = delays && longestDelay;
+    longestDelay = 0;
     delays ??= monitorEventLoopDelay();
     delays.reset();
     delays.enable();
-    return p99;
+    return longest;
   },
   /** The errors of connections that the HTTP server has reported. */
   clientErrors: () => clientErrors,

@@ -9,6 +9,7 @@ const { isDeepStrictEqual } = require('node:util');
 
 const { fileList, startServer, urls } = require('../../harness/cluster.js');
 const { scope } = require('../bench/scope.js');
+const { Judge } = require('./judge.js');
 
 /** The ports that a server uses in turn: each gives it another base URL. Few, so that the list stops growing. */
 const PORTS = [3000, 3001, 3002];
@@ -17,15 +18,13 @@ const BATCH = 5;
 
 /** @typedef {Awaited<ReturnType<typeof startServer>>} Server */
 /** @typedef {import('../../harness/cluster.js').Place} Place */
+/** @typedef {import('./faults.js').Fault} Fault */
 /** @typedef {Awaited<ReturnType<typeof import('../../harness/namespaces.js').startStar>>} Star */
 
 class Cluster {
   /** @type {Server[]} */
   servers = [];
-  /** Base URLs of the servers that a fault has hit, of all while there is a partition: others may list them offline. */
-  hit = new Set();
-  /** @type {string[]} What servers logged when they listed one offline that no fault had hit. */
-  falseDeaths = [];
+  judge = new Judge();
   #env;
   /** @type {import('node:child_process').ChildProcess | undefined} */
   #load;
@@ -33,7 +32,12 @@ class Cluster {
   /** @param {Star} star @param {number} interval in s */
   constructor(star, interval) {
     this.star = star;
-    this.#env = { ...fileList().env, SHAZBOT_GOSSIP_INTERVAL: String(interval) };
+    this.#env = {
+      ...fileList().env,
+      SHAZBOT_GOSSIP_INTERVAL: String(interval),
+      // Old base URLs must stay listed: servers would forget those that left in order after 6 h.
+      SHAZBOT_FORGET_AFTER: '86400',
+    };
   }
 
   async fill() {
@@ -42,33 +46,35 @@ class Cluster {
       const batch = places.splice(0, BATCH).map((place) => this.#start(place, /** @type {number} */ (PORTS[0])));
       this.servers.push(...(await Promise.all(batch)));
     }
-    this.#startLoad();
+    await this.#startLoad();
   }
 
   /** @param {Place} [place] @param {number} [port] */
   async #start(place, port) {
     const server = await startServer(scope, { place, port, env: this.#env, wait: false });
-    server.onLog = ({ code, message }) => {
-      const [url = ''] = message.split(' ');
-      if (code !== 'MEMBER_OFFLINE' || this.hit.has(url) || this.hit.has(server.baseUrl)) return;
-      this.falseDeaths.push(`${server.baseUrl}: ${message}`);
+    this.judge.add(server);
+    server.onLog = (log) => {
+      const problem = this.judge.onLog(server.baseUrl, log);
+      if (problem) console.error(problem);
     };
     await server.launched();
     return server;
   }
 
-  #startLoad() {
+  async #startLoad() {
     const [execPath, ...execArgv] = [...this.star.center.enter, process.execPath];
     this.#load = fork(path.join(__dirname, 'load.js'), { execPath, execArgv });
     scope.after(() => this.#load?.kill('SIGKILL'));
-    this.#tellLoad();
+    await this.#tellLoad();
   }
 
-  #tellLoad() {
-    this.#load?.send(this.servers.map(({ baseUrl }) => baseUrl));
+  async #tellLoad() {
+    this.#load?.send({ urls: this.servers.map(({ baseUrl }) => baseUrl), unreachable: this.judge.unreachable });
+    // An answer shows that the load has read the message.
+    await this.requests();
   }
 
-  /** @returns {Promise<{ answered: number, failed: number }>} requests so far */
+  /** @returns {Promise<{ answered: number, failed: number, unexpected: number }>} requests so far */
   async requests() {
     this.#load?.send('counts');
     const [counts] = await once(/** @type {import('node:events').EventEmitter} */ (this.#load), 'message');
@@ -79,12 +85,28 @@ class Cluster {
   async rename(server) {
     const port = PORTS[(PORTS.indexOf(server.port) + 1) % PORTS.length];
     this.servers[this.servers.indexOf(server)] = await this.#start(server.place, port);
-    this.#tellLoad();
+    await this.#tellLoad();
+  }
+
+  /** To call before faults act. @param {{ fault: Fault, server: Server }[]} victims */
+  async expect(victims) {
+    for (const { fault, server } of victims) {
+      if (fault.isHarmless) continue;
+      for (const { baseUrl } of fault.hitsAll ? this.servers : [server]) this.judge.excuse(baseUrl, fault.reason ?? '');
+    }
+    await this.#tellLoad();
+  }
+
+  /** To call when the faults have ended and the lists were checked. */
+  async settle() {
+    this.judge.settle();
+    await this.#tellLoad();
+    await this.#forget();
   }
 
   /**
    * @returns {Promise<string[]>} what is wrong now: each server should list exactly the running ones online, with the tags
-   *   that they list themselves, and all should list the same servers offline
+   *   that they list themselves, and all base URLs that are no longer in use offline
    */
   async wrongLists() {
     const [online, lists] = await Promise.all([this.#ask('shazbotServers'), this.#ask('shazbotGetServerList', true)]);
@@ -92,7 +114,7 @@ class Cluster {
       const own = list.find(({ baseUrl }) => baseUrl === this.servers[n]?.baseUrl);
       return [this.servers[n]?.baseUrl ?? '', own?.tags ?? {}];
     });
-    const right = { online: Object.fromEntries(tags), offline: urls(lists[0]?.offline ?? []) };
+    const right = { online: Object.fromEntries(tags), offline: this.judge.ended };
     return this.servers.flatMap(({ baseUrl }, n) => {
       const list = /** @type {import('../..').ShazbotServer[]} */ (online[n]);
       const listed = {
@@ -109,7 +131,7 @@ class Cluster {
   }
 
   /** Drops what tests keep of each server: it would fill the memory of this process and of the servers. */
-  async forget() {
+  async #forget() {
     for (const server of this.servers) {
       for (const list of [server.logs, server.events, server.warnings]) list.length = 0;
       await server.order('exchanges');

@@ -7,6 +7,9 @@
 /**
  * @typedef {object} Fault
  * @property {boolean} [endsProcess] not for the servers whose memory is measured
+ * @property {boolean} [isHarmless] its server must not be listed offline
+ * @property {string} [reason] its server may be listed offline with this reason only
+ * @property {boolean} [hitsAll] it makes any two servers unreachable for each other
  * @property {(server: Server, cluster: Cluster) => unknown} act
  * @property {(server: Server, cluster: Cluster) => unknown} undo
  */
@@ -29,8 +32,9 @@ const FAULTS = {
     undo: (server, cluster) => cluster.rename(server),
   },
   hung: { act: (server) => server.signal('SIGSTOP'), undo: (server) => server.signal('SIGCONT') },
-  drained: { act: (server) => server.drain(), undo: (server) => server.undrain() },
+  drained: { reason: ': it was drained', act: (server) => server.drain(), undo: (server) => server.undrain() },
   'other tags': {
+    isHarmless: true,
     act: (server) => {
       changes += 1;
       return server.order('call', 'shazbotSetTags', { version: `1.${changes}` });
@@ -43,14 +47,14 @@ const FAULTS = {
   },
   // Of half of the servers.
   partition: {
+    hitsAll: true,
     act: (_, cluster) => cut(cluster, 1),
     undo: (_, cluster) => cut(cluster, 0),
   },
 };
 
 /** @param {Cluster} cluster @param {0 | 1} side */
-function cut({ servers, star, hit }, side) {
-  for (const { baseUrl } of servers) hit.add(baseUrl);
+function cut({ servers, star }, side) {
   for (const { place } of servers.filter((_, n) => n % 2 === 1)) if (place) star.move(place, side);
 }
 

@@ -13,20 +13,21 @@ const { ROOT } = require('../shared/cargo.js');
 const { run } = require('../shared/command.js');
 const { Cluster } = require('./cluster.js');
 const { FAULTS } = require('./faults.js');
-const { NEGLIGIBLE, SIGNIFICANT, Samples, isGrowing, memoryOf, usage } = require('./samples.js');
+const { FEW_DESCRIPTORS, NEGLIGIBLE, SIGNIFICANT, Samples, WORST, memoryOf, usage } = require('./samples.js');
+const { LEAST_MINUTES, growthText, verdictOf } = require('./verdict.js');
 
 /** After its last fault a cluster has this many intervals until all lists must be right. */
 const INTERVALS = 10;
-/** No memory is judged in shorter runs, in minutes. */
-const LEAST_MINUTES = 30;
+/** Lists that are right must still be right after so many intervals: servers may not have noticed a short fault yet. */
+const CONFIRMED_AFTER = 2;
 /** The longest time that a fault lasts, s. */
 const LONGEST = 15;
 /** At most this many faults at the same time. */
 const AT_ONCE = 3;
-const WIDTHS = [6, 7, 6, 6, 10, 9, 18, 11, 9, 9, 7];
+const WIDTHS = [6, 7, 6, 6, 10, 9, 18, 11, 9, 9, 7, 10];
 const HEAD = [
   ...['minute', 'faults', 'wrong', 'false', 'memory', 'resident', 'growth of one', 'descriptors', 'delay', 'requests'],
-  'failed',
+  ...['failed', 'unexpected'],
 ];
 
 const HELP = `npm run soak -- [--minutes N --servers N --interval SECONDS --file FILE]
@@ -34,17 +35,20 @@ const HELP = `npm run soak -- [--minutes N --servers N --interval SECONDS --file
 Runs Express servers, each in a network namespace of its own, for as long as told. One to ${AT_ONCE} faults at a time hit
 servers drawn at random, for up to ${LONGEST} s: ${Object.keys(FAULTS).join(', ')}.
 Another process sends ordinary requests. When the faults of a round have ended, all lists must be right within
-${INTERVALS} intervals. Needs Linux and root. Prints each minute:
+${INTERVALS} intervals, and still be right ${CONFIRMED_AFTER} intervals later. Needs Linux and root. Prints each minute:
   faults       so far
-  wrong        lists that were not right in time, so far
-  false        how often a server listed one offline that no fault had hit, so far
+  wrong        lists that were not right in time, and servers that were listed online again after their end, so far
+  false        how often a server listed one offline that no fault had made unreachable, so far
   memory       of all processes, MB
   resident     of one of the residents: every other server, whose process lives as long as the run. MB
   growth       of a resident's memory after a garbage collection, kB an hour, with its standard error: a line through
                the last two thirds of the run for each resident, and the mean of the lines
   descriptors  the most of one process
-  delay        99th percentile of the event loop's delay in the last minute, the longest of all processes, ms
-  requests     answered in the last minute, and failed: most of those went to servers that a fault had hit
+  delay        the longest of the event loop in the last minute, of all processes that no fault hit in it. 10 ms if idle
+  requests     answered with status 200 in the last minute
+  failed       requests of the last minute to servers that a fault had made unreachable
+  unexpected   other requests of the last minute that failed. Not part of the verdict: a server may close a connection
+               just when it is used again
 
   --minutes N   default: 60
   --servers N   default: 30, at least 4
@@ -52,12 +56,15 @@ ${INTERVALS} intervals. Needs Linux and root. Prints each minute:
   --file FILE   writes the figures as JSON, default: target/soak.json
   --help        show this text
 
-Exit code: 1 if a list was wrong, or if memory grows: by more than ${NEGLIGIBLE / 1000} kB an hour and ${SIGNIFICANT} standard errors, judged
-in runs of ${LEAST_MINUTES} minutes or more. 1 also if there are no network namespaces; 2 if an option is not valid.
+Exit code: 1 if anything was wrong or false, or if a resident grows, judged in runs of ${LEAST_MINUTES} minutes or more:
+- the mean of their memory by more than ${NEGLIGIBLE / 1000} kB an hour and ${SIGNIFICANT} standard errors
+- the memory of one by more than ${WORST / 1e6} MB an hour
+- the descriptors of one by more than ${FEW_DESCRIPTORS}, from the median of the middle third of the run to that of the last
+1 also if there are no network namespaces; 2 if an option is not valid.
 `;
 
 /** @typedef {{ minutes: number, servers: number, interval: number, file: string }} Options */
-/** @typedef {Awaited<ReturnType<typeof usage>> & { minute: number, faults: number, wrong: number, falseDeaths: number, resident: number, growth?: import('./samples.js').Growth, answered: number, failed: number }} Row */
+/** @typedef {Awaited<ReturnType<typeof usage>> & { minute: number, faults: number, wrong: number, falseDeaths: number, resident: number, growth?: import('./samples.js').Growth, answered: number, failed: number, unexpected: number }} Row */
 
 /** @template T @param {T[]} list @param {number} count @returns {T[]} random elements */
 const draw = (list, count) =>
@@ -69,12 +76,12 @@ const draw = (list, count) =>
 
 class Soak {
   faults = 0;
-  /** @type {string[]} */
-  wrong = [];
+  /** @type {Set<import('./cluster.js').Server>} Those that faults hit since the last report. */
+  hit = new Set();
   /** @type {Row[]} */
   rows = [];
   #since = performance.now();
-  #requests = { answered: 0, failed: 0 };
+  #requests = { answered: 0, failed: 0, unexpected: 0 };
 
   /** @param {InstanceType<typeof Cluster>} cluster @param {Options} options */
   constructor(cluster, options) {
@@ -91,7 +98,9 @@ class Soak {
   async run() {
     print(HEAD);
     // Begins to measure the delay.
-    await usage(this.cluster.servers);
+    await usage(this.cluster.servers, this.hit);
+    // A server that leaves before the others know it is not listed offline.
+    await this.#check('the start');
     for (let minute = 1; minute <= this.options.minutes; ) {
       await this.#round();
       await this.samples.add(this.minutes / 60);
@@ -110,46 +119,51 @@ class Soak {
       const n = servers.findIndex((server) => !fault.endsProcess || !this.residents.includes(server));
       return (n < 0 ? [] : servers.splice(n, 1)).map((server) => ({ name, fault, server }));
     });
-    for (const { server } of victims) cluster.hit.add(server.baseUrl);
+    for (const { server } of victims) this.hit.add(server);
+    await cluster.expect(victims);
     await Promise.all(victims.map(({ fault, server }) => fault.act(server, cluster)));
     await sleep(1000 * LONGEST * Math.random());
     await Promise.all(victims.map(({ fault, server }) => fault.undo(server, cluster)));
     this.faults += victims.length;
     await this.#check(victims.map(({ name, server }) => `${server.baseUrl} ${name}`).join(', '));
-    cluster.hit.clear();
-    await cluster.forget();
+    await cluster.settle();
   }
 
   /** @param {string} after */
   async #check(after) {
-    const deadline = performance.now() + INTERVALS * this.options.interval * 1000;
-    for (;;) {
+    const interval = 1000 * this.options.interval;
+    const deadline = performance.now() + INTERVALS * interval;
+    for (let wereRight = false; ; ) {
       const wrong = await this.cluster.wrongLists();
-      if (wrong.length === 0) return;
-      if (performance.now() > deadline) {
-        this.wrong.push(...wrong);
+      const areRight = wrong.length === 0;
+      if (areRight && wereRight) return;
+      if (!areRight && performance.now() > deadline) {
+        this.cluster.judge.wrong.push(...wrong);
         console.error([`wrong after: ${after}`, ...wrong].join('\n  '));
         return;
       }
-      await sleep(500);
+      wereRight = areRight;
+      await sleep(areRight ? CONFIRMED_AFTER * interval : 500);
     }
   }
 
   async #report() {
     const { cluster, residents } = this;
-    const { answered, failed } = await cluster.requests();
+    const { answered, failed, unexpected } = await cluster.requests();
     const row = {
       minute: Math.floor(this.minutes),
       faults: this.faults,
-      wrong: this.wrong.length,
-      falseDeaths: cluster.falseDeaths.length,
-      ...(await usage(cluster.servers)),
+      wrong: cluster.judge.wrong.length,
+      falseDeaths: cluster.judge.falseDeaths.length,
+      ...(await usage(cluster.servers, this.hit)),
       resident: memoryOf(residents) / residents.length,
       growth: this.samples.growth(),
       answered: answered - this.#requests.answered,
       failed: failed - this.#requests.failed,
+      unexpected: unexpected - this.#requests.unexpected,
     };
-    this.#requests = { answered, failed };
+    this.hit.clear();
+    this.#requests = { answered, failed, unexpected };
     this.rows.push(row);
     print(cells(row));
     this.#save();
@@ -157,35 +171,34 @@ class Soak {
 
   /** Each minute, because a long run may be interrupted. */
   #save() {
-    const { cluster, faults, options, rows, wrong } = this;
+    const { cluster, faults, options, rows } = this;
+    const { wrong, falseDeaths } = cluster.judge;
     mkdirSync(dirname(options.file), { recursive: true });
-    const figures = { options, faults, wrong, falseDeaths: cluster.falseDeaths, rows };
+    const figures = { options, faults, wrong, falseDeaths, rows };
     writeFileSync(options.file, `${JSON.stringify(figures, undefined, 2)}\n`);
   }
 
   /** Prints the verdict. @returns {boolean} whether all is well */
   isWell() {
-    const growth = this.samples.growth();
-    const isJudged = this.options.minutes >= LEAST_MINUTES;
-    const grows = isJudged && growth !== undefined && isGrowing(growth);
-    const [wrong, falseDeaths] = [this.wrong.length, this.cluster.falseDeaths.length];
-    console.log(`\n${this.faults} faults: ${wrong} wrong lists, ${falseDeaths} false deaths.`);
-    const judged = grows ? 'it grows' : 'no growth';
-    const verdict = isJudged ? judged : `not judged in less than ${LEAST_MINUTES} minutes`;
-    console.log(`Memory of one server: ${growthText(growth)} kB an hour, ${verdict}.`);
-    return this.wrong.length === 0 && !grows;
+    const { isWell, lines } = verdictOf({
+      minutes: this.options.minutes,
+      faults: this.faults,
+      wrong: this.cluster.judge.wrong.length,
+      falseDeaths: this.cluster.judge.falseDeaths.length,
+      growth: this.samples.growth(),
+      rise: this.samples.descriptorRise(),
+    });
+    console.log(['', ...lines].join('\n'));
+    return isWell;
   }
 }
 
-/** @param {import('./samples.js').Growth} [growth] */
-const growthText = (growth) =>
-  growth ? `${(growth.slope / 1000).toFixed(0)} ± ${(growth.error / 1000).toFixed(0)}` : '–';
-
 /** @param {Row} row */
-function cells({ minute, faults, wrong, falseDeaths, memory, resident, growth, descriptors, delay, answered, failed }) {
+function cells({ memory, resident, growth, delay, ...row }) {
   return [
-    ...[minute, faults, wrong, falseDeaths, (memory / 1e6).toFixed(0), (resident / 1e6).toFixed(1), growthText(growth)],
-    ...[descriptors, delay.toFixed(1), answered, failed],
+    ...[row.minute, row.faults, row.wrong, row.falseDeaths],
+    ...[(memory / 1e6).toFixed(0), (resident / 1e6).toFixed(1), growthText(growth)],
+    ...[row.descriptors, delay?.toFixed(1) ?? '–', row.answered, row.failed, row.unexpected],
   ].map(String);
 }
 

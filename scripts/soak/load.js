@@ -1,6 +1,6 @@
 'use strict';
 
-// Sends ordinary requests to all servers at a steady rate, and reports how many were answered. Its parent sends the URLs.
+// Sends ordinary requests to all servers at a steady rate, and counts the answers. Its parent sends the base URLs.
 
 const http = require('node:http');
 
@@ -10,25 +10,33 @@ const RATE = 5;
 const agent = new http.Agent({ keepAlive: true });
 /** @type {string[]} */
 let urls = [];
-const counts = { answered: 0, failed: 0 };
+/** Base URLs of the servers that a fault makes unreachable. */
+let unreachable = new Set();
+const counts = { answered: 0, failed: 0, unexpected: 0 };
 
 /** @param {string} url */
 function request(url) {
+  const wasUnreachable = unreachable.has(url);
+  let isAnswered = false;
   const sent = http.get(`${url}ordinary`, { agent, timeout: 5_000 }, (response) => {
     response.resume().on('end', () => {
-      counts.answered += 1;
+      isAnswered = response.statusCode === 200;
     });
   });
-  // Servers that are down, hung or on the other side of a partition.
   sent.on('timeout', () => sent.destroy());
-  sent.on('error', () => {
-    counts.failed += 1;
+  // `close` follows.
+  sent.on('error', () => {});
+  sent.on('close', () => {
+    if (isAnswered) counts.answered += 1;
+    else if (wasUnreachable || unreachable.has(url)) counts.failed += 1;
+    else counts.unexpected += 1;
   });
 }
 
-process.on('message', (/** @type {string[] | 'counts'} */ message) => {
-  if (message === 'counts') process.send?.(counts);
-  else urls = message;
+process.on('message', (/** @type {{ urls: string[], unreachable: string[] } | 'counts'} */ message) => {
+  if (message === 'counts') return process.send?.(counts);
+  urls = message.urls;
+  unreachable = new Set(message.unreachable);
 });
 process.on('disconnect', () => process.exit(0));
 setInterval(() => urls.forEach(request), 1000 / RATE);
