@@ -90,7 +90,7 @@ describe('the soak test', () => {
     assert.ok(isGrowing(growth));
   });
 
-  test('neither noise nor the warm-up of the first third counts as growth', async () => {
+  test('neither noise nor the warm-up of the first half counts as growth', async () => {
     const growth = await growthOf((minute, server) => 60e6 + 1e6 * Math.min(minute, 19) + noise(minute, server));
     assert.ok(!isGrowing(growth), JSON.stringify(growth));
   });

@@ -42,7 +42,7 @@ ${INTERVALS} intervals, and still be right ${CONFIRMED_AFTER} intervals later. N
   memory       of all processes, MB
   resident     of one of the residents: every other server, whose process lives as long as the run. MB
   growth       of a resident's memory after a garbage collection, kB an hour, with its standard error: a line through
-               the last two thirds of the run for each resident, and the mean of the lines
+               the second half of the run for each resident, and the mean of the lines
   descriptors  the most of one process
   delay        the longest of the event loop in the last minute, of all processes that no fault hit in it. 10 ms if idle
   requests     answered with status 200 in the last minute

@@ -7,8 +7,8 @@ const proc = require('../shared/proc.js');
 /** @typedef {import('./cluster.js').Server} Server */
 /** @typedef {{ slope: number, error: number, worst: number }} Growth bytes an hour of one server: the mean, its standard error, and the most */
 
-/** Share of the run after which memory counts: a new process grows until its caches are full. */
-const WARM_UP = 1 / 3;
+/** Share of the run after which memory counts: a new process grows for half an hour, until V8 has compiled what is used often. */
+const WARM_UP = 1 / 2;
 /** Fewer points give no line. */
 const LEAST_POINTS = 5;
 /** How many standard errors above 0 are significant. */
