@@ -100,8 +100,7 @@ const moleculer = printing(
   {
     name: 'moleculer',
     who: 'Moleculer, TCP',
-    settings:
-      'transporter TCP with its defaults (gossipPeriod 2 s), urls of all brokers, no UDP discovery',
+    settings: 'transporter TCP with its defaults (gossipPeriod 2 s), urls of all brokers, no UDP discovery',
     install() {
       const manifest = join(MOLECULER, 'node_modules/moleculer/package.json');
       if (!existsSync(manifest)) {
