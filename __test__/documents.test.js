@@ -172,9 +172,9 @@ describe('the documents', () => {
       if (name.isDirectory())
         assert.equal(JSON.parse(read(`npm/${name.name}/package.json`)).version, version, name.name);
     }
-    for (const file of ['Cargo.toml', 'Cargo.lock']) {
-      assert.ok(read(file).includes(`name = "clustershazbot"\nversion = "${version}"\n`), file);
-    }
+    assert.ok(read('Cargo.toml').includes(`[workspace.package]\nversion = "${version}"\n`));
+    for (const name of ['clustershazbot', 'clustershazbot-core'])
+      assert.ok(read('Cargo.lock').includes(`name = "${name}"\nversion = "${version}"\n`), name);
     assert.equal(
       JSON.parse(read('package.json')).optionalDependencies,
       undefined,

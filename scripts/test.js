@@ -12,7 +12,7 @@ const { spawnSync } = require('node:child_process');
 const { existsSync, readdirSync } = require('node:fs');
 const { delimiter, dirname, join } = require('node:path');
 
-const { ROOT, SIMULATOR, SIMULATOR_FEATURE, execute } = require('./shared/cargo.js');
+const { ROOT, SIMULATOR, execute } = require('./shared/cargo.js');
 const { table } = require('./shared/text.js');
 
 const isQuick = process.argv.includes('--quick');
@@ -66,7 +66,7 @@ const has = (command, ...args) => mustHaveAll || spawnSync(command, args, { env 
 const { SHAZBOT_TEST_SCHEDULES = '300', SHAZBOT_TEST_INPUTS = '10000' } = process.env;
 const fuzzFormat = ['fmt', '--check', '--manifest-path', 'fuzz/Cargo.toml'];
 const peersFormat = ['fmt', '--check', '--manifest-path', 'benches/peers/Cargo.toml'];
-const clippy = ['clippy', '--workspace', '--all-targets', ...SIMULATOR_FEATURE, '--', '-D', 'warnings'];
+const clippy = ['clippy', '--workspace', '--all-targets', '--', '-D', 'warnings'];
 const coreTests = ['test', '--workspace', '--profile', 'quick', '--no-default-features', '--target-dir', 'target/test'];
 const engineTests = ['test', '--no-default-features', '--features', 'engine', '--lib', 'engine::'];
 const nodeTests = ['--test', '--test-concurrency=3', '--test-reporter=spec', ...files];

@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use divan::{Bencher, black_box};
 
-use clustershazbot::clock::Now;
-use clustershazbot::config::{ListSettings, Settings};
-use clustershazbot::membership::{Members, TOMBSTONE_TTL};
-use clustershazbot::message::{
+use clustershazbot_core::clock::Now;
+use clustershazbot_core::config::{ListSettings, Settings};
+use clustershazbot_core::membership::{Members, TOMBSTONE_TTL};
+use clustershazbot_core::message::{
     Entry, EntryV2, Envelope, Extensions, Freshness, MAX_FRESHNESS_STAMPS, Message, RawEntry, Reason, ServerUrl, State,
     Validator,
 };
-use clustershazbot::origins::Origins;
-use clustershazbot::protocol::Core;
+use clustershazbot_core::origins::Origins;
+use clustershazbot_core::protocol::Core;
 
 /// The numbers of known servers.
 const SERVERS: [usize; 4] = [10, 100, 1_000, 10_000];

@@ -2,7 +2,7 @@
 
 // Runs a benchmark: npm run bench -- NAME, or without a name the one that docs/contributors/performance.md is made from.
 
-const { execute, SIMULATOR_FEATURE } = require('../shared/cargo.js');
+const { execute } = require('../shared/cargo.js');
 const { run } = require('../shared/command.js');
 
 /** @type {Record<string, () => { command: import('../shared/command.js').Command<any> }>} */
@@ -20,7 +20,7 @@ const BENCHMARKS = {
 const args = process.argv.slice(2);
 const name = args[0] === undefined || args[0].startsWith('-') ? 'cost' : String(args.shift());
 if (name === 'core') {
-  const bench = ['bench', '--quiet', '--no-default-features', ...SIMULATOR_FEATURE, '--bench', 'core'];
+  const bench = ['bench', '--quiet', '--package', 'clustershazbot-core', '--bench', 'core'];
   process.exit(execute('cargo', [...bench, '--', ...args]));
 }
 const benchmark = BENCHMARKS[name];

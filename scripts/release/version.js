@@ -23,7 +23,7 @@ function set(file, pattern) {
 for (const folder of readdirSync(join(ROOT, 'npm'), { withFileTypes: true })) {
   if (folder.isDirectory()) set(join('npm', folder.name, 'package.json'), /^( {2}"version": )"[^"]*"/m);
 }
-set('Cargo.toml', /^(\[package\]\nname = "clustershazbot"\nversion = )"[^"]*"/m);
+set('Cargo.toml', /^(\[workspace\.package\]\nversion = )"[^"]*"/m);
 const locks = ['Cargo.lock', 'fuzz/Cargo.lock'];
-for (const file of locks) set(file, /^(name = "clustershazbot"\nversion = )"[^"]*"/m);
+for (const file of locks) set(file, /^(name = "clustershazbot(?:-core)?"\nversion = )"[^"]*"/gm);
 execFileSync('git', ['add', 'npm', 'Cargo.toml', ...locks], { cwd: ROOT, stdio: 'inherit' });

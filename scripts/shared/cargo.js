@@ -13,8 +13,6 @@ const SIMULATOR = [
   // Not the folder of `npm run build`: other features would compile the dependencies anew each time.
   ...['--target-dir', 'target/test'],
 ];
-/** The feature with what the simulator and the benchmarks need of the core, for `cargo bench` and `cargo clippy`. */
-const SIMULATOR_FEATURE = ['--features', 'sim'];
 
 /**
  * Runs a command in the root folder of the repository, connected to this terminal.
@@ -31,4 +29,4 @@ function execute(command, args, env = process.env) {
   return status ?? 1;
 }
 
-module.exports = { ROOT, SIMULATOR, SIMULATOR_FEATURE, execute };
+module.exports = { ROOT, SIMULATOR, execute };
