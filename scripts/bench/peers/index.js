@@ -39,7 +39,7 @@ Moleculer is installed from npm into target/tools (it needs Node 22), chitchat a
 Debian's package serf. What cannot be installed is a row "not installed".
 
   --only NAME   one of ${KINDS.map(({ name }) => name).join(', ')};
-                several times for several. Other results in FILE stay if they had the same options
+                several times for several. Other results in FILE stay if they had the same options and machine
   --servers N   default: 12
   --repeat N    how often each fault happens, default: 9. One that takes over ${LIMIT / 1000} s twice is not tried again
   --seconds N   how long to measure what is idle and busy, default: 60
@@ -107,8 +107,9 @@ async function measureAll(only, options, file) {
   /** @type {Measured} */
   const measured = { machine: on, options, bare: await bareMemory(), results: [] };
   const kept = only.length > 0 && existsSync(file) ? load(file) : undefined;
-  // Results of other options do not compare.
-  if (isDeepStrictEqual(kept?.options, options)) measured.results = kept?.results ?? [];
+  const conditions = (/** @type {Measured} */ it) => ({ ...it.machine, load: undefined, ...it.options });
+  // Results of other options, or of another machine, do not compare.
+  if (kept && isDeepStrictEqual(conditions(kept), conditions(measured))) measured.results = kept.results;
   for (const kind of KINDS) {
     if (only.length > 0 && !only.includes(kind.name)) continue;
     const result = await measure(kind, options);
