@@ -25,9 +25,9 @@ use crate::world::{Version, Violation};
 const SURPRISES_FOR: u32 = 3;
 const LEAST_TIME: Duration = Duration::from_secs(12);
 const CALM_FOR: u32 = 2;
-/// How many intervals after the last moment for a surprise all lists must be right, and of how many runs one is tried.
+/// Of how many states one heals: after so many intervals without surprises all lists must be right.
+const SAMPLE: u64 = 512;
 const RIGHT_WITHIN: u32 = 10;
-const HEALS: u64 = 4;
 /// More events than this in a run would never end.
 const MAX_STEPS: u32 = 5_000;
 
@@ -43,7 +43,7 @@ pub struct Failure {
 pub struct Progress {
     /// Runs that went on to their end.
     pub ends: AtomicUsize,
-    /// Ends after which all lists became right.
+    /// States after which all lists became right.
     pub healed: AtomicUsize,
 }
 
@@ -148,6 +148,12 @@ impl<'a> Search<'a> {
     ) -> Result<(), Violation> {
         let mut state = state.clone();
         schedule.push((step, surprise));
+        if surprise == Surprise::Calm {
+            heal(&mut state)?;
+            self.progress.healed.fetch_add(1, Ordering::Relaxed);
+            schedule.pop();
+            return Ok(());
+        }
         let left = left - 1;
         let is_possible = state.next_event().map_or(Ok(false), |event| state.surprise(&event, surprise))?;
         if is_possible && self.visit(&mut state, left) != Visit::Known {
@@ -166,6 +172,9 @@ impl<'a> Search<'a> {
         mut branch: impl FnMut(&State, u32, Surprise) -> Result<(), Violation>,
     ) -> Result<(), Violation> {
         while let Some(event) = state.next_event().filter(|event| event.at < self.ends.run) {
+            if state.fingerprint().is_multiple_of(SAMPLE) {
+                branch(&state, step, Surprise::Calm)?;
+            }
             if left > 0 && event.at < self.ends.surprises {
                 for surprise in state.surprises(&event) {
                     branch(&state, step, surprise)?;
@@ -184,10 +193,6 @@ impl<'a> Search<'a> {
             }
         }
         self.progress.ends.fetch_add(1, Ordering::Relaxed);
-        if state.fingerprint().is_multiple_of(HEALS) {
-            heal(&mut state, self.ends)?;
-            self.progress.healed.fetch_add(1, Ordering::Relaxed);
-        }
         Ok(())
     }
 }
@@ -198,6 +203,9 @@ pub fn follow_schedule(state: &mut State, surprises: &[(u32, Surprise)]) -> Resu
     let mut surprises = surprises.iter().peekable();
     for step in 0..MAX_STEPS {
         while let Some((_, surprise)) = surprises.next_if(|(at, _)| *at == step) {
+            if *surprise == Surprise::Calm {
+                return heal(state);
+            }
             let is_possible = state.next_event().map_or(Ok(false), |event| state.surprise(&event, *surprise))?;
             if !is_possible {
                 let details = format!("{step}:{surprise} cannot happen there");
@@ -211,12 +219,12 @@ pub fn follow_schedule(state: &mut State, surprises: &[(u32, Surprise)]) -> Resu
         let details = format!("the run ends before {step}:{surprise}");
         return Err(Violation { invariant: "a schedule that fits", at: state.now, details });
     }
-    heal(state, ends)
+    heal(state)
 }
 
 // Lets a cluster go its usual course, and checks that all lists are right in the end.
-fn heal(state: &mut State, ends: Ends) -> Result<(), Violation> {
-    let end = ends.surprises + state.interval * RIGHT_WITHIN;
+fn heal(state: &mut State) -> Result<(), Violation> {
+    let end = state.end_of_faults() + state.interval * RIGHT_WITHIN;
     // Without surprises a server draws other random numbers each time: the same ones might never let it contact another.
     state.seed_offset = 1 << 20;
     for _ in 0..MAX_STEPS {

@@ -157,6 +157,13 @@ impl State {
         }
     }
 
+    /// When no program is blocked, suspended or about to start any more.
+    pub fn end_of_faults(&self) -> Duration {
+        let busy = self.nodes.iter().map(|node| node.busy_until);
+        let starts = self.events.iter().filter(|event| matches!(event.kind, Kind::Start)).map(|event| event.at);
+        busy.chain(starts).fold(self.now, Duration::max)
+    }
+
     /// The next event of all.
     pub fn next_event(&self) -> Option<Event> {
         self.earliest(|_| true)

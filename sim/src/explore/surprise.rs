@@ -65,15 +65,17 @@ pub enum Surprise {
     Close(usize),
     /// Its timer draws other random numbers.
     Luck,
+    /// Nothing unusual follows, and all lists must become right.
+    Calm,
 }
 
 use Surprise::{
-    Back, Block, Close, Drain, Forward, Kill, Leave, Lose, Luck, Pause, Postpone, Redeploy, Refuse, Restart,
+    Back, Block, Calm, Close, Drain, Forward, Kill, Leave, Lose, Luck, Pause, Postpone, Redeploy, Refuse, Restart,
     RestartLate, Suspend, Vanish,
 };
 
 impl Surprise {
-    const NAMES: [(Self, &str); 16] = [
+    const NAMES: [(Self, &str); 17] = [
         (Postpone, "postpone"),
         (Lose, "lose"),
         (Refuse, "refuse"),
@@ -90,6 +92,7 @@ impl Surprise {
         (Forward, "forward"),
         (Back, "back"),
         (Luck, "luck"),
+        (Calm, "calm"),
     ];
 
     /// Reads its name.
@@ -199,7 +202,7 @@ impl State {
                 let at = self.now + latency(exchange.to, exchange.from);
                 self.end_exchange(*exchange, at, Outcome::Refused);
             }
-            (Lose | Refuse, _) => return Ok(false),
+            (Lose | Refuse | Calm, _) => return Ok(false),
             (Close(to), _) => {
                 let Some(link) = self.link_between(server, to) else { return Ok(false) };
                 self.push(self.now, server, Kind::WatchEnded(link, WatchEnd::Closed));
@@ -247,7 +250,7 @@ impl State {
                 let step = if surprise == Forward { HOUR } else { -HOUR };
                 node.server.set_clock(node.server.clock_skew + step, now);
             }
-            Postpone | Lose | Refuse | Close(_) | Luck | Pause => {}
+            Postpone | Lose | Refuse | Close(_) | Luck | Pause | Calm => {}
         }
         Ok(())
     }
