@@ -25,7 +25,7 @@ use crate::world::{Version, Violation};
 const SURPRISES_FOR: u32 = 3;
 const LEAST_TIME: Duration = Duration::from_secs(12);
 const CALM_FOR: u32 = 2;
-/// Of how many states one heals: after so many intervals without surprises all lists must be right.
+/// One state in this many is continued without surprises: after so many intervals all lists must be right.
 const SAMPLE: u64 = 512;
 const RIGHT_WITHIN: u32 = 10;
 /// More events than this in a run would never end.
@@ -246,9 +246,11 @@ pub fn wrong_list(state: &State) -> Option<Violation> {
     let violation = |details| Some(Violation { invariant: "all lists become right", at: state.now, details });
     let observers = state.nodes().iter().enumerate().filter(|(_, node)| node.server.version == Version::V2);
     let observers = observers.filter(|(_, node)| node.server.is_up());
-    // Version 1 forgets its drain when another server lists it online.
-    let forgets = |node: &Node| node.server.version == Version::V1 && node.server.intended == Listed::Offline;
-    for (subject, node) in state.nodes().iter().enumerate().filter(|(_, node)| !forgets(node)) {
+    // Version 1 forgets its drain when another server lists it online, and knows only stamps, by its own clock.
+    let is_judged = |node: &Node| {
+        node.server.version == Version::V2 || (node.server.intended == Listed::Online && !node.has_stepped)
+    };
+    for (subject, node) in state.nodes().iter().enumerate().filter(|(_, node)| is_judged(node)) {
         let expected = if node.server.is_available() { Listed::Online } else { Listed::Offline };
         let mut first: Option<(usize, &Entry)> = None;
         for (observer, observing) in observers.clone() {
