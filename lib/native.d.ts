@@ -52,19 +52,20 @@ export declare class Engine {
   authorizeGossip(header: string): Failure | null
   /** Fails unless the header is the control secret. */
   authorizeControl(header: string): Failure | null
-  /** Merges the lists that a version 1 server sent, and returns this server's lists. Authorise the request first. */
-  gossip(message: PackedMessage): PackedAnswer | Failure
+  /**
+   * Merges the lists that a version 1 server sent, and returns this server's lists. Authorise the request first. `host`
+   * here and below: the `Host` header.
+   */
+  gossip(message: PackedMessage, host?: string | undefined | null): PackedAnswer | Failure
   /**
    * Checks the header of a protocol 2 message (its `shazbot` field), merges the message and returns the `shazbot` field
    * of the answer. Null if the message is of a protocol that this version does not know.
    */
-  exchange(header: string, message: string): string | null | Failure
+  exchange(header: string, message: string, host?: string | undefined | null): string | null | Failure
   /** Checks the header of a gossip request and handles its body. Returns the body of the response. */
-  answer(header: string, body: Uint8Array): string | Failure
+  answer(header: string, body: Uint8Array, host?: string | undefined | null): string | Failure
   /** The same on another thread, for a body so large that it would block the event loop. The body is copied first. */
-  answerOnThread(header: string, body: Uint8Array): Promise<string | Failure> | Failure
-  /** The `Host` header of a gossip request that was answered. */
-  arrivedAt(host: string): Failure | null
+  answerOnThread(header: string, body: Uint8Array, host?: string | undefined | null): Promise<string | Failure> | Failure
   /** Whether a list request with this header may see the offline servers. Fails if it may not see the list at all. */
   authorizeList(header: string): boolean | Failure
   /** Drains this server (false), or lists it online again (true). */

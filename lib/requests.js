@@ -30,24 +30,26 @@ let previous = Promise.resolve();
  * Answers a message that a body parser of the program has parsed.
  * @param {unknown} header
  * @param {unknown} body
+ * @param {string} [host] the `Host` header, here and below. Routes that are written by hand do not pass it
  * @returns {GossipMessage | Promise<GossipMessage>}
  */
-function gossip(header, body) {
-  return countRequest(() => answer(text(header), body));
+function gossip(header, body, host) {
+  return countRequest(() => answer(text(header), body, host));
 }
 
 /**
  * @param {string} authorization
  * @param {unknown} body
+ * @param {string} [host]
  * @returns {GossipMessage | Promise<GossipMessage>}
  */
-function answer(authorization, body) {
+function answer(authorization, body, host) {
   const message = readGossip(body);
   const { online, offline, shazbot, problem } = message;
   const count = online.length + offline.length;
   const isLong = shazbot !== undefined && shazbot.length > MAX_SYNC_BYTES;
   if (!problem && shazbot !== undefined && !isLong) {
-    const field = unwrap(engine.exchange(authorization, shazbot));
+    const field = unwrap(engine.exchange(authorization, shazbot, host));
     if (field !== null) {
       countBytes(shazbot.length, field.length);
       // A server of protocol 2 reads that field only.
@@ -58,8 +60,8 @@ function answer(authorization, body) {
   if (!isLong || !isSigned(authorization)) unwrap(engine.authorizeGossip(authorization));
   if (problem) throw invalidMessage('gossip', problem);
   if (count > MAX_ENTRIES) throw tooManyEntries();
-  if (isLong || count > MAX_SYNC_ENTRIES) return answerLong(authorization, message);
-  const { online: up, offline: down } = unwrap(engine.gossip(packed(message)));
+  if (isLong || count > MAX_SYNC_ENTRIES) return answerLong(authorization, message, host);
+  const { online: up, offline: down } = unwrap(engine.gossip(packed(message), host));
   return { message: 'gossip', online: toObjects(unpack(up)), offline: toObjects(unpack(down)) };
 }
 
@@ -75,13 +77,14 @@ function packed({ online, offline }) {
 /**
  * @param {string} authorization
  * @param {Gossip} message
+ * @param {string} [host]
  * @returns {Promise<GossipMessage>}
  */
-async function answerLong(authorization, message) {
+async function answerLong(authorization, message, host) {
   const json = await toJson(message).catch(() => {
     throw unreadable();
   });
-  return JSON.parse(await answerOnThread(authorization, Buffer.from(json)));
+  return JSON.parse(await answerOnThread(authorization, Buffer.from(json), host));
 }
 
 /** A getter or a proxy has thrown. */
@@ -91,13 +94,14 @@ const unreadable = () => invalidMessage('gossip', 'its entries cannot be read');
  * Answers the bytes of a message with the body of the response.
  * @param {string} authorization
  * @param {import('./body.js').Body} body
+ * @param {string} [host]
  * @returns {string | Promise<string>}
  */
-function answerBody(authorization, { bytes, free }) {
-  if (bytes.length > MAX_SYNC_BYTES) return countRequest(() => answerOnThread(authorization, bytes, free));
+function answerBody(authorization, { bytes, free }, host) {
+  if (bytes.length > MAX_SYNC_BYTES) return countRequest(() => answerOnThread(authorization, bytes, host, free));
   try {
     return countRequest(() => {
-      const response = unwrap(engine.answer(authorization, bytes));
+      const response = unwrap(engine.answer(authorization, bytes, host));
       count(bytes.length, response);
       return response;
     });
@@ -109,14 +113,15 @@ function answerBody(authorization, { bytes, free }) {
 /**
  * @param {string} authorization
  * @param {Uint8Array} bytes
+ * @param {string} [host]
  * @param {() => void} [free] called as soon as the bytes are not needed any more
  * @returns {Promise<string>}
  */
-function answerOnThread(authorization, bytes, free) {
+function answerOnThread(authorization, bytes, host, free) {
   // One at a time: together they would take as much memory as all of them need, and the threads that the program needs.
   const answering = previous.then(async () => {
     const { length } = bytes;
-    const promise = measureTime(() => engine.answerOnThread(authorization, bytes));
+    const promise = measureTime(() => engine.answerOnThread(authorization, bytes, host));
     free?.();
     const response = unwrap(await promise);
     count(length, response);

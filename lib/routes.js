@@ -55,9 +55,9 @@ const routes = {
       const limit = hasSecret ? MAX_BODY : MAX_SIGNED_BODY;
       const message = await readBody(incoming, body, { limit, hasSecret });
       const answer =
-        'bytes' in message ? await answerBody(authorization, message) : await gossip(authorization, message.parsed);
-      // Only now: the caller has the secret.
-      engine.arrivedAt(incoming.headers.host ?? '');
+        'bytes' in message
+          ? await answerBody(authorization, message, incoming.headers.host)
+          : await gossip(authorization, message.parsed, incoming.headers.host);
       leaveWhenClosed(incoming, shazbotShutDown);
       return json(answer);
     },

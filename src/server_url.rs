@@ -88,9 +88,11 @@ impl ServerUrl {
         Url::parse(self.as_str()).is_ok_and(|url| address::is_loopback_host(&url))
     }
 
-    /// Whether a `Host` header names the same host and another port. False for another host: a proxy may write its own.
+    /// Whether a `Host` header names the same host and another port. False for another host, and without a port: a proxy may
+    /// write its own, or leave the port out.
     pub fn has_other_port(&self, host: &str) -> bool {
-        if self.as_str().split('/').nth(2) == Some(host) {
+        let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        if !has_port || self.as_str().split('/').nth(2) == Some(host) {
             return false;
         }
         let Ok(own) = Url::parse(self.as_str()) else { return false };
@@ -158,14 +160,15 @@ mod tests {
     #[test]
     fn a_host_header_names_another_port_only_of_the_same_host() {
         let has_other_port = |own, host| ServerUrl::parse(own).expect(own).has_other_port(host);
-        for host in ["a:3001", "A:3001", "a", "a:80"] {
+        for host in ["a:3001", "A:3001", "a:80"] {
             assert!(has_other_port("http://a:3000/app", host), "{host}");
         }
-        for host in ["a:3000", "A:3000", "b:3001", "b", "", "a:x", "/"] {
+        for host in ["a:3000", "A:3000", "a", "b:3001", "b", "", "a:x", "/"] {
             assert!(!has_other_port("http://a:3000/app", host), "{host}");
         }
         assert!(!has_other_port("http://a/", "a:80") && !has_other_port("https://a/", "a:443"));
         assert!(has_other_port("https://[fd00::1]:3000/", "[fd00:0::1]:3001"));
+        assert!(!has_other_port("https://[fd00::1]:3000/", "[fd00::1]"));
     }
 
     #[test]

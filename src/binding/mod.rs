@@ -208,36 +208,37 @@ impl NodeEngine {
         failure(self.with(|engine| engine.inbound().authorize_control(&header)))
     }
 
-    /// Merges the lists that a version 1 server sent, and returns this server's lists. Authorise the request first.
+    /// Merges the lists that a version 1 server sent, and returns this server's lists. Authorise the request first. `host`
+    /// here and below: the `Host` header.
     #[napi]
-    pub fn gossip(&self, message: PackedMessage) -> Either<PackedAnswer, Failure> {
-        either(self.with(|engine| engine.inbound().gossip(unpack(&message))).map(|entries| PackedAnswer::of(&entries)))
+    pub fn gossip(&self, message: PackedMessage, host: Option<String>) -> Either<PackedAnswer, Failure> {
+        let entries = self.with(|engine| engine.inbound().at(host.as_deref()).gossip(unpack(&message)));
+        either(entries.map(|entries| PackedAnswer::of(&entries)))
     }
 
     /// Checks the header of a protocol 2 message (its `shazbot` field), merges the message and returns the `shazbot` field
     /// of the answer. Null if the message is of a protocol that this version does not know.
     #[napi(ts_return_type = "string | null | Failure")]
-    pub fn exchange(&self, header: String, message: String) -> Either<Option<String>, Failure> {
-        either(self.with(|engine| engine.inbound().exchange(&header, &message)))
+    pub fn exchange(&self, header: String, message: String, host: Option<String>) -> Either<Option<String>, Failure> {
+        either(self.with(|engine| engine.inbound().at(host.as_deref()).exchange(&header, &message)))
     }
 
     /// Checks the header of a gossip request and handles its body. Returns the body of the response.
     #[napi]
-    pub fn answer(&self, header: String, body: &[u8]) -> Either<String, Failure> {
-        either(self.with(|engine| engine.inbound().answer(&header, body)))
+    pub fn answer(&self, header: String, body: &[u8], host: Option<String>) -> Either<String, Failure> {
+        either(self.with(|engine| engine.inbound().at(host.as_deref()).answer(&header, body)))
     }
 
     /// The same on another thread, for a body so large that it would block the event loop. The body is copied first.
     #[napi(ts_return_type = "Promise<string | Failure> | Failure")]
-    pub fn answer_on_thread(&self, header: String, body: &[u8]) -> Either<AsyncTask<Answering>, Failure> {
-        let inbound = self.with(|engine| Ok(engine.inbound().for_thread()));
+    pub fn answer_on_thread(
+        &self,
+        header: String,
+        body: &[u8],
+        host: Option<String>,
+    ) -> Either<AsyncTask<Answering>, Failure> {
+        let inbound = self.with(|engine| Ok(engine.inbound().at(host.as_deref()).for_thread()));
         either(inbound.map(|inbound| AsyncTask::new(Answering { inbound, header, body: body.to_vec() })))
-    }
-
-    /// The `Host` header of a gossip request that was answered.
-    #[napi]
-    pub fn arrived_at(&self, host: String) -> Option<Failure> {
-        failure(self.with(|engine| engine.inbound().arrived_at(&host)))
     }
 
     /// Whether a list request with this header may see the offline servers. Fails if it may not see the list at all.

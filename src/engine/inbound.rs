@@ -20,12 +20,13 @@ pub struct Inbound {
     shared: Arc<Shared>,
     // The event loop must not pause.
     is_on_event_loop: bool,
+    is_at_other_port: bool,
 }
 
 impl Engine {
     /// The handler of requests from others, for calls on the program's event loop.
     pub fn inbound(&self) -> Inbound {
-        Inbound { shared: Arc::clone(&self.shared), is_on_event_loop: true }
+        Inbound { shared: Arc::clone(&self.shared), is_on_event_loop: true, is_at_other_port: false }
     }
 }
 
@@ -34,6 +35,13 @@ impl Inbound {
     #[must_use]
     pub fn for_thread(self) -> Self {
         Self { is_on_event_loop: false, ..self }
+    }
+
+    /// The same for a request with this `Host` header.
+    #[must_use]
+    pub fn at(self, host: Option<&str>) -> Self {
+        let is_at_other_port = host.is_some_and(|host| self.shared.config.settings.base_url.has_other_port(host));
+        Self { is_at_other_port, ..self }
     }
 
     /// Checks the `Authorization` header of an unsigned gossip request.
@@ -112,12 +120,6 @@ impl Inbound {
         Ok(response.map(|field| proof.sign_response(own, time, peer_auth.with_cluster(field))))
     }
 
-    /// The `Host` header of a gossip request that was answered.
-    pub fn arrived_at(&self, host: &str) -> Result<(), Error> {
-        let is_own_port = !self.shared.config.settings.base_url.has_other_port(host);
-        self.shared.core.with(|core, now| core.handle_arrival(is_own_port, now))
-    }
-
     /// Handles an authorised control request.
     pub fn control(&self, online: bool) -> Result<(), Error> {
         self.shared.core.with(|core, now| core.handle_control(now, online))
@@ -148,6 +150,7 @@ impl Inbound {
 
     /// Passes a message to the core. Returns the response.
     fn handle(&self, mut message: Message) -> Result<Message, Error> {
+        message.is_at_other_port = self.is_at_other_port;
         while !self.is_on_event_loop && self.shared.core.with(|core, now| core.merge_part(now, &mut message, None))? {
             std::thread::sleep(PAUSE);
         }

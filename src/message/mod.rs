@@ -42,6 +42,8 @@ pub struct Message {
     pub envelope: Option<Envelope>,
     /// How many of the first entries the core has merged already, in parts.
     pub merged: usize,
+    /// Whether it arrived at another port than that of our base URL.
+    pub is_at_other_port: bool,
 }
 
 impl Message {

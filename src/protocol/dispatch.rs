@@ -42,9 +42,10 @@ impl Core {
         self.refresh_local(now);
         self.local.on_contact(&mut self.out);
         // An identity question has no sender. It may have come by a DNS name, so it does not prove that our base URL
-        // works.
-        if sender.is_some() || message.envelope.is_none() {
-            self.self_probe.on_contact(&mut self.out);
+        // works. Nor does a message at another port: others may still use the base URL of the process that this one has
+        // replaced.
+        if (sender.is_some() || message.envelope.is_none()) && !message.is_at_other_port {
+            self.self_probe.on_proof(&mut self.out);
         }
         let Some(envelope) = &message.envelope else {
             return self.legacy.answer(&self.members);

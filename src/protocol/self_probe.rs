@@ -37,10 +37,6 @@ pub struct SelfProbe {
     interval: Duration,
     failing: Option<Failing>,
     is_found: bool,
-    // A self-probe came back.
-    has_returned: bool,
-    // The last message arrived at another port than that of our base URL, so contacts do not prove that it works.
-    is_elsewhere: bool,
 }
 
 // Failures of one kind in a row.
@@ -88,7 +84,7 @@ impl Failing {
 impl SelfProbe {
     /// No proof yet.
     pub fn new(interval: Duration) -> Self {
-        Self { interval, failing: None, is_found: false, has_returned: false, is_elsewhere: false }
+        Self { interval, failing: None, is_found: false }
     }
 
     /// The server starts.
@@ -97,32 +93,11 @@ impl SelfProbe {
         out.timers.set(Timer::SelfProbe, now.mono + wait);
     }
 
-    /// A self-probe came back.
-    pub fn on_return(&mut self, out: &mut Output) {
-        self.has_returned = true;
-        self.on_found(out);
-    }
-
-    /// A peer contacted us.
-    pub fn on_contact(&mut self, out: &mut Output) {
-        if !self.is_elsewhere {
-            self.on_found(out);
-        }
-    }
-
-    fn on_found(&mut self, out: &mut Output) {
+    /// This process was found at its base URL: a self-probe came back, or a peer contacted us there.
+    pub fn on_proof(&mut self, out: &mut Output) {
         self.is_found = true;
         out.timers.stop(Timer::SelfProbe);
         self.forget_failures(out);
-    }
-
-    /// A peer contacted us at the port of our base URL, or at another one on the same host. Others may still use the base
-    /// URL of the process that this one has replaced.
-    pub fn on_port(&mut self, is_own: bool, now: Now, out: &mut Output) {
-        self.is_elsewhere = !is_own && !self.has_returned;
-        if self.is_elsewhere && std::mem::take(&mut self.is_found) {
-            self.retry(now, out);
-        }
     }
 
     /// Whether this process was found at its base URL.
@@ -168,11 +143,6 @@ impl SelfProbe {
 }
 
 impl Core {
-    /// An authorised message arrived at the port of our base URL, or at another one on the same host.
-    pub fn handle_arrival(&mut self, is_own_port: bool, now: Now) {
-        self.self_probe.on_port(is_own_port, now, &mut self.out);
-    }
-
     // Sends `times` messages to our own base URL. Without protocol 2 peers this is the only way to detect another
     // process there. Uses new connections, because a load balancer sends a kept one to the same process again.
     pub(super) fn probe_self(&mut self, times: usize, now: Now) {
@@ -205,7 +175,7 @@ impl Core {
                 if is_other {
                     self.self_probe.on_other_process(now, &mut self.out);
                 } else {
-                    self.self_probe.on_return(&mut self.out);
+                    self.self_probe.on_proof(&mut self.out);
                 }
                 self.on_own_message(&answer, now);
             }
