@@ -309,15 +309,23 @@ describe('the checks', () => {
 
   test('master lists: one on the machine of a member that is down is no mistake', () => {
     const lists = ['http://b:8080/list.json', 'http://c:8080/list.json'];
-    const masterLists = lists.map((url) => ({ url, error: 'connection refused', urls: [], ignored: [] }));
     const members = [member('b', failed('ECONNREFUSED')), member('c')];
-    const status = { masterLists: lists.map((name) => ({ name, error: 'connection refused', failures: 3 })) };
-    const facts = /** @type {any} */ ({ own: asked('a', { members, status }), masterLists, target: TARGET });
-    for (const check of [checkMasterLists, checkMasterListsOfServer]) {
-      const [down, wrong] = check(facts);
-      assert.equal(down?.result, 'warn');
-      assert.match(String(down?.advice), /^It is on the machine of http:\/\/b:3000\/, which is offline\./);
-      assert.equal(wrong?.result, 'fail');
+    const results = (/** @type {(string | undefined)[]} */ errors) => {
+      const masterLists = lists.map((url, n) => ({ url, error: errors[n], urls: [], ignored: [] }));
+      const status = { masterLists: lists.map((name, n) => ({ name, error: errors[n], failures: 3 })) };
+      const facts = /** @type {any} */ ({ own: asked('a', { members, status }), masterLists, target: TARGET });
+      return [checkMasterLists, checkMasterListsOfServer].map((check) => check(facts)[0]);
+    };
+    for (const it of results(['connection refused', undefined])) {
+      assert.equal(it?.result, 'warn');
+      assert.match(String(it?.advice), /^It is on the machine of http:\/\/b:3000\/, which is offline\./);
     }
+    for (const it of [
+      ...results(['the store answers 401', undefined]),
+      ...results(['connection refused', 'connection refused']),
+    ])
+      assert.equal(it?.result, 'fail');
+    lists.reverse();
+    for (const it of results(['connection refused', undefined])) assert.equal(it?.result, 'fail', 'c is up');
   });
 });

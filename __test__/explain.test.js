@@ -151,7 +151,7 @@ describe('explain', () => {
         { ...MEMBERS[0], changedAt: AT - 1_000 },
       ],
       silent,
-      /^It left in order: its program was shut down\. 1 server did not learn of it yet\.$/,
+      /^It left in order: its program was shut down\. 1 server has not learnt of it yet\.$/,
     ],
     [
       'drained after it was back from a leave',
@@ -160,7 +160,25 @@ describe('explain', () => {
         { ...MEMBERS[2], changedAt: AT - 1_000 },
       ],
       answers,
-      /^It is drained: .* 1 server did not learn of it yet\.$/,
+      /^It is drained: .* 1 server has not learnt of it yet\.$/,
+    ],
+    [
+      'drained before it left, whatever the clocks say',
+      [
+        { ...MEMBERS[2], incarnation: 7, changedAt: AT },
+        { ...MEMBERS[0], incarnation: 8, changedAt: AT - 9_000 },
+      ],
+      silent,
+      /^It left in order/,
+    ],
+    [
+      'back from a leave, and one server does not know yet',
+      [
+        { ...MEMBERS[0], incarnation: 7 },
+        { ...MEMBERS[3], incarnation: 9 },
+      ],
+      answers,
+      /^1 of 2 servers list it online\. 1 server has not learnt of it yet\.$/,
     ],
     ['not listed', [undefined, undefined], answers, /^None of 2 servers lists it\. It answers here\. SHAZBOT_SECRET/],
     ['nobody answers', [], silent, /^None of the servers answers\. From here: connection refused/],

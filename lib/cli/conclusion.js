@@ -32,21 +32,24 @@ function conclusion(target, views, direct) {
   if (total === 0) return `None of the servers answers. ${fromHere(target, direct)}`;
   const members = (answered.length > 0 ? answered : [own]).flatMap((view) => view?.member ?? []);
   if (members.length === 0) return notListed(target, total, direct);
-  const orderly = newest(members.filter((member) => ['drained', 'left'].includes(stateOf(member))));
-  if (orderly === 'drained') {
-    return `It is drained: "clustershazbot undrain ${target.href}" puts it back online. ${stale(members, orderly)}`.trim();
+  const now = newestState(members);
+  if (now === 'drained') {
+    return `It is drained: "clustershazbot undrain ${target.href}" puts it back online. ${stale(members, now)}`.trim();
   }
   const down = members.filter(({ state, lastError }) => state !== 'online' || lastError);
-  // A drained server that leaves is drained on those that did not learn of it yet.
-  if (down.some((member) => !['drained', 'left'].includes(stateOf(member))))
-    return unreachable(target, total, members, direct);
-  if (orderly === 'left') {
+  if (!down.every(isOrderly)) return unreachable(target, total, members, direct);
+  if (now === 'left') {
     const again = direct.answers && !direct.problem ? ` But a server answers there now. ${NOT_LISTED}` : '';
-    return `It left in order: its program was shut down. ${stale(members, orderly)}${again}`.trim();
+    return `It left in order: its program was shut down. ${stale(members, now)}${again}`.trim();
   }
-  const all = total === 1 ? '' : members.length === total ? 'All ' : `${members.length} of `;
-  const list = total === 1 ? 'lists' : 'list';
-  return `${all}${formatCount(total, 'server')} ${list} it online. ${direct.answers && !direct.problem ? '' : fromHere(target, direct)}`.trim();
+  const online = members.length - down.length;
+  const all = total === 1 ? '' : online === total ? 'All ' : `${online} of `;
+  const parts = [
+    `${all}${formatCount(total, 'server')} ${total === 1 ? 'lists' : 'list'} it online.`,
+    stale(members, 'online'),
+    direct.answers && !direct.problem ? '' : fromHere(target, direct),
+  ];
+  return parts.filter(Boolean).join(' ');
 }
 
 /**
@@ -117,12 +120,18 @@ function fromHere(target, { problem, answers }) {
   return `From here: ${problem.text}. ${adviceFor(problem.code, target)}`.trim();
 }
 
+/** @param {Member} member */
+const isOrderly = (member) => ['drained', 'left'].includes(stateOf(member));
+
 /**
- * The state of the member on the server where it changed last.
+ * The last state that a server was told: a drain and a leave raise the incarnation of the member, and so does its next start.
  * @param {Member[]} members
  */
-function newest(members) {
-  const [first] = members.toSorted((a, b) => (b.changedAt ?? 0) - (a.changedAt ?? 0));
+function newestState(members) {
+  const known = members.every(({ incarnation }) => incarnation !== undefined) ? members : members.filter(isOrderly);
+  // Without incarnations: the clocks of the servers may differ.
+  const age = ({ incarnation = 0, changedAt = 0 }) => incarnation || changedAt;
+  const [first] = known.toSorted((a, b) => age(b) - age(a) || Number(isOrderly(b)) - Number(isOrderly(a)));
   return first && stateOf(first);
 }
 
@@ -132,7 +141,7 @@ function newest(members) {
  */
 function stale(members, state) {
   const others = members.filter((member) => stateOf(member) !== state).length;
-  return others > 0 ? `${formatCount(others, 'server')} did not learn of it yet.` : '';
+  return others > 0 ? `${formatCount(others, 'server')} ${others === 1 ? 'has' : 'have'} not learnt of it yet.` : '';
 }
 
 /**

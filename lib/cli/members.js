@@ -17,6 +17,7 @@ const { callRoute } = require('./server-routes.js');
  * @property {boolean} [monitor]
  * @property {import('../../index.js').OfflineReason} [reason]
  * @property {string} [by]
+ * @property {number} [incarnation]
  * @property {number} [changedAt]
  * @property {{ code: string, message: string, at: number }} [lastError]
  * @property {number} [answered]

@@ -13,6 +13,8 @@ const { listsServer } = require('./urls.js');
 const check = 'master list';
 const REMEDY =
   'Correct SHAZBOT_MASTER_LIST or SHAZBOT_MASTER_LIST_AUTH, or make the store reachable: see docs/master-list.md.';
+/** Then the machine is up. */
+const ANSWERED = /answers? \d{3}|answered \d{3}/;
 const COMPARE = 'Compare with the row above: the server may run as another user, or on another network.';
 
 /**
@@ -22,7 +24,12 @@ const COMPARE = 'Compare with the row above: the server may run as another user,
 function checkMasterLists({ masterLists, own, target: { listedAs } }) {
   return masterLists.flatMap((list) => {
     const name = redactUrl(list.url);
-    if (list.error) return [unread(`${name}: ${list.error}`, list.url, own, REMEDY)];
+    if (list.error) {
+      const hasOther = masterLists.some(({ error }) => !error);
+      return [
+        unread({ list: list.url, error: list.error, found: `${name}: ${list.error}`, own, hasOther, advice: REMEDY }),
+      ];
+    }
     /** @type {Finding[]} */
     const findings = [{ result: 'ok', check, found: `${name}: ${description(list, listedAs)}` }];
     const [first] = list.ignored;
@@ -49,21 +56,34 @@ function description({ state, urls }, listedAs) {
 }
 
 /**
- * A list that cannot be read. It is not wrong if it is on the machine of a member that is down.
- * @param {string} found
- * @param {string} list its URL, or as the server shows it
- * @param {import('../survey.js').Asked} own
- * @param {string} advice
+ * A list that cannot be read. Nothing is wrong with it if it is on the machine of a member that is down, and another list works.
+ * @param {object} list
+ * @param {string} list.list its URL, or as the server shows it
+ * @param {string} list.error
+ * @param {string} list.found
+ * @param {import('../survey.js').Asked} list.own
+ * @param {boolean} list.hasOther whether another list can be read
+ * @param {string} list.advice
  * @returns {Finding}
  */
-function unread(found, list, { status }, advice) {
-  const host = parseBaseUrl(list)?.hostname;
-  const isDown = (/** @type {import('../members.js').Member} */ member) =>
-    ['failed', 'left'].includes(stateOf(member)) && parseBaseUrl(member.baseUrl)?.hostname === host;
-  const down = host === undefined || isLoopback(host) ? undefined : status?.members.find(isDown);
+function unread({ list, error, found, own, hasOther, advice }) {
+  const down = hasOther && !ANSWERED.test(error) ? memberDownAt(list, own.status?.members ?? []) : undefined;
   if (!down) return { result: 'fail', check, found, advice };
   const text = `It is on the machine of ${down.baseUrl}, which is offline. New servers use the other lists meanwhile.`;
   return { result: 'warn', check, found, advice: text };
+}
+
+/**
+ * A member on the host of a list, if no member there is up.
+ * @param {string} list
+ * @param {readonly import('../members.js').Member[]} members
+ */
+function memberDownAt(list, members) {
+  const host = parseBaseUrl(list)?.hostname;
+  if (host === undefined || isLoopback(host)) return undefined;
+  const there = members.filter(({ baseUrl }) => parseBaseUrl(baseUrl)?.hostname === host);
+  const isDown = (/** @type {import('../members.js').Member} */ it) => ['failed', 'left'].includes(stateOf(it));
+  return there.every(isDown) ? there[0] : undefined;
 }
 
 /**
@@ -78,8 +98,11 @@ function checkMasterListsOfServer({ own, masterLists }) {
   const findings = [];
   for (const { name, servers, error } of status?.masterLists ?? []) {
     const where = `${name}, as ${url.href} reports`;
-    if (error) findings.push(unread(`${where}: ${error}`, name, own, wasRead ? COMPARE : REMEDY));
-    else if (!wasRead && servers !== undefined)
+    if (error) {
+      const hasOther = status?.masterLists.some((other) => !other.error) === true;
+      const advice = wasRead ? COMPARE : REMEDY;
+      findings.push(unread({ list: name, error, found: `${where}: ${error}`, own, hasOther, advice }));
+    } else if (!wasRead && servers !== undefined)
       findings.push({ result: 'ok', check, found: `${where}: names ${formatCount(servers, 'server')}` });
   }
   return findings;

@@ -6,6 +6,9 @@ const { formatDuration } = require('../terminal.js');
 const { keepsApart } = require('../warnings.js');
 const { nameUrls } = require('./urls.js');
 
+/** One cause gives a warning about each other server. They are one row. */
+const OF_EACH_SERVER = new Set(['SHAZBOT_PEER_REFUSED_SECRET', 'SHAZBOT_WRONG_CLUSTER']);
+
 /** @typedef {import('../warnings.js').Warning} Warning */
 
 /**
@@ -13,13 +16,12 @@ const { nameUrls } = require('./urls.js');
  * @returns {import('../commands/doctor.js').Finding[]}
  */
 function checkWarnings({ own, others }) {
-  // Those about servers by code: one wrong secret causes a warning about each other server.
   /** @type {Map<string, { warning: Warning, age: number, by: Set<string>, messages: Set<string> }>} */
   const found = new Map();
   for (const { url, status } of [own, ...others]) {
     // A server of an older version reports none.
     for (const warning of status?.warnings ?? []) {
-      const key = warning.subject ? warning.code : `${warning.code} ${warning.message}`;
+      const key = OF_EACH_SERVER.has(warning.code) ? warning.code : `${warning.code} ${warning.message}`;
       const known = found.get(key) ?? { warning, age: 0, by: new Set(), messages: new Set() };
       known.age = Math.max(known.age, Number(status?.at) - warning.since);
       known.by.add(url.href);
