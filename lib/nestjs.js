@@ -213,8 +213,8 @@ function refuseOthers(host, options) {
   const first = optionsOf.get(host);
   if (first && !isDeepStrictEqual(first, options)) {
     throw new TypeError(
-      'ShazbotModule: forRoot is called twice in this application, with different options. Call it in one module only, with ' +
-        'isGlobal: true if others need ShazbotService',
+      'ShazbotModule: forRoot is called twice in this application, with different options (functions must be the same object). ' +
+        'Call it in one module only, with isGlobal: true if others need ShazbotService',
     );
   }
   optionsOf.set(host, options);
@@ -286,6 +286,10 @@ class ShazbotModule extends ConfigurableModuleClass {
 
   /** @param {Parameters<typeof ConfigurableModuleClass.forRootAsync>[0]} options */
   static forRootAsync(options) {
+    const inside = Object.keys(options ?? {}).find(
+      (name) => Object.hasOwn(OPTIONS, name) && !Object.hasOwn(ASYNC_OPTIONS, name),
+    );
+    if (inside) throw new TypeError(`ShazbotModule.forRootAsync: ${inside} belongs into what useFactory returns`);
     checkOptions('ShazbotModule.forRootAsync', options, ASYNC_OPTIONS);
     // biome-ignore lint/complexity/noThisInStatic: Nest uses the class on which it is called as the module
     return super.forRootAsync(options);
