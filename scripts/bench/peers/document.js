@@ -82,15 +82,16 @@ ${failures.map(({ who, failure }) => `\n${who}: the measurement ended early, bec
 - **killed**: SIGKILL. **exits**: the process exits without a leave. **leaves**: as the program's documentation says, or as
   Quickwit does with chitchat: a key takes the server off the lists. **hangs**: SIGSTOP. **unplugged**: the network of the
   host, so that nobody refuses a connection.
-- A fault comes at any time within an interval of ours, or within 2 s. chitchat learns the intervals of the others, so
-  before each of its faults all had run for a minute: while a server is new it takes 10 to 15 s.
+- Each fault comes at a random time within one gossip interval of clustershazbot; for the others, within 2 s. A server of
+  chitchat learns the intervals of the others, and takes 10 to 15 s while it is new. So all had run for a minute before
+  each of its faults.
 - Moleculer's TCP transporter does not check heartbeats: it notices connections that end or are refused.
 - **False deaths**: how often a server listed a living one offline while ${LOOPS * machine.cores} busy loops ran on the ${machine.cores} cores for ${options.seconds} s.
 - **Idle**: bytes and packets sent, with Ethernet, IP, UDP and TCP headers; CPU time as a share of a core; resident memory of
   the process. Serf, chitchat and foca are native programs that do nothing else. Moleculer's broker has no services and no
   HTTP server here. Ours runs in an Express program, which has ${figure(bare / 1e6)} MB before it starts the package.
-- Ours has three rows, the others one each at their usual settings. They have intervals, too: with shorter ones they find a
-  fault sooner, for more packets. Compare rows with a similar number of bytes.
+- Ours has three rows, the others one each at their usual settings. They can be set to shorter intervals, too: then they find
+  a fault sooner and send more. Compare rows with a similar number of bytes.
 
 ${figures.map(({ name, title }) => `![${title}](peers/${name}.svg)`).join('\n\n')}
 

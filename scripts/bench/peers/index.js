@@ -26,8 +26,8 @@ const HELP = `npm run bench -- peers [--only NAME --servers N --repeat N --secon
 npm run bench -- peers --report [--file FILE --out DIR]
 
 Measures clustershazbot at three intervals, Serf, Moleculer's TCP transporter, chitchat and foca, one after the other: the
-same number of processes, each in a network namespace of its own, joined by a switch. Needs Linux and root. Takes an
-hour and a half. Prints a table, and writes FILE after each of them:
+same number of processes, each in a network namespace of its own, joined by a switch. Needs Linux and root. Takes two
+and a half hours. Prints a table, and writes FILE after each of them:
   idle     bytes and packets that a server sends a second while nothing changes, with headers; CPU time; memory
   busy     how often a living server is listed offline while ${LOOPS} busy loops a core run
   killed   SIGKILL of one process: how long until all others list it offline

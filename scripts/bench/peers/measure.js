@@ -4,7 +4,7 @@
 // live are listed offline on a busy machine.
 
 const { spawn } = require('node:child_process');
-const { availableParallelism } = require('node:os');
+const { cpus } = require('node:os');
 const { setTimeout: sleep } = require('node:timers/promises');
 
 const { startStar } = require('../../../harness/namespaces.js');
@@ -106,7 +106,7 @@ async function falseDeaths(cluster, who, seconds) {
   progress(`${who}: busy cores`);
   const before = cluster.deaths;
   const start = () => spawn(process.execPath, ['--eval', 'for (;;);'], { stdio: 'ignore' });
-  const loops = Array.from({ length: LOOPS * availableParallelism() }, start);
+  const loops = Array.from({ length: LOOPS * cpus().length }, start);
   for (const loop of loops) scope.after(() => loop.kill('SIGKILL'));
   await sleep(seconds * 1000);
   for (const loop of loops) loop.kill('SIGKILL');
