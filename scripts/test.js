@@ -97,7 +97,7 @@ const STEPS = [
   { what: 'tests of the core and the simulator', quick: true, command: 'cargo', args: coreTests },
   { what: 'targets in the simulator', command: 'cargo', args: simulator('--check') },
   { what: 'random faults in the simulator', command: 'cargo', args: simulator('--fuzz', SHAZBOT_TEST_SCHEDULES) },
-  { what: 'all orders of events in the simulator', command: 'cargo', args: simulator('--explore') },
+  { what: 'all runs with one surprise in the simulator', command: 'cargo', args: simulator('--explore') },
   { what: 'tests of the engine', command: 'cargo', args: engineTests },
   { what: 'tests of the package', quick: true, command: node, args: nodeTests },
   {

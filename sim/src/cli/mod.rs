@@ -104,6 +104,7 @@ impl Options {
 fn explore(arguments: &Arguments) -> Result<Task, String> {
     let states = arguments.number("--states", 1..=1_000_000_000)?.unwrap_or(STATES);
     let clusters = match arguments.value("--explore").filter(|name| !name.is_empty()) {
+        Some(name) if arguments.has("--replay") => return Err(format!("--replay names its cluster: leave out {name}")),
         Some(name) => vec![Cluster::find(name).ok_or_else(|| format!("there is no cluster {name}"))?],
         None => Cluster::ALL.to_vec(),
     };

@@ -99,6 +99,7 @@ fn a_value_follows_its_option_after_a_space_or_an_equals_sign() {
     assert_eq!(task("--fuzz 7"), Task::Fuzz(Seeds { first: 0, count: 7 }));
     assert_eq!(task("--fuzz=7"), task("--fuzz 7"));
     assert_eq!(task("--fuzz --seed 7"), Task::Fuzz(Seeds { first: 7, count: 1 }));
+    assert!(usage().contains(&format!("default {STATES}")));
     assert_eq!(task("--explore --states 5"), Task::Explore(Cluster::ALL.to_vec(), 5));
     assert_eq!(task("--explore mixed"), Task::Explore(vec![Cluster::Mixed], STATES));
     assert_eq!(task("--explore --replay=two"), Task::Replay(Schedule { cluster: Cluster::Two, surprises: Vec::new() }));

@@ -54,21 +54,27 @@ pub fn run(clusters: &[Cluster], states: usize) -> bool {
         show_progress(&format!("{} with {surprises} surprises", cluster.name()));
         let result = Search::new(cluster, &visited, &progress, before + share).run(surprises);
         show_progress("");
-        if let Ok(Tried { first, of }) = result {
-            let (name, states, time) = (cluster.name(), visited.len() - before, began.elapsed().as_secs_f64());
-            let share = if first == of { "all".into() } else { format!("{first} of {of} parts of all") };
+        if let Ok(tried) = result {
+            let share = match tried {
+                Tried::Nothing => "stopped in the run without surprises".into(),
+                Tried::First(..) if surprises == 0 => "the run without surprises".into(),
+                Tried::First(first, of) if first == of => format!("all {of} first surprises tried"),
+                Tried::First(first, of) => format!("{first} of {of} first surprises tried to the end"),
+            };
+            let (states, time) = (visited.len() - before, began.elapsed().as_secs_f64());
             print_line(&format!(
-                "{name}: {share} runs with at most {surprises} surprises: {states} more states, {time:.0} s"
+                "{}, at most {surprises} surprises: {share}; {states} more states, {time:.0} s",
+                cluster.name()
             ));
         }
         result.err()
     });
     let (states, seconds) = (visited.len(), began.elapsed().as_secs_f64());
     let (rate, ends, healed) = (states as f64 / seconds, progress.ends.into_inner(), progress.healed.into_inner());
-    print_line(&format!("{states} states in {seconds:.0} s, {rate:.0} a second; {ends} ends of runs, {healed} healed"));
-    if let Some(failure) = &failure {
-        print_line(&describe(failure));
-    }
+    print_line(&format!(
+        "{states} states in {seconds:.0} s, {rate:.0} a second; {ends} runs to their end, {healed} tries to heal"
+    ));
+    print_line(&failure.as_deref().map_or_else(|| "no invariant is violated".into(), describe));
     failure.is_none()
 }
 
@@ -82,13 +88,10 @@ pub fn replay(schedule: &Schedule) -> bool {
     for line in log {
         print_line(&line);
     }
-    match violation {
-        Some(violation) => {
-            print_line(&violation.to_string());
-            false
-        }
-        None => true,
-    }
+    let verdict =
+        violation.as_ref().map_or_else(|| "no invariant is violated, all lists are right".into(), Violation::to_string);
+    print_line(&verdict);
+    violation.is_none()
 }
 
 // The lines that describe a run, and what it violates.

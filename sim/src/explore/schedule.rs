@@ -101,7 +101,11 @@ impl Schedule {
             Some((step.parse().ok()?, Surprise::parse(name)?))
         };
         let read = |word: &str| surprise(word).ok_or_else(|| format!("{word:?} is not a step of a schedule"));
-        Ok(Self { cluster, surprises: words.map(read).collect::<Result<_, _>>()? })
+        let surprises: Vec<(u32, Surprise)> = words.map(read).collect::<Result<_, _>>()?;
+        if !surprises.is_sorted_by_key(|(step, _)| step) {
+            return Err(String::from("the steps of a schedule must ascend"));
+        }
+        Ok(Self { cluster, surprises })
     }
 }
 

@@ -63,10 +63,11 @@ impl Ends {
 
 /// How far a search came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tried {
-    /// Of how many runs with one surprise all continuations were tried, and how many such runs there are.
-    pub first: usize,
-    pub of: usize,
+pub enum Tried {
+    /// The limit came in the run without surprises.
+    Nothing,
+    /// Of so many first surprises all continuations were tried, of all that there are.
+    First(usize, usize),
 }
 
 /// The search of one cluster.
@@ -99,6 +100,7 @@ impl<'a> Search<'a> {
             Ok(())
         });
         followed.map_err(failure)?;
+        let is_cut = self.stops();
         // If the limit ends the search, what it has tried is spread over all runs.
         first.sort_by_key(|(_, step, surprise)| hash(format!("{step}:{surprise}").as_bytes()));
         let (next, tried) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -121,7 +123,8 @@ impl<'a> Search<'a> {
         });
         match self.failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
             Some(failure) => Err(failure.into()),
-            None => Ok(Tried { first: tried.into_inner(), of: first.len() }),
+            None if is_cut => Ok(Tried::Nothing),
+            None => Ok(Tried::First(tried.into_inner(), first.len())),
         }
     }
 
@@ -202,13 +205,15 @@ pub fn follow_schedule(state: &mut State, surprises: &[(u32, Surprise)]) -> Resu
     let ends = Ends::of(state);
     let mut surprises = surprises.iter().peekable();
     for step in 0..MAX_STEPS {
+        state.steps = step;
         while let Some((_, surprise)) = surprises.next_if(|(at, _)| *at == step) {
             if *surprise == Surprise::Calm {
                 return heal(state);
             }
             let is_possible = state.next_event().map_or(Ok(false), |event| state.surprise(&event, *surprise))?;
             if !is_possible {
-                let details = format!("{step}:{surprise} cannot happen there");
+                let event = state.next_event().map_or_else(|| "nothing".into(), |event| event.kind.to_string());
+                let details = format!("{step}:{surprise} cannot happen when {event}");
                 return Err(Violation { invariant: "a schedule that fits", at: state.now, details });
             }
         }
@@ -227,11 +232,13 @@ fn heal(state: &mut State) -> Result<(), Violation> {
     let end = state.end_of_faults() + state.interval * RIGHT_WITHIN;
     // Without surprises a server draws other random numbers each time: the same ones might never let it contact another.
     state.seed_offset = 1 << 20;
+    state.note(|_| "no more surprises".into());
     for _ in 0..MAX_STEPS {
         if state.next_event().is_none_or(|event| event.at >= end) {
             state.now = end;
             return wrong_list(state).map_or(Ok(()), Err);
         }
+        state.steps += 1;
         state.step()?;
     }
     Err(spinning(state))

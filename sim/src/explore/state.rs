@@ -70,8 +70,9 @@ pub struct State {
     pub invariants: Arc<Invariants>,
     /// How many messages were lost or refused.
     pub losses: u8,
-    /// What happens, in words, for a replay.
+    /// What happens, in words, for a replay, and the number of the event.
     pub log: Option<Vec<String>>,
+    pub steps: u32,
     /// Which random choices a cluster makes while it heals; 0 during the exploration, in which they depend on the state alone.
     pub seed_offset: u64,
 }
@@ -118,6 +119,7 @@ impl State {
             invariants: Arc::new(Invariants::new(versions.len())),
             losses: 0,
             log: None,
+            steps: 0,
             seed_offset: 0,
         })
     }
@@ -152,7 +154,7 @@ impl State {
     /// Notes what happens, if anybody wants to read it.
     pub fn note(&mut self, text: impl FnOnce(&Self) -> String) {
         if self.log.is_some() {
-            let line = format!("{:8.3} s  {}", self.now.as_secs_f64(), text(self));
+            let line = format!("{:4} {:8.3} s  {}", self.steps, self.now.as_secs_f64(), text(self));
             self.log.get_or_insert_default().push(line);
         }
     }

@@ -177,7 +177,7 @@ impl State {
     pub fn surprise(&mut self, event: &Event, surprise: Surprise) -> Result<bool, Violation> {
         let server = event.server;
         self.now = event.at;
-        self.note(|_| format!("server {server}: {surprise}"));
+        self.note(|_| format!("server {server}: {surprise}, when {}", event.kind));
         match (surprise, &event.kind) {
             (Postpone, kind) => {
                 let Some(postponed) = self.postponed(event) else { return Ok(false) };
