@@ -73,7 +73,8 @@ function draw({ title, subtitle, x, y, lines, marks = [] }) {
       itemGap: 18,
       textStyle: { fontFamily: FONT, fontSize: 12, color: INK },
     },
-    grid: { left: 72, right: 34, top: 100, bottom: 56 },
+    // More names take two rows.
+    grid: { left: 72, right: 34, top: lines.length > 5 ? 128 : 100, bottom: 56 },
     xAxis: { ...axis(x), nameLocation: 'middle', nameGap: 32 },
     yAxis: { ...axis(y), nameLocation: 'middle', nameGap: 52 },
     series: lines.map((line, index) => series(line, index === 0 ? marks : [])),

@@ -30,7 +30,7 @@ const HEAD = [
   ...['failed', 'unexpected'],
 ];
 
-const HELP = `npm run soak -- [--minutes N --servers N --interval SECONDS --file FILE]
+const HELP = `npm run soak -- [--minutes N --servers N --interval N --file FILE]
 
 Runs Express servers, each in a network namespace of its own, for as long as told. One to ${AT_ONCE} faults at a time hit
 servers drawn at random, for up to ${LONGEST} s: ${Object.keys(FAULTS).join(', ')}.
@@ -40,13 +40,13 @@ ${INTERVALS} intervals, and still be right ${CONFIRMED_AFTER} intervals later. N
   wrong        lists that were not right in time, and servers that were listed online again after their end, so far
   false        how often a server listed one offline that no fault had made unreachable, so far
   memory       of all processes, MB
-  resident     of one of the residents: every other server, whose process lives as long as the run. MB
-  growth       of a resident's memory after a garbage collection, kB an hour, with its standard error: a line through
+  resident     of one of the residents: every second server, whose process no fault ends. MB
+  growth of one  of a resident's memory after a garbage collection, kB an hour, with its standard error: a line through
                the second half of the run for each resident, and the mean of the lines
   descriptors  the most of one process
   delay        the longest of the event loop in the last minute, of all processes that no fault hit in it. 10 ms if idle
   requests     answered with status 200 in the last minute
-  failed       requests of the last minute to servers that a fault had made unreachable
+  failed       failed requests of the last minute to servers that a fault had made unreachable
   unexpected   other requests of the last minute that failed. Not part of the verdict: a server may close a connection
                just when it is used again
 

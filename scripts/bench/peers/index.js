@@ -27,23 +27,23 @@ npm run bench -- peers --report [--file FILE --out DIR]
 
 Measures clustershazbot at three intervals, Serf, Moleculer's TCP transporter, chitchat and foca, one after the other: the
 same number of processes, each in a network namespace of its own, joined by a switch. Needs Linux and root. Takes two
-and a half hours. Prints a table, and writes FILE after each of them:
-  idle     bytes and packets that a server sends a second while nothing changes, with headers; CPU time; memory
-  busy     how often a living server is listed offline while ${LOOPS} busy loops a core run
-  killed   SIGKILL of one process: how long until all others list it offline
-  exits    the process exits without a leave
-  left     the server leaves
-  hung     SIGSTOP stops the process
-  gone     the network of the host is unplugged
-Moleculer is installed from npm into target/tools (it needs Node 22), chitchat and foca are built from crates.io into target/peers. Serf is
-Debian's package serf. What cannot be installed is a row "not installed".
+and a half hours. Writes FILE after each program, and prints tables of:
+  idle       bytes and packets that a server sends a second while nothing changes, with headers; CPU time; memory
+  busy       how often a living server is listed offline while ${LOOPS} busy loops a core run
+  killed     SIGKILL of one process: how long until all others list it offline
+  exits      the process exits without a leave
+  leaves     the server leaves
+  hangs      SIGSTOP stops the process
+  unplugged  the network of the host is unplugged
+Moleculer is installed from npm into target/tools (it needs Node 22), chitchat and foca are built from crates.io into
+target/peers. Serf is Debian's package serf. What cannot be installed is a row "not installed".
 
   --only NAME   one of ${KINDS.map(({ name }) => name).join(', ')};
                 several times for several. Other results in FILE stay if they had the same options and machine
   --servers N   default: 12
   --repeat N    how often each fault happens, default: 9. One that takes over ${LIMIT / 1000} s twice is not tried again
   --seconds N   how long to measure what is idle and busy, default: 60
-  --file FILE   default: docs/peers/measured.json
+  --file FILE   default: docs/peers/measured.json, which the report shows
   --report      write peers.md and its plots from FILE, without measuring
   --out DIR     where to, default: docs
   --help        show this text

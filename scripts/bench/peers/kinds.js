@@ -144,7 +144,10 @@ const KINDS = [
   serf,
   moleculer,
   {
-    ...crate('chitchat', 'gossip interval 500 ms as in its test server, default failure detector, protocol V1'),
+    ...crate(
+      'chitchat',
+      'gossip interval 500 ms as in its test server (Quickwit has 1 s), default failure detector, protocol V1',
+    ),
     // A server that starts has learnt no intervals, and takes 10 to 15 s for the first faults.
     warmUp: 60_000,
   },

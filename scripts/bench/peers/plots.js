@@ -32,7 +32,7 @@ function plots(measured) {
 
 /** @param {Measured} measured @param {'killed' | 'hung' | 'gone'} fault @param {string} title @returns {Figure} */
 function figureOf({ results }, fault, title) {
-  const y = decades(-2, 3, 's');
+  const y = decades(-2, 3, 'seconds');
   const lines = results.flatMap((result) => {
     const times = result.times[fault];
     if (!result.idle || !times?.length) return [];
@@ -43,8 +43,8 @@ function figureOf({ results }, fault, title) {
     );
     return [{ name: result.who.replace('clustershazbot', 'ours'), color: COLORS[result.name] ?? RED, points }];
   });
-  const subtitle = `Median and worst, over the bytes that an idle server sends. ▲: over ${LIMIT / 1000} s`;
-  return { name: fault, title, svg: draw({ title, subtitle, x: decades(1, 5, 'bytes a second'), y, lines }) };
+  const subtitle = `Median and worst, over the bytes that an idle server sends: lower and further left is better. ▲: over ${LIMIT / 1000} s`;
+  return { name: fault, title, svg: draw({ title, subtitle, x: decades(2, 4, 'bytes a second'), y, lines }) };
 }
 
 module.exports = { plots };
