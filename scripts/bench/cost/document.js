@@ -57,7 +57,7 @@ machines. Ratios differ between processes: the table has their median, with the 
   work is not equal: version 1 answers with its whole list, ours with 90 kB at most. "Answer cut" marks rows in which 90 kB
   did not hold the whole list.
 - **After news**: an exchange has brought newer stamps since the last request for the list, which is the usual case. **After
-  a change**: a server has left or come back. The time is that of the list alone.
+  a change**: a server has other tags. The time is that of the list alone.
 - **Outbound**: with another process, over HTTP. From ours the benchmark subtracts what the event loop does without gossip,
   measured in other processes. "<": less than those processes differ.
 - **With tags**: every server online has four tags, 62 bytes of each entry. Version 1 has none.
