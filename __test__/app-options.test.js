@@ -135,7 +135,7 @@ for (const imports of [
     assert.equal(same, 'ok');
     assert.match(String(different), /forRoot is called twice in this application, with different options/);
     assert.match(String(misspelt), /ShazbotModule\.forRootAsync.*isGlobl.*isGlobal/);
-    assert.match(String(outside), /ShazbotModule\.forRootAsync: enabled belongs into what useFactory returns/);
+    assert.match(String(outside), /ShazbotModule\.forRootAsync: enabled belongs in what useFactory returns/);
   });
 
   test('does not let the application start with a wrong configuration, and names what is wrong', async (t) => {

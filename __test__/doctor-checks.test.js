@@ -307,7 +307,7 @@ describe('the checks', () => {
     ]);
   });
 
-  test('master lists: one on the machine of a member that is down is no mistake', () => {
+  test('a master list on the machine of a failed member is a warning, if another list works', () => {
     const lists = ['http://b:8080/list.json', 'http://c:8080/list.json'];
     const members = [member('b', failed('ECONNREFUSED')), member('c')];
     const results = (/** @type {(string | undefined)[]} */ errors) => {

@@ -289,7 +289,7 @@ class ShazbotModule extends ConfigurableModuleClass {
     const inside = Object.keys(options ?? {}).find(
       (name) => Object.hasOwn(OPTIONS, name) && !Object.hasOwn(ASYNC_OPTIONS, name),
     );
-    if (inside) throw new TypeError(`ShazbotModule.forRootAsync: ${inside} belongs into what useFactory returns`);
+    if (inside) throw new TypeError(`ShazbotModule.forRootAsync: ${inside} belongs in what useFactory returns`);
     checkOptions('ShazbotModule.forRootAsync', options, ASYNC_OPTIONS);
     // biome-ignore lint/complexity/noThisInStatic: Nest uses the class on which it is called as the module
     return super.forRootAsync(options);

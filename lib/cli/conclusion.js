@@ -129,7 +129,7 @@ const isOrderly = (member) => ['drained', 'left'].includes(stateOf(member));
  */
 function newestState(members) {
   const known = members.every(({ incarnation }) => incarnation !== undefined) ? members : members.filter(isOrderly);
-  // Without incarnations: the clocks of the servers may differ.
+  // Version 1 has no incarnation. Then the time at which a server noticed the change, by its own clock.
   const age = ({ incarnation = 0, changedAt = 0 }) => incarnation || changedAt;
   const [first] = known.toSorted((a, b) => age(b) - age(a) || Number(isOrderly(b)) - Number(isOrderly(a)));
   return first && stateOf(first);

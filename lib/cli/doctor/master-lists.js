@@ -26,9 +26,7 @@ function checkMasterLists({ masterLists, own, target: { listedAs } }) {
     const name = redactUrl(list.url);
     if (list.error) {
       const hasOther = masterLists.some(({ error }) => !error);
-      return [
-        unread({ list: list.url, error: list.error, found: `${name}: ${list.error}`, own, hasOther, advice: REMEDY }),
-      ];
+      return [unread(name, list.error, REMEDY, hasOther ? memberDownAt(list.url, own) : undefined)];
     }
     /** @type {Finding[]} */
     const findings = [{ result: 'ok', check, found: `${name}: ${description(list, listedAs)}` }];
@@ -56,19 +54,16 @@ function description({ state, urls }, listedAs) {
 }
 
 /**
- * A list that cannot be read. Nothing is wrong with it if it is on the machine of a member that is down, and another list works.
- * @param {object} list
- * @param {string} list.list its URL, or as the server shows it
- * @param {string} list.error
- * @param {string} list.found
- * @param {import('../survey.js').Asked} list.own
- * @param {boolean} list.hasOther whether another list can be read
- * @param {string} list.advice
+ * A list that cannot be read.
+ * @param {string} where
+ * @param {string} error
+ * @param {string} advice
+ * @param {import('../members.js').Member} [down] a member on its machine that explains it
  * @returns {Finding}
  */
-function unread({ list, error, found, own, hasOther, advice }) {
-  const down = hasOther && !ANSWERED.test(error) ? memberDownAt(list, own.status?.members ?? []) : undefined;
-  if (!down) return { result: 'fail', check, found, advice };
+function unread(where, error, advice, down) {
+  const found = `${where}: ${error}`;
+  if (!down || ANSWERED.test(error)) return { result: 'fail', check, found, advice };
   const text = `It is on the machine of ${down.baseUrl}, which is offline. New servers use the other lists meanwhile.`;
   return { result: 'warn', check, found, advice: text };
 }
@@ -76,12 +71,13 @@ function unread({ list, error, found, own, hasOther, advice }) {
 /**
  * A member on the host of a list, if no member there is up.
  * @param {string} list
- * @param {readonly import('../members.js').Member[]} members
+ * @param {import('../survey.js').Asked} own
+ * @returns {import('../members.js').Member | undefined}
  */
-function memberDownAt(list, members) {
+function memberDownAt(list, { status }) {
   const host = parseBaseUrl(list)?.hostname;
   if (host === undefined || isLoopback(host)) return undefined;
-  const there = members.filter(({ baseUrl }) => parseBaseUrl(baseUrl)?.hostname === host);
+  const there = (status?.members ?? []).filter(({ baseUrl }) => parseBaseUrl(baseUrl)?.hostname === host);
   const isDown = (/** @type {import('../members.js').Member} */ it) => ['failed', 'left'].includes(stateOf(it));
   return there.every(isDown) ? there[0] : undefined;
 }
@@ -99,9 +95,8 @@ function checkMasterListsOfServer({ own, masterLists }) {
   for (const { name, servers, error } of status?.masterLists ?? []) {
     const where = `${name}, as ${url.href} reports`;
     if (error) {
-      const hasOther = status?.masterLists.some((other) => !other.error) === true;
-      const advice = wasRead ? COMPARE : REMEDY;
-      findings.push(unread({ list: name, error, found: `${where}: ${error}`, own, hasOther, advice }));
+      const hasOther = status?.masterLists.some((other) => !other.error);
+      findings.push(unread(where, error, wasRead ? COMPARE : REMEDY, hasOther ? memberDownAt(name, own) : undefined));
     } else if (!wasRead && servers !== undefined)
       findings.push({ result: 'ok', check, found: `${where}: names ${formatCount(servers, 'server')}` });
   }

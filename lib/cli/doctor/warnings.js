@@ -1,6 +1,6 @@
 'use strict';
 
-// Shows the warnings that hold now on the servers that were asked: a row for each code, with the servers that report it.
+// Shows the warnings that hold now on the servers that were asked, each once with the servers that report it.
 
 const { formatDuration } = require('../terminal.js');
 const { keepsApart } = require('../warnings.js');
