@@ -105,8 +105,10 @@ class Cluster {
   }
 
   /**
-   * @returns {Promise<string[]>} what is wrong now: each server should list exactly the running ones online, with the tags
-   *   that they list themselves, and all base URLs that are no longer in use offline
+   * What is wrong now. Each server should list online exactly those that run, with their own tags. It should list offline all
+   * base URLs that were used before.
+   *
+   * @returns {Promise<string[]>}
    */
   async wrongLists() {
     const [online, lists] = await Promise.all([this.#ask('shazbotServers'), this.#ask('shazbotGetServerList', true)]);

@@ -60,7 +60,7 @@ Exit code: 1 if anything was wrong or false, or if a resident grows, judged in r
 - the mean of their memory by more than ${NEGLIGIBLE / 1000} kB an hour and ${SIGNIFICANT} standard errors
 - the memory of one by more than ${WORST / 1e6} MB an hour
 - the descriptors of one by more than ${FEW_DESCRIPTORS}, from the median of the middle third of the run to that of the last
-1 also if there are no network namespaces; 2 if an option is not valid.
+Also 1 without network namespaces. 2: an option is not valid.
 `;
 
 /** @typedef {{ minutes: number, servers: number, interval: number, file: string }} Options */

@@ -3,6 +3,7 @@
 // What the servers of the soak test use as time goes on, and whether their memory or their open files grow.
 
 const proc = require('../shared/proc.js');
+const { median } = require('../shared/statistics.js');
 
 /** @typedef {import('./cluster.js').Server} Server */
 /** @typedef {{ slope: number, error: number, worst: number }} Growth bytes an hour of one server: the mean, its standard error, and the most */
@@ -82,9 +83,6 @@ function slope(points) {
   const across = points.reduce((sum, point) => sum + (point[0] - x) * (point[1] - y), 0);
   return across / points.reduce((sum, point) => sum + (point[0] - x) ** 2, 0);
 }
-
-/** @param {number[]} values */
-const median = (values) => Number(values.sort((a, b) => a - b)[Math.floor(values.length / 2)]);
 
 /** @param {number[]} values */
 const average = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
