@@ -25,8 +25,9 @@ use crate::world::{Version, Violation};
 const SURPRISES_FOR: u32 = 3;
 const LEAST_TIME: Duration = Duration::from_secs(12);
 const CALM_FOR: u32 = 2;
-/// One state in this many is continued without surprises: after so many intervals all lists must be right.
+/// One state in this many is continued without surprises.
 const SAMPLE: u64 = 512;
+/// After how many intervals without surprises all lists must be right.
 const RIGHT_WITHIN: u32 = 10;
 /// More events than this in a run would never end.
 const MAX_STEPS: u32 = 5_000;
